@@ -1,2 +1,12 @@
+//! The byte-moving core of the Holdfast edge. Knows no Python.
+//!
+//! Law 1: protocol modules (`http`, `handshake`, `frames`, `tls::session`) take bytes and return values; they know no socket.
+//! Law 2: no module blocks a runtime or a tunnel loop; every wait has a limit and its error has a name.
+//! Law 3: memory a peer can cause is bounded by a constant that stands next to its reason.
+
 #![forbid(unsafe_code)]
-//! core
+
+pub mod frames;
+pub mod handshake;
+pub mod http;
+pub mod tls;
