@@ -1,0 +1,133 @@
+# Everything a person does with this repository. `make help` prints the comments after the ## below.
+#
+# Law 1: each command works on a fresh clone; it installs what the project can install (into .venv, node_modules, target)
+#        and names in one sentence what only the machine's owner can.
+# Law 2: nothing is done twice: a stamp under .venv/.make is younger than all it was made from.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.make
+# `make setup PROFILE=dev` builds the native module without optimisation, in a fraction of the time.
+PROFILE ?= release
+ARGS ?=
+
+NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find native -type d -o -name '*.rs' -o -name Cargo.toml)
+NATIVE := $(STAMPS)/native-$(PROFILE)
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+
+say = @printf '\033[1m== %s\033[0m\n' "$(1)"
+
+.PHONY: help setup run test check fmt bench conformance lock debian clean \
+	need-build need-test need-bench check-format check-lint check-types
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- building ---------------------------------------------------------------------------------------------------
+
+setup: need-build $(NATIVE) ## Make .venv with everything in it; leaves the command at .venv/bin/holdfast
+	$(call say,setup: ready: .venv/bin/holdfast)
+
+$(STAMPS)/python:
+	$(call say,setup: making .venv with $$(scripts/need --python))
+	"$$(scripts/need --python)" -m venv $(VENV)
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/dev: requirements/dev.txt | $(STAMPS)/python
+	$(call say,setup: installing the pinned packages of requirements/dev.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(NATIVE): $(NATIVE_SOURCES) pyproject.toml $(STAMPS)/dev
+	$(call say,setup: building the native module (profile $(PROFILE); the first build takes some minutes))
+	VIRTUAL_ENV=$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
+	rm -f $(STAMPS)/native-*
+	touch $@
+
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/dev
+	$(call say,bench: installing the pinned packages of requirements/bench.txt)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json
+	$(call say,test: installing the npm packages of package-lock.json into node_modules)
+	npm ci --silent --no-fund --no-audit
+	touch $@
+
+need-build:
+	@scripts/need build
+
+need-test:
+	@scripts/need build test
+
+need-bench:
+	@scripts/need build bench
+
+# --- using ------------------------------------------------------------------------------------------------------
+
+run: setup ## Start a demo origin and the edge in front of it, with TLS; says what to type next
+	$(call say,run: a demo origin and the edge in front of it (Ctrl-C ends both))
+	@exec $(BIN)/python examples/demo.py $(ARGS)
+
+test: need-test setup node_modules/.package-lock.json ## Run every test: the Rust core's, then Python's (ARGS for pytest)
+	$(call say,test: cargo test)
+	cargo test --locked --workspace --exclude holdfast-native
+	$(call say,test: pytest)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope $(ARGS)
+
+check: need-test setup check-format check-lint check-types test ## Exactly what CI runs: format, lint, types, tests, docs
+	$(call say,check: all of it passed)
+
+fmt: $(STAMPS)/dev ## Format all code and fix what the linter can fix
+	cargo fmt --all
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+bench: need-bench setup $(STAMPS)/bench ## Measure beside nginx, HAProxy and Envoy (ARGS="--help" says how)
+	@exec $(BIN)/python -m bench $(ARGS)
+
+conformance: need-test setup ## Run other people's test suites through the edge and compare with the expected result
+	@exec $(BIN)/python -m conformance $(ARGS)
+
+# --- the parts of check -----------------------------------------------------------------------------------------
+
+check-format: $(STAMPS)/dev
+	$(call say,check: format)
+	cargo fmt --all --check
+	$(BIN)/ruff format --check .
+
+check-lint: $(STAMPS)/dev
+	$(call say,check: lint)
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
+	$(BIN)/ruff check .
+
+check-types: $(NATIVE)
+	$(call say,check: types)
+	$(BIN)/mypy
+	MYPYPATH=src $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml holdfast._native
+
+# --- housekeeping -----------------------------------------------------------------------------------------------
+
+lock: need-build ## Pin again after a change of dependencies in pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(call say,lock: resolving with pip-tools)
+	"$$(scripts/need --python)" -m venv .cache/lock
+	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools==7.6.2
+	.cache/lock/bin/pip-compile $(UPGRADE) --extra dev -o requirements/dev.txt pyproject.toml
+	.cache/lock/bin/pip-compile $(UPGRADE) --extra bench -c requirements/dev.txt -o requirements/bench.txt pyproject.toml
+
+debian: ## As root on Debian 12: install the packages that build, test and bench need
+	@scripts/need --install build test bench
+
+clean: ## Remove all that was built, installed or cached in the checkout
+	rm -rf $(VENV) node_modules target .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -f src/holdfast/_native*.so
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
