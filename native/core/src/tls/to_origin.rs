@@ -1,0 +1,130 @@
+//! How we meet origins: whom we believe, and what we ask for.
+//!
+//! Law 1: `Verify` decides about the certificate only. The peer must prove that it has the key of the certificate it
+//! shows, whoever that is; so a session is always encrypted to somebody, and resumption means the same somebody.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::certificates::{CertificateFault, read_chain};
+use super::{ALPN_HTTP_1_1, PROVIDER};
+
+/// Origins whose sessions we can resume: one name, with its version's tickets, each. Precedent: rustls keeps 256.
+const MAX_RESUMABLE_ORIGINS: usize = 256;
+
+/// Whether an origin's certificate is checked, and against what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// Chain, dates and name, against the trust store of the system.
+    System,
+    /// Chain, dates and name, against these certificates (PEM).
+    Ca(Vec<u8>),
+    /// Not at all.
+    Nothing,
+}
+
+/// The configuration for origins to be verified so; ALPN `http/1.1`, sessions resumed from memory.
+///
+/// Make it once and share it: reading the system's store takes milliseconds, and the sessions are kept here.
+pub fn client_config(verify: Verify) -> Result<Arc<ClientConfig>, CertificateFault> {
+    #[expect(
+        clippy::expect_used,
+        reason = "fails only for a provider without a suite for a version; ours has both"
+    )]
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites for TLS 1.2 and 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier(verify)?);
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
+    config.resumption = Resumption::in_memory_sessions(MAX_RESUMABLE_ORIGINS);
+    Ok(Arc::new(config))
+}
+
+fn verifier(verify: Verify) -> Result<Arc<dyn ServerCertVerifier>, CertificateFault> {
+    let roots = match verify {
+        Verify::System => system_roots()?,
+        Verify::Ca(pem) => given_roots(&pem)?,
+        Verify::Nothing => {
+            return Ok(Arc::new(AnyCertificate {
+                algorithms: PROVIDER.signature_verification_algorithms,
+            }));
+        }
+    };
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&PROVIDER)).build();
+    Ok(verifier.map_err(|error| CertificateFault::NoSystemStore(error.to_string()))?)
+}
+
+fn system_roots() -> Result<RootCertStore, CertificateFault> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // A system's store may contain what we cannot parse; it is not the origin's fault, nor the operator's.
+    let (usable, _ignored) = roots.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        let reason = found
+            .errors
+            .first()
+            .map_or_else(|| "it is empty".to_owned(), ToString::to_string);
+        return Err(CertificateFault::NoSystemStore(reason));
+    }
+    Ok(roots)
+}
+
+fn given_roots(pem: &[u8]) -> Result<RootCertStore, CertificateFault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_chain(pem)? {
+        roots.add(certificate).map_err(CertificateFault::Root)?;
+    }
+    Ok(roots)
+}
+
+/// Believes every certificate, and that its owner is who signs the handshake.
+#[derive(Debug)]
+struct AnyCertificate {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+#[path = "to_origin_tests.rs"]
+mod tests;
