@@ -1,0 +1,111 @@
+"""The answers the edge gives in its own name: origin faults, and refusals by a phase.
+
+Law 1: every answer says what failed, whose side it is on and its ray id, in a form the client can read: JSON for an
+upgrade and for those that ask for it, else a page.
+Law 2: nothing of the request reaches a body but the host, printable and bounded; the page escapes whatever it shows.
+The origin's label never does: where a site is hosted is its operator's to know, and the log's.
+Law 3: no input raises: this is the road of last resort.
+
+Source: Cloudflare, "Error responses" (forms, negotiation), "cf-error-*" headers; RFC 9457 for the JSON's first members.
+"""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+
+import msgspec
+
+from holdfast.edge.accept import preferred
+from holdfast.edge.decision import Respond
+from holdfast.edge.error_page import error_page
+from holdfast.edge.explanations import explanation
+from holdfast.model.fault import Fault
+from holdfast.model.request import Request
+
+_HTML, _JSON, _PROBLEM = "text/html", "application/json", "application/problem+json"
+
+# Longest host and reason we repeat. A DNS name has at most 253 characters; a reason is one sentence of ours.
+MAX_HOST_CHARS = 253
+MAX_REASON_CHARS = 300
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One error, as JSON has it and as the page shows it.
+
+    `type`, `title`, `status`, `detail` and `instance` are RFC 9457's. `side` is "client", "edge" or "origin".
+    `timestamp` is RFC 3339 in UTC. `retry_after` is in seconds, and left out where `retryable` is false.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error_code: int
+    error_name: str
+    side: str
+    host: str
+    ray_id: str
+    timestamp: str
+    retryable: bool
+    retry_after: int | None = None
+    what_to_check: tuple[str, ...]
+
+
+def answer(fault: Fault, *, now: float) -> Respond:
+    """What the client of a failed forward is told. `now` is Unix time in seconds."""
+    return refuse(fault.request, status=fault.status, code=fault.code, reason=fault.reason, now=now)
+
+
+def refuse(request: Request, *, status: int, code: int, reason: str, now: float) -> Respond:
+    """An answer in the edge's own name.
+
+    `code` is what `cf-error-type` says: the status, or a 1xxx. `reason` is one public sentence: what failed.
+    `now` is Unix time in seconds.
+    """
+    problem = _problem(request, status=status, code=code, reason=reason, now=now)
+    form = _JSON if request.is_upgrade else preferred(request.header_values("accept"), (_HTML, _JSON, _PROBLEM))
+    body = error_page(problem) if form == _HTML else msgspec.json.encode(problem)
+    headers = [
+        ("Content-Type", f"{form}; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("cf-error-type", str(problem.error_code)),
+        ("cf-error-origin", problem.side),
+    ]
+    if problem.retry_after is not None:
+        headers.append(("Retry-After", str(problem.retry_after)))
+    if form == _HTML:
+        # The page needs its own style and nothing else, so nothing else could run in it.
+        headers.append(("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"))
+    if not request.is_upgrade:
+        headers.append(("Vary", "Accept"))
+    return Respond(status, tuple(headers), body)
+
+
+def _problem(request: Request, *, status: int, code: int, reason: str, now: float) -> Problem:
+    meaning = explanation(status=status, code=code)
+    return Problem(
+        type="about:blank",
+        title=meaning.title,
+        status=status,
+        detail=_printable(reason, MAX_REASON_CHARS),
+        instance=f"urn:ray:{_printable(request.ray, 40)}",
+        error_code=code,
+        error_name=meaning.name,
+        side=meaning.side.value,
+        host=_printable(request.host, MAX_HOST_CHARS),
+        ray_id=_printable(request.ray, 40),
+        timestamp=datetime.datetime.fromtimestamp(now, datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        retryable=meaning.retry_after_s is not None,
+        retry_after=meaning.retry_after_s,
+        what_to_check=meaning.checks,
+    )
+
+
+def _printable(text: str, limit: int) -> str:
+    """`text` without control, format and unpaired surrogate characters (which could reorder or hide what is shown),
+    at most `limit` characters."""
+    kept = "".join(char for char in text[:limit] if unicodedata.category(char) not in ("Cc", "Cf", "Cs"))
+    return f"{kept}…" if len(text) > limit else kept

@@ -1,0 +1,36 @@
+"""What `decide` may return: a value the Rust core carries out.
+
+Law 1: a decision is complete. The core adds framing, `Connection`, `Upgrade` and `Date`, and nothing of its own opinion.
+Law 2: the set is closed. A new decision is added to `Decision`, and type checking finds each place that must handle it.
+
+The fields are read by Rust by name: see `ForwardLike` and `RespondLike` in `holdfast._native`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from holdfast._native import Origin
+
+
+class Forward(msgspec.Struct, frozen=True, gc=False):
+    """Dial `origin`. The client's header fields go along, but for hop-by-hop ones and those named here (any case);
+    then come `set_headers`, in order."""
+
+    origin: Origin
+    set_headers: tuple[tuple[str, str], ...] = ()
+    remove_headers: tuple[str, ...] = ()
+
+
+class Respond(msgspec.Struct, frozen=True, gc=False):
+    """Answer without an origin. The core adds `Content-Length`, `Date`, `CF-Ray` and `Connection`."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+Decision = Forward | Respond

@@ -1,0 +1,181 @@
+"""What each error code means to the person who meets it, and what the operator can check. A table, and nothing else.
+
+Codes are Cloudflare's ("HTTP status codes", "1xxx errors"), so that what people know of them stays true. Waits for
+1xxx codes are those of its `Retry-After` (2026-03-12); for 5xx codes they are ours: how soon a second attempt may
+meet another outcome without adding to the trouble. No wait means that waiting does not help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Whose side an error is on: where the person should look who wants it gone."""
+
+    CLIENT = "client"
+    EDGE = "edge"
+    ORIGIN = "origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One code. `name` is for programs (snake case), `title` and `checks` for people; `retry_after_s` in seconds."""
+
+    name: str
+    title: str
+    side: Side
+    retry_after_s: int | None
+    checks: tuple[str, ...]
+
+
+_SEE_LOG = "Find the ray id in the edge's log: the record names the origin."
+
+EXPLANATIONS: dict[int, Explanation] = {
+    502: Explanation(
+        "bad_gateway",
+        "Bad gateway",
+        Side.ORIGIN,
+        None,
+        (
+            "If this is a WebSocket, see that the origin answers the upgrade as RFC 6455 asks: 101, the right"
+            " Sec-WebSocket-Accept, and only a subprotocol and extensions that were offered.",
+            _SEE_LOG,
+        ),
+    ),
+    503: Explanation(
+        "edge_overloaded",
+        "The edge is busy",
+        Side.EDGE,
+        5,
+        ("Look at the edge's load and its limits; more threads (--threads) may help.", _SEE_LOG),
+    ),
+    508: Explanation(
+        "loop_detected",
+        "Loop detected",
+        Side.EDGE,
+        None,
+        (
+            "The origin is this edge, or sends its requests back to it. Point the edge at the server behind it.",
+            "CDN-Loop on the request shows the way it took.",
+        ),
+    ),
+    520: Explanation(
+        "unknown_origin_error",
+        "The origin gave no valid answer",
+        Side.ORIGIN,
+        10,
+        (
+            "Look for a crash or a restart of the origin at this time.",
+            "Ask the origin directly and look at the answer: is it empty, cut short, or not HTTP/1.1?",
+            _SEE_LOG,
+        ),
+    ),
+    521: Explanation(
+        "origin_down",
+        "The origin is down",
+        Side.ORIGIN,
+        10,
+        (
+            "See that the origin runs, and listens on the address and port the edge has for it.",
+            "See that no firewall on the origin refuses the edge.",
+            _SEE_LOG,
+        ),
+    ),
+    522: Explanation(
+        "origin_connect_timeout",
+        "Connecting to the origin timed out",
+        Side.ORIGIN,
+        10,
+        (
+            "See that no firewall drops what the edge sends to the origin.",
+            "See that the origin accepts connections: is it overloaded, stopped, or its backlog full?",
+            _SEE_LOG,
+        ),
+    ),
+    523: Explanation(
+        "origin_unreachable",
+        "The origin is unreachable",
+        Side.ORIGIN,
+        30,
+        ("See that the origin's address is right and that there is a route from the edge to it.", _SEE_LOG),
+    ),
+    524: Explanation(
+        "origin_timeout",
+        "The origin took too long",
+        Side.ORIGIN,
+        30,
+        (
+            "The origin took the request and did not answer in time: look for what it was doing.",
+            "Answer long work early (202 and a place to ask later), or over a WebSocket.",
+            _SEE_LOG,
+        ),
+    ),
+    525: Explanation(
+        "origin_tls_handshake_failed",
+        "TLS with the origin failed",
+        Side.ORIGIN,
+        None,
+        (
+            "See that the origin speaks TLS 1.2 or 1.3 on this port.",
+            "See that it has a certificate for the name the edge asks for (SNI).",
+            _SEE_LOG,
+        ),
+    ),
+    526: Explanation(
+        "origin_certificate_invalid",
+        "The origin's certificate is not trusted",
+        Side.ORIGIN,
+        None,
+        (
+            "See that the origin's certificate is in date, is for its name, and comes with its whole chain.",
+            "If its authority is your own, name it to the edge (--origin-ca).",
+            _SEE_LOG,
+        ),
+    ),
+    530: Explanation(
+        "origin_error",
+        "The origin cannot be found",
+        Side.ORIGIN,
+        None,
+        ("See that the origin's name resolves where the edge runs.", _SEE_LOG),
+    ),
+    1001: Explanation(
+        "unknown_host",
+        "Unknown host name",
+        Side.EDGE,
+        None,
+        ("Add a zone for this host name, or correct the name in the address.",),
+    ),
+    1016: Explanation(
+        "origin_dns_error",
+        "The origin's name does not resolve",
+        Side.ORIGIN,
+        None,
+        ("See that the origin's name exists and resolves where the edge runs.", _SEE_LOG),
+    ),
+    1033: Explanation(
+        "tunnel_error",
+        "The origin's tunnel is down",
+        Side.ORIGIN,
+        120,
+        ("See that the tunnel to the origin runs and is connected.", _SEE_LOG),
+    ),
+    1200: Explanation(
+        "connection_limit",
+        "Too many requests wait for the origin",
+        Side.EDGE,
+        60,
+        ("The origin answers more slowly than requests come: see what holds it up.", _SEE_LOG),
+    ),
+}
+
+_OTHER_REQUEST = Explanation("bad_request", "The request cannot be served", Side.CLIENT, None, (_SEE_LOG,))
+_OTHER_EDGE = Explanation("edge_error", "The edge cannot serve this request", Side.EDGE, None, (_SEE_LOG,))
+
+
+def explanation(*, status: int, code: int) -> Explanation:
+    """What to say of `code`; where it is unknown, of `status`; where that is unknown too, of its class."""
+    other = _OTHER_REQUEST if 400 <= status < 500 else _OTHER_EDGE
+    return EXPLANATIONS.get(code) or EXPLANATIONS.get(status) or other

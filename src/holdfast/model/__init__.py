@@ -1,0 +1,1 @@
+"""Frozen values that all sides share. Nothing here imports another package of ours but `errors`."""

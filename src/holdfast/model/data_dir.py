@@ -1,0 +1,28 @@
+"""Where Holdfast keeps its files, and what they are called.
+
+Law: this names paths and touches none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def default_data_dir(environ: Mapping[str, str], home: Path) -> Path:
+    """The data directory when none is given: $XDG_DATA_HOME/holdfast, or ~/.local/share/holdfast.
+
+    A relative $XDG_DATA_HOME is ignored, as the XDG base directory specification asks.
+    """
+    base = Path(environ.get("XDG_DATA_HOME", ""))
+    return (base if base.is_absolute() else home / ".local" / "share") / "holdfast"
+
+
+def tls_dir(data_dir: Path) -> Path:
+    """Where the local certificate authority lives (`holdfast.certificates.local_ca`)."""
+    return data_dir / "tls"
+
+
+def local_ca_file(data_dir: Path) -> Path:
+    """The certificate of the local authority (PEM): what a client on this machine may trust."""
+    return tls_dir(data_dir) / "ca.pem"

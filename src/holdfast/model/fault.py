@@ -1,0 +1,24 @@
+"""What went wrong with a request that was to be forwarded, as the Rust core reports it.
+
+Law: a fault is a value. What is answered for it is `holdfast.edge.answers`' alone.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from holdfast.model.request import Request
+
+
+class Fault(msgspec.Struct, frozen=True, gc=False):
+    """One failed forward. Built by Rust with positional arguments: the order of the fields is part of the boundary.
+
+    `status` is what to answer (502, 503, 520-526, 530). `code` is what `cf-error-type` says: the status, or a 1xxx.
+    `reason` is one sentence: what failed. `origin` is the origin's label, for logs; it never reaches a client.
+    """
+
+    status: int
+    code: int
+    reason: str
+    origin: str
+    request: Request
