@@ -38,29 +38,29 @@ setup: need-build $(NATIVE) ## Make .venv with everything in it; leaves the comm
 $(STAMPS)/python:
 	$(call say,setup: making .venv with $$(scripts/need --python))
 	"$$(scripts/need --python)" -m venv $(VENV)
-	mkdir -p $(STAMPS)
-	touch $@
+	@mkdir -p $(STAMPS)
+	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt | $(STAMPS)/python
 	$(call say,setup: installing the pinned packages of requirements/dev.txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	touch $@
+	@touch $@
 
 $(NATIVE): $(NATIVE_SOURCES) pyproject.toml $(STAMPS)/dev
 	$(call say,setup: building the native module (profile $(PROFILE); the first build takes some minutes))
-	VIRTUAL_ENV=$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
-	rm -f $(STAMPS)/native-*
-	touch $@
+	PIP_QUIET=1 VIRTUAL_ENV=$(VENV) $(BIN)/maturin develop --quiet --locked --profile $(PROFILE)
+	@rm -f $(STAMPS)/native-*
+	@touch $@
 
 $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/dev
 	$(call say,bench: installing the pinned packages of requirements/bench.txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
-	touch $@
+	@touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json
 	$(call say,test: installing the npm packages of package-lock.json into node_modules)
 	npm ci --silent --no-fund --no-audit
-	touch $@
+	@touch $@
 
 need-build:
 	@scripts/need build

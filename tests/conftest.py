@@ -1,0 +1,47 @@
+"""What holds for every test: traffic stays on this machine, and Hypothesis does not judge by the clock.
+
+Law 1: a test connects to loopback addresses and Unix sockets only; anything else fails where it is tried.
+Law 2: a property fails for what it found, never for how long an example took on a loaded machine.
+"""
+
+import ipaddress
+import os
+import sys
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None)
+# More examples where nobody waits; the seed stays random, and a failure prints how to get it again.
+settings.register_profile(
+    "ci", deadline=None, max_examples=200, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+class LeavesThisMachineError(RuntimeError):
+    """A test tried to reach an address that is not on this machine."""
+
+
+def is_local(address: object) -> bool:
+    """Whether a socket address (a tuple, or a path of a Unix socket) is on this machine; an unresolved name is not."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host in {"", "localhost"}:
+        return True
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return ip.is_loopback or ip.is_unspecified
+
+
+def _refuse_to_leave(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in {"socket.connect", "socket.sendto"} and not is_local(arguments[1]):
+        message = f"{event} to {arguments[1]!r}: tests use loopback addresses only"
+        raise LeavesThisMachineError(message)
+
+
+# An audit hook cannot be taken off again, so it is put on once a process.
+sys.addaudithook(_refuse_to_leave)
