@@ -1,0 +1,117 @@
+//! Which answers a permessage-deflate offer allows (RFC 7692 §7.1).
+//!
+//! Law 1: we compress nothing here; we only see that an answer claims no more than some offer allows, so that the client
+//!        can do what the answer says. What an offer asked for and an answer left out is for the client to judge.
+
+use super::extensions::{Extension, Parameter};
+
+pub(super) const NAME: &str = "permessage-deflate";
+
+/// LZ77 windows of 2^8 to 2^15 bytes (RFC 7692 §7.1.2).
+const LARGEST_WINDOW_BITS: u8 = 15;
+
+/// What one offer lets an answer say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DeflateOffer {
+    /// The largest window the server may announce for itself.
+    server_window_bits: u8,
+    /// The largest window it may ask the client to keep to; `None` where it may not ask.
+    client_window_bits: Option<u8>,
+}
+
+impl DeflateOffer {
+    /// Reads an offer. `None` where it is for another extension, or is one a server must decline (RFC 7692 §7.1).
+    pub(super) fn read(extension: &Extension<'_>) -> Option<Self> {
+        let parameters = Parameters::read(extension)?;
+        Some(Self {
+            server_window_bits: match parameters.server_window {
+                None => LARGEST_WINDOW_BITS,
+                Some(window) => window.bits?,
+            },
+            client_window_bits: parameters
+                .client_window
+                .map(|window| window.bits.unwrap_or(LARGEST_WINDOW_BITS)),
+        })
+    }
+
+    /// Whether an answer may say this to the offer.
+    pub(super) fn allows(self, answer: &Extension<'_>) -> bool {
+        let Some(parameters) = Parameters::read(answer) else {
+            return false;
+        };
+        let fits = |window: Option<Window>, largest: Option<u8>| match window {
+            None => true,
+            // RFC 7692 §7.1.2: in an answer, both windows have a value.
+            Some(window) => window
+                .bits
+                .is_some_and(|bits| largest.is_some_and(|largest| bits <= largest)),
+        };
+        fits(parameters.server_window, Some(self.server_window_bits))
+            && fits(parameters.client_window, self.client_window_bits)
+    }
+}
+
+/// The four parameters, each at most once.
+#[derive(Default)]
+struct Parameters {
+    server_window: Option<Window>,
+    client_window: Option<Window>,
+    server_no_takeover: bool,
+    client_no_takeover: bool,
+}
+
+/// A window parameter, whose value may be left out in places.
+#[derive(Clone, Copy)]
+struct Window {
+    bits: Option<u8>,
+}
+
+impl Parameters {
+    fn read(extension: &Extension<'_>) -> Option<Self> {
+        if extension.name != NAME {
+            return None;
+        }
+        let mut parameters = Self::default();
+        for parameter in &extension.parameters {
+            let is_new = match parameter.name {
+                "server_no_context_takeover" => flag(parameter, &mut parameters.server_no_takeover)?,
+                "client_no_context_takeover" => flag(parameter, &mut parameters.client_no_takeover)?,
+                "server_max_window_bits" => parameters.server_window.replace(window(parameter)?).is_none(),
+                "client_max_window_bits" => parameters.client_window.replace(window(parameter)?).is_none(),
+                _ => return None,
+            };
+            if !is_new {
+                return None;
+            }
+        }
+        Some(parameters)
+    }
+}
+
+/// Sets a parameter that has no value, and says whether it was not set before.
+fn flag(parameter: &Parameter<'_>, is_set: &mut bool) -> Option<bool> {
+    parameter.value.is_none().then(|| !std::mem::replace(is_set, true))
+}
+
+/// RFC 7692 §7.1.2: a decimal integer without leading zeros, 8 to 15.
+fn window(parameter: &Parameter<'_>) -> Option<Window> {
+    let Some(value) = &parameter.value else {
+        return Some(Window { bits: None });
+    };
+    let bits = match value.as_ref() {
+        "8" => 8,
+        "9" => 9,
+        "10" => 10,
+        "11" => 11,
+        "12" => 12,
+        "13" => 13,
+        "14" => 14,
+        "15" => 15,
+        _ => return None,
+    };
+    Some(Window { bits: Some(bits) })
+}
+
+#[cfg(test)]
+#[path = "deflate_tests.rs"]
+mod tests;

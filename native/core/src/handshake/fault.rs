@@ -1,0 +1,216 @@
+//! What can be wrong with an opening handshake, on either leg, and how to say it.
+
+use std::fmt;
+
+use super::extensions::ExtensionsFault;
+use crate::http::Quoted;
+
+/// Why a client's attempt to open a WebSocket is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandshakeFault {
+    /// The method is not GET.
+    Method(Box<str>),
+    /// The client speaks HTTP/1.0, which has no upgrade.
+    Http10,
+    /// `Connection` lacks `upgrade`.
+    Connection,
+    /// `Upgrade` lacks `websocket`.
+    Upgrade,
+    /// The request has a body.
+    Body,
+    /// A protocol version other than 13.
+    UnsupportedVersion(Box<[u8]>),
+    /// A protocol version that is no number.
+    Version(Box<[u8]>),
+    /// So many `Sec-WebSocket-Version`; there must be one.
+    VersionCount(usize),
+    /// A key that is not 16 bytes in base64.
+    Key(Box<[u8]>),
+    /// So many `Sec-WebSocket-Key`; there must be one.
+    KeyCount(usize),
+    /// A subprotocol that is no token.
+    Protocol(Box<[u8]>),
+    /// A subprotocol that is offered twice.
+    RepeatedProtocol(Box<[u8]>),
+    /// More subprotocols than the limit.
+    TooManyProtocols(usize),
+    /// The extensions.
+    Extensions(ExtensionsFault),
+}
+
+impl HandshakeFault {
+    /// 426 for another version of the protocol (RFC 6455 §4.4), else 400.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        if matches!(self, Self::UnsupportedVersion(_)) {
+            426
+        } else {
+            400
+        }
+    }
+
+    /// One sentence: what is wrong and what was expected. Bytes of the client stand in it escaped.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.to_string()
+    }
+
+    /// Fields the answer must have: with 426 the version we speak (RFC 6455 §4.4) and `Upgrade` (RFC 9110 §15.5.22).
+    #[must_use]
+    pub fn answer_fields(&self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::UnsupportedVersion(_) => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for HandshakeFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method(method) => {
+                write!(
+                    out,
+                    "the method is {}; a WebSocket is opened with GET",
+                    Quoted(method.as_bytes())
+                )
+            }
+            Self::Http10 => out.write_str("the request is HTTP/1.0; a WebSocket is opened with HTTP/1.1"),
+            Self::Connection => out.write_str("Upgrade stands without \"upgrade\" in Connection; expected both"),
+            Self::Upgrade => {
+                out.write_str("there is a Sec-WebSocket-Key without \"websocket\" in Upgrade; expected both")
+            }
+            Self::Body => out.write_str("the request has a body; one that opens a WebSocket has none"),
+            Self::UnsupportedVersion(version) => {
+                write!(out, "Sec-WebSocket-Version is {}; expected \"13\"", Quoted(version))
+            }
+            Self::Version(version) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Version is {}; expected one number, \"13\"",
+                    Quoted(version)
+                )
+            }
+            Self::VersionCount(count) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Version stands {count} times; expected one line with \"13\""
+                )
+            }
+            Self::Key(key) => write!(out, "Sec-WebSocket-Key is {}; expected 16 bytes in base64", Quoted(key)),
+            Self::KeyCount(count) => write!(out, "Sec-WebSocket-Key stands {count} times; expected one line"),
+            Self::Protocol(name) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Protocol has {}; expected names of token characters",
+                    Quoted(name)
+                )
+            }
+            Self::RepeatedProtocol(name) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Protocol has {} twice; expected each name once",
+                    Quoted(name)
+                )
+            }
+            Self::TooManyProtocols(limit) => write!(out, "Sec-WebSocket-Protocol has more than {limit} names"),
+            Self::Extensions(fault) => fault.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for HandshakeFault {}
+
+/// Why an origin's answer opens no WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerFault {
+    /// The status is not 101.
+    Status(u16),
+    /// `Upgrade` lacks `websocket`.
+    Upgrade,
+    /// `Connection` lacks `upgrade`.
+    Connection,
+    /// So many `Sec-WebSocket-Accept`; there must be one.
+    AcceptCount(usize),
+    /// A `Sec-WebSocket-Accept` that does not fit the key.
+    Accept {
+        /// What the origin sent.
+        got: Box<[u8]>,
+        /// What the key asks for.
+        expected: String,
+    },
+    /// A subprotocol that was not offered.
+    Protocol(Box<[u8]>),
+    /// So many `Sec-WebSocket-Protocol`; there must be one at most.
+    ProtocolCount(usize),
+    /// The extensions.
+    Extensions(ExtensionsFault),
+    /// An extension that was not offered.
+    ExtensionNotOffered(Box<str>),
+    /// An extension that is accepted twice.
+    RepeatedExtension(Box<str>),
+    /// Parameters of permessage-deflate that no offer allows.
+    Parameters(Box<[u8]>),
+}
+
+impl AnswerFault {
+    /// One sentence: what is wrong and what was expected. Bytes of the origin stand in it escaped.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for AnswerFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(out, "the status is {status}; expected 101"),
+            Self::Upgrade => out.write_str("the 101 lacks \"websocket\" in Upgrade"),
+            Self::Connection => out.write_str("the 101 lacks \"upgrade\" in Connection"),
+            Self::AcceptCount(count) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Accept stands {count} times in the 101; expected one line"
+                )
+            }
+            Self::Accept { got, expected } => {
+                write!(out, "Sec-WebSocket-Accept is {}; expected \"{expected}\"", Quoted(got))
+            }
+            Self::Protocol(name) => write!(out, "the subprotocol {} was not offered", Quoted(name)),
+            Self::ProtocolCount(count) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Protocol stands {count} times in the 101; expected one line at most"
+                )
+            }
+            Self::Extensions(fault) => fault.fmt(out),
+            Self::ExtensionNotOffered(name) => {
+                write!(out, "the extension {} was not offered", Quoted(name.as_bytes()))
+            }
+            Self::RepeatedExtension(name) => {
+                write!(out, "the extension {} is accepted twice", Quoted(name.as_bytes()))
+            }
+            Self::Parameters(value) => {
+                write!(
+                    out,
+                    "Sec-WebSocket-Extensions is {}, which no offer allows",
+                    Quoted(value)
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for AnswerFault {}
+
+impl From<ExtensionsFault> for HandshakeFault {
+    fn from(fault: ExtensionsFault) -> Self {
+        Self::Extensions(fault)
+    }
+}
+
+impl From<ExtensionsFault> for AnswerFault {
+    fn from(fault: ExtensionsFault) -> Self {
+        Self::Extensions(fault)
+    }
+}
