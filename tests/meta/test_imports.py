@@ -33,6 +33,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "config": SHARED,
     "certificates": SHARED | {"config", "_native"},
     "listeners": SHARED | {"config"},
+    "event_log": SHARED,
     "app": EVERYTHING,
     "cli": EVERYTHING,
 }
