@@ -104,6 +104,14 @@ async def early(x: Exchange) -> bool:
     return await echo_frames(x)
 
 
+@path("hints-then-101")
+async def hints_then_101(x: Exchange) -> bool:
+    """An interim answer before the 101 (RFC 9110 §15.2)."""
+    await x.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n")
+    await x.send(switching(x.head) + Frame(TEXT, b"upgraded").encode())
+    return await echo_frames(x)
+
+
 @path("close")
 async def close_at_once(x: Exchange) -> bool:
     """`/close/1001?reason=…`: a Close of the origin's own, then wait for the client's (RFC 6455 §7.1.1)."""

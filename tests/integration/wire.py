@@ -10,7 +10,7 @@ import ssl
 import struct
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from select import select
 from typing import Self
@@ -78,8 +78,9 @@ class Wire:
                 return
 
     def end(self) -> None:
-        """Half-close: FIN after what was sent."""
-        self.sock.shutdown(socket.SHUT_WR)
+        """Half-close: FIN after what was sent. Nothing to do where the peer has already reset the connection."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Close with RST."""
