@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.config import UpOptions, spelling_of
+from holdfast.client.options import ConnectOptions
+from holdfast.config import UpOptions
 from holdfast.edge.explanations import EXPLANATIONS
-from tests.meta.tree import ROOT, complain
+from holdfast.model.option import spelling_of
+from tests.meta.tree import ROOT, complain, files
 
 # In the code for what is still to come: nothing in this version can answer with them.
 NOT_YET_SENT = frozenset({1001, 1033, 1200})
@@ -63,6 +65,16 @@ def variants_of_enum(rust: str, name: str) -> list[str]:
     return [re.sub(r"(?<!^)([A-Z])", r"_\1", one).lower() for one in names]
 
 
+def events_of_rust(text: str) -> list[str]:
+    """The events that Rust code puts into the log."""
+    return re.findall(r'"?\bevent"?: "(\w+)"', text)
+
+
+def events_of_python(text: str) -> list[str]:
+    """The events that Python code puts into the log (`holdfast.event_log`)."""
+    return re.findall(r'\blog(?:\.write)?\(\s*"(\w+)",', text.replace("_log", "log"))
+
+
 def _document(name: str) -> str:
     return (ROOT / "docs" / name).read_text(encoding="utf-8")
 
@@ -73,10 +85,13 @@ def _code_of(cell: str) -> str:
     return found[1]
 
 
-def test_up_documents_every_option_and_no_other() -> None:
-    said = [_code_of(row[0]).split()[0] for row in rows_of(_document("up.md"), first_column="option")]
-    spellings = [spelling_of(field) for field in dataclasses.fields(UpOptions)]
-    complain(difference("docs/up.md", said, [one.flag for one in spellings if not one.is_argument]))
+@pytest.mark.parametrize(("document", "options"), [("up.md", UpOptions), ("connect.md", ConnectOptions)])
+def test_a_command_documents_every_option_and_no_other(
+    document: str, options: type[UpOptions | ConnectOptions]
+) -> None:
+    said = [_code_of(row[0]).split()[0] for row in rows_of(_document(document), first_column="option")]
+    spellings = [spelling_of(field) for field in dataclasses.fields(options)]
+    complain(difference(f"docs/{document}", said, [one.flag for one in spellings if not one.is_argument]))
 
 
 def test_errors_documents_every_code_with_its_name_side_and_wait() -> None:
@@ -107,6 +122,21 @@ def test_records_documents_every_reason() -> None:
     rust = (ROOT / "native" / "core" / "src" / "registry.rs").read_text(encoding="utf-8")
     said = [_code_of(row[0]) for row in rows_of(_document("records.md"), first_column="`why`")]
     complain(difference("docs/records.md", said, variants_of_enum(rust, "Why")))
+
+
+def test_records_documents_every_event() -> None:
+    said = re.findall(r"^## (\w+)$", _document("records.md"), re.MULTILINE)
+    rust = [path.read_text(encoding="utf-8") for path in files(".rs", under="native/core/src")]
+    python = [path.read_text(encoding="utf-8") for path in files(".py", under="src")]
+    true = {event for text in rust for event in events_of_rust(text)} | {
+        one for text in python for one in events_of_python(text)
+    }
+    complain(difference("docs/records.md", said, sorted(true)))
+
+
+def test_events_are_found_in_both_languages() -> None:
+    assert events_of_rust('Record { event: "a_b", .. } json!({"event": "c_d"})') == ["a_b", "c_d"]
+    assert events_of_python('self._log("a_b", {})\nlog.write("c_d", fields)\nout.write("text")') == ["a_b", "c_d"]
 
 
 def test_a_row_too_many_too_few_or_twice_is_a_complaint() -> None:

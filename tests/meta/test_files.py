@@ -79,10 +79,12 @@ def sleeps_of_python(name: str, text: str) -> list[str]:
 
 
 def sleeps_of_rust(name: str, text: str) -> list[str]:
-    """The same for Rust, where no thread of ours has a reason to sleep, in tests or out of them."""
+    """The same for a Rust test file, or for what stands below `#[cfg(test)]` in another."""
+    is_test_file = name.endswith(("tests.rs", "testing.rs")) or "/tests/" in name
+    before, mark, below = ("", "", text) if is_test_file else text.partition("#[cfg(test)]")
     return [
         f"{name}:{number}: sleeps; wait for the event, with a limit"
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(f"{mark}{below}".splitlines(), 1 + before.count("\n"))
         if re.search(r"\bthread::sleep\b", line.partition("//")[0])
     ]
 
@@ -163,6 +165,14 @@ def test_waiting_for_something_is_not() -> None:
     assert sleeps_of_python("test_x.py", text) == []
 
 
-def test_a_sleeping_thread_is_a_complaint_and_a_comment_about_one_is_not() -> None:
-    assert len(sleeps_of_rust("a.rs", "    std::thread::sleep(limit);\n")) == 1
-    assert sleeps_of_rust("a.rs", "    // Not thread::sleep: the loop would miss its wake-up.\n") == []
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        ("core/src/a_tests.rs", "use x;\n    std::thread::sleep(limit);\n", ["core/src/a_tests.rs:2"]),
+        ("core/src/a.rs", "fn f() {}\n#[cfg(test)]\nmod tests {\n    thread::sleep(limit);\n}\n", ["core/src/a.rs:4"]),
+        ("core/src/a.rs", "fn f() {\n    thread::sleep(pause);\n}\n#[cfg(test)]\nmod tests {}\n", []),
+        ("core/src/a_tests.rs", "// Not thread::sleep: the loop would miss its wake-up.\n", []),
+    ],
+)
+def test_a_rust_test_that_sleeps_is_a_complaint(name: str, text: str, where: list[str]) -> None:
+    assert [complaint.split(": ")[0] for complaint in sleeps_of_rust(name, text)] == where

@@ -34,6 +34,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "certificates": SHARED | {"config", "_native"},
     "listeners": SHARED | {"config"},
     "event_log": SHARED,
+    "served_certificates": SHARED | {"certificates", "config", "event_log", "_native"},
     "app": EVERYTHING,
     "cli": EVERYTHING,
 }
