@@ -1,1 +1,324 @@
-//! (being written)
+//! Walk the frame headers of one direction of a WebSocket (RFC 6455 §5.2) without keeping its payload.
+//!
+//! Law 1: bytes go in, positions and counts come out. No socket, no clock, nothing is copied but a Close payload.
+//! Law 2: any chopping of the input gives the same counts and the same boundaries.
+//! Law 3: the walker judges nothing. The two ends do; an illegal frame passes through and is counted by its opcode.
+//! Law 4: a length it cannot follow (RFC 6455 §5.2: the top bit of a 64-bit length is 0) ends the walk: `is_lost`
+//!        is true, bytes are still counted, and nothing may be inserted any more.
+
+/// Longest frame header: 2 bytes, a 64-bit length, a mask.
+const MAX_HEADER_BYTES: usize = 14;
+/// RFC 6455 §5.5: a control frame carries at most 125 bytes.
+pub const MAX_CONTROL_PAYLOAD_BYTES: usize = 125;
+
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+const CONTROL: u8 = 0x08;
+
+const CONTINUATION: u8 = 0x0;
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xA;
+
+/// What has passed in one direction. Messages are counted when their last frame begins; payload bytes as they pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All bytes of the direction, frame headers included.
+    pub bytes: u64,
+    /// Text messages.
+    pub text_messages: u64,
+    /// Binary messages.
+    pub binary_messages: u64,
+    /// Payload bytes of text messages, as on the wire (compressed where the two ends compress).
+    pub text_bytes: u64,
+    /// Payload bytes of binary messages, likewise.
+    pub binary_bytes: u64,
+    /// Ping frames.
+    pub pings: u64,
+    /// Pong frames.
+    pub pongs: u64,
+    /// Close frames.
+    pub closes: u64,
+    /// Payload bytes of control frames.
+    pub control_bytes: u64,
+    /// Frames with an opcode RFC 6455 reserves.
+    pub reserved_frames: u64,
+}
+
+/// The first Close frame of a direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Close {
+    payload: Vec<u8>,
+    is_complete: bool,
+}
+
+impl Close {
+    /// The close code; None for a Close without one (RFC 6455 §7.1.5: then the code is 1005), or one still arriving.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match self.payload[..] {
+            [high, low, ..] if self.is_complete => Some(u16::from_be_bytes([high, low])),
+            _ => None,
+        }
+    }
+
+    /// The reason, with anything that is not UTF-8 replaced.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        String::from_utf8_lossy(self.payload.get(2..).unwrap_or_default()).into_owned()
+    }
+}
+
+/// What the frame being walked is, so far as the walk needs it.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    opcode: u8,
+    mask: Option<[u8; 4]>,
+}
+
+/// Walks one direction. Small on purpose: an idle tunnel holds two.
+#[derive(Debug)]
+pub struct Walker {
+    counts: Counts,
+    close: Option<Box<Close>>,
+    /// Payload bytes of the current frame that have not passed yet.
+    remaining: u64,
+    frame: Frame,
+    /// TEXT or BINARY: the opcode of the message a continuation belongs to.
+    message: u8,
+    header: [u8; MAX_HEADER_BYTES],
+    header_len: u8,
+    is_lost: bool,
+}
+
+impl Default for Walker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Walker {
+    /// A walker at the first byte after the 101.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            counts: Counts::default(),
+            close: None,
+            remaining: 0,
+            frame: Frame {
+                opcode: CONTINUATION,
+                mask: None,
+            },
+            message: TEXT,
+            header: [0; MAX_HEADER_BYTES],
+            header_len: 0,
+            is_lost: false,
+        }
+    }
+
+    /// Walks over all of `bytes`.
+    pub fn walk(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            at += self.step(&bytes[at..]);
+        }
+    }
+
+    /// Walks to the next frame boundary, or to the end of `bytes`. Returns how many bytes that were: 0 on a boundary.
+    pub fn walk_to_boundary(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while at < bytes.len() && !self.is_at_boundary() {
+            at += self.step(&bytes[at..]);
+        }
+        at
+    }
+
+    /// True between two frames: a control frame of ours may be inserted here.
+    ///
+    /// RFC 6455 §5.5: control frames may come between the fragments of a message, so this need not be a message's end.
+    #[must_use]
+    pub fn is_at_boundary(&self) -> bool {
+        self.remaining == 0 && self.header_len == 0 && !self.is_lost
+    }
+
+    /// True once a length could not be followed.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The first Close frame, once all of it has passed.
+    #[must_use]
+    pub fn close(&self) -> Option<&Close> {
+        self.close.as_deref().filter(|close| close.is_complete)
+    }
+
+    /// Takes a piece of a header or of a payload; returns its length, at least 1 for a non-empty input.
+    fn step(&mut self, bytes: &[u8]) -> usize {
+        if self.is_lost {
+            self.counts.bytes += bytes.len() as u64;
+            return bytes.len();
+        }
+        if self.remaining > 0 {
+            return self.pass_payload(bytes);
+        }
+        if self.header_len == 0 {
+            // The common case: the whole header is here, and need not be put together first.
+            if let Some(header_len) = header_bytes(bytes).filter(|len| *len <= bytes.len()) {
+                self.counts.bytes += header_len as u64;
+                self.begin_frame(&bytes[..header_len]);
+                return header_len;
+            }
+        }
+        self.gather_header(bytes)
+    }
+
+    fn gather_header(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            self.header[usize::from(self.header_len)] = bytes[taken];
+            self.header_len += 1;
+            taken += 1;
+            let have = usize::from(self.header_len);
+            if header_bytes(&self.header[..have]) == Some(have) {
+                let header = self.header;
+                self.header_len = 0;
+                self.begin_frame(&header[..have]);
+                break;
+            }
+        }
+        self.counts.bytes += taken as u64;
+        taken
+    }
+
+    fn begin_frame(&mut self, header: &[u8]) {
+        let (first, second) = (header[0], header[1]);
+        let is_masked = second & MASKED != 0;
+        let mask_at = header.len() - if is_masked { 4 } else { 0 };
+        let length = match header[2..mask_at] {
+            [] => u64::from(second & !MASKED),
+            [high, low] => u64::from(u16::from_be_bytes([high, low])),
+            ref long => long.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        };
+        if length > u64::MAX >> 1 {
+            self.is_lost = true;
+            return;
+        }
+        let mask = header[mask_at..].try_into().ok();
+        self.frame = Frame {
+            opcode: first & 0x0F,
+            mask,
+        };
+        self.remaining = length;
+        self.count_frame(first & FIN != 0);
+        if self.frame.opcode == CLOSE {
+            self.begin_close();
+        }
+    }
+
+    fn count_frame(&mut self, is_final: bool) {
+        let counts = &mut self.counts;
+        match self.frame.opcode {
+            TEXT | BINARY => self.message = self.frame.opcode,
+            CONTINUATION => {}
+            CLOSE => counts.closes += 1,
+            PING => counts.pings += 1,
+            PONG => counts.pongs += 1,
+            _ => counts.reserved_frames += 1,
+        }
+        if is_final && matches!(self.frame.opcode, CONTINUATION | TEXT | BINARY) {
+            match self.message {
+                BINARY => counts.binary_messages += 1,
+                _ => counts.text_messages += 1,
+            }
+        }
+    }
+
+    fn begin_close(&mut self) {
+        if self.close.is_none() {
+            self.close = Some(Box::new(Close {
+                payload: Vec::new(),
+                is_complete: self.remaining == 0,
+            }));
+        }
+    }
+
+    fn pass_payload(&mut self, bytes: &[u8]) -> usize {
+        let here = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
+        let passed = here as u64;
+        self.counts.bytes += passed;
+        match self.frame.opcode {
+            opcode if opcode & CONTROL != 0 => self.counts.control_bytes += passed,
+            _ if self.message == BINARY => self.counts.binary_bytes += passed,
+            _ => self.counts.text_bytes += passed,
+        }
+        self.remaining -= passed;
+        if self.frame.opcode == CLOSE {
+            self.keep_close(&bytes[..here]);
+        }
+        here
+    }
+
+    fn keep_close(&mut self, bytes: &[u8]) {
+        let Some(close) = self.close.as_deref_mut().filter(|close| !close.is_complete) else {
+            return;
+        };
+        let room = MAX_CONTROL_PAYLOAD_BYTES.saturating_sub(close.payload.len());
+        for byte in bytes.iter().take(room) {
+            let key = self.frame.mask.map_or(0, |mask| mask[close.payload.len() % 4]);
+            close.payload.push(byte ^ key);
+        }
+        close.is_complete = self.remaining == 0;
+    }
+}
+
+/// How long the header is that starts `bytes`; None while too little of it is there to tell.
+fn header_bytes(bytes: &[u8]) -> Option<usize> {
+    let second = *bytes.get(1)?;
+    let extended = match second & !MASKED {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    Some(2 + extended + if second & MASKED != 0 { 4 } else { 0 })
+}
+
+/// A Close frame of ours, appended to `out`. `mask` is for the way to an origin, where we are the client (§5.3).
+/// A reason longer than 123 bytes is cut at a character boundary (§5.5).
+pub fn write_close(out: &mut Vec<u8>, code: u16, reason: &str, mask: Option<[u8; 4]>) {
+    let mut end = reason.len().min(MAX_CONTROL_PAYLOAD_BYTES - 2);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    let payload = code
+        .to_be_bytes()
+        .into_iter()
+        .chain(reason.as_bytes()[..end].iter().copied());
+    // At most 125, by the cut above.
+    #[allow(clippy::cast_possible_truncation)]
+    let length = (end + 2) as u8;
+    out.push(FIN | CLOSE);
+    match mask {
+        None => {
+            out.push(length);
+            out.extend(payload);
+        }
+        Some(mask) => {
+            out.push(MASKED | length);
+            out.extend(mask);
+            out.extend(payload.enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "frames_tests.rs"]
+mod tests;

@@ -6,7 +6,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod edge;
 pub mod frames;
 pub mod handshake;
 pub mod http;
+pub mod origin;
+pub mod policy;
+pub mod registry;
 pub mod tls;
+pub mod tunnel;
+
+mod chance;
+mod connection;
+mod download;
+mod exchange;
+mod fault;
+mod listener;
+mod stream;
+mod upgrade;
+mod upload;

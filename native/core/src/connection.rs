@@ -1,0 +1,458 @@
+//! One client connection, from its first byte to its end or its upgrade.
+//!
+//! `http.read_request` → `policy.decide` → (`respond` | `exchange` | `upgrade`), again and again while the connection
+//! lives. An upgrade that succeeds takes the connection away, to a tunnel loop.
+//!
+//! Law 1: what follows a request we refused is never read as another request.
+//! Law 2: a client that is refused gets to read why: we end our side, and read on for a moment before we close.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::chance::random_bytes;
+use crate::fault::Fault;
+use crate::handshake::{self, HandshakeFault};
+use crate::http::request::RequestHead;
+use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
+use crate::origin::{Names, Pool};
+use crate::policy::{Asked, Forward, NoVerdict, PolicyClient, Question, Report, Respond, Verdict};
+use crate::registry::{Line, Log};
+use crate::stream::Stream;
+use crate::tls::{self, Hello, TlsFacts};
+use crate::tunnel::TunnelLoop;
+use crate::{exchange, upgrade};
+
+/// From the first moment of a connection, or the first byte of a later request, to the end of its head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The TLS handshake, from the first moment of the connection.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two requests (cloudflare.md §1.3).
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(400);
+/// How long a client may take none of an answer (nginx `send_timeout`).
+pub(crate) const CLIENT_STALL: Duration = Duration::from_mins(1);
+/// How long we read on after an answer that ends the connection (nginx `lingering_timeout`).
+const LINGER: Duration = Duration::from_secs(5);
+/// Room made for a read.
+pub(crate) const READ_BYTES: usize = 16 * 1024;
+/// What the first read of a head has room for: most are smaller.
+const FIRST_READ_BYTES: usize = 2 * 1024;
+
+/// What all connections of a thread share.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) policy: PolicyClient,
+    pub(crate) tunnels: TunnelLoop,
+    pub(crate) log: Log,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) colo: String,
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) pool: Pool,
+    pub(crate) names: Names,
+    pub(crate) statistics: Arc<HttpStatistics>,
+}
+
+/// Counters of the HTTP side, over all threads.
+#[derive(Debug, Default)]
+pub struct HttpStatistics {
+    /// Client connections open in a runtime, tunnels not counted.
+    pub connections: AtomicU64,
+    /// Client connections accepted.
+    pub accepted: AtomicU64,
+    /// Requests read.
+    pub requests: AtomicU64,
+    /// Connections to origins that wait for a request.
+    pub pooled: AtomicU64,
+}
+
+/// A client connection while a runtime has it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    /// Read and not used yet.
+    pub(crate) read: BytesMut,
+    pub(crate) client: SocketAddr,
+    edge_port: u16,
+    tls: Option<TlsFacts>,
+    place: OwnedSemaphorePermit,
+}
+
+/// What becomes of a connection after a request.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// It reads the next one.
+    KeepAlive(Connection),
+    /// It ends in good order.
+    Close(Connection),
+    /// It ends now: whatever was being sent is cut, so that the client sees that it is.
+    Cut,
+    /// It is a tunnel.
+    Upgraded,
+}
+
+/// What waiting for a request gave.
+enum Next {
+    Request(Box<RequestHead>),
+    /// Nothing came, or the client went away.
+    Gone,
+    Refused(Refusal),
+}
+
+/// A refusal that needs no policy: the request cannot be read, or must not be.
+struct Refusal {
+    status: u16,
+    reason: String,
+    headers: Vec<(String, String)>,
+}
+
+/// Serves a connection until it ends or becomes a tunnel.
+pub(crate) async fn serve(
+    socket: TcpStream,
+    client: SocketAddr,
+    is_tls: bool,
+    place: OwnedSemaphorePermit,
+    context: Rc<Context>,
+) {
+    // Without it answers only come later; a socket that refuses it is about to fail anyway.
+    let _ = socket.set_nodelay(true);
+    let edge_port = socket.local_addr().map_or(0, |address| address.port());
+    let (stream, tls) = if is_tls {
+        let Some(stream) = secure(socket, &context).await else {
+            return;
+        };
+        let facts = stream.facts();
+        (Stream::Tls(Box::new(stream)), Some(facts))
+    } else {
+        (Stream::Tcp(socket), None)
+    };
+    let mut connection = Connection {
+        stream,
+        read: BytesMut::new(),
+        client,
+        edge_port,
+        tls,
+        place,
+    };
+    let mut is_first = true;
+    loop {
+        let after = match connection.next_request(is_first, &context).await {
+            Next::Gone => return,
+            Next::Refused(refusal) => connection.refuse(&refusal, &context).await,
+            Next::Request(head) => connection.handle(*head, &context).await,
+        };
+        is_first = false;
+        match after {
+            After::KeepAlive(next) if !*context.stopping.borrow() => connection = next,
+            After::KeepAlive(last) | After::Close(last) => return last.end().await,
+            After::Cut | After::Upgraded => return,
+        }
+    }
+}
+
+/// The TLS handshake; None when there will be no connection.
+async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStream<TcpStream>> {
+    let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
+    match timeout_at(deadline, first_bytes(&socket)).await {
+        Ok(Ok(Hello::Tls)) => {}
+        Ok(Ok(Hello::PlainHttp)) => {
+            answer_plain_http(&mut socket, context).await;
+            return None;
+        }
+        _ => return None,
+    }
+    timeout_at(deadline, tls::accept(socket, Arc::clone(&context.tls)))
+        .await
+        .ok()?
+        .ok()
+}
+
+/// Looks at the first bytes without taking them.
+async fn first_bytes(socket: &TcpStream) -> io::Result<Hello> {
+    let mut first = [0; 32];
+    loop {
+        let seen = socket.peek(&mut first).await?;
+        match Hello::of(&first[..seen]) {
+            Hello::NeedMore if seen > 0 => {
+                // What was peeked at stays readable, so the next byte cannot be waited for.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Hello::NeedMore => return Ok(Hello::Garbage),
+            hello => return Ok(hello),
+        }
+    }
+}
+
+async fn answer_plain_http(socket: &mut TcpStream, context: &Context) {
+    let mut out = Vec::new();
+    let ray = ray_id(&context.colo);
+    let reason = "a plain HTTP request was sent to a port that speaks TLS: use https:// or wss://";
+    write_refusal(&mut out, &Refusal::new(400, reason), &ray);
+    if timeout(CLIENT_STALL, socket.write_all(&out))
+        .await
+        .is_ok_and(|sent| sent.is_ok())
+    {
+        linger(socket).await;
+    }
+}
+
+impl Refusal {
+    fn new(status: u16, reason: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason: reason.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    fn of_handshake(fault: &HandshakeFault) -> Self {
+        let mut refusal = Self::new(fault.status(), fault.reason());
+        if refusal.status == 426 {
+            // RFC 6455 §4.4, RFC 9110 §15.5.22.
+            refusal
+                .headers
+                .push(("Sec-WebSocket-Version".to_owned(), "13".to_owned()));
+            refusal.headers.push(("Upgrade".to_owned(), "websocket".to_owned()));
+        }
+        refusal
+    }
+}
+
+impl Connection {
+    async fn next_request(&mut self, is_first: bool, context: &Context) -> Next {
+        if !is_first && self.read.is_empty() {
+            // An idle connection keeps no buffer.
+            self.read = BytesMut::new();
+            match self.wait_for_next(context).await {
+                Ok(0) | Err(_) => return Next::Gone,
+                Ok(_) => {}
+            }
+        }
+        match timeout(HEAD_TIMEOUT, self.read_head()).await {
+            Ok(next) => next,
+            Err(_) => Next::Refused(Refusal::new(
+                408,
+                format!("the request head was not complete within {} s", HEAD_TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    /// Waits for the first byte of another request; a stopping edge waits for none.
+    async fn wait_for_next(&mut self, context: &Context) -> io::Result<usize> {
+        let mut stopping = context.stopping.clone();
+        self.read.reserve(FIRST_READ_BYTES);
+        tokio::select! {
+            read = timeout(KEEP_ALIVE_TIMEOUT, self.stream.read_buf(&mut self.read)) => read.unwrap_or(Ok(0)),
+            _ = stopping.wait_for(|stopping| *stopping) => Ok(0),
+        }
+    }
+
+    async fn read_head(&mut self) -> Next {
+        let mut scan = HeadScan::new();
+        loop {
+            match scan.request(&self.read) {
+                Ok(Some((head, used))) => {
+                    let _ = self.read.split_to(used);
+                    return Next::Request(Box::new(head));
+                }
+                Ok(None) => {}
+                Err(fault) => {
+                    let mut refusal = Refusal::new(fault.status(), fault.reason());
+                    let fields = fault.answer_fields().iter();
+                    refusal
+                        .headers
+                        .extend(fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+                    return Next::Refused(refusal);
+                }
+            }
+            self.read.reserve(FIRST_READ_BYTES);
+            match self.stream.read_buf(&mut self.read).await {
+                Ok(0) | Err(_) => return Next::Gone,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    async fn handle(self, head: RequestHead, context: &Context) -> After {
+        context.statistics.requests.fetch_add(1, Ordering::Relaxed);
+        let offer = match handshake::read_offer(&head) {
+            Ok(offer) => offer,
+            Err(fault) => return self.refuse(&Refusal::of_handshake(&fault), context).await,
+        };
+        let asked = Arc::new(Asked {
+            head,
+            ray: ray_id(&context.colo),
+            client: self.client,
+            edge_port: self.edge_port,
+            tls: self.tls.clone(),
+            is_upgrade: offer.is_some(),
+        });
+        match context.policy.ask(Question::Decide(Arc::clone(&asked))).await {
+            Ok(Verdict::Forward(forward)) => match offer {
+                Some(offer) => upgrade::upgrade(self, asked, offer, forward, context).await,
+                None => exchange::exchange(self, asked, forward, context).await,
+            },
+            Ok(Verdict::Respond(respond)) => self.respond(&asked, &respond).await,
+            Ok(Verdict::Failed) => {
+                self.respond(&asked, &failed("the edge failed to decide about this request"))
+                    .await
+            }
+            Err(NoVerdict::Absent) => self.respond(&asked, &failed("the edge did not decide in time")).await,
+            Err(NoVerdict::Busy) => self.respond(&asked, &busy()).await,
+        }
+    }
+
+    /// Tells the client what failed between us and the origin. Only before any of the origin's answer was sent.
+    pub(crate) async fn explain(self, asked: &Arc<Asked>, fault: Fault, forward: &Forward, context: &Context) -> After {
+        context.log.put(Line::Fault {
+            ray_id: asked.ray.clone(),
+            host: asked.head.host().to_owned(),
+            path: asked.head.path().to_owned(),
+            status: fault.kind.status(),
+            origin: forward.origin.label().to_owned(),
+            reason: fault.reason.clone(),
+        });
+        let report = Report {
+            status: fault.kind.status(),
+            code: fault.kind.code(),
+            reason: fault.reason,
+            origin: Arc::clone(&forward.origin.label),
+        };
+        let plain = plain_text(report.status, &report.reason);
+        match context.policy.ask(Question::Explain(Arc::clone(asked), report)).await {
+            Ok(Verdict::Respond(respond)) => self.respond(asked, &respond).await,
+            // The explanation has failed, not the verdict: the status stays.
+            _ => self.respond(asked, &plain).await,
+        }
+    }
+
+    /// Answers ourselves. The connection stays only where nothing of the request is left to come.
+    async fn respond(mut self, asked: &Asked, respond: &Respond) -> After {
+        let has_body = !matches!(asked.head.framing(), Framing::None | Framing::Length(0));
+        let has_early = asked.is_upgrade && !self.read.is_empty();
+        let keep_alive = asked.head.keep_alive() && !has_body && !has_early;
+        let mut out = Vec::with_capacity(512 + respond.body.len());
+        write_answer(
+            &mut out,
+            &OwnAnswer {
+                status: respond.status,
+                headers: &respond.headers,
+                body: &respond.body,
+                ray: &asked.ray,
+                keep_alive,
+                with_body: asked.head.method() != "HEAD",
+            },
+        );
+        match self.send(&out).await {
+            Err(_) => After::Cut,
+            Ok(()) if keep_alive => After::KeepAlive(self),
+            Ok(()) => After::Close(self),
+        }
+    }
+
+    /// The request's body breaks the rules of its framing, and nothing was answered yet.
+    pub(crate) async fn refuse_body(self, reason: &str, context: &Context) -> After {
+        self.refuse(&Refusal::new(400, reason), context).await
+    }
+
+    async fn refuse(mut self, refusal: &Refusal, context: &Context) -> After {
+        let mut out = Vec::new();
+        write_refusal(&mut out, refusal, &ray_id(&context.colo));
+        match self.send(&out).await {
+            Ok(()) => After::Close(self),
+            Err(_) => After::Cut,
+        }
+    }
+
+    /// Sends all of `bytes`, flushed. A client that takes nothing for [`CLIENT_STALL`] is given up.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        write_patiently(&mut self.stream, bytes, CLIENT_STALL).await
+    }
+
+    /// Takes the connection apart for a tunnel.
+    pub(crate) fn into_parts(self) -> (Stream, BytesMut, OwnedSemaphorePermit) {
+        (self.stream, self.read, self.place)
+    }
+
+    async fn end(mut self) {
+        linger(&mut self.stream).await;
+    }
+}
+
+/// Writes and flushes, as long as something is taken at least every `stall`.
+pub(crate) async fn write_patiently(
+    to: &mut (impl AsyncWriteExt + Unpin),
+    mut bytes: &[u8],
+    stall: Duration,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match timeout(stall, to.write(bytes)).await {
+            Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(Ok(sent)) => bytes = &bytes[sent..],
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+    timeout(stall, to.flush())
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Ends our side and reads on for a moment: closing with unread bytes would reset the connection, and take the answer
+/// away from a client that has not read it yet.
+async fn linger(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
+    let reading = async {
+        stream.shutdown().await?;
+        let mut sink = [0; 1024];
+        while stream.read(&mut sink).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // However it ends, the connection is closed next.
+    let _ = timeout(LINGER, reading).await;
+}
+
+fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal, ray: &str) {
+    let mut answer = plain_text(refusal.status, &refusal.reason);
+    answer.headers.extend(refusal.headers.iter().cloned());
+    let own = OwnAnswer {
+        status: answer.status,
+        headers: &answer.headers,
+        body: &answer.body,
+        ray,
+        keep_alive: false,
+        with_body: true,
+    };
+    write_answer(out, &own);
+}
+
+fn plain_text(status: u16, reason: &str) -> Respond {
+    let body = format!("{status} {}: {reason}\n", crate::http::reason_phrase(status)).into_bytes();
+    let headers = vec![
+        ("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned()),
+        ("Cache-Control".to_owned(), "no-store".to_owned()),
+    ];
+    Respond { status, headers, body }
+}
+
+fn failed(reason: &str) -> Respond {
+    plain_text(500, reason)
+}
+
+fn busy() -> Respond {
+    let mut respond = plain_text(503, "too many requests wait for a decision");
+    respond.headers.push(("Retry-After".to_owned(), "1".to_owned()));
+    respond
+}
+
+/// 16 hexadecimal digits and where the edge is, as `CF-Ray` has it (cloudflare.md §1.9).
+fn ray_id(colo: &str) -> String {
+    format!("{:016x}-{colo}", u64::from_be_bytes(random_bytes()))
+}

@@ -1,0 +1,249 @@
+//! The origin's half of an exchange: interim answers, the answer's head and its body, to the client.
+
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::connection::{CLIENT_STALL, READ_BYTES, write_patiently};
+use crate::fault::{Fault, FaultKind};
+use crate::http::response::ResponseHead;
+use crate::http::{ForClient, Framing, HeadScan, Version, write_informational, write_response};
+use crate::origin::Origin;
+use crate::policy::Asked;
+use crate::upload::BodyRelay;
+
+/// Interim answers passed on for one request; an origin that sends more is broken.
+const MAX_INFORMATIONAL: usize = 64;
+
+/// Why an answer did not reach its end.
+#[derive(Debug)]
+pub(crate) enum DownloadEnd {
+    /// The origin closed the connection before it sent a byte.
+    Nothing(Fault),
+    /// It failed before anything was sent to the client.
+    Fault(Fault),
+    /// It failed later, or the client went away.
+    Cut,
+}
+
+impl DownloadEnd {
+    /// The fault, for who has no connection to try again.
+    pub(crate) fn into_fault(self) -> Option<Fault> {
+        match self {
+            Self::Nothing(fault) | Self::Fault(fault) => Some(fault),
+            Self::Cut => None,
+        }
+    }
+}
+
+/// An answer that reached its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    /// The client's connection can take another request, as far as the answer goes.
+    pub(crate) client_may_stay: bool,
+    /// The origin's connection can take another request, likewise.
+    pub(crate) origin_may_stay: bool,
+}
+
+/// Reads answer heads from an origin.
+pub(crate) struct AnswerHeads<'a, R> {
+    pub(crate) from: R,
+    pub(crate) read: &'a mut BytesMut,
+    pub(crate) origin: &'a Origin,
+    pub(crate) method: &'a str,
+    pub(crate) progress: &'a Cell<Instant>,
+}
+
+impl<R: AsyncRead + Unpin> AnswerHeads<'_, R> {
+    /// The next head. Its time runs from the last progress of the request.
+    pub(crate) async fn next(&mut self) -> Result<ResponseHead, DownloadEnd> {
+        let mut scan = HeadScan::new();
+        loop {
+            match scan.response(self.read, self.method) {
+                Ok(Some((head, used))) => {
+                    let _ = self.read.split_to(used);
+                    return Ok(head);
+                }
+                Ok(None) => {}
+                Err(fault) => return Err(DownloadEnd::Fault(self.bad(&format!("sent no valid HTTP: {fault}")))),
+            }
+            self.read.reserve(READ_BYTES);
+            match self.read_some().await {
+                Ok(1..) => {}
+                Ok(0) if self.read.is_empty() => {
+                    return Err(DownloadEnd::Nothing(
+                        self.bad("closed the connection without an answer"),
+                    ));
+                }
+                Ok(0) => {
+                    return Err(DownloadEnd::Fault(
+                        self.bad("closed the connection within the answer's head"),
+                    ));
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    return Err(DownloadEnd::Fault(Fault::new(
+                        FaultKind::NoAnswer,
+                        format!(
+                            "the origin {} did not answer within {} s",
+                            self.origin.label,
+                            self.origin.answer_timeout.as_secs_f32()
+                        ),
+                    )));
+                }
+                Err(error) if self.read.is_empty() => {
+                    return Err(DownloadEnd::Nothing(
+                        self.bad(&format!("broke the connection off: {error}")),
+                    ));
+                }
+                Err(error) => {
+                    return Err(DownloadEnd::Fault(
+                        self.bad(&format!("broke the connection off: {error}")),
+                    ));
+                }
+            }
+        }
+    }
+
+    async fn read_some(&mut self) -> io::Result<usize> {
+        loop {
+            let deadline = self.progress.get() + self.origin.answer_timeout;
+            match timeout_at(deadline, self.from.read_buf(self.read)).await {
+                Ok(read) => return read,
+                // The request went on meanwhile, and with it the time to answer.
+                Err(_) if self.progress.get() + self.origin.answer_timeout > Instant::now() => {}
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+    }
+
+    fn bad(&self, what: &str) -> Fault {
+        Fault::new(FaultKind::BadAnswer, format!("the origin {} {what}", self.origin.label))
+    }
+}
+
+pub(crate) struct Download<'a, R, W> {
+    pub(crate) from: R,
+    pub(crate) read: &'a mut BytesMut,
+    pub(crate) to: W,
+    pub(crate) asked: &'a Asked,
+    pub(crate) origin: &'a Origin,
+    pub(crate) progress: &'a Cell<Instant>,
+    /// Set as soon as a byte of the final answer may have been sent.
+    pub(crate) has_begun: &'a Cell<bool>,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
+    /// Waits for the answer and passes it on.
+    pub(crate) async fn run(mut self) -> Result<Answered, DownloadEnd> {
+        for _ in 0..MAX_INFORMATIONAL {
+            let mut heads = AnswerHeads {
+                from: &mut self.from,
+                read: self.read,
+                origin: self.origin,
+                method: self.asked.head.method(),
+                progress: self.progress,
+            };
+            let head = heads.next().await?;
+            match head.status() {
+                101 => {
+                    return Err(DownloadEnd::Fault(
+                        self.bad("switched protocols without being asked to"),
+                    ));
+                }
+                100..=199 => pass_informational(&mut self.to, self.asked, &head).await?,
+                _ => return self.pass_on(&head).await,
+            }
+            // RFC 9110 §15.2: an interim answer is a sign of life.
+            self.progress.set(Instant::now());
+        }
+        Err(DownloadEnd::Fault(self.bad("sent nothing but interim answers")))
+    }
+
+    /// Passes on an answer whose head has been read.
+    pub(crate) async fn pass_on(mut self, head: &ResponseHead) -> Result<Answered, DownloadEnd> {
+        let client = &self.asked.head;
+        let framing = match head.framing() {
+            Framing::Chunked | Framing::UntilClose if client.version() == Version::Http11 => Framing::Chunked,
+            Framing::Chunked | Framing::UntilClose => Framing::UntilClose,
+            known => known,
+        };
+        let client_may_stay = client.keep_alive() && framing != Framing::UntilClose;
+        let mut out = Vec::with_capacity(1024);
+        write_response(
+            &mut out,
+            &ForClient {
+                head,
+                client_version: client.version(),
+                framing,
+                keep_alive: client_may_stay,
+                ray: &self.asked.ray,
+                upgrade: false,
+            },
+        );
+        self.has_begun.set(true);
+        self.pass_body(BodyRelay::new(head.framing(), framing), out).await?;
+        let origin_may_stay = head.keep_alive() && head.framing() != Framing::UntilClose;
+        Ok(Answered {
+            client_may_stay,
+            origin_may_stay,
+        })
+    }
+
+    async fn pass_body(&mut self, mut body: BodyRelay, mut out: Vec<u8>) -> Result<(), DownloadEnd> {
+        loop {
+            let passed = body.pass(self.read, &mut out);
+            // What was good before a fault still goes out; then the connection is cut, so that the client sees a cut.
+            self.send(&out).await?;
+            out.clear();
+            if passed.map_err(|_| DownloadEnd::Cut)? {
+                return Ok(());
+            }
+            self.read.reserve(READ_BYTES);
+            match timeout(self.body_patience(), self.from.read_buf(self.read)).await {
+                Ok(Ok(0)) => {
+                    body.end_of_stream(&mut out).map_err(|_| DownloadEnd::Cut)?;
+                    return self.send(&out).await;
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) | Err(_) => return Err(DownloadEnd::Cut),
+            }
+        }
+    }
+
+    fn body_patience(&self) -> Duration {
+        self.origin.answer_timeout
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), DownloadEnd> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        write_patiently(&mut self.to, bytes, CLIENT_STALL)
+            .await
+            .map_err(|_| DownloadEnd::Cut)
+    }
+
+    fn bad(&self, what: &str) -> Fault {
+        Fault::new(FaultKind::BadAnswer, format!("the origin {} {what}", self.origin.label))
+    }
+}
+
+/// Passes an interim answer on to a client that knows them (RFC 9110 §15.2).
+pub(crate) async fn pass_informational(
+    to: &mut (impl AsyncWrite + Unpin),
+    asked: &Asked,
+    head: &ResponseHead,
+) -> Result<(), DownloadEnd> {
+    if asked.head.version() < Version::Http11 {
+        return Ok(());
+    }
+    let mut out = Vec::new();
+    write_informational(&mut out, head);
+    write_patiently(to, &out, CLIENT_STALL)
+        .await
+        .map_err(|_| DownloadEnd::Cut)
+}

@@ -1,0 +1,252 @@
+//! The edge as a whole: its threads, their start and their end.
+//!
+//! Law 1: a listening socket belongs to one thread; nothing is shared between threads but what is made to be.
+//! Law 2: stopping has a deadline. Until then what runs may end in its own way; after it, it is cut.
+
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::LocalSet;
+
+use crate::connection::{Context, HttpStatistics};
+use crate::listener::{Live, accept};
+use crate::origin::{Names, Pool};
+use crate::policy::{PolicyClient, PolicyQueue, queue};
+use crate::registry::{Line, Log};
+use crate::tls::{CertificateStore, server_config};
+use crate::tunnel::TunnelLoop;
+
+/// Why an edge that stops closes its WebSockets: the reason in their Close frames.
+const STOPPING: &str = "the edge is stopping";
+/// Threads that wait for the system's resolver, for one runtime.
+const MAX_RESOLVER_THREADS: usize = 4;
+/// How often connections to origins that have waited too long are dropped.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often a stopping edge looks whether its tunnels have ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// What an edge is made of.
+#[derive(Debug)]
+pub struct EdgeOptions {
+    /// Bound and listening sockets, and whether they speak TLS. Dealt to the threads in turn.
+    pub listeners: Vec<(TcpListener, bool)>,
+    /// HTTP runtimes, and as many tunnel loops. At least 1.
+    pub threads: usize,
+    /// What is shown to TLS clients.
+    pub certificates: Arc<CertificateStore>,
+    /// Where the edge is: the end of a ray id.
+    pub colo: String,
+    /// Client connections at once; beyond it, accepting pauses.
+    pub max_connections: usize,
+}
+
+/// A running edge.
+#[derive(Debug)]
+pub struct Edge {
+    stopping: watch::Sender<bool>,
+    http: Vec<JoinHandle<()>>,
+    tunnels: Vec<(TunnelLoop, JoinHandle<()>)>,
+    policy: PolicyClient,
+    log: Log,
+    log_thread: JoinHandle<()>,
+    http_statistics: Arc<HttpStatistics>,
+}
+
+impl Edge {
+    /// Starts all threads but the policy's, which the caller runs on the returned queue. On an error, nothing is left.
+    pub fn start(options: EdgeOptions, log_to: impl Write + Send + 'static) -> io::Result<(Self, PolicyQueue)> {
+        let (policy, questions) = queue();
+        let (log, log_thread) = Log::start(log_to)?;
+        let (stopping, is_stopping) = watch::channel(false);
+        let mut edge = Self {
+            stopping,
+            http: Vec::new(),
+            tunnels: Vec::new(),
+            policy,
+            log,
+            log_thread,
+            http_statistics: Arc::default(),
+        };
+        let tls = server_config(options.certificates);
+        let places = Arc::new(Semaphore::new(options.max_connections));
+        let mut shares: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
+        for (at, listener) in options.listeners.into_iter().enumerate() {
+            shares[at % options.threads].push(listener);
+        }
+        for (number, listeners) in shares.into_iter().enumerate() {
+            let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), edge.log.clone())?;
+            edge.tunnels.push((tunnels.clone(), thread));
+            let shared = Shared {
+                policy: edge.policy.clone(),
+                tunnels,
+                log: edge.log.clone(),
+                tls: Arc::clone(&tls),
+                colo: options.colo.clone(),
+                stopping: is_stopping.clone(),
+                statistics: Arc::clone(&edge.http_statistics),
+            };
+            let (runtime, places) = (http_runtime()?, Arc::clone(&places));
+            let thread = thread::Builder::new()
+                .name(format!("http-{number}"))
+                .spawn(move || serve_thread(&runtime, listeners, places, shared))?;
+            edge.http.push(thread);
+        }
+        Ok((edge, questions))
+    }
+
+    /// Stops accepting, closes tunnels with 1001 to both sides, lets requests end; cuts what is left after `grace`.
+    /// Returns when every thread but the policy's has ended; the policy's queue ends with them.
+    pub fn stop(self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        self.stopping.send_replace(true);
+        for (tunnels, _) in &self.tunnels {
+            tunnels.close_all(STOPPING, deadline);
+        }
+        // Tunnels first end by themselves; a runtime may still hand over an upgrade that was under way.
+        while Instant::now() < deadline && (self.is_http_running() || self.open_tunnels() > 0) {
+            thread::sleep(LOOK);
+        }
+        drop(self.stopping);
+        for (tunnels, _) in &self.tunnels {
+            tunnels.stop();
+        }
+        for thread in self
+            .http
+            .into_iter()
+            .chain(self.tunnels.into_iter().map(|(_, thread)| thread))
+        {
+            if thread.join().is_err() {
+                self.log.put(Line::Notice {
+                    message: "a thread of the edge had panicked".to_owned(),
+                });
+            }
+        }
+        drop((self.policy, self.log));
+        // A log thread that panicked has nothing more to tell, and nowhere to tell it.
+        let _ = self.log_thread.join();
+    }
+
+    /// Where lines of the log are put.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Counters since the start, and sizes of every queue, pool and table, by name.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<(&'static str, u64)> {
+        let http = &self.http_statistics;
+        let policy = self.policy.statistics();
+        let log = self.log.statistics();
+        let tunnels = |read: fn(&TunnelLoop) -> u64| self.tunnels.iter().map(|(tunnels, _)| read(tunnels)).sum();
+        vec![
+            ("connections_accepted", http.accepted.load(Ordering::Relaxed)),
+            ("connections_open", http.connections.load(Ordering::Relaxed)),
+            ("requests", http.requests.load(Ordering::Relaxed)),
+            ("origin_connections_pooled", http.pooled.load(Ordering::Relaxed)),
+            (
+                "tunnels_open",
+                tunnels(|tunnels| tunnels.statistics().open.load(Ordering::Relaxed)),
+            ),
+            (
+                "tunnels_opened",
+                tunnels(|tunnels| tunnels.statistics().opened.load(Ordering::Relaxed)),
+            ),
+            ("policy_asked", policy.asked.load(Ordering::Relaxed)),
+            ("policy_refused", policy.refused.load(Ordering::Relaxed)),
+            ("policy_waiting", policy.waiting.load(Ordering::Relaxed)),
+            ("log_written", log.written.load(Ordering::Relaxed)),
+            ("log_dropped", log.dropped.load(Ordering::Relaxed)),
+            ("log_waiting", log.waiting.load(Ordering::Relaxed)),
+        ]
+    }
+
+    fn is_http_running(&self) -> bool {
+        self.http.iter().any(|thread| !thread.is_finished())
+    }
+
+    fn open_tunnels(&self) -> u64 {
+        self.tunnels
+            .iter()
+            .map(|(tunnels, _)| tunnels.statistics().open.load(Ordering::Relaxed))
+            .sum()
+    }
+}
+
+/// What an HTTP thread is given; the rest of its context is its own.
+struct Shared {
+    policy: PolicyClient,
+    tunnels: TunnelLoop,
+    log: Log,
+    tls: Arc<rustls::ServerConfig>,
+    colo: String,
+    stopping: watch::Receiver<bool>,
+    statistics: Arc<HttpStatistics>,
+}
+
+fn http_runtime() -> io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(MAX_RESOLVER_THREADS)
+        .build()
+}
+
+fn serve_thread(
+    runtime: &runtime::Runtime,
+    listeners: Vec<(TcpListener, bool)>,
+    places: Arc<Semaphore>,
+    shared: Shared,
+) {
+    let mut stopping = shared.stopping.clone();
+    let context = Rc::new(Context {
+        policy: shared.policy,
+        tunnels: shared.tunnels,
+        log: shared.log,
+        tls: shared.tls,
+        colo: shared.colo,
+        stopping: shared.stopping,
+        pool: Pool::default(),
+        names: Names::default(),
+        statistics: shared.statistics,
+    });
+    let tasks = LocalSet::new();
+    let live = Rc::new(Live::default());
+    for (listener, is_tls) in listeners {
+        tasks.spawn_local(accept(
+            listener,
+            is_tls,
+            Arc::clone(&places),
+            Rc::clone(&live),
+            Rc::clone(&context),
+        ));
+    }
+    tasks.block_on(runtime, async {
+        tokio::select! {
+            () = sweep(&context) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+        tokio::select! {
+            () = live.none_left() => {}
+            // The sender goes when the time to end is over.
+            () = async { while stopping.changed().await.is_ok() {} } => {}
+        }
+    });
+}
+
+async fn sweep(context: &Context) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        context.pool.sweep();
+        context
+            .statistics
+            .pooled
+            .store(context.pool.len() as u64, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,213 @@
+//! One ordinary request and its answer, streamed both ways at once.
+//!
+//! Law 1: bodies are passed on as they come; nothing is collected. A slow reader stops its writer.
+//! Law 2: a body whose end the sender did not reach is never given a regular end towards the receiver.
+//! Law 3: a connection is used again only when both messages on it are complete.
+//! Law 4: a request goes to the origin twice only if it is idempotent, without a body, and nothing was answered
+//!        (RFC 9110 §9.2.2).
+
+use std::cell::Cell;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::io::split;
+use tokio::time::Instant;
+
+use crate::connection::{After, Connection, Context};
+use crate::download::{Answered, Download, DownloadEnd};
+use crate::fault::{Fault, FaultKind};
+use crate::http::response::ResponseHead;
+use crate::http::{ForOrigin, Framing, write_request};
+use crate::origin::{Origin, OriginConnection, dial};
+use crate::policy::{Asked, Forward};
+use crate::upload::{Upload, UploadEnd};
+
+/// Why an exchange did not come to its end.
+enum Failure {
+    /// Nothing was sent to the client yet: it can be told.
+    Told(Fault),
+    /// The client's body cannot be read: 400.
+    BadBody(String),
+    /// Too late to tell, or nobody is there any more.
+    Cut,
+    /// A connection from the pool was dead, and the request may be sent again.
+    Stale,
+}
+
+/// Carries an ordinary request out.
+pub(crate) async fn exchange(
+    mut connection: Connection,
+    asked: Arc<Asked>,
+    forward: Forward,
+    context: &Context,
+) -> After {
+    match carry_out(&mut connection, &asked, &forward, context).await {
+        Ok(true) => After::KeepAlive(connection),
+        Ok(false) => After::Close(connection),
+        Err(Failure::Told(fault)) => connection.explain(&asked, fault, &forward, context).await,
+        Err(Failure::BadBody(reason)) => connection.refuse_body(&reason, context).await,
+        Err(Failure::Cut | Failure::Stale) => After::Cut,
+    }
+}
+
+/// True when the client's connection can be used again.
+async fn carry_out(
+    connection: &mut Connection,
+    asked: &Asked,
+    forward: &Forward,
+    context: &Context,
+) -> Result<bool, Failure> {
+    let origin = &forward.origin;
+    if let Some(pooled) = context.pool.take(origin) {
+        match once(connection, asked, forward, context, pooled, is_repeatable(asked)).await {
+            Err(Failure::Stale) => {}
+            outcome => return outcome,
+        }
+    }
+    let dialled = dial(origin, &context.names).await.map_err(Failure::Told)?;
+    once(connection, asked, forward, context, dialled, false).await
+}
+
+async fn once(
+    connection: &mut Connection,
+    asked: &Asked,
+    forward: &Forward,
+    context: &Context,
+    mut origin: OriginConnection,
+    may_repeat: bool,
+) -> Result<bool, Failure> {
+    let (is_uploaded, outcome) = both_ways(connection, asked, forward, &mut origin).await?;
+    match outcome {
+        Ok(answered) => {
+            if is_uploaded && answered.origin_may_stay && origin.read.is_empty() {
+                context.pool.put(&forward.origin, origin);
+            }
+            Ok(is_uploaded && answered.client_may_stay)
+        }
+        Err(DownloadEnd::Nothing(_)) if may_repeat => Err(Failure::Stale),
+        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault)) => Err(Failure::Told(fault)),
+        Err(DownloadEnd::Cut) => Err(Failure::Cut),
+    }
+}
+
+/// Runs both directions until the answer is complete, or neither direction can go on.
+async fn both_ways(
+    connection: &mut Connection,
+    asked: &Asked,
+    forward: &Forward,
+    origin: &mut OriginConnection,
+) -> Result<(bool, Result<Answered, DownloadEnd>), Failure> {
+    let progress = Cell::new(Instant::now());
+    let has_begun = Cell::new(false);
+    let (client_read, client_write) = split(&mut connection.stream);
+    let (origin_read, origin_write) = split(&mut origin.stream);
+    let upload = Upload::new(
+        client_read,
+        &mut connection.read,
+        origin_write,
+        asked.head.framing(),
+        &progress,
+    );
+    let download = Download {
+        from: origin_read,
+        read: &mut origin.read,
+        to: client_write,
+        asked,
+        origin: &forward.origin,
+        progress: &progress,
+        has_begun: &has_begun,
+    };
+    let mut uploading = pin!(upload.run(request_bytes(asked, forward)));
+    let mut downloading = pin!(download.run());
+    let mut upload_end = None;
+    loop {
+        tokio::select! {
+            biased;
+            end = &mut uploading, if upload_end.is_none() => match end {
+                Err(UploadEnd::BadBody(_)) if has_begun.get() => return Err(Failure::Cut),
+                Err(UploadEnd::BadBody(reason)) => return Err(Failure::BadBody(reason)),
+                Err(UploadEnd::ClientGone) => return Err(Failure::Cut),
+                // An origin may answer before it has read all, and then stop reading: its answer is still to come.
+                end => upload_end = Some(end),
+            },
+            outcome = &mut downloading => {
+                let outcome = match (outcome, &upload_end) {
+                    (Err(DownloadEnd::Nothing(_)), Some(Err(UploadEnd::Origin(error)))) => {
+                        Err(DownloadEnd::Nothing(write_fault(&forward.origin, error)))
+                    }
+                    (outcome, _) => outcome,
+                };
+                return Ok((matches!(upload_end, Some(Ok(()))), outcome));
+            }
+        }
+    }
+}
+
+fn is_repeatable(asked: &Asked) -> bool {
+    let is_idempotent = matches!(asked.head.method(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
+    is_idempotent && matches!(asked.head.framing(), Framing::None | Framing::Length(0))
+}
+
+fn request_bytes(asked: &Asked, forward: &Forward) -> Vec<u8> {
+    let mut request = Vec::with_capacity(1024);
+    write_request(
+        &mut request,
+        &ForOrigin {
+            head: &asked.head,
+            base_path: &forward.origin.base_path,
+            set: &forward.set_headers,
+            remove: &forward.remove_headers,
+            framing: asked.head.framing(),
+            upgrade: asked.is_upgrade,
+        },
+    );
+    request
+}
+
+/// The request of an upgrade, for who sends it.
+pub(crate) fn upgrade_request(asked: &Asked, forward: &Forward) -> Vec<u8> {
+    request_bytes(asked, forward)
+}
+
+/// Passes on an origin's refusal of an upgrade, its head already read, as it is.
+pub(crate) async fn pass_refusal(
+    mut connection: Connection,
+    asked: &Asked,
+    answer: &ResponseHead,
+    mut origin: OriginConnection,
+    forward: &Forward,
+) -> After {
+    // What came early was meant for a WebSocket, and must not be read as a request.
+    let has_early = !connection.read.is_empty();
+    let (progress, has_begun) = (Cell::new(Instant::now()), Cell::new(false));
+    let download = Download {
+        from: &mut origin.stream,
+        read: &mut origin.read,
+        to: &mut connection.stream,
+        asked,
+        origin: &forward.origin,
+        progress: &progress,
+        has_begun: &has_begun,
+    };
+    match download.pass_on(answer).await {
+        Ok(answered) if answered.client_may_stay && !has_early => After::KeepAlive(connection),
+        Ok(_) => After::Close(connection),
+        Err(_) => After::Cut,
+    }
+}
+
+/// The origin did not take the request.
+pub(crate) fn write_fault(origin: &Origin, error: &io::Error) -> Fault {
+    let label = &origin.label;
+    if error.kind() == io::ErrorKind::TimedOut {
+        return Fault::new(
+            FaultKind::NoAnswer,
+            format!("the origin {label} did not take the request in time"),
+        );
+    }
+    Fault::new(
+        FaultKind::BadAnswer,
+        format!("the origin {label} closed the connection during the request: {error}"),
+    )
+}

@@ -1,0 +1,68 @@
+//! What can go wrong between a decision and an origin's answer, and how the client is told.
+
+use std::fmt;
+
+/// A failure with its verdict: a status of the 52x family (cloudflare.md §1.10), and one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) kind: FaultKind,
+    pub(crate) reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// The origin's answer was empty, cut, or not HTTP.
+    BadAnswer,
+    /// It refused the connection.
+    Refused,
+    /// It did not accept the connection in time.
+    ConnectTimedOut,
+    /// No route to it.
+    Unreachable,
+    /// It accepted and then did not answer in time.
+    NoAnswer,
+    /// The TLS handshake with it failed.
+    TlsFailed,
+    /// Its certificate is not valid for us.
+    CertificateInvalid,
+    /// Its name does not resolve.
+    NameUnknown,
+    /// It agreed to the upgrade in a way that RFC 6455 §4.1 forbids.
+    BadUpgrade,
+    /// The edge itself has no descriptors or memory for the connection.
+    EdgeExhausted,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: FaultKind, reason: impl fmt::Display) -> Self {
+        Self {
+            kind,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl FaultKind {
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::BadUpgrade => 502,
+            Self::EdgeExhausted => 503,
+            Self::BadAnswer => 520,
+            Self::Refused => 521,
+            Self::ConnectTimedOut => 522,
+            Self::Unreachable => 523,
+            Self::NoAnswer => 524,
+            Self::TlsFailed => 525,
+            Self::CertificateInvalid => 526,
+            Self::NameUnknown => 530,
+        }
+    }
+
+    /// What `cf-error-type` says.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::NameUnknown => 1016,
+            _ => self.status(),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Accept client connections on the sockets of one thread.
+
+use std::cell::Cell;
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::spawn_local;
+
+use crate::connection::{Context, serve};
+use crate::registry::Line;
+
+/// How long accepting pauses when the process has no descriptors left: they come back as connections end.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Counts the connections of a thread, so that its end can wait for theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    count: Cell<usize>,
+    gone: Notify,
+}
+
+impl Live {
+    /// Waits until no connection is left.
+    pub(crate) async fn none_left(&self) {
+        while self.count.get() > 0 {
+            self.gone.notified().await;
+        }
+    }
+}
+
+/// Takes connections until the edge stops. Each holds one of `places` from before it is accepted: when all are taken,
+/// new clients wait in the kernel's queue.
+pub(crate) async fn accept(
+    listener: StdListener,
+    is_tls: bool,
+    places: Arc<Semaphore>,
+    live: Rc<Live>,
+    context: Rc<Context>,
+) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            context.log.put(Line::Notice {
+                message: format!("a listening socket cannot be used: {error}"),
+            });
+            return;
+        }
+    };
+    let mut stopping = context.stopping.clone();
+    loop {
+        let next = async {
+            // The semaphore is never closed.
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        let Some(place) = place else { return };
+        match accepted {
+            Ok((socket, client)) => {
+                context.statistics.accepted.fetch_add(1, Ordering::Relaxed);
+                let (live, context) = (Rc::clone(&live), Rc::clone(&context));
+                spawn_local(async move {
+                    live.count.set(live.count.get() + 1);
+                    context.statistics.connections.fetch_add(1, Ordering::Relaxed);
+                    serve(socket, client, is_tls, place, Rc::clone(&context)).await;
+                    context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
+                    live.count.set(live.count.get() - 1);
+                    live.gone.notify_waiters();
+                });
+            }
+            // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing but time helps.
+            Err(error) if matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12)) => {
+                drop(place);
+                context.log.put(Line::Notice {
+                    message: format!("accepting pauses: {error}"),
+                });
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+            // The client has gone between its SYN and our accept (accept(2) lists what else it may tell).
+            Err(_) => {}
+        }
+    }
+}

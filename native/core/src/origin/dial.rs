@@ -1,0 +1,145 @@
+//! Dial an origin: resolve, connect to its addresses in turn, TLS.
+
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Address, Names, Origin, OriginTls};
+use crate::fault::{Fault, FaultKind};
+use crate::stream::Stream;
+use crate::tls::{self, TlsFault};
+
+/// A connection to an origin, and what has been read from it and not used.
+#[derive(Debug)]
+pub(crate) struct OriginConnection {
+    pub(crate) stream: Stream,
+    pub(crate) read: BytesMut,
+}
+
+impl OriginConnection {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            read: BytesMut::new(),
+        }
+    }
+}
+
+/// Dials `origin` within its connect timeout, TLS handshake included.
+pub(crate) async fn dial(origin: &Origin, names: &Names) -> Result<OriginConnection, Fault> {
+    let deadline = Instant::now() + origin.connect_timeout;
+    match &origin.address {
+        Address::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
+            Ok(Ok(socket)) => Ok(OriginConnection::new(Stream::Unix(socket))),
+            Ok(Err(error)) => Err(connect_fault(origin, &error)),
+            Err(_) => Err(connect_timed_out(origin)),
+        },
+        Address::Host(host, port) => {
+            let addresses = names.resolve(host, *port).await?;
+            let socket = connect(origin, &addresses, deadline).await?;
+            // Small messages must not wait for one another's acknowledgements; without it we would only be slower.
+            let _ = socket.set_nodelay(true);
+            match &origin.tls {
+                None => Ok(OriginConnection::new(Stream::Tcp(socket))),
+                Some(tls) => secure(origin, tls, socket, deadline).await,
+            }
+        }
+    }
+}
+
+/// Tries each address; what is left of the time is shared between those that are left.
+async fn connect(origin: &Origin, addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Fault> {
+    let mut fault = connect_timed_out(origin);
+    for (at, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // There are at most a few hundred addresses behind a name.
+        #[allow(clippy::cast_possible_truncation)]
+        let share = left / (addresses.len() - at) as u32;
+        match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => fault = connect_fault(origin, &error),
+            Err(_) => fault = connect_timed_out(origin),
+        }
+    }
+    Err(fault)
+}
+
+async fn secure(
+    origin: &Origin,
+    tls: &OriginTls,
+    socket: TcpStream,
+    deadline: Instant,
+) -> Result<OriginConnection, Fault> {
+    let handshake = tls::connect(socket, tls.config.clone(), tls.name.clone());
+    match timeout_at(deadline, handshake).await {
+        Ok(Ok(stream)) => Ok(OriginConnection::new(Stream::Tls(Box::new(stream)))),
+        Ok(Err(fault)) => Err(tls_fault(origin, &fault)),
+        Err(_) => Err(Fault::new(
+            FaultKind::TlsFailed,
+            format!(
+                "the TLS handshake with the origin {} took longer than {} s",
+                origin.label,
+                origin.connect_timeout.as_secs()
+            ),
+        )),
+    }
+}
+
+fn tls_fault(origin: &Origin, fault: &TlsFault) -> Fault {
+    if fault.is_certificate() {
+        Fault::new(
+            FaultKind::CertificateInvalid,
+            format!("the certificate of the origin {} is not valid: {fault}", origin.label),
+        )
+    } else {
+        Fault::new(
+            FaultKind::TlsFailed,
+            format!("the TLS handshake with the origin {} failed: {fault}", origin.label),
+        )
+    }
+}
+
+fn connect_timed_out(origin: &Origin) -> Fault {
+    Fault::new(
+        FaultKind::ConnectTimedOut,
+        format!(
+            "the origin {} did not accept a connection within {} s",
+            origin.label,
+            origin.connect_timeout.as_secs()
+        ),
+    )
+}
+
+fn connect_fault(origin: &Origin, error: &io::Error) -> Fault {
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, NotFound, TimedOut};
+    let label = &origin.label;
+    // EMFILE and ENFILE have no stable `ErrorKind`.
+    if let Some(24 | 23) = error.raw_os_error() {
+        return Fault::new(
+            FaultKind::EdgeExhausted,
+            "the edge has no file descriptor left for a connection",
+        );
+    }
+    match error.kind() {
+        ConnectionRefused | NotFound => Fault::new(
+            FaultKind::Refused,
+            format!("the origin {label} refused the connection: {error}"),
+        ),
+        HostUnreachable | NetworkUnreachable => Fault::new(
+            FaultKind::Unreachable,
+            format!("the origin {label} cannot be reached: {error}"),
+        ),
+        AddrNotAvailable => Fault::new(
+            FaultKind::EdgeExhausted,
+            format!("the edge has no local port left towards the origin {label}"),
+        ),
+        TimedOut => connect_timed_out(origin),
+        _ => Fault::new(
+            FaultKind::Refused,
+            format!("connecting to the origin {label} failed: {error}"),
+        ),
+    }
+}

@@ -1,0 +1,199 @@
+//! The way from a request to whoever decides about it, and back.
+//!
+//! Law 1: one bounded queue. When it is full the request is refused at once (503), never queued elsewhere.
+//! Law 2: the policy thread takes what waits as one batch, so that its lock is taken once for all of it.
+//! Law 3: fail closed: a question that is not answered in time, or not at all, refuses the request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::http::request::RequestHead;
+use crate::origin::Origin;
+use crate::tls::TlsFacts;
+
+/// Requests that may wait for a decision: at 20 microseconds each, 20 ms of waiting.
+const MAX_WAITING: usize = 1024;
+/// Questions answered under one hold of the policy's lock.
+const MAX_BATCH: usize = 64;
+/// A decision takes microseconds. One that takes this long does not come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A request, as the policy sees it.
+#[derive(Debug)]
+pub struct Asked {
+    /// Its head.
+    pub head: RequestHead,
+    /// Its ray id.
+    pub ray: String,
+    /// Where it came from.
+    pub client: SocketAddr,
+    /// The port of ours it came to.
+    pub edge_port: u16,
+    /// The TLS it came over.
+    pub tls: Option<TlsFacts>,
+    /// It asks for a WebSocket, and rightly (RFC 6455 §4.2.1).
+    pub is_upgrade: bool,
+}
+
+/// What went wrong after the decision, for the answer that explains it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The status to answer.
+    pub status: u16,
+    /// What `cf-error-type` says: the status, or a 1xxx.
+    pub code: u16,
+    /// One sentence.
+    pub reason: String,
+    /// The origin's label.
+    pub origin: Arc<str>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// What to do with this request.
+    Decide(Arc<Asked>),
+    /// How to tell its client that it failed.
+    Explain(Arc<Asked>, Report),
+}
+
+/// Dial this origin.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// Where.
+    pub origin: Arc<Origin>,
+    /// Header fields to set; they replace the client's of the same name.
+    pub set_headers: Vec<(String, String)>,
+    /// Header fields of the client to leave out.
+    pub remove_headers: Vec<String>,
+}
+
+/// Answer it ourselves.
+#[derive(Clone, Debug)]
+pub struct Respond {
+    /// The status, 200-599.
+    pub status: u16,
+    /// Header fields besides those of framing.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What the policy says.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Dial an origin.
+    Forward(Forward),
+    /// Answer.
+    Respond(Respond),
+    /// It raised, or returned something else: refuse with 500.
+    Failed,
+}
+
+/// A question and where its answer goes.
+#[derive(Debug)]
+pub struct Pending {
+    /// The question.
+    pub question: Question,
+    reply: oneshot::Sender<Verdict>,
+}
+
+impl Pending {
+    /// Answers it. Nobody may be waiting any more, which is fine.
+    pub fn answer(self, verdict: Verdict) -> Question {
+        let _ = self.reply.send(verdict);
+        self.question
+    }
+}
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoVerdict {
+    /// The queue is full: 503.
+    Busy,
+    /// The policy has ended, or takes too long: 500.
+    Absent,
+}
+
+/// Counters of the policy queue.
+#[derive(Debug, Default)]
+pub struct PolicyStatistics {
+    /// Questions that wait.
+    pub waiting: AtomicU64,
+    /// Questions asked.
+    pub asked: AtomicU64,
+    /// Questions refused because too many waited.
+    pub refused: AtomicU64,
+}
+
+/// The asking end. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct PolicyClient {
+    queue: SyncSender<Pending>,
+    statistics: Arc<PolicyStatistics>,
+}
+
+/// The answering end, for the policy thread.
+#[derive(Debug)]
+pub struct PolicyQueue {
+    pending: Receiver<Pending>,
+    statistics: Arc<PolicyStatistics>,
+}
+
+/// A queue's two ends.
+#[must_use]
+pub fn queue() -> (PolicyClient, PolicyQueue) {
+    let (sender, pending) = sync_channel(MAX_WAITING);
+    let statistics = Arc::new(PolicyStatistics::default());
+    (
+        PolicyClient {
+            queue: sender,
+            statistics: Arc::clone(&statistics),
+        },
+        PolicyQueue { pending, statistics },
+    )
+}
+
+impl PolicyClient {
+    /// Asks, and waits for the verdict.
+    pub async fn ask(&self, question: Question) -> Result<Verdict, NoVerdict> {
+        let (reply, verdict) = oneshot::channel();
+        self.statistics.waiting.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.queue.try_send(Pending { question, reply }) {
+            self.statistics.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.statistics.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(match error {
+                TrySendError::Full(_) => NoVerdict::Busy,
+                TrySendError::Disconnected(_) => NoVerdict::Absent,
+            });
+        }
+        self.statistics.asked.fetch_add(1, Ordering::Relaxed);
+        match timeout(PATIENCE, verdict).await {
+            Ok(Ok(verdict)) => Ok(verdict),
+            Ok(Err(_)) | Err(_) => Err(NoVerdict::Absent),
+        }
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn statistics(&self) -> &PolicyStatistics {
+        &self.statistics
+    }
+}
+
+impl PolicyQueue {
+    /// Waits for questions and moves what waits into `batch`. False when nobody can ask any more.
+    pub fn next_batch(&mut self, batch: &mut Vec<Pending>) -> bool {
+        let Ok(first) = self.pending.recv() else { return false };
+        batch.push(first);
+        batch.extend(self.pending.try_iter().take(MAX_BATCH - 1));
+        self.statistics.waiting.fetch_sub(batch.len() as u64, Ordering::Relaxed);
+        true
+    }
+}

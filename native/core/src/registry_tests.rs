@@ -1,0 +1,134 @@
+use super::*;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::frames::Walker;
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn closed(path: &str) -> Line {
+    let mut client = Walker::new();
+    client.walk(b"\x81\x02hi\x88\x05\x03\xe8bye");
+    Line::Closed(Box::new(Closed {
+        identity: Box::new(Identity {
+            ray: "0123456789abcdef-LOC".to_owned(),
+            client: "192.0.2.1:5555".parse().unwrap(),
+            host: "example.com".to_owned(),
+            path: path.to_owned(),
+            origin: "http://127.0.0.1:9000".into(),
+            opened: SystemTime::UNIX_EPOCH,
+            opened_at: Instant::now(),
+        }),
+        at: SystemTime::UNIX_EPOCH + Duration::from_millis(1500),
+        duration_ms: 1500,
+        to_origin: *client.counts(),
+        to_client: Counts::default(),
+        client_close: client.close().cloned(),
+        origin_close: None,
+        edge_close_code: None,
+        cause: Cause {
+            by: ClosedBy::Client,
+            why: Why::CloseFrame,
+            detail: None,
+        },
+    }))
+}
+
+fn logged(lines: Vec<Line>) -> Vec<serde_json::Value> {
+    let sink = Sink::default();
+    let (log, thread) = Log::start(sink.clone()).unwrap();
+    let count = lines.len() as u64;
+    lines.into_iter().for_each(|line| log.put(line));
+    let statistics = Arc::clone(&log.statistics);
+    drop(log);
+    thread.join().unwrap();
+    assert_eq!(statistics.written.load(Ordering::Relaxed), count);
+    assert_eq!(statistics.waiting.load(Ordering::Relaxed), 0);
+    let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_closed_websocket_is_one_line_that_says_who_what_and_why() {
+    let lines = logged(vec![closed("/chat")]);
+    let record = &lines[0];
+    assert_eq!(record["event"], "websocket_closed");
+    assert_eq!(record["ray_id"], "0123456789abcdef-LOC");
+    assert_eq!(record["client"], "192.0.2.1:5555");
+    assert_eq!(record["start"], "1970-01-01T00:00:00.000Z");
+    assert_eq!(record["end"], "1970-01-01T00:00:01.500Z");
+    assert_eq!(record["to_origin"]["text_messages"], 1);
+    assert_eq!(record["to_origin"]["bytes"], 11);
+    assert_eq!(
+        (&record["client_close_code"], &record["client_close_reason"]),
+        (&1000.into(), &"bye".into())
+    );
+    assert_eq!(record["origin_close_code"], serde_json::Value::Null);
+    assert_eq!(
+        (&record["closed_by"], &record["why"]),
+        (&"client".into(), &"close_frame".into())
+    );
+}
+
+#[test]
+fn what_a_client_wrote_cannot_end_the_line() {
+    let lines = logged(vec![closed("/a\n{\"event\":\"forged\"}\u{2028}\"")]);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["path"], "/a\n{\"event\":\"forged\"}\u{2028}\"");
+}
+
+#[test]
+fn lines_keep_their_order() {
+    let lines = logged(
+        (0..500)
+            .map(|at| Line::Notice {
+                message: at.to_string(),
+            })
+            .collect(),
+    );
+    let messages: Vec<String> = lines
+        .iter()
+        .map(|line| line["message"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(messages, (0..500).map(|at| at.to_string()).collect::<Vec<_>>());
+}
+
+/// Takes nothing until it is let go.
+struct Stuck(std::sync::mpsc::Receiver<()>);
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.recv();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_log_that_takes_nothing_costs_lines_and_never_a_wait() {
+    let (release, stuck) = std::sync::mpsc::channel();
+    let (log, thread) = Log::start(Stuck(stuck)).unwrap();
+    let put = MAX_WAITING_LINES as u64 * 2;
+    (0..put).for_each(|_| log.put(Line::Notice { message: String::new() }));
+    let statistics = Arc::clone(&log.statistics);
+    assert!(statistics.dropped.load(Ordering::Relaxed) > 0);
+    drop((release, log));
+    thread.join().unwrap();
+    let (written, dropped) = (&statistics.written, &statistics.dropped);
+    assert_eq!(written.load(Ordering::Relaxed) + dropped.load(Ordering::Relaxed), put);
+}

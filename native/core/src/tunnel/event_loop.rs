@@ -1,0 +1,347 @@
+//! The loop of one tunnel thread: readiness in, turns out.
+//!
+//! Edge-triggered: a leg is read until it is drained or its peer is full, so one wake-up costs one read and one write.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+use mio::event::Event;
+use mio::{Events, Poll, Registry, Token, Waker};
+use slab::Slab;
+
+use super::relay::{GOING_AWAY, OwnClose, Tunnel, Turn};
+use super::{NewTunnel, Scratch, Side};
+use crate::registry::{Line, Log};
+
+/// Events taken from the kernel at once.
+const MAX_EVENTS: usize = 512;
+const WAKE: Token = Token(usize::MAX);
+
+enum Command {
+    Open(Box<NewTunnel>),
+    CloseAll { reason: &'static str, deadline: Instant },
+    Stop,
+}
+
+/// Counters of one loop.
+#[derive(Debug, Default)]
+pub struct LoopStatistics {
+    /// Tunnels open now.
+    pub open: AtomicU64,
+    /// Tunnels opened since the start.
+    pub opened: AtomicU64,
+}
+
+struct Mailbox {
+    commands: Mutex<VecDeque<Command>>,
+    waker: Waker,
+    statistics: LoopStatistics,
+}
+
+impl Mailbox {
+    fn post(&self, command: Command) {
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(command);
+        // It fails only where the loop's poll is gone, and with it everything the command could be about.
+        let _ = self.waker.wake();
+    }
+}
+
+/// A running tunnel loop, as others see it. Cheap to clone.
+#[derive(Clone)]
+pub struct TunnelLoop {
+    mailbox: Arc<Mailbox>,
+}
+
+impl fmt::Debug for TunnelLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TunnelLoop")
+            .field("statistics", &self.mailbox.statistics)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TunnelLoop {
+    /// Starts a thread with an empty loop.
+    pub fn start(name: String, log: Log) -> io::Result<(Self, JoinHandle<()>)> {
+        let poll = Poll::new()?;
+        let mailbox = Arc::new(Mailbox {
+            commands: Mutex::default(),
+            waker: Waker::new(poll.registry(), WAKE)?,
+            statistics: LoopStatistics::default(),
+        });
+        let mut running = Running::new(poll, Arc::clone(&mailbox), log);
+        let thread = thread::Builder::new().name(name).spawn(move || running.run())?;
+        Ok((Self { mailbox }, thread))
+    }
+
+    /// Takes a tunnel over.
+    pub fn open(&self, tunnel: NewTunnel) {
+        self.mailbox.post(Command::Open(Box::new(tunnel)));
+    }
+
+    /// Closes every tunnel with 1001 to both sides, at frame boundaries; what is left at `deadline` is cut.
+    pub fn close_all(&self, reason: &'static str, deadline: Instant) {
+        self.mailbox.post(Command::CloseAll { reason, deadline });
+    }
+
+    /// Ends the thread, and with it what is still open.
+    pub fn stop(&self) {
+        self.mailbox.post(Command::Stop);
+    }
+
+    /// The loop's counters.
+    #[must_use]
+    pub fn statistics(&self) -> &LoopStatistics {
+        &self.mailbox.statistics
+    }
+}
+
+/// When to look at which tunnel. A tunnel's number is never used twice, so a late entry meets nobody else.
+type Deadline = Reverse<(Instant, usize, u64)>;
+
+struct Running {
+    poll: Poll,
+    registry: Registry,
+    mailbox: Arc<Mailbox>,
+    log: Log,
+    tunnels: Slab<(u64, Tunnel)>,
+    numbers: u64,
+    scratch: Scratch,
+    /// Tunnels that have more to read, and wait for their next turn.
+    again: VecDeque<(usize, u64, Side)>,
+    deadlines: BinaryHeap<Deadline>,
+    /// Ended in this round. Their slots stay taken until its end, since later events of the round may name them.
+    ended: Vec<usize>,
+    closing: Option<(&'static str, Instant)>,
+    is_stopped: bool,
+}
+
+impl Running {
+    fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log) -> Self {
+        // The clone shares the epoll descriptor; it fails only where no descriptor is left, before anything runs.
+        #[allow(clippy::expect_used)]
+        let registry = poll
+            .registry()
+            .try_clone()
+            .expect("a descriptor for the tunnel loop's registry");
+        Self {
+            poll,
+            registry,
+            mailbox,
+            log,
+            tunnels: Slab::new(),
+            numbers: 0,
+            scratch: Scratch::new(),
+            again: VecDeque::new(),
+            deadlines: BinaryHeap::new(),
+            ended: Vec::new(),
+            closing: None,
+            is_stopped: false,
+        }
+    }
+
+    fn run(&mut self) {
+        let mut events = Events::with_capacity(MAX_EVENTS);
+        while !self.is_stopped {
+            match self.poll.poll(&mut events, self.patience()) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    self.log.put(Line::Notice {
+                        message: format!("a tunnel loop ended: its poll failed: {error}"),
+                    });
+                    return;
+                }
+            }
+            let now = Instant::now();
+            for event in &events {
+                if event.token() == WAKE {
+                    self.obey(now);
+                } else {
+                    self.on_event(event, now);
+                }
+            }
+            self.give_turns(now);
+            self.look_at_deadlines(now);
+            self.bury(now);
+        }
+        let left: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
+        self.ended.extend(left);
+        self.bury(Instant::now());
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        // One millisecond more, since the kernel counts in whole ones and would wake us just before the time.
+        self.deadlines
+            .peek()
+            .map(|Reverse((at, ..))| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+    }
+
+    fn obey(&mut self, now: Instant) {
+        loop {
+            let command = self
+                .mailbox
+                .commands
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            match command {
+                None => return,
+                Some(Command::Open(new)) => self.open(*new, now),
+                Some(Command::CloseAll { reason, deadline }) => self.close_all(reason, deadline, now),
+                Some(Command::Stop) => self.is_stopped = true,
+            }
+        }
+    }
+
+    fn open(&mut self, new: NewTunnel, now: Instant) {
+        let mut tunnel = Tunnel::open(new, now, &mut self.scratch);
+        let slot = self.tunnels.vacant_entry();
+        let key = slot.key();
+        let registered = tunnel.register(&self.registry, tokens(key));
+        self.numbers += 1;
+        slot.insert((self.numbers, tunnel));
+        self.mailbox.statistics.open.fetch_add(1, Ordering::Relaxed);
+        self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = registered {
+            self.log.put(Line::Notice {
+                message: format!("a tunnel could not be watched: {error}"),
+            });
+            self.ended.push(key);
+            return;
+        }
+        if let Some((reason, deadline)) = self.closing {
+            self.close(key, reason, deadline, now);
+        }
+        // Registering tells of what is readable already; a half that came ended, or with bytes, needs its conclusions.
+        self.turn(key, Side::Client, now);
+    }
+
+    fn close_all(&mut self, reason: &'static str, deadline: Instant, now: Instant) {
+        self.closing = Some((reason, deadline));
+        let keys: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.close(key, reason, deadline, now);
+        }
+    }
+
+    fn close(&mut self, key: usize, reason: &'static str, deadline: Instant, now: Instant) {
+        if let Some((_, tunnel)) = self.tunnels.get_mut(key) {
+            tunnel.close(
+                OwnClose {
+                    code: GOING_AWAY,
+                    reason,
+                },
+                deadline,
+                &mut self.scratch,
+            );
+            self.turn(key, Side::Client, now);
+        }
+    }
+
+    fn on_event(&mut self, event: &Event, now: Instant) {
+        let Token(token) = event.token();
+        let (key, side) = (token / 2, if token % 2 == 0 { Side::Client } else { Side::Origin });
+        let Some((_, tunnel)) = self.tunnels.get_mut(key) else {
+            return;
+        };
+        if event.is_writable() {
+            tunnel.writable(side);
+        }
+        let end_is_near = event.is_read_closed() || event.is_error();
+        if event.is_readable() || end_is_near {
+            tunnel.readable(side, end_is_near);
+            self.turn(key, side, now);
+        }
+        if event.is_writable() {
+            // What this leg had not taken has gone out: its peer may be read again.
+            self.turn(key, side.peer(), now);
+        }
+    }
+
+    fn turn(&mut self, key: usize, from: Side, now: Instant) {
+        let Some((number, tunnel)) = self.tunnels.get_mut(key) else {
+            return;
+        };
+        match tunnel.relay(from, now, &mut self.scratch) {
+            Turn::Waits => {}
+            Turn::Again => self.again.push_back((key, *number, from)),
+            Turn::Ended => return self.ended.push(key),
+        }
+        if let Err(error) = tunnel.watch(&self.registry, tokens(key)) {
+            self.log.put(Line::Notice {
+                message: format!("a tunnel could not be watched: {error}"),
+            });
+            return self.ended.push(key);
+        }
+        if let Some(at) = tunnel
+            .deadline()
+            .filter(|at| tunnel.scheduled.is_none_or(|earlier| *at < earlier))
+        {
+            tunnel.scheduled = Some(at);
+            self.deadlines.push(Reverse((at, key, *number)));
+        }
+    }
+
+    fn give_turns(&mut self, now: Instant) {
+        for _ in 0..self.again.len() {
+            let Some((key, number, side)) = self.again.pop_front() else {
+                return;
+            };
+            if self.tunnels.get(key).is_some_and(|(current, _)| *current == number) {
+                self.turn(key, side, now);
+            }
+        }
+    }
+
+    fn look_at_deadlines(&mut self, now: Instant) {
+        while let Some(&Reverse((at, key, number))) = self.deadlines.peek() {
+            if at > now {
+                return;
+            }
+            self.deadlines.pop();
+            let Some((_, tunnel)) = self.tunnels.get_mut(key).filter(|(current, _)| *current == number) else {
+                continue;
+            };
+            tunnel.scheduled = None;
+            match tunnel.deadline() {
+                Some(later) if later > now => {
+                    tunnel.scheduled = Some(later);
+                    self.deadlines.push(Reverse((later, key, number)));
+                }
+                Some(_) => self.ended.push(key),
+                None => {}
+            }
+        }
+    }
+
+    fn bury(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.ended) {
+            // A tunnel may have been reported twice in one round.
+            let Some((_, tunnel)) = self.tunnels.try_remove(key) else {
+                continue;
+            };
+            self.mailbox.statistics.open.fetch_sub(1, Ordering::Relaxed);
+            self.log.put(Line::Closed(Box::new(tunnel.into_closed(now))));
+        }
+        if self.tunnels.is_empty() {
+            // Nothing refers to a slot any more: give a past peak's memory back.
+            self.tunnels.shrink_to_fit();
+        }
+    }
+}
+
+fn tokens(key: usize) -> [Token; 2] {
+    [Token(key * 2), Token(key * 2 + 1)]
+}

@@ -1,0 +1,283 @@
+//! One leg of a tunnel: a socket, perhaps its TLS, and what it has not taken yet.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
+
+use super::{Half, READ_BYTES, Scratch, Transport};
+use crate::frames::Walker;
+use crate::tls::TlsSession;
+
+/// One read of the other leg, encrypted, and as much again for what TLS itself has to say.
+const MAX_OWED_BYTES: usize = READ_BYTES + 16 * 1024;
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(socket) => socket,
+            Self::Unix(socket) => socket,
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.read(into),
+            Self::Unix(socket) => socket.read(into),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket) => socket.write(bytes),
+            Self::Unix(socket) => socket.write(bytes),
+        }
+    }
+
+    fn end_writing(&self) {
+        // It fails only where the peer is gone already, which the next read says.
+        let _ = match self {
+            Self::Tcp(socket) => socket.shutdown(Shutdown::Write),
+            Self::Unix(socket) => socket.shutdown(Shutdown::Write),
+        };
+    }
+}
+
+/// What reading a leg gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Took {
+    /// Plaintext, in `Scratch::plaintext` or `Scratch::input` (see [`Leg::plaintext`]); it may be empty.
+    Bytes(usize),
+    /// Nothing is there now.
+    Nothing,
+    /// The peer sends no more.
+    End,
+}
+
+/// Why a leg can be read no more, other than by its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The socket failed.
+    Transport(io::ErrorKind),
+    /// Its TLS failed.
+    Tls(String),
+}
+
+impl Broken {
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Transport(kind) => kind.to_string(),
+            Self::Tls(fault) => fault.clone(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Leg {
+    socket: Socket,
+    tls: Option<Box<TlsSession>>,
+    /// Wire bytes that the socket did not take. Freed when empty.
+    unsent: Vec<u8>,
+    unsent_from: usize,
+    /// What comes from this leg.
+    pub(super) walker: Walker,
+    /// The socket may have something to read.
+    pub(super) is_readable: bool,
+    /// The peer's end has been announced: read until it comes, whatever a short read suggests.
+    pub(super) end_is_near: bool,
+    pub(super) read_ended: bool,
+    pub(super) write_ended: bool,
+    /// Writing failed, or reading did: what is sent to this leg is lost.
+    pub(super) is_broken: bool,
+    finish_wanted: bool,
+    watches_writable: bool,
+}
+
+impl Leg {
+    pub(super) fn new(half: Half) -> Self {
+        let socket = match half.transport {
+            Transport::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)),
+            Transport::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)),
+        };
+        Self {
+            socket,
+            tls: half.tls,
+            unsent: half.unsent,
+            unsent_from: 0,
+            walker: Walker::new(),
+            // Registering tells at once what is there to read.
+            is_readable: false,
+            end_is_near: false,
+            read_ended: half.is_ended,
+            write_ended: false,
+            is_broken: false,
+            finish_wanted: false,
+            watches_writable: false,
+        }
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.socket.source().register(registry, token, Interest::READABLE)
+    }
+
+    /// Also asks for writability, once this leg has not taken all; before that, the kernel need not tell.
+    pub(super) fn watch_writable(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        if self.watches_writable || self.is_drained() {
+            return Ok(());
+        }
+        self.watches_writable = true;
+        self.socket
+            .source()
+            .reregister(registry, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    pub(super) fn is_drained(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    /// True when this peer makes us owe it more than a stalled reader can: TLS answers it asks for and does not take.
+    pub(super) fn owes_too_much(&self) -> bool {
+        self.unsent.len() - self.unsent_from > MAX_OWED_BYTES
+    }
+
+    /// Reads once. Plaintext goes to `scratch`; what TLS has to answer goes out on this leg.
+    pub(super) fn take(&mut self, scratch: &mut Scratch) -> Result<Took, Broken> {
+        if self.tls.as_ref().is_some_and(|session| session.peer_closed()) {
+            return Ok(Took::End);
+        }
+        let read = match self.socket.read(&mut scratch.input) {
+            Ok(0) => return Ok(Took::End),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.is_readable = false;
+                return Ok(Took::Nothing);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Took::Bytes(0)),
+            Err(error) => return Err(Broken::Transport(error.kind())),
+        };
+        // epoll(7): on a stream socket a short read means that the socket is drained, unless its end is waiting.
+        if read < READ_BYTES && !self.end_is_near {
+            self.is_readable = false;
+        }
+        let Some(session) = &mut self.tls else {
+            return Ok(Took::Bytes(read));
+        };
+        scratch.plaintext.clear();
+        scratch.ciphertext.clear();
+        let outcome = session.receive(
+            &mut scratch.input[..read],
+            &mut scratch.plaintext,
+            &mut scratch.ciphertext,
+        );
+        let is_closed = session.peer_closed();
+        if !scratch.ciphertext.is_empty() {
+            self.write(&scratch.ciphertext);
+        }
+        match outcome {
+            Err(fault) => Err(Broken::Tls(fault.to_string())),
+            Ok(()) if is_closed && scratch.plaintext.is_empty() => Ok(Took::End),
+            Ok(()) => {
+                // The close_notify behind this plaintext is the end: come back for it.
+                self.is_readable |= is_closed;
+                Ok(Took::Bytes(scratch.plaintext.len()))
+            }
+        }
+    }
+
+    /// The plaintext of the last [`Leg::take`].
+    pub(super) fn plaintext<'a>(&self, scratch: &'a Scratch, len: usize) -> &'a [u8] {
+        if self.tls.is_some() {
+            &scratch.plaintext[..len]
+        } else {
+            &scratch.input[..len]
+        }
+    }
+
+    /// Sends all of `plaintext`, or keeps what the socket does not take. A broken socket shows in `write_ended`.
+    pub(super) fn send(&mut self, plaintext: &[u8], ciphertext: &mut Vec<u8>) {
+        if self.write_ended || plaintext.is_empty() {
+            return;
+        }
+        let Some(session) = &mut self.tls else {
+            return self.write(plaintext);
+        };
+        ciphertext.clear();
+        if session.send(plaintext, ciphertext).is_err() {
+            // Only a session that is closed or exhausted refuses to encrypt (RFC 8446 §5.5).
+            self.break_writing();
+            return;
+        }
+        self.write(ciphertext);
+    }
+
+    /// Puts out what waits. True when nothing waits any more.
+    pub(super) fn flush(&mut self) -> bool {
+        while self.unsent_from < self.unsent.len() && !self.write_ended {
+            match self.socket.write(&self.unsent[self.unsent_from..]) {
+                Ok(sent) => self.unsent_from += sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.break_writing(),
+            }
+        }
+        self.unsent = Vec::new();
+        self.unsent_from = 0;
+        if self.finish_wanted {
+            self.end_writing();
+        }
+        true
+    }
+
+    /// Ends this direction: close_notify and FIN, behind whatever still waits.
+    pub(super) fn finish(&mut self, ciphertext: &mut Vec<u8>) {
+        if self.finish_wanted || self.write_ended {
+            return;
+        }
+        if let Some(session) = &mut self.tls {
+            ciphertext.clear();
+            session.close_notify(ciphertext);
+            self.write(ciphertext);
+        }
+        self.finish_wanted = true;
+        if self.is_drained() {
+            self.end_writing();
+        }
+    }
+
+    /// Nothing can be sent on this leg any more.
+    pub(super) fn break_writing(&mut self) {
+        self.write_ended = true;
+        self.is_broken = true;
+        self.unsent = Vec::new();
+        self.unsent_from = 0;
+    }
+
+    fn end_writing(&mut self) {
+        if !self.write_ended {
+            self.socket.end_writing();
+            self.write_ended = true;
+        }
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && self.is_drained() && !self.write_ended {
+            match self.socket.write(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.break_writing(),
+            }
+        }
+        if !self.write_ended {
+            self.unsent.extend_from_slice(bytes);
+        }
+    }
+}

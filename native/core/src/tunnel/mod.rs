@@ -1,0 +1,128 @@
+//! Open WebSockets: one readiness loop a thread over a slab of tunnels.
+//!
+//! Law 1: a message is never buffered. What a slow reader does not take stops its writer: at most one read of
+//!        [`READ_BYTES`] waits for a leg, and nothing more is read for it until that has gone out.
+//! Law 2: an idle tunnel owns no buffers; a thread's tunnels share one set of them ([`Scratch`]).
+//! Law 3: bytes leave in the order they came, first those that came with the handshake.
+//! Law 4: the edge speaks only at frame boundaries.
+//! Law 5: a tunnel whose end has begun has a deadline.
+
+mod event_loop;
+mod leg;
+mod relay;
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use event_loop::{LoopStatistics, TunnelLoop};
+
+use crate::tls::TlsSession;
+
+/// The most that is read from a socket at once, and so the most that can wait for a stalled reader.
+pub const READ_BYTES: usize = 32 * 1024;
+/// Reads from one leg before the other tunnels of the thread get their turn.
+const READS_PER_TURN: usize = 4;
+/// After both Close frames, or after a broken leg: how long the rest may take (nginx `lingering_timeout`: 5 s).
+const LINGER: Duration = Duration::from_secs(10);
+/// How long a half-closed tunnel may stay silent (HAProxy `timeout client-fin`, commonly 30 s; nginx has no such state).
+const HALF_CLOSED_SILENCE: Duration = Duration::from_mins(1);
+
+/// One of the two ends of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Whoever sent the upgrade request.
+    Client = 0,
+    /// Whoever answered it with 101.
+    Origin = 1,
+}
+
+impl Side {
+    /// The other one.
+    #[must_use]
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Origin,
+            Self::Origin => Self::Client,
+        }
+    }
+}
+
+/// A connected, non-blocking socket of either leg.
+#[derive(Debug)]
+pub enum Transport {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket (origins only).
+    Unix(UnixStream),
+}
+
+/// One leg as it leaves the runtime that did its handshake.
+#[derive(Debug)]
+pub struct Half {
+    /// The socket.
+    pub transport: Transport,
+    /// Its TLS, handshake done.
+    pub tls: Option<Box<TlsSession>>,
+    /// Plaintext already read from this leg, to be delivered before anything else.
+    pub early: Vec<u8>,
+    /// Wire bytes this leg was owed and has not been sent yet.
+    pub unsent: Vec<u8>,
+    /// This leg has already said that it sends no more.
+    pub is_ended: bool,
+}
+
+/// Who a tunnel is for, fixed when it opens.
+#[derive(Debug)]
+pub struct Identity {
+    /// The ray id of the upgrade request.
+    pub ray: String,
+    /// The client's address.
+    pub client: SocketAddr,
+    /// The host asked for.
+    pub host: String,
+    /// The path asked for, without the query (which often carries a token).
+    pub path: String,
+    /// The origin's label.
+    pub origin: Arc<str>,
+    /// When the 101 was sent.
+    pub opened: SystemTime,
+    /// The same on the monotonic clock.
+    pub opened_at: Instant,
+}
+
+/// What becomes a tunnel: two legs, joined by a 101.
+pub struct NewTunnel {
+    /// The client's leg.
+    pub client: Half,
+    /// The origin's leg.
+    pub origin: Half,
+    /// The 101, as the client is to get it before anything of the origin's.
+    pub greeting: Vec<u8>,
+    /// Who it is for.
+    pub identity: Box<Identity>,
+    /// Dropped when the tunnel has ended; holds the connection's place under the edge's limit.
+    pub place: Box<dyn Send>,
+}
+
+/// Buffers that the tunnels of a thread share.
+#[derive(Debug)]
+struct Scratch {
+    /// What a socket gave.
+    input: Vec<u8>,
+    /// The plaintext of it.
+    plaintext: Vec<u8>,
+    /// What goes out, encrypted.
+    ciphertext: Vec<u8>,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        Self {
+            input: vec![0; READ_BYTES],
+            plaintext: Vec::new(),
+            ciphertext: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! One tunnel: what it does when a leg can be read or written, and when it has ended.
+//!
+//! The four half-ends (each leg's reading and writing) end one by one; the tunnel is over when all four have.
+//! An end passes on behind the bytes that came before it, so half-close works and a last message is not lost.
+
+use std::time::{Instant, SystemTime};
+
+use mio::{Registry, Token};
+
+use super::leg::{Broken, Leg, Took};
+use super::{HALF_CLOSED_SILENCE, Identity, LINGER, NewTunnel, READS_PER_TURN, Scratch, Side};
+use crate::chance::random_bytes;
+use crate::frames;
+use crate::registry::{Cause, Closed, ClosedBy, Why};
+
+/// The origin's transport failed: to the client we are a gateway with a bad upstream (IANA registry: 1014).
+const BAD_GATEWAY: u16 = 1014;
+/// RFC 6455 §7.4.1: an endpoint is going away.
+pub(super) const GOING_AWAY: u16 = 1001;
+
+/// A Close the edge sends on its own account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnClose {
+    pub(super) code: u16,
+    pub(super) reason: &'static str,
+}
+
+/// What a turn left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing more to do until the next event.
+    Waits,
+    /// More is there to read: another turn, after the others.
+    Again,
+    /// Over.
+    Ended,
+}
+
+/// Until when a tunnel whose end has begun may take.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    /// A time.
+    At(Instant),
+    /// [`HALF_CLOSED_SILENCE`] after the last byte.
+    Silence,
+}
+
+pub(super) struct Tunnel {
+    legs: [Leg; 2],
+    identity: Box<Identity>,
+    cause: Option<Cause>,
+    /// A Close of ours for each leg: wanted, and not sent yet.
+    owed_close: [Option<OwnClose>; 2],
+    /// We sent a leg its Close, or had no right to: nothing of its peer is passed on any more.
+    is_muted: [bool; 2],
+    edge_close_code: Option<u16>,
+    limit: Option<Limit>,
+    /// The earliest time the loop has been asked to look; it asks again only for an earlier one.
+    pub(super) scheduled: Option<Instant>,
+    last_active: Instant,
+    _place: Box<dyn Send>,
+}
+
+impl Tunnel {
+    /// Joins the legs and passes on what came with the handshake.
+    pub(super) fn open(new: NewTunnel, now: Instant, scratch: &mut Scratch) -> Self {
+        let NewTunnel {
+            mut client,
+            mut origin,
+            greeting,
+            identity,
+            place,
+        } = new;
+        let early = [std::mem::take(&mut client.early), std::mem::take(&mut origin.early)];
+        let mut tunnel = Self {
+            legs: [Leg::new(client), Leg::new(origin)],
+            identity,
+            cause: None,
+            owed_close: [None; 2],
+            is_muted: [false; 2],
+            edge_close_code: None,
+            limit: None,
+            scheduled: None,
+            last_active: now,
+            _place: place,
+        };
+        tunnel.leg(Side::Client).send(&greeting, &mut scratch.ciphertext);
+        for (from, bytes) in [Side::Client, Side::Origin].into_iter().zip(early) {
+            tunnel.pass_on(from, &bytes, &mut scratch.ciphertext);
+            tunnel.leg(from).flush();
+            if tunnel.leg(from).read_ended {
+                tunnel.reading_ended(from, scratch);
+            }
+        }
+        tunnel
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, tokens: [Token; 2]) -> std::io::Result<()> {
+        for (leg, token) in self.legs.iter_mut().zip(tokens) {
+            leg.register(registry, token)?;
+            leg.watch_writable(registry, token)?;
+        }
+        Ok(())
+    }
+
+    fn leg(&mut self, side: Side) -> &mut Leg {
+        &mut self.legs[side as usize]
+    }
+
+    /// A leg has become readable.
+    pub(super) fn readable(&mut self, side: Side, end_is_near: bool) {
+        let leg = self.leg(side);
+        leg.is_readable = true;
+        leg.end_is_near |= end_is_near;
+    }
+
+    /// A leg has become writable: puts out what waited.
+    pub(super) fn writable(&mut self, side: Side) {
+        self.leg(side).flush();
+    }
+
+    /// Moves what can be moved from one leg to the other.
+    pub(super) fn relay(&mut self, from: Side, now: Instant, scratch: &mut Scratch) -> Turn {
+        let mut reads = 0;
+        while self.may_read(from) {
+            if reads == READS_PER_TURN {
+                return Turn::Again;
+            }
+            reads += 1;
+            match self.leg(from).take(scratch) {
+                Ok(Took::Bytes(len)) => {
+                    self.last_active = now;
+                    self.pass_on_taken(from, len, scratch);
+                }
+                Ok(Took::Nothing) => break,
+                Ok(Took::End) => {
+                    self.leg(from).read_ended = true;
+                    self.reading_ended(from, scratch);
+                }
+                Err(broken) => self.broke(from, &broken, scratch),
+            }
+        }
+        self.settle(now, scratch)
+    }
+
+    fn may_read(&self, from: Side) -> bool {
+        let (leg, peer) = (&self.legs[from as usize], &self.legs[from.peer() as usize]);
+        // Backpressure: while the peer has not taken what was read for it, nothing more is read.
+        leg.is_readable && !leg.read_ended && peer.is_drained() && !leg.owes_too_much()
+    }
+
+    fn pass_on_taken(&mut self, from: Side, len: usize, scratch: &mut Scratch) {
+        // The bytes lie in one of the shared buffers, their ciphertext goes to another: lend them out apart.
+        let mut ciphertext = std::mem::take(&mut scratch.ciphertext);
+        let bytes = self.legs[from as usize].plaintext(scratch, len);
+        self.pass_on(from, bytes, &mut ciphertext);
+        scratch.ciphertext = ciphertext;
+    }
+
+    fn pass_on(&mut self, from: Side, bytes: &[u8], ciphertext: &mut Vec<u8>) {
+        let to = from.peer();
+        let [client, origin] = &mut self.legs;
+        let (leg, peer) = match from {
+            Side::Client => (client, origin),
+            Side::Origin => (origin, client),
+        };
+        if self.is_muted[to as usize] {
+            leg.walker.walk(bytes);
+        } else if self.owed_close[to as usize].is_some() {
+            let frame_end = leg.walker.walk_to_boundary(bytes);
+            peer.send(&bytes[..frame_end], ciphertext);
+            self.pay_close(to, ciphertext);
+            self.legs[from as usize].walker.walk(&bytes[frame_end..]);
+        } else {
+            leg.walker.walk(bytes);
+            peer.send(bytes, ciphertext);
+        }
+        if self.cause.is_none() && self.legs[from as usize].walker.close().is_some() {
+            self.cause = Some(Cause {
+                by: from.into(),
+                why: Why::CloseFrame,
+                detail: None,
+            });
+        }
+    }
+
+    /// Closes both legs with a Close frame of the edge, each at its next frame boundary.
+    pub(super) fn close(&mut self, close: OwnClose, deadline: Instant, scratch: &mut Scratch) {
+        self.cause.get_or_insert(Cause {
+            by: ClosedBy::Edge,
+            why: Why::EdgeStopping,
+            detail: None,
+        });
+        self.end_by(deadline);
+        for side in [Side::Client, Side::Origin] {
+            self.owe_close(side, close, &mut scratch.ciphertext);
+        }
+    }
+
+    fn owe_close(&mut self, to: Side, close: OwnClose, ciphertext: &mut Vec<u8>) {
+        if !self.is_muted[to as usize] {
+            self.owed_close[to as usize].get_or_insert(close);
+            self.pay_close(to, ciphertext);
+        }
+    }
+
+    /// Sends a leg the Close it is owed, if the stream towards it stands between two frames.
+    fn pay_close(&mut self, to: Side, ciphertext: &mut Vec<u8>) {
+        let from = &self.legs[to.peer() as usize].walker;
+        let may_close = from.is_at_boundary() && from.close().is_none();
+        if !from.is_at_boundary() && !from.is_lost() {
+            return;
+        }
+        let Some(close) = self.owed_close[to as usize].take() else {
+            return;
+        };
+        self.is_muted[to as usize] = true;
+        if may_close {
+            let mut frame = Vec::new();
+            frames::write_close(
+                &mut frame,
+                close.code,
+                close.reason,
+                (to == Side::Origin).then(random_bytes),
+            );
+            self.leg(to).send(&frame, ciphertext);
+            self.edge_close_code = Some(close.code);
+        }
+    }
+
+    fn reading_ended(&mut self, from: Side, scratch: &mut Scratch) {
+        self.cause.get_or_insert(Cause {
+            by: from.into(),
+            why: Why::EndOfStream,
+            detail: None,
+        });
+        self.leg(from.peer()).finish(&mut scratch.ciphertext);
+    }
+
+    /// A leg failed. Its peer gets what had come before, a Close if the stream allows one, and an orderly end.
+    fn broke(&mut self, from: Side, broken: &Broken, scratch: &mut Scratch) {
+        let why = match broken {
+            Broken::Transport(_) => Why::TransportError,
+            Broken::Tls(_) => Why::TlsError,
+        };
+        self.cause.get_or_insert(Cause {
+            by: from.into(),
+            why,
+            detail: Some(broken.describe()),
+        });
+        let leg = self.leg(from);
+        leg.read_ended = true;
+        leg.finish(&mut scratch.ciphertext);
+        leg.break_writing();
+        let close = match from {
+            Side::Origin => OwnClose {
+                code: BAD_GATEWAY,
+                reason: "the connection to the origin failed",
+            },
+            Side::Client => OwnClose {
+                code: GOING_AWAY,
+                reason: "the connection to the client failed",
+            },
+        };
+        self.owe_close(from.peer(), close, &mut scratch.ciphertext);
+        self.leg(from.peer()).finish(&mut scratch.ciphertext);
+    }
+
+    /// Draws the conclusions of a turn: what has ended, and until when the rest may take.
+    fn settle(&mut self, now: Instant, scratch: &mut Scratch) -> Turn {
+        let mut over = 0;
+        let mut half_ends = 0;
+        for side in [Side::Client, Side::Origin] {
+            let leg = &mut self.legs[side as usize];
+            let has_closed = leg.walker.close().is_some();
+            if self.is_muted[side as usize] && has_closed {
+                // Our Close is answered: the closing handshake with this leg is done (RFC 6455 §7.1.1).
+                leg.finish(&mut scratch.ciphertext);
+            }
+            let reading_done = leg.read_ended || (self.is_muted[side as usize] && has_closed);
+            half_ends += usize::from(leg.read_ended) + usize::from(leg.write_ended);
+            over += usize::from(reading_done && leg.write_ended);
+        }
+        if over == 2 {
+            return Turn::Ended;
+        }
+        if half_ends > 0 || self.cause.is_some() {
+            self.limit(now);
+        }
+        Turn::Waits
+    }
+
+    /// An end that has begun may not take for ever: what is closed or broken lingers, what is half-closed may be silent.
+    fn limit(&mut self, now: Instant) {
+        let is_closing = self.legs.iter().all(|leg| leg.walker.close().is_some());
+        let is_broken = self.legs.iter().any(|leg| leg.is_broken);
+        if is_closing || is_broken {
+            self.end_by(now + LINGER);
+        } else if self.limit.is_none() {
+            self.limit = Some(Limit::Silence);
+        }
+    }
+
+    /// Sets the time at which what is left is cut; an earlier one stays.
+    fn end_by(&mut self, at: Instant) {
+        match self.limit {
+            Some(Limit::At(earlier)) if earlier <= at => {}
+            _ => self.limit = Some(Limit::At(at)),
+        }
+    }
+
+    /// When this tunnel must be looked at again, events or not.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.limit.map(|limit| match limit {
+            Limit::At(at) => at,
+            Limit::Silence => self.last_active + HALF_CLOSED_SILENCE,
+        })
+    }
+
+    /// Asks the kernel for what this tunnel now waits for.
+    pub(super) fn watch(&mut self, registry: &Registry, tokens: [Token; 2]) -> std::io::Result<()> {
+        for (leg, token) in self.legs.iter_mut().zip(tokens) {
+            leg.watch_writable(registry, token)?;
+        }
+        Ok(())
+    }
+
+    /// The record of this tunnel.
+    pub(super) fn into_closed(self, now: Instant) -> Closed {
+        let [client, origin] = &self.legs;
+        let fallback = Cause {
+            by: ClosedBy::Edge,
+            why: Why::EdgeStopping,
+            detail: None,
+        };
+        let duration = now.saturating_duration_since(self.identity.opened_at);
+        Closed {
+            at: SystemTime::now(),
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            to_origin: *client.walker.counts(),
+            to_client: *origin.walker.counts(),
+            client_close: client.walker.close().cloned(),
+            origin_close: origin.walker.close().cloned(),
+            edge_close_code: self.edge_close_code,
+            cause: self.cause.unwrap_or(fallback),
+            identity: self.identity,
+        }
+    }
+}

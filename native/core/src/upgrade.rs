@@ -1,0 +1,123 @@
+//! An upgrade request on its way to the origin, and its answer on the way back (RFC 6455 §4).
+//!
+//! Law 1: a tunnel opens only for a 101 that is the right answer to this very handshake.
+//! Law 2: bytes that came with the request head or with the 101 go first.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use crate::connection::{After, Connection, Context, write_patiently};
+use crate::download::{AnswerHeads, DownloadEnd, pass_informational};
+use crate::exchange::{pass_refusal, upgrade_request, write_fault};
+use crate::fault::{Fault, FaultKind};
+use crate::handshake::{Offer, check_answer};
+use crate::http::response::ResponseHead;
+use crate::http::{ForClient, Framing, Version, write_response};
+use crate::origin::{OriginConnection, dial};
+use crate::policy::{Asked, Forward};
+use crate::tunnel::{Identity, NewTunnel};
+use crate::upload::ORIGIN_STALL;
+
+/// Carries an upgrade out. Any answer but 101 reaches the client as the origin gave it.
+pub(crate) async fn upgrade(
+    mut connection: Connection,
+    asked: Arc<Asked>,
+    offer: Offer,
+    forward: Forward,
+    context: &Context,
+) -> After {
+    let (origin, answer) = match ask_origin(&mut connection, &asked, &forward, context).await {
+        Ok(answered) => answered,
+        Err(Some(fault)) => return connection.explain(&asked, fault, &forward, context).await,
+        Err(None) => return After::Cut,
+    };
+    if answer.status() != 101 {
+        return pass_refusal(connection, &asked, &answer, origin, &forward).await;
+    }
+    if let Err(fault) = check_answer(&offer, &answer) {
+        let reason = format!(
+            "the origin {} agreed to the upgrade wrongly: {fault}",
+            forward.origin.label()
+        );
+        return connection
+            .explain(&asked, Fault::new(FaultKind::BadUpgrade, reason), &forward, context)
+            .await;
+    }
+    open_tunnel(connection, &asked, &answer, origin, &forward, context)
+}
+
+async fn ask_origin(
+    connection: &mut Connection,
+    asked: &Asked,
+    forward: &Forward,
+    context: &Context,
+) -> Result<(OriginConnection, ResponseHead), Option<Fault>> {
+    let origin = &forward.origin;
+    let mut dialled = dial(origin, &context.names).await?;
+    write_patiently(&mut dialled.stream, &upgrade_request(asked, forward), ORIGIN_STALL)
+        .await
+        .map_err(|error| write_fault(origin, &error))?;
+    let progress = Cell::new(tokio::time::Instant::now());
+    loop {
+        let mut heads = AnswerHeads {
+            from: &mut dialled.stream,
+            read: &mut dialled.read,
+            origin,
+            method: asked.head.method(),
+            progress: &progress,
+        };
+        let answer = heads.next().await.map_err(DownloadEnd::into_fault)?;
+        if answer.status() == 101 || answer.status() >= 200 {
+            return Ok((dialled, answer));
+        }
+        pass_informational(&mut connection.stream, asked, &answer)
+            .await
+            .map_err(DownloadEnd::into_fault)?;
+        progress.set(tokio::time::Instant::now());
+    }
+}
+
+fn open_tunnel(
+    connection: Connection,
+    asked: &Asked,
+    answer: &ResponseHead,
+    origin: OriginConnection,
+    forward: &Forward,
+    context: &Context,
+) -> After {
+    let mut greeting = Vec::with_capacity(512);
+    write_response(
+        &mut greeting,
+        &ForClient {
+            head: answer,
+            client_version: Version::Http11,
+            framing: Framing::None,
+            keep_alive: true,
+            ray: &asked.ray,
+            upgrade: true,
+        },
+    );
+    let identity = Box::new(Identity {
+        ray: asked.ray.clone(),
+        client: asked.client,
+        host: asked.head.host().to_owned(),
+        path: asked.head.path().to_owned(),
+        origin: Arc::clone(&forward.origin.label),
+        opened: SystemTime::now(),
+        opened_at: Instant::now(),
+    });
+    let (client, client_read, place) = connection.into_parts();
+    // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
+    let (Ok(client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
+        return After::Cut;
+    };
+    context.tunnels.open(NewTunnel {
+        client,
+        origin,
+        greeting,
+        identity,
+        place: Box::new(place),
+    });
+    After::Upgraded
+}

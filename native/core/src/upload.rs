@@ -1,0 +1,125 @@
+//! The client's half of an exchange: head and body, to the origin.
+
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::time::{Instant, timeout};
+
+use crate::connection::{READ_BYTES, write_patiently};
+use crate::http::body::BodyDecoder;
+use crate::http::{CHUNK_END, Framing, write_chunk_head, write_last_chunk};
+
+/// How long an origin may take none of a request (cloudflare.md §1.3: proxy write timeout).
+pub(crate) const ORIGIN_STALL: Duration = Duration::from_secs(30);
+/// How long a client may send none of a body it has announced (nginx `client_body_timeout`: 60 s).
+const CLIENT_BODY_STALL: Duration = Duration::from_mins(1);
+
+/// Why an upload did not come to its end.
+#[derive(Debug)]
+pub(crate) enum UploadEnd {
+    /// The origin takes no more.
+    Origin(io::Error),
+    /// The client's body breaks the rules of its framing.
+    BadBody(String),
+    /// The client has gone, or sends nothing.
+    ClientGone,
+}
+
+/// Takes body bytes apart and puts them together again for the other side.
+pub(crate) struct BodyRelay {
+    decoder: BodyDecoder,
+    /// How the receiver is told where the body ends.
+    framing: Framing,
+}
+
+impl BodyRelay {
+    pub(crate) fn new(from: Framing, to: Framing) -> Self {
+        Self {
+            decoder: BodyDecoder::new(from),
+            framing: to,
+        }
+    }
+
+    /// Moves all body data of `read` to `out`, in the receiver's framing. True when the body is complete.
+    pub(crate) fn pass(&mut self, read: &mut BytesMut, out: &mut Vec<u8>) -> Result<bool, String> {
+        while !self.decoder.is_done() {
+            let step = self.decoder.decode(read).map_err(|fault| fault.to_string())?;
+            let data = &read[step.data.clone()];
+            if !data.is_empty() {
+                match self.framing {
+                    Framing::Chunked => {
+                        write_chunk_head(out, data.len());
+                        out.extend_from_slice(data);
+                        out.extend_from_slice(CHUNK_END);
+                    }
+                    Framing::None | Framing::Length(_) | Framing::UntilClose => out.extend_from_slice(data),
+                }
+            }
+            read.advance(step.consumed);
+            if step.consumed == 0 && !step.is_done {
+                return Ok(false);
+            }
+        }
+        self.finish(out);
+        Ok(true)
+    }
+
+    /// The sender has ended its stream: fine where that is the end of the body.
+    pub(crate) fn end_of_stream(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
+        self.decoder.end_of_stream().map_err(|fault| fault.to_string())?;
+        self.finish(out);
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.framing == Framing::Chunked {
+            write_last_chunk(out, self.decoder.take_trailers().as_ref());
+        }
+    }
+}
+
+pub(crate) struct Upload<'a, R, W> {
+    from: R,
+    read: &'a mut BytesMut,
+    to: W,
+    body: BodyRelay,
+    /// When the origin last took something: its time to answer begins then.
+    progress: &'a Cell<Instant>,
+}
+
+impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'a, R, W> {
+    pub(crate) fn new(from: R, read: &'a mut BytesMut, to: W, framing: Framing, progress: &'a Cell<Instant>) -> Self {
+        Self {
+            from,
+            read,
+            to,
+            body: BodyRelay::new(framing, framing),
+            progress,
+        }
+    }
+
+    /// Sends `out`, the head, with what is there of the body, then the rest as it comes.
+    pub(crate) async fn run(mut self, mut out: Vec<u8>) -> Result<(), UploadEnd> {
+        loop {
+            let is_complete = self.body.pass(self.read, &mut out).map_err(UploadEnd::BadBody)?;
+            if !out.is_empty() {
+                write_patiently(&mut self.to, &out, ORIGIN_STALL)
+                    .await
+                    .map_err(UploadEnd::Origin)?;
+                self.progress.set(Instant::now());
+                out.clear();
+            }
+            if is_complete {
+                return Ok(());
+            }
+            self.read.reserve(READ_BYTES);
+            match timeout(CLIENT_BODY_STALL, self.from.read_buf(self.read)).await {
+                Ok(Ok(1..)) => self.progress.set(Instant::now()),
+                Ok(Ok(0) | Err(_)) | Err(_) => return Err(UploadEnd::ClientGone),
+            }
+        }
+    }
+}

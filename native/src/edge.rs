@@ -1,0 +1,176 @@
+//! The running edge as Python sees it.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use holdfast_core::edge::{Edge as CoreEdge, EdgeOptions};
+use holdfast_core::tls::CertificateStore;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::policy::Policy;
+use crate::values::{Certificate, seconds};
+
+/// What `start` needs, and consumes.
+struct Prepared {
+    options: EdgeOptions,
+    log: File,
+    policy: Policy,
+}
+
+enum State {
+    Prepared(Box<Prepared>),
+    Running(CoreEdge, JoinHandle<()>),
+    Ended,
+}
+
+/// The running edge.
+#[pyclass(frozen, module = "holdfast._native")]
+pub(crate) struct Edge {
+    certificates: Arc<CertificateStore>,
+    state: Mutex<State>,
+}
+
+#[pymethods]
+impl Edge {
+    #[new]
+    #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
+        colo = "LOC".to_owned(), max_connections = 9_900))]
+    // One keyword a fact; Python's callers name them all.
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        py: Python<'_>,
+        listeners: Vec<(RawFd, bool)>,
+        threads: usize,
+        decide: Py<PyAny>,
+        answer: Py<PyAny>,
+        certificates: Vec<PyRef<'_, Certificate>>,
+        log_fd: RawFd,
+        colo: String,
+        max_connections: usize,
+    ) -> PyResult<Self> {
+        if threads == 0 {
+            return Err(PyValueError::new_err("threads: expected at least 1, got 0"));
+        }
+        if max_connections < listeners.len() * 2 {
+            return Err(PyValueError::new_err(format!(
+                "max_connections: expected at least two for each listener ({}), got {max_connections}",
+                listeners.len() * 2
+            )));
+        }
+        if colo.len() != 3 || !colo.bytes().all(|letter| letter.is_ascii_uppercase()) {
+            return Err(PyValueError::new_err(format!(
+                "colo: expected three upper-case letters, got {colo:?}"
+            )));
+        }
+        let store = CertificateStore::new(values(&certificates));
+        let listeners = listeners
+            .into_iter()
+            .map(|(fd, is_tls)| Ok((listener(fd)?, is_tls)))
+            .collect::<PyResult<_>>()?;
+        let policy = Policy::new(py, decide, answer)?;
+        let options = EdgeOptions {
+            listeners,
+            threads,
+            certificates: Arc::clone(&store),
+            colo,
+            max_connections,
+        };
+        let prepared = Prepared {
+            options,
+            log: duplicate(log_fd)?,
+            policy,
+        };
+        Ok(Self {
+            certificates: store,
+            state: Mutex::new(State::Prepared(Box::new(prepared))),
+        })
+    }
+
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let State::Prepared(prepared) = std::mem::replace(&mut *state, State::Ended) else {
+                return Err(PyRuntimeError::new_err("the edge has been started already"));
+            };
+            let Prepared { options, log, policy } = *prepared;
+            let (edge, mut questions) = CoreEdge::start(options, log)?;
+            let log = edge.log().clone();
+            let thread = thread::Builder::new()
+                .name("policy".into())
+                .spawn(move || policy.run(&mut questions, &log))?;
+            *state = State::Running(edge, thread);
+            Ok(())
+        })
+    }
+
+    // PyO3 takes sequences by value.
+    #[allow(clippy::needless_pass_by_value)]
+    fn set_certificates(&self, certificates: Vec<PyRef<'_, Certificate>>) {
+        self.certificates.replace(values(&certificates));
+    }
+
+    #[pyo3(signature = (*, grace_s))]
+    fn stop(&self, py: Python<'_>, grace_s: f64) -> PyResult<()> {
+        let grace = seconds("grace_s", grace_s)?;
+        py.detach(|| {
+            let state = std::mem::replace(
+                &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner),
+                State::Ended,
+            );
+            if let State::Running(edge, policy) = state {
+                edge.stop(grace);
+                // It ends with the last that could ask; what it raised, it has logged.
+                let _ = policy.join();
+            }
+        });
+        Ok(())
+    }
+
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let statistics = PyDict::new(py);
+        if let State::Running(edge, _) = &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (name, value) in edge.statistics() {
+                statistics.set_item(name, value)?;
+            }
+        }
+        Ok(statistics)
+    }
+}
+
+fn values(certificates: &[PyRef<'_, Certificate>]) -> Vec<holdfast_core::tls::Certificate> {
+    certificates
+        .iter()
+        .map(|certificate| certificate.core.clone())
+        .collect()
+}
+
+/// A listening socket from its descriptor, which is ours from here on.
+fn listener(fd: RawFd) -> PyResult<TcpListener> {
+    if fd < 0 {
+        return Err(PyValueError::new_err(format!(
+            "listeners: expected a file descriptor, got {fd}"
+        )));
+    }
+    // SAFETY: the caller hands the descriptor over (`_native.pyi`: "the edge takes each descriptor over"), so nobody
+    // else closes it; that it is open and a socket shows in the next call, which fails where it is not.
+    let listener = TcpListener::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// A descriptor of our own for the caller's.
+fn duplicate(fd: RawFd) -> PyResult<File> {
+    if fd < 0 {
+        return Err(PyValueError::new_err(format!(
+            "log_fd: expected a file descriptor, got {fd}"
+        )));
+    }
+    // SAFETY: borrowed only for this call, during which the caller keeps it open; a closed one makes `dup` fail.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    Ok(File::from(borrowed.try_clone_to_owned()?))
+}
