@@ -22,7 +22,7 @@ NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find native -type d -o -name '*.
 NATIVE := $(STAMPS)/native-$(PROFILE)
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-say = @printf '\033[1m== %s\033[0m\n' "$(1)"
+say = @echo "== $(1)"
 
 .PHONY: help setup run test check fmt bench conformance lock debian clean \
 	need-build need-test need-bench check-format check-lint check-types
