@@ -23,13 +23,14 @@ class HoldfastError(Exception):
 class UsageError(HoldfastError):
     """An option or argument that cannot be used as given.
 
-    `field` is the option as the person spelled it (`--listen`), `value` what they gave, `expected` what would do.
+    `field` is the option as the person spelled it (`--listen`), `value` what they gave (None: nothing), `expected` what
+    would do.
     """
 
     exit_status = 2
 
-    def __init__(self, field: str, value: str, expected: str) -> None:
-        super().__init__(f"{field}: expected {expected}, got {shown(value)}")
+    def __init__(self, field: str, value: str | None, expected: str) -> None:
+        super().__init__(f"{field}: expected {expected}, got {'nothing' if value is None else shown(value)}")
         self.field, self.value, self.expected = field, value, expected
 
 

@@ -32,9 +32,7 @@ def loop_member(instance: str) -> str:
     return f"{CDN_ID};instance={instance}"
 
 
-def origin_headers(
-    request: Request, member: str
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+def origin_headers(request: Request, member: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """What to set on the request to the origin, and which of the client's fields to leave out.
 
     `member` is ours of `CDN-Loop`, from `loop_member`. The names to leave out are spelled as the client spelled them.

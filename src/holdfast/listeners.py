@@ -1,0 +1,116 @@
+"""Bind what the edge listens on: for each address one socket a thread, all on the same port.
+
+Law 1: all or nothing. If one address cannot be had, every socket bound before it is closed.
+Law 2: a port that another program listens on is an error, even where SO_REUSEPORT would let us in: two edges that share
+a port by accident would each get half of the connections.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from holdfast.errors import ListenError
+from holdfast.model.listen_address import ListenAddress
+
+# Longest queue of connections the kernel has accepted and we have not. Precedents: nginx 511, HAProxy its maxconn;
+# the kernel cuts it at net.core.somaxconn (4096 since Linux 5.4).
+BACKLOG = 4096
+
+_SENTENCES = {
+    errno.EADDRINUSE: "the port is in use by another program",
+    errno.EACCES: "this user may not listen on this port (below 1024 takes root or CAP_NET_BIND_SERVICE)",
+    errno.EADDRNOTAVAIL: "this machine does not have this address",
+    errno.EAFNOSUPPORT: "this machine does not speak this kind of address (is IPv6 turned off?)",
+    errno.EMFILE: "no file descriptor is left (see ulimit -n)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAddress:
+    """An address with its real port, and its listening sockets: file descriptors that the holder must close."""
+
+    address: ListenAddress
+    is_tls: bool
+    descriptors: tuple[int, ...]
+
+
+def bind_all(plain: Iterable[ListenAddress], tls: Iterable[ListenAddress], *, sockets_each: int) -> list[BoundAddress]:
+    """Bind every address, the plain ones first. Raises ListenError, with a sentence that names the address."""
+    bound: list[BoundAddress] = []
+    try:
+        for is_tls, addresses in ((False, plain), (True, tls)):
+            for address in addresses:
+                bound.append(_bind(address, is_tls=is_tls, count=sockets_each))
+    except ListenError:
+        close_all(bound)
+        raise
+    return bound
+
+
+def close_all(bound: Iterable[BoundAddress]) -> None:
+    """Close every socket of `bound`."""
+    for one in bound:
+        for descriptor in one.descriptors:
+            os.close(descriptor)
+
+
+def _bind(address: ListenAddress, *, is_tls: bool, count: int) -> BoundAddress:
+    sockets: list[socket.socket] = []
+    try:
+        _probe(address)
+        for _ in range(count):
+            sockets.append(_listening(address))
+            address = address.with_port(sockets[0].getsockname()[1])
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        sentence = _SENTENCES.get(error.errno or 0, (error.strerror or str(error)).lower())
+        raise ListenError(f"cannot listen on {address}: {sentence}") from error
+    return BoundAddress(address, is_tls, tuple(one.detach() for one in sockets))
+
+
+def _probe(address: ListenAddress) -> None:
+    """Raise OSError if another socket listens here.
+
+    SO_REUSEADDR looks past connections in TIME_WAIT; without SO_REUSEPORT, a listening socket of anyone's stops us.
+    """
+    if address.port:
+        with _unbound(address) as probe:
+            probe.bind(_sockaddr(address))
+
+
+def _listening(address: ListenAddress) -> socket.socket:
+    listener = _unbound(address)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind(_sockaddr(address))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _unbound(address: ListenAddress) -> socket.socket:
+    family = socket.AF_INET6 if address.is_ipv6 else socket.AF_INET
+    unbound = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if address.is_ipv6:
+        # One address is one family, whatever net.ipv6.bindv6only says: 0.0.0.0:80 and [::]:80 may both be asked for.
+        unbound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return unbound
+
+
+def _sockaddr(address: ListenAddress) -> tuple[object, ...]:
+    """The address as the kernel takes it; getaddrinfo turns the scope of a link-local address into its number."""
+    try:
+        found = socket.getaddrinfo(
+            address.ip, address.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        )
+    except socket.gaierror as error:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)) from error
+    return found[0][4]

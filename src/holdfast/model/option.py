@@ -1,0 +1,80 @@
+"""How an option is spelled: the metadata of one field of a dataclass of options.
+
+Law: one field is one option. Command line, environment and reference are made from its spelling, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+# What the command line gives for one option: text, a list of texts, a switch, or nothing.
+Given = str | Sequence[str] | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One option. `parse` takes the text and the flag, and raises UsageError, naming the flag.
+
+    `short` is "" or a flag of one letter; `default` says in words what holds when it is not given.
+    """
+
+    flag: str
+    metavar: str
+    help: str
+    parse: Callable[[str, str], Any]
+    short: str = ""
+    is_many: bool = False
+    is_switch: bool = False
+    default: str = ""
+
+    @property
+    def is_argument(self) -> bool:
+        """Whether it stands by position, without a flag."""
+        return not self.flag.startswith("-")
+
+    @property
+    def environment(self) -> str:
+        """The environment variable that gives it where the command line does not."""
+        return f"HOLDFAST_{self.flag.strip('-').replace('-', '_').upper()}"
+
+    def value(self, given: str | Sequence[str] | bool) -> Any:
+        """The parsed value, a tuple of them if `is_many`. Raises UsageError."""
+        if self.is_switch:
+            return bool(given)
+        if self.is_many:
+            assert not isinstance(given, bool)
+            return tuple(self.parse(text, self.flag) for text in given)
+        assert isinstance(given, str)
+        return self.parse(given, self.flag)
+
+
+def spelled(flag: str, metavar: str, help: str, parse: Callable[[str, str], Any], **rest: Any) -> dict[str, Spelling]:  # noqa: A002
+    """Metadata for `dataclasses.field`; the arguments are those of `Spelling`."""
+    return {"spelling": Spelling(flag, metavar, help, parse, **rest)}
+
+
+def switch(flag: str, help: str) -> dict[str, Spelling]:  # noqa: A002
+    """Metadata for a field that is False until its flag is given."""
+    return {"spelling": Spelling(flag, "", help, lambda text, _: bool(text), is_switch=True)}
+
+
+def spelling_of(field: dataclasses.Field[Any]) -> Spelling:
+    """How the option of this field is spelled."""
+    spelling = field.metadata["spelling"]
+    assert isinstance(spelling, Spelling)
+    return spelling
+
+
+def parsed_fields(options: type[Any], given: Mapping[str, Given]) -> dict[str, Any]:
+    """The fields of `options` that were given, parsed; what is None, False or an empty list counts as not given.
+
+    Raises UsageError for the first that cannot be used.
+    """
+    return {
+        field.name: spelling_of(field).value(raw)
+        for field in dataclasses.fields(options)
+        if (raw := given.get(field.name)) or raw == ""
+    }
