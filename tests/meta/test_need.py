@@ -95,3 +95,26 @@ def test_a_purpose_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     status, sentence = told(tmp_path, GOOD, "deploy")
     assert status == 1
     assert "'deploy'" in sentence
+
+
+def test_installing_asks_debian_for_the_missing_packages_only(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    commands = {name: script for name, script in GOOD.items() if name not in {"chromium", "openssl"}}
+    status, _ = told(tmp_path, commands | {"apt-get": f'echo "$@" >>{asked}'}, "--install", "build", "test")
+    assert status == 0
+    assert asked.read_text(encoding="utf-8").splitlines() == [
+        "update -q",
+        "install -y -q --no-install-recommends chromium openssl",
+    ]
+
+
+def test_installing_where_nothing_is_missing_asks_nobody(tmp_path: Path) -> None:
+    assert told(tmp_path, GOOD | {"apt-get": "exit 1"}, "--install", "build", "test") == (0, "")
+
+
+def test_installing_without_debian_names_the_packages(tmp_path: Path) -> None:
+    commands = {name: script for name, script in GOOD.items() if name != "chromium"}
+    status, sentence = told(tmp_path, commands, "--install", "test")
+    assert status == 1
+    assert "no apt-get" in sentence
+    assert "chromium" in sentence
