@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, ServerConfig, SignatureScheme};
+use rustls::{ConfigBuilder, InconsistentKeys, ServerConfig, SignatureScheme, WantsVerifier};
 
 use super::{ALPN_HTTP_1_1, PROVIDER};
 
@@ -50,6 +50,7 @@ impl Certificate {
     }
 
     /// The host names, lower case.
+    #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -107,6 +108,7 @@ struct Table {
 
 impl CertificateStore {
     /// A store of these; the first is for clients whose name fits none, or who name none.
+    #[must_use]
     pub fn new(certificates: Vec<Certificate>) -> Arc<Self> {
         Arc::new(Self {
             table: RwLock::new(Arc::new(Table::new(certificates))),
@@ -186,16 +188,9 @@ impl ResolvesServerCert for CertificateStore {
 /// How we meet clients: TLS 1.2 and 1.3, HTTP/1.1, stateless resumption.
 ///
 /// Make it once: its ticket keys (AES-256, rotated every 6 hours, RFC 5077 §4) then serve all threads.
+#[must_use]
 pub fn server_config(store: Arc<CertificateStore>) -> Arc<ServerConfig> {
-    #[expect(
-        clippy::expect_used,
-        reason = "fails only for a provider without a suite for a version; ours has both"
-    )]
-    let mut config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites for TLS 1.2 and 1.3")
-        .with_no_client_auth()
-        .with_cert_resolver(store);
+    let mut config = builder().with_no_client_auth().with_cert_resolver(store);
     config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // Without random numbers there are no tickets; and no handshakes either, so that is not the place to report it.
@@ -205,6 +200,16 @@ pub fn server_config(store: Arc<CertificateStore>) -> Arc<ServerConfig> {
     // Each costs an encryption and 250 bytes; a client that opens several connections at once may use one twice.
     config.send_tls13_tickets = 1;
     Arc::new(config)
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "fails only for a provider that lacks suites for a version; ours has both"
+)]
+fn builder() -> ConfigBuilder<ServerConfig, WantsVerifier> {
+    ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites for TLS 1.2 and 1.3")
 }
 
 /// Why a certificate or trust store cannot be used.
@@ -226,6 +231,8 @@ pub enum CertificateFault {
     KeyMismatch,
     /// A certificate of a trust store cannot be parsed.
     Root(rustls::Error),
+    /// The trust store cannot be used.
+    Roots(String),
     /// The system has no trust store that can be read.
     NoSystemStore(String),
 }
@@ -242,6 +249,7 @@ impl fmt::Display for CertificateFault {
             Self::Key(error) => write!(f, "The private key cannot be used: {error}."),
             Self::KeyMismatch => f.write_str("The private key does not belong to the certificate."),
             Self::Root(error) => write!(f, "A certificate of the trust store cannot be used: {error}."),
+            Self::Roots(error) => write!(f, "The trust store cannot be used: {error}."),
             Self::NoSystemStore(error) => write!(f, "The system's trusted certificates cannot be read: {error}."),
         }
     }

@@ -135,16 +135,19 @@ impl TlsSession {
     }
 
     /// True until application data may go both ways.
+    #[must_use]
     pub fn is_handshaking(&self) -> bool {
         self.connection.common().is_handshaking()
     }
 
     /// True once the peer has said, authenticated, that it will send no more. We may still send.
+    #[must_use]
     pub fn peer_closed(&self) -> bool {
         self.peer_closed
     }
 
     /// Version, cipher and name, as far as they are agreed.
+    #[must_use]
     pub fn facts(&self) -> TlsFacts {
         let common = self.connection.common();
         TlsFacts {
@@ -157,6 +160,7 @@ impl TlsSession {
     }
 
     /// Ciphertext kept for an unfinished record or handshake message, in bytes.
+    #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.held.len()
     }
@@ -177,6 +181,7 @@ impl TlsSession {
                 return Ok(());
             }
             let mut held = mem::take(&mut self.held);
+            self.whole = 0;
             let consumed = self.process(&mut held, plaintext, to_peer)?;
             if consumed < held.len() {
                 held.drain(..consumed);
@@ -283,3 +288,7 @@ fn cipher_name(suite: CipherSuite) -> &'static str {
 #[cfg(test)]
 #[path = "session_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "hostile_tests.rs"]
+mod hostile_tests;

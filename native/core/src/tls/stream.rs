@@ -287,6 +287,7 @@ impl Hello {
     const MAX_METHOD_BYTES: usize = 20;
 
     /// Judges the first bytes that a client has sent.
+    #[must_use]
     pub fn of(first: &[u8]) -> Self {
         match first {
             [] | [0x16] => Self::NeedMore,

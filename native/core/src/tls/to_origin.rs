@@ -9,7 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
 
 use super::certificates::{CertificateFault, read_chain};
 use super::{ALPN_HTTP_1_1, PROVIDER};
@@ -32,19 +32,24 @@ pub enum Verify {
 ///
 /// Make it once and share it: reading the system's store takes milliseconds, and the sessions are kept here.
 pub fn client_config(verify: Verify) -> Result<Arc<ClientConfig>, CertificateFault> {
-    #[expect(
-        clippy::expect_used,
-        reason = "fails only for a provider without a suite for a version; ours has both"
-    )]
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites for TLS 1.2 and 1.3")
+    let verifier = verifier(verify)?;
+    let mut config = builder()
         .dangerous()
-        .with_custom_certificate_verifier(verifier(verify)?);
-    let mut config = builder.with_no_client_auth();
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
     config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
     config.resumption = Resumption::in_memory_sessions(MAX_RESUMABLE_ORIGINS);
     Ok(Arc::new(config))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "fails only for a provider that lacks suites for a version; ours has both"
+)]
+fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites for TLS 1.2 and 1.3")
 }
 
 fn verifier(verify: Verify) -> Result<Arc<dyn ServerCertVerifier>, CertificateFault> {
@@ -58,7 +63,9 @@ fn verifier(verify: Verify) -> Result<Arc<dyn ServerCertVerifier>, CertificateFa
         }
     };
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&PROVIDER)).build();
-    Ok(verifier.map_err(|error| CertificateFault::NoSystemStore(error.to_string()))?)
+    verifier
+        .map(|verifier| -> Arc<dyn ServerCertVerifier> { verifier })
+        .map_err(|error| CertificateFault::Roots(error.to_string()))
 }
 
 fn system_roots() -> Result<RootCertStore, CertificateFault> {
