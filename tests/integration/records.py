@@ -9,19 +9,23 @@ CLOSED_EVENT = "websocket_closed"
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """What went one way: bytes on the wire as frames, and how many messages and control frames."""
+    """What went one way: bytes of frames, headers included; messages, their payload; control frames."""
 
     bytes: int
     text_messages: int
+    text_bytes: int
     binary_messages: int
+    binary_bytes: int
     pings: int
     pongs: int
     closes: int
+    control_bytes: int
+    reserved_frames: int
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The record of one closed WebSocket. Close codes are None where that side sent no Close."""
+    """The record of one closed WebSocket. Close codes are None where that side sent no Close, or one without a code."""
 
     ray_id: str
     client: str
@@ -37,6 +41,7 @@ class Closed:
     client_close_reason: str
     origin_close_code: int | None
     origin_close_reason: str
+    edge_close_code: int | None
     closed_by: str
     why: str
 
@@ -62,24 +67,13 @@ def closed(record: dict[str, Any]) -> Closed:
         start=record["start"],
         end=record["end"],
         duration_ms=record["duration_ms"],
-        to_origin=_direction(record["to_origin"]),
-        to_client=_direction(record["to_client"]),
+        to_origin=Direction(**record["to_origin"]),
+        to_client=Direction(**record["to_client"]),
         client_close_code=record["client_close_code"],
         client_close_reason=record["client_close_reason"] or "",
         origin_close_code=record["origin_close_code"],
         origin_close_reason=record["origin_close_reason"] or "",
+        edge_close_code=record["edge_close_code"],
         closed_by=record["closed_by"],
         why=record["why"],
-    )
-
-
-def _direction(value: dict[str, Any]) -> Direction:
-    control = value["control_frames"]
-    return Direction(
-        bytes=value["bytes"],
-        text_messages=value["text_messages"],
-        binary_messages=value["binary_messages"],
-        pings=control["ping"],
-        pongs=control["pong"],
-        closes=control["close"],
     )

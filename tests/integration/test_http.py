@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from select import select
 
 import pytest
 
@@ -236,7 +237,7 @@ def test_an_upload_waits_for_an_origin_that_does_not_read(edge: Edge, origin: Or
     with wire.connect(edge.plain) as client:
         client.send(wire.request("POST", f"/upload-held?{token}", f"Content-Length: {size}"))
         seen = origin.find(token)
-        client.sock.setblocking(False)
+        client.sock.settimeout(0)
         sent = send_until_full(client, block, size)
         assert sent < size, "the whole body went into buffers: nothing stopped the client"
         assert edge.pss_bytes() - before < 8 * 1024 * 1024
@@ -250,8 +251,6 @@ def test_an_upload_waits_for_an_origin_that_does_not_read(edge: Edge, origin: Or
 
 def send_until_full(client: wire.Wire, block: bytes, size: int) -> int:
     """Send until the connection takes nothing for a whole second; how many bytes went."""
-    from select import select
-
     sent = 0
     while sent < size and select([], [client.sock], [], 1.0)[1]:
         sent += client.sock.send(block[: size - sent])
@@ -276,7 +275,12 @@ def test_hop_by_hop_fields_of_the_origin_stay_behind(edge: Edge) -> None:
 
 
 def test_hop_by_hop_fields_of_the_client_stay_behind(edge: Edge, origin: Origin, token: str) -> None:
-    lines = ["Connection: keep-alive, X-Private, Host", "X-Private: 1", "Keep-Alive: 300", "Proxy-Authorization: Basic x"]
+    lines = [
+        "Connection: keep-alive, X-Private, Host",
+        "X-Private: 1",
+        "Keep-Alive: 300",
+        "Proxy-Authorization: Basic x",
+    ]
     lines += ["Proxy-Connection: keep-alive", "TE: gzip, trailers", "X-Public: 2"]
     with wire.connect(edge.plain) as client:
         client.request(wire.request("GET", f"/dump?{token}", *lines))
@@ -291,7 +295,9 @@ def test_hop_by_hop_fields_of_the_client_stay_behind(edge: Edge, origin: Origin,
 def test_an_upgrade_to_something_else_is_an_ordinary_request(edge: Edge, origin: Origin, token: str) -> None:
     with wire.connect(edge.plain) as client:
         answer, _ = client.request(
-            wire.request("GET", f"/dump?{token}", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMA")
+            wire.request(
+                "GET", f"/dump?{token}", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMA"
+            )
         )
     assert answer.status == 200
     assert not origin.head(token).values("Upgrade")
@@ -302,13 +308,11 @@ def test_an_upgrade_to_something_else_is_an_ordinary_request(edge: Edge, origin:
 def test_an_answer_that_breaks_off_is_seen_to_break_off(edge: Edge, path: str) -> None:
     # RFC 9112 §8: the client must be able to tell; so no clean end of a chunked body, no padding of a short one.
     with wire.connect(edge.plain) as client:
-        client.send(wire.request("GET", path))
-        answer = client.read_answer()
-        if answer.status == 200:
-            with pytest.raises(wire.EndedError):
-                client.read_body(answer)
-        else:
-            assert answer.status in {502, 520}
+        try:
+            answer, _ = client.request(wire.request("GET", path))
+        except wire.EndedError:
+            return
+    assert answer.status in {502, 520}
 
 
 def test_a_client_that_leaves_during_a_download_stops_the_origin(edge: Edge, origin: Origin, token: str) -> None:

@@ -51,7 +51,13 @@ def test_the_key_of_the_client_reaches_the_origin(edge: Edge, origin: Origin, to
     ],
 )
 def test_upgrade_and_connection_are_token_lists_in_any_case(edge: Edge, lines: tuple[str, ...]) -> None:
-    head = ["GET /echo HTTP/1.1", "Host: example.test", *lines, f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13"]
+    head = [
+        "GET /echo HTTP/1.1",
+        "Host: example.test",
+        *lines,
+        f"Sec-WebSocket-Key: {KEY}",
+        "Sec-WebSocket-Version: 13",
+    ]
     with wire.connect(edge.plain) as client:
         client.send(("\r\n".join(head) + "\r\n\r\n").encode())
         assert client.read_answer().status == 101
@@ -123,7 +129,9 @@ def test_an_extension_parameter_the_client_did_not_allow_is_502(edge: Edge) -> N
         answer, _ = client.request(wire.upgrade("/wrong-parameter", "Sec-WebSocket-Extensions: permessage-deflate"))
         assert answer.status == 502
     with wire.connect(edge.plain) as client:
-        client.send(wire.upgrade("/wrong-parameter", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"))
+        client.send(
+            wire.upgrade("/wrong-parameter", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")
+        )
         assert client.read_answer().status == 101
 
 
@@ -145,9 +153,10 @@ def test_a_subprotocol_is_compared_with_its_case(edge: Edge) -> None:
 def test_extensions_are_offered_and_accepted_end_to_end(edge: Edge, origin: Origin, token: str) -> None:
     offer = "permessage-deflate; client_max_window_bits; server_no_context_takeover, x-webkit-deflate-frame"
     accepted = "permessage-deflate%3B+server_no_context_takeover%3B+client_max_window_bits%3D12"
-    with wire.websocket(
-        edge.plain, f"/echo?extensions={accepted}&{token}", f"Sec-WebSocket-Extensions: {offer}"
-    ) as (client, answer):
+    with wire.websocket(edge.plain, f"/echo?extensions={accepted}&{token}", f"Sec-WebSocket-Extensions: {offer}") as (
+        client,
+        answer,
+    ):
         assert answer.value("Sec-WebSocket-Extensions") == (
             "permessage-deflate; server_no_context_takeover; client_max_window_bits=12"
         )
