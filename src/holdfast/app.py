@@ -12,10 +12,10 @@ import resource
 import secrets
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from holdfast.config import UpOptions
 from holdfast.edge.policy import Policy
@@ -137,8 +137,9 @@ def _started(
         edge = Edge(
             listeners=[(descriptor, one.is_tls) for one in bound for descriptor in one.descriptors],
             threads=options.threads,
-            decide=policy.decide,
-            answer=policy.answer,
+            # The boundary says `object`; what Rust passes are the values that the two take.
+            decide=cast("Callable[[object], object]", policy.decide),
+            answer=cast("Callable[[object], object]", policy.answer),
             certificates=certificates.native() if certificates else (),
             log_fd=log_fd,
             max_connections=max_connections,

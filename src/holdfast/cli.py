@@ -11,7 +11,7 @@ import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 import typer
 
@@ -76,7 +76,7 @@ printed.
 
 class _Options(Protocol):
     @classmethod
-    def parse(cls, given: Mapping[str, Given]) -> Any: ...
+    def parse(cls, given: Mapping[str, Given]) -> Self: ...
 
 
 _OptionsT = TypeVar("_OptionsT", bound=_Options)
@@ -106,7 +106,7 @@ def _print_version(is_asked: bool) -> None:
 
 def _root(
     *,
-    version: Annotated[  # noqa: ARG001  its callback does the work, before a command is asked for
+    version: Annotated[  # its callback does the work, before a command is asked for
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:

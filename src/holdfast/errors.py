@@ -48,7 +48,7 @@ class CertificateError(SetupError):
     """A certificate or key that cannot be used."""
 
 
-class ConnectionFailed(HoldfastError):
+class ConnectError(HoldfastError):
     """`holdfast connect` did not get a WebSocket, or lost it."""
 
 

@@ -7,22 +7,22 @@ Law 2: a log that cannot be written stops nothing.
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import os
 from collections.abc import Callable, Mapping
 
 import msgspec
 
 
-def utc_now() -> datetime.datetime:
+def utc_now() -> dt.datetime:
     """The wall clock, in UTC."""
-    return datetime.datetime.now(datetime.UTC)
+    return dt.datetime.now(dt.UTC)
 
 
 class EventLog:
     """Writes records to `descriptor`, which stays the caller's."""
 
-    def __init__(self, descriptor: int, *, clock: Callable[[], datetime.datetime] = utc_now) -> None:
+    def __init__(self, descriptor: int, *, clock: Callable[[], dt.datetime] = utc_now) -> None:
         self._descriptor = descriptor
         self._clock = clock
 

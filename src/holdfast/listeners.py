@@ -43,8 +43,9 @@ def bind_all(plain: Iterable[ListenAddress], tls: Iterable[ListenAddress], *, so
     bound: list[BoundAddress] = []
     try:
         for is_tls, addresses in ((False, plain), (True, tls)):
+            # One by one, so that `bound` is what must be closed when a later one fails.
             for address in addresses:
-                bound.append(_bind(address, is_tls=is_tls, count=sockets_each))
+                bound += [_bind(address, is_tls=is_tls, count=sockets_each)]
     except ListenError:
         close_all(bound)
         raise

@@ -5,7 +5,7 @@ Law: what goes wrong while the edge runs is a record in the log, and the certifi
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from holdfast._native import Certificate, Edge
 
 # How long after a local certificate could not be renewed it is tried again. There are RENEW_BEFORE days for it.
-_RENEW_RETRY = datetime.timedelta(hours=1)
+_RENEW_RETRY = dt.timedelta(hours=1)
+_NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class ServedCertificates:
@@ -38,8 +39,8 @@ class ServedCertificates:
         pairs: Sequence[CertificatePair],
         log: EventLog,
         *,
-        renew: Callable[[datetime.datetime], LocalCertificate] | None = None,
-        renew_at: datetime.datetime = datetime.datetime.max.replace(tzinfo=datetime.UTC),
+        renew: Callable[[dt.datetime], LocalCertificate] | None = None,
+        renew_at: dt.datetime = _NEVER,
     ) -> None:
         self._watch = watch
         self._pairs = pairs
@@ -58,7 +59,7 @@ class ServedCertificates:
             return cls(watch, _loaded(watch, log), log)
         names = local_names(socket.gethostname(), [address.ip for address in options.tls_listen])
 
-        def renew(now: datetime.datetime) -> LocalCertificate:
+        def renew(now: dt.datetime) -> LocalCertificate:
             return ensure_local_certificate(tls_dir(options.data_dir), names, now=now)
 
         local = renew(utc_now())
@@ -80,7 +81,7 @@ class ServedCertificates:
             self._renew_local(self._renew, now)
         self._watch.poll(now, lambda pairs: edge.set_certificates(native_certificates(pairs)))
 
-    def _renew_local(self, renew: Callable[[datetime.datetime], LocalCertificate], now: datetime.datetime) -> None:
+    def _renew_local(self, renew: Callable[[dt.datetime], LocalCertificate], now: dt.datetime) -> None:
         try:
             self._renew_at = renew(now).renew_at
         except CertificateError as error:

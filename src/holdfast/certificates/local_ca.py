@@ -9,7 +9,7 @@ Law 3: two edges that start together on one directory agree on one authority: al
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import fcntl
 import ipaddress
 import os
@@ -28,13 +28,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from holdfast.errors import CertificateError
 
-AUTHORITY_LIFE = datetime.timedelta(days=3650)
+AUTHORITY_LIFE = dt.timedelta(days=3650)
 # The longest life browsers accept was 398 days (CA/Browser Forum ballot SC31); one day less for clocks.
-LEAF_LIFE = datetime.timedelta(days=397)
+LEAF_LIFE = dt.timedelta(days=397)
 # How long before its end a certificate is replaced.
-RENEW_BEFORE = datetime.timedelta(days=30)
+RENEW_BEFORE = dt.timedelta(days=30)
 # A clock a little behind ours must not find the certificate "not yet valid".
-_BACKDATE = datetime.timedelta(hours=1)
+_BACKDATE = dt.timedelta(hours=1)
 
 _ALWAYS = ("localhost", "*.localhost", "127.0.0.1", "::1")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -47,7 +47,7 @@ class LocalCertificate:
     ca_file: Path
     cert_file: Path
     key_file: Path
-    renew_at: datetime.datetime
+    renew_at: dt.datetime
     is_new_authority: bool
 
 
@@ -60,7 +60,7 @@ def local_names(host_name: str, listen_ips: Iterable[str]) -> frozenset[str]:
     return frozenset({*_ALWAYS, *names, *(str(ip) for ip in addresses if not ip.is_unspecified)})
 
 
-def ensure_local_certificate(directory: Path, names: frozenset[str], *, now: datetime.datetime) -> LocalCertificate:
+def ensure_local_certificate(directory: Path, names: frozenset[str], *, now: dt.datetime) -> LocalCertificate:
     """Make what is missing, ends soon, or is not for all of `names`; keep the rest. `now` is in UTC.
 
     Raises CertificateError where a file cannot be read or written, or half of the authority is missing.
@@ -76,7 +76,7 @@ def ensure_local_certificate(directory: Path, names: frozenset[str], *, now: dat
         ) from error
 
 
-def _ensure(directory: Path, names: frozenset[str], now: datetime.datetime) -> LocalCertificate:
+def _ensure(directory: Path, names: frozenset[str], now: dt.datetime) -> LocalCertificate:
     ca_file, ca_key_file = directory / "ca.pem", directory / "ca-key.pem"
     cert_file, key_file = directory / "cert.pem", directory / "key.pem"
     authority = _read_authority(ca_file, ca_key_file)
@@ -134,7 +134,7 @@ def _read_pair(cert_file: Path, key_file: Path) -> _Signer | None:
     return certificate, key
 
 
-def _ends_soon(certificate: x509.Certificate, now: datetime.datetime) -> bool:
+def _ends_soon(certificate: x509.Certificate, now: dt.datetime) -> bool:
     return now >= certificate.not_valid_after_utc - RENEW_BEFORE
 
 
@@ -155,13 +155,13 @@ def _is_signed_by(leaf: x509.Certificate, authority: x509.Certificate) -> bool:
     return True
 
 
-def _make_authority(now: datetime.datetime) -> _Signer:
+def _make_authority(now: dt.datetime) -> _Signer:
     key = ec.generate_private_key(ec.SECP256R1())
     # The serial number in the name tells two machines' authorities apart in a trust store.
     serial = x509.random_serial_number()
     name = _name(f"Holdfast local authority {serial & 0xFFFFFFFF:08x}")
     builder = (
-        _builder(name, name, key.public_key(), now, now + AUTHORITY_LIFE, serial)
+        _builder(name, name, key.public_key(), (now, now + AUTHORITY_LIFE), serial)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(is_authority=True), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
@@ -169,12 +169,12 @@ def _make_authority(now: datetime.datetime) -> _Signer:
     return builder.sign(key, hashes.SHA256()), key
 
 
-def _make_leaf(authority: _Signer, names: frozenset[str], now: datetime.datetime) -> _Signer:
+def _make_leaf(authority: _Signer, names: frozenset[str], now: dt.datetime) -> _Signer:
     ca, ca_key = authority
     key = ec.generate_private_key(ec.SECP256R1())
     not_after = min(now + LEAF_LIFE - _BACKDATE, ca.not_valid_after_utc)
     builder = (
-        _builder(_name("localhost"), ca.subject, key.public_key(), now, not_after, x509.random_serial_number())
+        _builder(_name("localhost"), ca.subject, key.public_key(), (now, not_after), x509.random_serial_number())
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(is_authority=False), critical=True)
@@ -188,8 +188,7 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     public_key: ec.EllipticCurvePublicKey,
-    now: datetime.datetime,
-    not_after: datetime.datetime,
+    life: tuple[dt.datetime, dt.datetime],
     serial: int,
 ) -> x509.CertificateBuilder:
     return (
@@ -198,8 +197,8 @@ def _builder(
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(serial)
-        .not_valid_before(now - _BACKDATE)
-        .not_valid_after(not_after)
+        .not_valid_before(life[0] - _BACKDATE)
+        .not_valid_after(life[1])
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 
@@ -249,7 +248,7 @@ def _write(file: Path, content: bytes, *, mode: int) -> None:
             opened.write(content)
             opened.flush()
             os.fsync(descriptor)
-        os.replace(temporary, file)
+        Path(temporary).replace(file)
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise

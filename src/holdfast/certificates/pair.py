@@ -7,7 +7,7 @@ about to replace the file, and a site with an expired certificate is worth more 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,11 @@ class CertificatePair:
     names: tuple[str, ...]
     chain_pem: bytes
     key_pem: bytes
-    not_after: datetime.datetime
+    not_after: dt.datetime
     warnings: tuple[str, ...]
 
 
-def load_pair(cert_file: Path, key_file: Path, *, now: datetime.datetime) -> CertificatePair:
+def load_pair(cert_file: Path, key_file: Path, *, now: dt.datetime) -> CertificatePair:
     """Read both files. `now` is in UTC. Raises CertificateError, with a sentence that names the file at fault."""
     chain_pem, key_pem = _read(cert_file), _read(key_file)
     chain = _chain(chain_pem, cert_file)
@@ -116,7 +116,7 @@ def _spki(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def _warnings(leaf: x509.Certificate, file: Path, now: datetime.datetime) -> tuple[str, ...]:
+def _warnings(leaf: x509.Certificate, file: Path, now: dt.datetime) -> tuple[str, ...]:
     if now > leaf.not_valid_after_utc:
         return (f"the certificate in {file} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; clients will refuse it",)
     if now < leaf.not_valid_before_utc:

@@ -8,7 +8,7 @@ Law 3: nothing here waits. The caller polls, about once a second.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,11 +32,11 @@ class CertificateWatch:
         # Taken before the first read: what changes between the two is seen by the first polls.
         self._seen = self._read = self._stamps()
 
-    def load(self, now: datetime.datetime) -> list[CertificatePair]:
+    def load(self, now: dt.datetime) -> list[CertificatePair]:
         """All pairs, to start with. Raises CertificateError for the first that cannot be used."""
         return [load_pair(cert_file, key_file, now=now) for cert_file, key_file in self._files]
 
-    def poll(self, now: datetime.datetime, publish: Callable[[Sequence[CertificatePair]], None]) -> None:
+    def poll(self, now: dt.datetime, publish: Callable[[Sequence[CertificatePair]], None]) -> None:
         """Look at the files; if they changed, and then stood still, call `publish` with all pairs, in order.
 
         `publish` may raise ValueError to say that it cannot use them. `now` is in UTC.
@@ -47,7 +47,7 @@ class CertificateWatch:
             self._read = stamps
             self._reload(now, publish)
 
-    def _reload(self, now: datetime.datetime, publish: Callable[[Sequence[CertificatePair]], None]) -> None:
+    def _reload(self, now: dt.datetime, publish: Callable[[Sequence[CertificatePair]], None]) -> None:
         pairs: list[CertificatePair] = []
         for cert_file, key_file in self._files:
             try:

@@ -13,10 +13,12 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from prompt_toolkit.patch_stdout import patch_stdout
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
@@ -29,7 +31,7 @@ from holdfast.client.options import ConnectOptions
 from holdfast.client.printable import preview, printable
 from holdfast.client.refusal import refused
 from holdfast.client.screen import PipeScreen, Screen, TerminalScreen
-from holdfast.errors import ConnectionFailed, UsageError
+from holdfast.errors import ConnectError, UsageError
 from holdfast.model.data_dir import local_ca_file
 
 # Longest wait for the 101. The edge waits 125 s for its origin before it answers 524, and that answer is worth seeing.
@@ -48,7 +50,7 @@ _PEACEFUL_CODES = frozenset({1000, 1001, 1005})
 def run_connect(options: ConnectOptions) -> int:
     """Hold the conversation. The exit status: 0 if it was closed in peace, 1 if not.
 
-    Raises ConnectionFailed, a sentence, when there is no WebSocket; UsageError for a --cacert that cannot be used.
+    Raises ConnectError, a sentence, when there is no WebSocket; UsageError for a --cacert that cannot be used.
     """
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     try:
@@ -73,11 +75,8 @@ async def _converse(options: ConnectOptions, screen: Screen, lines: AsyncIterato
 async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) -> ClientConnection:
     """The open connection. `on_control` gets a sentence for each ping and pong that arrives.
 
-    Raises ConnectionFailed with the reason, UsageError for a --cacert that cannot be used.
+    Raises ConnectError with the reason, UsageError for a --cacert that cannot be used.
     """
-
-    def watched(*args: Any, **kwargs: Any) -> ClientConnection:
-        return _WatchedConnection(*args, on_control=on_control, **kwargs)
 
     try:
         return await _ConnectOnce(
@@ -92,10 +91,10 @@ async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) 
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
             max_size=MAX_MESSAGE_BYTES,
-            create_connection=watched,  # type: ignore[arg-type]  # called, and only called, as the class would be
+            create_connection=partial(_WatchedConnection, on_control=on_control),
         )
     except (WebSocketException, OSError, EOFError) as error:
-        raise ConnectionFailed(f"{printable(options.target.url, limit=200)}: {refused(error)}") from error
+        raise ConnectError(f"{printable(options.target.url, limit=200)}: {refused(error)}") from error
 
 
 async def converse(connection: ClientConnection, screen: Screen, lines: AsyncIterator[str]) -> int:
@@ -154,8 +153,9 @@ class _ConnectOnce(connect):
 class _WatchedConnection(ClientConnection):
     """A connection that tells of the pings and pongs that arrive."""
 
-    def __init__(self, *args: Any, on_control: Callable[[str], None], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    # The other arguments are passed through as they come.
+    def __init__(self, protocol: ClientProtocol, *, on_control: Callable[[str], None], **rest: Any) -> None:  # noqa: ANN401
+        super().__init__(protocol, **rest)
         self._on_control = on_control
 
     def process_event(self, event: Event) -> None:

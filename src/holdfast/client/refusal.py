@@ -44,7 +44,7 @@ def _answered(response: Response) -> str:
         said.append(f"error {printable(code, limit=10)} on the side of the {printable(side, limit=20)}")
     if location := response.headers.get("location"):
         said.append(f"it points to {printable(location, limit=200)}")
-    if detail := _detail(response.body or b"", response.headers.get("content-type", "")):
+    if detail := _detail(bytes(response.body or b""), response.headers.get("content-type", "")):
         said.append(detail)
     if ray := response.headers.get("cf-ray"):
         said.append(f"ray id {printable(ray, limit=40)}")
@@ -72,31 +72,28 @@ def _json_object(text: str) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
+# What can go wrong before an answer, the special before the general; {} is what the system says.
+_BEFORE_AN_ANSWER: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "the certificate is not trusted: {} (--cacert names an authority, --insecure any)"),
+    (ssl.SSLError, "the TLS handshake failed: {} (does this port speak TLS?)"),
+    (TimeoutError, "no connection in time"),
+    (socket.gaierror, "the host name does not resolve: {}"),
+    (ConnectionRefusedError, "nothing listens there: the connection was refused"),
+    (ConnectionResetError, "the connection was cut without an answer (ws:// for wss://, or the other way round?)"),
+    (OSError, "no connection: {}"),
+    (EOFError, "the server closed the connection without an answer"),
+)
+
+
 def _not_connected(error: Exception) -> str:
-    match error:
-        case ssl.SSLCertVerificationError():
-            return (
-                f"the server's certificate is not trusted: {printable(error.verify_message or _text(error))}"
-                " (--cacert names an authority, --insecure accepts any)"
-            )
-        case ssl.SSLError():
-            return f"the TLS handshake failed: {_text(error)} (does this port speak TLS?)"
-        case TimeoutError():
-            return "no connection in time"
-        case socket.gaierror():
-            return f"the host name does not resolve: {(error.strerror or '').lower()}"
-        case ConnectionRefusedError():
-            return "nothing listens there: the connection was refused"
-        case ConnectionResetError():
-            return "the server cut the connection without an answer (is it ws:// where wss:// is meant, or the other way round?)"
-        case OSError():
-            return f"no connection: {_text(error)}"
-        case EOFError():
-            return "the server closed the connection without an answer"
-        case _:
-            return _text(error)
+    for kind, sentence in _BEFORE_AN_ANSWER:
+        if isinstance(error, kind):
+            return sentence.format(_text(error))
+    return _text(error)
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return printable(error.verify_message, limit=_MAX_DETAIL_CHARS)
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return printable(text or type(error).__name__, limit=_MAX_DETAIL_CHARS)

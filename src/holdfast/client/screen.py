@@ -7,7 +7,7 @@ about the connection goes to stderr.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
@@ -38,9 +38,7 @@ class Screen(Protocol):
 class TerminalScreen:
     """One line a happening: time, direction, and what it was. Safe beside a prompt (`patch_stdout`)."""
 
-    def __init__(
-        self, *, clock: Callable[[], datetime.datetime] = lambda: datetime.datetime.now().astimezone()
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], dt.datetime] = lambda: dt.datetime.now().astimezone()) -> None:
         self._clock = clock
 
     def sent(self, text: str) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 MAX_RANGES = 32
 
 # RFC 9110 §5.6.2
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_MEDIA_RANGE = re.compile(rf"({_TOKEN})/({_TOKEN})")
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_RANGE = re.compile(rf"({_NAME})/({_NAME})")
 # RFC 9110 §12.4.2: at most three decimals.
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 

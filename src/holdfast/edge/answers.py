@@ -11,7 +11,7 @@ Source: Cloudflare, "Error responses" (forms, negotiation), "cf-error-*" headers
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import unicodedata
 
 import msgspec
@@ -97,9 +97,7 @@ def _problem(request: Request, *, status: int, code: int, reason: str, now: floa
         side=meaning.side.value,
         host=_printable(request.host, MAX_HOST_CHARS),
         ray_id=_printable(request.ray, 40),
-        timestamp=datetime.datetime.fromtimestamp(now, datetime.UTC)
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z"),
+        timestamp=dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         retryable=meaning.retry_after_s is not None,
         retry_after=meaning.retry_after_s,
         what_to_check=meaning.checks,

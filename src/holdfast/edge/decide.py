@@ -58,7 +58,8 @@ def refuse_loop(request: Request, view: View) -> Decision | None:
 
 def forward(request: Request, view: View) -> Decision | None:
     """What nobody refused goes to the zone's origin."""
-    assert view.zone is not None, "find_zone decides where there is none"
+    if view.zone is None:
+        raise AssertionError("find_zone decides where there is none")
     set_headers, remove_headers = origin_headers(request, view.snapshot.loop_member)
     return Forward(view.zone.origin, set_headers, remove_headers)
 

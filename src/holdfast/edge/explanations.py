@@ -39,8 +39,8 @@ EXPLANATIONS: dict[int, Explanation] = {
         Side.ORIGIN,
         None,
         (
-            "If this is a WebSocket, see that the origin answers the upgrade as RFC 6455 asks: 101, the right"
-            " Sec-WebSocket-Accept, and only a subprotocol and extensions that were offered.",
+            "For a WebSocket, see that the origin answers 101 with the right Sec-WebSocket-Accept (RFC 6455).",
+            "See that it agrees to no subprotocol or extension that was not offered.",
             _SEE_LOG,
         ),
     ),

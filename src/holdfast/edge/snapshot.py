@@ -49,7 +49,8 @@ def compile_snapshot(
     `instance` names this edge in `CDN-Loop`; it must differ between edges and be the same in all threads of one.
     Raises ValueError, with a sentence, where the core cannot use the origin (say, no certificate in `origin_ca_pem`).
     """
-    from holdfast._native import Origin
+    # Loaded here and not with this module: the values above, and all phases, do without the core.
+    from holdfast._native import Origin  # noqa: PLC0415
 
     origin = Origin(
         label=str(origin_url),

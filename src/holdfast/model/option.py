@@ -24,7 +24,7 @@ class Spelling:
     flag: str
     metavar: str
     help: str
-    parse: Callable[[str, str], Any]
+    parse: Callable[[str, str], object]
     short: str = ""
     is_many: bool = False
     is_switch: bool = False
@@ -40,31 +40,37 @@ class Spelling:
         """The environment variable that gives it where the command line does not."""
         return f"HOLDFAST_{self.flag.strip('-').replace('-', '_').upper()}"
 
-    def value(self, given: str | Sequence[str] | bool) -> Any:
-        """The parsed value, a tuple of them if `is_many`. Raises UsageError."""
-        if self.is_switch:
-            return bool(given)
-        if self.is_many:
-            assert not isinstance(given, bool)
-            return tuple(self.parse(text, self.flag) for text in given)
-        assert isinstance(given, str)
-        return self.parse(given, self.flag)
+    def value(self, given: str | Sequence[str] | bool) -> object:
+        """What was given, parsed: text by `parse`, a list to a tuple. Raises UsageError."""
+        if isinstance(given, bool):
+            return given
+        if isinstance(given, str):
+            return self.parse(given, self.flag)
+        return tuple(self.parse(text, self.flag) for text in given)
 
 
-def spelled(flag: str, metavar: str, help: str, parse: Callable[[str, str], Any], **rest: Any) -> dict[str, Spelling]:  # noqa: A002
+def spelled(
+    flag: str,
+    metavar: str,
+    help: str,  # noqa: A002  the word of every command line library
+    parse: Callable[[str, str], object],
+    *,
+    short: str = "",
+    is_many: bool = False,
+    default: str = "",
+) -> dict[str, Spelling]:
     """Metadata for `dataclasses.field`; the arguments are those of `Spelling`."""
-    return {"spelling": Spelling(flag, metavar, help, parse, **rest)}
+    return {"spelling": Spelling(flag, metavar, help, parse, short=short, is_many=is_many, default=default)}
 
 
-def switch(flag: str, help: str) -> dict[str, Spelling]:  # noqa: A002
+def switch(flag: str, help: str) -> dict[str, Spelling]:  # noqa: A002  as above
     """Metadata for a field that is False until its flag is given."""
     return {"spelling": Spelling(flag, "", help, lambda text, _: bool(text), is_switch=True)}
 
 
 def spelling_of(field: dataclasses.Field[Any]) -> Spelling:
     """How the option of this field is spelled."""
-    spelling = field.metadata["spelling"]
-    assert isinstance(spelling, Spelling)
+    spelling: Spelling = field.metadata["spelling"]
     return spelling
 
 

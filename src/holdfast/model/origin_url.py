@@ -8,7 +8,6 @@ Law 3: `OriginUrl.parse(str(url)) == url`.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from dataclasses import dataclass
 
@@ -98,7 +97,7 @@ def _unix_path(rest: str, text: str, field: str) -> str:
     path = rest.removeprefix("//") if rest.startswith("///") else rest
     if not path.startswith("/") or path.startswith("//") or path.endswith("/"):
         raise UsageError(field, text, "unix: and the absolute path of a socket, such as unix:/run/app.sock")
-    if len(os.fsencode(path)) > _MAX_UNIX_PATH_BYTES:
+    if len(path.encode("utf-8", "surrogateescape")) > _MAX_UNIX_PATH_BYTES:
         raise UsageError(field, text, f"a socket path of at most {_MAX_UNIX_PATH_BYTES} bytes")
     return path
 
