@@ -5,6 +5,7 @@ Law 2: a row too many is as wrong as a row too few.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 
@@ -18,6 +19,30 @@ from tests.meta.tree import ROOT, complain, files
 
 # In the code for what is still to come: nothing in this version can answer with them.
 NOT_YET_SENT = frozenset({1001, 1033, 1200})
+
+# A row of the limits in docs/up.md -> the constant that it states, below native/core/src.
+LIMITS = {
+    "request head": ("http/request.rs", "MAX_HEAD_BYTES"),
+    "fields of a head": ("http/scan.rs", "MAX_FIELDS"),
+    "request target": ("http/request.rs", "MAX_TARGET_BYTES"),
+    "head of the origin's answer": ("http/response.rs", "MAX_RESPONSE_HEAD_BYTES"),
+    "TLS handshake": ("connection.rs", "HANDSHAKE_TIMEOUT"),
+    "time to send a request head": ("connection.rs", "HEAD_TIMEOUT"),
+    "time between two requests": ("connection.rs", "KEEP_ALIVE_TIMEOUT"),
+    "silence within a request body": ("upload.rs", "CLIENT_BODY_STALL"),
+    "the origin takes none of a request": ("upload.rs", "ORIGIN_STALL"),
+    "a client takes none of an answer": ("connection.rs", "CLIENT_STALL"),
+    "a WebSocket half closed, and silent": ("tunnel/mod.rs", "HALF_CLOSED_SILENCE"),
+    "a WebSocket after both Close frames": ("tunnel/mod.rs", "LINGER"),
+    "requests that wait for a decision": ("policy.rs", "MAX_WAITING"),
+    "log lines that wait": ("registry.rs", "MAX_WAITING_LINES"),
+}
+# The same for the defaults of `Origin` in `_native.pyi`.
+ORIGIN_LIMITS = {
+    "connecting to the origin": "connect_timeout_s",
+    "the origin does not begin to answer": "answer_timeout_s",
+}
+MINUTE_S = 60
 
 
 def rows_of(text: str, *, first_column: str) -> Iterator[list[str]]:
@@ -65,6 +90,16 @@ def variants_of_enum(rust: str, name: str) -> list[str]:
     return [re.sub(r"(?<!^)([A-Z])", r"_\1", one).lower() for one in names]
 
 
+def value_of_constant(rust: str, name: str) -> str:
+    """What a Rust constant is, as a document states it: "32 KiB", "10 s", "256"."""
+    found = re.search(rf"^(?:pub(?:\(\w+\))? )?const {name}: (\w+) = ([^;]+);", rust, re.MULTILINE)
+    assert found, f"no constant {name}"
+    if duration := re.fullmatch(r"Duration::from_(secs|mins)\((\d+)\)", found[2]):
+        return f"{int(duration[2]) * (MINUTE_S if duration[1] == 'mins' else 1)} s"
+    number = math.prod(int(factor.replace("_", "")) for factor in found[2].split("*"))
+    return f"{number // 1024} KiB" if name.endswith("_BYTES") else str(number)
+
+
 def events_of_rust(text: str) -> list[str]:
     """The events that Rust code puts into the log."""
     return re.findall(r'"?\bevent"?: "(\w+)"', text)
@@ -108,6 +143,21 @@ def test_errors_documents_every_code_with_its_name_side_and_wait() -> None:
     complain(difference("docs/errors.md", said, true))
 
 
+def test_up_documents_every_limit_as_it_is() -> None:
+    said = [f"{what}: {limit}" for what, limit, _ in rows_of(_document("up.md"), first_column="what")]
+    core = ROOT / "native" / "core" / "src"
+    true = [
+        f"{what}: {value_of_constant((core / file).read_text(encoding='utf-8'), name)}"
+        for what, (file, name) in LIMITS.items()
+    ]
+    boundary = (ROOT / "src" / "holdfast" / "_native.pyi").read_text(encoding="utf-8")
+    for what, argument in ORIGIN_LIMITS.items():
+        found = re.search(rf"{argument}: float = (\d+)\.0", boundary)
+        assert found, argument
+        true.append(f"{what}: {found[1]} s")
+    complain(difference("docs/up.md", said, true))
+
+
 @pytest.mark.parametrize(("struct", "section", "table"), [("ClosedRecord", 0, "event"), ("Direction", 1, "bytes")])
 def test_records_documents_every_field(struct: str, section: int, table: str) -> None:
     rust = (ROOT / "native" / "core" / "src" / "registry.rs").read_text(encoding="utf-8")
@@ -147,6 +197,19 @@ def test_a_row_too_many_too_few_or_twice_is_a_complaint() -> None:
 def test_rows_are_read_from_the_named_table_only() -> None:
     text = "| code | x |\n|---|---|\n| 1 | `a\\|b` |\n\n| other | x |\n|---|---|\n| code | c |\n| 2 | d |\n"
     assert list(rows_of(text, first_column="code")) == [["1", "`a|b`"]]
+
+
+@pytest.mark.parametrize(
+    ("rust", "value"),
+    [
+        ("pub const A_BYTES: usize = 32 * 1024;", "32 KiB"),
+        ("const A_BYTES: usize = 16_384;", "16 KiB"),
+        ("pub(crate) const A_BYTES: Duration = Duration::from_mins(2);", "120 s"),
+        ("    // before\nconst A_BYTES: Duration = Duration::from_secs(10);", "10 s"),
+    ],
+)
+def test_a_constant_of_rust_is_read(rust: str, value: str) -> None:
+    assert value_of_constant(rust, "A_BYTES") == value
 
 
 def test_a_struct_and_an_enum_of_rust_are_read() -> None:
