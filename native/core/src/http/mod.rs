@@ -18,10 +18,13 @@ pub mod fields;
 mod framing;
 mod hops;
 pub mod request;
+mod request_line;
 pub mod response;
 mod scan;
 mod syntax;
 mod target;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod write;
 
 pub use body::{BodyDecoder, BodyFault, Decoded};

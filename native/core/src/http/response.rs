@@ -110,9 +110,8 @@ const NAME: &[u8] = b"HTTP/";
 impl LineScan {
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<Option<StatusLine>, ResponseFault> {
         if self.line.is_none() {
-            let start = &bytes[..bytes.len().min(NAME.len())];
-            if !NAME.starts_with(start) {
-                return Err(ResponseFault::NotHttp(start.into()));
+            if let Some(other) = bytes.iter().zip(NAME).position(|(byte, expected)| byte != expected) {
+                return Err(ResponseFault::NotHttp(bytes[..=other].into()));
             }
             if let Some(end) = next_line_end(bytes, &mut self.next, MAX_RESPONSE_HEAD_BYTES)? {
                 self.line = Some(parse_line(bytes, end)?);
@@ -152,7 +151,7 @@ fn parse_line(bytes: &[u8], end: usize) -> Result<StatusLine, ResponseFault> {
 /// Why an origin's answer cannot be used. Its connection must be closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseFault {
-    /// It does not begin as HTTP/1.x does.
+    /// It does not begin as HTTP/1.x does; this is its start up to the first byte that differs.
     NotHttp(Box<[u8]>),
     /// The first line is no status line of HTTP/1.0 or 1.1.
     StatusLine(Box<[u8]>),

@@ -7,6 +7,7 @@
 
 use super::fields::{FieldFault, Fields, Span, parse_line};
 use super::request::{self, RequestFault, RequestHead};
+use super::request_line;
 use super::response::{self, ResponseFault, ResponseHead};
 use super::syntax::is_control;
 
@@ -16,7 +17,7 @@ pub const MAX_FIELDS: usize = 256;
 /// Where the reading of one head stands. Keep one for each message, beside the buffer it is read from.
 #[derive(Debug, Default)]
 pub struct HeadScan {
-    request_line: request::LineScan,
+    request_line: request_line::LineScan,
     status_line: response::LineScan,
     fields: FieldScan,
 }

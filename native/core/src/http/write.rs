@@ -41,7 +41,7 @@ pub struct ForOrigin<'a> {
     pub base_path: &'a str,
     /// Fields to add at the end, instead of the client's of these names. One for `Host` takes the place of that.
     pub set: &'a [(String, String)],
-    /// Names of fields to leave out, in any case.
+    /// Names of fields to leave out, in any case. What law 1 writes, and `Host`, stays.
     pub remove: &'a [String],
     /// How the body will be sent; never `UntilClose`.
     pub framing: Framing,
@@ -149,12 +149,16 @@ pub fn write_response(out: &mut Vec<u8>, response: &ForClient<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a 1xx other than 101 as it goes on. Never to HTTP/1.0 (RFC 9110 §15.2); the caller sees to that.
+/// Writes a 1xx other than 101 as it goes on, without a length or an origin's own `CF-Ray`. Never to HTTP/1.0 (RFC 9110 §15.2); the caller sees to that.
 pub fn write_informational(out: &mut Vec<u8>, head: &ResponseHead) {
     push_status_line(out, head.status(), head.reason());
     let hop = Hop::of(head.fields());
     for (name, value) in head.fields().iter() {
-        if !hop.removes(name) && !name.eq_ignore_ascii_case("content-length") {
+        if !hop.removes(name)
+            && !["content-length", "cf-ray"]
+                .iter()
+                .any(|left| name.eq_ignore_ascii_case(left))
+        {
             push_field(out, name, value);
         }
     }
