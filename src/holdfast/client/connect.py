@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from prompt_toolkit.patch_stdout import patch_stdout
 from websockets.asyncio.client import ClientConnection, connect
@@ -61,7 +61,7 @@ def run_connect(options: ConnectOptions) -> int:
         return asyncio.run(_converse(options, screen, piped_lines(sys.stdin.fileno()), is_terminal=False))
     except BrokenPipeError:
         # Whoever read our output has left, as `head` does. Python would complain again when it flushes at its end.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 1
 
 
@@ -77,7 +77,7 @@ async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) 
 
     Raises ConnectError with the reason, UsageError for a --cacert that cannot be used.
     """
-
+    connection_type = cast("type[ClientConnection]", partial(_WatchedConnection, on_control=on_control))
     try:
         return await _ConnectOnce(
             options.target.url,
@@ -91,7 +91,7 @@ async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) 
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=PING_INTERVAL_S,
             max_size=MAX_MESSAGE_BYTES,
-            create_connection=partial(_WatchedConnection, on_control=on_control),
+            create_connection=connection_type,
         )
     except (WebSocketException, OSError, EOFError) as error:
         raise ConnectError(f"{printable(options.target.url, limit=200)}: {refused(error)}") from error

@@ -12,6 +12,7 @@ Source: Cloudflare, "Error responses" (forms, negotiation), "cf-error-*" headers
 from __future__ import annotations
 
 import datetime as dt
+import re
 import unicodedata
 
 import msgspec
@@ -55,7 +56,19 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def answer(fault: Fault, *, now: float) -> Respond:
     """What the client of a failed forward is told. `now` is Unix time in seconds."""
-    return refuse(fault.request, status=fault.status, code=fault.code, reason=fault.reason, now=now)
+    reason = public_reason(fault.reason, fault.origin)
+    return refuse(fault.request, status=fault.status, code=fault.code, reason=reason, now=now)
+
+
+def public_reason(reason: str, origin: str) -> str:
+    """`reason` as a sentence for anyone: without the label, host and port of `origin`, and system error numbers."""
+    authority = origin.partition("://")[2].partition("/")[0]
+    host = authority.rpartition(":")[0] or authority
+    for name in (origin, authority, host.strip("[]")):
+        if name:
+            reason = re.sub(rf" \[?{re.escape(name)}\]?(?![\w.-])", "", reason)
+    reason = re.sub(r" \(os error \d+\)", "", reason)
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
 
 def refuse(request: Request, *, status: int, code: int, reason: str, now: float) -> Respond:
