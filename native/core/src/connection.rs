@@ -63,7 +63,7 @@ pub(crate) struct Context {
 
 /// Counters of the HTTP side, over all threads.
 #[derive(Debug, Default)]
-pub struct HttpStatistics {
+pub(crate) struct HttpStatistics {
     /// Client connections open in a runtime, tunnels not counted.
     pub connections: AtomicU64,
     /// Client connections accepted.

@@ -21,7 +21,7 @@ use crate::http::response::ResponseHead;
 use crate::http::{ForOrigin, Framing, write_request};
 use crate::origin::{Origin, OriginConnection, dial};
 use crate::policy::{Asked, Forward};
-use crate::upload::{Upload, UploadEnd};
+use crate::upload::{BodyRelay, Upload, UploadEnd};
 
 /// Why an exchange did not come to its end.
 enum Failure {
@@ -99,16 +99,18 @@ async fn both_ways(
     origin: &mut OriginConnection,
 ) -> Result<(bool, Result<Answered, DownloadEnd>), Failure> {
     let progress = Cell::new(Instant::now());
-    let has_begun = Cell::new(false);
+    let (is_uploaded, has_begun) = (Cell::new(false), Cell::new(false));
     let (client_read, client_write) = split(&mut connection.stream);
     let (origin_read, origin_write) = split(&mut origin.stream);
-    let upload = Upload::new(
-        client_read,
-        &mut connection.read,
-        origin_write,
-        asked.head.framing(),
-        &progress,
-    );
+    let framing = asked.head.framing();
+    let upload = Upload {
+        from: client_read,
+        read: &mut connection.read,
+        to: origin_write,
+        body: BodyRelay::new(framing, framing),
+        progress: &progress,
+        is_complete: &is_uploaded,
+    };
     let download = Download {
         from: origin_read,
         read: &mut origin.read,
@@ -120,25 +122,25 @@ async fn both_ways(
     };
     let mut uploading = pin!(upload.run(request_bytes(asked, forward)));
     let mut downloading = pin!(download.run());
-    let mut upload_end = None;
+    let mut refused = None;
     loop {
         tokio::select! {
             biased;
-            end = &mut uploading, if upload_end.is_none() => match end {
-                Err(UploadEnd::BadBody(_)) if has_begun.get() => return Err(Failure::Cut),
-                Err(UploadEnd::BadBody(reason)) => return Err(Failure::BadBody(reason)),
-                Err(UploadEnd::ClientGone) => return Err(Failure::Cut),
+            end = &mut uploading, if refused.is_none() => match end {
+                UploadEnd::BadBody(_) if has_begun.get() => return Err(Failure::Cut),
+                UploadEnd::BadBody(reason) => return Err(Failure::BadBody(reason)),
+                UploadEnd::ClientGone => return Err(Failure::Cut),
                 // An origin may answer before it has read all, and then stop reading: its answer is still to come.
-                end => upload_end = Some(end),
+                UploadEnd::Origin(error) => refused = Some(error),
             },
             outcome = &mut downloading => {
-                let outcome = match (outcome, &upload_end) {
-                    (Err(DownloadEnd::Nothing(_)), Some(Err(UploadEnd::Origin(error)))) => {
-                        Err(DownloadEnd::Nothing(write_fault(&forward.origin, error)))
+                let outcome = match (outcome, refused) {
+                    (Err(DownloadEnd::Nothing(_)), Some(error)) => {
+                        Err(DownloadEnd::Nothing(write_fault(&forward.origin, &error)))
                     }
                     (outcome, _) => outcome,
                 };
-                return Ok((matches!(upload_end, Some(Ok(()))), outcome));
+                return Ok((is_uploaded.get(), outcome));
             }
         }
     }

@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use tokio::io::{AsyncWrite, split};
+
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, pass_informational};
 use crate::exchange::{pass_refusal, upgrade_request, write_fault};
@@ -17,7 +19,7 @@ use crate::http::{ForClient, Framing, Version, write_response};
 use crate::origin::{OriginConnection, dial};
 use crate::policy::{Asked, Forward};
 use crate::tunnel::{Identity, NewTunnel};
-use crate::upload::ORIGIN_STALL;
+use crate::upload::{ORIGIN_STALL, client_gone};
 
 /// Carries an upgrade out. Any answer but 101 reaches the client as the origin gave it.
 pub(crate) async fn upgrade(
@@ -27,7 +29,16 @@ pub(crate) async fn upgrade(
     forward: Forward,
     context: &Context,
 ) -> After {
-    let (origin, answer) = match ask_origin(&mut connection, &asked, &forward, context).await {
+    let has_ended = Cell::new(false);
+    let outcome = {
+        let (mut client_read, mut client_write) = split(&mut connection.stream);
+        tokio::select! {
+            biased;
+            outcome = ask_origin(&mut client_write, &asked, &forward, context) => outcome,
+            () = client_gone(&mut client_read, &mut connection.read, &has_ended) => Err(None),
+        }
+    };
+    let (origin, answer) = match outcome {
         Ok(answered) => answered,
         Err(Some(fault)) => return connection.explain(&asked, fault, &forward, context).await,
         Err(None) => return After::Cut,
@@ -44,11 +55,11 @@ pub(crate) async fn upgrade(
             .explain(&asked, Fault::new(FaultKind::BadUpgrade, reason), &forward, context)
             .await;
     }
-    open_tunnel(connection, &asked, &answer, origin, &forward, context)
+    open_tunnel(connection, has_ended.get(), &asked, &answer, origin, &forward, context)
 }
 
 async fn ask_origin(
-    connection: &mut Connection,
+    client: &mut (impl AsyncWrite + Unpin),
     asked: &Asked,
     forward: &Forward,
     context: &Context,
@@ -71,7 +82,7 @@ async fn ask_origin(
         if answer.status() == 101 || answer.status() >= 200 {
             return Ok((dialled, answer));
         }
-        pass_informational(&mut connection.stream, asked, &answer)
+        pass_informational(client, asked, &answer)
             .await
             .map_err(DownloadEnd::into_fault)?;
         progress.set(tokio::time::Instant::now());
@@ -80,6 +91,7 @@ async fn ask_origin(
 
 fn open_tunnel(
     connection: Connection,
+    client_has_ended: bool,
     asked: &Asked,
     answer: &ResponseHead,
     origin: OriginConnection,
@@ -109,9 +121,10 @@ fn open_tunnel(
     });
     let (client, client_read, place) = connection.into_parts();
     // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
-    let (Ok(client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
+    let (Ok(mut client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
         return After::Cut;
     };
+    client.is_ended = client_has_ended;
     context.tunnels.open(NewTunnel {
         client,
         origin,

@@ -17,6 +17,12 @@ pub(crate) const ORIGIN_STALL: Duration = Duration::from_secs(30);
 /// How long a client may send none of a body it has announced (nginx `client_body_timeout`: 60 s).
 const CLIENT_BODY_STALL: Duration = Duration::from_mins(1);
 
+/// What a client may send ahead of an answer: the first frames of a WebSocket, or its next requests. Beyond it we read no
+/// more until the answer is there.
+const MAX_EARLY_BYTES: usize = 16 * 1024;
+/// Room made for a read of what comes early: mostly nothing does.
+const EARLY_READ_BYTES: usize = 1024;
+
 /// Why an upload did not come to its end.
 #[derive(Debug)]
 pub(crate) enum UploadEnd {
@@ -82,27 +88,29 @@ impl BodyRelay {
 }
 
 pub(crate) struct Upload<'a, R, W> {
-    from: R,
-    read: &'a mut BytesMut,
-    to: W,
-    body: BodyRelay,
+    pub(crate) from: R,
+    pub(crate) read: &'a mut BytesMut,
+    pub(crate) to: W,
+    pub(crate) body: BodyRelay,
     /// When the origin last took something: its time to answer begins then.
-    progress: &'a Cell<Instant>,
+    pub(crate) progress: &'a Cell<Instant>,
+    /// Set when all of the request has been sent.
+    pub(crate) is_complete: &'a Cell<bool>,
 }
 
-impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'a, R, W> {
-    pub(crate) fn new(from: R, read: &'a mut BytesMut, to: W, framing: Framing, progress: &'a Cell<Instant>) -> Self {
-        Self {
-            from,
-            read,
-            to,
-            body: BodyRelay::new(framing, framing),
-            progress,
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'_, R, W> {
+    /// Sends `out`, the head, with what is there of the body, then the rest as it comes; then watches the client.
+    /// Returns only when there is nothing more to wait for.
+    pub(crate) async fn run(mut self, out: Vec<u8>) -> UploadEnd {
+        if let Err(end) = self.send(out).await {
+            return end;
         }
+        self.is_complete.set(true);
+        client_gone(&mut self.from, self.read, &Cell::new(false)).await;
+        UploadEnd::ClientGone
     }
 
-    /// Sends `out`, the head, with what is there of the body, then the rest as it comes.
-    pub(crate) async fn run(mut self, mut out: Vec<u8>) -> Result<(), UploadEnd> {
+    async fn send(&mut self, mut out: Vec<u8>) -> Result<(), UploadEnd> {
         loop {
             let is_complete = self.body.pass(self.read, &mut out).map_err(UploadEnd::BadBody)?;
             if !out.is_empty() {
@@ -122,4 +130,18 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'a, R, W> {
             }
         }
     }
+}
+
+/// Reads what a client sends while its answer is awaited. Returns when the client has gone; never, while it is there.
+/// A client that only ends its own sending (`has_ended`) still waits for its answer.
+pub(crate) async fn client_gone(from: &mut (impl AsyncRead + Unpin), read: &mut BytesMut, has_ended: &Cell<bool>) {
+    while read.len() < MAX_EARLY_BYTES && !has_ended.get() {
+        read.reserve(EARLY_READ_BYTES);
+        match from.read_buf(read).await {
+            Ok(0) => has_ended.set(true),
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+    std::future::pending().await
 }
