@@ -42,6 +42,8 @@ struct Connection {
     session: Session,
     /// What did not fit into the socket, or belongs to a frame that is not whole.
     unsent: Vec<u8>,
+    /// The socket did not take all it was offered.
+    blocked: bool,
     finished: bool,
 }
 
@@ -125,6 +127,7 @@ impl Server {
             transport,
             session: Session::default(),
             unsent: Vec::new(),
+            blocked: false,
             finished: false,
         });
         Ok(())
@@ -144,10 +147,8 @@ impl Server {
 
 impl Connection {
     fn serve(&mut self, read_closed: bool, scratch: &mut Scratch, out: &mut Vec<u8>) -> io::Result<Fate> {
-        if !self.unsent.is_empty() || self.transport.wants_send() {
-            out.clear();
-            std::mem::swap(out, &mut self.unsent);
-            self.send(out)?;
+        if self.blocked {
+            self.send_unsent()?;
         }
         while !self.finished && self.unsent.len() < HIGH_WATER_BYTES {
             // Take up the unsent part, so that what follows it is sent after it.
@@ -158,7 +159,7 @@ impl Connection {
                 .transport
                 .receive(scratch, |bytes| step = session.receive(bytes, out))?;
             self.finished = step == Step::Finished;
-            if step == Step::Within && out.len() < FLUSH_BYTES {
+            if step == Step::Within && out.len() < FLUSH_BYTES && !self.blocked {
                 self.unsent.extend_from_slice(out);
             } else {
                 self.send(out)?;
@@ -173,7 +174,7 @@ impl Connection {
                 }
             }
         }
-        if self.finished && self.unsent.is_empty() && !self.transport.wants_send() {
+        if self.finished && !self.blocked {
             // The server closes first, so that the client is spared TIME_WAIT (RFC 6455 §7.1.1).
             self.transport.finish()?;
             return Ok(Fate::Ends);
@@ -189,6 +190,7 @@ impl Connection {
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let sent = self.transport.send(bytes)?;
         self.unsent = bytes[sent..].to_vec();
+        self.blocked = !self.unsent.is_empty() || self.transport.wants_send();
         Ok(())
     }
 }

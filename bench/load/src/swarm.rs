@@ -84,6 +84,8 @@ struct Connection {
     session: Session,
     /// What is to be sent and did not fit. Before the connect is through: the request.
     unsent: Vec<u8>,
+    /// Something waits to be sent, here or as ciphertext.
+    blocked: bool,
     began: Instant,
     connected: bool,
     open: bool,
@@ -145,6 +147,7 @@ impl Swarm {
             transport,
             session,
             unsent,
+            blocked: true,
             began,
             connected: false,
             open: false,
@@ -258,13 +261,8 @@ impl Swarm {
         {
             return Ok(());
         }
-        let blocked = !connection.unsent.is_empty() || connection.transport.wants_send();
-        if blocked && connection.offer(&[]).map_err(|error| LoadError::Socket(id, error))? && connection.open {
-            occurrences.push(Occurrence {
-                id,
-                at: Instant::now(),
-                what: What::Sent,
-            });
+        if connection.blocked {
+            occurrences.extend(connection.relieve(id, &[])?);
         }
         loop {
             if self.options.stalled && connection.open {
@@ -298,8 +296,8 @@ impl Swarm {
                 })
                 .map_err(|error| LoadError::Socket(id, error))?;
             understood.map_err(|fault| LoadError::Fault(id, fault))?;
-            if !out.is_empty() {
-                connection.offer(out).map_err(|error| LoadError::Socket(id, error))?;
+            if connection.blocked || !out.is_empty() {
+                occurrences.extend(connection.relieve(id, out)?);
             }
             let at = Instant::now();
             for event in events.drain(..) {
@@ -366,7 +364,19 @@ impl Connection {
             // A connection that waits owns no buffer.
             self.unsent = Vec::new();
         }
-        Ok(self.unsent.is_empty() && !self.transport.wants_send())
+        self.blocked = !self.unsent.is_empty() || self.transport.wants_send();
+        Ok(!self.blocked)
+    }
+
+    /// `offer`, and tell if it ended a blockade.
+    fn relieve(&mut self, id: usize, bytes: &[u8]) -> Result<Option<Occurrence>, LoadError> {
+        let was_blocked = self.blocked;
+        let all = self.offer(bytes).map_err(|error| LoadError::Socket(id, error))?;
+        Ok((was_blocked && all && self.open).then(|| Occurrence {
+            id,
+            at: Instant::now(),
+            what: What::Sent,
+        }))
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`Received::More`] the caller must come back, since an edge-triggered event will not repeat. After [`Received::Short`]
 //! it must come back only if the event also told of the stream's end, which came with these bytes.
 //! Law 2: `send` takes what it can. What it does not take, the caller keeps and offers again when writable.
+//! While something is kept, it is to be offered after each `receive` too: that may flush ciphertext, and a socket which is
+//! no longer blocked tells nothing.
 //! Law 3: buffers belong to the loop, not to the connection: one [`Scratch`] serves all of them.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
@@ -102,7 +104,8 @@ impl Transport {
                 // The writer stops taking when 64 KiB of ciphertext wait, which is this side's backpressure.
                 let written = tls.writer().write(&bytes[taken..])?;
                 taken += written;
-                if !flush(socket, tls)? || taken == bytes.len() || written == 0 {
+                let stuck = written == 0 && tls.is_handshaking();
+                if !flush(socket, tls)? || taken == bytes.len() || stuck {
                     break;
                 }
             },
