@@ -6,8 +6,8 @@
 //! again from the parsed values, never copied as a block.
 //!
 //! Law 1: nothing here knows a socket. The caller keeps the buffer, and shows it again from its start until it is used up.
-//! Law 2: any chopping of the input gives the same heads, the same data and the same faults. A fault is the one of the
-//!        shortest prefix that nothing could follow.
+//! Law 2: any chopping of the input gives the same heads, the same data and the same faults. A fault is the first in
+//!        reading order; what stands in the buffer behind it is never looked at.
 //! Law 3: reading a head costs time linear in its bytes, however small the pieces it comes in.
 //! Law 4: a value of a type here is proof: a `RequestHead` has one valid target, one valid host and one framing.
 //! Law 5: what a peer can make us hold is bounded by the `MAX_` constants, each beside its reason.
