@@ -5,14 +5,17 @@ Law 2: a row too many is as wrong as a row too few.
 """
 
 import dataclasses
+import json
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from holdfast.client.options import ConnectOptions
 from holdfast.config import UpOptions
+from holdfast.edge.answers import Problem
 from holdfast.edge.explanations import EXPLANATIONS
 from holdfast.model.option import spelling_of
 from tests.meta.tree import ROOT, complain, files
@@ -88,6 +91,11 @@ def variants_of_enum(rust: str, name: str) -> list[str]:
     assert found, f"no enum {name}"
     names = re.findall(r"^ +([A-Z]\w+),", found[1], re.MULTILINE)
     return [re.sub(r"(?<!^)([A-Z])", r"_\1", one).lower() for one in names]
+
+
+def examples_in(text: str) -> list[dict[str, Any]]:
+    """The JSON objects that a Markdown text shows. Raises ValueError where one is not JSON."""
+    return [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
 
 
 def value_of_constant(rust: str, name: str) -> str:
@@ -187,6 +195,28 @@ def test_records_documents_every_event() -> None:
 def test_events_are_found_in_both_languages() -> None:
     assert events_of_rust('Record { event: "a_b", .. } json!({"event": "c_d"})') == ["a_b", "c_d"]
     assert events_of_python('self._log("a_b", {})\nlog.write("c_d", fields)\nout.write("text")') == ["a_b", "c_d"]
+
+
+def test_the_example_of_a_record_has_the_fields_of_one_in_their_order() -> None:
+    rust = (ROOT / "native" / "core" / "src" / "registry.rs").read_text(encoding="utf-8")
+    (example,) = examples_in(_document("records.md"))
+    assert list(example) == [name for name in fields_of_struct(rust, "ClosedRecord") if name != "detail"]
+    for direction in ("to_origin", "to_client"):
+        assert list(example[direction]) == fields_of_struct(rust, "Direction")
+
+
+def test_the_example_of_an_error_has_the_members_of_one_in_their_order() -> None:
+    (example,) = examples_in(_document("errors.md"))
+    assert list(example) == list(Problem.__struct_fields__)
+    meaning = EXPLANATIONS[example["error_code"]]
+    assert (example["title"], example["error_name"]) == (meaning.title, meaning.name)
+    assert example["what_to_check"][0] == meaning.checks[0]
+
+
+def test_the_record_in_the_readme_is_part_of_the_one_in_the_documents() -> None:
+    (shown,) = examples_in((ROOT / "README.md").read_text(encoding="utf-8"))
+    (whole,) = examples_in(_document("records.md"))
+    assert {name: value for name, value in shown.items() if name != "..."}.items() <= whole.items()
 
 
 def test_a_row_too_many_too_few_or_twice_is_a_complaint() -> None:
