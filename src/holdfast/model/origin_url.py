@@ -61,9 +61,12 @@ class OriginUrl:
     @classmethod
     def _parse_http(cls, scheme: str, rest: str, text: str, field: str) -> OriginUrl:
         authority, slash, path = rest.partition("/")
-        for char, what in (("@", "a URL without a user name or password"), ("?", "a URL without a query")):
-            if char in authority or (char == "?" and char in path):
-                raise UsageError(field, text, what)
+        user_info, at, _ = authority.rpartition("@")
+        if at:
+            # What we say may end up in a log, and this part is likely a password.
+            raise UsageError(field, text.replace(user_info, "***"), "a URL without a user name or password")
+        if "?" in authority or "?" in path:
+            raise UsageError(field, text, "a URL without a query")
         if "#" in rest:
             raise UsageError(field, text, "a URL without a fragment (#)")
         match = _AUTHORITY.fullmatch(authority)
@@ -86,9 +89,9 @@ class OriginUrl:
 
 def _expected_scheme(text: str) -> str:
     """What to say to someone who left the scheme out, or used one that is not ours."""
-    forgotten = "/" not in text.partition(":")[0] and "://" not in text and not text.startswith(tuple(_HTTP_SCHEMES))
-    if forgotten and text.isprintable() and text:
-        return f"a URL with its scheme (did you mean http://{text}?)"
+    scheme = text.partition(":")[0].lower()
+    if scheme not in _HTTP_SCHEMES and "://" not in text and text[:1] not in ("", "/") and text.isprintable():
+        return f"a URL with its scheme (did you mean http://{text[:80]}?)"
     return f"{_EXAMPLE} (schemes: http, https, ws, wss, unix)"
 
 

@@ -1,0 +1,1 @@
+"""Tests of one module each, file for file as in `src/holdfast`, without the native core."""

@@ -1,0 +1,47 @@
+"""Records of the Python side: whole lines of JSON, as the core writes them."""
+
+import datetime as dt
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.event_log import EventLog, utc_now
+
+NOON = dt.datetime(2026, 3, 1, 12, 0, 0, 5000, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def descriptor(tmp_path: Path) -> Iterator[int]:
+    opened = os.open(tmp_path / "log", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    yield opened
+    os.close(opened)
+
+
+def test_a_record_is_one_line_with_its_time(descriptor: int, tmp_path: Path) -> None:
+    log = EventLog(descriptor, clock=lambda: NOON)
+    log.write("certificate_rejected", {"cert": "a\nb.pem", "port": 8443})
+    log.write("certificate_loaded", {})
+    first, second = (tmp_path / "log").read_text().splitlines()
+    assert json.loads(first) == {
+        "event": "certificate_rejected",
+        "time": "2026-03-01T12:00:00.005Z",
+        "cert": "a\nb.pem",
+        "port": 8443,
+    }
+    assert json.loads(second) == {"event": "certificate_loaded", "time": "2026-03-01T12:00:00.005Z"}
+
+
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        EventLog(writer, clock=lambda: NOON).write("certificate_loaded", {})
+    finally:
+        os.close(writer)
+
+
+def test_the_clock_is_in_utc() -> None:
+    assert utc_now().utcoffset() == dt.timedelta(0)
