@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import trustme
@@ -42,10 +43,11 @@ class Authority:
         self.file = directory / "ca.pem"
         self._ca.cert_pem.write_to_path(self.file)
 
-    def issue(self, *names: str) -> Pair:
-        """A new leaf for these names or addresses."""
+    def issue(self, *names: str, not_after: datetime | None = None, common_name: str | None = None) -> Pair:
+        """A new leaf for these names or addresses, valid until `not_after` (trustme's far future if None)."""
         self._count += 1
-        leaf = self._ca.issue_cert(*names)
+        not_before = None if not_after is None else not_after - timedelta(days=30)
+        leaf = self._ca.issue_cert(*names, not_before=not_before, not_after=not_after, common_name=common_name)
         cert = self._directory / f"leaf-{self._count}.pem"
         key = self._directory / f"leaf-{self._count}-key.pem"
         for blob in leaf.cert_chain_pems:

@@ -218,7 +218,9 @@ class Origin:
             reader = RecordingReader(seen)
 
             async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                await self._serve(seen, reader, writer)
+                # `_stop` cancels; StreamReaderProtocol would log a cancelled task as an exception nobody handled.
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._serve(seen, reader, writer)
 
             return asyncio.StreamReaderProtocol(reader, serve)
 
