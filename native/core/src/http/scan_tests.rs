@@ -214,4 +214,17 @@ proptest! {
             prop_assert!(theirs.eq(head.fields().iter()));
         }
     }
+
+    #[test]
+    fn another_parser_agrees_with_answers_that_are_accepted(lines in near_head(), status in 100_u16..1000) {
+        let input = [format!("HTTP/1.1 {status} x\r\n").as_bytes(), &lines, b"\r\n\r\n"].concat();
+        if let Ok(Some((head, used))) = response(&input, "GET") {
+            let mut room = [httparse::EMPTY_HEADER; MAX_FIELDS];
+            let mut other = httparse::Response::new(&mut room);
+            prop_assert_eq!(other.parse(&input), Ok(httparse::Status::Complete(used)));
+            prop_assert_eq!(other.code, Some(head.status()));
+            let theirs = other.headers.iter().map(|field| (field.name, field.value));
+            prop_assert!(theirs.eq(head.fields().iter()));
+        }
+    }
 }

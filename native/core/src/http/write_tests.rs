@@ -343,6 +343,18 @@ fn a_426_says_what_it_requires() {
 }
 
 #[test]
+fn only_a_426_with_an_upgrade_names_one() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n",
+        "HTTP/1.1 426 Upgrade Required\r\n",
+    ] {
+        let written = relayed(&format!("{head}Content-Length: 0\r\n\r\n"), "GET", |_| ());
+        let line = head.split("\r\n").next().unwrap();
+        assert_eq!(written, format!("{line}\r\nContent-Length: 0\r\nCF-Ray: 1-LOC\r\n\r\n"));
+    }
+}
+
+#[test]
 fn an_informational_answer_goes_on_without_framing() {
     let head = response_head(
         b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\nConnection: x\r\nX: 1\r\nCF-Ray: theirs\r\n\r\n",
