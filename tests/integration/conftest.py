@@ -41,7 +41,7 @@ def origin() -> Iterator[Origin]:
 def edge(origin: Origin, leaf: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """One edge a module, plain and TLS, in front of the fake origin."""
     data = tmp_path_factory.mktemp("edge")
-    with Edge(origin.url, data, *LISTEN, *TLS_LISTEN, *leaf.arguments(), listeners=2) as running:
+    with Edge(origin.url, data, *LISTEN, *TLS_LISTEN, *leaf.arguments()) as running:
         yield running
 
 
@@ -50,10 +50,10 @@ def start_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartEdge]:
     """Start edges of a test's own: `start_edge(origin_url, "--threads", "1")` listens plainly on a free port."""
     with ExitStack() as stack:
 
-        def start(url: str, *arguments: str | Path, listeners: int = 1) -> Edge:
-            listen = () if "--listen" in arguments or "--tls-listen" in arguments else LISTEN
+        def start(url: str, *arguments: str | Path) -> Edge:
+            listen = () if "--listen" in arguments else LISTEN
             more = [str(argument) for argument in arguments]
-            return stack.enter_context(Edge(url, tmp_path_factory.mktemp("edge"), *listen, *more, listeners=listeners))
+            return stack.enter_context(Edge(url, tmp_path_factory.mktemp("edge"), *listen, *more))
 
         yield start
 

@@ -28,7 +28,8 @@ STOP_LIMIT_S = 20.0
 class Edge:
     """A running edge. `plain` and `tls` are the addresses of its first listener of each kind."""
 
-    def __init__(self, origin: str, data: Path, *arguments: str, listeners: int = 1) -> None:
+    def __init__(self, origin: str, data: Path, *arguments: str) -> None:
+        listeners = sum(argument in {"--listen", "--tls-listen"} for argument in arguments)
         self.changes = Changes()
         self.ready_lines: list[str] = []
         self.log_lines: list[str] = []

@@ -22,12 +22,7 @@ def edge(origin: Origin, leaf: Pair, tmp_path_factory: pytest.TempPathFactory) -
     with (
         Relay(origin.address, chops=True) as far,
         Edge(
-            f"http://127.0.0.1:{far.port}",
-            tmp_path_factory.mktemp("edge"),
-            *LISTEN,
-            *TLS_LISTEN,
-            *leaf.arguments(),
-            listeners=2,
+            f"http://127.0.0.1:{far.port}", tmp_path_factory.mktemp("edge"), *LISTEN, *TLS_LISTEN, *leaf.arguments()
         ) as running,
     ):
         yield running

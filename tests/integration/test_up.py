@@ -29,7 +29,7 @@ def test_the_ready_lines_name_each_address_and_the_origin(edge: Edge, origin: Or
 
 
 def test_several_addresses_are_served(start_edge: StartEdge, origin: Origin) -> None:
-    edge = start_edge(origin.url, *LISTEN, *LISTEN, listeners=2)
+    edge = start_edge(origin.url, *LISTEN, *LISTEN)
     ports = [int(match["port"]) for line in edge.ready_lines if (match := READY.match(line))]
     assert len(set(ports)) == 2
     for port in ports:
@@ -97,7 +97,7 @@ def test_the_log_goes_to_a_file(start_edge: StartEdge, origin: Origin, tmp_path:
 def test_without_a_certificate_a_local_one_is_made_and_kept(origin: Origin, tmp_path: Path) -> None:
     seen = []
     for _ in range(2):
-        with Edge(origin.url, tmp_path, *TLS_LISTEN, *LISTEN, listeners=2) as edge:
+        with Edge(origin.url, tmp_path, *TLS_LISTEN, *LISTEN) as edge:
             ca = tmp_path / "tls" / "ca.pem"
             trust = ssl.create_default_context(cafile=ca)
             with wire.websocket(edge.tls, "/echo", tls=trust, name="localhost") as (client, _):
@@ -197,6 +197,14 @@ def test_a_request_in_flight_is_finished_before_the_end(origin: Origin, tmp_path
         origin.find(token).release()
         assert client.read_body(chunks_answer) == b"firstsecond"
         assert edge.ended() == 0
+
+
+def test_idle_connections_do_not_hold_up_the_end(origin: Origin, tmp_path: Path, token: str) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN) as edge, wire.connect(edge.plain) as client, wire.connect(edge.plain):
+        client.request(wire.request("GET", "/status/200"))
+        edge.process.send_signal(signal.SIGTERM)
+        assert edge.process.wait(3) == 0, "5 s are for requests in flight; there was none"
+        assert client.read_to_end() == b""
 
 
 def refuses(address: wire.Address) -> bool:
