@@ -12,7 +12,10 @@ BROWSER_UPGRADE = (
     ("Connection", "Upgrade"),
     ("Pragma", "no-cache"),
     ("Cache-Control", "no-cache"),
-    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"),
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
+    ),
     ("Upgrade", "websocket"),
     ("Origin", "https://example.com"),
     ("Sec-WebSocket-Version", "13"),

@@ -17,7 +17,8 @@ def test_a_usage_error_says_what_was_expected_and_what_came() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [(HoldfastError, 1), (ConnectError, 1), (SetupError, 2), (ListenError, 2), (CertificateError, 2)]
+    ("kind", "status"),
+    [(HoldfastError, 1), (ConnectError, 1), (SetupError, 2), (ListenError, 2), (CertificateError, 2)],
 )
 def test_an_error_knows_its_exit_status(kind: type[HoldfastError], status: int) -> None:
     assert kind("x").exit_status == status

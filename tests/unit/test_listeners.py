@@ -110,7 +110,9 @@ def test_what_the_kernel_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch
 
 def test_an_address_of_another_machine_is_named() -> None:
     # TEST-NET-1 (RFC 5737) is on no machine.
-    with pytest.raises(ListenError, match=r"^cannot listen on 192\.0\.2\.1:0: this machine does not have this address$"):
+    with pytest.raises(
+        ListenError, match=r"^cannot listen on 192\.0\.2\.1:0: this machine does not have this address$"
+    ):
         bind_all([ListenAddress("192.0.2.1", 0)], [], sockets_each=1)
 
 

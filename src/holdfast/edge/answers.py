@@ -66,7 +66,7 @@ def public_reason(reason: str, origin: str) -> str:
     host = authority.rpartition(":")[0] or authority
     for name in (origin, authority, host.strip("[]")):
         if name:
-            reason = re.sub(rf" \[?{re.escape(name)}\]?(?![\w.-])", "", reason)
+            reason = re.sub(rf" ?\[?{re.escape(name)}\]?(?![\w.-])", "", reason)
     reason = re.sub(r" \(os error \d+\)", "", reason)
     return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 

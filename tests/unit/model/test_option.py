@@ -19,7 +19,9 @@ def _number(text: str, flag: str) -> int:
 class Options:
     place: int = dataclasses.field(metadata=spelled("PLACE", "PLACE", "Where.", _number))
     max_size: int = dataclasses.field(default=1, metadata=spelled("--max-size", "N", "How big.", _number, short="-m"))
-    many: tuple[int, ...] = dataclasses.field(default=(), metadata=spelled("--many", "N", "More.", _number, is_many=True))
+    many: tuple[int, ...] = dataclasses.field(
+        default=(), metadata=spelled("--many", "N", "More.", _number, is_many=True)
+    )
     quiet: bool = dataclasses.field(default=False, metadata=switch("--quiet", "Say nothing."))
 
 

@@ -1,0 +1,188 @@
+"""Answers in the edge's own name: every status, both forms, whatever the client and the reason are."""
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.edge.answers import MAX_HOST_CHARS, MAX_REASON_CHARS, answer, public_reason, refuse
+from holdfast.edge.decision import Respond
+from holdfast.edge.error_page import MAX_PAGE_BYTES
+from holdfast.edge.explanations import EXPLANATIONS
+from holdfast.model.fault import Fault
+from holdfast.model.request import Request
+from tests.unit.requests import a_request
+
+NOW = 1_772_366_400.0
+FAULTS = [(status, status) for status in (502, 503, *range(520, 527), 530)] + [(530, 1016)]
+PAGE = [("Accept", "text/html,*/*;q=0.8")]
+PROGRAM = [("Accept", "application/json")]
+
+
+def _answer(status: int, code: int, request: Request, reason: str = "the origin did not answer") -> Respond:
+    return answer(Fault(status, code, reason, "http://10.0.0.5:9000", request), now=NOW)
+
+
+@pytest.mark.parametrize(("status", "code"), FAULTS)
+@pytest.mark.parametrize(
+    ("request_", "content_type"),
+    [
+        (a_request(), "application/json; charset=utf-8"),
+        (a_request(headers=PAGE), "application/json; charset=utf-8"),
+        (a_request(headers=PROGRAM, is_upgrade=False), "application/json; charset=utf-8"),
+        (
+            a_request(headers=[("accept", "application/problem+json")], is_upgrade=False),
+            "application/problem+json; charset=utf-8",
+        ),
+    ],
+)
+def test_a_program_gets_every_fact_in_json(status: int, code: int, request_: Request, content_type: str) -> None:
+    respond = _answer(status, code, request_)
+    headers = dict(respond.headers)
+    problem = json.loads(respond.body)
+    assert respond.status == problem["status"] == status
+    assert headers["Content-Type"] == content_type
+    assert headers["cf-error-type"] == str(code)
+    assert headers["cf-error-origin"] == problem["side"] == EXPLANATIONS[code].side
+    assert headers["Cache-Control"] == "no-store"
+    assert problem["error_code"] == code
+    assert problem["error_name"] == EXPLANATIONS[code].name
+    assert problem["title"] == EXPLANATIONS[code].title
+    assert problem["detail"] == "The origin did not answer."
+    assert problem["host"] == "example.com"
+    assert problem["ray_id"] == "230b030023ae2822-LOC"
+    assert problem["timestamp"] == "2026-03-01T12:00:00Z"
+    assert problem["retryable"] is ("Retry-After" in headers)
+    assert str(problem.get("retry_after")) == headers.get("Retry-After", "None")
+
+
+@pytest.mark.parametrize(("status", "code"), FAULTS)
+@pytest.mark.parametrize("headers", [PAGE, [], [("Accept", "*/*")]], ids=["browser", "no Accept", "curl"])
+def test_a_person_gets_a_page(status: int, code: int, headers: list[tuple[str, str]]) -> None:
+    respond = _answer(status, code, a_request(headers=headers, is_upgrade=False))
+    fields = dict(respond.headers)
+    page = _Page(respond.body)
+    assert respond.status == status
+    assert fields["Content-Type"] == "text/html; charset=utf-8"
+    assert fields["cf-error-type"] == str(code)
+    assert fields["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in fields["Content-Security-Policy"]
+    for shown in (
+        str(code),
+        EXPLANATIONS[code].title,
+        "example.com",
+        "230b030023ae2822-LOC",
+        "2026-03-01 12:00:00 UTC",
+    ):
+        assert shown in page.text
+
+
+def test_an_answer_that_depends_on_accept_says_so() -> None:
+    assert dict(_answer(521, 521, a_request(headers=PAGE, is_upgrade=False)).headers)["Vary"] == "Accept"
+    assert "Vary" not in dict(_answer(521, 521, a_request()).headers)
+
+
+@pytest.mark.parametrize(
+    ("reason", "origin", "public"),
+    [
+        (
+            "the origin http://10.0.0.5:9000 refused the connection: Connection refused (os error 111)",
+            "http://10.0.0.5:9000",
+            "The origin refused the connection: Connection refused.",
+        ),
+        (
+            "the origin's name db.internal does not resolve",
+            "https://db.internal",
+            "The origin's name does not resolve.",
+        ),
+        ("connecting to db.internal:8443 failed", "https://db.internal:8443/base", "Connecting to failed."),
+        ("the origin unix:/run/app.sock hung up", "unix:/run/app.sock", "The origin hung up."),
+        ("the origin https://[fd00::1]:9000 said no", "https://[fd00::1]:9000", "The origin said no."),
+        ("a host fd00::1 said no", "https://[fd00::1]:9000", "A host said no."),
+        ("Sec-WebSocket-Accept is wrong.", "http://a", "Sec-WebSocket-Accept is wrong."),
+        ("it sent a http://a answer", "http://a", "It sent answer."),
+        ("", "http://a", "."),
+    ],
+)
+def test_where_the_origin_is_stays_in_the_log(reason: str, origin: str, public: str) -> None:
+    assert public_reason(reason, origin) == public
+
+
+@given(
+    reason=st.text(max_size=60),
+    origin=st.sampled_from(["http://10.1.2.3:9000", "https://db.internal/base", "unix:/run/app.sock"]),
+    status=st.sampled_from([502, 521, 530]),
+    is_upgrade=st.booleans(),
+)
+def test_no_form_names_the_origin(reason: str, origin: str, status: int, is_upgrade: bool) -> None:
+    request = a_request(headers=PAGE, is_upgrade=is_upgrade)
+    respond = answer(Fault(status, status, f"the origin {origin} {reason}", origin, request), now=NOW)
+    assert origin.encode() not in respond.body
+
+
+class _Page(HTMLParser):
+    """Tags, attributes and text of a page; entities are decoded, so the text is what a person would see."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(body.decode())
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+_HOSTILE = st.one_of(
+    st.sampled_from(
+        ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</style><script>", "&lt;", "$code ${x}", "\r\nSet-Cookie: a",
+         "\u202eevil", "\x00\x1b[31m", "\ud800"]
+    ),
+    st.text(max_size=500),
+)  # fmt: skip
+
+
+@given(host=_HOSTILE, path=_HOSTILE, reason=_HOSTILE, ray=_HOSTILE, status=st.integers(400, 599))
+def test_a_page_holds_no_markup_but_its_own(host: str, path: str, reason: str, ray: str, status: int) -> None:
+    plain = _Page(_page_for(status, host="a", reason="b", ray="c"))
+    hostile_body = _page_for(status, host=host, path=path, reason=reason, ray=ray)
+    hostile = _Page(hostile_body)
+    assert hostile.tags == plain.tags
+    assert hostile.attributes == plain.attributes
+    assert len(hostile_body) < MAX_PAGE_BYTES
+    assert not any(0xD800 <= ord(char) < 0xE000 or char in "\x00\x1b\u202e" for char in hostile.text)
+
+
+def _page_for(status: int, *, host: str, reason: str, ray: str, path: str = "/") -> bytes:
+    request = a_request(headers=PAGE, host=host, path=path, ray=ray, is_upgrade=False)
+    return refuse(request, status=status, code=status, reason=reason, now=NOW).body
+
+
+@given(host=_HOSTILE, reason=_HOSTILE, ray=_HOSTILE)
+def test_json_and_header_fields_take_any_text(host: str, reason: str, ray: str) -> None:
+    respond = refuse(a_request(host=host, ray=ray), status=502, code=502, reason=reason, now=NOW)
+    problem = json.loads(respond.body)
+    assert len(problem["host"]) <= MAX_HOST_CHARS + 1
+    assert len(problem["detail"]) <= MAX_REASON_CHARS + 1
+    for name, value in respond.headers:
+        assert f"{name}: {value}".isascii()
+        assert f"{name}: {value}".isprintable()
+
+
+def test_the_largest_page_fits_its_bound() -> None:
+    sizes = [len(_page_for(status, host='"' * 400, reason="'" * 400, ray="&" * 400)) for status in range(400, 600)]
+    assert max(sizes) < MAX_PAGE_BYTES
+
+
+def test_a_refusal_of_a_clients_request_is_on_its_side() -> None:
+    respond = refuse(a_request(), status=403, code=1020, reason="A rule refused it.", now=NOW)
+    assert dict(respond.headers)["cf-error-origin"] == "client"
+    assert json.loads(respond.body)["retryable"] is False

@@ -1,0 +1,49 @@
+"""The table of explanations: complete, and words for people."""
+
+import pytest
+
+from holdfast.edge.explanations import EXPLANATIONS, Side, explanation
+
+# Every status a fault may have (the boundary), and what decide refuses with.
+ANSWERED = (502, 503, 508, *range(520, 527), 530, 1001, 1016)
+
+
+@pytest.mark.parametrize("code", ANSWERED)
+def test_each_code_we_answer_is_explained(code: int) -> None:
+    meaning = EXPLANATIONS[code]
+    assert meaning.checks
+    assert all(check.endswith((".", "?")) for check in meaning.checks)
+    assert meaning.name.replace("_", "").isalnum()
+    assert meaning.name == meaning.name.lower()
+
+
+def test_names_are_unique() -> None:
+    names = [meaning.name for meaning in EXPLANATIONS.values()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "name"),
+    [
+        (530, 1016, "origin_dns_error"),
+        (530, 1999, "origin_error"),
+        (521, 521, "origin_down"),
+        (418, 418, "bad_request"),
+        (599, 599, "edge_error"),
+        (200, 0, "edge_error"),
+    ],
+)
+def test_the_most_exact_explanation_is_taken(status: int, code: int, name: str) -> None:
+    assert explanation(status=status, code=code).name == name
+
+
+@pytest.mark.parametrize(
+    ("code", "side"), [(502, Side.ORIGIN), (503, Side.EDGE), (508, Side.EDGE), (526, Side.ORIGIN), (1016, Side.ORIGIN)]
+)
+def test_the_side_is_where_the_cause_is(code: int, side: Side) -> None:
+    assert EXPLANATIONS[code].side is side
+
+
+@pytest.mark.parametrize(("code", "seconds"), [(1033, 120), (1200, 60), (525, None), (526, None), (508, None)])
+def test_waits_are_given_only_where_waiting_helps(code: int, seconds: int | None) -> None:
+    assert EXPLANATIONS[code].retry_after_s == seconds
