@@ -35,7 +35,7 @@ REGISTRY_HOSTS = tuple(
 # Cargo writes this name of its default registry into every Cargo.lock; it is an index, not a host.
 CARGO_INDEX = "-index"
 HOSTS = re.compile(rf"\b(?:{'|'.join(map(re.escape, REGISTRY_HOSTS))})\b(?!{CARGO_INDEX})")
-MACHINE_PATH = re.compile(r"(?<![\w.~/$}-])" + "/" + r"(?:root|work|Users|home/\w+|tmp/\w+)(?=/|\b)")
+MACHINE_PATH = re.compile(r"(?<![\w.~/$}-])" + "/" + r"(?:root|work|tmp/\w+)(?=/|\b)")
 
 
 def foreign_words(name: str, text: str) -> list[str]:
@@ -145,7 +145,6 @@ def test_the_version_is_the_same_everywhere() -> None:
         f"source = 'https://{REGISTRY_HOSTS[2]}'",
         "cd " + "/" + "root/holdfast",
         "see " + "/" + "work/main",
-        "cp " + "/" + "home/ann/src",
         "open('/" + "tmp/x.sock')",
     ],
 )
@@ -159,6 +158,7 @@ def test_a_registry_or_a_machine_path_is_a_complaint(line: str) -> None:
         f'source = "registry+https://github.com/rust-lang/{REGISTRY_HOSTS[2]}{CARGO_INDEX}"',
         "GET /chat/root HTTP/1.1",
         "native/work/x",
+        "/home/me, as an example does",
         "make a directory with mktemp -d",
         "$HOME/.local/share/holdfast",
     ],
