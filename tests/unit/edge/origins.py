@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, cast
 
-
 from holdfast.edge.snapshot import CATCH_ALL, Snapshot, Zone, snapshot_of
 
 if TYPE_CHECKING:
