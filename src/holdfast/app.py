@@ -37,6 +37,7 @@ RESERVED_DESCRIPTORS = 200
 # Most descriptors asked of a machine that sets no bound: the kernel's own default bound (fs.nr_open).
 MAX_DESCRIPTORS = 1024 * 1024
 
+_STDERR_FD = 2
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -85,7 +86,7 @@ def connection_limit(descriptors: int) -> int:
 def log_descriptor(file: Path | None) -> Iterator[int]:
     """Where records go: `file`, appended to, or stderr. Raises SetupError when the file cannot be opened."""
     if file is None:
-        yield sys.stderr.fileno()
+        yield _STDERR_FD
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)

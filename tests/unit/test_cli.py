@@ -1,0 +1,153 @@
+"""The command: its errors are one sentence, its flags are the options' fields."""
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast import __version__, cli
+from holdfast.client.options import ConnectOptions
+from holdfast.config import UpOptions
+from holdfast.errors import ListenError
+from holdfast.model.listen_address import ListenAddress
+from holdfast.model.option import spelling_of
+
+
+class Runs:
+    """What the verbs were run with, instead of being run."""
+
+    def __init__(self) -> None:
+        self.up: list[UpOptions] = []
+        self.connect: list[ConnectOptions] = []
+        self.error: Exception | None = None
+
+    def run_up(self, options: UpOptions) -> int:
+        if self.error:
+            raise self.error
+        self.up.append(options)
+        return 0
+
+    def run_connect(self, options: ConnectOptions) -> int:
+        self.connect.append(options)
+        return 1
+
+
+@pytest.fixture(autouse=True)
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    runs = Runs()
+    monkeypatch.setattr("holdfast.app.run_up", runs.run_up)
+    monkeypatch.setattr("holdfast.client.connect.run_connect", runs.run_connect)
+    return runs
+
+
+def test_flags_become_options(runs: Runs) -> None:
+    arguments = "up http://127.0.0.1:9 --listen 127.0.0.1:1 --listen [::1]:1 --threads 2 --insecure-origin"
+    assert cli.run(arguments.split()) == 0
+    (options,) = runs.up
+    assert options.listen == (ListenAddress("127.0.0.1", 1), ListenAddress("::1", 1))
+    assert (options.threads, options.insecure_origin) == (2, True)
+
+
+def test_the_environment_gives_what_the_command_line_does_not(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_THREADS", "3")
+    monkeypatch.setenv("HOLDFAST_LISTEN", "127.0.0.1:1 127.0.0.1:2")
+    assert cli.run(["up", "http://h", "--threads", "4"]) == 0
+    (options,) = runs.up
+    assert options.threads == 4
+    assert [address.port for address in options.listen] == [1, 2]
+
+
+def test_connect_has_short_flags_and_its_own_status(runs: Runs) -> None:
+    assert cli.run(["connect", "h:1/x", "-H", "A: b", "-H", "C: d", "--subprotocol", "p"]) == 1
+    (options,) = runs.connect
+    assert options.headers == (("A", "b"), ("C", "d"))
+    assert options.subprotocols == ("p",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["up"], "holdfast up: Missing argument 'ORIGIN'"),
+        (["up", ""], "holdfast up: ORIGIN: expected a URL"),
+        (["up", "http://h", "more"], "holdfast up: Got unexpected extra argument(s) (more)"),
+        (["up", "http://h", "--bogus"], "holdfast up: No such option: --bogus"),
+        (["up", "http://h", "--threads"], "holdfast up: Option '--threads' requires an argument"),
+        (["up", "http://h", "--threads", "0"], "holdfast up: --threads: expected a number from 1 to 64, got '0'"),
+        (["up", "http://h", "--threads", ""], "holdfast up: --threads: expected a number"),
+        (["up", "http://h", "--listen", "x"], "holdfast up: --listen: expected ADDRESS:PORT"),
+        (["connect", "ftp://h"], "holdfast connect: URL: expected a URL"),
+        (["frob"], "holdfast: No such command 'frob'"),
+        (["--frob"], "holdfast: No such option: --frob"),
+    ],
+)
+def test_a_persons_mistake_is_one_sentence_and_status_2(
+    arguments: Sequence[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(sentence)
+    assert len(err.splitlines()) == 1
+
+
+def test_what_stands_in_the_way_of_starting_is_one_sentence(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    runs.error = ListenError("cannot listen on 127.0.0.1:1: the port is in use by another program")
+    assert cli.run(["up", "http://h"]) == 2
+    assert capsys.readouterr().err == (
+        "holdfast up: cannot listen on 127.0.0.1:1: the port is in use by another program\n"
+    )
+
+
+def test_an_interrupt_is_no_traceback(runs: Runs) -> None:
+    runs.error = KeyboardInterrupt()  # type: ignore[assignment]
+    assert cli.run(["up", "http://h"]) == 130
+
+
+def test_a_fault_of_ours_is_not_dressed_up_as_the_persons(runs: Runs) -> None:
+    runs.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["up", "http://h"])
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"holdfast {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_names_the_commands(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 0
+    out = capsys.readouterr().out
+    assert "up " in out
+    assert "connect " in out
+
+
+@pytest.mark.parametrize(("verb", "options"), [("up", UpOptions), ("connect", ConnectOptions)])
+def test_help_has_every_option(verb: str, options: type, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([verb, "--help"]) == 0
+    out = capsys.readouterr().out
+    for field in dataclasses.fields(options):
+        assert spelling_of(field).flag in out
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=12), max_size=4))
+def test_any_arguments_end_in_a_status(arguments: list[str]) -> None:
+    assert cli.run(["up", "http://h", "--log", "/nonexistent", *arguments]) in (0, 2)
+
+
+def test_the_package_runs_as_a_module() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "holdfast", "up"], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr == "holdfast up: Missing argument 'ORIGIN'\n"
+
+
+def test_main_exits_with_the_status() -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["up"])
+    assert caught.value.code == 2
