@@ -25,7 +25,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 say = @echo "== $(1)"
 
 .PHONY: help setup run test check fmt bench conformance lock debian clean \
-	need-build need-test need-bench check-format check-lint check-types
+	need-build need-test need-check need-bench check-format check-lint check-types
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ need-build:
 need-test:
 	@scripts/need build test
 
+need-check:
+	@scripts/need build test check
+
 need-bench:
 	@scripts/need build bench
 
@@ -83,7 +86,7 @@ test: need-test setup node_modules/.package-lock.json ## Run every test: the Rus
 	$(call say,test: pytest)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope $(ARGS)
 
-check: need-test setup check-format check-lint check-types test ## Exactly what CI runs: format, lint, types, tests, docs
+check: need-check setup check-format check-lint check-types test ## Exactly what CI runs: format, lint, types, tests, docs
 	$(call say,check: all of it passed)
 
 fmt: $(STAMPS)/dev ## Format all code and fix what the linter can fix

@@ -45,7 +45,7 @@ def told(tmp_path: Path, commands: dict[str, str], *arguments: str) -> tuple[int
 
 
 def test_a_machine_that_has_all_hears_nothing(tmp_path: Path) -> None:
-    assert told(tmp_path, GOOD, "build", "test") == (0, "")
+    assert told(tmp_path, GOOD, "build", "test", "check") == (0, "")
 
 
 def test_a_bare_machine_hears_all_it_lacks_in_one_sentence(tmp_path: Path) -> None:
@@ -69,13 +69,17 @@ def test_a_bare_machine_hears_all_it_lacks_in_one_sentence(tmp_path: Path) -> No
     ("changed", "sentence"),
     [
         ({"cargo": "echo 'cargo 1.63.0'"}, "Rust 1."),
+        (
+            {"cargo": 'test "$1" != clippy && echo "cargo 1.999.0"'},
+            "cargo clippy (rustup component add rustfmt clippy)",
+        ),
         ({"node": "echo v16.20.0"}, "Node.js 18 or newer (node here is 16.20.0)"),
         ({"python3.11": "exit 1"}, "Python 3.11 or newer"),
         ({"python3.11": 'case "$2" in *ensurepip*) exit 1;; esac'}, "python3-venv"),
     ],
 )
 def test_what_is_too_old_or_broken_is_named(tmp_path: Path, changed: dict[str, str], sentence: str) -> None:
-    status, said = told(tmp_path, GOOD | changed, "build", "test")
+    status, said = told(tmp_path, GOOD | changed, "build", "test", "check")
     assert status == 1
     assert sentence in said
 
