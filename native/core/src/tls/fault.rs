@@ -30,6 +30,7 @@ pub enum TlsFault {
 
 impl TlsFault {
     /// True where the certificate is at fault (at an origin: 526); false where the handshake is (525).
+    #[must_use]
     pub fn is_certificate(&self) -> bool {
         matches!(self, Self::Certificate(_))
     }

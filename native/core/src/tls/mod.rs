@@ -36,3 +36,6 @@ const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
 
 #[cfg(test)]
 mod testing;
+
+#[cfg(test)]
+mod interop_tests;

@@ -44,6 +44,8 @@ pub struct TlsStream<S> {
     plaintext: Pending,
     to_peer: Pending,
     ended: bool,
+    /// What went wrong behind the data in `plaintext`.
+    fault: Option<TlsFault>,
 }
 
 /// A `TlsStream` taken apart, with nothing lost.
@@ -81,6 +83,8 @@ where
     let mut stream = TlsStream::new(stream, TlsSession::client(config, name)?);
     stream.session.start(&mut stream.to_peer.bytes)?;
     stream.handshake().await?;
+    // The server waits for our Finished, and our caller perhaps for what the server says then.
+    std::future::poll_fn(|cx| stream.poll_send(cx)).await?;
     Ok(stream)
 }
 
@@ -92,6 +96,7 @@ impl<S> TlsStream<S> {
             plaintext: Pending::default(),
             to_peer: Pending::default(),
             ended: false,
+            fault: None,
         }
     }
 
@@ -133,7 +138,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TlsFault>> {
         loop {
-            ready!(self.poll_send(cx))?;
+            // Both are tried each time. To wait for one would be to wait for a peer that waits for the other; and what
+            // a server says at the end, its ticket, is read by many clients only together with the first answer.
+            if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+                return Poll::Ready(Err(error.into()));
+            }
             if !self.session.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
@@ -187,15 +196,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // What waits should leave, and the task wake when it can: its reader may be the only one to poll. That the
+        // socket takes nothing more is no reason not to read what came before; the next write tells.
+        let _ = this.poll_send(cx);
         while this.plaintext.is_empty() {
+            if let Some(fault) = this.fault.take() {
+                return Poll::Ready(Err(into_io(fault)));
+            }
             if this.ended || this.session.peer_closed() || buf.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            let received = ready!(this.poll_receive(cx));
-            // What rustls answered should leave now; where the socket is full, the next write or flush takes it along.
-            // Nor is a socket that takes nothing more a reason not to read what came before.
+            this.fault = ready!(this.poll_receive(cx)).err();
             let _ = this.poll_send(cx);
-            received.map_err(into_io)?;
         }
         let taken = this.plaintext.rest().len().min(buf.remaining());
         buf.put_slice(&this.plaintext.rest()[..taken]);
@@ -300,7 +312,7 @@ impl Hello {
     fn of_request_line(first: &[u8]) -> Self {
         // RFC 9112 §2.2: an empty line before the request line is to be ignored.
         let line = match first {
-            [b'\r'] | [b'\r', b'\n'] | [b'\n'] => return Self::NeedMore,
+            [b'\r' | b'\n'] | [b'\r', b'\n'] => return Self::NeedMore,
             [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => rest,
             line => line,
         };
