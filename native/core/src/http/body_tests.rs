@@ -267,6 +267,17 @@ fn trailers_are_read_as_strictly_as_a_head() {
 }
 
 #[test]
+fn an_empty_line_ends_trailers_only_where_a_line_begins() {
+    let cut = |pieces: [&[u8]; 2]| body_in_pieces(Framing::Chunked, pieces);
+    assert_eq!(cut([b"0\r\n\r", b"\r\n"]), Err(BodyFault::Trailers(FieldFault::BareCr)));
+    assert_eq!(
+        cut([b"0\r\nA", b"\r\n"]),
+        Err(BodyFault::Trailers(FieldFault::NoColon((*b"A").into())))
+    );
+    assert!(cut([b"0\r\nA: b", b"\r\n\r\n"]).unwrap().is_done);
+}
+
+#[test]
 fn trailers_are_bounded() {
     let long = |length: usize| format!("0\r\nA: {}\r\n\r\n", "x".repeat(length - "A: \r\n\r\n".len())).into_bytes();
     assert!(chunked(&long(TRAILER_LIMITS.bytes)).unwrap().is_done);
