@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from holdfast.config import UpOptions
+from holdfast.config import SslMode, UpOptions
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot, compile_snapshot
 from holdfast.errors import SetupError
@@ -113,7 +113,7 @@ def _snapshot(options: UpOptions) -> Snapshot:
             options.origin,
             # Of this process, not of the data directory: two edges in a row on one machine may share that.
             instance=secrets.token_hex(8),
-            verify_origin=not options.insecure_origin,
+            verify_origin=options.ssl is SslMode.STRICT,
             origin_ca_pem=ca_pem,
         )
     except OSError as error:

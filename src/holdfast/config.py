@@ -11,12 +11,13 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from holdfast.errors import UsageError
 from holdfast.model.data_dir import default_data_dir
 from holdfast.model.listen_address import ListenAddress
-from holdfast.model.option import Given, parsed_fields, spelled, switch
+from holdfast.model.option import Given, parsed_fields, spelled
 from holdfast.model.origin_url import OriginUrl
 
 # Two threads each (HTTP and tunnels). Precedent: no machine we know gains from more loops than cores, and 64 cores
@@ -25,6 +26,13 @@ MAX_THREADS = 64
 
 # What `--listen` takes to mean "no plain address": for an edge that serves TLS only.
 NO_ADDRESS = "none"
+
+
+class SslMode(StrEnum):
+    """How the leg to an https origin is secured, in the words of Cloudflare's zone setting `ssl`."""
+
+    STRICT = "strict"
+    FULL = "full"
 
 
 def usable_cpus() -> int:
@@ -50,6 +58,13 @@ def _threads(text: str, flag: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_THREADS):
         raise UsageError(flag, text, f"a number from 1 to {MAX_THREADS}")
     return int(text)
+
+
+def _ssl_mode(text: str, flag: str) -> SslMode:
+    try:
+        return SslMode(text)
+    except ValueError:
+        raise UsageError(flag, text, " or ".join(SslMode)) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +141,15 @@ class UpOptions:
             "--origin-ca", "FILE", "Trust these authorities (PEM) for an https origin, not the system's.", _path
         ),
     )
-    insecure_origin: bool = dataclasses.field(
-        default=False, metadata=switch("--insecure-origin", "Accept any certificate from an https origin.")
+    ssl: SslMode = dataclasses.field(
+        default=SslMode.STRICT,
+        metadata=spelled(
+            "--ssl",
+            "|".join(SslMode),
+            "Verify the certificate of an https origin, or take any.",
+            _ssl_mode,
+            default=SslMode.STRICT.value,
+        ),
     )
 
     @classmethod
@@ -152,8 +174,8 @@ class UpOptions:
         for index, address in enumerate(fixed):
             if address in fixed[:index]:
                 raise UsageError("--listen", str(address), "each address once, over --listen and --tls-listen")
-        if self.insecure_origin and self.origin_ca:
-            raise UsageError("--origin-ca", str(self.origin_ca), "no authorities together with --insecure-origin")
+        if self.origin_ca and self.ssl is SslMode.FULL:
+            raise UsageError("--ssl", self.ssl.value, "strict, since --origin-ca says whom to trust")
 
     @property
     def certificate_files(self) -> tuple[tuple[Path, Path], ...]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast import __version__, cli
 from holdfast.client.options import ConnectOptions
-from holdfast.config import UpOptions
+from holdfast.config import SslMode, UpOptions
 from holdfast.errors import ListenError
 from holdfast.model.listen_address import ListenAddress
 from holdfast.model.option import spelling_of
@@ -45,11 +45,11 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
 
 
 def test_flags_become_options(runs: Runs) -> None:
-    arguments = "up http://127.0.0.1:9 --listen 127.0.0.1:1 --listen [::1]:1 --threads 2 --insecure-origin"
+    arguments = "up http://127.0.0.1:9 --listen 127.0.0.1:1 --listen [::1]:1 --threads 2 --ssl full"
     assert cli.run(arguments.split()) == 0
     (options,) = runs.up
     assert options.listen == (ListenAddress("127.0.0.1", 1), ListenAddress("::1", 1))
-    assert (options.threads, options.insecure_origin) == (2, True)
+    assert (options.threads, options.ssl) == (2, SslMode.FULL)
 
 
 def test_the_environment_gives_what_the_command_line_does_not(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.config import MAX_THREADS, UpOptions, usable_cpus
+from holdfast.config import MAX_THREADS, SslMode, UpOptions, usable_cpus
 from holdfast.errors import UsageError
 from holdfast.model.listen_address import ListenAddress
 from holdfast.model.option import Given, spelling_of
@@ -27,7 +27,7 @@ def test_an_origin_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
         threads=usable_cpus(),
         log_file=None,
         origin_ca=None,
-        insecure_origin=False,
+        ssl=SslMode.STRICT,
     )
 
 
@@ -74,7 +74,8 @@ def test_no_plain_address_is_spelled_none() -> None:
         ({"cert": ["a.pem"], "key": ["a.key"]}, "--tls-listen", "since --cert is given"),
         ({"data_dir": ""}, "--data", "the path of"),
         ({"log_file": "a\0b"}, "--log", "the path of"),
-        ({"insecure_origin": True, "origin_ca": "ca.pem"}, "--origin-ca", "--insecure-origin"),
+        ({"ssl": "full", "origin_ca": "ca.pem"}, "--ssl", "since --origin-ca says whom to trust"),
+        ({"ssl": "flexible"}, "--ssl", "expected strict or full, got 'flexible'"),
     ],
 )
 def test_what_cannot_hold_names_the_option(given: dict[str, Given], flag: str, said: str) -> None:

@@ -125,6 +125,17 @@ def test_an_encrypted_key_is_told_as_such(files: Files) -> None:
         (cert_pem(a_key()), key_pem(a_key())[:80], "holds a private key that cannot be read"),
         (b"x" * (MAX_FILE_BYTES + 1), b"", "is over 1024 KiB"),
     ],
+    # The bytes are others in each process, and ids have to be the same.
+    ids=[
+        "empty",
+        "DER",
+        "a key for a certificate",
+        "no key",
+        "a certificate for a key",
+        "cut certificate",
+        "cut key",
+        "big",
+    ],
 )
 def test_what_is_no_certificate_or_key_is_told_as_what_it_is(files: Files, cert: bytes, key: bytes, said: str) -> None:
     files.write(cert, key)

@@ -1,4 +1,4 @@
-"""Close codes in words."""
+"""Each code of a Close frame is told in words that say whose it is, and what to do."""
 
 import pytest
 from hypothesis import given
