@@ -40,8 +40,8 @@ impl Edge {
     #[new]
     #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
         colo = "LOC".to_owned(), max_connections = 9_900))]
-    // One keyword a fact; Python's callers name them all.
-    #[allow(clippy::too_many_arguments)]
+    // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
         py: Python<'_>,
         listeners: Vec<(RawFd, bool)>,

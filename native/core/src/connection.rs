@@ -19,9 +19,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::chance::random_bytes;
+use crate::chance::distinct_number;
 use crate::fault::Fault;
-use crate::handshake::{self, HandshakeFault};
+use crate::handshake;
 use crate::http::request::RequestHead;
 use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
 use crate::origin::{Names, Pool};
@@ -46,6 +46,13 @@ const LINGER: Duration = Duration::from_secs(5);
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 /// What the first read of a head has room for: most are smaller.
 const FIRST_READ_BYTES: usize = 2 * 1024;
+
+/// The listening socket a connection came through.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Door {
+    pub(crate) port: u16,
+    pub(crate) is_tls: bool,
+}
 
 /// What all connections of a thread share.
 #[derive(Debug)]
@@ -118,14 +125,11 @@ struct Refusal {
 pub(crate) async fn serve(
     socket: TcpStream,
     client: SocketAddr,
-    is_tls: bool,
+    door: Door,
     place: OwnedSemaphorePermit,
     context: Rc<Context>,
 ) {
-    // Without it answers only come later; a socket that refuses it is about to fail anyway.
-    let _ = socket.set_nodelay(true);
-    let edge_port = socket.local_addr().map_or(0, |address| address.port());
-    let (stream, tls) = if is_tls {
+    let (stream, tls) = if door.is_tls {
         let Some(stream) = secure(socket, &context).await else {
             return;
         };
@@ -138,7 +142,7 @@ pub(crate) async fn serve(
         stream,
         read: BytesMut::new(),
         client,
-        edge_port,
+        edge_port: door.port,
         tls,
         place,
     };
@@ -213,16 +217,11 @@ impl Refusal {
         }
     }
 
-    fn of_handshake(fault: &HandshakeFault) -> Self {
-        let mut refusal = Self::new(fault.status(), fault.reason());
-        if refusal.status == 426 {
-            // RFC 6455 §4.4, RFC 9110 §15.5.22.
-            refusal
-                .headers
-                .push(("Sec-WebSocket-Version".to_owned(), "13".to_owned()));
-            refusal.headers.push(("Upgrade".to_owned(), "websocket".to_owned()));
-        }
-        refusal
+    fn with_fields(mut self, fields: &[(&str, &str)]) -> Self {
+        let fields = fields.iter();
+        self.headers
+            .extend(fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self
     }
 }
 
@@ -265,11 +264,7 @@ impl Connection {
                 }
                 Ok(None) => {}
                 Err(fault) => {
-                    let mut refusal = Refusal::new(fault.status(), fault.reason());
-                    let fields = fault.answer_fields().iter();
-                    refusal
-                        .headers
-                        .extend(fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+                    let refusal = Refusal::new(fault.status(), fault.reason()).with_fields(fault.answer_fields());
                     return Next::Refused(refusal);
                 }
             }
@@ -285,7 +280,10 @@ impl Connection {
         context.statistics.requests.fetch_add(1, Ordering::Relaxed);
         let offer = match handshake::read_offer(&head) {
             Ok(offer) => offer,
-            Err(fault) => return self.refuse(&Refusal::of_handshake(&fault), context).await,
+            Err(fault) => {
+                let refusal = Refusal::new(fault.status(), fault.reason()).with_fields(fault.answer_fields());
+                return self.refuse(&refusal, context).await;
+            }
         };
         let asked = Arc::new(Asked {
             head,
@@ -454,5 +452,5 @@ fn busy() -> Respond {
 
 /// 16 hexadecimal digits and where the edge is, as `CF-Ray` has it (cloudflare.md §1.9).
 fn ray_id(colo: &str) -> String {
-    format!("{:016x}-{colo}", u64::from_be_bytes(random_bytes()))
+    format!("{:016x}-{colo}", distinct_number())
 }

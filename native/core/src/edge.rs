@@ -76,11 +76,11 @@ impl Edge {
         };
         let tls = server_config(options.certificates);
         let places = Arc::new(Semaphore::new(options.max_connections));
-        let mut shares: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
+        let mut dealt: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
         for (at, listener) in options.listeners.into_iter().enumerate() {
-            shares[at % options.threads].push(listener);
+            dealt[at % options.threads].push(listener);
         }
-        for (number, listeners) in shares.into_iter().enumerate() {
+        for (number, listeners) in dealt.into_iter().enumerate() {
             let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), edge.log.clone())?;
             edge.tunnels.push((tunnels.clone(), thread));
             let shared = Shared {
@@ -95,7 +95,7 @@ impl Edge {
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
             let thread = thread::Builder::new()
                 .name(format!("http-{number}"))
-                .spawn(move || serve_thread(&runtime, listeners, places, shared))?;
+                .spawn(move || serve_thread(&runtime, listeners, &places, shared))?;
             edge.http.push(thread);
         }
         Ok((edge, questions))
@@ -201,7 +201,7 @@ fn http_runtime() -> io::Result<runtime::Runtime> {
 fn serve_thread(
     runtime: &runtime::Runtime,
     listeners: Vec<(TcpListener, bool)>,
-    places: Arc<Semaphore>,
+    places: &Arc<Semaphore>,
     shared: Shared,
 ) {
     let mut stopping = shared.stopping.clone();
@@ -222,7 +222,7 @@ fn serve_thread(
         tasks.spawn_local(accept(
             listener,
             is_tls,
-            Arc::clone(&places),
+            Arc::clone(places),
             Rc::clone(&live),
             Rc::clone(&context),
         ));

@@ -7,11 +7,11 @@ fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     match payload.len() {
         len @ 0..=125 => out.push(masked | u8::try_from(len).unwrap()),
         len @ 126..=65535 => {
-            out.push(masked | 126);
+            out.push(masked + 126);
             out.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            out.push(masked | 127);
+            out.push(masked + 127);
             out.extend((len as u64).to_be_bytes());
         }
     }
@@ -120,7 +120,7 @@ fn the_first_close_is_the_one_that_is_kept() {
 
 #[test]
 fn an_oversized_close_keeps_no_more_than_a_control_frame_may_carry() {
-    let walker = walked(&frame(FIN | CLOSE, &[b'x'; 70_000], None));
+    let walker = walked(&frame(FIN | CLOSE, &vec![b'x'; 70_000], None));
     assert_eq!(walker.close().unwrap().payload.len(), MAX_CONTROL_PAYLOAD_BYTES);
 }
 
@@ -192,7 +192,9 @@ proptest! {
             walker.walk(piece);
             rest = after;
         }
-        rest.iter().for_each(|byte| walker.walk(&[*byte]));
+        for byte in rest {
+            walker.walk(&[*byte]);
+        }
         prop_assert_eq!(walker.counts(), whole.counts());
         prop_assert_eq!(walker.close(), whole.close());
         prop_assert!(walker.is_at_boundary());

@@ -1,17 +1,19 @@
 //! Accept client connections on the sockets of one thread.
 
 use std::cell::Cell;
+use std::io;
 use std::net::TcpListener as StdListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::spawn_local;
 
-use crate::connection::{Context, serve};
+use crate::connection::{Context, Door, serve};
 use crate::registry::Line;
 
 /// How long accepting pauses when the process has no descriptors left: they come back as connections end.
@@ -42,8 +44,8 @@ pub(crate) async fn accept(
     live: Rc<Live>,
     context: Rc<Context>,
 ) {
-    let listener = match TcpListener::from_std(listener) {
-        Ok(listener) => listener,
+    let (listener, door) = match open(listener, is_tls) {
+        Ok(opened) => opened,
         Err(error) => {
             context.log.put(Line::Notice {
                 message: format!("a listening socket cannot be used: {error}"),
@@ -70,7 +72,7 @@ pub(crate) async fn accept(
                 spawn_local(async move {
                     live.count.set(live.count.get() + 1);
                     context.statistics.connections.fetch_add(1, Ordering::Relaxed);
-                    serve(socket, client, is_tls, place, Rc::clone(&context)).await;
+                    serve(socket, client, door, place, Rc::clone(&context)).await;
                     context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
                     live.count.set(live.count.get() - 1);
                     live.gone.notify_waiters();
@@ -88,4 +90,11 @@ pub(crate) async fn accept(
             Err(_) => {}
         }
     }
+}
+
+fn open(listener: StdListener, is_tls: bool) -> io::Result<(TcpListener, Door)> {
+    // What is accepted inherits it (tcp(7) on Linux): a small answer must not wait for an acknowledgement.
+    SockRef::from(&listener).set_tcp_nodelay(true)?;
+    let port = listener.local_addr()?.port();
+    Ok((TcpListener::from_std(listener)?, Door { port, is_tls }))
 }

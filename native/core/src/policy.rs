@@ -106,9 +106,8 @@ pub struct Pending {
 
 impl Pending {
     /// Answers it. Nobody may be waiting any more, which is fine.
-    pub fn answer(self, verdict: Verdict) -> Question {
+    pub fn answer(self, verdict: Verdict) {
         let _ = self.reply.send(verdict);
-        self.question
     }
 }
 

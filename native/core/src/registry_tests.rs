@@ -1,6 +1,6 @@
 use super::*;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::frames::Walker;
 
@@ -50,7 +50,9 @@ fn logged(lines: Vec<Line>) -> Vec<serde_json::Value> {
     let sink = Sink::default();
     let (log, thread) = Log::start(sink.clone()).unwrap();
     let count = lines.len() as u64;
-    lines.into_iter().for_each(|line| log.put(line));
+    for line in lines {
+        log.put(line);
+    }
     let statistics = Arc::clone(&log.statistics);
     drop(log);
     thread.join().unwrap();

@@ -143,5 +143,5 @@ pub(crate) async fn client_gone(from: &mut (impl AsyncRead + Unpin), read: &mut 
             Err(_) => return,
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -62,6 +62,8 @@ pub struct TlsParts<S> {
 }
 
 /// The server's handshake. The fault's alert has been sent, as far as the socket took it.
+///
+/// Does not wait until the client has taken the last of it, the ticket: that leaves with the next read or write.
 pub async fn accept<S>(stream: S, config: Arc<ServerConfig>) -> Result<TlsStream<S>, TlsFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,

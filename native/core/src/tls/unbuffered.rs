@@ -126,6 +126,13 @@ fn process_records<C: Unbuffered>(
                     plaintext.extend_from_slice(record.payload);
                     discard += record.discard;
                 }
+                // The common end, one record and nothing to answer: there is no state left to ask for.
+                if done + discard == records.len() && !connection.has_output() {
+                    return Ok(Processed {
+                        bytes: records.len(),
+                        peer_closed: false,
+                    });
+                }
             }
             Ok(ConnectionState::EncodeTlsData(mut flight)) => append_flight(&mut flight, to_peer)?,
             // "Transmitted" means to rustls that it may go on; the bytes are in `to_peer`, whose order is the caller's.

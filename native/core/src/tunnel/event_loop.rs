@@ -45,12 +45,16 @@ struct Mailbox {
 
 impl Mailbox {
     fn post(&self, command: Command) {
-        self.commands
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(command);
-        // It fails only where the loop's poll is gone, and with it everything the command could be about.
-        let _ = self.waker.wake();
+        let was_empty = {
+            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+            commands.push_back(command);
+            commands.len() == 1
+        };
+        if was_empty {
+            // Later commands are found along with the first. It fails only where the loop's poll is gone, and with it
+            // everything the command could be about.
+            let _ = self.waker.wake();
+        }
     }
 }
 
@@ -259,9 +263,9 @@ impl Running {
         if event.is_writable() {
             tunnel.writable(side);
         }
-        let end_is_near = event.is_read_closed() || event.is_error();
-        if event.is_readable() || end_is_near {
-            tunnel.readable(side, end_is_near);
+        let end_is_ahead = event.is_read_closed() || event.is_error();
+        if event.is_readable() || end_is_ahead {
+            tunnel.readable(side, end_is_ahead);
             self.turn(key, side, now);
         }
         if event.is_writable() {

@@ -80,6 +80,30 @@ impl Broken {
     }
 }
 
+/// Where the direction from this leg stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Nothing is there, until the kernel says otherwise.
+    Quiet,
+    /// Something may be there.
+    Ready,
+    /// The peer's end has been announced: read until it comes, whatever a short read suggests.
+    EndAhead,
+    /// The peer sends no more, or nothing that can be read.
+    Ended,
+}
+
+/// Where the direction to this leg stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Open,
+    /// To be ended as soon as what waits has gone out.
+    Finishing,
+    Ended,
+    /// It failed: what is sent to this leg is lost.
+    Broken,
+}
+
 #[derive(Debug)]
 pub(super) struct Leg {
     socket: Socket,
@@ -89,15 +113,8 @@ pub(super) struct Leg {
     unsent_from: usize,
     /// What comes from this leg.
     pub(super) walker: Walker,
-    /// The socket may have something to read.
-    pub(super) is_readable: bool,
-    /// The peer's end has been announced: read until it comes, whatever a short read suggests.
-    pub(super) end_is_near: bool,
-    pub(super) read_ended: bool,
-    pub(super) write_ended: bool,
-    /// Writing failed, or reading did: what is sent to this leg is lost.
-    pub(super) is_broken: bool,
-    finish_wanted: bool,
+    reading: Reading,
+    writing: Writing,
     watches_writable: bool,
 }
 
@@ -114,12 +131,8 @@ impl Leg {
             unsent_from: 0,
             walker: Walker::new(),
             // Registering tells at once what is there to read.
-            is_readable: false,
-            end_is_near: false,
-            read_ended: half.is_ended,
-            write_ended: false,
-            is_broken: false,
-            finish_wanted: false,
+            reading: if half.is_ended { Reading::Ended } else { Reading::Quiet },
+            writing: Writing::Open,
             watches_writable: false,
         }
     }
@@ -137,6 +150,35 @@ impl Leg {
         self.socket
             .source()
             .reregister(registry, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// The kernel has told that this leg can be read, or that its end has come.
+    pub(super) fn readable(&mut self, end_is_ahead: bool) {
+        if self.reading != Reading::Ended {
+            let is_ahead = end_is_ahead || self.reading == Reading::EndAhead;
+            self.reading = if is_ahead { Reading::EndAhead } else { Reading::Ready };
+        }
+    }
+
+    pub(super) fn is_readable(&self) -> bool {
+        matches!(self.reading, Reading::Ready | Reading::EndAhead)
+    }
+
+    pub(super) fn read_ended(&self) -> bool {
+        self.reading == Reading::Ended
+    }
+
+    /// Nothing of this leg is read any more.
+    pub(super) fn end_reading(&mut self) {
+        self.reading = Reading::Ended;
+    }
+
+    pub(super) fn write_ended(&self) -> bool {
+        matches!(self.writing, Writing::Ended | Writing::Broken)
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.writing == Writing::Broken
     }
 
     pub(super) fn is_drained(&self) -> bool {
@@ -157,15 +199,15 @@ impl Leg {
             Ok(0) => return Ok(Took::End),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.is_readable = false;
+                self.reading = Reading::Quiet;
                 return Ok(Took::Nothing);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Took::Bytes(0)),
             Err(error) => return Err(Broken::Transport(error.kind())),
         };
         // epoll(7): on a stream socket a short read means that the socket is drained, unless its end is waiting.
-        if read < READ_BYTES && !self.end_is_near {
-            self.is_readable = false;
+        if read < READ_BYTES && self.reading == Reading::Ready {
+            self.reading = Reading::Quiet;
         }
         let Some(session) = &mut self.tls else {
             return Ok(Took::Bytes(read));
@@ -185,8 +227,10 @@ impl Leg {
             Err(fault) => Err(Broken::Tls(fault.to_string())),
             Ok(()) if is_closed && scratch.plaintext.is_empty() => Ok(Took::End),
             Ok(()) => {
-                // The close_notify behind this plaintext is the end: come back for it.
-                self.is_readable |= is_closed;
+                if is_closed {
+                    // The close_notify behind this plaintext is the end: come back for it.
+                    self.reading = Reading::EndAhead;
+                }
                 Ok(Took::Bytes(scratch.plaintext.len()))
             }
         }
@@ -203,7 +247,7 @@ impl Leg {
 
     /// Sends all of `plaintext`, or keeps what the socket does not take. A broken socket shows in `write_ended`.
     pub(super) fn send(&mut self, plaintext: &[u8], ciphertext: &mut Vec<u8>) {
-        if self.write_ended || plaintext.is_empty() {
+        if self.write_ended() || plaintext.is_empty() {
             return;
         }
         let Some(session) = &mut self.tls else {
@@ -220,7 +264,7 @@ impl Leg {
 
     /// Puts out what waits. True when nothing waits any more.
     pub(super) fn flush(&mut self) -> bool {
-        while self.unsent_from < self.unsent.len() && !self.write_ended {
+        while self.unsent_from < self.unsent.len() && !self.write_ended() {
             match self.socket.write(&self.unsent[self.unsent_from..]) {
                 Ok(sent) => self.unsent_from += sent,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
@@ -230,15 +274,16 @@ impl Leg {
         }
         self.unsent = Vec::new();
         self.unsent_from = 0;
-        if self.finish_wanted {
+        if self.writing == Writing::Finishing {
             self.end_writing();
         }
         true
     }
 
-    /// Ends this direction: close_notify and FIN, behind whatever still waits.
-    pub(super) fn finish(&mut self, ciphertext: &mut Vec<u8>) {
-        if self.finish_wanted || self.write_ended {
+    /// Ends this direction: `close_notify` and FIN, behind whatever still waits. Where this is the last of the tunnel's
+    /// four ends (`peer_is_over`: the other leg's two have ended), closing the socket says it, and saves a call.
+    pub(super) fn finish(&mut self, ciphertext: &mut Vec<u8>, peer_is_over: bool) {
+        if self.writing != Writing::Open {
             return;
         }
         if let Some(session) = &mut self.tls {
@@ -246,29 +291,33 @@ impl Leg {
             session.close_notify(ciphertext);
             self.write(ciphertext);
         }
-        self.finish_wanted = true;
-        if self.is_drained() {
+        if self.write_ended() {
+            return;
+        }
+        self.writing = Writing::Finishing;
+        if self.is_drained() && peer_is_over && self.read_ended() {
+            self.writing = Writing::Ended;
+        } else if self.is_drained() {
             self.end_writing();
         }
     }
 
     /// Nothing can be sent on this leg any more.
     pub(super) fn break_writing(&mut self) {
-        self.write_ended = true;
-        self.is_broken = true;
+        self.writing = Writing::Broken;
         self.unsent = Vec::new();
         self.unsent_from = 0;
     }
 
     fn end_writing(&mut self) {
-        if !self.write_ended {
+        if !self.write_ended() {
             self.socket.end_writing();
-            self.write_ended = true;
+            self.writing = Writing::Ended;
         }
     }
 
     fn write(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && self.is_drained() && !self.write_ended {
+        while !bytes.is_empty() && self.is_drained() && !self.write_ended() {
             match self.socket.write(bytes) {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -276,7 +325,7 @@ impl Leg {
                 Err(_) => self.break_writing(),
             }
         }
-        if !self.write_ended {
+        if !self.write_ended() {
             self.unsent.extend_from_slice(bytes);
         }
     }

@@ -88,7 +88,7 @@ impl Tunnel {
         for (from, bytes) in [Side::Client, Side::Origin].into_iter().zip(early) {
             tunnel.pass_on(from, &bytes, &mut scratch.ciphertext);
             tunnel.leg(from).flush();
-            if tunnel.leg(from).read_ended {
+            if tunnel.leg(from).read_ended() {
                 tunnel.reading_ended(from, scratch);
             }
         }
@@ -107,11 +107,9 @@ impl Tunnel {
         &mut self.legs[side as usize]
     }
 
-    /// A leg has become readable.
-    pub(super) fn readable(&mut self, side: Side, end_is_near: bool) {
-        let leg = self.leg(side);
-        leg.is_readable = true;
-        leg.end_is_near |= end_is_near;
+    /// A leg has become readable, or its end has been announced.
+    pub(super) fn readable(&mut self, side: Side, end_is_ahead: bool) {
+        self.leg(side).readable(end_is_ahead);
     }
 
     /// A leg has become writable: puts out what waited.
@@ -134,7 +132,7 @@ impl Tunnel {
                 }
                 Ok(Took::Nothing) => break,
                 Ok(Took::End) => {
-                    self.leg(from).read_ended = true;
+                    self.leg(from).end_reading();
                     self.reading_ended(from, scratch);
                 }
                 Err(broken) => self.broke(from, &broken, scratch),
@@ -146,7 +144,7 @@ impl Tunnel {
     fn may_read(&self, from: Side) -> bool {
         let (leg, peer) = (&self.legs[from as usize], &self.legs[from.peer() as usize]);
         // Backpressure: while the peer has not taken what was read for it, nothing more is read.
-        leg.is_readable && !leg.read_ended && peer.is_drained() && !leg.owes_too_much()
+        leg.is_readable() && !leg.read_ended() && peer.is_drained() && !leg.owes_too_much()
     }
 
     fn pass_on_taken(&mut self, from: Side, len: usize, scratch: &mut Scratch) {
@@ -234,7 +232,8 @@ impl Tunnel {
             why: Why::EndOfStream,
             detail: None,
         });
-        self.leg(from.peer()).finish(&mut scratch.ciphertext);
+        let has_taken_all = self.leg(from).write_ended();
+        self.leg(from.peer()).finish(&mut scratch.ciphertext, has_taken_all);
     }
 
     /// A leg failed. Its peer gets what had come before, a Close if the stream allows one, and an orderly end.
@@ -249,8 +248,8 @@ impl Tunnel {
             detail: Some(broken.describe()),
         });
         let leg = self.leg(from);
-        leg.read_ended = true;
-        leg.finish(&mut scratch.ciphertext);
+        leg.end_reading();
+        leg.finish(&mut scratch.ciphertext, false);
         leg.break_writing();
         let close = match from {
             Side::Origin => OwnClose {
@@ -263,7 +262,7 @@ impl Tunnel {
             },
         };
         self.owe_close(from.peer(), close, &mut scratch.ciphertext);
-        self.leg(from.peer()).finish(&mut scratch.ciphertext);
+        self.leg(from.peer()).finish(&mut scratch.ciphertext, false);
     }
 
     /// Draws the conclusions of a turn: what has ended, and until when the rest may take.
@@ -275,11 +274,11 @@ impl Tunnel {
             let has_closed = leg.walker.close().is_some();
             if self.is_muted[side as usize] && has_closed {
                 // Our Close is answered: the closing handshake with this leg is done (RFC 6455 §7.1.1).
-                leg.finish(&mut scratch.ciphertext);
+                leg.finish(&mut scratch.ciphertext, false);
             }
-            let reading_done = leg.read_ended || (self.is_muted[side as usize] && has_closed);
-            half_ends += usize::from(leg.read_ended) + usize::from(leg.write_ended);
-            over += usize::from(reading_done && leg.write_ended);
+            let reading_done = leg.read_ended() || (self.is_muted[side as usize] && has_closed);
+            half_ends += usize::from(leg.read_ended()) + usize::from(leg.write_ended());
+            over += usize::from(reading_done && leg.write_ended());
         }
         if over == 2 {
             return Turn::Ended;
@@ -293,7 +292,7 @@ impl Tunnel {
     /// An end that has begun may not take for ever: what is closed or broken lingers, what is half-closed may be silent.
     fn limit(&mut self, now: Instant) {
         let is_closing = self.legs.iter().all(|leg| leg.walker.close().is_some());
-        let is_broken = self.legs.iter().any(|leg| leg.is_broken);
+        let is_broken = self.legs.iter().any(Leg::is_broken);
         if is_closing || is_broken {
             self.end_by(now + LINGER);
         } else if self.limit.is_none() {
