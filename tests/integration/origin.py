@@ -154,7 +154,12 @@ class Origin:
     """The fake origin server. Use as a context manager; it listens on 127.0.0.1 or a Unix socket while inside."""
 
     def __init__(
-        self, behaviours: dict[str, Behaviour], *, tls: ssl.SSLContext | None = None, unix: Path | None = None
+        self,
+        behaviours: dict[str, Behaviour],
+        *,
+        tls: ssl.SSLContext | None = None,
+        unix: Path | None = None,
+        port: int = 0,
     ) -> None:
         self._behaviours = behaviours
         self._tls = tls
@@ -167,7 +172,7 @@ class Origin:
         self.connections: list[Seen] = []
         # What `/play?id=X` sends after its 101, byte for byte: set by the test before it connects.
         self.scripts: dict[str, bytes] = {}
-        self.port = 0
+        self.port = port
 
     @property
     def url(self) -> str:
@@ -227,7 +232,7 @@ class Origin:
         if self._unix is not None:
             self._server = await self._loop.create_unix_server(protocol, self._unix)
         else:
-            self._server = await self._loop.create_server(protocol, "127.0.0.1", 0, ssl=self._tls, backlog=4096)
+            self._server = await self._loop.create_server(protocol, "127.0.0.1", self.port, ssl=self._tls, backlog=4096)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:

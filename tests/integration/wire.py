@@ -187,11 +187,21 @@ class Wire:
 
 
 @contextmanager
-def connect(address: Address, *, tls: ssl.SSLContext | None = None, name: str = "example.test") -> Iterator[Wire]:
+def connect(
+    address: Address,
+    *,
+    tls: ssl.SSLContext | None = None,
+    name: str = "example.test",
+    receive_buffer_bytes: int | None = None,
+) -> Iterator[Wire]:
     """A connection to the edge (or straight to an origin), closed at the end whatever happens."""
-    sock = socket.create_connection(address, timeout=LIMIT_S)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock = socket.socket()
     try:
+        if receive_buffer_bytes is not None:  # before connecting: it decides the window that is announced
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        sock.settimeout(LIMIT_S)
+        sock.connect(address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             sock = tls.wrap_socket(sock, server_hostname=name)
         yield Wire(sock)
@@ -230,9 +240,10 @@ def websocket(
     tls: ssl.SSLContext | None = None,
     first: bytes = b"",
     name: str = "example.test",
+    receive_buffer_bytes: int | None = None,
 ) -> Iterator[tuple[Wire, Answer]]:
     """An open WebSocket: the handshake is done and was accepted. `first` goes out with the request head."""
-    with connect(address, tls=tls, name=name) as wire:
+    with connect(address, tls=tls, name=name, receive_buffer_bytes=receive_buffer_bytes) as wire:
         wire.send(upgrade(target, *lines, host=name) + first)
         answer = wire.read_answer()
         assert answer.status == 101, (answer, bytes(wire.held))

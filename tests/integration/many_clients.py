@@ -1,0 +1,47 @@
+"""Many WebSockets from one process: `python -m tests.integration.many_clients PORT COUNT PATH`.
+
+Opens COUNT of them and prints `open N`; then for each line on standard input sends a message on every one, reads its echo
+and prints `echoed N`; at the end of its input it sends a Close on each, reads the answer, and prints `closed N`.
+"""
+
+import resource
+import socket
+import sys
+
+from tests.integration.frames import CLOSE, TEXT, Frame, close
+from tests.integration.wire import Wire, upgrade
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """As the module's text says."""
+    port, count, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    clients = []
+    for _ in range(count):
+        client = Wire(socket.create_connection(("127.0.0.1", port), timeout=30))
+        client.send(upgrade(path))
+        assert client.read_answer().status == 101
+        clients.append(client)
+    say(f"open {len(clients)}")
+    for line in sys.stdin:
+        message = Frame(TEXT, line.strip().encode())
+        for client in clients:
+            client.send_frame(message)
+        say(f"echoed {sum(client.read_frame() == message for client in clients)}")
+    for client in clients:
+        client.send_frame(close(1000))
+    closed = 0
+    for client in clients:
+        closed += client.read_frame().opcode == CLOSE
+        client.sock.close()
+    say(f"closed {closed}")
+
+
+if __name__ == "__main__":
+    main()

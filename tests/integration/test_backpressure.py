@@ -1,0 +1,174 @@
+"""A reader who is slow stops its writer, and costs the edge little memory while it is slow (100 of them, 64 KiB each)."""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration import wire
+from tests.integration.certificates import Authority, Pair
+from tests.integration.conftest import TLS_LISTEN, StartEdge
+from tests.integration.edge import Edge
+from tests.integration.frames import BINARY, TEXT, Frame, close
+from tests.integration.origin import Origin
+from tests.integration.waiting import poll
+
+READERS = 100
+FLOOD_BYTES = 1 << 30
+MOST_BYTES_EACH = 64 * 1024
+# Of a stalled reader, so that a hundred of them do not fill the kernel's memory on a small machine.
+RECEIVE_BUFFER_BYTES = 64 * 1024
+
+
+def largest_buffer(name: str) -> int:
+    """What the kernel lets one socket buffer grow to (tcp(7), tcp_rmem and tcp_wmem)."""
+    return int(Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[2])
+
+
+# What may be under way on two connections before a writer feels that nobody reads; and what the fake origin holds itself.
+MOST_IN_KERNEL = 2 * (largest_buffer("tcp_rmem") + largest_buffer("tcp_wmem")) + (1 << 20)
+SCHEMES = pytest.mark.parametrize("scheme", ["ws", "wss"])
+
+
+def steady(number: Callable[[], int], *, for_s: float = 1.0) -> Callable[[], bool]:
+    """Whether a growing number has stopped growing for so long."""
+    last, since = -1, time.monotonic()
+
+    def look() -> bool:
+        nonlocal last, since
+        if (now := number()) != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since >= for_s
+
+    return look
+
+
+@pytest.fixture
+def fresh(start_edge: StartEdge, origin: Origin, leaf: Pair) -> Edge:
+    """An edge of this test's own, warm: its pools and tables have been used once."""
+    edge = start_edge(origin.url, *TLS_LISTEN, *leaf.arguments())
+    for _ in range(50):
+        with wire.websocket(edge.plain, "/echo") as (client, _):
+            client.send_frame(Frame(BINARY, bytes(200_000)))
+            client.read_message()
+    return edge
+
+
+@contextmanager
+def many(edge: Edge, path: str, scheme: str, authority: Authority) -> Iterator[list[wire.Wire]]:
+    """READERS open WebSockets to a path, which read nothing by themselves. `{n}` in the path is their number."""
+    tls = authority.trusting() if scheme == "wss" else None
+    address = edge.tls if tls else edge.plain
+    with ExitStack() as stack:
+        sockets = (
+            wire.websocket(address, path.format(n=n), tls=tls, receive_buffer_bytes=RECEIVE_BUFFER_BYTES)
+            for n in range(READERS)
+        )
+        yield [stack.enter_context(opened)[0] for opened in sockets]
+
+
+@SCHEMES
+def test_stalled_readers_stop_a_flood_and_cost_little(
+    fresh: Edge, origin: Origin, authority: Authority, token: str, scheme: str
+) -> None:
+    before = fresh.pss_bytes()
+    with many(fresh, f"/flood?bytes={FLOOD_BYTES}&{token}-{{n}}-", scheme, authority) as readers:
+        floods = [origin.find(f"{token}-{n}-") for n in range(READERS)]
+        poll(steady(lambda: sum(flood.sent_count for flood in floods)), what="the floods to stop", limit_s=40)
+        grown = fresh.pss_bytes() - before
+        assert grown < READERS * MOST_BYTES_EACH, f"{grown // READERS} bytes each"
+        assert max(flood.sent_count for flood in floods) < MOST_IN_KERNEL
+        # The writer goes on as soon as its reader reads, and the others still stand.
+        stopped_at = floods[0].sent_count
+        block, got = bytearray(1 << 20), 0
+        while got < 2 * MOST_IN_KERNEL:
+            got += readers[0].sock.recv_into(block)
+        assert floods[0].sent_count > stopped_at
+        assert floods[1].sent_count < MOST_IN_KERNEL
+
+
+@SCHEMES
+def test_an_origin_that_does_not_read_stops_its_clients_and_costs_little(
+    fresh: Edge, origin: Origin, authority: Authority, token: str, scheme: str
+) -> None:
+    frame = Frame(BINARY, bytes(1 << 20)).from_client().encode()
+    before = fresh.pss_bytes()
+    with many(fresh, f"/stall?{token}-{{n}}-", scheme, authority) as writers:
+        sent = [0] * READERS
+        at = [0] * READERS
+
+        def push() -> int:
+            for n, writer in enumerate(writers):
+                writer.sock.settimeout(0)
+                try:
+                    while sent[n] < MOST_IN_KERNEL:
+                        count = writer.sock.send(frame[at[n] : at[n] + 65536])
+                        sent[n], at[n] = sent[n] + count, (at[n] + count) % len(frame)
+                except (BlockingIOError, ssl.SSLWantWriteError):
+                    pass
+            return sum(sent)
+
+        poll(steady(push), what="the clients to stop", limit_s=40)
+        grown = fresh.pss_bytes() - before
+        assert grown < READERS * MOST_BYTES_EACH, f"{grown // READERS} bytes each"
+        assert max(sent) < MOST_IN_KERNEL
+        for n in range(READERS):
+            origin.find(f"{token}-{n}-").release()
+        for n in range(READERS):
+            received(origin, f"{token}-{n}-", sent[n])
+
+
+def received(origin: Origin, token: str, count: int) -> None:
+    """Wait until so many bytes have come to the origin on this connection."""
+    origin.find(token).until(lambda seen: seen.received_count >= count, what=f"all {count} bytes", limit_s=30)
+
+
+def test_a_stalled_reader_does_not_slow_another(fresh: Edge, origin: Origin, token: str) -> None:
+    with (
+        wire.websocket(fresh.plain, f"/flood?bytes={FLOOD_BYTES}&{token}"),
+        wire.websocket(fresh.plain, "/echo") as (client, _),
+    ):
+        flood = origin.find(token)
+        poll(steady(lambda: flood.sent_count, for_s=0.3), what="the flood to stop", limit_s=30)
+        slowest = 0.0
+        for _ in range(200):
+            start = time.monotonic()
+            client.send_frame(Frame(TEXT, b"quick"))
+            assert client.read_message() == b"quick"
+            slowest = max(slowest, time.monotonic() - start)
+        assert slowest < 1.0
+
+
+def test_a_stalled_reader_still_hears_of_the_end(fresh: Edge, origin: Origin, token: str) -> None:
+    """All that the origin sent before its Close is read, late, whole and in order."""
+    size = 8 * 1024 * 1024
+    with wire.websocket(fresh.plain, f"/flood?bytes={size}&{token}") as (client, answer):
+        flood = origin.find(token)
+        poll(steady(lambda: flood.sent_count, for_s=0.3), what="the flood to stop or end", limit_s=30)
+        got = 0
+        while (frame := client.read_frame()).opcode == BINARY:
+            got += len(frame.payload)
+        assert got >= size - 200
+        assert frame.close_code == 1000
+        client.send_frame(close(1000))
+        assert client.read_to_end() == b""
+    assert fresh.closed(answer.ray).origin_close_code == 1000
+
+
+def test_a_stalled_reader_that_resets_frees_the_origin(fresh: Edge, origin: Origin, token: str) -> None:
+    with wire.websocket(fresh.plain, f"/flood?bytes={FLOOD_BYTES}&{token}") as (client, answer):
+        flood = origin.find(token)
+        poll(steady(lambda: flood.sent_count, for_s=0.3), what="the flood to stop", limit_s=30)
+        client.reset()
+    flood.until(lambda seen: seen.ended, what="the edge leaving the origin")
+    assert fresh.closed(answer.ray).closed_by == "client"
+
+
+def test_a_tiny_receive_buffer_loses_nothing(fresh: Edge, origin: Origin, token: str) -> None:
+    frames = [Frame(BINARY, bytes([n]) * 10_000) for n in range(100)]
+    origin.scripts[token] = b"".join(frame.encode() for frame in frames)
+    with wire.websocket(fresh.plain, f"/play?id={token}", receive_buffer_bytes=2048) as (client, _):
+        assert [client.read_frame() for _ in frames] == frames
