@@ -110,7 +110,7 @@ check-format: $(STAMPS)/dev
 check-lint: $(STAMPS)/dev
 	$(call say,check: lint)
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --locked --workspace --no-deps --document-private-items
 	$(BIN)/ruff check .
 
 check-types: $(NATIVE)
