@@ -1,4 +1,4 @@
-"""`python -m bench`."""
+"""What `make bench` runs: the benchmark's command line, with the process's arguments and exit status."""
 
 import sys
 

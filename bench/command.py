@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
+import datetime as dt
 import signal
 import sys
 import tempfile
@@ -14,7 +14,7 @@ from types import FrameType
 
 from bench import certificate, generator, record, rounds
 from bench.cases import CASES, FIGURES, Case, Leg, cases_named
-from bench.errors import BenchError, Missing, Unusable
+from bench.errors import BenchError, MissingError, UnusableError
 from bench.figures import OURS, Measurement, missed, rows
 from bench.generator import FULL, QUICK
 from bench.measure import Bench
@@ -27,7 +27,7 @@ PEERS = tuple(name for name in PROXIES if name != OURS)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; the exit status: 0, 1 if a measurement failed, 2 if it could not begin."""
     options = _options(argv)
-    signal.signal(signal.SIGTERM, _end)
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         return _run(options)
     except BenchError as error:
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("bench: stopped", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
@@ -104,7 +106,7 @@ def _run(options: argparse.Namespace) -> int:
             "quick": options.quick,
             "decide_us": decided,
         }
-        stem = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-{label}"
+        stem = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}-{label}"
         paths = record.write(stem, facts=facts, measurements=measurements, markdown=markdown)
         _say(f"kept as {' and '.join(str(path.relative_to(generator.ROOT)) for path in paths)}")
     return _close(measurements, len(missed(results)))
@@ -116,7 +118,7 @@ def _cases(names: str) -> tuple[Case, ...]:
     try:
         return cases_named(names)
     except ValueError as error:
-        raise Unusable(str(error)) from None
+        raise UnusableError(str(error)) from None
 
 
 def _proxies(options: argparse.Namespace) -> dict[str, str]:
@@ -124,17 +126,17 @@ def _proxies(options: argparse.Namespace) -> dict[str, str]:
     asked = [name for name in options.peers.split(",") if name and name != "none"]
     for name in asked:
         if name not in PEERS:
-            raise Unusable(f"no peer is named {name!r}; there are {', '.join(PEERS)}")
+            raise UnusableError(f"no peer is named {name!r}; there are {', '.join(PEERS)}")
     found: dict[str, str] = {}
     for name in ([] if options.without_ours else [OURS]) + asked:
         try:
             found[name] = PROXIES[name].version()
-        except Missing as sentence:
+        except MissingError as sentence:
             _say(str(sentence))
     if not found:
-        raise Unusable("no proxy is left to measure")
+        raise UnusableError("no proxy is left to measure")
     if asked and not found.keys() - {OURS}:
-        raise Unusable("none of the peers is installed; there is nothing to compare with")
+        raise UnusableError("none of the peers is installed; there is nothing to compare with")
     return found
 
 

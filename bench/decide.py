@@ -45,7 +45,7 @@ def upgrade_request() -> Request:
         51_234,
         443,
         TlsFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256", "chat.example.com"),
-        True,
+        is_upgrade=True,
     )
 
 

@@ -9,15 +9,15 @@ class BenchError(Exception):
     status = 1
 
 
-class Unusable(BenchError):
+class UnusableError(BenchError):
     """Something that must be there before the run is not, or an option makes no sense."""
 
     status = 2
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """A proxy's program is not installed; says which package has it."""
 
 
-class MeasurementFailed(Exception):
+class MeasurementError(Exception):
     """One measurement failed; the run goes on without it, and says so."""

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from bench.cases import PACED_PER_SECOND, Case, Kind
-from bench.errors import MeasurementFailed, Unusable
+from bench.errors import MeasurementError, UnusableError
 from bench.process import Child, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,14 +42,14 @@ QUICK = Effort(warm_up_s=0.3, seconds=1.0, upgrades=500)
 
 
 def build() -> Programs:
-    """Build both with optimisation. Raises Unusable where that fails."""
+    """Build both with optimisation. Raises UnusableError where that fails."""
     command = ["cargo", "build", "--release", "--quiet", "-p", "holdfast-load", "-p", "holdfast-echo"]
     try:
         subprocess.run(command, cwd=ROOT, check=True)
     except FileNotFoundError:
-        raise Unusable("cargo is not installed; the load generator cannot be built") from None
+        raise UnusableError("cargo is not installed; the load generator cannot be built") from None
     except subprocess.CalledProcessError:
-        raise Unusable("the load generator does not build") from None
+        raise UnusableError("the load generator does not build") from None
     release = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute() / "release"
     return Programs(release / "holdfast-load", release / "holdfast-echo")
 
@@ -111,11 +111,11 @@ class Generator:
                 pipe.close()
 
     def reach(self, event: str, *, limit_s: float = 120.0) -> Mapping[str, Any]:
-        """Wait for `event` and return its line. Raises MeasurementFailed if another comes, or none."""
+        """Wait for `event` and return its line. Raises MeasurementError if another comes, or none."""
         line = self._line(time.monotonic() + limit_s)
         told: dict[str, Any] = json.loads(line)
         if told.get("event") != event:
-            raise MeasurementFailed(f"the generator said {line!r}, not {event!r}")
+            raise MeasurementError(f"the generator said {line!r}, not {event!r}")
         return told
 
     def go_on(self) -> None:
@@ -126,7 +126,7 @@ class Generator:
             pipe.write(b"\n")
             pipe.flush()
         except BrokenPipeError:
-            raise MeasurementFailed(self._last_words()) from None
+            raise MeasurementError(self._last_words()) from None
 
     def _line(self, deadline: float) -> str:
         pipe: IO[bytes] | None = self._process.stdout
@@ -135,11 +135,11 @@ class Generator:
             selector.register(pipe, selectors.EVENT_READ)
             # A line is written at once and is short, so what is readable is whole.
             if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise MeasurementFailed("the generator was silent for too long")
+                raise MeasurementError("the generator was silent for too long")
         line = pipe.readline().decode("utf-8").strip()
         if not line:
             self._process.wait()
-            raise MeasurementFailed(self._last_words())
+            raise MeasurementError(self._last_words())
         return line
 
     def _last_words(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import meter
 from bench.cases import CPU, PSS, Case, Kind, Leg
-from bench.errors import MeasurementFailed
+from bench.errors import MeasurementError
 from bench.generator import Effort, Generator, Programs, arguments
 from bench.process import Child, free_port
 from bench.proxies import Proxy, Setting
@@ -28,7 +28,7 @@ class Bench:
         self._effort = effort
 
     def measure(self, proxy: Proxy, leg: Leg, case: Case) -> dict[str, float]:
-        """The figures of one load through a new process of `proxy`. Raises MeasurementFailed."""
+        """The figures of one load through a new process of `proxy`. Raises MeasurementError."""
         with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name:
             setting = self._setting(Path(name))
             try:
@@ -36,7 +36,7 @@ class Bench:
                     child.wait_until(lambda: proxy.is_ready(child, setting))
                     return self._load(child, setting, leg, case)
             except ProcessLookupError as error:
-                raise MeasurementFailed(f"{proxy.name} ended under load: {error}") from error
+                raise MeasurementError(f"{proxy.name} ended under load: {error}") from error
 
     def _setting(self, directory: Path) -> Setting:
         return Setting(

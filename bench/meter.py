@@ -41,10 +41,11 @@ def pss_bytes(root: int) -> int:
 
 def settled_pss_bytes(root: int, *, interval_s: float = 0.25, limit_s: float = 5.0) -> int:
     """`pss_bytes` once two readings `interval_s` apart agree within 64 KiB, or at `limit_s`."""
-    return _settled(lambda: pss_bytes(root), interval_s=interval_s, limit_s=limit_s)
+    return settled(lambda: pss_bytes(root), interval_s=interval_s, limit_s=limit_s)
 
 
-def _settled(read: Callable[[], int], *, interval_s: float, limit_s: float) -> int:
+def settled(read: Callable[[], int], *, interval_s: float, limit_s: float) -> int:
+    """The second of two readings in a row, `interval_s` apart, that agree within 64 KiB, or the last one before `limit_s`."""
     deadline = time.monotonic() + limit_s
     last = read()
     while time.monotonic() < deadline:
@@ -57,7 +58,7 @@ def _settled(read: Callable[[], int], *, interval_s: float, limit_s: float) -> i
 
 
 def _children(pid: int) -> list[int]:
-    found = []
+    found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             found.extend(int(child) for child in task.read_text(encoding="ascii").split())

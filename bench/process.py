@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from bench import meter
-from bench.errors import MeasurementFailed
+from bench.errors import MeasurementError
 
 STOP_LIMIT_S = 10.0
 _POLL_S = 0.01
@@ -46,15 +46,13 @@ class Child:
         self.stop()
 
     def wait_until(self, ready: Callable[[], bool], *, limit_s: float = 20.0) -> None:
-        """Return when `ready()`. Raises MeasurementFailed when the child ends first, or time runs out."""
+        """Return when `ready()`. Raises MeasurementError when the child ends first, or time runs out."""
         deadline = time.monotonic() + limit_s
         while not ready():
             if self._process.poll() is not None:
-                raise MeasurementFailed(
-                    f"{self.name} ended with status {self._process.returncode}: {self.last_words()}"
-                )
+                raise MeasurementError(f"{self.name} ended with status {self._process.returncode}: {self.last_words()}")
             if time.monotonic() > deadline:
-                raise MeasurementFailed(f"{self.name} was not ready after {limit_s:.0f} s: {self.last_words()}")
+                raise MeasurementError(f"{self.name} was not ready after {limit_s:.0f} s: {self.last_words()}")
             time.sleep(_POLL_S)
 
     def last_words(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.errors import Unusable
+from bench.errors import UnusableError
 from bench.figures import Measurement
 from bench.generator import ROOT
 
@@ -30,9 +30,9 @@ def machine() -> dict[str, str | int]:
 
 
 def check_label(label: str) -> str:
-    """`label`, if it can be part of a file name. Raises Unusable."""
+    """`label`, if it can be part of a file name. Raises UnusableError."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", label):
-        raise Unusable(f"{label!r} is no label: lower-case letters, digits and hyphens, 40 at most")
+        raise UnusableError(f"{label!r} is no label: lower-case letters, digits and hyphens, 40 at most")
     return label
 
 

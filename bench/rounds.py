@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.cases import Case, Leg
-from bench.errors import MeasurementFailed
+from bench.errors import MeasurementError
 from bench.figures import Measurement
 
 
@@ -42,7 +42,7 @@ def run(
     for turn in schedule:
         try:
             figures, failure = measure(turn), None
-        except MeasurementFailed as error:
+        except MeasurementError as error:
             figures, failure = {}, str(error)
         one = Measurement(
             round=turn.round, leg=turn.leg, case=turn.case, proxy=turn.proxy, figures=figures, failure=failure

@@ -36,7 +36,7 @@ class Envoy:
             "--disable-hot-restart",
         ]
 
-    def is_ready(self, child: Child, setting: Setting) -> bool:
+    def is_ready(self, _child: Child, setting: Setting) -> bool:
         """Its ports accept."""
         return both_ports_accept(setting)
 
@@ -88,6 +88,8 @@ def _connection_manager(name: str) -> Json:
             "codec_type": "HTTP1",
             "upgrade_configs": [{"upgrade_type": "websocket"}],
             "stream_idle_timeout": "3600s",
+            # By default Envoy holds a connection for a second after it has sent its last byte.
+            "delayed_close_timeout": "0s",
             "http_filters": [
                 {
                     "name": "envoy.filters.http.router",

@@ -59,7 +59,7 @@ class HAProxy:
         )
         return [_program(), "-db", "-f", str(config)]
 
-    def is_ready(self, child: Child, setting: Setting) -> bool:
+    def is_ready(self, _child: Child, setting: Setting) -> bool:
         """Its ports accept."""
         return both_ports_accept(setting)
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import Missing
+from bench.errors import MissingError
 from bench.process import Child
 from bench.proxies.proxy import Setting
 
@@ -30,7 +30,7 @@ class Holdfast:
             *("--log", str(setting.directory / "records.jsonl")),
         ]
 
-    def is_ready(self, child: Child, setting: Setting) -> bool:
+    def is_ready(self, child: Child, _setting: Setting) -> bool:
         """It says so, once for each listener."""
         lines = child.stdout.read_text(encoding="utf-8").splitlines()
         return sum(line.startswith("ready: ") for line in lines) == 2
@@ -46,5 +46,5 @@ class Holdfast:
 def _program() -> str:
     path = Path(sys.prefix) / "bin" / "holdfast"
     if not path.exists():
-        raise Missing("holdfast is not built (make setup); it is left out")
+        raise MissingError("holdfast is not built (make setup); it is left out")
     return str(path)

@@ -86,7 +86,7 @@ class Nginx:
         )
         return [_program(), "-p", str(setting.directory), "-e", str(setting.directory / "nginx.log"), "-c", str(config)]
 
-    def is_ready(self, child: Child, setting: Setting) -> bool:
+    def is_ready(self, _child: Child, setting: Setting) -> bool:
         """Its ports accept."""
         return both_ports_accept(setting)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bench.errors import Missing
+from bench.errors import MissingError
 from bench.process import Child, accepts
 
 
@@ -34,7 +34,7 @@ class Setting:
 
 
 class Proxy(Protocol):
-    """One proxy. `command` and `version` raise Missing, with a sentence, where its program is not installed."""
+    """One proxy. `command` and `version` raise MissingError, with a sentence, where its program is not installed."""
 
     @property
     def name(self) -> str: ...
@@ -43,7 +43,7 @@ class Proxy(Protocol):
         """Write the configuration into `setting.directory`; how to start it in the foreground."""
         ...
 
-    def is_ready(self, child: Child, setting: Setting) -> bool:
+    def is_ready(self, child: Child, setting: Setting, /) -> bool:
         """Whether it serves on both ports."""
         ...
 
@@ -53,12 +53,12 @@ class Proxy(Protocol):
 
 
 def find(program: str, *, otherwise: str, extra: Sequence[Path] = ()) -> str:
-    """The path of `program`, on the PATH, in sbin or in `extra`. Raises Missing with the sentence `otherwise`."""
+    """The path of `program`, on the PATH, in sbin or in `extra`. Raises MissingError with the sentence `otherwise`."""
     places = [Path("/usr/sbin"), Path("/usr/local/sbin"), *extra]
     for candidate in (shutil.which(program), *(shutil.which(program, path=str(place)) for place in places)):
         if candidate is not None:
             return candidate
-    raise Missing(otherwise)
+    raise MissingError(otherwise)
 
 
 def both_ports_accept(setting: Setting) -> bool:
