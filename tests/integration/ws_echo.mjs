@@ -13,6 +13,7 @@ const sockets = new WebSocketServer({
   handleProtocols: (offered) => (offered.has("second") ? "second" : false),
 });
 sockets.on("connection", (socket) => {
+  socket.on("error", () => {}); // ws closes the connection itself, with the code that the error has
   socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
 });
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
