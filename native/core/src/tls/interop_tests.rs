@@ -62,7 +62,8 @@ struct Openssl {
 impl Openssl {
     fn type_line(&mut self, line: &str) {
         let stdin = self.child.stdin.as_mut().unwrap();
-        writeln!(stdin, "{line}").unwrap();
+        // In one write: of a command, openssl drops the rest of what it read with it.
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
         stdin.flush().unwrap();
     }
 
