@@ -130,9 +130,13 @@ pub(crate) async fn serve(
     context: Rc<Context>,
 ) {
     let (stream, tls) = if door.is_tls {
-        let Some(stream) = secure(socket, &context).await else {
-            return;
+        let mut stopping = context.stopping.clone();
+        let secured = tokio::select! {
+            secured = secure(socket, &context) => secured,
+            // Nothing was asked yet, so nothing is lost.
+            _ = stopping.wait_for(|stopping| *stopping) => None,
         };
+        let Some(stream) = secured else { return };
         let facts = stream.facts();
         (Stream::Tls(Box::new(stream)), Some(facts))
     } else {
@@ -165,7 +169,7 @@ pub(crate) async fn serve(
 /// The TLS handshake; None when there will be no connection.
 async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStream<TcpStream>> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-    match timeout_at(deadline, first_bytes(&socket)).await {
+    match timeout_at(deadline, hello(&socket)).await {
         Ok(Ok(Hello::Tls)) => {}
         Ok(Ok(Hello::PlainHttp)) => {
             answer_plain_http(&mut socket, context).await;
@@ -180,7 +184,7 @@ async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStre
 }
 
 /// Looks at the first bytes without taking them.
-async fn first_bytes(socket: &TcpStream) -> io::Result<Hello> {
+async fn hello(socket: &TcpStream) -> io::Result<Hello> {
     let mut first = [0; 32];
     loop {
         let seen = socket.peek(&mut first).await?;
@@ -227,30 +231,32 @@ impl Refusal {
 
 impl Connection {
     async fn next_request(&mut self, is_first: bool, context: &Context) -> Next {
-        if !is_first && self.read.is_empty() {
-            // An idle connection keeps no buffer.
-            self.read = BytesMut::new();
-            match self.wait_for_next(context).await {
-                Ok(0) | Err(_) => return Next::Gone,
-                Ok(_) => {}
+        let mut deadline = Instant::now() + if is_first { HEAD_TIMEOUT } else { KEEP_ALIVE_TIMEOUT };
+        if self.read.is_empty() {
+            match self.first_bytes(deadline, context).await {
+                Some(Ok(1..)) => {}
+                // A new connection that says nothing is told so; an idle one just ends.
+                None if is_first => return Next::Refused(too_late()),
+                _ => return Next::Gone,
             }
         }
-        match timeout(HEAD_TIMEOUT, self.read_head()).await {
-            Ok(next) => next,
-            Err(_) => Next::Refused(Refusal::new(
-                408,
-                format!("the request head was not complete within {} s", HEAD_TIMEOUT.as_secs()),
-            )),
+        if !is_first {
+            deadline = Instant::now() + HEAD_TIMEOUT;
         }
+        timeout_at(deadline, self.read_head())
+            .await
+            .unwrap_or_else(|_| Next::Refused(too_late()))
     }
 
-    /// Waits for the first byte of another request; a stopping edge waits for none.
-    async fn wait_for_next(&mut self, context: &Context) -> io::Result<usize> {
+    /// Waits for the first bytes of a request; None when they do not come in time. A stopping edge waits for none.
+    async fn first_bytes(&mut self, deadline: Instant, context: &Context) -> Option<io::Result<usize>> {
         let mut stopping = context.stopping.clone();
-        self.read.reserve(FIRST_READ_BYTES);
+        // A connection that has waited long keeps only this much.
+        self.read = BytesMut::with_capacity(FIRST_READ_BYTES);
         tokio::select! {
-            read = timeout(KEEP_ALIVE_TIMEOUT, self.stream.read_buf(&mut self.read)) => read.unwrap_or(Ok(0)),
-            _ = stopping.wait_for(|stopping| *stopping) => Ok(0),
+            biased;
+            read = timeout_at(deadline, self.stream.read_buf(&mut self.read)) => read.ok(),
+            _ = stopping.wait_for(|stopping| *stopping) => Some(Ok(0)),
         }
     }
 
@@ -438,6 +444,13 @@ fn plain_text(status: u16, reason: &str) -> Respond {
         ("Cache-Control".to_owned(), "no-store".to_owned()),
     ];
     Respond { status, headers, body }
+}
+
+fn too_late() -> Refusal {
+    Refusal::new(
+        408,
+        format!("the request head was not complete within {} s", HEAD_TIMEOUT.as_secs()),
+    )
 }
 
 fn failed(reason: &str) -> Respond {
