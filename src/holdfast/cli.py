@@ -69,8 +69,8 @@ Prints one "ready:" line for each address it serves. SIGTERM or Ctrl-C stops it:
 
 _CONNECT_HELP = """Open a WebSocket: type a line to send it, see what comes, leave with Ctrl-D.
 
-Where standard input is not a terminal, its lines are sent, then the connection is closed; what arrives until then is
-printed.
+Where standard input is not a terminal, its lines are sent; once replies stop, the connection is closed. What arrives
+until then is printed.
 """
 
 

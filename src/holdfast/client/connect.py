@@ -38,6 +38,10 @@ from holdfast.model.data_dir import local_ca_file
 OPEN_TIMEOUT_S = 130
 # How long the server may take to answer our Close.
 CLOSE_TIMEOUT_S = 10
+# After the last piped line, how long no message may come before we close, and how long we wait in all. A server that
+# answers a Close at once, without what it still had to say, would otherwise lose its replies to `echo hi | …`.
+QUIET_S = 0.5
+MAX_LINGER_S = 10
 # How often we ping, to notice a dead connection.
 PING_INTERVAL_S = 30
 # Longest message taken. Precedent: wscat takes 100 MiB (npm ws).
@@ -69,7 +73,7 @@ async def _converse(options: ConnectOptions, screen: Screen, lines: AsyncIterato
     connection = await opened(options, on_control=screen.control)
     if is_terminal:
         screen.notice(_greeting(connection, options.target.url))
-    return await converse(connection, screen, lines)
+    return await converse(connection, screen, lines, quiet_s=0 if is_terminal else QUIET_S)
 
 
 async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) -> ClientConnection:
@@ -97,10 +101,16 @@ async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) 
         raise ConnectError(f"{printable(options.target.url, limit=200)}: {refused(error)}") from error
 
 
-async def converse(connection: ClientConnection, screen: Screen, lines: AsyncIterator[str]) -> int:
-    """Send `lines`, show what arrives, until either ends; then close with 1000. The exit status, as `run_connect`'s."""
-    receiving = asyncio.create_task(_receive(connection, screen))
-    sending = asyncio.create_task(_send(connection, screen, lines))
+async def converse(
+    connection: ClientConnection, screen: Screen, lines: AsyncIterator[str], *, quiet_s: float = 0
+) -> int:
+    """Send `lines`, show what arrives, until either ends; then close with 1000. The exit status, as `run_connect`'s.
+
+    After the last line, the close waits until no message has come for `quiet_s`, but MAX_LINGER_S at most.
+    """
+    arrived = asyncio.Event()
+    receiving = asyncio.create_task(_receive(connection, screen, arrived))
+    sending = asyncio.create_task(_send(connection, screen, lines, arrived, quiet_s))
     leaving = asyncio.create_task(_ending_signal())
     try:
         await asyncio.wait({receiving, sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,17 +126,31 @@ async def converse(connection: ClientConnection, screen: Screen, lines: AsyncIte
     return 0 if connection.protocol.close_rcvd and connection.close_code in _PEACEFUL_CODES else 1
 
 
-async def _receive(connection: ClientConnection, screen: Screen) -> None:
+async def _receive(connection: ClientConnection, screen: Screen, arrived: asyncio.Event) -> None:
     with suppress(ConnectionClosed):
         async for message in connection:
             screen.received(message)
+            arrived.set()
 
 
-async def _send(connection: ClientConnection, screen: Screen, lines: AsyncIterator[str]) -> None:
+async def _send(
+    connection: ClientConnection, screen: Screen, lines: AsyncIterator[str], arrived: asyncio.Event, quiet_s: float
+) -> None:
     with suppress(ConnectionClosed):
         async for line in lines:
             await connection.send(line)
             screen.sent(line)
+    if quiet_s:
+        await _replies_stop(arrived, quiet_s)
+
+
+async def _replies_stop(arrived: asyncio.Event, quiet_s: float) -> None:
+    """Wait until no message has arrived for `quiet_s`, MAX_LINGER_S at most."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(MAX_LINGER_S):
+            while True:
+                arrived.clear()
+                await asyncio.wait_for(arrived.wait(), quiet_s)
 
 
 async def _ending_signal() -> None:

@@ -24,7 +24,7 @@ def test_ours_comes_first_and_every_line_is_as_wide_as_the_others() -> None:
     assert len({len(line) for line in (head, rule, body, decide)}) == 1
     assert cells(head) == ["leg", "load", "figure", "holdfast", "nginx", "ours / best peer", "target", ""]
     figure = "PSS per idle connection, B"
-    assert cells(body) == ["wss", "5,000 idle", figure, "5,155", "42,976", "0.12 (nginx)", "<= 9,216 B", "met"]
+    assert cells(body) == ["wss", "5,000 idle", figure, "5,155", "42,976", "0.120 (nginx)", "<= 9,216 B", "met"]
     assert cells(decide) == ["", "catch-all zone", "decide, µs", "3.06", "", "", "<= 10 µs", "met"]
 
 

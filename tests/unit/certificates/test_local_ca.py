@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from holdfast.certificates.local_ca import (
     AUTHORITY_LIFE,
@@ -19,6 +20,7 @@ from holdfast.certificates.local_ca import (
 )
 from holdfast.certificates.pair import load_pair
 from holdfast.errors import CertificateError
+from tests.unit.certificates.making import cert_pem, key_pem
 
 NAMES = local_names("box", ["127.0.0.1"])
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -219,3 +221,21 @@ def test_every_address_among_the_names_is_one_in_the_certificate(directory: Path
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     expected = {ipaddress.ip_address(ip) for ip in ("127.0.0.1", "::1", "192.0.2.7", "fe80::1")}
     assert set(names.get_values_for_type(x509.IPAddress)) == expected
+
+
+def test_a_certificate_without_names_is_replaced(directory: Path) -> None:
+    local = _ensure(directory)
+    key = ec.generate_private_key(ec.SECP256R1())
+    local.cert_file.write_bytes(cert_pem(key, names=[], not_after=NOW + dt.timedelta(days=300)))
+    local.key_file.write_bytes(key_pem(key))
+    _handshake(_ensure(directory), "localhost")
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(CertificateError, match="no space left on device"):
+        _ensure(directory)
+    assert [file.name for file in directory.iterdir()] == [".lock"]
