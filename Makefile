@@ -19,6 +19,8 @@ PROFILE ?= release
 ARGS ?=
 
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find native -type d -o -name '*.rs' -o -name Cargo.toml)
+# The top-level directories that hold Python, so that a new one is checked from its first commit.
+PYTHON_ROOTS := $(shell git ls-files '*.py' | cut -d/ -f1 | sort -u)
 NATIVE := $(STAMPS)/native-$(PROFILE)
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
@@ -115,7 +117,7 @@ check-lint: $(STAMPS)/dev
 
 check-types: $(NATIVE)
 	$(call say,check: types)
-	$(BIN)/mypy
+	$(BIN)/mypy $(PYTHON_ROOTS)
 	MYPYPATH=src $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml holdfast._native
 
 # --- housekeeping -----------------------------------------------------------------------------------------------
