@@ -160,7 +160,8 @@ pub(crate) async fn serve(
         is_first = false;
         match after {
             After::KeepAlive(next) if !*context.stopping.borrow() => connection = next,
-            After::KeepAlive(last) | After::Close(last) => return last.end().await,
+            After::KeepAlive(last) => return last.leave().await,
+            After::Close(last) => return last.end().await,
             After::Cut | After::Upgraded => return,
         }
     }
@@ -386,6 +387,12 @@ impl Connection {
         (self.stream, self.read, self.place)
     }
 
+    /// Ends a connection that another request could have come on: nothing is left unread, so nothing can be lost.
+    async fn leave(mut self) {
+        let _ = timeout(LINGER, self.stream.shutdown()).await;
+    }
+
+    /// Ends a connection whose last request may not have been read to its end.
     async fn end(mut self) {
         linger(&mut self.stream).await;
     }
