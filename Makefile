@@ -99,7 +99,7 @@ fmt: $(STAMPS)/dev ## Format all code and fix what the linter can fix
 bench: need-bench setup $(STAMPS)/bench ## Measure beside nginx, HAProxy and Envoy (ARGS="--help" says how)
 	@exec $(BIN)/python -m bench $(ARGS)
 
-conformance: need-test setup ## Run other people's test suites through the edge and compare with the expected result
+conformance: need-test setup node_modules/.package-lock.json ## Run other people's test suites through the edge and compare with the expected result
 	@exec $(BIN)/python -m conformance $(ARGS)
 
 # --- the parts of check -----------------------------------------------------------------------------------------
