@@ -21,7 +21,7 @@ def table(rows: Sequence[Row], proxies: Sequence[str], *, decide_us: float | Non
 
 
 def _cells(row: Row, order: Sequence[str]) -> list[str]:
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f} ({row.best_peer})"
+    ratio = "" if row.ratio is None else f"{row.ratio:.3f} ({row.best_peer})"
     target = "" if row.target is None else _target(row.target, row.figure.unit)
     figure = f"{row.figure.title}, {row.figure.unit}"
     values = [_value(row, proxy) for proxy in order]

@@ -12,6 +12,8 @@ _CONFIG = """\
 global
     nbthread {threads}
     maxconn {connections}
+    # The default of 16 KiB would cut a message of that length and its header in two.
+    tune.bufsize 32768
     tune.ssl.default-dh-param 2048
     ssl-default-bind-options ssl-min-ver TLSv1.3
 
