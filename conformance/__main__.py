@@ -81,9 +81,10 @@ def read_expected() -> dict[str, dict[str, Outcome]]:
 
 
 def write_expected(results: Mapping[str, Mapping[str, Outcome]]) -> None:
-    """Record a result, one case a line, so that a change is seen in review."""
+    """Record a result, one case a line, so that a change is seen in review. Cases that were not run stay as they were."""
     agents = []
-    for agent, cases in results.items():
+    for agent, found in results.items():
+        cases = {**read_expected().get(agent, {}), **found}
         lines = [
             f"    {json.dumps(case)}: {json.dumps(dataclasses.astuple(cases[case]))}"
             for case in sorted(cases, key=case_key)

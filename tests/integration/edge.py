@@ -28,13 +28,14 @@ STOP_LIMIT_S = 20.0
 class Edge:
     """A running edge. `plain` and `tls` are the addresses of its first listener of each kind."""
 
-    def __init__(self, origin: str, data: Path, *arguments: str) -> None:
+    def __init__(self, origin: str, data: Path, *arguments: str, under: Sequence[str] = ()) -> None:
+        """Start it and wait for its ready lines. `under` is a command that runs it, such as `prlimit --nofile=300`."""
         listeners = sum(argument in {"--listen", "--tls-listen"} for argument in arguments)
         self.changes = Changes()
         self.ready_lines: list[str] = []
         self.log_lines: list[str] = []
         self.process = subprocess.Popen(
-            [COMMAND, "up", origin, "--data", data, *arguments],
+            [*under, COMMAND, "up", origin, "--data", data, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
