@@ -39,7 +39,8 @@ pub(crate) struct Edge {
 impl Edge {
     #[new]
     #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
-        colo = "LOC".to_owned(), max_connections = 9_900))]
+        colo = "LOC".to_owned(), max_connections = 9_900),
+        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900)")]
     // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
@@ -53,6 +54,8 @@ impl Edge {
         colo: String,
         max_connections: usize,
     ) -> PyResult<Self> {
+        // First of all, so that whatever is wrong below, the descriptors are closed.
+        let listeners = take_over(listeners);
         if threads == 0 {
             return Err(PyValueError::new_err("threads: expected at least 1, got 0"));
         }
@@ -149,16 +152,21 @@ fn values(certificates: &[PyRef<'_, Certificate>]) -> Vec<holdfast_core::tls::Ce
         .collect()
 }
 
-/// A listening socket from its descriptor, which is ours from here on.
-fn listener(fd: RawFd) -> PyResult<TcpListener> {
-    if fd < 0 {
-        return Err(PyValueError::new_err(format!(
-            "listeners: expected a file descriptor, got {fd}"
-        )));
-    }
-    // SAFETY: the caller hands the descriptor over (`_native.pyi`: "the edge takes each descriptor over"), so nobody
-    // else closes it; that it is open and a socket shows in the next call, which fails where it is not.
-    let listener = TcpListener::from(unsafe { OwnedFd::from_raw_fd(fd) });
+/// Descriptors that are ours from here on; None for a number that cannot be one.
+fn take_over(listeners: Vec<(RawFd, bool)>) -> Vec<(Option<OwnedFd>, bool)> {
+    listeners
+        .into_iter()
+        .map(|(fd, is_tls)| {
+            // SAFETY: the caller hands the descriptor over (`_native.pyi`: "the edge takes each descriptor over"), so
+            // nobody else closes it; that it is open and a socket shows in the next call, which fails where it is not.
+            ((fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) }), is_tls)
+        })
+        .collect()
+}
+
+fn listener(fd: Option<OwnedFd>) -> PyResult<TcpListener> {
+    let fd = fd.ok_or_else(|| PyValueError::new_err("listeners: expected file descriptors, got a negative number"))?;
+    let listener = TcpListener::from(fd);
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

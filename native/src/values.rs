@@ -20,7 +20,8 @@ pub(crate) struct Origin {
 impl Origin {
     #[new]
     #[pyo3(signature = (*, label, scheme, host = String::new(), port = 0, unix_path = None, base_path = String::new(),
-        verify = true, ca_pem = None, connect_timeout_s = 19.0, answer_timeout_s = 125.0))]
+        verify = true, ca_pem = None, connect_timeout_s = 19.0, answer_timeout_s = 125.0),
+        text_signature = "(*, label, scheme, host='', port=0, unix_path=None, base_path='', verify=True, ca_pem=None, connect_timeout_s=19.0, answer_timeout_s=125.0)")]
     // One keyword a fact; Python's callers name them all.
     #[allow(clippy::too_many_arguments)]
     fn new(

@@ -6,8 +6,14 @@ Law 3: whatever they raise refuses the request with 500. The edge fails closed.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, final
+from typing import Protocol, final, type_check_only
 
+from holdfast.model.fault import Fault
+from holdfast.model.request import Request
+
+__all__ = ["Certificate", "Edge", "Origin"]
+
+@type_check_only
 class ForwardLike(Protocol):
     """What `decide` returns to dial an origin (`holdfast.edge.decision.Forward`)."""
 
@@ -18,6 +24,7 @@ class ForwardLike(Protocol):
     @property
     def remove_headers(self) -> tuple[str, ...]: ...
 
+@type_check_only
 class RespondLike(Protocol):
     """What `decide` or `answer` returns to answer without an origin (`holdfast.edge.decision.Respond`)."""
 
@@ -32,7 +39,8 @@ class RespondLike(Protocol):
 class Origin:
     """Where to dial: a checked, immutable handle. Make it once per snapshot, share it between decisions.
 
-    `scheme` is "http" or "https". Either `host` and `port` (1-65535), or `unix_path`. `base_path` is "" or starts
+    `scheme` is "http" or "https". Either `host` (a name or an address, IPv6 without brackets) and `port` (1-65535), or
+    `unix_path`. `base_path` is "" or starts
     with "/" and has no trailing "/". With https, `verify` checks chain, dates and name against `ca_pem` (PEM bytes)
     or, where that is None, the system's store. `label` is how records and errors name this origin.
     Raises ValueError with a sentence that names the argument.
@@ -71,7 +79,7 @@ class Edge:
     """The running edge: `threads` HTTP runtimes, as many tunnel loops, one policy thread, one log thread.
 
     `listeners` are (file descriptor, is_tls) of bound, listening TCP sockets; the edge takes each descriptor over and
-    closes it at the end. They are dealt to the threads in turn, so bind one per thread and address (SO_REUSEPORT).
+    closes it at the end, or when this raises. They are dealt to the threads in turn, so bind one per thread and address (SO_REUSEPORT).
     `log_fd` is where records go, one JSON object a line; it stays the caller's. `colo` is three upper-case letters.
     `max_connections` bounds client connections; beyond it, accepting pauses.
     """
@@ -81,8 +89,8 @@ class Edge:
         *,
         listeners: Sequence[tuple[int, bool]],
         threads: int,
-        decide: Callable[[object], object],
-        answer: Callable[[object], object],
+        decide: Callable[[Request], ForwardLike | RespondLike],
+        answer: Callable[[Fault], RespondLike],
         certificates: Sequence[Certificate] = (),
         log_fd: int = 2,
         colo: str = "LOC",

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from holdfast.config import SslMode, UpOptions
 from holdfast.edge.policy import Policy
@@ -50,9 +50,10 @@ def run_up(options: UpOptions) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
     max_connections = connection_limit(raise_descriptor_limit())
     with log_descriptor(options.log_file) as log_fd:
-        certificates = ServedCertificates.prepare(options, EventLog(log_fd)) if options.tls_listen else None
         policy = Policy(_snapshot(options))
+        # Before the certificates: a port in use must not leave a new authority behind.
         bound = bind_all(options.listen, options.tls_listen, sockets_each=options.threads)
+        certificates = ServedCertificates.prepare(options, EventLog(log_fd)) if options.tls_listen else None
         edge = _started(options, bound, policy, certificates, log_fd=log_fd, max_connections=max_connections)
         announce(bound, str(options.origin))
         _wait(edge, certificates)
@@ -139,8 +140,8 @@ def _started(
             listeners=[(descriptor, one.is_tls) for one in bound for descriptor in one.descriptors],
             threads=options.threads,
             # The boundary says `object`; what Rust passes are the values that the two take.
-            decide=cast("Callable[[object], object]", policy.decide),
-            answer=cast("Callable[[object], object]", policy.answer),
+            decide=policy.decide,
+            answer=policy.answer,
             certificates=certificates.native() if certificates else (),
             log_fd=log_fd,
             max_connections=max_connections,

@@ -126,3 +126,6 @@ impl Scratch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
