@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.integration.wire", "tests.integration.origin_paths")
+pytest.register_assert_rewrite("tests.integration.wire", "tests.integration.edge")
 
 from tests.integration.certificates import Authority, Pair  # noqa: E402  # after the registration above
 from tests.integration.edge import Edge  # noqa: E402

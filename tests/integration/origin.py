@@ -150,6 +150,19 @@ class Exchange:
 Behaviour = Callable[[Exchange], Awaitable[bool]]
 
 
+def registry(paths: dict[str, Behaviour]) -> Callable[[str], Callable[[Behaviour], Behaviour]]:
+    """A decorator that registers a behaviour in `paths` for all paths that begin with `/word`."""
+
+    def path(word: str) -> Callable[[Behaviour], Behaviour]:
+        def register(behaviour: Behaviour) -> Behaviour:
+            paths[word] = behaviour
+            return behaviour
+
+        return register
+
+    return path
+
+
 class Origin:
     """The fake origin server. Use as a context manager; it listens on 127.0.0.1 or a Unix socket while inside."""
 
