@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.integration.waiting import LIMIT_S, Changes
 
-# Bytes remembered of one connection. Beyond it only the count goes on, so that a large upload does not fill the tests' memory.
+# Bytes remembered of one request. Beyond it only the count goes on, so that a large upload does not fill the tests' memory.
 KEEP_BYTES = 16 * 1024 * 1024
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
@@ -77,6 +77,7 @@ class Seen:
     heads: list[Head] = field(default_factory=list)
     received: bytearray = field(default_factory=bytearray)
     received_count: int = 0
+    room: int = KEEP_BYTES
     sent_count: int = 0
     ended: str | None = None  # "eof" | "reset", once the edge has ended its direction
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,6 +97,10 @@ class Seen:
         """What arrived after the first request head."""
         return bytes(self.received).partition(b"\r\n\r\n")[2]
 
+    def after(self, token: str) -> bytes:
+        """What arrived after the request head with `token` in it, on a connection that may have carried others before."""
+        return bytes(self.received).partition(token.encode())[2].partition(b"\r\n\r\n")[2]
+
 
 class RecordingReader(asyncio.StreamReader):
     """A StreamReader that notes every byte in `Seen` as the kernel gives it, read by a behaviour or not."""
@@ -107,8 +112,8 @@ class RecordingReader(asyncio.StreamReader):
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # asyncio gives it bytes
         seen = self._seen
         seen.received_count += len(data)
-        if len(seen.received) < KEEP_BYTES:
-            seen.received += data
+        seen.received += data[: seen.room]
+        seen.room = max(0, seen.room - len(data))
         super().feed_data(data)
         seen.changes.announce()
 
@@ -276,4 +281,6 @@ class Origin:
         self.changes.announce()
         word = head.words[0] if head.words else ""
         behaviour = self._behaviours.get(word, self._behaviours["status"])
-        return await behaviour(Exchange(self, seen, head, reader, writer))
+        goes_on = await behaviour(Exchange(self, seen, head, reader, writer))
+        seen.room = KEEP_BYTES
+        return goes_on

@@ -101,7 +101,7 @@ def test_chunk_extensions_are_dropped_and_the_body_kept(edge: Edge) -> None:
 def test_an_upload_reaches_the_origin_while_it_is_sent(edge: Edge, origin: Origin, token: str) -> None:
     with wire.connect(edge.plain) as client:
         client.send(wire.request("POST", f"/dump?{token}", "Transfer-Encoding: chunked") + chunk(b"first part"))
-        origin.find(token).until(lambda seen: b"first part" in seen.after_head, what="the first chunk")
+        origin.find(token).until(lambda seen: b"first part" in seen.after(token), what="the first chunk")
         client.send(chunk(b"second part") + b"0\r\n\r\n")
         assert client.read_answer().status == 200
 
@@ -329,9 +329,9 @@ def test_a_client_that_leaves_during_an_upload_leaves_no_whole_request_behind(
     with wire.connect(edge.plain) as client:
         client.send(wire.request("POST", f"/upload?{token}", "Content-Length: 100000") + bytes(50_000))
         seen = origin.find(token)
-        seen.until(lambda seen: len(seen.after_head) == 50_000, what="half the body")
+        seen.until(lambda seen: len(seen.after(token)) == 50_000, what="half the body")
     seen.until(lambda seen: seen.ended, what="the edge leaving")
-    assert len(seen.after_head) == 50_000
+    assert len(seen.after(token)) == 50_000
 
 
 def test_a_client_that_ends_its_direction_still_gets_its_answer(edge: Edge, origin: Origin, token: str) -> None:
