@@ -24,6 +24,14 @@ EXPECTED = HERE / "expected" / "autobahn.json"
 HOLDFAST = Path(sys.executable).with_name("holdfast")
 DIRECT, PLAIN, TLS = "direct", "through the edge by ws", "through the edge by wss"
 
+# A thousand compressed messages of 64 KiB and more, or in fragments of 256 bytes: most of an hour in Python 2.7, and the edge
+# neither compresses nor holds messages. 12.1 has the same sizes once and is run whole; --all runs the rest.
+LEFT_OUT = tuple(
+    f"{group}.{number}"
+    for group in [f"12.{n}" for n in range(2, 6)] + [f"13.{n}" for n in range(1, 8)]
+    for number in (9, 10, *range(13, 19))
+)
+
 
 @contextmanager
 def echo_server() -> Iterator[int]:
@@ -38,8 +46,10 @@ def echo_server() -> Iterator[int]:
     ) as server:
         assert server.stdin is not None
         assert server.stdout is not None
-        yield int(server.stdout.readline())
-        server.stdin.close()
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()
 
 
 @contextmanager
@@ -60,12 +70,14 @@ def edge(origin_port: int) -> Iterator[tuple[str, str]]:
         command += ["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            ready = [process.stdout.readline() for _ in range(2)]
-            if not all(line.startswith("ready: ") for line in ready):
-                raise MissingError(f"the edge did not start: it said {ready}")
-            plain, tls = (line.split()[1] for line in ready)
-            yield plain, tls
-            process.terminate()
+            try:
+                ready = [process.stdout.readline() for _ in range(2)]
+                if not all(line.startswith("ready: ") for line in ready):
+                    raise MissingError(f"the edge did not start: it said {ready}")
+                plain, tls = (line.split()[1] for line in ready)
+                yield plain, tls
+            finally:
+                process.terminate()
             if (status := process.wait(30)) != 0:
                 raise MissingError(
                     f"the edge ended with status {status}; its log was {Path(data, 'log').read_text()[-2000:]}"
@@ -111,6 +123,7 @@ def main() -> int:
     """Run, compare, report."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument("--cases", nargs="+", default=["*"], help="patterns of case numbers, such as 6.*")
+    parser.add_argument("--all", action="store_true", help="leave none out: about an hour")
     parser.add_argument("--record", action="store_true", help="write the result to expected/autobahn.json")
     options = parser.parse_args()
     start = monotonic()
@@ -120,7 +133,7 @@ def main() -> int:
         with echo_server() as port, edge(port) as (plain, tls):
             agents = {DIRECT: f"ws://127.0.0.1:{port}", PLAIN: plain, TLS: tls}
             print(f"conformance: running the Autobahn suite against {', '.join(agents)}", flush=True)
-            results = autobahn.run(python, place, agents, options.cases)
+            results = autobahn.run(python, place, agents, options.cases, leave_out=() if options.all else LEFT_OUT)
     except MissingError as missing:
         print(f"conformance: {missing}", file=sys.stderr)
         return 2
