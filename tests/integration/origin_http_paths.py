@@ -223,6 +223,27 @@ raw_answer("bad-chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz
 raw_answer("huge-head", b"HTTP/1.1 200 OK\r\nX-Big: " + b"a" * 140_000 + b"\r\n\r\n")
 
 
+# What an attacker who controls one answer of a shared origin would like the next client to get.
+POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON"
+
+
+def poisoned(word: str, head: bytes) -> None:
+    """Register a path that answers with `head`, which ends its answer, and goes on with POISON on the same connection."""
+
+    async def behaviour(x: Exchange) -> bool:
+        await x.send(head + POISON)
+        return True
+
+    HTTP_PATHS[word] = behaviour
+
+
+poisoned("behind-length", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+poisoned("behind-chunks", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+poisoned("behind-204", b"HTTP/1.1 204 No Content\r\n\r\n")
+poisoned("behind-304", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 57\r\n\r\n")
+poisoned("behind-head", b"HTTP/1.1 200 OK\r\nContent-Length: 57\r\n\r\n")
+
+
 @path("no-answer")
 async def no_answer(x: Exchange) -> bool:
     """Read the request and say nothing, until the test lets go; then end."""

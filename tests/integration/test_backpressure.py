@@ -3,7 +3,7 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -172,3 +172,31 @@ def test_a_tiny_receive_buffer_loses_nothing(fresh: Edge, origin: Origin, token:
     origin.scripts[token] = b"".join(frame.encode() for frame in frames)
     with wire.websocket(fresh.plain, f"/play?id={token}", receive_buffer_bytes=2048) as (client, _):
         assert [client.read_frame() for _ in frames] == frames
+
+
+def test_a_flood_before_the_101_waits_outside(fresh: Edge, origin: Origin, token: str) -> None:
+    """A client that does not wait for its answer is stopped by the kernel's buffers, not kept in the edge's memory."""
+    frame = Frame(BINARY, bytes(1 << 20)).from_client().encode()
+    before, sent = fresh.pss_bytes(), 0
+    with wire.connect(fresh.plain) as client:
+        client.send(wire.upgrade(f"/slow?{token}"))
+        seen = origin.find(token)
+        client.sock.settimeout(0)
+
+        def push() -> int:
+            nonlocal sent
+            with suppress(BlockingIOError):
+                while sent < MOST_IN_KERNEL:
+                    sent += client.sock.send(frame[sent % len(frame) :])
+            return sent
+
+        poll(steady(push, for_s=0.5), what="the client to stop", limit_s=20)
+        assert sent < MOST_IN_KERNEL
+        assert fresh.pss_bytes() - before < 1 << 20
+        assert seen.after_head == b""
+        client.sock.settimeout(10)
+        seen.release()
+        assert client.read_answer().status == 101
+        received(origin, token, sent)
+        whole = frame * (sent // len(frame)) + frame[: sent % len(frame)]
+        assert seen.after_head == whole[: len(seen.after_head)]
