@@ -182,6 +182,15 @@ def test_garbage_on_the_tls_port_is_closed(edge: Edge, data: bytes) -> None:
         assert client.request(wire.request("GET", "/status/200"))[0].status == 200
 
 
+@pytest.mark.parametrize("first", [b"", b"\x16", b"G", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_client_that_leaves_before_its_hello_is_whole_is_let_go_at_once(edge: Edge, first: bytes) -> None:
+    with wire.connect(edge.tls) as client:
+        client.send(first)
+        client.end()
+        client.sock.settimeout(5)
+        client.read_to_end()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
 def test_a_handshake_that_does_not_come_is_given_up(edge: Edge, first: bytes) -> None:
