@@ -4,7 +4,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from tests.integration.certificates import Authority, Pair
 from tests.integration.conftest import TLS_LISTEN, StartEdge
 from tests.integration.edge import Edge
 from tests.integration.frames import BINARY, TEXT, Frame, close
+from tests.integration.kernel_buffers import MOST_IN_KERNEL
 from tests.integration.origin import Origin
 from tests.integration.waiting import poll
 
@@ -21,15 +21,6 @@ FLOOD_BYTES = 1 << 30
 MOST_BYTES_EACH = 64 * 1024
 # Of a stalled reader, so that a hundred of them do not fill the kernel's memory on a small machine.
 RECEIVE_BUFFER_BYTES = 64 * 1024
-
-
-def largest_buffer(name: str) -> int:
-    """What the kernel lets one socket buffer grow to (tcp(7), tcp_rmem and tcp_wmem)."""
-    return int(Path(f"/proc/sys/net/ipv4/{name}").read_text().split()[2])
-
-
-# What may be under way on two connections before a writer feels that nobody reads; and what the fake origin holds itself.
-MOST_IN_KERNEL = 2 * (largest_buffer("tcp_rmem") + largest_buffer("tcp_wmem")) + (1 << 20)
 SCHEMES = pytest.mark.parametrize("scheme", ["ws", "wss"])
 
 

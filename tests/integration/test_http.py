@@ -12,6 +12,7 @@ from tests.integration import wire
 from tests.integration.certificates import Authority
 from tests.integration.conftest import StartEdge
 from tests.integration.edge import Edge
+from tests.integration.kernel_buffers import MOST_IN_KERNEL
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE, chunk
 from tests.integration.waiting import poll
@@ -232,7 +233,7 @@ def test_a_large_download_does_not_fill_the_edge(edge: Edge) -> None:
 
 
 def test_an_upload_waits_for_an_origin_that_does_not_read(edge: Edge, origin: Origin, token: str) -> None:
-    size, block = 64 * 1024 * 1024, bytes(1 << 20)
+    size, block = MOST_IN_KERNEL + (8 << 20), bytes(1 << 20)
     before = edge.pss_bytes()
     with wire.connect(edge.plain) as client:
         client.send(wire.request("POST", f"/upload-held?{token}", f"Content-Length: {size}"))
