@@ -12,7 +12,7 @@ import resource
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +50,13 @@ def run_up(options: UpOptions) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
     max_connections = connection_limit(raise_descriptor_limit())
     with log_descriptor(options.log_file) as log_fd:
+        events = EventLog(log_fd)
         policy = Policy(_snapshot(options))
-        # Before the certificates: a port in use must not leave a new authority behind.
+        certificates = ServedCertificates.of_files(options, events)
         bound = bind_all(options.listen, options.tls_listen, sockets_each=options.threads)
-        certificates = ServedCertificates.prepare(options, EventLog(log_fd)) if options.tls_listen else None
+        if options.tls_listen and certificates is None:
+            # Only now: a port in use must not leave a new authority behind.
+            certificates = ServedCertificates.local(options, events)
         edge = _started(options, bound, policy, certificates, log_fd=log_fd, max_connections=max_connections)
         announce(bound, str(options.origin))
         _wait(edge, certificates)

@@ -49,14 +49,19 @@ class ServedCertificates:
         self._renew_at = renew_at
 
     @classmethod
-    def prepare(cls, options: UpOptions, log: EventLog) -> ServedCertificates:
-        """Read the operator's pairs, or make the local one and say where its authority is, if that is new.
+    def of_files(cls, options: UpOptions, log: EventLog) -> ServedCertificates | None:
+        """Read the operator's pairs; None when there are none. Raises CertificateError."""
+        if not options.certificate_files:
+            return None
+        watch = CertificateWatch(options.certificate_files, log=log.write)
+        return cls(watch, _loaded(watch, log), log)
+
+    @classmethod
+    def local(cls, options: UpOptions, log: EventLog) -> ServedCertificates:
+        """Make the local pair, or take the one made before, and say where its authority is, if that is new.
 
         Raises CertificateError.
         """
-        if options.certificate_files:
-            watch = CertificateWatch(options.certificate_files, log=log.write)
-            return cls(watch, _loaded(watch, log), log)
         names = local_names(socket.gethostname(), [address.ip for address in options.tls_listen])
 
         def renew(now: dt.datetime) -> LocalCertificate:

@@ -80,10 +80,15 @@ def _events(log_file: Path) -> list[str]:
     return [json.loads(line)["event"] for line in log_file.read_text().splitlines()]
 
 
+def _served(options: UpOptions, log: EventLog) -> ServedCertificates:
+    """What `up` serves: the operator's pairs, or the local one."""
+    return ServedCertificates.of_files(options, log) or ServedCertificates.local(options, log)
+
+
 def test_the_operators_pair_is_served_and_no_authority_made(
     tmp_path: Path, log: EventLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    certificates = ServedCertificates.prepare(_options(tmp_path, **_operators(tmp_path)), log)
+    certificates = _served(_options(tmp_path, **_operators(tmp_path)), log)
     (native,) = cast("list[NativeCertificate]", certificates.native())
     assert native.names == ("example.com",)
     assert native.key_pem == key_pem(a_key())
@@ -92,7 +97,7 @@ def test_the_operators_pair_is_served_and_no_authority_made(
 
 
 def test_an_expired_pair_is_served_with_a_warning(tmp_path: Path, log: EventLog, log_file: Path) -> None:
-    certificates = ServedCertificates.prepare(_options(tmp_path, **_expired(tmp_path)), log)
+    certificates = _served(_options(tmp_path, **_expired(tmp_path)), log)
     assert len(certificates.native()) == 1
     assert _events(log_file) == ["certificate_warning"]
 
@@ -108,24 +113,24 @@ def test_a_pair_that_cannot_be_used_stops_the_start(tmp_path: Path, log: EventLo
     given = _operators(tmp_path)
     (tmp_path / "site.key").write_bytes(key_pem(a_key(number=1)))
     with pytest.raises(CertificateError, match="does not match"):
-        ServedCertificates.prepare(_options(tmp_path, **given), log)
+        _served(_options(tmp_path, **given), log)
 
 
 def test_a_new_local_authority_is_announced_once(
     tmp_path: Path, log: EventLog, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    certificates = ServedCertificates.prepare(_options(tmp_path), log)
+    certificates = _served(_options(tmp_path), log)
     (native,) = cast("list[NativeCertificate]", certificates.native())
     assert {"localhost", "*.localhost"} <= set(native.names)
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1
     assert str(tmp_path / "data" / "tls" / "ca.pem") in said
-    ServedCertificates.prepare(_options(tmp_path), log)
+    _served(_options(tmp_path), log)
     assert capsys.readouterr().err == ""
 
 
 def test_replaced_files_are_given_to_the_edge(tmp_path: Path, log: EventLog, log_file: Path) -> None:
-    certificates = ServedCertificates.prepare(_options(tmp_path, **_operators(tmp_path)), log)
+    certificates = _served(_options(tmp_path, **_operators(tmp_path)), log)
     edge = FakeEdge()
     edge.poll(certificates)
     assert edge.given == []
@@ -138,7 +143,7 @@ def test_replaced_files_are_given_to_the_edge(tmp_path: Path, log: EventLog, log
 def test_a_local_certificate_is_renewed_before_it_ends(
     tmp_path: Path, log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificates = ServedCertificates.prepare(_options(tmp_path), log)
+    certificates = _served(_options(tmp_path), log)
     edge = FakeEdge()
     edge.poll(certificates)
     assert edge.given == []
@@ -150,7 +155,7 @@ def test_a_local_certificate_is_renewed_before_it_ends(
 def test_a_renewal_that_fails_is_logged_and_tried_again_an_hour_later(
     tmp_path: Path, log: EventLog, log_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certificates = ServedCertificates.prepare(_options(tmp_path), log)
+    certificates = _served(_options(tmp_path), log)
     (tmp_path / "data" / "tls" / "ca-key.pem").unlink()
     edge = FakeEdge()
     late = utc_now() + 370 * DAY
