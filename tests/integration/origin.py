@@ -169,7 +169,7 @@ def registry(paths: dict[str, Behaviour]) -> Callable[[str], Callable[[Behaviour
 
 
 class Origin:
-    """The fake origin server. Use as a context manager; it listens on 127.0.0.1 or a Unix socket while inside."""
+    """The fake origin server. Use as a context manager; it listens on a loopback address or a Unix socket while inside."""
 
     def __init__(
         self,
@@ -177,6 +177,7 @@ class Origin:
         *,
         tls: ssl.SSLContext | None = None,
         unix: Path | None = None,
+        host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self._behaviours = behaviours
@@ -190,17 +191,19 @@ class Origin:
         self.connections: list[Seen] = []
         # What `/play?id=X` sends after its 101, byte for byte: set by the test before it connects.
         self.scripts: dict[str, bytes] = {}
+        self.host = host
         self.port = port
 
     @property
     def url(self) -> str:
         if self._unix is not None:
             return f"unix:{self._unix}"
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     @property
     def address(self) -> tuple[str, int]:
-        return ("127.0.0.1", self.port)
+        return (self.host, self.port)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -250,7 +253,7 @@ class Origin:
         if self._unix is not None:
             self._server = await self._loop.create_unix_server(protocol, self._unix)
         else:
-            self._server = await self._loop.create_server(protocol, "127.0.0.1", self.port, ssl=self._tls, backlog=4096)
+            self._server = await self._loop.create_server(protocol, self.host, self.port, ssl=self._tls, backlog=4096)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:

@@ -70,6 +70,32 @@ def test_a_unix_socket_is_an_origin(start_edge: StartEdge, tmp_path: Path, token
             assert client.request(wire.request("GET", "/chunked"))[1] == b"one,two,three"
 
 
+def has_ipv6() -> bool:
+    """Whether this machine has an IPv6 loopback address."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 loopback address on this machine")
+def test_ipv6_on_both_legs(start_edge: StartEdge, token: str) -> None:
+    with Origin(PATHS, host="::1") as six:
+        edge = start_edge(six.url, "--listen", "[::1]:0")
+        assert edge.plain[0] == "::1"
+        with wire.websocket(edge.plain, f"/echo?{token}", name="[::1]") as (client, answer):
+            client.send_frame(Frame(TEXT, b"six"))
+            assert client.read_message() == b"six"
+            client.send_frame(close(1000))
+            client.read_close()
+        assert six.head(token).values("CF-Connecting-IP") == ["::1"]
+        assert six.head(token).values("Host") == ["[::1]"]
+        record = edge.closed(answer.ray)
+        assert record.client.startswith("[::1]:")
+        assert record.host == "[::1]"
+
+
 def test_a_base_path_goes_before_the_clients(start_edge: StartEdge, origin: Origin, token: str) -> None:
     edge = start_edge(f"{origin.url}/base")
     with wire.websocket(edge.plain, f"/echo?{token}-ws"):

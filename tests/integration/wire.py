@@ -195,7 +195,7 @@ def connect(
     receive_buffer_bytes: int | None = None,
 ) -> Iterator[Wire]:
     """A connection to the edge (or straight to an origin), closed at the end whatever happens."""
-    sock = socket.socket()
+    sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
     try:
         if receive_buffer_bytes is not None:  # before connecting: it decides the window that is announced
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
