@@ -1,5 +1,6 @@
 """TLS on the client's leg: versions, SNI, resumption, reload, and what is not TLS (RFC 8446, RFC 5246, RFC 6066)."""
 
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,8 +15,9 @@ from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
 from tests.integration.conftest import LISTEN, TLS_LISTEN, StartEdge
 from tests.integration.edge import Edge
-from tests.integration.frames import BINARY, TEXT, Frame, close
+from tests.integration.frames import BINARY, TEXT, Frame, FrameReader, close
 from tests.integration.origin import Origin
+from tests.integration.origin_paths import PATHS
 from tests.integration.waiting import poll
 
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -223,6 +225,28 @@ def test_close_notify_of_the_client_is_a_clean_end(
         assert isinstance(client.sock, ssl.SSLSocket)
         client.sock.unwrap().close()  # raises where the edge's close_notify was missing
     assert edge.closed(answer.ray).client_close_code == 1000
+
+
+def test_stopping_says_1001_and_close_notify_on_both_legs(
+    authority: Authority, leaf: Pair, tmp_path: Path, token: str
+) -> None:
+    with Origin(PATHS, tls=leaf.server_context()) as secure:
+        trusted = ("--origin-ca", str(authority.file))
+        with Edge(secure.url, tmp_path, *LISTEN, *TLS_LISTEN, *leaf.arguments(), *trusted) as edge:
+            with wire.websocket(edge.tls, f"/echo?{token}", tls=authority.trusting()) as (client, _):
+                client.send_frame(Frame(TEXT, b"open"))
+                assert client.read_message() == b"open"
+                edge.process.send_signal(signal.SIGTERM)
+                assert client.read_close().close_code == 1001
+                client.send_frame(close(1001))
+                assert client.read_to_end() == b""
+                assert not client.was_reset
+            assert edge.ended() == 0
+        seen = secure.find(token)
+        seen.until(lambda seen: seen.ended, what="the end")
+        frames = FrameReader().feed(seen.after_head)
+        assert [frame.payload for frame in frames[:1]] == [b"open"]
+        assert frames[1].close_code == 1001
 
 
 # --- Reload ---------------------------------------------------------------------------------------------------------
