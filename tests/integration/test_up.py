@@ -6,7 +6,7 @@ import signal
 import socket
 import ssl
 import stat
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -304,6 +304,13 @@ def test_a_port_in_use_is_one_sentence(flag: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         check_one_sentence([GOOD, "--data", tmp_path, flag, f"127.0.0.1:{port}"], str(port), "in use")
+
+
+def test_the_default_address_is_port_8080_of_this_machine(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with suppress(OSError):  # somebody else has it: as good for this test
+            stack.enter_context(socket.create_server(("127.0.0.1", 8080)))
+        check_one_sentence([GOOD, "--data", tmp_path], "127.0.0.1:8080", "in use")
 
 
 def test_a_port_that_another_edge_uses_is_in_use(edge: Edge, tmp_path: Path) -> None:
