@@ -97,8 +97,12 @@ impl Edge {
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let State::Prepared(prepared) = std::mem::replace(&mut *state, State::Ended) else {
+            // Looked at first: a running edge must stay where it is.
+            if !matches!(*state, State::Prepared(_)) {
                 return Err(PyRuntimeError::new_err("the edge has been started already"));
+            }
+            let State::Prepared(prepared) = std::mem::replace(&mut *state, State::Ended) else {
+                return Ok(());
             };
             let Prepared { options, log, policy } = *prepared;
             let (edge, mut questions) = CoreEdge::start(options, log)?;
