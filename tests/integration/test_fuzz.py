@@ -3,9 +3,10 @@
 The starting points are the cases of `tests/wire` and well-formed frames; Hypothesis cuts, doubles, swaps and overwrites.
 """
 
+import os
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration import wire
@@ -25,6 +26,8 @@ FRAME_SEEDS = [
         [Frame(BINARY, bytes(70_000), mask=b"1234")],
     )
 ]
+# A request and its answer take a millisecond. `HOLDFAST_FUZZ=100000` searches longer.
+MANY = int(os.environ.get("HOLDFAST_FUZZ", "1000"))
 STATUS_LINE = re.compile(rb"HTTP/1\.1 [1-5][0-9][0-9] [^\r\n]*\r\n")
 
 edits = st.lists(
@@ -65,16 +68,26 @@ def answers(edge: Edge) -> None:
         assert client.request(wire.request("GET", "/status/200"))[0].status == 200
 
 
+@settings(max_examples=MANY)
 @given(seed=st.sampled_from(SEEDS), changes=edits)
-def test_damaged_requests_get_http_or_an_end(edge: Edge, seed: bytes, changes: list[Edit]) -> None:
+def test_damaged_requests_get_http_or_an_end(edge: Edge, origin: Origin, seed: bytes, changes: list[Edit]) -> None:
+    before = requests(origin)
     with wire.connect(edge.plain) as client:
         client.send(damaged(seed, changes))
         client.end()
         said = client.read_to_end()
     assert said == b"" or STATUS_LINE.match(said), said[:200]
+    # One answer for each request: were there more requests at the origin, one would have been smuggled inside another.
+    assert requests(origin) - before <= max(1, len(STATUS_LINE.findall(said)))
     answers(edge)
 
 
+def requests(origin: Origin) -> int:
+    """How many requests the origin has read, by its own parser."""
+    return sum(len(seen.heads) for seen in list(origin.connections))
+
+
+@settings(max_examples=MANY)
 @given(data=st.binary(max_size=3000))
 def test_any_bytes_get_http_or_an_end(edge: Edge, data: bytes) -> None:
     with wire.connect(edge.plain) as client:
