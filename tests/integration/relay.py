@@ -32,6 +32,8 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relay", daemon=True)
         self._server: asyncio.Server | None = None
+        # The loop itself holds tasks only weakly; one whose two directions both wait could be collected.
+        self._tasks: set[asyncio.Task[None] | None] = set()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -51,8 +53,10 @@ class Relay:
     async def _start(self) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             # `_stop` cancels; asyncio.streams would log a cancelled task as an exception nobody handled.
+            self._tasks.add(task := asyncio.current_task())
             with contextlib.suppress(asyncio.CancelledError):
                 await self._pass_on(reader, writer)
+            self._tasks.discard(task)
 
         self._server = await asyncio.start_server(serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -80,6 +84,8 @@ class Relay:
         finally:
             for end in (writer, far_writer):
                 end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
