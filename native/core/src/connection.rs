@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -191,7 +191,10 @@ async fn hello(socket: &TcpStream) -> io::Result<Hello> {
         let seen = socket.peek(&mut first).await?;
         match Hello::of(&first[..seen]) {
             Hello::NeedMore if seen > 0 => {
-                // What was peeked at stays readable, so the next byte cannot be waited for.
+                // What was peeked at stays readable, so the next byte cannot be waited for; the end can be seen.
+                if socket.ready(Interest::READABLE).await?.is_read_closed() {
+                    return Ok(Hello::Garbage);
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Hello::NeedMore => return Ok(Hello::Garbage),

@@ -134,6 +134,8 @@ pub(crate) struct Download<'a, R, W> {
     pub(crate) progress: &'a Cell<Instant>,
     /// Set as soon as a byte of the final answer may have been sent.
     pub(crate) has_begun: &'a Cell<bool>,
+    /// Whether the client's connection may take another request, as far as the request goes.
+    pub(crate) may_stay: bool,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
@@ -171,7 +173,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
             Framing::Chunked | Framing::UntilClose => Framing::UntilClose,
             known => known,
         };
-        let client_may_stay = client.keep_alive() && framing != Framing::UntilClose;
+        let client_may_stay = self.may_stay && framing != Framing::UntilClose;
         let mut out = Vec::with_capacity(1024);
         write_response(
             &mut out,

@@ -119,6 +119,7 @@ async fn both_ways(
         origin: &forward.origin,
         progress: &progress,
         has_begun: &has_begun,
+        may_stay: asked.head.keep_alive(),
     };
     let mut uploading = pin!(upload.run(request_bytes(asked, forward)));
     let mut downloading = pin!(download.run());
@@ -191,9 +192,10 @@ pub(crate) async fn pass_refusal(
         origin: &forward.origin,
         progress: &progress,
         has_begun: &has_begun,
+        may_stay: asked.head.keep_alive() && !has_early,
     };
     match download.pass_on(answer).await {
-        Ok(answered) if answered.client_may_stay && !has_early => After::KeepAlive(connection),
+        Ok(answered) if answered.client_may_stay => After::KeepAlive(connection),
         Ok(_) => After::Close(connection),
         Err(_) => After::Cut,
     }
