@@ -1,11 +1,11 @@
-"""A headless Chromium of Debian, one a test session, with nothing of its own on the network."""
+"""A headless Chromium of Debian, with nothing of its own on the network."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.integration.conftest import authority, edge, leaf, origin, token
 
@@ -25,22 +25,18 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """Chromium with a profile of its own, which takes the test authority's certificates for good."""
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    """A page of a Chromium with a profile of its own, which takes the test authority's certificates for good.
+
+    One a test: while Playwright's synchronous API runs, its thread has a running event loop, in which no asynchronous
+    test of the same worker could start another.
+    """
     program = shutil.which("chromium")
     assert program is not None, "this test needs Chromium: apt-get install chromium"
-    profile: Path = tmp_path_factory.mktemp("chromium")
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=program, args=FLAGS, ignore_https_errors=True
+            tmp_path / "chromium", executable_path=program, args=FLAGS, ignore_https_errors=True
         )
-        yield context
+        yield context.new_page()
         context.close()
-
-
-@pytest.fixture
-def page(browser: BrowserContext) -> Iterator[Page]:
-    page = browser.new_page()
-    yield page
-    page.close()
