@@ -21,7 +21,7 @@ use crate::origin::{Names, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
 use crate::registry::{Line, Log};
 use crate::tls::{CertificateStore, server_config};
-use crate::tunnel::TunnelLoop;
+use crate::tunnel::{Limits, TunnelLoop};
 
 /// Why an edge that stops closes its WebSockets: the reason in their Close frames.
 const STOPPING: &str = "the edge is stopping";
@@ -81,7 +81,7 @@ impl Edge {
             dealt[at % options.threads].push(listener);
         }
         for (number, listeners) in dealt.into_iter().enumerate() {
-            let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), edge.log.clone())?;
+            let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), edge.log.clone(), Limits::default())?;
             edge.tunnels.push((tunnels.clone(), thread));
             let shared = Shared {
                 policy: edge.policy.clone(),

@@ -35,7 +35,7 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_l
 const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod interop_tests;

@@ -12,20 +12,20 @@ use rustls::{SupportedProtocolVersion, version};
 use super::certificates::read_chain;
 use super::{Certificate, CertificateStore, PROVIDER, TlsFault, TlsSession, server_config};
 
-pub(super) const BOTH_VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
+pub(crate) const BOTH_VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A leaf and its key, PEM.
-pub(super) struct Issued {
-    pub(super) chain_pem: String,
-    pub(super) key_pem: String,
+pub(crate) struct Issued {
+    pub(crate) chain_pem: String,
+    pub(crate) key_pem: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Two of one name would be taken for one that signs badly.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -39,15 +39,15 @@ impl Authority {
         }
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
-    pub(super) fn issue(&self, names: &[&str]) -> Issued {
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         self.issue_as(names, |_| ())
     }
 
-    pub(super) fn issue_as(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Issued {
+    pub(crate) fn issue_as(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Issued {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         change(&mut params);
@@ -59,18 +59,18 @@ impl Authority {
         }
     }
 
-    pub(super) fn certificate(&self, names: &[&str]) -> Certificate {
+    pub(crate) fn certificate(&self, names: &[&str]) -> Certificate {
         let issued = self.issue(names);
         issued.certificate(names)
     }
 
     /// Our own configuration, with one certificate.
-    pub(super) fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
+    pub(crate) fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
         server_config(CertificateStore::new(vec![self.certificate(names)]))
     }
 
     /// A client that is not ours, for one version, with its secrets open to tests.
-    pub(super) fn client_config(&self, version: &'static SupportedProtocolVersion) -> ClientConfig {
+    pub(crate) fn client_config(&self, version: &'static SupportedProtocolVersion) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         for root in read_chain(self.pem().as_bytes()).unwrap() {
             roots.add(root).unwrap();
@@ -86,13 +86,13 @@ impl Authority {
 }
 
 impl Issued {
-    pub(super) fn certificate(&self, names: &[&str]) -> Certificate {
+    pub(crate) fn certificate(&self, names: &[&str]) -> Certificate {
         let names = names.iter().map(|&name| name.to_owned()).collect();
         Certificate::parse(names, self.chain_pem.as_bytes(), self.key_pem.as_bytes()).unwrap()
     }
 
     /// A server that is not ours, for one version.
-    pub(super) fn foreign_server(&self, version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
+    pub(crate) fn foreign_server(&self, version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
         let key = rustls::pki_types::pem::PemObject::from_pem_slice(self.key_pem.as_bytes()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
             .with_protocol_versions(&[version])
@@ -104,24 +104,24 @@ impl Issued {
     }
 }
 
-pub(super) fn name(host: &'static str) -> ServerName<'static> {
+pub(crate) fn name(host: &'static str) -> ServerName<'static> {
     ServerName::try_from(host).unwrap()
 }
 
 /// The other end: rustls's buffered connection.
-pub(super) struct Peer {
-    pub(super) connection: Connection,
-    pub(super) plaintext: Vec<u8>,
-    pub(super) fault: Option<rustls::Error>,
-    pub(super) saw_close: bool,
+pub(crate) struct Peer {
+    pub(crate) connection: Connection,
+    pub(crate) plaintext: Vec<u8>,
+    pub(crate) fault: Option<rustls::Error>,
+    pub(crate) saw_close: bool,
 }
 
 impl Peer {
-    pub(super) fn client(config: impl Into<Arc<ClientConfig>>, host: &'static str) -> Self {
+    pub(crate) fn client(config: impl Into<Arc<ClientConfig>>, host: &'static str) -> Self {
         Self::new(ClientConnection::new(config.into(), name(host)).unwrap().into())
     }
 
-    pub(super) fn server(config: Arc<ServerConfig>) -> Self {
+    pub(crate) fn server(config: Arc<ServerConfig>) -> Self {
         Self::new(ServerConnection::new(config).unwrap().into())
     }
 
@@ -136,7 +136,7 @@ impl Peer {
     }
 
     /// Takes ciphertext; keeps plaintext, fault and close.
-    pub(super) fn take(&mut self, mut wire: &[u8]) {
+    pub(crate) fn take(&mut self, mut wire: &[u8]) {
         while !wire.is_empty() && self.fault.is_none() && !self.saw_close {
             self.connection.read_tls(&mut wire).unwrap();
             match self.connection.process_new_packets() {
@@ -152,7 +152,7 @@ impl Peer {
     }
 
     /// What it wants to send.
-    pub(super) fn output(&mut self) -> Vec<u8> {
+    pub(crate) fn output(&mut self) -> Vec<u8> {
         let mut wire = Vec::new();
         while self.connection.wants_write() {
             self.connection.write_tls(&mut wire).unwrap();
@@ -161,14 +161,14 @@ impl Peer {
     }
 
     /// The records of `data`, one for each 16 KiB.
-    pub(super) fn say(&mut self, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn say(&mut self, data: &[u8]) -> Vec<u8> {
         self.connection.writer().write_all(data).unwrap();
         self.output()
     }
 }
 
 /// Feeds `wire` in pieces of `chop` bytes; returns what the session says.
-pub(super) fn feed(
+pub(crate) fn feed(
     session: &mut TlsSession,
     wire: &mut [u8],
     chop: usize,
@@ -184,7 +184,7 @@ pub(super) fn feed(
 }
 
 /// Lets both talk until neither has anything to say, or the session fails.
-pub(super) fn talk(session: &mut TlsSession, peer: &mut Peer, chop: usize) -> Result<Vec<u8>, TlsFault> {
+pub(crate) fn talk(session: &mut TlsSession, peer: &mut Peer, chop: usize) -> Result<Vec<u8>, TlsFault> {
     let mut plaintext = Vec::new();
     loop {
         let mut wire = peer.output();
@@ -202,7 +202,7 @@ pub(super) fn talk(session: &mut TlsSession, peer: &mut Peer, chop: usize) -> Re
 }
 
 /// Our server's session, established with a buffered client of that version.
-pub(super) fn established_server(version: &'static SupportedProtocolVersion) -> (TlsSession, Peer) {
+pub(crate) fn established_server(version: &'static SupportedProtocolVersion) -> (TlsSession, Peer) {
     let authority = Authority::new();
     let mut session = TlsSession::server(authority.server_config(&["example.com"])).unwrap();
     let mut peer = Peer::client(authority.client_config(version), "example.com");
@@ -212,7 +212,7 @@ pub(super) fn established_server(version: &'static SupportedProtocolVersion) -> 
 }
 
 /// Our client's session, established with a buffered server of that version.
-pub(super) fn established_client(version: &'static SupportedProtocolVersion) -> (TlsSession, Peer) {
+pub(crate) fn established_client(version: &'static SupportedProtocolVersion) -> (TlsSession, Peer) {
     let authority = Authority::new();
     let config = authority.client_config(version);
     let mut peer = Peer::server(authority.issue(&["example.com"]).foreign_server(version));
@@ -222,7 +222,7 @@ pub(super) fn established_client(version: &'static SupportedProtocolVersion) -> 
 }
 
 /// Our client's session with `example.com`, as far as it gets.
-pub(super) fn started_client(
+pub(crate) fn started_client(
     config: impl Into<Arc<ClientConfig>>,
     peer: &mut Peer,
     chop: usize,

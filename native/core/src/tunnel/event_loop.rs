@@ -14,8 +14,9 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token, Waker};
 use slab::Slab;
 
+use super::leg::News;
 use super::relay::{GOING_AWAY, OwnClose, Tunnel, Turn};
-use super::{NewTunnel, Scratch, Side};
+use super::{Limits, NewTunnel, Scratch, Side};
 use crate::registry::{Line, Log};
 
 /// Events taken from the kernel at once.
@@ -74,20 +75,23 @@ impl fmt::Debug for TunnelLoop {
 
 impl TunnelLoop {
     /// Starts a thread with an empty loop.
-    pub fn start(name: String, log: Log) -> io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(name: String, log: Log, limits: Limits) -> io::Result<(Self, JoinHandle<()>)> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox {
             commands: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKE)?,
             statistics: LoopStatistics::default(),
         });
-        let mut running = Running::new(poll, Arc::clone(&mailbox), log);
+        let mut running = Running::new(poll, Arc::clone(&mailbox), log, limits);
         let thread = thread::Builder::new().name(name).spawn(move || running.run())?;
         Ok((Self { mailbox }, thread))
     }
 
     /// Takes a tunnel over.
     pub fn open(&self, tunnel: NewTunnel) {
+        // Counted here and not by the loop: an edge that stops must not overlook what is on its way.
+        self.mailbox.statistics.open.fetch_add(1, Ordering::Relaxed);
+        self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
         self.mailbox.post(Command::Open(Box::new(tunnel)));
     }
 
@@ -129,7 +133,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log) -> Self {
+    fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log, limits: Limits) -> Self {
         // The clone shares the epoll descriptor; it fails only where no descriptor is left, before anything runs.
         #[allow(clippy::expect_used)]
         let registry = poll
@@ -143,7 +147,7 @@ impl Running {
             log,
             tunnels: Slab::new(),
             numbers: 0,
-            scratch: Scratch::new(),
+            scratch: Scratch::new(limits),
             again: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             ended: Vec::new(),
@@ -216,8 +220,6 @@ impl Running {
         let registered = tunnel.register(&self.registry, tokens(key));
         self.numbers += 1;
         slot.insert((self.numbers, tunnel));
-        self.mailbox.statistics.open.fetch_add(1, Ordering::Relaxed);
-        self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = registered {
             self.log.put(Line::Notice {
                 message: format!("a tunnel could not be watched: {error}"),
@@ -228,8 +230,8 @@ impl Running {
         if let Some((reason, deadline)) = self.closing {
             self.close(key, reason, deadline, now);
         }
-        // Registering tells of what is readable already; a half that came ended, or with bytes, needs its conclusions.
         self.turn(key, Side::Client, now);
+        self.turn(key, Side::Origin, now);
     }
 
     fn close_all(&mut self, reason: &'static str, deadline: Instant, now: Instant) {
@@ -263,9 +265,15 @@ impl Running {
         if event.is_writable() {
             tunnel.writable(side);
         }
-        let end_is_ahead = event.is_read_closed() || event.is_error();
-        if event.is_readable() || end_is_ahead {
-            tunnel.readable(side, end_is_ahead);
+        let news = if event.is_error() {
+            News::Failure
+        } else if event.is_read_closed() {
+            News::End
+        } else {
+            News::Bytes
+        };
+        if event.is_readable() || news != News::Bytes {
+            tunnel.readable(side, news);
             self.turn(key, side, now);
         }
         if event.is_writable() {

@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 
 use super::{Half, READ_BYTES, Scratch, Transport};
 use crate::frames::Walker;
+use crate::registry::Why;
 use crate::tls::TlsSession;
 
 /// One read of the other leg, encrypted, and as much again for what TLS itself has to say.
@@ -80,6 +81,17 @@ impl Broken {
     }
 }
 
+/// What the kernel tells of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Something can be read.
+    Bytes,
+    /// The peer has ended its stream, somewhere behind what can be read.
+    End,
+    /// The connection has failed.
+    Failure,
+}
+
 /// Where the direction from this leg stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
@@ -89,6 +101,8 @@ enum Reading {
     Ready,
     /// The peer's end has been announced: read until it comes, whatever a short read suggests.
     EndAhead,
+    /// The socket has failed; what came before may still be read.
+    FailureAhead,
     /// The peer sends no more, or nothing that can be read.
     Ended,
 }
@@ -116,6 +130,8 @@ pub(super) struct Leg {
     reading: Reading,
     writing: Writing,
     watches_writable: bool,
+    /// Why writing broke. The kernel tells an error once, and reading then shows a mere end.
+    failure: Option<io::ErrorKind>,
 }
 
 impl Leg {
@@ -124,6 +140,8 @@ impl Leg {
             Transport::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)),
             Transport::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)),
         };
+        // A `close_notify` that came with the handshake is no event any more.
+        let has_end = half.tls.as_ref().is_some_and(|session| session.peer_closed());
         Self {
             socket,
             tls: half.tls,
@@ -131,9 +149,14 @@ impl Leg {
             unsent_from: 0,
             walker: Walker::new(),
             // Registering tells at once what is there to read.
-            reading: if half.is_ended { Reading::Ended } else { Reading::Quiet },
+            reading: match (half.is_ended, has_end) {
+                (true, _) => Reading::Ended,
+                (false, true) => Reading::EndAhead,
+                (false, false) => Reading::Quiet,
+            },
             writing: Writing::Open,
             watches_writable: false,
+            failure: None,
         }
     }
 
@@ -152,16 +175,27 @@ impl Leg {
             .reregister(registry, token, Interest::READABLE | Interest::WRITABLE)
     }
 
-    /// The kernel has told that this leg can be read, or that its end has come.
-    pub(super) fn readable(&mut self, end_is_ahead: bool) {
-        if self.reading != Reading::Ended {
-            let is_ahead = end_is_ahead || self.reading == Reading::EndAhead;
-            self.reading = if is_ahead { Reading::EndAhead } else { Reading::Ready };
-        }
+    /// The kernel has told that this leg can be read, that its end has come, or that it has failed.
+    pub(super) fn readable(&mut self, news: News) {
+        self.reading = match (self.reading, news) {
+            (Reading::Ended, _) => Reading::Ended,
+            (_, News::Failure) | (Reading::FailureAhead, _) => Reading::FailureAhead,
+            (_, News::End) | (Reading::EndAhead, _) => Reading::EndAhead,
+            (_, News::Bytes) => Reading::Ready,
+        };
     }
 
     pub(super) fn is_readable(&self) -> bool {
-        matches!(self.reading, Reading::Ready | Reading::EndAhead)
+        matches!(self.reading, Reading::Ready | Reading::EndAhead | Reading::FailureAhead)
+    }
+
+    /// Its end, or its failure, has been announced and not been read yet.
+    pub(super) fn announced(&self) -> Option<Why> {
+        match self.reading {
+            Reading::EndAhead => Some(Why::EndOfStream),
+            Reading::FailureAhead => Some(Why::TransportError),
+            Reading::Quiet | Reading::Ready | Reading::Ended => None,
+        }
     }
 
     pub(super) fn read_ended(&self) -> bool {
@@ -175,6 +209,10 @@ impl Leg {
 
     pub(super) fn write_ended(&self) -> bool {
         matches!(self.writing, Writing::Ended | Writing::Broken)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.writing == Writing::Open
     }
 
     pub(super) fn is_broken(&self) -> bool {
@@ -196,7 +234,12 @@ impl Leg {
             return Ok(Took::End);
         }
         let read = match self.socket.read(&mut scratch.input) {
-            Ok(0) => return Ok(Took::End),
+            Ok(0) => {
+                return self
+                    .failure
+                    .take()
+                    .map_or(Ok(Took::End), |kind| Err(Broken::Transport(kind)));
+            }
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.reading = Reading::Quiet;
@@ -247,7 +290,7 @@ impl Leg {
 
     /// Sends all of `plaintext`, or keeps what the socket does not take. A broken socket shows in `write_ended`.
     pub(super) fn send(&mut self, plaintext: &[u8], ciphertext: &mut Vec<u8>) {
-        if self.write_ended() || plaintext.is_empty() {
+        if !self.is_open() || plaintext.is_empty() {
             return;
         }
         let Some(session) = &mut self.tls else {
@@ -269,7 +312,10 @@ impl Leg {
                 Ok(sent) => self.unsent_from += sent,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.break_writing(),
+                Err(error) => {
+                    self.failure = Some(error.kind());
+                    self.break_writing();
+                }
             }
         }
         self.unsent = Vec::new();
@@ -322,7 +368,10 @@ impl Leg {
                 Ok(sent) => bytes = &bytes[sent..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.break_writing(),
+                Err(error) => {
+                    self.failure = Some(error.kind());
+                    self.break_writing();
+                }
             }
         }
         if !self.write_ended() {

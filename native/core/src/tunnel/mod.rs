@@ -29,6 +29,24 @@ const LINGER: Duration = Duration::from_secs(10);
 /// How long a half-closed tunnel may stay silent (HAProxy `timeout client-fin`, commonly 30 s; nginx has no such state).
 const HALF_CLOSED_SILENCE: Duration = Duration::from_mins(1);
 
+/// Until when a tunnel whose end has begun may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// After both Close frames, or after a leg has failed.
+    pub linger: Duration,
+    /// Without a byte, while one direction has ended.
+    pub half_closed_silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            linger: LINGER,
+            half_closed_silence: HALF_CLOSED_SILENCE,
+        }
+    }
+}
+
 /// One of the two ends of a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -106,7 +124,7 @@ pub struct NewTunnel {
     pub place: Box<dyn Send>,
 }
 
-/// Buffers that the tunnels of a thread share.
+/// What the tunnels of a thread share: buffers, and their limits.
 #[derive(Debug)]
 struct Scratch {
     /// What a socket gave.
@@ -115,14 +133,16 @@ struct Scratch {
     plaintext: Vec<u8>,
     /// What goes out, encrypted.
     ciphertext: Vec<u8>,
+    limits: Limits,
 }
 
 impl Scratch {
-    fn new() -> Self {
+    fn new(limits: Limits) -> Self {
         Self {
             input: vec![0; READ_BYTES],
             plaintext: Vec::new(),
             ciphertext: Vec::new(),
+            limits,
         }
     }
 }

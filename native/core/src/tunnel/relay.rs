@@ -3,12 +3,12 @@
 //! The four half-ends (each leg's reading and writing) end one by one; the tunnel is over when all four have.
 //! An end passes on behind the bytes that came before it, so half-close works and a last message is not lost.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Registry, Token};
 
-use super::leg::{Broken, Leg, Took};
-use super::{HALF_CLOSED_SILENCE, Identity, LINGER, NewTunnel, READS_PER_TURN, Scratch, Side};
+use super::leg::{Broken, Leg, News, Took};
+use super::{Identity, Limits, NewTunnel, READS_PER_TURN, Scratch, Side};
 use crate::chance::random_bytes;
 use crate::frames;
 use crate::registry::{Cause, Closed, ClosedBy, Why};
@@ -41,8 +41,8 @@ pub(super) enum Turn {
 enum Limit {
     /// A time.
     At(Instant),
-    /// [`HALF_CLOSED_SILENCE`] after the last byte.
-    Silence,
+    /// So long after the last byte.
+    Silence(Duration),
 }
 
 pub(super) struct Tunnel {
@@ -108,8 +108,8 @@ impl Tunnel {
     }
 
     /// A leg has become readable, or its end has been announced.
-    pub(super) fn readable(&mut self, side: Side, end_is_ahead: bool) {
-        self.leg(side).readable(end_is_ahead);
+    pub(super) fn readable(&mut self, side: Side, news: News) {
+        self.leg(side).readable(news);
     }
 
     /// A leg has become writable: puts out what waited.
@@ -144,7 +144,8 @@ impl Tunnel {
     fn may_read(&self, from: Side) -> bool {
         let (leg, peer) = (&self.legs[from as usize], &self.legs[from.peer() as usize]);
         // Backpressure: while the peer has not taken what was read for it, nothing more is read.
-        leg.is_readable() && !leg.read_ended() && peer.is_drained() && !leg.owes_too_much()
+        let peer_takes = peer.is_drained() || self.is_muted[from.peer() as usize];
+        leg.is_readable() && !leg.read_ended() && peer_takes && !leg.owes_too_much()
     }
 
     fn pass_on_taken(&mut self, from: Side, len: usize, scratch: &mut Scratch) {
@@ -205,7 +206,7 @@ impl Tunnel {
     /// Sends a leg the Close it is owed, if the stream towards it stands between two frames.
     fn pay_close(&mut self, to: Side, ciphertext: &mut Vec<u8>) {
         let from = &self.legs[to.peer() as usize].walker;
-        let may_close = from.is_at_boundary() && from.close().is_none();
+        let may_close = from.is_at_boundary() && from.close().is_none() && self.legs[to as usize].is_open();
         if !from.is_at_boundary() && !from.is_lost() {
             return;
         }
@@ -283,20 +284,35 @@ impl Tunnel {
         if over == 2 {
             return Turn::Ended;
         }
-        if half_ends > 0 || self.cause.is_some() {
-            self.limit(now);
+        // An end behind bytes that a stalled peer does not take cannot be read, and has begun all the same.
+        if half_ends > 0 || self.cause.is_some() || self.announced().is_some() {
+            self.limit(now, scratch.limits);
         }
         Turn::Waits
     }
 
+    /// What has been announced by a leg that cannot be read yet; a failure before an end.
+    fn announced(&self) -> Option<Cause> {
+        let by = |wanted| {
+            let is_wanted = |side: &Side| self.legs[*side as usize].announced() == Some(wanted);
+            let side = [Side::Client, Side::Origin].into_iter().find(is_wanted)?;
+            Some(Cause {
+                by: side.into(),
+                why: wanted,
+                detail: None,
+            })
+        };
+        by(Why::TransportError).or_else(|| by(Why::EndOfStream))
+    }
+
     /// An end that has begun may not take for ever: what is closed or broken lingers, what is half-closed may be silent.
-    fn limit(&mut self, now: Instant) {
-        let is_closing = self.legs.iter().all(|leg| leg.walker.close().is_some());
-        let is_broken = self.legs.iter().any(Leg::is_broken);
-        if is_closing || is_broken {
-            self.end_by(now + LINGER);
+    fn limit(&mut self, now: Instant, limits: Limits) {
+        let is_closed = self.legs.iter().all(|leg| leg.walker.close().is_some());
+        let has_failed = self.announced().is_some_and(|cause| cause.why == Why::TransportError);
+        if is_closed || has_failed || self.legs.iter().any(Leg::is_broken) {
+            self.end_by(now + limits.linger);
         } else if self.limit.is_none() {
-            self.limit = Some(Limit::Silence);
+            self.limit = Some(Limit::Silence(limits.half_closed_silence));
         }
     }
 
@@ -312,7 +328,7 @@ impl Tunnel {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.limit.map(|limit| match limit {
             Limit::At(at) => at,
-            Limit::Silence => self.last_active + HALF_CLOSED_SILENCE,
+            Limit::Silence(silence) => self.last_active + silence,
         })
     }
 
@@ -326,6 +342,7 @@ impl Tunnel {
 
     /// The record of this tunnel.
     pub(super) fn into_closed(self, now: Instant) -> Closed {
+        let announced = self.announced();
         let [client, origin] = &self.legs;
         let fallback = Cause {
             by: ClosedBy::Edge,
@@ -341,7 +358,7 @@ impl Tunnel {
             client_close: client.walker.close().cloned(),
             origin_close: origin.walker.close().cloned(),
             edge_close_code: self.edge_close_code,
-            cause: self.cause.unwrap_or(fallback),
+            cause: self.cause.or(announced).unwrap_or(fallback),
             identity: self.identity,
         }
     }

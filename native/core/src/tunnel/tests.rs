@@ -39,9 +39,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Self {
         let (sender, records) = channel();
         let (log, _) = Log::start(Lines(sender, Vec::new())).unwrap();
-        let (tunnels, thread) = TunnelLoop::start("tunnel-test".into(), log).unwrap();
+        let (tunnels, thread) = TunnelLoop::start("tunnel-test".into(), log, limits).unwrap();
         Self {
             tunnels,
             thread: Some(thread),
@@ -367,4 +371,134 @@ fn an_idle_tunnel_is_small() {
         "{} bytes",
         size_of::<relay::Tunnel>()
     );
+}
+
+/// Writes until the edge reads no more; returns how many bytes it took.
+fn flood(from: &mut TcpStream, frame: &[u8]) -> usize {
+    from.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut sent = 0_usize;
+    while let Ok(taken) = from.write(&frame[sent % frame.len()..]) {
+        sent += taken;
+    }
+    sent
+}
+
+fn flood_of(mask: bool) -> Vec<u8> {
+    let (length, key) = if mask { (0xFF, vec![0; 4]) } else { (0x7F, vec![]) };
+    [
+        vec![0x82, length],
+        (1_u64 << 20).to_be_bytes().to_vec(),
+        key,
+        vec![7; 1 << 20],
+    ]
+    .concat()
+}
+
+fn reset(far: TcpStream) {
+    socket2::SockRef::from(&far).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(far);
+}
+
+#[test]
+fn a_stalled_client_that_resets_is_told_of_as_what_it_is() {
+    let stage = Stage::new();
+    let (client, mut origin) = stage.open(|_| {});
+    flood(&mut origin, &flood_of(false));
+    reset(client);
+    assert_eq!(close_code(&rest(&mut origin)), Some(1001));
+    drop(origin);
+    let record = stage.record();
+    assert_eq!(
+        (&record["closed_by"], &record["why"]),
+        (&"client".into(), &"transport_error".into())
+    );
+}
+
+#[test]
+fn a_stalled_origin_that_resets_is_told_of_as_what_it_is() {
+    let stage = Stage::new();
+    let (mut client, origin) = stage.open(|_| {});
+    flood(&mut client, &flood_of(true));
+    reset(origin);
+    assert_eq!(close_code(&rest(&mut client)), Some(1014));
+    drop(client);
+    let record = stage.record();
+    assert_eq!(
+        (&record["closed_by"], &record["why"]),
+        (&"origin".into(), &"transport_error".into())
+    );
+}
+
+#[test]
+fn a_close_that_could_not_be_sent_is_not_recorded() {
+    let stage = Stage::new();
+    let (mut client, mut origin) = stage.open(|_| {});
+    // Ended towards the client, and within a frame towards the origin: neither can get a Close.
+    origin.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut client), b"");
+    client.write_all(b"\x82\x85\0\0\0\0ab").unwrap();
+    read(&mut origin, 8);
+    stage
+        .tunnels
+        .close_all("stopping", Instant::now() + Duration::from_millis(100));
+    assert_eq!(stage.record()["edge_close_code"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_stalled_origin_does_not_keep_the_answer_of_the_client_unread() {
+    let stage = Stage::new();
+    let (mut client, _origin) = stage.open(|new| new.origin.unsent = vec![0; 32 << 20]);
+    stage
+        .tunnels
+        .close_all("stopping", Instant::now() + Duration::from_secs(1));
+    assert_eq!(close_code(&read(&mut client, 12)), Some(1001));
+    client.write_all(&close(1001, Some([9; 4]))).unwrap();
+    assert_eq!(rest(&mut client), b"", "ended in good order, not reset");
+    assert_eq!(stage.record()["client_close_code"], 1001);
+}
+
+#[test]
+fn an_end_that_came_with_the_101_is_seen() {
+    let stage = Stage::new();
+    let (mut session, mut peer) = crate::tls::testing::established_client(&rustls::version::TLS13);
+    peer.connection.send_close_notify();
+    session
+        .receive(&mut peer.output(), &mut Vec::new(), &mut Vec::new())
+        .unwrap();
+    let (mut client, _origin) = stage.open(|new| new.origin.tls = Some(Box::new(session)));
+    assert_eq!(rest(&mut client), b"");
+}
+
+#[test]
+fn a_leg_that_fails_or_ends_behind_a_stalled_peer_does_not_stay() {
+    for (resets, why) in [(true, "transport_error"), (false, "end_of_stream")] {
+        let soon = Duration::from_millis(200);
+        let stage = Stage::with(Limits {
+            linger: soon,
+            half_closed_silence: soon,
+        });
+        // The origin takes nothing, so the client is not read either: its end must be seen all the same.
+        let (mut client, _origin) = stage.open(|new| new.origin.unsent = vec![0; 32 << 20]);
+        client.write_all(HELLO).unwrap();
+        if resets {
+            reset(client);
+        } else {
+            drop(client);
+        }
+        let record = stage.record();
+        assert_eq!((&record["closed_by"], &record["why"]), (&"client".into(), &why.into()));
+    }
+}
+
+#[test]
+fn a_half_closed_tunnel_may_be_silent_only_so_long() {
+    let silence = Duration::from_millis(200);
+    let stage = Stage::with(Limits {
+        linger: PATIENCE,
+        half_closed_silence: silence,
+    });
+    let (client, mut origin) = stage.open(|_| {});
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut origin), b"");
+    assert_eq!(stage.record()["why"], "end_of_stream");
 }
