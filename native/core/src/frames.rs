@@ -22,14 +22,15 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 
-/// What has passed in one direction. Messages are counted when their last frame begins; payload bytes as they pass.
+/// What has passed in one direction. A message is counted when all of its last frame has passed, a control or reserved
+/// frame when its header has, and payload bytes as they pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// All bytes of the direction, frame headers included.
     pub bytes: u64,
-    /// Text messages.
+    /// Complete text messages.
     pub text_messages: u64,
-    /// Binary messages.
+    /// Complete binary messages.
     pub binary_messages: u64,
     /// Payload bytes of text messages, as on the wire (compressed where the two ends compress).
     pub text_bytes: u64,
@@ -41,9 +42,9 @@ pub struct Counts {
     pub pongs: u64,
     /// Close frames.
     pub closes: u64,
-    /// Payload bytes of control frames.
+    /// Payload bytes of control frames, those with a reserved opcode (0xB to 0xF) too.
     pub control_bytes: u64,
-    /// Frames with an opcode RFC 6455 reserves.
+    /// Frames with an opcode RFC 6455 §5.2 reserves. The payload of 0x3 to 0x7 is of no message: it is in `bytes` only.
     pub reserved_frames: u64,
 }
 
@@ -75,7 +76,14 @@ impl Close {
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     opcode: u8,
+    is_final: bool,
     mask: Option<[u8; 4]>,
+}
+
+impl Frame {
+    fn is_of_message(self) -> bool {
+        self.opcode <= BINARY
+    }
 }
 
 /// Walks one direction. Small on purpose: an idle tunnel holds two.
@@ -109,6 +117,7 @@ impl Walker {
             remaining: 0,
             frame: Frame {
                 opcode: CONTINUATION,
+                is_final: false,
                 mask: None,
             },
             message: TEXT,
@@ -215,16 +224,20 @@ impl Walker {
         let mask = header[mask_at..].try_into().ok();
         self.frame = Frame {
             opcode: first & 0x0F,
+            is_final: first & FIN != 0,
             mask,
         };
         self.remaining = length;
-        self.count_frame(first & FIN != 0);
+        self.count_frame();
         if self.frame.opcode == CLOSE {
             self.begin_close();
         }
+        if length == 0 {
+            self.end_frame();
+        }
     }
 
-    fn count_frame(&mut self, is_final: bool) {
+    fn count_frame(&mut self) {
         let counts = &mut self.counts;
         match self.frame.opcode {
             TEXT | BINARY => self.message = self.frame.opcode,
@@ -234,10 +247,13 @@ impl Walker {
             PONG => counts.pongs += 1,
             _ => counts.reserved_frames += 1,
         }
-        if is_final && matches!(self.frame.opcode, CONTINUATION | TEXT | BINARY) {
+    }
+
+    fn end_frame(&mut self) {
+        if self.frame.is_final && self.frame.is_of_message() {
             match self.message {
-                BINARY => counts.binary_messages += 1,
-                _ => counts.text_messages += 1,
+                BINARY => self.counts.binary_messages += 1,
+                _ => self.counts.text_messages += 1,
             }
         }
     }
@@ -257,12 +273,16 @@ impl Walker {
         self.counts.bytes += passed;
         match self.frame.opcode {
             opcode if opcode & CONTROL != 0 => self.counts.control_bytes += passed,
+            _ if !self.frame.is_of_message() => {}
             _ if self.message == BINARY => self.counts.binary_bytes += passed,
             _ => self.counts.text_bytes += passed,
         }
         self.remaining -= passed;
         if self.frame.opcode == CLOSE {
             self.keep_close(&bytes[..here]);
+        }
+        if self.remaining == 0 {
+            self.end_frame();
         }
         here
     }

@@ -86,6 +86,71 @@ fn each_opcode_is_counted_in_its_class() {
 }
 
 #[test]
+fn a_message_is_counted_when_the_last_byte_of_its_last_frame_has_passed() {
+    for (opcode, read) in [
+        (
+            TEXT,
+            (|c: &Counts| (c.text_messages, c.text_bytes)) as fn(&Counts) -> (u64, u64),
+        ),
+        (BINARY, |c| (c.binary_messages, c.binary_bytes)),
+    ] {
+        for mask in [None, Some([1, 2, 3, 4])] {
+            let bytes = [frame(opcode, b"ab", mask), frame(FIN, b"cd", mask)].concat();
+            let (before, last) = bytes.split_at(bytes.len() - 1);
+            let mut walker = walked(before);
+            assert_eq!(read(walker.counts()), (0, 3), "opcode {opcode:#x}");
+            walker.walk(last);
+            assert_eq!(read(walker.counts()), (1, 4), "opcode {opcode:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_message_that_ends_in_an_empty_frame_is_counted_with_its_header() {
+    let bytes = [frame(BINARY, b"ab", None), frame(FIN, b"", Some([1, 2, 3, 4]))].concat();
+    let (before, last) = bytes.split_at(bytes.len() - 1);
+    let mut walker = walked(before);
+    assert_eq!(walker.counts().binary_messages, 0);
+    walker.walk(last);
+    assert_eq!(walker.counts().binary_messages, 1);
+    assert_eq!(walked(&frame(FIN | TEXT, b"", None)).counts().text_messages, 1);
+}
+
+#[test]
+fn the_payload_of_a_reserved_data_frame_is_of_no_message() {
+    for opcode in 0x3..=0x7 {
+        let stream = [
+            frame(BINARY, b"ab", None),
+            frame(FIN | opcode, b"xyz", None),
+            frame(FIN, b"c", None),
+        ]
+        .concat();
+        let expected = Counts {
+            bytes: stream.len() as u64,
+            binary_messages: 1,
+            binary_bytes: 3,
+            reserved_frames: 1,
+            ..Counts::default()
+        };
+        assert_eq!(*walked(&stream).counts(), expected, "opcode {opcode:#x}");
+    }
+}
+
+#[test]
+fn the_payload_of_a_reserved_control_frame_is_of_control() {
+    for opcode in 0xB..=0xF {
+        let stream = frame(FIN | opcode, b"xyz", None);
+        let expected = Counts {
+            bytes: stream.len() as u64,
+            control_bytes: 3,
+            reserved_frames: 1,
+            ..Counts::default()
+        };
+        assert_eq!(*walked(&stream).counts(), expected, "opcode {opcode:#x}");
+    }
+}
+
+#[test]
 fn code_and_reason_of_a_close_are_read_through_its_mask() {
     let walker = walked(&frame(FIN | CLOSE, b"\x0f\xa0bye", Some([9, 8, 7, 6])));
     let close = walker.close().unwrap();
