@@ -118,9 +118,6 @@ const ACCEPT: &str = "sec-websocket-accept";
 fn check_version(fields: &Fields) -> Result<(), HandshakeFault> {
     match (fields.first(VERSION), fields.count(VERSION)) {
         (Some(b"13"), 1) => Ok(()),
-        (Some(version), 1) if !version.is_empty() && version.iter().all(u8::is_ascii_digit) => {
-            Err(HandshakeFault::UnsupportedVersion(version.into()))
-        }
         (Some(version), 1) => Err(HandshakeFault::Version(version.into())),
         (_, count) => Err(HandshakeFault::VersionCount(count)),
     }

@@ -18,9 +18,7 @@ pub enum HandshakeFault {
     Upgrade,
     /// The request has a body.
     Body,
-    /// A protocol version other than 13.
-    UnsupportedVersion(Box<[u8]>),
-    /// A protocol version that is no number.
+    /// A protocol version that is not 13: another number, a list, or no number.
     Version(Box<[u8]>),
     /// So many `Sec-WebSocket-Version`; there must be one.
     VersionCount(usize),
@@ -39,14 +37,10 @@ pub enum HandshakeFault {
 }
 
 impl HandshakeFault {
-    /// 426 for another version of the protocol (RFC 6455 §4.4), else 400.
+    /// 426 for whatever is wrong with the version of the protocol (RFC 6455 §4.2.2, item 4), else 400.
     #[must_use]
     pub fn status(&self) -> u16 {
-        if matches!(self, Self::UnsupportedVersion(_)) {
-            426
-        } else {
-            400
-        }
+        if self.is_of_version() { 426 } else { 400 }
     }
 
     /// One sentence: what is wrong and what was expected. Bytes of the client stand in it escaped.
@@ -58,10 +52,15 @@ impl HandshakeFault {
     /// Fields the answer must have: with 426 the version we speak (RFC 6455 §4.4) and `Upgrade` (RFC 9110 §15.5.22).
     #[must_use]
     pub fn answer_fields(&self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::UnsupportedVersion(_) => &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
-            _ => &[],
+        if self.is_of_version() {
+            &[("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")]
+        } else {
+            &[]
         }
+    }
+
+    fn is_of_version(&self) -> bool {
+        matches!(self, Self::Version(_) | Self::VersionCount(_))
     }
 }
 
@@ -81,15 +80,8 @@ impl fmt::Display for HandshakeFault {
                 out.write_str("there is a Sec-WebSocket-Key without \"websocket\" in Upgrade; expected both")
             }
             Self::Body => out.write_str("the request has a body; one that opens a WebSocket has none"),
-            Self::UnsupportedVersion(version) => {
-                write!(out, "Sec-WebSocket-Version is {}; expected \"13\"", Quoted(version))
-            }
             Self::Version(version) => {
-                write!(
-                    out,
-                    "Sec-WebSocket-Version is {}; expected one number, \"13\"",
-                    Quoted(version)
-                )
+                write!(out, "Sec-WebSocket-Version is {}; expected \"13\"", Quoted(version))
             }
             Self::VersionCount(count) => {
                 write!(

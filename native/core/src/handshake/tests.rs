@@ -116,36 +116,70 @@ fn an_attempt_has_no_body() {
 }
 
 #[test]
-fn another_version_is_told_ours() {
-    for version in ["0", "7", "8", "14", "25", "013", "255", "99999999999"] {
+fn a_version_that_is_not_ours_is_told_ours() {
+    for version in [
+        "0",
+        "7",
+        "8",
+        "14",
+        "25",
+        "013",
+        "255",
+        "99999999999",
+        "",
+        "13, 8",
+        "13,13",
+        "x",
+        "+13",
+        "1 3",
+        "13.0",
+        "\"13\"",
+    ] {
         let fault = read_with(&format!("Sec-WebSocket-Version: {version}")).unwrap_err();
-        assert_eq!(fault, HandshakeFault::UnsupportedVersion(version.as_bytes().into()));
-        assert_eq!(fault.status(), 426);
-        assert_eq!(
-            fault.answer_fields(),
-            [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")]
-        );
+        assert_eq!(fault, HandshakeFault::Version(version.as_bytes().into()));
+        assert_tells_version(&fault);
     }
 }
 
 #[test]
-fn a_version_that_is_not_one_number_is_a_bad_request() {
-    for version in ["", "13, 8", "13,13", "x", "+13", "1 3", "13.0", "\"13\""] {
-        let fault = read_with(&format!("Sec-WebSocket-Version: {version}")).unwrap_err();
-        assert_eq!(
-            (&fault, fault.status()),
-            (&HandshakeFault::Version(version.as_bytes().into()), 400)
-        );
-        assert!(fault.answer_fields().is_empty());
+fn no_version_or_several_lines_of_it_are_told_ours() {
+    for (found, count) in [
+        (read(&[PLAIN[0], PLAIN[1], PLAIN[3]]), 0),
+        (read_plus(&["Sec-WebSocket-Version: 13"]), 2),
+        (read_plus(&["Sec-WebSocket-Version: 8", "Sec-WebSocket-Version: 7"]), 3),
+    ] {
+        let fault = found.unwrap_err();
+        assert_eq!(fault, HandshakeFault::VersionCount(count));
+        assert_tells_version(&fault);
     }
+}
+
+fn assert_tells_version(fault: &HandshakeFault) {
+    assert_eq!(fault.status(), 426, "{fault}");
     assert_eq!(
-        read_plus(&["Sec-WebSocket-Version: 13"]),
-        Err(HandshakeFault::VersionCount(2))
+        fault.answer_fields(),
+        [("Sec-WebSocket-Version", "13"), ("Upgrade", "websocket")],
+        "{fault}"
     );
-    assert_eq!(
-        read(&[PLAIN[0], PLAIN[1], PLAIN[3]]),
-        Err(HandshakeFault::VersionCount(0))
-    );
+}
+
+#[test]
+fn any_other_fault_is_a_bad_request() {
+    for found in [
+        read_lines("POST / HTTP/1.1", &PLAIN),
+        read_lines("GET / HTTP/1.0", &PLAIN),
+        read_with("Connection: close"),
+        read_with("Upgrade: h2c"),
+        read_plus(&["Content-Length: 1"]),
+        read_with("Sec-WebSocket-Key: x"),
+        read_plus(&[PLAIN[3]]),
+        read_plus(&["Sec-WebSocket-Protocol: a b"]),
+        read_plus(&["Sec-WebSocket-Extensions: a;"]),
+    ] {
+        let fault = found.unwrap_err();
+        assert_eq!(fault.status(), 400, "{fault}");
+        assert!(fault.answer_fields().is_empty(), "{fault}");
+    }
 }
 
 #[test]
