@@ -90,6 +90,9 @@ pub fn check_answer(offer: &Offer, answer: &ResponseHead) -> Result<(), AnswerFa
     if answer.status() != 101 {
         return Err(AnswerFault::Status(answer.status()));
     }
+    if answer.version() == Version::Http10 {
+        return Err(AnswerFault::Http10);
+    }
     let fields = answer.fields();
     if !fields.has_token("upgrade", "websocket") {
         return Err(AnswerFault::Upgrade);

@@ -118,6 +118,8 @@ impl std::error::Error for HandshakeFault {}
 pub enum AnswerFault {
     /// The status is not 101.
     Status(u16),
+    /// The origin speaks HTTP/1.0, which has neither 1xx nor an upgrade (RFC 9110 §15.2, §7.8).
+    Http10,
     /// `Upgrade` lacks `websocket`.
     Upgrade,
     /// `Connection` lacks `upgrade`.
@@ -157,6 +159,7 @@ impl fmt::Display for AnswerFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(out, "the status is {status}; expected 101"),
+            Self::Http10 => out.write_str("the 101 is HTTP/1.0; a WebSocket is opened with HTTP/1.1"),
             Self::Upgrade => out.write_str("the 101 lacks \"websocket\" in Upgrade"),
             Self::Connection => out.write_str("the 101 lacks \"upgrade\" in Connection"),
             Self::AcceptCount(count) => {

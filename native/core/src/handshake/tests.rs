@@ -344,6 +344,20 @@ fn an_answer_needs_its_status_and_both_tokens() {
 }
 
 #[test]
+fn a_101_of_http_1_0_is_a_fault_whatever_it_says() {
+    let answer = format!(
+        "HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {SAMPLE_ACCEPT}\r\n\r\n"
+    );
+    let fault = check_answer(&offer_plus(&[]), &response_head(answer.as_bytes(), "GET")).unwrap_err();
+    assert_eq!(fault, AnswerFault::Http10);
+    assert_eq!(
+        fault.reason(),
+        "the 101 is HTTP/1.0; a WebSocket is opened with HTTP/1.1"
+    );
+}
+
+#[test]
 fn an_answer_has_the_one_right_accept_value() {
     let offer = offer_plus(&[]);
     let both = ["Upgrade: websocket", "Connection: Upgrade"];
