@@ -3,6 +3,8 @@
 Law 1: whatever can be wrong with the options is found before the first `ready:` line, and is one sentence.
 Law 2: the main thread owns signals and the certificate watch, and sleeps in the kernel between them.
 Law 3: SIGTERM and SIGINT end it cleanly; a second one meets the default disposition, and ends it at once.
+Law 4: an edge that was started is stopped, whatever is raised: its threads call Python, and must end before it does.
+Law 5: nobody has to listen. A stdout that is closed, full or broken costs the `ready:` lines and nothing else.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ RESERVED_DESCRIPTORS = 200
 # Most descriptors asked of a machine that sets no bound: the kernel's own default bound (fs.nr_open).
 MAX_DESCRIPTORS = 1024 * 1024
 
-_STDERR_FD = 2
+_STDIN_FD, _STDOUT_FD, _STDERR_FD = 0, 1, 2
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -48,6 +50,7 @@ def run_up(options: UpOptions) -> int:
     """
     # Blocked before any thread is made, so that every thread inherits it and only `_wait` takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+    hold_standard_descriptors()
     max_connections = connection_limit(raise_descriptor_limit())
     with log_descriptor(options.log_file) as log_fd:
         events = EventLog(log_fd)
@@ -58,11 +61,24 @@ def run_up(options: UpOptions) -> int:
             # Only now: a port in use must not leave a new authority behind.
             certificates = ServedCertificates.local(options, events)
         edge = _started(options, bound, policy, certificates, log_fd=log_fd, max_connections=max_connections)
-        announce(bound, str(options.origin))
-        _wait(edge, certificates)
-        _let_the_next_signal_kill()
-        edge.stop(grace_s=STOP_GRACE_S)
+        try:
+            announce(bound, str(options.origin))
+            _wait(edge, certificates)
+        finally:
+            _let_the_next_signal_kill()
+            edge.stop(grace_s=STOP_GRACE_S)
     return 0
+
+
+def hold_standard_descriptors() -> None:
+    """Open the null device as stdin, stdout or stderr where that is closed: what we open next, a listener or the log,
+    would get its number, and be written to by whoever means the stream."""
+    for descriptor in (_STDIN_FD, _STDOUT_FD, _STDERR_FD):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free, which is this one (POSIX, open).
+            os.open(os.devnull, os.O_RDWR)
 
 
 def raise_descriptor_limit() -> int:
@@ -103,11 +119,29 @@ def log_descriptor(file: Path | None) -> Iterator[int]:
 
 
 def announce(bound: Iterable[BoundAddress], origin: str) -> None:
-    """One `ready:` line on stdout for each address, with its real port."""
-    for one in bound:
-        scheme = "wss" if one.is_tls else "ws"
-        sys.stdout.write(f"ready: {scheme}://{one.address} -> {origin}\n")
-    sys.stdout.flush()
+    """One `ready:` line on stdout for each address, with its real port. If they cannot be written, stderr says so."""
+    lines = [f"ready: {'wss' if one.is_tls else 'ws'}://{one.address} -> {origin}\n" for one in bound]
+    if sys.stdout is None:  # closed before Python started
+        _say_lines_are_lost("stdout is closed")
+        return
+    try:
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        _say_lines_are_lost((getattr(error, "strerror", None) or str(error)).lower())
+        _let_stdout_go()
+
+
+def _say_lines_are_lost(reason: str) -> None:
+    sentence = f"holdfast up: the ready lines cannot be written, serving goes on: {reason}\n"
+    with suppress(OSError):
+        os.write(_STDERR_FD, sentence.encode("utf-8", "backslashreplace"))
+
+
+def _let_stdout_go() -> None:
+    """Python flushes stdout once more at its end: what failed to be written goes to the null device then."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as null:
+        os.dup2(null.fileno(), sys.stdout.fileno())
 
 
 def _snapshot(options: UpOptions) -> Snapshot:

@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import stat
+import subprocess
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from tests.integration import records, wire
 from tests.integration.certificates import Authority, Pair
 from tests.integration.conftest import LISTEN, TLS_LISTEN, StartEdge
-from tests.integration.edge import READY, Edge, run_to_end
+from tests.integration.edge import COMMAND, READY, START_LIMIT_S, STOP_LIMIT_S, Edge, run_to_end
 from tests.integration.frames import BINARY, CONTINUATION, TEXT, Frame, FrameReader, close
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PATHS
@@ -132,6 +133,33 @@ def test_without_a_certificate_a_local_one_is_made_and_kept(origin: Origin, tmp_
     assert seen[0] == seen[1]
     for key in (tmp_path / "tls").glob("*key.pem"):
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("redirection", ["", ">&-", ">/dev/full", ">&- 2>&-", "<&- >&- 2>/dev/full"])
+def test_nobody_has_to_read_the_ready_lines(redirection: str, origin: Origin, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:  # the lines that would tell a port are what is lost
+        address = free.getsockname()
+    up: list[str | Path] = [COMMAND, "up", origin.url, "--data", tmp_path, "--listen", f"127.0.0.1:{address[1]}"]
+    reader, writer = os.pipe()
+    os.close(reader)  # where stdout is not redirected, its reader has left, as `| true` does
+    process = subprocess.Popen(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", *up], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    try:
+        poll(lambda: process.poll() is not None or not refuses(address), what="serving", limit_s=START_LIMIT_S)
+        with wire.websocket(address, "/echo") as (client, _):
+            client.send_frame(Frame(TEXT, b"unheard"))
+            assert client.read_message() == b"unheard"
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=STOP_LIMIT_S)
+    finally:
+        process.kill()
+        process.wait(STOP_LIMIT_S)
+    assert process.returncode == 0, said
+    told = [line for line in said.splitlines() if records.parse(line) is None]
+    assert len(told) == ("2>" not in redirection), said
+    assert all("ready lines cannot be written" in line for line in told)
 
 
 # --- Stopping -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import subprocess
 import sys
 import threading
 import types
@@ -17,6 +18,7 @@ from holdfast.app import (
     RESERVED_DESCRIPTORS,
     announce,
     connection_limit,
+    hold_standard_descriptors,
     log_descriptor,
     raise_descriptor_limit,
     run_up,
@@ -120,6 +122,20 @@ def test_a_second_signal_meets_the_default_disposition(tmp_path: Path, monkeypat
     assert seen == [signal.SIG_DFL, signal.SIG_DFL, set()]
 
 
+@pytest.mark.parametrize("failing", ["announce", "_wait"])
+def test_an_edge_that_was_started_is_stopped_whatever_is_raised(
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(failing)
+
+    monkeypatch.setattr(app, failing, fail)
+    with pytest.raises(RuntimeError, match=failing):
+        run_up(_options(tmp_path))
+    (edge,) = FakeEdge.made
+    assert edge.did == ["start", "stop 5.0"]
+
+
 def test_records_go_to_the_end_of_the_file_that_was_named(tmp_path: Path) -> None:
     file = tmp_path / "edge.log"
     file.write_text("before\n")
@@ -219,3 +235,48 @@ def test_a_ready_line_names_scheme_address_and_origin(
 ) -> None:
     announce([BoundAddress(address, is_tls, ())], "unix:/run/a.sock")
     assert capsys.readouterr().out == line
+
+
+def _full() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def _broken() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+@pytest.mark.parametrize(("stdout", "why"), [(_full, "no space left on device"), (_broken, "broken pipe")])
+def test_a_stdout_that_takes_nothing_is_told_and_let_go(
+    stdout: Callable[[], int], why: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with os.fdopen(stdout(), "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        announce([BoundAddress(ListenAddress("127.0.0.1", 8080), is_tls=False, descriptors=())], "http://a")
+        stream.flush()  # as Python does at its end
+    assert capfd.readouterr().err == f"holdfast up: the ready lines cannot be written, serving goes on: {why}\n"
+
+
+def test_a_stdout_that_was_closed_is_told(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    announce([BoundAddress(ListenAddress("127.0.0.1", 8080), is_tls=False, descriptors=())], "http://a")
+    assert (
+        capfd.readouterr().err == "holdfast up: the ready lines cannot be written, serving goes on: stdout is closed\n"
+    )
+
+
+def test_standard_descriptors_that_are_closed_are_held() -> None:
+    program = (
+        "import os, sys; from holdfast.app import hold_standard_descriptors\n"
+        "os.closerange(0, 3); hold_standard_descriptors()\n"
+        "null = os.stat(os.devnull).st_rdev\n"
+        "os._exit(0 if all(os.fstat(n).st_rdev == null for n in range(3)) else 1)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_standard_descriptors_that_are_open_stay() -> None:
+    before = [os.fstat(number) for number in range(3)]
+    hold_standard_descriptors()
+    assert [os.path.samestat(os.fstat(number), was) for number, was in enumerate(before)] == [True] * 3
