@@ -3,7 +3,8 @@
 Law 1: every answer says what failed, whose side it is on and its ray id, in a form the client can read: JSON for an
 upgrade and for those that ask for it, else a page.
 Law 2: nothing of the request reaches a body but the host, printable and bounded; the page escapes whatever it shows.
-The origin's label never does: where a site is hosted is its operator's to know, and the log's.
+The origin's label never does: where a site is hosted is its operator's to know, and the log's. Of a failure of TLS
+with the origin, whose reason quotes certificates, nothing is repeated: the client gets a fixed sentence.
 Law 3: no input raises: this is the road of last resort.
 
 Source: Cloudflare, "Error responses" (forms, negotiation), "cf-error-*" headers; RFC 9457 for the JSON's first members.
@@ -29,6 +30,34 @@ _HTML, _JSON, _PROBLEM = "text/html", "application/json", "application/problem+j
 # Longest host and reason we repeat. A DNS name has at most 253 characters; a reason is one sentence of ours.
 MAX_HOST_CHARS = 253
 MAX_REASON_CHARS = 300
+
+# What is said of TLS with the origin, by a phrase of the reason (worded by the core's `TlsFault`, and rustls). The first
+# phrase that is found counts. Each has a space, so no host name holds one; a certificate's own names come behind it.
+_CERTIFICATE_SENTENCES = {
+    "certificate: certificate not valid for name": "The origin's certificate is for another name.",
+    "certificate: NotValidForName": "The origin's certificate is for another name.",
+    "certificate: certificate expired": "The origin's certificate has expired.",
+    "certificate: Expired.": "The origin's certificate has expired.",
+    "certificate: certificate not valid yet": "The origin's certificate is not valid yet.",
+    "certificate: NotValidYet": "The origin's certificate is not valid yet.",
+    "certificate: UnknownIssuer": "The origin's certificate is from an authority that the edge does not trust.",
+    "certificate: Revoked": "The origin's certificate has been revoked.",
+    "certificate: certificate does not allow": "The origin's certificate is not one for a server.",
+    "certificate: InvalidPurpose": "The origin's certificate is not one for a server.",
+}
+_HANDSHAKE_SENTENCES = {
+    " took longer than ": "The TLS handshake with the origin took too long.",
+    " ended TLS with the alert ": "The origin ended the TLS handshake with an alert.",
+    " closed the connection during ": "The origin closed the connection during the TLS handshake.",
+    "TLS failed: received corrupt message": "The origin's answer to the TLS handshake is not TLS.",
+    "TLS failed: peer is incompatible": "The origin and the edge have no way of TLS in common.",
+    " connection failed during TLS": "The connection to the origin failed during the TLS handshake.",
+}
+# For each status that is about TLS with the origin: its sentences, and the one for all other reasons.
+_TLS_SENTENCES = {
+    525: (_HANDSHAKE_SENTENCES, "The TLS handshake with the origin failed."),
+    526: (_CERTIFICATE_SENTENCES, "The origin's certificate is not valid."),
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,12 +85,20 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def answer(fault: Fault, *, now: float) -> Respond:
     """What the client of a failed forward is told. `now` is Unix time in seconds."""
-    reason = public_reason(fault.reason, fault.origin)
+    reason = public_reason(fault)
     return refuse(fault.request, status=fault.status, code=fault.code, reason=reason, now=now)
 
 
-def public_reason(reason: str, origin: str) -> str:
-    """`reason` as a sentence for anyone: without the label, host and port of `origin`, and system error numbers."""
+def public_reason(fault: Fault) -> str:
+    """What failed, as a sentence for anyone. What the reason says beyond that is for the log."""
+    if fault.status not in _TLS_SENTENCES:
+        return _without_origin(fault.reason, fault.origin)
+    sentences, otherwise = _TLS_SENTENCES[fault.status]
+    return next((sentence for phrase, sentence in sentences.items() if phrase in fault.reason), otherwise)
+
+
+def _without_origin(reason: str, origin: str) -> str:
+    """`reason` as a sentence without the label, host and port of `origin`, and system error numbers."""
     authority = origin.partition("://")[2].partition("/")[0]
     host = authority.rpartition(":")[0] or authority
     for name in (origin, authority, host.strip("[]")):

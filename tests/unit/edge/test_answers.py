@@ -50,7 +50,8 @@ def test_a_program_gets_every_fact_in_json(status: int, code: int, request_: Req
     assert problem["error_code"] == code
     assert problem["error_name"] == EXPLANATIONS[code].name
     assert problem["title"] == EXPLANATIONS[code].title
-    assert problem["detail"] == "The origin did not answer."
+    tls = {525: "The TLS handshake with the origin failed.", 526: "The origin's certificate is not valid."}
+    assert problem["detail"] == tls.get(status, "The origin did not answer.")
     assert problem["host"] == "example.com"
     assert problem["ray_id"] == "230b030023ae2822-LOC"
     assert problem["timestamp"] == "2026-03-01T12:00:00Z"
@@ -107,13 +108,121 @@ def test_an_answer_that_depends_on_accept_says_so() -> None:
     ],
 )
 def test_where_the_origin_is_stays_in_the_log(reason: str, origin: str, public: str) -> None:
-    assert public_reason(reason, origin) == public
+    assert public_reason(Fault(521, 521, reason, origin, a_request())) == public
+
+
+_INVALID = (
+    "the certificate of the origin https://{host}:{port} is not valid: "
+    "The certificate was not accepted: invalid peer certificate: {why}."
+)
+_FAILED = "the TLS handshake with the origin https://{host}:{port} failed: {why}"
+_TLS_REASONS = [
+    (
+        526,
+        _INVALID,
+        'certificate not valid for name "{host}"; certificate is only valid for DnsName("{name}")',
+        "The origin's certificate is for another name.",
+    ),
+    (526, _INVALID, "NotValidForName", "The origin's certificate is for another name."),
+    (
+        526,
+        _INVALID,
+        "certificate expired: verification time 3 (UNIX), but certificate is not valid after 2 (1 seconds ago)",
+        "The origin's certificate has expired.",
+    ),
+    (526, _INVALID, "Expired", "The origin's certificate has expired."),
+    (
+        526,
+        _INVALID,
+        "certificate not valid yet: verification time 1 (UNIX), but certificate is not valid before 2 (1 seconds …)",
+        "The origin's certificate is not valid yet.",
+    ),
+    (
+        526,
+        _INVALID,
+        "UnknownIssuer",
+        "The origin's certificate is from an authority that the edge does not trust.",
+    ),
+    (526, _INVALID, "Revoked", "The origin's certificate has been revoked."),
+    (
+        526,
+        _INVALID,
+        "certificate does not allow extended key usage for server authentication, allows client authentication",
+        "The origin's certificate is not one for a server.",
+    ),
+    (526, _INVALID, "ExpiredRevocationList", "The origin's certificate is not valid."),
+    (526, _INVALID, 'Other("{name}")', "The origin's certificate is not valid."),
+    (
+        525,
+        _FAILED,
+        "The peer ended TLS with the alert HandshakeFailure.",
+        "The origin ended the TLS handshake with an alert.",
+    ),
+    (
+        525,
+        _FAILED,
+        "TLS failed: received corrupt message of type InvalidContentType.",
+        "The origin's answer to the TLS handshake is not TLS.",
+    ),
+    (
+        525,
+        _FAILED,
+        "TLS failed: peer is incompatible: NoCipherSuitesInCommon.",
+        "The origin and the edge have no way of TLS in common.",
+    ),
+    (
+        525,
+        _FAILED,
+        "The peer closed the connection during the TLS handshake.",
+        "The origin closed the connection during the TLS handshake.",
+    ),
+    (
+        525,
+        _FAILED,
+        "The connection failed during TLS: Connection reset by peer (os error 104).",
+        "The connection to the origin failed during the TLS handshake.",
+    ),
+    (
+        525,
+        "the TLS handshake with the origin https://{host}:{port} took longer than 19 s",
+        "",
+        "The TLS handshake with the origin took too long.",
+    ),
+    (525, _FAILED, 'TLS failed: unexpected error: "{name}".', "The TLS handshake with the origin failed."),
+]
+
+
+@pytest.mark.parametrize(("status", "form", "why", "public"), _TLS_REASONS)
+@given(
+    host=st.from_regex(
+        r"(expired|revoked|[a-z]{1,9})\.(internal|test)|10\.\d{1,2}\.\d{1,3}\.\d|\[fd00::\d{1,4}\]", fullmatch=True
+    ),
+    port=st.integers(1, 65535),
+    name=st.from_regex(r"(expired|unknown-issuer|[a-z]{1,9})\.(internal|test)", fullmatch=True),
+)
+def test_of_tls_with_the_origin_a_client_learns_the_kind_of_failure_only(
+    status: int, form: str, why: str, public: str, host: str, port: int, name: str
+) -> None:
+    reason = form.format(host=host, port=port, why=why.format(host=host, name=name))
+    label = f"https://{host}:{port}"
+    told = public_reason(Fault(status, status, reason, label, a_request()))
+    assert told == public
+    assert not any(secret in told for secret in (label, host, str(port), name, '"'))
+
+
+@given(status=st.sampled_from([525, 526]), reason=st.text(), phrase=st.sampled_from(_TLS_REASONS))
+def test_whatever_the_reason_of_a_tls_failure_nothing_of_it_is_repeated(
+    status: int, reason: str, phrase: tuple[int, str, str, str]
+) -> None:
+    known = {public for _, _, _, public in _TLS_REASONS}
+    for text in (reason, reason + phrase[2], phrase[2] + reason):
+        assert public_reason(Fault(status, status, text, "https://a", a_request())) in known
 
 
 @given(
     reason=st.text(max_size=60),
     origin=st.sampled_from(["http://10.1.2.3:9000", "https://db.internal/base", "unix:/run/app.sock"]),
-    status=st.sampled_from([502, 521, 530]),
+    status=st.sampled_from([502, 521, 525, 526, 530]),
     is_upgrade=st.booleans(),
 )
 def test_no_form_names_the_origin(reason: str, origin: str, status: int, is_upgrade: bool) -> None:
