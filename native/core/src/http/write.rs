@@ -115,8 +115,14 @@ pub struct ForClient<'a> {
     pub upgrade: bool,
 }
 
-/// Writes a response head. The version is ours, HTTP/1.1, also to a 1.0 client (RFC 9110 §6.2).
+/// Writes a response head. The version is ours, HTTP/1.1, also to a 1.0 client (RFC 9110 §6.2). An answer without a
+/// `Date` is dated now (RFC 9110 §6.6.1), unless it is a 101.
 pub fn write_response(out: &mut Vec<u8>, response: &ForClient<'_>) {
+    write_response_at(out, response, SystemTime::now());
+}
+
+/// As [`write_response`], dated `now`.
+fn write_response_at(out: &mut Vec<u8>, response: &ForClient<'_>, now: SystemTime) {
     let head = response.head;
     push_status_line(out, head.status(), head.reason());
     let hop = Hop::of(head.fields());
@@ -131,11 +137,13 @@ pub fn write_response(out: &mut Vec<u8>, response: &ForClient<'_>) {
             } else {
                 length.write_in_place(out, name);
             }
-        } else if (!hop.removes(name) || (keeps_upgrade && name.eq_ignore_ascii_case("upgrade")))
-            && !name.eq_ignore_ascii_case("cf-ray")
+        } else if (!hop.removes(name) || (keeps_upgrade && name.eq_ignore_ascii_case("upgrade"))) && !is_for_edge(name)
         {
             push_field(out, name, value);
         }
+    }
+    if head.status() >= 200 && head.fields().first("date").is_none() {
+        push_date_field(out, now);
     }
     push_field(out, "CF-Ray", response.ray.as_bytes());
     length.finish(out);
@@ -149,16 +157,12 @@ pub fn write_response(out: &mut Vec<u8>, response: &ForClient<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a 1xx other than 101 as it goes on, without a length or an origin's own `CF-Ray`. Never to HTTP/1.0 (RFC 9110 §15.2); the caller sees to that.
+/// Writes a 1xx other than 101 as it goes on, without a length. Never to HTTP/1.0 (RFC 9110 §15.2); the caller sees to that.
 pub fn write_informational(out: &mut Vec<u8>, head: &ResponseHead) {
     push_status_line(out, head.status(), head.reason());
     let hop = Hop::of(head.fields());
     for (name, value) in head.fields().iter() {
-        if !hop.removes(name)
-            && !["content-length", "cf-ray"]
-                .iter()
-                .any(|left| name.eq_ignore_ascii_case(left))
-        {
+        if !hop.removes(name) && !name.eq_ignore_ascii_case("content-length") && !is_for_edge(name) {
             push_field(out, name, value);
         }
     }
@@ -202,9 +206,7 @@ pub fn write_answer_at(out: &mut Vec<u8>, answer: &OwnAnswer<'_>, now: SystemTim
     if has_body {
         push_display(out, format_args!("Content-Length: {}\r\n", answer.body.len()));
     }
-    out.extend_from_slice(b"Date: ");
-    push_date(out, now);
-    out.extend_from_slice(b"\r\n");
+    push_date_field(out, now);
     push_field(out, "CF-Ray", answer.ray.as_bytes());
     // The client's version is not known here. To 1.1 "keep-alive" says nothing new, to 1.0 it is needed.
     push_connection(out, answer.keep_alive, Version::Http10, names_upgrade);
@@ -326,9 +328,28 @@ fn is_written_by_answer(name: &str) -> bool {
     is_ours(name) || name.eq_ignore_ascii_case("date") || name.eq_ignore_ascii_case("cf-ray")
 }
 
+/// Names a client never gets from an origin: `CF-Ray` is ours, and the others tell a proxy what to do with the answer.
+fn is_for_edge(name: &str) -> bool {
+    [
+        "cf-ray",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "x-accel-limit-rate",
+        "x-accel-redirect",
+    ]
+    .iter()
+    .any(|own| own.eq_ignore_ascii_case(name))
+}
+
 fn push_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     push_display(out, format_args!("HTTP/1.1 {status} "));
     out.extend_from_slice(reason);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_date_field(out: &mut Vec<u8>, now: SystemTime) {
+    out.extend_from_slice(b"Date: ");
+    push_date(out, now);
     out.extend_from_slice(b"\r\n");
 }
 

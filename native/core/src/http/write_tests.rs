@@ -227,6 +227,9 @@ fn the_wish_for_trailers_is_written_anew() {
     );
 }
 
+/// What answers of a fixed time have behind their other fields.
+const DATED: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nCF-Ray: 1-LOC\r\n";
+
 /// What a client gets for what an origin sent to `method`.
 fn relayed(input: &str, method: &str, change: impl FnOnce(&mut ForClient<'_>)) -> String {
     let head = response_head(input.as_bytes(), method);
@@ -240,7 +243,7 @@ fn relayed(input: &str, method: &str, change: impl FnOnce(&mut ForClient<'_>)) -
     };
     change(&mut response);
     let mut out = Vec::new();
-    write_response(&mut out, &response);
+    write_response_at(&mut out, &response, UNIX_EPOCH + Duration::from_secs(784_111_777));
     response_head(&out, method);
     String::from_utf8(out).unwrap()
 }
@@ -251,14 +254,38 @@ fn an_answer_goes_on_with_its_fields_in_order() {
         Keep-Alive: x\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n\r\n";
     assert_eq!(
         relayed(input, "GET", |_| ()),
-        "HTTP/1.1 404 Nicht da\r\nserver: x\r\nContent-length: 5\r\nSet-Cookie: a\r\nset-cookie: b\r\nCF-Ray: 1-LOC\r\n\r\n"
+        format!(
+            "HTTP/1.1 404 Nicht da\r\nserver: x\r\nContent-length: 5\r\nSet-Cookie: a\r\nset-cookie: b\r\n{DATED}\r\n"
+        )
+    );
+}
+
+#[test]
+fn the_date_of_an_answer_is_the_origins_where_it_has_one() {
+    for date in ["Mon, 01 Jan 2024 00:00:00 GMT", "yesterday", ""] {
+        // RFC 9110 §7.6.1: Connection must not name what is for all recipients; so it cannot remove the date.
+        let input = format!("HTTP/1.1 204 No Content\r\ndate: {date}\r\nConnection: date\r\n\r\n");
+        assert_eq!(
+            relayed(&input, "GET", |_| ()),
+            format!("HTTP/1.1 204 No Content\r\ndate: {date}\r\nCF-Ray: 1-LOC\r\n\r\n")
+        );
+    }
+}
+
+#[test]
+fn what_an_origin_tells_its_proxy_does_not_reach_the_client() {
+    let input = "HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nx-accel-charset: utf-8\r\nX-ACCEL-LIMIT-RATE: 1\r\n\
+        X-Accel-Redirect: /secret\r\nX-Accel-Expires: 5\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        relayed(input, "GET", |_| ()),
+        format!("HTTP/1.1 200 OK\r\nX-Accel-Expires: 5\r\nContent-Length: 0\r\n{DATED}\r\n")
     );
 }
 
 #[test]
 fn a_missing_reason_stays_missing() {
     let written = relayed("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "GET", |_| ());
-    assert_eq!(written, "HTTP/1.1 200 \r\nContent-Length: 0\r\nCF-Ray: 1-LOC\r\n\r\n");
+    assert_eq!(written, format!("HTTP/1.1 200 \r\nContent-Length: 0\r\n{DATED}\r\n"));
 }
 
 #[test]
@@ -275,7 +302,7 @@ fn connection_says_what_the_clients_version_cannot_know() {
         });
         assert_eq!(
             written,
-            format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nCF-Ray: 1-LOC\r\n{line}\r\n")
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{DATED}{line}\r\n")
         );
     }
 }
@@ -283,7 +310,7 @@ fn connection_says_what_the_clients_version_cannot_know() {
 #[test]
 fn a_body_until_close_closes() {
     let written = relayed("HTTP/1.1 200 OK\r\n\r\n", "GET", |_| ());
-    assert_eq!(written, "HTTP/1.1 200 OK\r\nCF-Ray: 1-LOC\r\nConnection: close\r\n\r\n");
+    assert_eq!(written, format!("HTTP/1.1 200 OK\r\n{DATED}Connection: close\r\n\r\n"));
 }
 
 #[test]
@@ -293,11 +320,11 @@ fn an_answer_may_be_framed_anew() {
     });
     assert_eq!(
         written,
-        "HTTP/1.1 200 OK\r\nX: y\r\nCF-Ray: 1-LOC\r\nTransfer-Encoding: chunked\r\n\r\n"
+        format!("HTTP/1.1 200 OK\r\nX: y\r\n{DATED}Transfer-Encoding: chunked\r\n\r\n")
     );
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
     let written = relayed(chunked, "GET", |to| to.framing = Framing::UntilClose);
-    assert_eq!(written, "HTTP/1.1 200 OK\r\nCF-Ray: 1-LOC\r\nConnection: close\r\n\r\n");
+    assert_eq!(written, format!("HTTP/1.1 200 OK\r\n{DATED}Connection: close\r\n\r\n"));
 }
 
 #[test]
@@ -327,7 +354,7 @@ fn a_426_says_what_it_requires() {
     let input = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: foo/2\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n";
     let expected = |connection: &str| {
         format!(
-            "HTTP/1.1 426 Upgrade Required\r\nUpgrade: foo/2\r\nContent-Length: 0\r\nCF-Ray: 1-LOC\r\n\
+            "HTTP/1.1 426 Upgrade Required\r\nUpgrade: foo/2\r\nContent-Length: 0\r\n{DATED}\
              Connection: {connection}\r\n\r\n"
         )
     };
@@ -350,14 +377,14 @@ fn only_a_426_with_an_upgrade_names_one() {
     ] {
         let written = relayed(&format!("{head}Content-Length: 0\r\n\r\n"), "GET", |_| ());
         let line = head.split("\r\n").next().unwrap();
-        assert_eq!(written, format!("{line}\r\nContent-Length: 0\r\nCF-Ray: 1-LOC\r\n\r\n"));
+        assert_eq!(written, format!("{line}\r\nContent-Length: 0\r\n{DATED}\r\n"));
     }
 }
 
 #[test]
 fn an_informational_answer_goes_on_without_framing() {
     let head = response_head(
-        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\nConnection: x\r\nX: 1\r\nCF-Ray: theirs\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 5\r\nConnection: x\r\nX: 1\r\nCF-Ray: theirs\r\nX-Accel-Buffering: no\r\n\r\n",
         "GET",
     );
     let mut out = Vec::new();
@@ -378,8 +405,6 @@ fn answered(status: u16, headers: &[(&str, &str)], body: &[u8], keep_alive: bool
     write_answer_at(&mut out, &answer, UNIX_EPOCH + Duration::from_secs(784_111_777));
     String::from_utf8(out).unwrap()
 }
-
-const DATED: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nCF-Ray: 1-LOC\r\n";
 
 #[test]
 fn an_own_answer_is_whole() {
