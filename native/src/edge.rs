@@ -6,7 +6,7 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use holdfast_core::edge::{Edge as CoreEdge, EdgeOptions};
+use holdfast_core::edge::{Edge as CoreEdge, EdgeOptions, end_soon};
 use holdfast_core::tls::CertificateStore;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -131,8 +131,8 @@ impl Edge {
             );
             if let State::Running(edge, policy) = state {
                 edge.stop(grace);
-                // It ends with the last that could ask; what it raised, it has logged.
-                let _ = policy.join();
+                // It ends with the last that could ask, unless a decision hangs.
+                end_soon(policy);
             }
         });
         Ok(())

@@ -29,6 +29,8 @@ const STOPPING: &str = "the edge is stopping";
 const MAX_RESOLVER_THREADS: usize = 4;
 /// How often connections to origins that have waited too long are dropped.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long a thread that can be kept by others, the log or the policy, may take to end.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a stopping edge looks whether its tunnels have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -74,6 +76,16 @@ impl Edge {
             log_thread,
             http_statistics: Arc::default(),
         };
+        match edge.start_threads(options, &is_stopping) {
+            Ok(()) => Ok((edge, questions)),
+            Err(error) => {
+                edge.stop(Duration::ZERO);
+                Err(error)
+            }
+        }
+    }
+
+    fn start_threads(&mut self, options: EdgeOptions, is_stopping: &watch::Receiver<bool>) -> io::Result<()> {
         let tls = server_config(options.certificates);
         let places = Arc::new(Semaphore::new(options.max_connections));
         let mut dealt: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
@@ -81,28 +93,28 @@ impl Edge {
             dealt[at % options.threads].push(listener);
         }
         for (number, listeners) in dealt.into_iter().enumerate() {
-            let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), edge.log.clone(), Limits::default())?;
-            edge.tunnels.push((tunnels.clone(), thread));
+            let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), self.log.clone(), Limits::default())?;
+            self.tunnels.push((tunnels.clone(), thread));
             let shared = Shared {
-                policy: edge.policy.clone(),
+                policy: self.policy.clone(),
                 tunnels,
-                log: edge.log.clone(),
+                log: self.log.clone(),
                 tls: Arc::clone(&tls),
                 colo: options.colo.clone(),
                 stopping: is_stopping.clone(),
-                statistics: Arc::clone(&edge.http_statistics),
+                statistics: Arc::clone(&self.http_statistics),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
             let thread = thread::Builder::new()
                 .name(format!("http-{number}"))
-                .spawn(move || serve_thread(&runtime, listeners, &places, shared))?;
-            edge.http.push(thread);
+                .spawn(move || serve_thread(runtime, listeners, &places, shared))?;
+            self.http.push(thread);
         }
-        Ok((edge, questions))
+        Ok(())
     }
 
     /// Stops accepting, closes tunnels with 1001 to both sides, lets requests end; cuts what is left after `grace`.
-    /// Returns when every thread but the policy's has ended; the policy's queue ends with them.
+    /// Returns when every thread but the policy's has ended, or cannot be waited for; the policy's queue ends with them.
     pub fn stop(self, grace: Duration) {
         let deadline = Instant::now() + grace;
         self.stopping.send_replace(true);
@@ -129,8 +141,8 @@ impl Edge {
             }
         }
         drop((self.policy, self.log));
-        // A log thread that panicked has nothing more to tell, and nowhere to tell it.
-        let _ = self.log_thread.join();
+        // A log that takes nothing, a full pipe perhaps, must not keep the edge from ending.
+        end_soon(self.log_thread);
     }
 
     /// Where lines of the log are put.
@@ -180,6 +192,18 @@ impl Edge {
     }
 }
 
+/// Waits for a thread that has been told to end, for [`LAST_PATIENCE`] at most; then leaves it to the end of the process.
+pub fn end_soon(thread: JoinHandle<()>) {
+    let deadline = Instant::now() + LAST_PATIENCE;
+    while !thread.is_finished() && Instant::now() < deadline {
+        thread::sleep(LOOK);
+    }
+    if thread.is_finished() {
+        // What it panicked about has been printed, and nobody is left to be told.
+        let _ = thread.join();
+    }
+}
+
 /// What an HTTP thread is given; the rest of its context is its own.
 struct Shared {
     policy: PolicyClient,
@@ -199,7 +223,7 @@ fn http_runtime() -> io::Result<runtime::Runtime> {
 }
 
 fn serve_thread(
-    runtime: &runtime::Runtime,
+    runtime: runtime::Runtime,
     listeners: Vec<(TcpListener, bool)>,
     places: &Arc<Semaphore>,
     shared: Shared,
@@ -227,7 +251,7 @@ fn serve_thread(
             Rc::clone(&context),
         ));
     }
-    tasks.block_on(runtime, async {
+    tasks.block_on(&runtime, async {
         tokio::select! {
             () = sweep(&context) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
@@ -238,6 +262,9 @@ fn serve_thread(
             () = async { while stopping.changed().await.is_ok() {} } => {}
         }
     });
+    drop(tasks);
+    // Without waiting for its resolver threads: the system's resolver may take as long as it likes.
+    runtime.shutdown_background();
 }
 
 async fn sweep(context: &Context) {
