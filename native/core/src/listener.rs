@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 
 use crate::connection::{Context, Door, serve};
 use crate::registry::Line;
+use crate::stream::KEEP_ALIVE;
 
 /// How long accepting pauses when the process has no descriptors left: they come back as connections end.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -69,8 +70,9 @@ pub(crate) async fn accept(
             Ok((socket, client)) => {
                 context.statistics.accepted.fetch_add(1, Ordering::Relaxed);
                 let (live, context) = (Rc::clone(&live), Rc::clone(&context));
+                // Counted before its task runs: an edge that stops now must not overlook it.
+                live.count.set(live.count.get() + 1);
                 spawn_local(async move {
-                    live.count.set(live.count.get() + 1);
                     context.statistics.connections.fetch_add(1, Ordering::Relaxed);
                     serve(socket, client, door, place, Rc::clone(&context)).await;
                     context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
@@ -93,8 +95,10 @@ pub(crate) async fn accept(
 }
 
 fn open(listener: StdListener, is_tls: bool) -> io::Result<(TcpListener, Door)> {
-    // What is accepted inherits it (tcp(7) on Linux): a small answer must not wait for an acknowledgement.
-    SockRef::from(&listener).set_tcp_nodelay(true)?;
+    // What is accepted inherits both (tcp(7) on Linux). A small answer must not wait for an acknowledgement.
+    let options = SockRef::from(&listener);
+    options.set_tcp_nodelay(true)?;
+    options.set_tcp_keepalive(&KEEP_ALIVE)?;
     let port = listener.local_addr()?.port();
     Ok((TcpListener::from_std(listener)?, Door { port, is_tls }))
 }

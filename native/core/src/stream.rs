@@ -3,13 +3,22 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
+use socket2::TcpKeepalive;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::tls::{TlsParts, TlsStream};
 use crate::tunnel::{Half, Transport};
+
+/// Probes on a silent connection (cloudflare.md §1.3: every 30 s), so that a peer that vanished without a word is noticed:
+/// after the fourth unanswered one, two minutes and a half.
+pub(crate) const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(30))
+    .with_interval(Duration::from_secs(30))
+    .with_retries(4);
 
 #[derive(Debug)]
 pub(crate) enum Stream {

@@ -4,12 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
+use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Address, Names, Origin, OriginTls};
 use crate::fault::{Fault, FaultKind};
-use crate::stream::Stream;
+use crate::stream::{KEEP_ALIVE, Stream};
 use crate::tls::{self, TlsFault};
 
 /// A connection to an origin, and what has been read from it and not used.
@@ -40,14 +41,21 @@ pub(crate) async fn dial(origin: &Origin, names: &Names) -> Result<OriginConnect
         Address::Host(host, port) => {
             let addresses = names.resolve(host, *port).await?;
             let socket = connect(origin, &addresses, deadline).await?;
-            // Small messages must not wait for one another's acknowledgements; without it we would only be slower.
-            let _ = socket.set_nodelay(true);
+            prepare(&socket);
             match &origin.tls {
                 None => Ok(OriginConnection::new(Stream::Tcp(socket))),
                 Some(tls) => secure(origin, tls, socket, deadline).await,
             }
         }
     }
+}
+
+/// Options of a fresh socket. What refuses them is about to fail anyway; without them it would only be slower to.
+fn prepare(socket: &TcpStream) {
+    let socket = SockRef::from(socket);
+    // Small messages must not wait for one another's acknowledgements.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_tcp_keepalive(&KEEP_ALIVE);
 }
 
 /// Tries each address; what is left of the time is shared between those that are left.
