@@ -53,6 +53,30 @@ fn a_certificate_is_believed_for_its_chain_dates_and_name() {
 }
 
 #[test]
+fn a_given_certificate_is_believed_as_an_origins_own_though_it_is_marked_as_an_authority() {
+    // As `openssl req -x509` makes them.
+    let marked = |end: i32| {
+        Authority::new().issue_as(&["example.com"], |params| {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            params.not_after = date_time_ymd(end, 1, 1);
+        })
+    };
+    let (good, expired, another) = (marked(2999), marked(2001), marked(2999));
+    let given = |issued: &Issued| Verify::Ca(issued.chain_pem.clone().into_bytes());
+    meet(&given(&good), &good, "example.com").unwrap();
+    for (verify, shown, host, what) in [
+        (given(&good), &good, "example.org", "another name"),
+        (given(&expired), &expired, "example.com", "an expired one"),
+        (given(&another), &good, "example.com", "one that was not given"),
+    ] {
+        assert!(
+            meet(&verify, shown, host).is_err_and(|fault| fault.is_certificate()),
+            "{what} was accepted"
+        );
+    }
+}
+
+#[test]
 fn without_verification_the_peer_must_still_have_the_key_it_shows() {
     // The certificate of one key with the key of another: whoever signs this handshake is not who it claims to be.
     let authority = Authority::new();
