@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -66,6 +66,20 @@ pub(crate) struct Context {
     pub(crate) pool: Pool,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
+}
+
+impl Context {
+    /// Logs a request that failed through no fault of its client.
+    pub(crate) fn log_fault(&self, asked: &Asked, fault: &Fault, forward: &Forward) {
+        self.log.put(Line::Fault {
+            ray_id: asked.ray.clone(),
+            host: asked.head.host().to_owned(),
+            path: asked.head.path().to_owned(),
+            status: fault.kind.status(),
+            origin: forward.origin.label().to_owned(),
+            reason: fault.reason.clone(),
+        });
+    }
 }
 
 /// Counters of the HTTP side, over all threads.
@@ -170,7 +184,8 @@ pub(crate) async fn serve(
 /// The TLS handshake; None when there will be no connection.
 async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStream<TcpStream>> {
     let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-    match timeout_at(deadline, hello(&socket)).await {
+    let mut first = Vec::with_capacity(FIRST_READ_BYTES);
+    match timeout_at(deadline, hello(&mut socket, &mut first)).await {
         Ok(Ok(Hello::Tls)) => {}
         Ok(Ok(Hello::PlainHttp)) => {
             answer_plain_http(&mut socket, context).await;
@@ -178,26 +193,19 @@ async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStre
         }
         _ => return None,
     }
-    timeout_at(deadline, tls::accept(socket, Arc::clone(&context.tls)))
+    timeout_at(deadline, tls::accept_after(first, socket, Arc::clone(&context.tls)))
         .await
         .ok()?
         .ok()
 }
 
-/// Looks at the first bytes without taking them.
-async fn hello(socket: &TcpStream) -> io::Result<Hello> {
-    let mut first = [0; 32];
+/// Reads until it is clear what the client speaks.
+async fn hello(socket: &mut TcpStream, first: &mut Vec<u8>) -> io::Result<Hello> {
     loop {
-        let seen = socket.peek(&mut first).await?;
-        match Hello::of(&first[..seen]) {
-            Hello::NeedMore if seen > 0 => {
-                // What was peeked at stays readable, so the next byte cannot be waited for; the end can be seen.
-                if socket.ready(Interest::READABLE).await?.is_read_closed() {
-                    return Ok(Hello::Garbage);
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Hello::NeedMore => return Ok(Hello::Garbage),
+        let has_ended = socket.read_buf(first).await? == 0;
+        match Hello::of(first) {
+            Hello::NeedMore if has_ended => return Ok(Hello::Garbage),
+            Hello::NeedMore => {}
             hello => return Ok(hello),
         }
     }
@@ -320,14 +328,7 @@ impl Connection {
 
     /// Tells the client what failed between us and the origin. Only before any of the origin's answer was sent.
     pub(crate) async fn explain(self, asked: &Arc<Asked>, fault: Fault, forward: &Forward, context: &Context) -> After {
-        context.log.put(Line::Fault {
-            ray_id: asked.ray.clone(),
-            host: asked.head.host().to_owned(),
-            path: asked.head.path().to_owned(),
-            status: fault.kind.status(),
-            origin: forward.origin.label().to_owned(),
-            reason: fault.reason.clone(),
-        });
+        context.log_fault(asked, &fault, forward);
         let report = Report {
             status: fault.kind.status(),
             code: fault.kind.code(),

@@ -68,8 +68,18 @@ pub async fn accept<S>(stream: S, config: Arc<ServerConfig>) -> Result<TlsStream
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    accept_after(Vec::new(), stream, config).await
+}
+
+/// As [`accept`], where `first` has been read from the stream already, to see what it is ([`Hello::of`]).
+pub async fn accept_after<S>(mut first: Vec<u8>, stream: S, config: Arc<ServerConfig>) -> Result<TlsStream<S>, TlsFault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut stream = TlsStream::new(stream, TlsSession::server(config)?);
-    stream.handshake().await?;
+    let (plaintext, to_peer) = (&mut stream.plaintext.bytes, &mut stream.to_peer.bytes);
+    let begun = stream.session.receive(&mut first, plaintext, to_peer);
+    stream.handshake(begun).await?;
     Ok(stream)
 }
 
@@ -84,7 +94,7 @@ where
 {
     let mut stream = TlsStream::new(stream, TlsSession::client(config, name)?);
     stream.session.start(&mut stream.to_peer.bytes)?;
-    stream.handshake().await?;
+    stream.handshake(Ok(())).await?;
     // The server waits for our Finished, and our caller perhaps for what the server says then.
     std::future::poll_fn(|cx| stream.poll_send(cx)).await?;
     Ok(stream)
@@ -129,8 +139,11 @@ impl<S> TlsStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
-    async fn handshake(&mut self) -> Result<(), TlsFault> {
-        let outcome = std::future::poll_fn(|cx| self.poll_handshake(cx)).await;
+    async fn handshake(&mut self, begun: Result<(), TlsFault>) -> Result<(), TlsFault> {
+        let outcome = match begun {
+            Ok(()) => std::future::poll_fn(|cx| self.poll_handshake(cx)).await,
+            fault => fault,
+        };
         if !matches!(outcome, Ok(()) | Err(TlsFault::Io(_))) {
             // The alert is a courtesy: where it cannot be sent, the fault itself is still what to report.
             let _ = std::future::poll_fn(|cx| self.poll_end_with_alert(cx)).await;
@@ -283,10 +296,10 @@ impl Pending {
     }
 }
 
-/// What the first bytes on a TLS port are. Peek at them before `accept`, to answer a plain request with 400.
+/// What the first bytes on a TLS port are. Look at them before `accept_after`, to answer a plain request with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hello {
-    /// A TLS record with a handshake message; `accept` decides the rest.
+    /// A TLS record with a handshake message; `accept_after` decides the rest.
     Tls,
     /// A request line in the clear.
     PlainHttp,
