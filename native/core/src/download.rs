@@ -14,10 +14,11 @@ use crate::http::response::ResponseHead;
 use crate::http::{ForClient, Framing, HeadScan, Version, write_informational, write_response};
 use crate::origin::Origin;
 use crate::policy::Asked;
+use crate::tls::TlsFault;
 use crate::upload::BodyRelay;
 
 /// Interim answers passed on for one request; an origin that sends more is broken.
-const MAX_INFORMATIONAL: usize = 64;
+pub(crate) const MAX_INFORMATIONAL: usize = 64;
 
 /// Why an answer did not reach its end.
 #[derive(Debug)]
@@ -26,8 +27,10 @@ pub(crate) enum DownloadEnd {
     Nothing(Fault),
     /// It failed before anything was sent to the client.
     Fault(Fault),
-    /// It failed later, or the client went away.
-    Cut,
+    /// It failed within its final answer, which is cut, so that the client sees that it is.
+    Broken(Fault),
+    /// The client went away, or takes nothing.
+    ClientGone,
 }
 
 impl DownloadEnd {
@@ -35,7 +38,7 @@ impl DownloadEnd {
     pub(crate) fn into_fault(self) -> Option<Fault> {
         match self {
             Self::Nothing(fault) | Self::Fault(fault) => Some(fault),
-            Self::Cut => None,
+            Self::Broken(_) | Self::ClientGone => None,
         }
     }
 }
@@ -94,6 +97,19 @@ impl<R: AsyncRead + Unpin> AnswerHeads<'_, R> {
                         ),
                     )));
                 }
+                Err(error)
+                    if error
+                        .get_ref()
+                        .and_then(|inner| inner.downcast_ref::<TlsFault>())
+                        .is_some() =>
+                {
+                    // TLS 1.3 lets a server refuse us, our missing certificate perhaps, after our side is done.
+                    let reason = format!(
+                        "the TLS handshake with the origin {} failed: {error}",
+                        self.origin.label
+                    );
+                    return Err(DownloadEnd::Fault(Fault::new(FaultKind::TlsFailed, reason)));
+                }
                 Err(error) if self.read.is_empty() => {
                     return Err(DownloadEnd::Nothing(
                         self.bad(&format!("broke the connection off: {error}")),
@@ -121,8 +137,17 @@ impl<R: AsyncRead + Unpin> AnswerHeads<'_, R> {
     }
 
     fn bad(&self, what: &str) -> Fault {
-        Fault::new(FaultKind::BadAnswer, format!("the origin {} {what}", self.origin.label))
+        bad_answer(self.origin, what)
     }
+}
+
+fn bad_answer(origin: &Origin, what: &str) -> Fault {
+    Fault::new(FaultKind::BadAnswer, format!("the origin {} {what}", origin.label))
+}
+
+/// It sent [`MAX_INFORMATIONAL`] interim answers and no final one.
+pub(crate) fn only_informational(origin: &Origin) -> Fault {
+    bad_answer(origin, "sent nothing but interim answers")
 }
 
 pub(crate) struct Download<'a, R, W> {
@@ -136,6 +161,8 @@ pub(crate) struct Download<'a, R, W> {
     pub(crate) has_begun: &'a Cell<bool>,
     /// Whether the client's connection may take another request, as far as the request goes.
     pub(crate) may_stay: bool,
+    /// Whether all of the request has been sent.
+    pub(crate) is_uploaded: &'a Cell<bool>,
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
@@ -162,7 +189,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
             // RFC 9110 §15.2: an interim answer is a sign of life.
             self.progress.set(Instant::now());
         }
-        Err(DownloadEnd::Fault(self.bad("sent nothing but interim answers")))
+        Err(DownloadEnd::Fault(only_informational(self.origin)))
     }
 
     /// Passes on an answer whose head has been read.
@@ -173,7 +200,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
             Framing::Chunked | Framing::UntilClose => Framing::UntilClose,
             known => known,
         };
-        let client_may_stay = self.may_stay && framing != Framing::UntilClose;
+        // A final answer to a request that is still being sent ends the connection: the rest of it is never read.
+        let client_may_stay = self.may_stay && self.is_uploaded.get() && framing != Framing::UntilClose;
         let mut out = Vec::with_capacity(1024);
         write_response(
             &mut out,
@@ -188,7 +216,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
         );
         self.has_begun.set(true);
         self.pass_body(BodyRelay::new(head.framing(), framing), out).await?;
-        let origin_may_stay = head.keep_alive() && head.framing() != Framing::UntilClose;
+        // An answer without a body by rule (HEAD, 204, 304) ends where its head does. A broken origin that sends a body
+        // all the same would give it to the next client as an answer, so such a connection is not used again.
+        let origin_may_stay = head.keep_alive() && !matches!(head.framing(), Framing::UntilClose | Framing::None);
         Ok(Answered {
             client_may_stay,
             origin_may_stay,
@@ -198,22 +228,27 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
     async fn pass_body(&mut self, mut body: BodyRelay, mut out: Vec<u8>) -> Result<(), DownloadEnd> {
         loop {
             let passed = body.pass(self.read, &mut out);
-            // What was good before a fault still goes out; then the connection is cut, so that the client sees a cut.
+            // What was good before a fault still goes out.
             self.send(&out).await?;
             out.clear();
-            if passed.map_err(|_| DownloadEnd::Cut)? {
+            if passed.map_err(|reason| self.broken(&reason))? {
                 return Ok(());
             }
             self.read.reserve(READ_BYTES);
             match timeout(self.body_patience(), self.from.read_buf(self.read)).await {
                 Ok(Ok(0)) => {
-                    body.end_of_stream(&mut out).map_err(|_| DownloadEnd::Cut)?;
+                    body.end_of_stream(&mut out).map_err(|reason| self.broken(&reason))?;
                     return self.send(&out).await;
                 }
                 Ok(Ok(_)) => {}
-                Ok(Err(_)) | Err(_) => return Err(DownloadEnd::Cut),
+                Ok(Err(error)) => return Err(self.broken(&error.to_string())),
+                Err(_) => return Err(self.broken("it fell silent")),
             }
         }
+    }
+
+    fn broken(&self, reason: &str) -> DownloadEnd {
+        DownloadEnd::Broken(self.bad(&format!("broke off its answer: {reason}")))
     }
 
     fn body_patience(&self) -> Duration {
@@ -226,11 +261,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
         }
         write_patiently(&mut self.to, bytes, CLIENT_STALL)
             .await
-            .map_err(|_| DownloadEnd::Cut)
+            .map_err(|_| DownloadEnd::ClientGone)
     }
 
     fn bad(&self, what: &str) -> Fault {
-        Fault::new(FaultKind::BadAnswer, format!("the origin {} {what}", self.origin.label))
+        bad_answer(self.origin, what)
     }
 }
 
@@ -247,5 +282,5 @@ pub(crate) async fn pass_informational(
     write_informational(&mut out, head);
     write_patiently(to, &out, CLIENT_STALL)
         .await
-        .map_err(|_| DownloadEnd::Cut)
+        .map_err(|_| DownloadEnd::ClientGone)
 }

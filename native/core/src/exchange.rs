@@ -29,7 +29,9 @@ enum Failure {
     Told(Fault),
     /// The client's body cannot be read: 400.
     BadBody(String),
-    /// Too late to tell, or nobody is there any more.
+    /// The origin broke off its answer: too late to tell the client, but not the log.
+    Broken(Fault),
+    /// Nobody is there any more.
     Cut,
     /// A connection from the pool was dead, and the request may be sent again.
     Stale,
@@ -47,6 +49,10 @@ pub(crate) async fn exchange(
         Ok(false) => After::Close(connection),
         Err(Failure::Told(fault)) => connection.explain(&asked, fault, &forward, context).await,
         Err(Failure::BadBody(reason)) => connection.refuse_body(&reason, context).await,
+        Err(Failure::Broken(fault)) => {
+            context.log_fault(&asked, &fault, &forward);
+            After::Cut
+        }
         Err(Failure::Cut | Failure::Stale) => After::Cut,
     }
 }
@@ -87,7 +93,8 @@ async fn once(
         }
         Err(DownloadEnd::Nothing(_)) if may_repeat => Err(Failure::Stale),
         Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault)) => Err(Failure::Told(fault)),
-        Err(DownloadEnd::Cut) => Err(Failure::Cut),
+        Err(DownloadEnd::Broken(fault)) => Err(Failure::Broken(fault)),
+        Err(DownloadEnd::ClientGone) => Err(Failure::Cut),
     }
 }
 
@@ -120,6 +127,7 @@ async fn both_ways(
         progress: &progress,
         has_begun: &has_begun,
         may_stay: asked.head.keep_alive(),
+        is_uploaded: &is_uploaded,
     };
     let mut uploading = pin!(upload.run(request_bytes(asked, forward)));
     let mut downloading = pin!(download.run());
@@ -180,6 +188,7 @@ pub(crate) async fn pass_refusal(
     answer: &ResponseHead,
     mut origin: OriginConnection,
     forward: &Forward,
+    context: &Context,
 ) -> After {
     // What came early was meant for a WebSocket, and must not be read as a request.
     let has_early = !connection.read.is_empty();
@@ -193,11 +202,16 @@ pub(crate) async fn pass_refusal(
         progress: &progress,
         has_begun: &has_begun,
         may_stay: asked.head.keep_alive() && !has_early,
+        is_uploaded: &Cell::new(true),
     };
     match download.pass_on(answer).await {
         Ok(answered) if answered.client_may_stay => After::KeepAlive(connection),
         Ok(_) => After::Close(connection),
-        Err(_) => After::Cut,
+        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault) | DownloadEnd::Broken(fault)) => {
+            context.log_fault(asked, &fault, forward);
+            After::Cut
+        }
+        Err(DownloadEnd::ClientGone) => After::Cut,
     }
 }
 

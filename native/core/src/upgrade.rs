@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncWrite, split};
 
 use crate::connection::{After, Connection, Context, write_patiently};
-use crate::download::{AnswerHeads, DownloadEnd, pass_informational};
+use crate::download::{AnswerHeads, DownloadEnd, MAX_INFORMATIONAL, only_informational, pass_informational};
 use crate::exchange::{pass_refusal, upgrade_request, write_fault};
 use crate::fault::{Fault, FaultKind};
 use crate::handshake::{Offer, check_answer};
@@ -44,7 +44,7 @@ pub(crate) async fn upgrade(
         Err(None) => return After::Cut,
     };
     if answer.status() != 101 {
-        return pass_refusal(connection, &asked, &answer, origin, &forward).await;
+        return pass_refusal(connection, &asked, &answer, origin, &forward, context).await;
     }
     if let Err(fault) = check_answer(&offer, &answer) {
         let reason = format!(
@@ -70,7 +70,7 @@ async fn ask_origin(
         .await
         .map_err(|error| write_fault(origin, &error))?;
     let progress = Cell::new(tokio::time::Instant::now());
-    loop {
+    for _ in 0..MAX_INFORMATIONAL {
         let mut heads = AnswerHeads {
             from: &mut dialled.stream,
             read: &mut dialled.read,
@@ -87,6 +87,7 @@ async fn ask_origin(
             .map_err(DownloadEnd::into_fault)?;
         progress.set(tokio::time::Instant::now());
     }
+    Err(Some(only_informational(origin)))
 }
 
 fn open_tunnel(
