@@ -193,7 +193,7 @@ async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStre
         }
         _ => return None,
     }
-    timeout_at(deadline, tls::accept_after(first, socket, Arc::clone(&context.tls)))
+    timeout_at(deadline, tls::accept(first, socket, Arc::clone(&context.tls)))
         .await
         .ok()?
         .ok()

@@ -160,7 +160,8 @@ fn is_repeatable(asked: &Asked) -> bool {
     is_idempotent && matches!(asked.head.framing(), Framing::None | Framing::Length(0))
 }
 
-fn request_bytes(asked: &Asked, forward: &Forward) -> Vec<u8> {
+/// The request as the origin gets it.
+pub(crate) fn request_bytes(asked: &Asked, forward: &Forward) -> Vec<u8> {
     let mut request = Vec::with_capacity(1024);
     write_request(
         &mut request,
@@ -174,11 +175,6 @@ fn request_bytes(asked: &Asked, forward: &Forward) -> Vec<u8> {
         },
     );
     request
-}
-
-/// The request of an upgrade, for who sends it.
-pub(crate) fn upgrade_request(asked: &Asked, forward: &Forward) -> Vec<u8> {
-    request_bytes(asked, forward)
 }
 
 /// Passes on an origin's refusal of an upgrade, its head already read, as it is.

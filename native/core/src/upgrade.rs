@@ -11,7 +11,7 @@ use tokio::io::{AsyncWrite, split};
 
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, MAX_INFORMATIONAL, only_informational, pass_informational};
-use crate::exchange::{pass_refusal, upgrade_request, write_fault};
+use crate::exchange::{pass_refusal, request_bytes, write_fault};
 use crate::fault::{Fault, FaultKind};
 use crate::handshake::{Offer, check_answer};
 use crate::http::response::ResponseHead;
@@ -66,7 +66,7 @@ async fn ask_origin(
 ) -> Result<(OriginConnection, ResponseHead), Option<Fault>> {
     let origin = &forward.origin;
     let mut dialled = dial(origin, &context.names).await?;
-    write_patiently(&mut dialled.stream, &upgrade_request(asked, forward), ORIGIN_STALL)
+    write_patiently(&mut dialled.stream, &request_bytes(asked, forward), ORIGIN_STALL)
         .await
         .map_err(|error| write_fault(origin, &error))?;
     let progress = Cell::new(tokio::time::Instant::now());

@@ -143,7 +143,10 @@ async fn with_s_client(options: &[&str]) -> (Files, Openssl, TlsStream<TcpStream
     let (socket, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
     let certificate = issued.certificate(&["example.com"]);
     let config = super::server_config(super::CertificateStore::new(vec![certificate]));
-    let stream = timeout(LIMIT, accept(socket, config)).await.unwrap().unwrap();
+    let stream = timeout(LIMIT, accept(Vec::new(), socket, config))
+        .await
+        .unwrap()
+        .unwrap();
     (files, child, stream)
 }
 

@@ -24,7 +24,7 @@ mod unbuffered;
 pub use certificates::{Certificate, CertificateFault, CertificateStore, server_config};
 pub use fault::TlsFault;
 pub use session::{TlsFacts, TlsSession};
-pub use stream::{Hello, TlsParts, TlsStream, accept, accept_after, connect};
+pub use stream::{Hello, TlsParts, TlsStream, accept, connect};
 pub use to_origin::{Verify, client_config};
 
 /// The one provider of this process, named in each configuration: rustls would otherwise look for a process-wide

@@ -61,18 +61,11 @@ pub struct TlsParts<S> {
     pub to_peer: Vec<u8>,
 }
 
-/// The server's handshake. The fault's alert has been sent, as far as the socket took it.
+/// The server's handshake. `first` is what has been read from the stream already, to see what it is ([`Hello::of`]).
+/// The fault's alert has been sent, as far as the socket took it.
 ///
 /// Does not wait until the client has taken the last of it, the ticket: that leaves with the next read or write.
-pub async fn accept<S>(stream: S, config: Arc<ServerConfig>) -> Result<TlsStream<S>, TlsFault>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    accept_after(Vec::new(), stream, config).await
-}
-
-/// As [`accept`], where `first` has been read from the stream already, to see what it is ([`Hello::of`]).
-pub async fn accept_after<S>(mut first: Vec<u8>, stream: S, config: Arc<ServerConfig>) -> Result<TlsStream<S>, TlsFault>
+pub async fn accept<S>(mut first: Vec<u8>, stream: S, config: Arc<ServerConfig>) -> Result<TlsStream<S>, TlsFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -296,10 +289,10 @@ impl Pending {
     }
 }
 
-/// What the first bytes on a TLS port are. Look at them before `accept_after`, to answer a plain request with 400.
+/// What the first bytes on a TLS port are. Look at them before `accept`, to answer a plain request with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hello {
-    /// A TLS record with a handshake message; `accept_after` decides the rest.
+    /// A TLS record with a handshake message; `accept` decides the rest.
     Tls,
     /// A request line in the clear.
     PlainHttp,

@@ -16,7 +16,7 @@ async fn established(capacity: usize) -> Ends {
     let verify = Verify::Ca(authority.pem().into_bytes());
     let (near, far) = duplex(capacity);
     let (server, client) = tokio::join!(
-        accept(near, authority.server_config(&["example.com"])),
+        accept(Vec::new(), near, authority.server_config(&["example.com"])),
         connect(far, client_config(verify).unwrap(), name("example.com")),
     );
     (server.unwrap(), client.unwrap())
@@ -148,7 +148,10 @@ async fn data_that_comes_with_the_end_of_the_handshake_is_not_lost() {
         session.send(b"together with Finished", &mut to_server).unwrap();
         far.write_all(&to_server).await.unwrap();
     };
-    let (server, ()) = tokio::join!(accept(near, authority.server_config(&["example.com"])), client);
+    let (server, ()) = tokio::join!(
+        accept(Vec::new(), near, authority.server_config(&["example.com"])),
+        client
+    );
     assert_eq!(server.unwrap().into_parts().plaintext, b"together with Finished");
 }
 
@@ -158,7 +161,7 @@ async fn both_sides_learn_why_a_handshake_failed() {
     let stranger = Verify::Ca(Authority::new().pem().into_bytes());
     let (near, far) = duplex(300);
     let (server, client) = tokio::join!(
-        accept(near, authority.server_config(&["example.com"])),
+        accept(Vec::new(), near, authority.server_config(&["example.com"])),
         connect(far, client_config(stranger).unwrap(), name("example.com")),
     );
     let fault = client.err().unwrap();
@@ -179,7 +182,10 @@ async fn a_plain_request_gets_an_alert_and_the_end() {
         far.read_to_end(&mut answer).await.unwrap();
         answer
     };
-    let (server, answer) = tokio::join!(accept(near, Authority::new().server_config(&["example.com"])), plain);
+    let (server, answer) = tokio::join!(
+        accept(Vec::new(), near, Authority::new().server_config(&["example.com"])),
+        plain
+    );
     assert!(matches!(server.err(), Some(TlsFault::Protocol(_))));
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 50]);
 }
@@ -188,12 +194,12 @@ async fn a_plain_request_gets_an_alert_and_the_end() {
 async fn a_peer_that_leaves_during_the_handshake_is_named() {
     let (near, far) = duplex(100);
     drop(far);
-    let server = accept(near, Authority::new().server_config(&["example.com"])).await;
+    let server = accept(Vec::new(), near, Authority::new().server_config(&["example.com"])).await;
     assert!(matches!(server.err(), Some(TlsFault::HandshakeCut)));
     let (near, mut far) = duplex(10_000);
     far.write_all(&[22, 3, 1, 1, 0, 1, 0]).await.unwrap();
     drop(far);
-    let server = accept(near, Authority::new().server_config(&["example.com"])).await;
+    let server = accept(Vec::new(), near, Authority::new().server_config(&["example.com"])).await;
     assert!(matches!(server.err(), Some(TlsFault::HandshakeCut)));
 }
 
