@@ -15,7 +15,7 @@ import pytest
 import trustme
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -303,13 +303,29 @@ class _Terminal(io.StringIO):
         return True
 
 
+class _Screen(io.StringIO):
+    """Presses Ctrl-D when an answer is on it: a person leaves after having read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: PipeInput | None = None
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self.keys is not None and "← " in self.getvalue():
+            self.keys.send_text("\x04")
+            self.keys = None
+        return written
+
+
 def test_a_terminal_gets_a_greeting_a_prompt_and_a_farewell(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = io.StringIO()
+    screen = _Screen()
     output = Vt100_Output(screen, lambda: Size(rows=24, columns=120), term="dumb")
     monkeypatch.setattr(sys, "stdin", _Terminal())
     monkeypatch.setattr(sys, "stdout", _Terminal())
     with _served_in_thread() as options, create_pipe_input() as keys, create_app_session(input=keys, output=output):
-        keys.send_text("hello\r\x04")
+        screen.keys = keys
+        keys.send_text("hello\r")
         assert run_connect(options) == 0
     shown = screen.getvalue()
     for expected in (
