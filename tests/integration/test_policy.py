@@ -151,6 +151,16 @@ def test_the_answer_to_a_fault_is_the_policys() -> None:
     assert "refused" in fault.reason
 
 
+@pytest.mark.parametrize("data", [wire.upgrade("/"), wire.request("GET", "/", "Connection: close")], ids=["ws", "http"])
+def test_an_origin_that_accepts_and_says_nothing_is_524_after_its_time(data: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        origin = Origin(
+            label="silent", scheme="http", host="127.0.0.1", port=silent.getsockname()[1], answer_timeout_s=0.2
+        )
+        with running(lambda _: Forward(origin=origin), lambda fault: Respond(status=fault.status)) as edge:
+            assert ask(edge.address, data)[0].status == 524
+
+
 def test_a_fault_that_cannot_be_explained_keeps_its_status() -> None:
     with running(lambda _: Forward(origin=nobody()), raises) as edge:
         answered, body = ask(edge.address)
