@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -40,7 +40,7 @@ class Running:
     def __init__(self, decide: Callable[[Any], Any], answer: Callable[[Any], Any]) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.address: Address = self._listener.getsockname()
-        self._log, log_fd = os.pipe()
+        self.log, log_fd = os.pipe()
         self.edge = Edge(
             listeners=[(self._listener.detach(), False)], threads=1, decide=decide, answer=answer, log_fd=log_fd
         )
@@ -50,7 +50,7 @@ class Running:
     def stop(self) -> list[dict[str, Any]]:
         """End it; the lines it has logged."""
         self.edge.stop(grace_s=LIMIT_S)
-        with os.fdopen(self._log) as log:
+        with os.fdopen(self.log) as log:
             return [json.loads(line) for line in log]
 
 
@@ -248,3 +248,71 @@ def test_a_bad_edge_is_refused_by_the_argument_s_name(argument: str, changed: di
         }
         with pytest.raises(ValueError, match=f"^{argument}: "):
             Edge(**given | changed)
+
+
+@contextmanager
+def origin_that(answer: Callable[[socket.socket, bytes], None]) -> Iterator[tuple[Origin, list[socket.socket]]]:
+    """An origin that calls `answer(connection, head)` for each request head, and the connections it has had."""
+    connections: list[socket.socket] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            while head := connection.recv(65_536):
+                answer(connection, head)
+
+    def accept(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connections.append(listener.accept()[0])
+                threading.Thread(target=serve, args=(connections[-1],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, args=(listener,), daemon=True).start()
+        yield Origin(label="o", scheme="http", host="127.0.0.1", port=listener.getsockname()[1]), connections
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize(("method", "dialled"), [("GET", 1), ("HEAD", 2)])
+def test_a_connection_is_not_used_again_after_an_answer_to_head(method: str, dialled: int) -> None:
+    # A body that a broken origin sends to HEAD all the same would be the next client's answer.
+    def answer(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"" if head[:4] == b"HEAD" else b"ok"))
+
+    with origin_that(answer) as (origin, connections), running(lambda _: Forward(origin=origin)) as edge:
+        assert ask(edge.address, wire.request(method, "/", "Connection: close"))[0].status == 200
+        assert ask(edge.address, wire.request("GET", "/", "Connection: close"))[1] == b"ok"
+        assert len(connections) == dialled
+
+
+@pytest.mark.parametrize("data", [wire.upgrade("/"), wire.request("GET", "/", "Connection: close")], ids=["ws", "http"])
+def test_an_origin_that_sends_interim_answers_for_ever_is_520(data: bytes) -> None:
+    def answer(connection: socket.socket, _: bytes) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 102 Processing\r\n\r\n")
+
+    def explain(fault: Fault) -> Respond:
+        return Respond(status=fault.status)
+
+    with (
+        origin_that(answer) as (origin, _),
+        running(lambda _: Forward(origin=origin), explain) as edge,
+        wire.connect(edge.address) as client,
+    ):
+        client.send(data)
+        statuses = [client.read_answer().status]
+        while statuses[-1] < 200:
+            statuses.append(client.read_answer().status)
+    assert statuses == [102] * 64 + [520]
+
+
+def test_a_log_that_takes_nothing_does_not_keep_the_edge_from_ending() -> None:
+    with running(raises) as edge:
+        writer = os.open(f"/proc/self/fd/{edge.log}", os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, bytes(65_536))
+        ask(edge.address)
+        edge.edge.stop(grace_s=1)
+        # Lets the thread of the log go, which is in its write still.
+        os.close(writer)
+        os.close(edge.log)
