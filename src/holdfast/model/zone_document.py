@@ -1,0 +1,114 @@
+"""What control publishes and an edge compiles: every zone, as plain values.
+
+Law 1: a document is data. It holds nothing that must be looked up, and no secret in the clear: private keys are sealed
+(`holdfast.sealing`), so that a document may lie on a disk and pass over a link.
+Law 2: a document says what was configured, not what follows from it. What follows is compiled by the edge.
+Law 3: fields are added with a default and never change their meaning, so that an edge reads what an older or newer
+control wrote.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Switch = Literal["on", "off"]
+
+# The zone that answers for every host name no other zone has: what `holdfast up` is made of.
+CATCH_ALL = "*"
+
+
+class StrictTransportSecurity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The HSTS half of the setting `security_header`. `max_age` in seconds."""
+
+    enabled: bool = False
+    max_age: int = 0
+    include_subdomains: bool = False
+    preload: bool = False
+    nosniff: bool = False
+
+
+class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Every setting an edge acts on, by its API name, with its default. `proxy_read_timeout` in seconds."""
+
+    websockets: Switch = "on"
+    websocket_off_response: Literal["refuse", "strip"] = "refuse"
+    ssl: Literal["off", "flexible", "full", "strict"] = "flexible"
+    min_tls_version: Literal["1.2", "1.3"] = "1.2"
+    tls_1_3: Switch = "on"
+    ciphers: tuple[str, ...] = ()
+    always_use_https: Switch = "off"
+    http2: Switch = "on"
+    proxy_read_timeout: int = 125
+    true_client_ip_header: Switch = "off"
+    ip_geolocation: Switch = "on"
+    origin_error_page_pass_thru: Switch = "off"
+    security_header: StrictTransportSecurity = StrictTransportSecurity()
+
+
+class RecordDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One DNS record. `name` is the full host name, lower case, `*.example.com` for a wildcard; `content` an address or a
+    name (lower case, no final dot); `ttl` in seconds, 1 for automatic."""
+
+    name: str
+    type: Literal["A", "AAAA", "CNAME"]
+    content: str
+    proxied: bool = False
+    ttl: int = 1
+
+
+class OriginRuleDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule of the phase `http_request_origin`, action `route`: where requests that match go instead.
+
+    What is None stays as the record says. `host_header` is the Host the origin sees, `origin_host` a name or address to
+    dial, `origin_port` its port, `sni` the name asked for and verified in TLS.
+    """
+
+    id: str
+    expression: str
+    enabled: bool = True
+    host_header: str | None = None
+    origin_host: str | None = None
+    origin_port: int | None = None
+    sni: str | None = None
+
+
+class CertificateDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One certificate to show to clients that ask for one of `hosts`. `sealed_key` is the private key, sealed for this `id`.
+
+    Of several that fit, the one with the highest `priority` is shown, then the newest (they come in that order).
+    """
+
+    id: str
+    hosts: tuple[str, ...]
+    chain_pem: str
+    sealed_key: bytes
+    priority: int = 0
+
+
+class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One zone. `id` is 32 hexadecimal digits; `name` its domain, lower case, or CATCH_ALL. `version` counts its changes.
+
+    `plan` is the plan's legacy id. A `paused` zone is forwarded without any of its features.
+    """
+
+    id: str
+    name: str
+    version: int = 0
+    account_id: str = ""
+    plan: str = "free"
+    paused: bool = False
+    settings: ZoneSettings = ZoneSettings()
+    records: tuple[RecordDocument, ...] = ()
+    origin_rules: tuple[OriginRuleDocument, ...] = ()
+    certificates: tuple[CertificateDocument, ...] = ()
+
+
+class SnapshotDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All zones at one moment. `source` names the database they are from; `revision` counts its changes, and means
+    something within one source only."""
+
+    source: str
+    revision: int
+    zones: tuple[ZoneDocument, ...] = ()
