@@ -43,7 +43,7 @@ class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     proxy_read_timeout: int = 125
     true_client_ip_header: Switch = "off"
     ip_geolocation: Switch = "on"
-    origin_error_page_pass_thru: Switch = "off"
+    origin_error_page_pass_thru: Switch = "off"  # noqa: S105  "pass" is a verb here
     security_header: StrictTransportSecurity = StrictTransportSecurity()
 
 
