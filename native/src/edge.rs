@@ -8,12 +8,16 @@ use std::thread::{self, JoinHandle};
 
 use holdfast_core::edge::{Edge as CoreEdge, EdgeOptions, end_soon};
 use holdfast_core::tls::CertificateStore;
+use holdfast_core::zones::{ZoneStatistics, Zones};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::policy::Policy;
 use crate::values::{Certificate, seconds};
+
+/// A Close frame's payload is 125 bytes at most, its code among them (RFC 6455 §5.5).
+const MAX_REASON_BYTES: usize = 123;
 
 /// What `start` needs, and consumes.
 struct Prepared {
@@ -32,6 +36,7 @@ enum State {
 #[pyclass(frozen, module = "holdfast._native")]
 pub(crate) struct Edge {
     certificates: Arc<CertificateStore>,
+    zone_statistics: Py<PyAny>,
     state: Mutex<State>,
 }
 
@@ -75,13 +80,15 @@ impl Edge {
             .into_iter()
             .map(|(fd, is_tls)| Ok((listener(fd)?, is_tls)))
             .collect::<PyResult<_>>()?;
-        let policy = Policy::new(py, decide, answer)?;
+        let zones = Arc::<Zones>::default();
+        let policy = Policy::new(py, decide, answer, Arc::clone(&zones))?;
         let options = EdgeOptions {
             listeners,
             threads,
             certificates: Arc::clone(&store),
             colo,
             max_connections,
+            zones: Arc::clone(&zones),
         };
         let prepared = Prepared {
             options,
@@ -90,6 +97,10 @@ impl Edge {
         };
         Ok(Self {
             certificates: store,
+            zone_statistics: py
+                .import("holdfast.model.zone_statistics")?
+                .getattr("ZoneStatistics")?
+                .unbind(),
             state: Mutex::new(State::Prepared(Box::new(prepared))),
         })
     }
@@ -140,13 +151,78 @@ impl Edge {
 
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let statistics = PyDict::new(py);
-        if let State::Running(edge, _) = &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            for (name, value) in edge.statistics() {
-                statistics.set_item(name, value)?;
-            }
+        for (name, value) in self.while_running(py, CoreEdge::statistics).unwrap_or_default() {
+            statistics.set_item(name, value)?;
         }
         Ok(statistics)
     }
+
+    #[pyo3(signature = (*, zone, code, reason))]
+    fn close_tunnels(&self, py: Python<'_>, zone: &str, code: u16, reason: &str) -> PyResult<usize> {
+        // RFC 6455 §7.4: 1004-1006 and 1015 are never sent, 1010 is a client's; the rest is for applications (4000).
+        if !matches!(code, 1000..=1003 | 1007..=1009 | 1011..=1014 | 3000..=4999) {
+            return Err(PyValueError::new_err(format!(
+                "code: expected a close code that a server may send (1000 to 1003, 1007 to 1009, 1011 to 1014, \
+                 3000 to 4999), got {code}"
+            )));
+        }
+        if reason.len() > MAX_REASON_BYTES {
+            return Err(PyValueError::new_err(format!(
+                "reason: expected at most {MAX_REASON_BYTES} bytes of UTF-8, got {}",
+                reason.len()
+            )));
+        }
+        let told = self.while_running(py, |edge| edge.close_tunnels(zone, code, reason));
+        Ok(told.unwrap_or_default())
+    }
+
+    fn zone_statistics<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let class = self.zone_statistics.bind(py);
+        let zones = self.while_running(py, CoreEdge::zone_statistics).unwrap_or_default();
+        zones
+            .into_iter()
+            .map(|(name, figures)| zone_figures(class, &name, figures))
+            .collect()
+    }
+
+    // PyO3 takes sequences by value.
+    #[allow(clippy::needless_pass_by_value)]
+    fn forget_zones(&self, py: Python<'_>, keep: Vec<String>) {
+        let keep = keep.into_iter().collect();
+        self.while_running(py, |edge| edge.forget_zones(keep));
+    }
+
+    fn decide_latency(&self, py: Python<'_>) -> (Vec<(f64, u64)>, f64, u64) {
+        let figures = self.while_running(py, CoreEdge::decide_latency).unwrap_or_default();
+        (figures.buckets, figures.sum_s, figures.count)
+    }
+}
+
+impl Edge {
+    /// What the running edge says to this, asked without the GIL; None where it is not running.
+    fn while_running<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&CoreEdge) -> T + Send) -> Option<T> {
+        py.detach(|| match &*self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Running(edge, _) => Some(ask(edge)),
+            State::Prepared(_) | State::Ended => None,
+        })
+    }
+}
+
+fn zone_figures<'py>(class: &Bound<'py, PyAny>, name: &str, figures: ZoneStatistics) -> PyResult<Bound<'py, PyAny>> {
+    let closes = figures.closes();
+    let traffic = figures.traffic;
+    class.call1((
+        name,
+        figures.open,
+        figures.opened,
+        traffic.messages_to_origin,
+        traffic.messages_to_client,
+        traffic.bytes_to_origin,
+        traffic.bytes_to_client,
+        figures.upgrades,
+        figures.requests,
+        closes,
+    ))
 }
 
 fn values(certificates: &[PyRef<'_, Certificate>]) -> Vec<holdfast_core::tls::Certificate> {

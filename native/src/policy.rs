@@ -3,9 +3,17 @@
 //! Law 1: this thread alone takes the GIL for requests, once a batch, and gives it up while it waits.
 //! Law 2: fail closed. Whatever Python raises, or returns that is no decision, refuses the request.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use holdfast_core::http::{Version, is_field_value, is_token};
-use holdfast_core::policy::{Asked, Forward, Pending, PolicyQueue, Question, Report, Respond, Verdict};
+use holdfast_core::policy::{
+    Asked, Forward, Pending, PolicyQueue, PolicyStatistics, Question, Report, Respond, Verdict,
+};
 use holdfast_core::registry::{Line, Log};
+use holdfast_core::tls::server_name;
+use holdfast_core::zones::{Zone, Zones};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -20,10 +28,11 @@ pub(crate) struct Policy {
     request: Py<PyAny>,
     tls_facts: Py<PyAny>,
     fault: Py<PyAny>,
+    zones: Arc<Zones>,
 }
 
 impl Policy {
-    pub(crate) fn new(py: Python<'_>, decide: Py<PyAny>, answer: Py<PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, decide: Py<PyAny>, answer: Py<PyAny>, zones: Arc<Zones>) -> PyResult<Self> {
         let request = py.import("holdfast.model.request")?;
         Ok(Self {
             decide,
@@ -31,6 +40,7 @@ impl Policy {
             request: request.getattr("Request")?.unbind(),
             tls_facts: request.getattr("TlsFacts")?.unbind(),
             fault: py.import("holdfast.model.fault")?.getattr("Fault")?.unbind(),
+            zones,
         })
     }
 
@@ -40,18 +50,24 @@ impl Policy {
             let mut batch = Vec::new();
             while py.detach(|| questions.next_batch(&mut batch)) {
                 for pending in batch.drain(..) {
-                    self.consider(py, pending, log);
+                    self.consider(py, pending, questions.statistics(), log);
                 }
             }
         });
     }
 
-    fn consider(&self, py: Python<'_>, pending: Pending, log: &Log) {
+    fn consider(&self, py: Python<'_>, pending: Pending, statistics: &PolicyStatistics, log: &Log) {
         let verdict = match &pending.question {
-            Question::Decide(asked) => self.decide(py, asked),
+            Question::Decide(asked) => {
+                let begun = Instant::now();
+                let verdict = self.decide(py, asked);
+                statistics.latency.add(begun.elapsed());
+                verdict
+            }
             Question::Explain(asked, report) => self.explain(py, asked, report),
         };
         let verdict = verdict.unwrap_or_else(|error| {
+            statistics.failed.fetch_add(1, Ordering::Relaxed);
             let traceback = error
                 .traceback(py)
                 .and_then(|traceback| traceback.format().ok())
@@ -68,8 +84,8 @@ impl Policy {
         let request = self.request(py, asked)?;
         let decision = self.decide.bind(py).call1((request,))?;
         match decision.getattr_opt(intern!(py, "origin"))? {
-            Some(origin) => forward(py, &decision, &origin),
-            None => respond(py, &decision),
+            Some(origin) => self.forward(py, &decision, &origin),
+            None => self.respond(py, &decision),
         }
     }
 
@@ -79,7 +95,7 @@ impl Policy {
             self.fault
                 .bind(py)
                 .call1((report.status, report.code, &report.reason, &*report.origin, request))?;
-        respond(py, &self.answer.bind(py).call1((fault,))?)
+        self.respond(py, &self.answer.bind(py).call1((fault,))?)
     }
 
     fn request<'py>(&self, py: Python<'py>, asked: &Asked) -> PyResult<Bound<'py, PyAny>> {
@@ -124,6 +140,60 @@ impl Policy {
         ];
         self.request.bind(py).call1(PyTuple::new(py, arguments)?)
     }
+
+    fn forward(&self, py: Python<'_>, decision: &Bound<'_, PyAny>, origin: &Bound<'_, PyAny>) -> PyResult<Verdict> {
+        let origin = origin.cast::<Origin>()?;
+        let given = |name| given(decision, name);
+        Ok(Verdict::Forward(Forward {
+            origin: origin.get().core.clone(),
+            zone: self.zone(py, decision)?,
+            server_name: match given(intern!(py, "server_name"))? {
+                None => None,
+                Some(name) => Some(server_name(&name.extract::<String>()?).map_err(PyValueError::new_err)?),
+            },
+            strip_upgrade: given(intern!(py, "strip_upgrade"))?.is_some(),
+            set_headers: fields(&decision.getattr(intern!(py, "set_headers"))?)?,
+            remove_headers: decision.getattr(intern!(py, "remove_headers"))?.extract()?,
+            set_response_headers: match given(intern!(py, "set_response_headers"))? {
+                None => Vec::new(),
+                Some(pairs) => fields(&pairs)?,
+            },
+            explain_statuses: match given(intern!(py, "explain_statuses"))? {
+                None => Vec::new(),
+                Some(statuses) => statuses.extract()?,
+            },
+        }))
+    }
+
+    fn respond(&self, py: Python<'_>, decision: &Bound<'_, PyAny>) -> PyResult<Verdict> {
+        let status: u16 = decision.getattr(intern!(py, "status"))?.extract()?;
+        if !(200..=599).contains(&status) {
+            return Err(PyValueError::new_err(format!(
+                "status: expected 200 to 599, got {status}"
+            )));
+        }
+        Ok(Verdict::Respond(Respond {
+            status,
+            zone: Some(self.zone(py, decision)?),
+            headers: fields(&decision.getattr(intern!(py, "headers"))?)?,
+            body: decision.getattr(intern!(py, "body"))?.extract()?,
+        }))
+    }
+
+    fn zone(&self, py: Python<'_>, decision: &Bound<'_, PyAny>) -> PyResult<Arc<Zone>> {
+        Ok(match given(decision, intern!(py, "zone"))? {
+            None => Arc::clone(self.zones.nameless()),
+            Some(name) => self.zones.named(name.cast::<PyString>()?.to_str()?),
+        })
+    }
+}
+
+/// The attribute, unless it is missing or empty: most requests use few of what a decision may say.
+fn given<'py>(decision: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(match decision.getattr_opt(name)? {
+        Some(value) if value.is_truthy()? => Some(value),
+        _ => None,
+    })
 }
 
 fn text<'py>(py: Python<'py>, text: &str) -> Bound<'py, PyAny> {
@@ -136,30 +206,6 @@ fn latin_1<'py>(py: Python<'py>, bytes: &[u8]) -> Bound<'py, PyString> {
         Ok(text) if bytes.is_ascii() => PyString::new(py, text),
         _ => PyString::new(py, &bytes.iter().map(|byte| char::from(*byte)).collect::<String>()),
     }
-}
-
-fn forward(py: Python<'_>, decision: &Bound<'_, PyAny>, origin: &Bound<'_, PyAny>) -> PyResult<Verdict> {
-    let origin = origin.cast::<Origin>()?;
-    let remove: Vec<String> = decision.getattr(intern!(py, "remove_headers"))?.extract()?;
-    Ok(Verdict::Forward(Forward {
-        origin: origin.get().core.clone(),
-        set_headers: fields(&decision.getattr(intern!(py, "set_headers"))?)?,
-        remove_headers: remove,
-    }))
-}
-
-fn respond(py: Python<'_>, decision: &Bound<'_, PyAny>) -> PyResult<Verdict> {
-    let status: u16 = decision.getattr(intern!(py, "status"))?.extract()?;
-    if !(200..=599).contains(&status) {
-        return Err(PyValueError::new_err(format!(
-            "status: expected 200 to 599, got {status}"
-        )));
-    }
-    Ok(Verdict::Respond(Respond {
-        status,
-        headers: fields(&decision.getattr(intern!(py, "headers"))?)?,
-        body: decision.getattr(intern!(py, "body"))?.extract()?,
-    }))
 }
 
 /// Header fields of a decision. A name or a value that would break the message is a fault of the policy.

@@ -1,5 +1,6 @@
 //! Values that cross the boundary: checked when they are made, immutable after.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,28 +20,38 @@ pub(crate) struct Origin {
 #[pymethods]
 impl Origin {
     #[new]
-    #[pyo3(signature = (*, label, scheme, host = String::new(), port = 0, unix_path = None, base_path = String::new(),
-        verify = true, ca_pem = None, connect_timeout_s = 19.0, answer_timeout_s = 125.0),
-        text_signature = "(*, label, scheme, host='', port=0, unix_path=None, base_path='', verify=True, ca_pem=None, connect_timeout_s=19.0, answer_timeout_s=125.0)")]
+    #[pyo3(signature = (*, label, scheme, host = String::new(), addresses = Vec::new(), port = 0, unix_path = None,
+        base_path = String::new(), server_name = String::new(), verify = true, ca_pem = None, connect_timeout_s = 19.0,
+        answer_timeout_s = 125.0),
+        text_signature = "(*, label, scheme, host='', addresses=(), port=0, unix_path=None, base_path='', server_name='', verify=True, ca_pem=None, connect_timeout_s=19.0, answer_timeout_s=125.0)")]
     // One keyword a fact; Python's callers name them all.
-    #[allow(clippy::too_many_arguments)]
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
         label: String,
         scheme: &str,
         host: String,
+        addresses: Vec<String>,
         port: u16,
         unix_path: Option<PathBuf>,
         base_path: String,
+        server_name: String,
         verify: bool,
         ca_pem: Option<Vec<u8>>,
         connect_timeout_s: f64,
         answer_timeout_s: f64,
     ) -> PyResult<Self> {
-        let address = match (unix_path, host.is_empty()) {
-            (Some(path), true) => Address::Unix(path),
-            (None, false) if port > 0 => Address::Host(host, port),
-            (None, false) => return Err(PyValueError::new_err("port: expected 1 to 65535, got 0")),
-            _ => return Err(PyValueError::new_err("host, unix_path: expected exactly one of them")),
+        let address = match (unix_path, host.is_empty(), addresses.is_empty()) {
+            (Some(path), true, true) => Address::Unix(path),
+            (None, false, true) | (None, true, false) if port == 0 => {
+                return Err(PyValueError::new_err("port: expected 1 to 65535, got 0"));
+            }
+            (None, false, true) => Address::Host(host, port),
+            (None, true, false) => Address::Addresses(ips(&addresses)?, port),
+            _ => {
+                return Err(PyValueError::new_err(
+                    "host, addresses, unix_path: expected exactly one of them",
+                ));
+            }
         };
         let tls = match scheme {
             "http" => None,
@@ -60,6 +71,7 @@ impl Origin {
             address,
             base_path,
             tls,
+            server_name,
             connect_timeout: seconds("connect_timeout_s", connect_timeout_s)?,
             answer_timeout: seconds("answer_timeout_s", answer_timeout_s)?,
         };
@@ -71,6 +83,17 @@ impl Origin {
     fn label(&self) -> &str {
         self.core.label()
     }
+}
+
+fn ips(addresses: &[String]) -> PyResult<Box<[IpAddr]>> {
+    let ip = |address: &String| {
+        address.parse().map_err(|_| {
+            PyValueError::new_err(format!(
+                "addresses: expected IP addresses, IPv6 without brackets, got {address:?}"
+            ))
+        })
+    };
+    addresses.iter().map(ip).collect()
 }
 
 /// A chain, its key, and the names it is for.

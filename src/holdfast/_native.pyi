@@ -10,12 +10,22 @@ from typing import Protocol, final, type_check_only
 
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
+from holdfast.model.zone_statistics import ZoneStatistics
 
 __all__ = ["Certificate", "Edge", "Origin"]
 
 @type_check_only
 class ForwardLike(Protocol):
-    """What `decide` returns to dial an origin (`holdfast.edge.decision.Forward`)."""
+    """What `decide` returns to dial an origin (`holdfast.edge.decision.Forward`).
+
+    Attributes read where they are there, and at their default where not: `zone: str` ("": none) is what records and
+    figures name and `close_tunnels` means. `server_name: str` ("": the origin's) is asked for and verified instead of
+    the origin's own; connections of one name never serve another. `strip_upgrade: bool`: an upgrade is carried out as
+    the ordinary GET it is without its handshake. `set_response_headers: tuple[tuple[str, str], ...]` are set on the
+    origin's final answer, a 101 too, and replace its own of the same name; framing, `Connection` and `CF-Ray` stay.
+    `explain_statuses: tuple[int, ...]`: a final answer with one of these is not passed on; `answer(fault)` is asked.
+    A `Host` in `set_headers` takes the place of the client's.
+    """
 
     @property
     def origin(self) -> Origin: ...
@@ -26,7 +36,10 @@ class ForwardLike(Protocol):
 
 @type_check_only
 class RespondLike(Protocol):
-    """What `decide` or `answer` returns to answer without an origin (`holdfast.edge.decision.Respond`)."""
+    """What `decide` or `answer` returns to answer without an origin (`holdfast.edge.decision.Respond`).
+
+    `zone: str` ("": none) is read where it is there; it is whom a decision's answer is counted for.
+    """
 
     @property
     def status(self) -> int: ...
@@ -39,10 +52,12 @@ class RespondLike(Protocol):
 class Origin:
     """Where to dial: a checked, immutable handle. Make it once per snapshot, share it between decisions.
 
-    `scheme` is "http" or "https". Either `host` (a name or an address, IPv6 without brackets) and `port` (1-65535), or
-    `unix_path`. `base_path` is "" or starts
-    with "/" and has no trailing "/". With https, `verify` checks chain, dates and name against `ca_pem` (PEM bytes)
-    or, where that is None, the system's store. `label` is how records and errors name this origin.
+    `scheme` is "http" or "https". One of `host` (a name or an address, IPv6 without brackets), `addresses` (IP
+    addresses that are tried in turn, each first as often as the others), both with `port` (1-65535), or `unix_path`.
+    `base_path` is "" or starts with "/" and has no trailing "/". With https, `verify` checks chain, dates and name
+    against `ca_pem` (PEM bytes) or, where that is None, the system's store. `server_name` is the name asked for (SNI)
+    and verified; "" is the host, or the address that was dialled. `label` is how records and errors name this origin.
+    It costs about 400 bytes; what TLS needs is shared by all that are verified alike.
     Raises ValueError with a sentence that names the argument.
     """
 
@@ -52,9 +67,11 @@ class Origin:
         label: str,
         scheme: str,
         host: str = "",
+        addresses: Sequence[str] = (),
         port: int = 0,
         unix_path: str | None = None,
         base_path: str = "",
+        server_name: str = "",
         verify: bool = True,
         ca_pem: bytes | None = None,
         connect_timeout_s: float = 19.0,
@@ -105,3 +122,15 @@ class Edge:
         the GIL, for `grace_s` seconds at most; what is left is cut."""
     def statistics(self) -> dict[str, int]:
         """Counters since the start and sizes of every queue, pool and table, by name."""
+    def close_tunnels(self, *, zone: str, code: int, reason: str) -> int:
+        """Close every open WebSocket of `zone` with this Close to both sides, each at a frame boundary; how many were
+        told. Their records say closed_by "edge", why "closed_by_operator". What has not ended after 10 s is cut.
+        Raises ValueError for a code that a server may not send, or a reason of more than 123 bytes."""
+    def zone_statistics(self) -> list[ZoneStatistics]:
+        """The figures of every zone that something was done for, open WebSockets included, by name. Asks the tunnel
+        loops, so it takes a moment: not for `decide`."""
+    def forget_zones(self, keep: Sequence[str]) -> None:
+        """Forget the figures of zones that are not in `keep` and have no open WebSocket."""
+    def decide_latency(self) -> tuple[list[tuple[float, int]], float, int]:
+        """How long `decide` takes: (upper bound in seconds, how many took no longer) ascending and cumulative, without
+        the unbounded bucket, which is the last value; the sum in seconds; how many decisions there were."""

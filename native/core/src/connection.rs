@@ -9,8 +9,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -30,6 +30,7 @@ use crate::registry::{Line, Log};
 use crate::stream::Stream;
 use crate::tls::{self, Hello, TlsFacts};
 use crate::tunnel::TunnelLoop;
+use crate::zones::Zones;
 use crate::{exchange, upgrade};
 
 /// From the first moment of a connection, or the first byte of a later request, to the end of its head.
@@ -66,13 +67,16 @@ pub(crate) struct Context {
     pub(crate) pool: Pool,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
+    pub(crate) zones: Arc<Zones>,
 }
 
 impl Context {
     /// Logs a request that failed through no fault of its client.
     pub(crate) fn log_fault(&self, asked: &Asked, fault: &Fault, forward: &Forward) {
+        self.statistics.origin_faults.fetch_add(1, Ordering::Relaxed);
         self.log.put(Line::Fault {
             ray_id: asked.ray.clone(),
+            zone: Arc::clone(&forward.zone),
             host: asked.head.host().to_owned(),
             path: asked.head.path().to_owned(),
             status: fault.kind.status(),
@@ -91,6 +95,10 @@ pub(crate) struct HttpStatistics {
     pub accepted: AtomicU64,
     /// Requests read.
     pub requests: AtomicU64,
+    /// TLS handshakes of clients that came to nothing.
+    pub handshakes_failed: AtomicU64,
+    /// Requests that failed between the decision and the origin's answer.
+    pub origin_faults: AtomicU64,
     /// Connections to origins that wait for a request.
     pub pooled: AtomicU64,
 }
@@ -310,11 +318,19 @@ impl Connection {
             edge_port: self.edge_port,
             tls: self.tls.clone(),
             is_upgrade: offer.is_some(),
+            zone: OnceLock::new(),
         });
-        match context.policy.ask(Question::Decide(Arc::clone(&asked))).await {
+        let verdict = context.policy.ask(Question::Decide(Arc::clone(&asked))).await;
+        let zone = match &verdict {
+            Ok(Verdict::Forward(forward)) => Some(&forward.zone),
+            Ok(Verdict::Respond(respond)) => respond.zone.as_ref(),
+            Ok(Verdict::Failed) | Err(_) => None,
+        };
+        asked.belongs_to(zone.unwrap_or(context.zones.nameless()));
+        match verdict {
             Ok(Verdict::Forward(forward)) => match offer {
-                Some(offer) => upgrade::upgrade(self, asked, offer, forward, context).await,
-                None => exchange::exchange(self, asked, forward, context).await,
+                Some(offer) if !forward.strip_upgrade => upgrade::upgrade(self, asked, offer, forward, context).await,
+                _ => exchange::exchange(self, asked, forward, context).await,
             },
             Ok(Verdict::Respond(respond)) => self.respond(&asked, &respond).await,
             Ok(Verdict::Failed) => {
@@ -348,6 +364,7 @@ impl Connection {
         let has_body = !matches!(asked.head.framing(), Framing::None | Framing::Length(0));
         let has_early = asked.is_upgrade && !self.read.is_empty();
         let keep_alive = asked.head.keep_alive() && !has_body && !has_early;
+        asked.answered(respond.status);
         let mut out = Vec::with_capacity(512 + respond.body.len());
         write_answer(
             &mut out,
@@ -368,7 +385,8 @@ impl Connection {
     }
 
     /// The request's body breaks the rules of its framing, and nothing was answered yet.
-    pub(crate) async fn refuse_body(self, reason: &str, context: &Context) -> After {
+    pub(crate) async fn refuse_body(self, asked: &Asked, reason: &str, context: &Context) -> After {
+        asked.answered(400);
         self.refuse(&Refusal::new(400, reason), context).await
     }
 
@@ -454,7 +472,12 @@ fn plain_text(status: u16, reason: &str) -> Respond {
         ("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned()),
         ("Cache-Control".to_owned(), "no-store".to_owned()),
     ];
-    Respond { status, headers, body }
+    Respond {
+        status,
+        zone: None,
+        headers,
+        body,
+    }
 }
 
 fn too_late() -> Refusal {

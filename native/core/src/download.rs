@@ -13,7 +13,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::http::response::ResponseHead;
 use crate::http::{ForClient, Framing, HeadScan, Version, write_informational, write_response};
 use crate::origin::Origin;
-use crate::policy::Asked;
+use crate::policy::{Asked, Forward};
 use crate::tls::TlsFault;
 use crate::upload::BodyRelay;
 
@@ -155,7 +155,7 @@ pub(crate) struct Download<'a, R, W> {
     pub(crate) read: &'a mut BytesMut,
     pub(crate) to: W,
     pub(crate) asked: &'a Asked,
-    pub(crate) origin: &'a Origin,
+    pub(crate) forward: &'a Forward,
     pub(crate) progress: &'a Cell<Instant>,
     /// Set as soon as a byte of the final answer may have been sent.
     pub(crate) has_begun: &'a Cell<bool>,
@@ -172,7 +172,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
             let mut heads = AnswerHeads {
                 from: &mut self.from,
                 read: self.read,
-                origin: self.origin,
+                origin: &self.forward.origin,
                 method: self.asked.head.method(),
                 progress: self.progress,
             };
@@ -184,12 +184,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
                     ));
                 }
                 100..=199 => pass_informational(&mut self.to, self.asked, &head).await?,
-                _ => return self.pass_on(&head).await,
+                _ => {
+                    explained(self.forward, &head).map_err(DownloadEnd::Fault)?;
+                    return self.pass_on(&head).await;
+                }
             }
             // RFC 9110 §15.2: an interim answer is a sign of life.
             self.progress.set(Instant::now());
         }
-        Err(DownloadEnd::Fault(only_informational(self.origin)))
+        Err(DownloadEnd::Fault(only_informational(&self.forward.origin)))
     }
 
     /// Passes on an answer whose head has been read.
@@ -212,8 +215,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
                 keep_alive: client_may_stay,
                 ray: &self.asked.ray,
                 upgrade: false,
+                set: &self.forward.set_response_headers,
             },
         );
+        self.asked.answered(head.status());
         self.has_begun.set(true);
         self.pass_body(BodyRelay::new(head.framing(), framing), out).await?;
         // An answer without a body by rule (HEAD, 204, 304) ends where its head does. A broken origin that sends a body
@@ -252,7 +257,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
     }
 
     fn body_patience(&self) -> Duration {
-        self.origin.answer_timeout
+        self.forward.origin.answer_timeout
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), DownloadEnd> {
@@ -265,8 +270,18 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
     }
 
     fn bad(&self, what: &str) -> Fault {
-        bad_answer(self.origin, what)
+        bad_answer(&self.forward.origin, what)
     }
+}
+
+/// A fault where the answer is one that the policy wants to give in the origin's place.
+pub(crate) fn explained(forward: &Forward, answer: &ResponseHead) -> Result<(), Fault> {
+    let status = answer.status();
+    if !forward.explain_statuses.contains(&status) {
+        return Ok(());
+    }
+    let reason = format!("the origin {} answered {status}", forward.origin.label);
+    Err(Fault::new(FaultKind::Answered(status), reason))
 }
 
 /// Passes an interim answer on to a client that knows them (RFC 9110 §15.2).

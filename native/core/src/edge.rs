@@ -3,6 +3,8 @@
 //! Law 1: a listening socket belongs to one thread; nothing is shared between threads but what is made to be.
 //! Law 2: stopping has a deadline. Until then what runs may end in its own way; after it, it is cut.
 
+mod figures;
+
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -22,6 +24,7 @@ use crate::policy::{PolicyClient, PolicyQueue, queue};
 use crate::registry::{Line, Log};
 use crate::tls::{CertificateStore, server_config};
 use crate::tunnel::{Limits, TunnelLoop};
+use crate::zones::Zones;
 
 /// Why an edge that stops closes its WebSockets: the reason in their Close frames.
 const STOPPING: &str = "the edge is stopping";
@@ -47,6 +50,8 @@ pub struct EdgeOptions {
     pub colo: String,
     /// Client connections at once; beyond it, accepting pauses.
     pub max_connections: usize,
+    /// Where the figures of zones are kept; the policy names them.
+    pub zones: Arc<Zones>,
 }
 
 /// A running edge.
@@ -59,6 +64,7 @@ pub struct Edge {
     log: Log,
     log_thread: JoinHandle<()>,
     http_statistics: Arc<HttpStatistics>,
+    zones: Arc<Zones>,
 }
 
 impl Edge {
@@ -75,6 +81,7 @@ impl Edge {
             log,
             log_thread,
             http_statistics: Arc::default(),
+            zones: Arc::clone(&options.zones),
         };
         match edge.start_threads(options, &is_stopping) {
             Ok(()) => Ok((edge, questions)),
@@ -103,6 +110,7 @@ impl Edge {
                 colo: options.colo.clone(),
                 stopping: is_stopping.clone(),
                 statistics: Arc::clone(&self.http_statistics),
+                zones: Arc::clone(&self.zones),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
             let thread = thread::Builder::new()
@@ -151,35 +159,6 @@ impl Edge {
         &self.log
     }
 
-    /// Counters since the start, and sizes of every queue, pool and table, by name.
-    #[must_use]
-    pub fn statistics(&self) -> Vec<(&'static str, u64)> {
-        let http = &self.http_statistics;
-        let policy = self.policy.statistics();
-        let log = self.log.statistics();
-        let tunnels = |read: fn(&TunnelLoop) -> u64| self.tunnels.iter().map(|(tunnels, _)| read(tunnels)).sum();
-        vec![
-            ("connections_accepted", http.accepted.load(Ordering::Relaxed)),
-            ("connections_open", http.connections.load(Ordering::Relaxed)),
-            ("requests", http.requests.load(Ordering::Relaxed)),
-            ("origin_connections_pooled", http.pooled.load(Ordering::Relaxed)),
-            (
-                "tunnels_open",
-                tunnels(|tunnels| tunnels.statistics().open.load(Ordering::Relaxed)),
-            ),
-            (
-                "tunnels_opened",
-                tunnels(|tunnels| tunnels.statistics().opened.load(Ordering::Relaxed)),
-            ),
-            ("policy_asked", policy.asked.load(Ordering::Relaxed)),
-            ("policy_refused", policy.refused.load(Ordering::Relaxed)),
-            ("policy_waiting", policy.waiting.load(Ordering::Relaxed)),
-            ("log_written", log.written.load(Ordering::Relaxed)),
-            ("log_dropped", log.dropped.load(Ordering::Relaxed)),
-            ("log_waiting", log.waiting.load(Ordering::Relaxed)),
-        ]
-    }
-
     fn is_http_running(&self) -> bool {
         self.http.iter().any(|thread| !thread.is_finished())
     }
@@ -213,6 +192,7 @@ struct Shared {
     colo: String,
     stopping: watch::Receiver<bool>,
     statistics: Arc<HttpStatistics>,
+    zones: Arc<Zones>,
 }
 
 fn http_runtime() -> io::Result<runtime::Runtime> {
@@ -239,6 +219,7 @@ fn serve_thread(
         pool: Pool::default(),
         names: Names::default(),
         statistics: shared.statistics,
+        zones: shared.zones,
     });
     let tasks = LocalSet::new();
     let live = Rc::new(Live::default());

@@ -48,7 +48,7 @@ pub(crate) async fn exchange(
         Ok(true) => After::KeepAlive(connection),
         Ok(false) => After::Close(connection),
         Err(Failure::Told(fault)) => connection.explain(&asked, fault, &forward, context).await,
-        Err(Failure::BadBody(reason)) => connection.refuse_body(&reason, context).await,
+        Err(Failure::BadBody(reason)) => connection.refuse_body(&asked, &reason, context).await,
         Err(Failure::Broken(fault)) => {
             context.log_fault(&asked, &fault, &forward);
             After::Cut
@@ -65,13 +65,15 @@ async fn carry_out(
     context: &Context,
 ) -> Result<bool, Failure> {
     let origin = &forward.origin;
-    if let Some(pooled) = context.pool.take(origin) {
+    if let Some(pooled) = context.pool.take(origin, forward.tls_name()) {
         match once(connection, asked, forward, context, pooled, is_repeatable(asked)).await {
             Err(Failure::Stale) => {}
             outcome => return outcome,
         }
     }
-    let dialled = dial(origin, &context.names).await.map_err(Failure::Told)?;
+    let dialled = dial(origin, forward.tls_name(), &context.names)
+        .await
+        .map_err(Failure::Told)?;
     once(connection, asked, forward, context, dialled, false).await
 }
 
@@ -87,7 +89,7 @@ async fn once(
     match outcome {
         Ok(answered) => {
             if is_uploaded && answered.origin_may_stay && origin.read.is_empty() {
-                context.pool.put(&forward.origin, origin);
+                context.pool.put(&forward.origin, forward.tls_name(), origin);
             }
             Ok(is_uploaded && answered.client_may_stay)
         }
@@ -123,10 +125,11 @@ async fn both_ways(
         read: &mut origin.read,
         to: client_write,
         asked,
-        origin: &forward.origin,
+        forward,
         progress: &progress,
         has_begun: &has_begun,
-        may_stay: asked.head.keep_alive(),
+        // Behind a handshake that was stripped, frames may follow, which are no request.
+        may_stay: asked.head.keep_alive() && !asked.is_upgrade,
         is_uploaded: &is_uploaded,
     };
     let mut uploading = pin!(upload.run(request_bytes(asked, forward)));
@@ -171,7 +174,8 @@ pub(crate) fn request_bytes(asked: &Asked, forward: &Forward) -> Vec<u8> {
             set: &forward.set_headers,
             remove: &forward.remove_headers,
             framing: asked.head.framing(),
-            upgrade: asked.is_upgrade,
+            upgrade: asked.is_upgrade && !forward.strip_upgrade,
+            strip_handshake: asked.is_upgrade && forward.strip_upgrade,
         },
     );
     request
@@ -194,7 +198,7 @@ pub(crate) async fn pass_refusal(
         read: &mut origin.read,
         to: &mut connection.stream,
         asked,
-        origin: &forward.origin,
+        forward,
         progress: &progress,
         has_begun: &has_begun,
         may_stay: asked.head.keep_alive() && !has_early,

@@ -29,6 +29,8 @@ pub(crate) enum FaultKind {
     NameUnknown,
     /// It agreed to the upgrade in a way that RFC 6455 §4.1 forbids.
     BadUpgrade,
+    /// It answered with a status that is to be explained instead of passed on.
+    Answered(u16),
     /// The edge itself has no descriptors or memory for the connection.
     EdgeExhausted,
 }
@@ -55,6 +57,7 @@ impl FaultKind {
             Self::TlsFailed => 525,
             Self::CertificateInvalid => 526,
             Self::NameUnknown => 530,
+            Self::Answered(status) => status,
         }
     }
 

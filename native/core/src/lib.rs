@@ -10,11 +10,13 @@ pub mod edge;
 pub mod frames;
 pub mod handshake;
 pub mod http;
+pub mod latency;
 pub mod origin;
 pub mod policy;
 pub mod registry;
 pub mod tls;
 pub mod tunnel;
+pub mod zones;
 
 mod chance;
 mod connection;

@@ -5,17 +5,20 @@
 //! Law 3: fail closed: a question that is not answered in time, or not at all, refuses the request.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use rustls_pki_types::ServerName;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::http::request::RequestHead;
+use crate::latency::Latency;
 use crate::origin::Origin;
 use crate::tls::TlsFacts;
+use crate::zones::Zone;
 
 /// Requests that may wait for a decision: at 20 microseconds each, 20 ms of waiting.
 const MAX_WAITING: usize = 1024;
@@ -39,6 +42,22 @@ pub struct Asked {
     pub tls: Option<TlsFacts>,
     /// It asks for a WebSocket, and rightly (RFC 6455 §4.2.1).
     pub is_upgrade: bool,
+    /// The zone it was found to be for, from the decision on.
+    pub zone: OnceLock<Arc<Zone>>,
+}
+
+impl Asked {
+    /// Whose request it is has been decided. The first word stands.
+    pub(crate) fn belongs_to(&self, zone: &Arc<Zone>) {
+        let _ = self.zone.set(Arc::clone(zone));
+    }
+
+    /// The client is about to get this final status.
+    pub(crate) fn answered(&self, status: u16) {
+        if let Some(zone) = self.zone.get() {
+            zone.answered(self.is_upgrade, status);
+        }
+    }
 }
 
 /// What went wrong after the decision, for the answer that explains it.
@@ -68,10 +87,27 @@ pub enum Question {
 pub struct Forward {
     /// Where.
     pub origin: Arc<Origin>,
+    /// For whom.
+    pub zone: Arc<Zone>,
+    /// The name to ask for and to verify, instead of the origin's own.
+    pub server_name: Option<ServerName<'static>>,
+    /// An upgrade is asked for as the ordinary request it would be without.
+    pub strip_upgrade: bool,
     /// Header fields to set; they replace the client's of the same name.
     pub set_headers: Vec<(String, String)>,
     /// Header fields of the client to leave out.
     pub remove_headers: Vec<String>,
+    /// Fields to set on the origin's final answer; they replace its own of the same name.
+    pub set_response_headers: Vec<(String, String)>,
+    /// Statuses of the origin that are not passed on, but explained as a fault.
+    pub explain_statuses: Vec<u16>,
+}
+
+impl Forward {
+    /// The name that a connection for this request was made under, where that is not the origin's own.
+    pub(crate) fn tls_name(&self) -> Option<&ServerName<'static>> {
+        self.server_name.as_ref().filter(|_| self.origin.tls.is_some())
+    }
 }
 
 /// Answer it ourselves.
@@ -79,6 +115,8 @@ pub struct Forward {
 pub struct Respond {
     /// The status, 200-599.
     pub status: u16,
+    /// Whose answer it is; None where nobody could say.
+    pub zone: Option<Arc<Zone>>,
     /// Header fields besides those of framing.
     pub headers: Vec<(String, String)>,
     /// The body.
@@ -129,6 +167,10 @@ pub struct PolicyStatistics {
     pub asked: AtomicU64,
     /// Questions refused because too many waited.
     pub refused: AtomicU64,
+    /// Questions that the policy failed to answer.
+    pub failed: AtomicU64,
+    /// How long decisions took.
+    pub latency: Latency,
 }
 
 /// The asking end. Cheap to clone.
@@ -187,6 +229,12 @@ impl PolicyClient {
 }
 
 impl PolicyQueue {
+    /// The counters.
+    #[must_use]
+    pub fn statistics(&self) -> &PolicyStatistics {
+        &self.statistics
+    }
+
     /// Waits for questions and moves what waits into `batch`. False when nobody can ask any more.
     pub fn next_batch(&mut self, batch: &mut Vec<Pending>) -> bool {
         let Ok(first) = self.pending.recv() else { return false };

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::frames::{Close, Counts};
 use crate::tunnel::{Identity, Side};
+use crate::zones::Zone;
 
 /// Lines that may wait for the log. A release that closes every tunnel of a process at once must fit.
 const MAX_WAITING_LINES: usize = 32 * 1024;
@@ -58,6 +59,35 @@ pub enum Why {
     TlsError,
     /// The edge was told to stop.
     EdgeStopping,
+    /// The edge was told to close the connections of the zone.
+    ClosedByOperator,
+}
+
+impl ClosedBy {
+    /// As records name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Origin => "origin",
+            Self::Edge => "edge",
+        }
+    }
+}
+
+impl Why {
+    /// As records name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CloseFrame => "close_frame",
+            Self::EndOfStream => "end_of_stream",
+            Self::TransportError => "transport_error",
+            Self::TlsError => "tls_error",
+            Self::EdgeStopping => "edge_stopping",
+            Self::ClosedByOperator => "closed_by_operator",
+        }
+    }
 }
 
 /// The first cause of an end.
@@ -107,6 +137,8 @@ struct ClosedRecord<'a> {
     event: &'static str,
     time: String,
     ray_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    zone: &'a str,
     client: String,
     host: &'a str,
     path: &'a str,
@@ -159,6 +191,8 @@ pub enum Line {
     Fault {
         /// Of the request.
         ray_id: String,
+        /// The zone it was for.
+        zone: Arc<Zone>,
         /// The host asked for.
         host: String,
         /// The path asked for.
@@ -183,15 +217,22 @@ impl Line {
             Self::Closed(closed) => serde_json::to_vec(&closed_record(closed)),
             Self::Fault {
                 ray_id,
+                zone,
                 host,
                 path,
                 status,
                 origin,
                 reason,
-            } => serde_json::to_vec(&serde_json::json!({
-                "event": "request_failed", "time": now(), "ray_id": ray_id, "host": host, "path": path,
-                "status": status, "origin": origin, "reason": reason,
-            })),
+            } => {
+                let mut record = serde_json::json!({
+                    "event": "request_failed", "time": now(), "ray_id": ray_id, "host": host, "path": path,
+                    "status": status, "origin": origin, "reason": reason,
+                });
+                if !zone.name().is_empty() {
+                    record["zone"] = zone.name().into();
+                }
+                serde_json::to_vec(&record)
+            }
             Self::Notice { message } => {
                 serde_json::to_vec(&serde_json::json!({"event": "edge_notice", "time": now(), "message": message}))
             }
@@ -206,6 +247,7 @@ fn closed_record(closed: &Closed) -> ClosedRecord<'_> {
         event: "websocket_closed",
         time: end.clone(),
         ray_id: &identity.ray,
+        zone: identity.zone.name(),
         client: identity.client.to_string(),
         host: &identity.host,
         path: &identity.path,

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::frames::Walker;
+use crate::zones::Zones;
 
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -24,6 +25,7 @@ fn closed(path: &str) -> Line {
     Line::Closed(Box::new(Closed {
         identity: Box::new(Identity {
             ray: "0123456789abcdef-LOC".to_owned(),
+            zone: Zones::default().named("example"),
             client: "192.0.2.1:5555".parse().unwrap(),
             host: "example.com".to_owned(),
             path: path.to_owned(),
@@ -69,6 +71,7 @@ fn a_closed_websocket_is_one_line_that_says_who_what_and_why() {
     assert_eq!(record["event"], "websocket_closed");
     assert_eq!(record["ray_id"], "0123456789abcdef-LOC");
     assert_eq!(record["client"], "192.0.2.1:5555");
+    assert_eq!(record["zone"], "example");
     assert_eq!(record["start"], "1970-01-01T00:00:00.000Z");
     assert_eq!(record["end"], "1970-01-01T00:00:01.500Z");
     assert_eq!(record["to_origin"]["text_messages"], 1);

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 use tokio::io::{AsyncWrite, split};
 
 use crate::connection::{After, Connection, Context, write_patiently};
-use crate::download::{AnswerHeads, DownloadEnd, MAX_INFORMATIONAL, only_informational, pass_informational};
+use crate::download::{AnswerHeads, DownloadEnd, MAX_INFORMATIONAL, explained, only_informational, pass_informational};
 use crate::exchange::{pass_refusal, request_bytes, write_fault};
 use crate::fault::{Fault, FaultKind};
 use crate::handshake::{Offer, check_answer};
@@ -43,6 +43,9 @@ pub(crate) async fn upgrade(
         Err(Some(fault)) => return connection.explain(&asked, fault, &forward, context).await,
         Err(None) => return After::Cut,
     };
+    if let Err(fault) = explained(&forward, &answer) {
+        return connection.explain(&asked, fault, &forward, context).await;
+    }
     if answer.status() != 101 {
         return pass_refusal(connection, &asked, &answer, origin, &forward, context).await;
     }
@@ -65,7 +68,7 @@ async fn ask_origin(
     context: &Context,
 ) -> Result<(OriginConnection, ResponseHead), Option<Fault>> {
     let origin = &forward.origin;
-    let mut dialled = dial(origin, &context.names).await?;
+    let mut dialled = dial(origin, forward.tls_name(), &context.names).await?;
     write_patiently(&mut dialled.stream, &request_bytes(asked, forward), ORIGIN_STALL)
         .await
         .map_err(|error| write_fault(origin, &error))?;
@@ -109,10 +112,12 @@ fn open_tunnel(
             keep_alive: true,
             ray: &asked.ray,
             upgrade: true,
+            set: &forward.set_response_headers,
         },
     );
     let identity = Box::new(Identity {
         ray: asked.ray.clone(),
+        zone: Arc::clone(&forward.zone),
         client: asked.client,
         host: asked.head.host().to_owned(),
         path: asked.head.path().to_owned(),
@@ -126,6 +131,7 @@ fn open_tunnel(
         return After::Cut;
     };
     client.is_ended = client_has_ended;
+    asked.answered(answer.status());
     context.tunnels.open(NewTunnel {
         client,
         origin,

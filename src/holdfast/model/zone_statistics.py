@@ -1,7 +1,7 @@
-"""What one zone's connections have done, counted by the Rust core of one edge process since its start.
+"""What the edge has counted for one zone.
 
-Law: the Rust core builds these with positional arguments, so the order of the fields is part of the boundary
-(`_native.pyi`). Counts of messages and bytes include connections that are still open.
+Law: these are values of one moment, counted since the edge started. Live and ended connections are in them alike, so
+that each counter only grows.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import msgspec
 
 
 class ZoneStatistics(msgspec.Struct, frozen=True):
-    """One zone's figures. `zone` is its id.
+    """The figures of `zone`; "" is what belongs to none (a host name nobody configured, a policy that failed).
 
-    `upgrades` and `requests` count answers by the status the client got (101 among them, and our refusals), of
-    WebSocket handshakes and of ordinary requests. `closes` counts closed WebSockets by "<closed_by>/<why>", the words
-    of the log's records.
+    Built by Rust with positional arguments: the order of the fields is part of the boundary. Messages are complete
+    text and binary ones; bytes are as they went over the connection, frame headers included, TLS not. `upgrades` and
+    `requests` count answers by the status the client got, of upgrade requests (101 and refusals) and of ordinary ones.
+    `closes` counts ended WebSockets by "closed_by/why", as their records say it (docs/records.md).
     """
 
     zone: str

@@ -47,6 +47,8 @@ pub struct ForOrigin<'a> {
     pub framing: Framing,
     /// Whether to ask for a WebSocket.
     pub upgrade: bool,
+    /// Whether to leave out what is left of an opening handshake when it is not asked for.
+    pub strip_handshake: bool,
 }
 
 /// Writes a request head. It is HTTP/1.1 whatever the client spoke, and leaves the connection open.
@@ -72,7 +74,7 @@ pub fn write_request(out: &mut Vec<u8>, request: &ForOrigin<'_>) {
     for (name, value) in head.fields().iter() {
         if name.eq_ignore_ascii_case("content-length") {
             length.write_in_place(out, name);
-        } else if !hop.removes(name) && !name.eq_ignore_ascii_case("host") && !request.replaces(name) {
+        } else if !hop.removes(name) && !name.eq_ignore_ascii_case("host") && !request.omits(name) {
             push_field(out, name, value);
         }
     }
@@ -92,8 +94,9 @@ pub fn write_request(out: &mut Vec<u8>, request: &ForOrigin<'_>) {
 }
 
 impl ForOrigin<'_> {
-    fn replaces(&self, name: &str) -> bool {
+    fn omits(&self, name: &str) -> bool {
         self.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+            || (self.strip_handshake && is_of_handshake(name))
             || self.remove.iter().any(|removed| removed.eq_ignore_ascii_case(name))
     }
 }
@@ -113,6 +116,8 @@ pub struct ForClient<'a> {
     pub ray: &'a str,
     /// Whether the answer is a 101 that opens a WebSocket.
     pub upgrade: bool,
+    /// Fields to add at the end, instead of the origin's of these names. What law 1 writes, and `CF-Ray`, stays.
+    pub set: &'a [(String, String)],
 }
 
 /// Writes a response head. The version is ours, HTTP/1.1, also to a 1.0 client (RFC 9110 §6.2). An answer without a
@@ -130,6 +135,9 @@ fn write_response_at(out: &mut Vec<u8>, response: &ForClient<'_>, now: SystemTim
     // RFC 9110 §15.5.22: a 426 says in Upgrade what it requires.
     let keeps_upgrade = head.status() == 426;
     for (name, value) in head.fields().iter() {
+        if response.sets(name) {
+            continue;
+        }
         if name.eq_ignore_ascii_case("content-length") {
             // RFC 9110 §8.6: the length a GET would have got is no framing of this answer, but information.
             if response.framing == Framing::None && !forbids_length(head.status()) {
@@ -142,10 +150,15 @@ fn write_response_at(out: &mut Vec<u8>, response: &ForClient<'_>, now: SystemTim
             push_field(out, name, value);
         }
     }
-    if head.status() >= 200 && head.fields().first("date").is_none() {
+    if head.status() >= 200 && head.fields().first("date").is_none() && !response.sets("date") {
         push_date_field(out, now);
     }
     push_field(out, "CF-Ray", response.ray.as_bytes());
+    for (name, value) in response.set {
+        if may_set(name) {
+            push_field(out, name, value.as_bytes());
+        }
+    }
     length.finish(out);
     if response.upgrade {
         push_upgrade(out);
@@ -155,6 +168,12 @@ fn write_response_at(out: &mut Vec<u8>, response: &ForClient<'_>, now: SystemTim
         push_connection(out, stays, response.client_version, names_upgrade);
     }
     out.extend_from_slice(b"\r\n");
+}
+
+impl ForClient<'_> {
+    fn sets(&self, name: &str) -> bool {
+        may_set(name) && self.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+    }
 }
 
 /// Writes a 1xx other than 101 as it goes on, without a length. Never to HTTP/1.0 (RFC 9110 §15.2); the caller sees to that.
@@ -326,6 +345,19 @@ fn is_ours(name: &str) -> bool {
 
 fn is_written_by_answer(name: &str) -> bool {
     is_ours(name) || name.eq_ignore_ascii_case("date") || name.eq_ignore_ascii_case("cf-ray")
+}
+
+/// Names that may be set on an origin's answer: all but what this module writes.
+fn may_set(name: &str) -> bool {
+    !is_ours(name) && !name.eq_ignore_ascii_case("cf-ray")
+}
+
+/// Fields of an opening handshake (RFC 6455 §11.3).
+fn is_of_handshake(name: &str) -> bool {
+    const PREFIX: &[u8] = b"sec-websocket-";
+    name.as_bytes()
+        .get(..PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// Names a client never gets from an origin: `CF-Ray` is ours, and the others tell a proxy what to do with the answer.

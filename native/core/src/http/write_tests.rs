@@ -13,6 +13,7 @@ struct Request<'a> {
     remove: &'a [&'a str],
     framing: Option<Framing>,
     upgrade: bool,
+    strip_handshake: bool,
 }
 
 impl Default for Request<'_> {
@@ -24,6 +25,7 @@ impl Default for Request<'_> {
             remove: &[],
             framing: None,
             upgrade: false,
+            strip_handshake: false,
         }
     }
 }
@@ -45,6 +47,7 @@ fn sent(request: &Request<'_>) -> String {
             remove: &remove,
             framing,
             upgrade: request.upgrade,
+            strip_handshake: request.strip_handshake,
         },
     );
     if !head.authority().is_empty() {
@@ -240,6 +243,7 @@ fn relayed(input: &str, method: &str, change: impl FnOnce(&mut ForClient<'_>)) -
         keep_alive: true,
         ray: "1-LOC",
         upgrade: false,
+        set: &[],
     };
     change(&mut response);
     let mut out = Vec::new();

@@ -1,9 +1,11 @@
 //! Dial an origin: resolve, connect to its addresses in turn, TLS.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
+use rustls_pki_types::ServerName;
 use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
@@ -29,8 +31,12 @@ impl OriginConnection {
     }
 }
 
-/// Dials `origin` within its connect timeout, TLS handshake included.
-pub(crate) async fn dial(origin: &Origin, names: &Names) -> Result<OriginConnection, Fault> {
+/// Dials `origin` within its connect timeout, TLS handshake included. With `name`, TLS is made under that name.
+pub(crate) async fn dial(
+    origin: &Origin,
+    name: Option<&ServerName<'static>>,
+    names: &Names,
+) -> Result<OriginConnection, Fault> {
     let deadline = Instant::now() + origin.connect_timeout;
     match &origin.address {
         Address::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
@@ -40,12 +46,36 @@ pub(crate) async fn dial(origin: &Origin, names: &Names) -> Result<OriginConnect
         },
         Address::Host(host, port) => {
             let addresses = names.resolve(host, *port).await?;
-            let socket = connect(origin, &addresses, deadline).await?;
-            prepare(&socket);
-            match &origin.tls {
-                None => Ok(OriginConnection::new(Stream::Tcp(socket))),
-                Some(tls) => secure(origin, tls, socket, deadline).await,
-            }
+            dial_one_of(origin, &addresses, name, deadline).await
+        }
+        Address::Addresses(ips, port) => {
+            let addresses = in_turn(ips, *port, origin.turn.fetch_add(1, Ordering::Relaxed));
+            dial_one_of(origin, &addresses, name, deadline).await
+        }
+    }
+}
+
+/// The addresses from the one whose turn it is, so that all get their share of the connections.
+fn in_turn(ips: &[IpAddr], port: u16, turn: u32) -> Vec<SocketAddr> {
+    let first = turn as usize % ips.len().max(1);
+    let ips = ips[first..].iter().chain(&ips[..first]);
+    ips.map(|ip| SocketAddr::new(*ip, port)).collect()
+}
+
+async fn dial_one_of(
+    origin: &Origin,
+    addresses: &[SocketAddr],
+    name: Option<&ServerName<'static>>,
+    deadline: Instant,
+) -> Result<OriginConnection, Fault> {
+    let (socket, address) = connect(origin, addresses, deadline).await?;
+    prepare(&socket);
+    match &origin.tls {
+        None => Ok(OriginConnection::new(Stream::Tcp(socket))),
+        Some(tls) => {
+            let name = name.or(tls.name.as_ref()).cloned();
+            let name = name.unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
+            secure(origin, tls, name, socket, deadline).await
         }
     }
 }
@@ -59,7 +89,11 @@ fn prepare(socket: &TcpStream) {
 }
 
 /// Tries each address; what is left of the time is shared between those that are left.
-async fn connect(origin: &Origin, addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Fault> {
+async fn connect(
+    origin: &Origin,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<(TcpStream, SocketAddr), Fault> {
     let mut fault = connect_timed_out(origin);
     for (at, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -67,7 +101,7 @@ async fn connect(origin: &Origin, addresses: &[SocketAddr], deadline: Instant) -
         #[allow(clippy::cast_possible_truncation)]
         let share = left / (addresses.len() - at) as u32;
         match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
-            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Ok(socket)) => return Ok((socket, *address)),
             Ok(Err(error)) => fault = connect_fault(origin, &error),
             Err(_) => fault = connect_timed_out(origin),
         }
@@ -78,10 +112,11 @@ async fn connect(origin: &Origin, addresses: &[SocketAddr], deadline: Instant) -
 async fn secure(
     origin: &Origin,
     tls: &OriginTls,
+    name: ServerName<'static>,
     socket: TcpStream,
     deadline: Instant,
 ) -> Result<OriginConnection, Fault> {
-    let handshake = tls::connect(socket, tls.config.clone(), tls.name.clone());
+    let handshake = tls::connect(socket, tls.config.clone(), name);
     match timeout_at(deadline, handshake).await {
         Ok(Ok(stream)) => Ok(OriginConnection::new(Stream::Tls(Box::new(stream)))),
         Ok(Err(fault)) => Err(tls_fault(origin, &fault)),

@@ -4,8 +4,10 @@ mod dial;
 mod names;
 mod pool;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
@@ -14,13 +16,15 @@ pub(crate) use dial::{OriginConnection, dial};
 pub(crate) use names::Names;
 pub(crate) use pool::Pool;
 
-use crate::tls::{Verify, client_config};
+use crate::tls::{self, Verify, shared_client_config};
 
 /// Where an origin listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A name or an address, and a port.
     Host(String, u16),
+    /// Addresses that are the same to us, at least one, and their port.
+    Addresses(Box<[IpAddr]>, u16),
     /// A Unix socket.
     Unix(PathBuf),
 }
@@ -29,7 +33,8 @@ pub enum Address {
 #[derive(Clone, Debug)]
 pub(crate) struct OriginTls {
     pub(crate) config: Arc<rustls::ClientConfig>,
-    pub(crate) name: ServerName<'static>,
+    /// None: the address that was dialled.
+    pub(crate) name: Option<ServerName<'static>>,
 }
 
 /// An origin, checked. Immutable and shared by every request that goes to it.
@@ -41,6 +46,8 @@ pub struct Origin {
     pub(crate) tls: Option<OriginTls>,
     pub(crate) connect_timeout: Duration,
     pub(crate) answer_timeout: Duration,
+    /// Which of several addresses is dialled first.
+    pub(crate) turn: AtomicU32,
 }
 
 /// What an [`Origin`] is made of.
@@ -54,6 +61,8 @@ pub struct OriginOptions {
     pub base_path: String,
     /// None: plain HTTP. Else whom to believe.
     pub tls: Option<Verify>,
+    /// The name to ask for and to verify; "": the host, or the address dialled.
+    pub server_name: String,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
     /// How long it may stay silent where an answer is due.
@@ -68,6 +77,7 @@ impl Origin {
             address,
             base_path,
             tls,
+            server_name,
             connect_timeout,
             answer_timeout,
         } = options;
@@ -84,13 +94,25 @@ impl Origin {
                 "base_path: expected printable ASCII without ? and #, got {base_path:?}"
             ));
         }
+        if matches!(&address, Address::Addresses(ips, _) if ips.is_empty()) {
+            return Err("addresses: expected at least one".to_owned());
+        }
+        let named = match &*server_name {
+            "" => None,
+            name => Some(tls::server_name(name)?),
+        };
         let tls = match (tls, &address) {
             (None, _) => None,
             (Some(_), Address::Unix(_)) => return Err("scheme: TLS over a Unix socket is not supported".to_owned()),
-            (Some(verify), Address::Host(host, _)) => Some(OriginTls {
-                config: client_config(verify).map_err(|fault| format!("ca_pem: {fault}"))?,
-                name: ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
-                    .map_err(|_| format!("host: expected a DNS name or an IP address, got {host:?}"))?,
+            (Some(verify), address) => Some(OriginTls {
+                config: shared_client_config(verify).map_err(|fault| format!("ca_pem: {fault}"))?,
+                name: match (named, address) {
+                    (None, Address::Host(host, _)) => Some(
+                        ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+                            .map_err(|_| format!("host: expected a DNS name or an IP address, got {host:?}"))?,
+                    ),
+                    (named, _) => named,
+                },
             }),
         };
         Ok(Self {
@@ -100,6 +122,7 @@ impl Origin {
             tls,
             connect_timeout,
             answer_timeout,
+            turn: AtomicU32::new(0),
         })
     }
 

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls_pki_types::ServerName;
+
 use super::{Origin, OriginConnection};
 
 /// Connections kept for one origin in one thread (nginx `keepalive` is commonly 32-64 a worker).
@@ -23,17 +25,21 @@ struct Idle {
     _origin: Arc<Origin>,
 }
 
-/// The idle connections of one thread, by origin.
+/// What a connection can be used again for: the origin, by its address, and the name that TLS was made under where that
+/// was not the origin's own. A connection never serves another name: its peer has proved to be that one only.
+type Key = (*const Origin, Option<ServerName<'static>>);
+
+/// The idle connections of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    idle: RefCell<HashMap<*const Origin, Vec<Idle>>>,
+    idle: RefCell<HashMap<Key, Vec<Idle>>>,
 }
 
 impl Pool {
     /// A connection that was still alive a moment ago, the one used last.
-    pub(crate) fn take(&self, origin: &Arc<Origin>) -> Option<OriginConnection> {
+    pub(crate) fn take(&self, origin: &Arc<Origin>, name: Option<&ServerName<'static>>) -> Option<OriginConnection> {
         let mut idle = self.idle.borrow_mut();
-        let waiting = idle.get_mut(&Arc::as_ptr(origin))?;
+        let waiting = idle.get_mut(&key(origin, name))?;
         while let Some(mut candidate) = waiting.pop() {
             if candidate.since.elapsed() < MAX_IDLE_TIME && !candidate.connection.stream.is_stale() {
                 return Some(candidate.connection);
@@ -43,12 +49,17 @@ impl Pool {
     }
 
     /// Keeps a connection whose last answer is complete.
-    pub(crate) fn put(&self, origin: &Arc<Origin>, mut connection: OriginConnection) {
+    pub(crate) fn put(
+        &self,
+        origin: &Arc<Origin>,
+        name: Option<&ServerName<'static>>,
+        mut connection: OriginConnection,
+    ) {
         let mut idle = self.idle.borrow_mut();
         if idle.values().map(Vec::len).sum::<usize>() >= MAX_IDLE {
             return;
         }
-        let waiting = idle.entry(Arc::as_ptr(origin)).or_default();
+        let waiting = idle.entry(key(origin, name)).or_default();
         if waiting.len() < MAX_IDLE_PER_ORIGIN {
             connection.read = bytes::BytesMut::new();
             waiting.push(Idle {
@@ -71,4 +82,8 @@ impl Pool {
     pub(crate) fn len(&self) -> usize {
         self.idle.borrow().values().map(Vec::len).sum()
     }
+}
+
+fn key(origin: &Arc<Origin>, name: Option<&ServerName<'static>>) -> Key {
+    (Arc::as_ptr(origin), name.cloned())
 }

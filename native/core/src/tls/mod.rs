@@ -25,7 +25,7 @@ pub use certificates::{Certificate, CertificateFault, CertificateStore, server_c
 pub use fault::TlsFault;
 pub use session::{TlsFacts, TlsSession};
 pub use stream::{Hello, TlsParts, TlsStream, accept, connect};
-pub use to_origin::{Verify, client_config};
+pub use to_origin::{Verify, client_config, server_name, shared_client_config};
 
 /// The one provider of this process, named in each configuration: rustls would otherwise look for a process-wide
 /// default, and panic where a dependency brings a second one.

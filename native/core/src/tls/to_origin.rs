@@ -3,7 +3,8 @@
 //! Law 1: `Verify` decides about the certificate only. The peer must prove that it has the key of the certificate it
 //! shows, whoever that is; so a session is always encrypted to somebody, and resumption means the same somebody.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
@@ -19,7 +20,7 @@ use super::{ALPN_HTTP_1_1, PROVIDER};
 const MAX_RESUMABLE_ORIGINS: usize = 256;
 
 /// Whether an origin's certificate is checked, and against what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Verify {
     /// Chain, dates and name, against the trust store of the system.
     System,
@@ -29,9 +30,30 @@ pub enum Verify {
     Nothing,
 }
 
-/// The configuration for origins to be verified so; ALPN `http/1.1`, sessions resumed from memory.
+/// A name that TLS can ask for and verify. The error is what was expected.
+pub fn server_name(name: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(name.to_owned())
+        .map_err(|_| format!("server_name: expected a DNS name or an IP address, got {name:?}"))
+}
+
+/// The configurations that are in use somewhere in this process.
+static SHARED: LazyLock<Mutex<HashMap<Verify, Weak<ClientConfig>>>> = LazyLock::new(Mutex::default);
+
+/// The one configuration for all origins that are verified so: read once, and gone with the last of them.
+pub fn shared_client_config(verify: Verify) -> Result<Arc<ClientConfig>, CertificateFault> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(config) = shared.get(&verify).and_then(Weak::upgrade) {
+        return Ok(config);
+    }
+    let config = client_config(verify.clone())?;
+    shared.retain(|_, config| config.strong_count() > 0);
+    shared.insert(verify, Arc::downgrade(&config));
+    Ok(config)
+}
+
+/// A configuration for origins to be verified so; ALPN `http/1.1`, sessions resumed from memory.
 ///
-/// Make it once and share it: reading the system's store takes milliseconds, and the sessions are kept here.
+/// To be shared ([`shared_client_config`]): reading the system's store takes milliseconds, and the sessions are kept here.
 pub fn client_config(verify: Verify) -> Result<Arc<ClientConfig>, CertificateFault> {
     let verifier = verifier(verify)?;
     let mut config = builder()

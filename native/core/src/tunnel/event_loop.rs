@@ -3,8 +3,9 @@
 //! Edge-triggered: a leg is read until it is drained or its peer is full, so one wake-up costs one read and one write.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,7 +18,8 @@ use slab::Slab;
 use super::leg::News;
 use super::relay::{GOING_AWAY, OwnClose, Tunnel, Turn};
 use super::{Limits, NewTunnel, Scratch, Side};
-use crate::registry::{Line, Log};
+use crate::registry::{Line, Log, Why};
+use crate::zones::{Ledger, Traffic, Zone};
 
 /// Events taken from the kernel at once.
 const MAX_EVENTS: usize = 512;
@@ -25,7 +27,17 @@ const WAKE: Token = Token(usize::MAX);
 
 enum Command {
     Open(Box<NewTunnel>),
-    CloseAll { reason: &'static str, deadline: Instant },
+    CloseAll {
+        reason: &'static str,
+        deadline: Instant,
+    },
+    CloseZone {
+        zone: Arc<str>,
+        close: OwnClose,
+        told: SyncSender<usize>,
+    },
+    Figures(SyncSender<Vec<(Arc<Zone>, Traffic)>>),
+    ForgetZones(Arc<HashSet<String>>),
     Stop,
 }
 
@@ -92,12 +104,41 @@ impl TunnelLoop {
         // Counted here and not by the loop: an edge that stops must not overlook what is on its way.
         self.mailbox.statistics.open.fetch_add(1, Ordering::Relaxed);
         self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
+        tunnel.identity.zone.tunnel_opened();
         self.mailbox.post(Command::Open(Box::new(tunnel)));
     }
 
     /// Closes every tunnel with 1001 to both sides, at frame boundaries; what is left at `deadline` is cut.
     pub fn close_all(&self, reason: &'static str, deadline: Instant) {
         self.mailbox.post(Command::CloseAll { reason, deadline });
+    }
+
+    /// Closes every tunnel of a zone with this Close on both sides, at frame boundaries; how many were told comes back.
+    #[must_use]
+    pub fn close_zone(&self, zone: &Arc<str>, code: u16, reason: &Arc<str>) -> Receiver<usize> {
+        let (told, answer) = sync_channel(1);
+        self.mailbox.post(Command::CloseZone {
+            zone: Arc::clone(zone),
+            close: OwnClose {
+                code,
+                reason: Arc::clone(reason),
+            },
+            told,
+        });
+        answer
+    }
+
+    /// What the tunnels of each zone have carried, those that are open included.
+    #[must_use]
+    pub fn figures(&self) -> Receiver<Vec<(Arc<Zone>, Traffic)>> {
+        let (figures, answer) = sync_channel(1);
+        self.mailbox.post(Command::Figures(figures));
+        answer
+    }
+
+    /// Forgets what zones have carried that are not in `keep` and have no open tunnel.
+    pub fn forget_zones(&self, keep: Arc<HashSet<String>>) {
+        self.mailbox.post(Command::ForgetZones(keep));
     }
 
     /// Ends the thread, and with it what is still open.
@@ -128,7 +169,9 @@ struct Running {
     deadlines: BinaryHeap<Deadline>,
     /// Ended in this round. Their slots stay taken until its end, since later events of the round may name them.
     ended: Vec<usize>,
-    closing: Option<(&'static str, Instant)>,
+    closing: Option<(OwnClose, Instant)>,
+    /// What tunnels have carried that have ended.
+    ledger: Ledger,
     is_stopped: bool,
 }
 
@@ -152,6 +195,7 @@ impl Running {
             deadlines: BinaryHeap::new(),
             ended: Vec::new(),
             closing: None,
+            ledger: Ledger::default(),
             is_stopped: false,
         }
     }
@@ -208,6 +252,14 @@ impl Running {
                 None => return,
                 Some(Command::Open(new)) => self.open(*new, now),
                 Some(Command::CloseAll { reason, deadline }) => self.close_all(reason, deadline, now),
+                Some(Command::CloseZone { zone, close, told }) => {
+                    // Whoever asked may have lost patience.
+                    let _ = told.try_send(self.close_zone(&zone, &close, now));
+                }
+                Some(Command::Figures(figures)) => {
+                    let _ = figures.try_send(self.figures());
+                }
+                Some(Command::ForgetZones(keep)) => self.ledger.forget(&keep),
                 Some(Command::Stop) => self.is_stopped = true,
             }
         }
@@ -227,33 +279,50 @@ impl Running {
             self.ended.push(key);
             return;
         }
-        if let Some((reason, deadline)) = self.closing {
-            self.close(key, reason, deadline, now);
+        if let Some((close, deadline)) = self.closing.clone() {
+            self.close(key, &close, Why::EdgeStopping, deadline, now);
         }
         self.turn(key, Side::Client, now);
         self.turn(key, Side::Origin, now);
     }
 
     fn close_all(&mut self, reason: &'static str, deadline: Instant, now: Instant) {
-        self.closing = Some((reason, deadline));
+        let close = OwnClose {
+            code: GOING_AWAY,
+            reason: reason.into(),
+        };
+        self.closing = Some((close.clone(), deadline));
         let keys: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.close(key, reason, deadline, now);
+            self.close(key, &close, Why::EdgeStopping, deadline, now);
         }
     }
 
-    fn close(&mut self, key: usize, reason: &'static str, deadline: Instant, now: Instant) {
+    fn close_zone(&mut self, zone: &str, close: &OwnClose, now: Instant) -> usize {
+        let is_meant = |tunnel: &Tunnel| tunnel.zone().name() == zone && !tunnel.is_ending();
+        let tunnels = self.tunnels.iter().filter(|(_, (_, tunnel))| is_meant(tunnel));
+        let keys: Vec<usize> = tunnels.map(|(key, _)| key).collect();
+        let deadline = now + self.scratch.limits.linger;
+        for key in &keys {
+            self.close(*key, close, Why::ClosedByOperator, deadline, now);
+        }
+        keys.len()
+    }
+
+    fn close(&mut self, key: usize, close: &OwnClose, why: Why, deadline: Instant, now: Instant) {
         if let Some((_, tunnel)) = self.tunnels.get_mut(key) {
-            tunnel.close(
-                OwnClose {
-                    code: GOING_AWAY,
-                    reason,
-                },
-                deadline,
-                &mut self.scratch,
-            );
+            tunnel.close(close, why, deadline, &mut self.scratch);
             self.turn(key, Side::Client, now);
         }
+    }
+
+    fn figures(&self) -> Vec<(Arc<Zone>, Traffic)> {
+        let mut ledger = self.ledger.copy();
+        for (_, (_, tunnel)) in &self.tunnels {
+            let [to_origin, to_client] = tunnel.counts();
+            ledger.of(tunnel.zone()).add_counts(to_origin, to_client);
+        }
+        ledger.into_figures()
     }
 
     fn on_event(&mut self, event: &Event, now: Instant) {
@@ -345,7 +414,13 @@ impl Running {
                 continue;
             };
             self.mailbox.statistics.open.fetch_sub(1, Ordering::Relaxed);
-            self.log.put(Line::Closed(Box::new(tunnel.into_closed(now))));
+            let closed = tunnel.into_closed(now);
+            let zone = &closed.identity.zone;
+            let traffic = self.ledger.of(zone);
+            traffic.add_counts(&closed.to_origin, &closed.to_client);
+            traffic.add_close(closed.cause.by, closed.cause.why);
+            zone.tunnel_ended();
+            self.log.put(Line::Closed(Box::new(closed)));
         }
         if self.tunnels.is_empty() {
             // Nothing refers to a slot any more: give a past peak's memory back.

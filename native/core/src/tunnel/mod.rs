@@ -19,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub use event_loop::{LoopStatistics, TunnelLoop};
 
 use crate::tls::TlsSession;
+use crate::zones::Zone;
 
 /// The most that is read from a socket at once, and so the most that can wait for a stalled reader.
 pub const READ_BYTES: usize = 32 * 1024;
@@ -96,6 +97,8 @@ pub struct Half {
 pub struct Identity {
     /// The ray id of the upgrade request.
     pub ray: String,
+    /// The zone it is of.
+    pub zone: Arc<Zone>,
     /// The client's address.
     pub client: SocketAddr,
     /// The host asked for.

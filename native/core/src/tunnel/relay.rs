@@ -3,6 +3,7 @@
 //! The four half-ends (each leg's reading and writing) end one by one; the tunnel is over when all four have.
 //! An end passes on behind the bytes that came before it, so half-close works and a last message is not lost.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Registry, Token};
@@ -10,8 +11,9 @@ use mio::{Registry, Token};
 use super::leg::{Broken, Leg, News, Took};
 use super::{Identity, Limits, NewTunnel, READS_PER_TURN, Scratch, Side};
 use crate::chance::random_bytes;
-use crate::frames;
+use crate::frames::{self, Counts};
 use crate::registry::{Cause, Closed, ClosedBy, Why};
+use crate::zones::Zone;
 
 /// The origin's transport failed: to the client we are a gateway with a bad upstream (IANA registry: 1014).
 const BAD_GATEWAY: u16 = 1014;
@@ -19,10 +21,10 @@ const BAD_GATEWAY: u16 = 1014;
 pub(super) const GOING_AWAY: u16 = 1001;
 
 /// A Close the edge sends on its own account.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OwnClose {
     pub(super) code: u16,
-    pub(super) reason: &'static str,
+    pub(super) reason: Arc<str>,
 }
 
 /// What a turn left behind.
@@ -76,7 +78,7 @@ impl Tunnel {
             legs: [Leg::new(client), Leg::new(origin)],
             identity,
             cause: None,
-            owed_close: [None; 2],
+            owed_close: [None, None],
             is_muted: [false; 2],
             edge_close_code: None,
             limit: None,
@@ -183,16 +185,31 @@ impl Tunnel {
         }
     }
 
+    /// The zone it is of.
+    pub(super) fn zone(&self) -> &Arc<Zone> {
+        &self.identity.zone
+    }
+
+    /// What has gone to the origin and to the client so far.
+    pub(super) fn counts(&self) -> [&Counts; 2] {
+        self.legs.each_ref().map(|leg| leg.walker.counts())
+    }
+
+    /// True when its end has begun, whoever began it.
+    pub(super) fn is_ending(&self) -> bool {
+        self.cause.is_some()
+    }
+
     /// Closes both legs with a Close frame of the edge, each at its next frame boundary.
-    pub(super) fn close(&mut self, close: OwnClose, deadline: Instant, scratch: &mut Scratch) {
+    pub(super) fn close(&mut self, close: &OwnClose, why: Why, deadline: Instant, scratch: &mut Scratch) {
         self.cause.get_or_insert(Cause {
             by: ClosedBy::Edge,
-            why: Why::EdgeStopping,
+            why,
             detail: None,
         });
         self.end_by(deadline);
         for side in [Side::Client, Side::Origin] {
-            self.owe_close(side, close, &mut scratch.ciphertext);
+            self.owe_close(side, close.clone(), &mut scratch.ciphertext);
         }
     }
 
@@ -219,7 +236,7 @@ impl Tunnel {
             frames::write_close(
                 &mut frame,
                 close.code,
-                close.reason,
+                &close.reason,
                 (to == Side::Origin).then(random_bytes),
             );
             self.leg(to).send(&frame, ciphertext);
@@ -255,11 +272,11 @@ impl Tunnel {
         let close = match from {
             Side::Origin => OwnClose {
                 code: BAD_GATEWAY,
-                reason: "the connection to the origin failed",
+                reason: "the connection to the origin failed".into(),
             },
             Side::Client => OwnClose {
                 code: GOING_AWAY,
-                reason: "the connection to the client failed",
+                reason: "the connection to the client failed".into(),
             },
         };
         self.owe_close(from.peer(), close, &mut scratch.ciphertext);

@@ -110,6 +110,7 @@ fn half(transport: Transport) -> Half {
 fn identity() -> Box<Identity> {
     Box::new(Identity {
         ray: "0123456789abcdef-LOC".to_owned(),
+        zone: Arc::default(),
         client: "192.0.2.1:5555".parse().unwrap(),
         host: "example.com".to_owned(),
         path: "/".to_owned(),

@@ -1,0 +1,90 @@
+//! What a running edge tells about itself, and what it is told about its zones.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::Edge;
+use crate::latency::LatencyFigures;
+use crate::tunnel::TunnelLoop;
+use crate::zones::ZoneStatistics;
+
+/// How long the tunnel loops may take to answer, all together. They answer between two rounds of a millisecond or so.
+const LOOP_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Edge {
+    /// Counters since the start, and sizes of every queue, pool and table, by name.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<(&'static str, u64)> {
+        let http = &self.http_statistics;
+        let policy = self.policy.statistics();
+        let log = self.log.statistics();
+        let tunnels = |read: fn(&TunnelLoop) -> u64| self.tunnels.iter().map(|(tunnels, _)| read(tunnels)).sum();
+        vec![
+            ("connections_accepted", http.accepted.load(Ordering::Relaxed)),
+            ("connections_open", http.connections.load(Ordering::Relaxed)),
+            ("requests", http.requests.load(Ordering::Relaxed)),
+            ("tls_handshakes_failed", http.handshakes_failed.load(Ordering::Relaxed)),
+            ("origin_faults", http.origin_faults.load(Ordering::Relaxed)),
+            ("origin_connections_pooled", http.pooled.load(Ordering::Relaxed)),
+            (
+                "tunnels_open",
+                tunnels(|tunnels| tunnels.statistics().open.load(Ordering::Relaxed)),
+            ),
+            (
+                "tunnels_opened",
+                tunnels(|tunnels| tunnels.statistics().opened.load(Ordering::Relaxed)),
+            ),
+            ("policy_asked", policy.asked.load(Ordering::Relaxed)),
+            ("policy_refused", policy.refused.load(Ordering::Relaxed)),
+            ("policy_failed", policy.failed.load(Ordering::Relaxed)),
+            ("policy_waiting", policy.waiting.load(Ordering::Relaxed)),
+            ("log_written", log.written.load(Ordering::Relaxed)),
+            ("log_dropped", log.dropped.load(Ordering::Relaxed)),
+            ("log_waiting", log.waiting.load(Ordering::Relaxed)),
+        ]
+    }
+
+    /// How long decisions take, in the policy's thread.
+    #[must_use]
+    pub fn decide_latency(&self) -> LatencyFigures {
+        self.policy.statistics().latency.figures()
+    }
+
+    /// The figures of every zone, by name, those of open tunnels included.
+    #[must_use]
+    pub fn zone_statistics(&self) -> BTreeMap<String, ZoneStatistics> {
+        let figures = self.ask_loops(TunnelLoop::figures);
+        self.zones.statistics(figures.into_iter().flatten().collect())
+    }
+
+    /// Forgets the figures of zones that are not in `keep` and have no open tunnel.
+    pub fn forget_zones(&self, keep: HashSet<String>) {
+        self.zones.forget(&keep);
+        let keep = Arc::new(keep);
+        for (tunnels, _) in &self.tunnels {
+            tunnels.forget_zones(Arc::clone(&keep));
+        }
+    }
+
+    /// Closes every tunnel of a zone with this Close on both sides, each at a frame boundary; how many were told.
+    #[must_use]
+    pub fn close_tunnels(&self, zone: &str, code: u16, reason: &str) -> usize {
+        let (zone, reason) = (Arc::from(zone), Arc::from(reason));
+        let told = self.ask_loops(|tunnels| tunnels.close_zone(&zone, code, &reason));
+        told.into_iter().sum()
+    }
+
+    /// Asks every loop at once, then takes their answers. A loop that has ended has none.
+    fn ask_loops<T>(&self, ask: impl Fn(&TunnelLoop) -> Receiver<T>) -> Vec<T> {
+        let deadline = Instant::now() + LOOP_PATIENCE;
+        let asked: Vec<Receiver<T>> = self.tunnels.iter().map(|(tunnels, _)| ask(tunnels)).collect();
+        let patience = || deadline.saturating_duration_since(Instant::now());
+        asked
+            .into_iter()
+            .filter_map(|answer| answer.recv_timeout(patience()).ok())
+            .collect()
+    }
+}
