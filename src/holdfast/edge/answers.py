@@ -21,7 +21,8 @@ import msgspec
 from holdfast.edge.accept import preferred
 from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import error_page
-from holdfast.edge.explanations import explanation
+from holdfast.edge.explanations import SETTING_EXPLANATIONS, Explanation, explanation
+from holdfast.edge.zone import CompiledZone
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 
@@ -64,7 +65,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One error, as JSON has it and as the page shows it.
 
     `type`, `title`, `status`, `detail` and `instance` are RFC 9457's. `side` is "client", "edge" or "origin".
-    `timestamp` is RFC 3339 in UTC. `retry_after` is in seconds, and left out where `retryable` is false.
+    `timestamp` is RFC 3339 in UTC. `retry_after` is in seconds, and left out where `retryable` is false. `setting` and
+    `zone` are there where a setting of a zone is what refused.
     """
 
     type: str
@@ -81,6 +83,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retryable: bool
     retry_after: int | None = None
     what_to_check: tuple[str, ...]
+    setting: str | None = None
+    zone: str | None = None
 
 
 def answer(fault: Fault, *, now: float) -> Respond:
@@ -114,7 +118,37 @@ def refuse(request: Request, *, status: int, code: int, reason: str, now: float)
     `code` is what `cf-error-type` says: the status, or a 1xxx. `reason` is one public sentence: what failed.
     `now` is Unix time in seconds.
     """
-    problem = _problem(request, status=status, code=code, reason=reason, now=now)
+    meaning = explanation(status=status, code=code)
+    return _told(request, _problem(request, meaning, status=status, code=code, reason=reason, now=now))
+
+
+def refuse_by_setting(request: Request, *, setting: str, zone: str, now: float) -> Respond:
+    """The answer where `setting` (an API name, in SETTING_EXPLANATIONS) of the zone named `zone` says no: 403.
+
+    For programs it is in `Holdfast-Refused` as well, a structured field (RFC 8941 §3.1).
+    """
+    reason = f"The setting {setting} of the zone {zone} is off."
+    problem = _problem(request, SETTING_EXPLANATIONS[setting], status=403, code=403, reason=reason, now=now)
+    answer = _told(request, msgspec.structs.replace(problem, setting=setting, zone=zone))
+    refused = ("Holdfast-Refused", f"setting;id={_quoted(setting)};zone={_quoted(zone)}")
+    return msgspec.structs.replace(answer, headers=(*answer.headers, refused))
+
+
+def in_zone(answer: Respond, zone: CompiledZone, request: Request) -> Respond:
+    """An answer of ours as one of `zone`: counted for it, with the fields its settings add to answers over TLS."""
+    added = zone.features.response_headers if request.scheme == "https" else ()
+    names = {name for name, _ in added}
+    kept = tuple(header for header in answer.headers if header[0] not in names)
+    return Respond(answer.status, (*kept, *added), answer.body, zone.id)
+
+
+def _quoted(text: str) -> str:
+    """`text` as a string of a structured field (RFC 8941 §3.3.3), which is printable ASCII."""
+    kept = "".join(char if " " <= char <= "~" else "?" for char in text)
+    return '"{}"'.format(kept.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def _told(request: Request, problem: Problem) -> Respond:
     form = _JSON if request.is_upgrade else preferred(request.header_values("accept"), (_HTML, _JSON, _PROBLEM))
     body = error_page(problem) if form == _HTML else msgspec.json.encode(problem)
     headers = [
@@ -131,11 +165,10 @@ def refuse(request: Request, *, status: int, code: int, reason: str, now: float)
         headers.append(("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"))
     if not request.is_upgrade:
         headers.append(("Vary", "Accept"))
-    return Respond(status, tuple(headers), body)
+    return Respond(problem.status, tuple(headers), body)
 
 
-def _problem(request: Request, *, status: int, code: int, reason: str, now: float) -> Problem:
-    meaning = explanation(status=status, code=code)
+def _problem(request: Request, meaning: Explanation, *, status: int, code: int, reason: str, now: float) -> Problem:
     return Problem(
         type="about:blank",
         title=meaning.title,

@@ -18,19 +18,34 @@ if TYPE_CHECKING:
 
 class Forward(msgspec.Struct, frozen=True, gc=False):
     """Dial `origin`. The client's header fields go along, but for hop-by-hop ones and those named here (any case);
-    then come `set_headers`, in order."""
+    then come `set_headers`, in order.
+
+    `zone` is the id of the zone this counts for. TLS with the origin asks for `server_name`, and verifies it; "" leaves
+    that to the origin. With `strip_upgrade` an upgrade is forwarded as the GET it would be without.
+    `set_response_headers` replace fields of the final answer. An answer with one of `explain_statuses` is not passed on
+    but told as a fault.
+    """
 
     origin: Origin
     set_headers: tuple[tuple[str, str], ...] = ()
     remove_headers: tuple[str, ...] = ()
+    zone: str = ""
+    server_name: str = ""
+    strip_upgrade: bool = False
+    set_response_headers: tuple[tuple[str, str], ...] = ()
+    explain_statuses: tuple[int, ...] = ()
 
 
 class Respond(msgspec.Struct, frozen=True, gc=False):
-    """Answer without an origin. The core adds `Content-Length`, `Date`, `CF-Ray` and `Connection`."""
+    """Answer without an origin. The core adds `Content-Length`, `Date`, `CF-Ray` and `Connection`.
+
+    `zone` is the id of the zone this counts for, "" where there is none.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    zone: str = ""
 
 
 Decision = Forward | Respond

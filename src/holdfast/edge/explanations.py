@@ -33,6 +33,13 @@ class Explanation:
 _SEE_LOG = "Find the ray id in the edge's log: the record names the origin."
 
 EXPLANATIONS: dict[int, Explanation] = {
+    421: Explanation(
+        "misdirected_request",
+        "The request came over a connection for another site",
+        Side.CLIENT,
+        None,
+        ("The client should make a connection of its own for this host name, and name it in TLS (SNI).",),
+    ),
     502: Explanation(
         "bad_gateway",
         "Bad gateway",
@@ -141,12 +148,36 @@ EXPLANATIONS: dict[int, Explanation] = {
         None,
         ("See that the origin's name resolves where the edge runs.", _SEE_LOG),
     ),
+    1000: Explanation(
+        "dns_points_nowhere",
+        "The DNS record leads nowhere",
+        Side.EDGE,
+        None,
+        (
+            "See that no CNAME of the zone leads back to itself over others.",
+            "See that the record's address is one that a server can have, and not this edge's own.",
+        ),
+    ),
     1001: Explanation(
         "unknown_host",
         "Unknown host name",
         Side.EDGE,
         None,
         ("Add a zone for this host name, or correct the name in the address.",),
+    ),
+    1004: Explanation(
+        "host_not_proxied",
+        "This host name is not served here",
+        Side.EDGE,
+        120,
+        ("Set the DNS record of this host name to proxied, or reach its server directly.",),
+    ),
+    1014: Explanation(
+        "cname_cross_account",
+        "The DNS record leads into another account",
+        Side.EDGE,
+        None,
+        ("Point the CNAME at a name outside this edge, or put both zones into one account.",),
     ),
     1016: Explanation(
         "origin_dns_error",
@@ -168,6 +199,17 @@ EXPLANATIONS: dict[int, Explanation] = {
         Side.EDGE,
         60,
         ("The origin answers more slowly than requests come: see what holds it up.", _SEE_LOG),
+    ),
+}
+
+# What a zone's setting refuses, by the setting's API name. All are 403.
+SETTING_EXPLANATIONS: dict[str, Explanation] = {
+    "websockets": Explanation(
+        "websockets_off",
+        "WebSockets are switched off",
+        Side.EDGE,
+        None,
+        ("The setting websockets of the zone is off. Set it to on to let WebSockets through again.",),
     ),
 }
 

@@ -1,7 +1,8 @@
 """What the Rust core calls: `decide` and `answer`, with the snapshot and the clock they need.
 
-Law 1: the policy thread is the only reader, and reads the snapshot once a request.
-Law 2: this is the one module of the package that reads a clock.
+Law 1: the policy thread is the only reader, and reads the snapshot once a request; `publish` swaps it in one step, from
+any thread.
+Law 2: this is the one module the phases run under that reads a clock.
 """
 
 from __future__ import annotations
@@ -13,21 +14,39 @@ from holdfast.edge import answers
 from holdfast.edge.decide import decide
 from holdfast.edge.decision import Decision, Respond
 from holdfast.edge.snapshot import Snapshot
+from holdfast.edge.view import CountryOf, view_of
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 
 
 class Policy:
-    """The two callables an `Edge` is made with, over one snapshot. `clock` gives Unix time in seconds."""
+    """The two callables an `Edge` is made with, over the snapshot that is in force.
 
-    def __init__(self, snapshot: Snapshot, *, clock: Callable[[], float] = time.time) -> None:
+    `clock` gives Unix time in seconds. `country_of` is None where there is no database of countries.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, *, clock: Callable[[], float] = time.time, country_of: CountryOf | None = None
+    ) -> None:
         self._snapshot = snapshot
         self._clock = clock
+        self._country_of = country_of
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What requests are decided by now."""
+        return self._snapshot
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Decide by `snapshot` from the next request on."""
+        self._snapshot = snapshot
 
     def decide(self, request: Request) -> Decision:
         """What becomes of `request` (`_native.Edge`, `decide`)."""
-        return decide(request, self._snapshot, now=self._clock())
+        return decide(request, self._snapshot, now=self._clock(), country_of=self._country_of)
 
     def answer(self, fault: Fault) -> Respond:
         """What the client of a failed forward is told (`_native.Edge`, `answer`)."""
-        return answers.answer(fault, now=self._clock())
+        now = self._clock()
+        view = view_of(fault.request, self._snapshot, now=now)
+        return answers.in_zone(answers.answer(fault, now=now), view.zone, fault.request)

@@ -1,4 +1,4 @@
-"""The phases: their order, and what each decides."""
+"""The phases together: their order, and that whatever a client sends is decided."""
 
 import json
 
@@ -6,16 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.edge.decide import PHASES, View, decide, forward
+from holdfast.edge.decide import PHASES, decide
 from holdfast.edge.decision import Forward, Respond
-from tests.unit.edge.origins import ORIGIN, a_snapshot
+from holdfast.edge.snapshot import CATCH_ALL_ID
+from tests.unit.edge.origins import ORIGIN, a_snapshot, a_zone, snapshot_of, zone_id
 from tests.unit.requests import a_request
 
 NOW = 1_772_366_400.0
 
 
 def test_the_order_of_the_phases_is_what_it_says() -> None:
-    assert [phase.__name__ for phase in PHASES] == ["find_zone", "refuse_loop", "forward"]
+    assert [phase.__name__ for phase in PHASES] == [
+        "find_zone",
+        "refuse_loop",
+        "misdirected",
+        "redirect",
+        "websockets_switch",
+        "forward",
+    ]
 
 
 @pytest.mark.parametrize("is_upgrade", [True, False])
@@ -23,8 +31,9 @@ def test_any_host_goes_to_the_origin_of_the_catch_all(is_upgrade: bool) -> None:
     decision = decide(a_request(host="any.example", is_upgrade=is_upgrade), a_snapshot(), now=NOW)
     assert isinstance(decision, Forward)
     assert decision.origin is ORIGIN
+    assert decision.zone == CATCH_ALL_ID
     assert ("CF-Connecting-IP", "203.0.113.7") in decision.set_headers
-    assert decision.remove_headers == ()
+    assert (decision.remove_headers, decision.set_response_headers, decision.explain_statuses) == ((), (), ())
 
 
 def test_what_a_client_may_not_say_is_left_out() -> None:
@@ -33,34 +42,30 @@ def test_what_a_client_may_not_say_is_left_out() -> None:
     assert decision.remove_headers == ("cf-worker", "CF_Ray")
 
 
-def test_a_host_without_a_zone_is_refused() -> None:
+def test_an_answer_of_ours_is_its_zone_s_and_has_what_the_zone_adds_over_tls() -> None:
+    hsts = {"enabled": True, "max_age": 300, "nosniff": True}
+    snapshot = snapshot_of(a_zone(websockets="off", security_header=hsts_of(**hsts)))
+    over_tls, plain = (decide(a_request(scheme=scheme), snapshot, now=NOW) for scheme in ("https", "http"))
+    assert isinstance(over_tls, Respond)
+    assert isinstance(plain, Respond)
+    assert (over_tls.status, over_tls.zone) == (403, zone_id("example.com"))
+    assert dict(over_tls.headers)["Strict-Transport-Security"] == "max-age=300"
+    assert [name for name, _ in over_tls.headers].count("X-Content-Type-Options") == 1
+    assert "Strict-Transport-Security" not in dict(plain.headers)
+
+
+def hsts_of(**fields: object) -> object:
+    """The value of `security_header`."""
+    from holdfast.model.zone_document import StrictTransportSecurity
+
+    return StrictTransportSecurity(**fields)  # type: ignore[arg-type]
+
+
+def test_a_host_without_a_zone_is_refused_on_behalf_of_nobody() -> None:
     decision = decide(a_request(host="b.example"), a_snapshot("a.example"), now=NOW)
     assert isinstance(decision, Respond)
-    assert decision.status == 530
+    assert (decision.status, decision.zone) == (530, "")
     assert json.loads(decision.body)["error_code"] == 1001
-
-
-def test_a_request_that_comes_back_is_refused_with_508() -> None:
-    snapshot = a_snapshot()
-    first = decide(a_request(), snapshot, now=NOW)
-    assert isinstance(first, Forward)
-    back = decide(a_request(headers=first.set_headers), snapshot, now=NOW)
-    assert isinstance(back, Respond)
-    assert back.status == 508
-    assert dict(back.headers)["cf-error-type"] == "508"
-
-
-def test_two_edges_in_a_row_are_no_loop() -> None:
-    outer = decide(a_request(), a_snapshot(instance="aa"), now=NOW)
-    assert isinstance(outer, Forward)
-    inner = decide(a_request(headers=outer.set_headers), a_snapshot(instance="bb"), now=NOW)
-    assert isinstance(inner, Forward)
-    assert dict(inner.set_headers)["CDN-Loop"] == "holdfast;instance=aa,holdfast;instance=bb"
-
-
-def test_forward_alone_does_not_make_up_an_origin() -> None:
-    with pytest.raises(AssertionError, match="find_zone decides"):
-        forward(a_request(), View(a_snapshot("a.example"), None, NOW))
 
 
 _TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=40)
@@ -70,4 +75,6 @@ _TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=40)
 def test_nothing_a_client_sends_raises(host: str, path: str, headers: list[tuple[str, str]], is_upgrade: bool) -> None:
     request = a_request(host=host, path=path, headers=headers, is_upgrade=is_upgrade)
     assert isinstance(decide(request, a_snapshot(), now=NOW), Forward)
-    assert isinstance(decide(request, a_snapshot("a zone of its own"), now=NOW), Respond)
+    assert isinstance(decide(request, a_snapshot("zone.of.its.own"), now=NOW), Respond)
+    redirecting = snapshot_of(a_zone("example.com", ssl="off"))
+    assert isinstance(decide(a_request(path=path, headers=headers), redirecting, now=NOW), Respond)

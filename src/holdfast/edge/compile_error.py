@@ -1,0 +1,17 @@
+"""Why a zone cannot be served as it is written.
+
+Law: the error names the zone, the field, the value and what was expected, in one sentence, and repeats no secret.
+"""
+
+from __future__ import annotations
+
+from holdfast.errors import shown
+
+
+class CompileError(ValueError):
+    """A zone that does not compile. `field` is a path such as "records[chat.example.com].content"."""
+
+    def __init__(self, zone: str, field: str, value: object, expected: str) -> None:
+        given = shown(value) if isinstance(value, str) else shown(repr(value))[1:-1]
+        super().__init__(f"zone {shown(zone)}, {field}: expected {expected}, got {given}")
+        self.zone, self.field, self.value, self.expected = zone, field, value, expected

@@ -1,0 +1,102 @@
+"""What the settings of a zone come to: settings as the API has them in, what the phases act on out.
+
+Law 1: a setting that has no effect is not here, and one that has is nowhere else.
+Law 2: a paused zone has no features. What protects the legs of a connection (TLS, how long an origin may be silent)
+stays, for it is no feature.
+
+Source: Cloudflare, "Zone settings"; HSTS is RFC 6797 §6.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from holdfast.edge.compile_error import CompileError
+from holdfast.edge.zone import Features, OriginTls, TlsSettings
+from holdfast.model.setting import CIPHERS, MAX_READ_TIMEOUT_S
+from holdfast.model.zone_document import StrictTransportSecurity, Switch, ZoneSettings
+
+_ORIGIN_TLS: Mapping[str, OriginTls] = {"off": "plain", "flexible": "plain", "full": "unverified", "strict": "verified"}
+# Statuses of an origin that Cloudflare replaces by its own page (`origin_error_page_pass_thru`).
+_EXPLAINED = (502, 504)
+
+_CHOICES: Mapping[str, frozenset[str]] = {
+    "websockets": frozenset({"on", "off"}),
+    "websocket_off_response": frozenset({"refuse", "strip"}),
+    "ssl": frozenset(_ORIGIN_TLS),
+    "min_tls_version": frozenset({"1.2", "1.3"}),
+    "tls_1_3": frozenset({"on", "off"}),
+    "always_use_https": frozenset({"on", "off"}),
+    "true_client_ip_header": frozenset({"on", "off"}),
+    "ip_geolocation": frozenset({"on", "off"}),
+    "origin_error_page_pass_thru": frozenset({"on", "off"}),
+}
+
+
+def check_settings(zone: str, settings: ZoneSettings) -> None:
+    """Raise CompileError where a value is none of the setting's, or two leave nothing together."""
+    for name, choices in _CHOICES.items():
+        value = getattr(settings, name)
+        if value not in choices:
+            raise CompileError(zone, f"settings.{name}", value, " or ".join(sorted(choices)))
+    for cipher in settings.ciphers:
+        if cipher not in CIPHERS:
+            raise CompileError(zone, "settings.ciphers", cipher, f"names out of {', '.join(CIPHERS)}")
+    if not 1 <= settings.proxy_read_timeout <= MAX_READ_TIMEOUT_S:
+        expected = f"seconds from 1 to {MAX_READ_TIMEOUT_S}"
+        raise CompileError(zone, "settings.proxy_read_timeout", settings.proxy_read_timeout, expected)
+    if settings.security_header.max_age < 0:
+        raise CompileError(zone, "settings.security_header.max_age", settings.security_header.max_age, "0 or more")
+    if settings.min_tls_version == "1.3" and settings.tls_1_3 == "off":
+        raise CompileError(zone, "settings.tls_1_3", "off", "on, as min_tls_version is 1.3")
+
+
+# As many as there may be different settings among the zones that are compiled together; the rest is computed anew.
+@lru_cache(maxsize=1024)
+def features_of(settings: ZoneSettings, *, paused: bool) -> Features:
+    """What the phases act on. `settings` have passed `check_settings`."""
+    on = ZoneSettings(ssl=settings.ssl, proxy_read_timeout=settings.proxy_read_timeout) if paused else settings
+    switched_off = on.websockets == "off"
+    return Features(
+        origin_tls=_ORIGIN_TLS[on.ssl],
+        answer_timeout_s=float(on.proxy_read_timeout),
+        # Without HTTPS there is nowhere to redirect to: `ssl` wins, else the two would send a client round for ever.
+        always_https=on.always_use_https == "on" and on.ssl != "off",
+        never_https=on.ssl == "off" and not paused,
+        refuses_websockets=switched_off and on.websocket_off_response == "refuse",
+        strips_upgrades=switched_off and on.websocket_off_response == "strip",
+        true_client_ip=on.true_client_ip_header == "on",
+        geolocation=on.ip_geolocation == "on" and not paused,
+        explain_statuses=() if paused or _is_on(on.origin_error_page_pass_thru) else _EXPLAINED,
+        # Where there is no HTTPS, a client that was told to insist on it would be locked out.
+        response_headers=() if on.ssl == "off" else _response_headers(on.security_header),
+    )
+
+
+def tls_settings_of(zone: str, settings: ZoneSettings) -> TlsSettings | None:
+    """What handshakes for the zone may settle on; None where that is what the edge does anyway."""
+    if (settings.min_tls_version, settings.tls_1_3, settings.ciphers) == ("1.2", "on", ()):
+        return None
+    return TlsSettings(
+        zone=zone,
+        min_version=settings.min_tls_version,
+        max_version="1.3" if settings.tls_1_3 == "on" else "1.2",
+        ciphers=settings.ciphers,
+    )
+
+
+def _is_on(switch: Switch) -> bool:
+    return switch == "on"
+
+
+def _response_headers(security: StrictTransportSecurity) -> tuple[tuple[str, str], ...]:
+    headers: list[tuple[str, str]] = []
+    if security.enabled:
+        value = f"max-age={security.max_age}"
+        value += "; includeSubDomains" if security.include_subdomains else ""
+        value += "; preload" if security.preload else ""
+        headers.append(("Strict-Transport-Security", value))
+    if security.nosniff:
+        headers.append(("X-Content-Type-Options", "nosniff"))
+    return tuple(headers)

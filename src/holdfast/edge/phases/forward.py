@@ -1,0 +1,43 @@
+"""Send what nobody refused to its origin, with the header fields that the zone's settings ask for."""
+
+from __future__ import annotations
+
+from holdfast.edge.answers import refuse
+from holdfast.edge.decision import Decision, Forward
+from holdfast.edge.headers import origin_headers
+from holdfast.edge.route import DeadEnd, route_of
+from holdfast.edge.view import View
+from holdfast.edge.zone import Features
+from holdfast.model.request import Request
+
+
+def forward(request: Request, view: View) -> Decision | None:
+    """The zone's origin gets the request; one that leads nowhere is refused (Cloudflare's 1000, 1014, 1016)."""
+    route = route_of(request, view)
+    if isinstance(route, DeadEnd):
+        return refuse(request, status=530, code=route.code, reason=route.reason, now=view.now)
+    zone, features = view.zone, view.zone.features
+    set_headers, remove_headers = origin_headers(request, view.snapshot.loop_member)
+    if route.host_header:
+        set_headers += (("Host", route.host_header),)
+    if features.true_client_ip or (features.geolocation and view.country_of is not None):
+        set_headers += _client_headers(request, view, features)
+    return Forward(
+        route.target.origin(features.origin_tls, route.port, features.answer_timeout_s),
+        set_headers,
+        remove_headers,
+        zone.id,
+        route.server_name,
+        request.is_upgrade and features.strips_upgrades,
+        features.response_headers if request.scheme == "https" else (),
+        features.explain_statuses,
+    )
+
+
+def _client_headers(request: Request, view: View, features: Features) -> tuple[tuple[str, str], ...]:
+    headers: tuple[tuple[str, str], ...] = ()
+    if features.true_client_ip:
+        headers += (("True-Client-IP", request.client_ip),)
+    if features.geolocation and view.country_of is not None:
+        headers += (("CF-IPCountry", view.country_of(request.client_ip)),)
+    return headers

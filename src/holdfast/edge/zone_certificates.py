@@ -1,0 +1,75 @@
+"""A zone's certificates in the core's hands: keys unsealed, chain and key checked to match.
+
+Law 1: a private key is in the clear for the length of one call, and in no error.
+Law 2: a certificate that has not changed is taken over from the zone's last version: reading PEM costs a thousand times
+what comparing a digest does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from holdfast.edge.compile_error import CompileError
+from holdfast.edge.zone import ServedCertificate
+from holdfast.model.hostname import parse_hostname
+from holdfast.model.zone_document import CertificateDocument
+from holdfast.sealing import SealError, SealingKey
+
+
+def sealing_purpose(certificate_id: str) -> str:
+    """What the private key of a certificate is sealed for (`SealingKey.seal`)."""
+    return f"certificate/{certificate_id}"
+
+
+def certificates_of(
+    zone: str,
+    documents: Iterable[CertificateDocument],
+    *,
+    key: SealingKey | None,
+    before: Iterable[ServedCertificate] = (),
+) -> tuple[ServedCertificate, ...]:
+    """The certificates, in the order to choose in. `before` are those of the zone's last version. Raises CompileError."""
+    known = {certificate.digest: certificate for certificate in before}
+    return tuple(known.get(_digest(one)) or _served(zone, one, key) for one in documents)
+
+
+def _digest(document: CertificateDocument) -> bytes:
+    parts = (document.id, "\n".join(document.hosts), document.chain_pem)
+    digest = hashlib.sha256(document.sealed_key)
+    for part in parts:
+        digest.update(b"\0" + part.encode())
+    return digest.digest()
+
+
+def _served(zone: str, document: CertificateDocument, key: SealingKey | None) -> ServedCertificate:
+    # Loaded here and not with this module: the values, and all phases, do without the core.
+    from holdfast._native import Certificate  # noqa: PLC0415
+
+    field = f"certificates[{document.id}]"
+    if not document.hosts:
+        raise CompileError(zone, f"{field}.hosts", "nothing", "at least one host name")
+    for host in document.hosts:
+        _check_host(zone, field, host)
+    if key is None:
+        raise CompileError(
+            zone, f"{field}.sealed_key", "***", "no certificate, as this edge has no key to open it with"
+        )
+    try:
+        key_pem = key.open_sealed(document.sealed_key, purpose=sealing_purpose(document.id))
+    except SealError as error:
+        raise CompileError(zone, f"{field}.sealed_key", "***", f"a key sealed for it ({error})") from None
+    try:
+        native = Certificate(names=document.hosts, chain_pem=document.chain_pem.encode(), key_pem=key_pem)
+    except ValueError as error:
+        raise CompileError(zone, f"{field}.chain_pem", "***", f"a chain in PEM and its key ({error})") from None
+    return ServedCertificate(_digest(document), native)
+
+
+def _check_host(zone: str, field: str, host: str) -> None:
+    try:
+        is_well_spelled = parse_hostname(host, wildcard=True, single_label=True) == host
+    except ValueError:
+        is_well_spelled = False
+    if not is_well_spelled:
+        raise CompileError(zone, f"{field}.hosts", host, "a host name in lower case")
