@@ -1,0 +1,1 @@
+"""The verbs of the command that ask the API: `holdfast zone`, `setting`, `record`, `token` and `cert`."""

@@ -1,0 +1,100 @@
+"""A group of verbs as a typer app: `holdfast zone` with `add`, `list` and the rest.
+
+Law 1: flags are not written here: they are made from the fields of a verb's options, as those of every command are.
+Law 2: a verb is a function of its options, the API and where to print. It raises HoldfastError and returns nothing;
+what it must open is open, and is closed whatever happens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfast.client.api.options import FROM_ENVIRONMENT, ApiOptions
+from holdfast.client.verbs.output import Output
+from holdfast.model.option import Given, Spelling, spelling_of
+
+if TYPE_CHECKING:
+    from holdfast.client.api.connection import Api
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: its options, a subclass of ApiOptions, and `run(options, api, output)`."""
+
+    options: type[ApiOptions]
+    run: Callable[[Any, Api, Output], None]
+    help: str
+
+
+def group_of(verbs: Mapping[str, Verb], *, help: str) -> typer.Typer:  # noqa: A002  the word of every command line library
+    """The typer app of a group. Its commands return an exit status, or raise HoldfastError."""
+    app = typer.Typer(
+        help=help,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_help_without_verb)
+    for name, verb in verbs.items():
+        app.command(name, help=verb.help)(_command(verb))
+    return app
+
+
+def _help_without_verb(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        sys.stdout.write(f"{context.get_help()}\n")
+
+
+def _command(verb: Verb) -> Callable[..., int]:
+    def command(**given: Given) -> int:
+        return run_verb(verb, given)
+
+    # What is the verb's own comes first, what every verb has after it.
+    shared = {field.name for field in dataclasses.fields(ApiOptions)}
+    fields = sorted(dataclasses.fields(verb.options), key=lambda field: field.name in shared)
+    parameters = [_parameter(field.name, spelling_of(field)) for field in fields]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {}
+    return command
+
+
+def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
+    """Parse, open the API, run. The exit status: 0, or 1 where whoever read our output has left."""
+    from holdfast.client.api.connection import Api  # noqa: PLC0415  `holdfast up` starts without an HTTP client
+
+    options = verb.options.parse(given)
+    output = Output(sys.stdout, sys.stderr, as_json=options.as_json, is_terminal=sys.stdout.isatty())
+    try:
+        with Api(options) as api:
+            verb.run(options, api, output)
+    except BrokenPipeError:
+        # As `head` does. Python would complain again when it flushes at its end.
+        sys.stdout = None
+        return 1
+    return 0
+
+
+def _parameter(name: str, spelling: Spelling) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    if spelling.is_argument:
+        argument = typer.Argument(metavar=spelling.metavar, help=spelling.help)
+        return inspect.Parameter(name, kind, annotation=Annotated[str, argument])
+    option = typer.Option(
+        *[spelling.flag, *([spelling.short] if spelling.short else [])],
+        metavar=spelling.metavar or None,
+        help=spelling.help,
+        envvar=spelling.environment if name in FROM_ENVIRONMENT else None,
+        show_default=spelling.default or False,
+    )
+    if spelling.is_switch:
+        return inspect.Parameter(name, kind, default=False, annotation=Annotated[bool, option])
+    value: Any = list[str] | None if spelling.is_many else str | None
+    return inspect.Parameter(name, kind, default=None, annotation=Annotated[value, option])
