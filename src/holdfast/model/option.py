@@ -6,6 +6,7 @@ Law: one field is one option. Command line, environment and reference are made f
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,8 @@ Given = str | Sequence[str] | bool | None
 class Spelling:
     """One option. `parse` takes the text and the flag, and raises UsageError, naming the flag.
 
-    `short` is "" or a flag of one letter; `default` says in words what holds when it is not given.
+    `short` is "" or a flag of one letter; `default` says in words what holds when it is not given. `key` is its name in a
+    configuration file, dotted ("control.listen"), or "" where it cannot stand in one.
     """
 
     flag: str
@@ -29,6 +31,7 @@ class Spelling:
     is_many: bool = False
     is_switch: bool = False
     default: str = ""
+    key: str = ""
 
     @property
     def is_argument(self) -> bool:
@@ -38,15 +41,16 @@ class Spelling:
     @property
     def environment(self) -> str:
         """The environment variable that gives it where the command line does not."""
-        return f"HOLDFAST_{self.flag.strip('-').replace('-', '_').upper()}"
+        return f"HOLDFAST_{re.sub('[.-]', '_', self.key or self.flag.strip('-')).upper()}"
 
-    def value(self, given: str | Sequence[str] | bool) -> object:
-        """What was given, parsed: text by `parse`, a list to a tuple. Raises UsageError."""
+    def value(self, given: str | Sequence[str] | bool, *, field: str = "") -> object:
+        """What was given, parsed: text by `parse`, a list to a tuple. Raises UsageError, naming `field`, else the flag."""
+        field = field or self.flag
         if isinstance(given, bool):
             return given
         if isinstance(given, str):
-            return self.parse(given, self.flag)
-        return tuple(self.parse(text, self.flag) for text in given)
+            return self.parse(given, field)
+        return tuple(self.parse(text, field) for text in given)
 
 
 def spelled(
@@ -58,9 +62,10 @@ def spelled(
     short: str = "",
     is_many: bool = False,
     default: str = "",
+    key: str = "",
 ) -> dict[str, Spelling]:
     """Metadata for `dataclasses.field`; the arguments are those of `Spelling`."""
-    return {"spelling": Spelling(flag, metavar, help, parse, short=short, is_many=is_many, default=default)}
+    return {"spelling": Spelling(flag, metavar, help, parse, short=short, is_many=is_many, default=default, key=key)}
 
 
 def switch(flag: str, help: str) -> dict[str, Spelling]:  # noqa: A002  as above

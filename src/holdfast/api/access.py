@@ -1,0 +1,321 @@
+"""Who asks, and what they may do: the one way into every handler.
+
+Law 1: fail closed. A request without a valid token gets in nowhere, and a handler without a permission does not exist
+(a test looks at every route).
+Law 2: who may not see a thing is told the same whether it exists or not.
+Law 3: time, address and state of a token are looked at for each request: disabling one is in force at once.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Request
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast.api.context import ApiContext
+from holdfast.api.faults import (
+    ApiFault,
+    authentication_failed,
+    malformed_authorization,
+    missing_credentials,
+    no_route,
+    not_found,
+    not_permitted,
+    not_yours,
+    unknown_key,
+)
+from holdfast.model.permission import BY_ID, Policy, Resource, Scope, may, may_somewhere
+from holdfast.store import audit, identities, zones
+from holdfast.store.identities import Token
+from holdfast.store.zones import Zone
+
+# A token of ours has 53 characters; older clients check for 40 and more of this alphabet.
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9_.~+/=-]{1,256})", re.IGNORECASE)
+ID_PATTERN = r"[0-9a-f]{32}"
+_ID = re.compile(ID_PATTERN)
+# What we keep of a client's header in the audit log.
+_MAX_AUDIT_TEXT = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who asks: a valid token, its owner, and from where. `accounts` are the accounts the owner belongs to."""
+
+    token: Token
+    email: str
+    accounts: frozenset[str]
+    address: str
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """What the token allows."""
+        return self.token.policies
+
+    @property
+    def limiter(self) -> str:
+        """Whom the global rate limit counts: the user, over all of their tokens."""
+        return f"{self.token.owner_kind}/{self.token.owner_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A request that was let in. `zone` and `account_id` are what it is about, where it is about one."""
+
+    context: ApiContext
+    principal: Principal
+    request: Request
+    zone: Zone | None = None
+    account_id: str = ""
+
+    @property
+    def known_zone(self) -> Zone:
+        """The zone, for handlers of a route that names one."""
+        if self.zone is None:
+            raise AssertionError("the route names no zone")
+        return self.zone
+
+    async def record(
+        self,
+        connection: AsyncConnection,
+        action: str,
+        resource_type: str,
+        resource_id: str,
+        *,
+        old: Any = None,  # noqa: ANN401  JSON
+        new: Any = None,  # noqa: ANN401  JSON
+        zone: Zone | None = None,
+    ) -> None:
+        """Write an audit entry, in the transaction of what it is about. `old` and `new` are the API's values."""
+        zone = zone or self.zone
+        account_id = zone.account_id if zone else self.account_id or min(self.principal.accounts, default="")
+        token, request = self.principal.token, self.request
+        entry = audit.Entry(
+            id=secrets.token_hex(16),
+            occurred_on=self.context.clock(),
+            account_id=account_id,
+            zone_id=zone.id if zone else None,
+            zone_name=zone.name if zone else None,
+            actor_id=token.owner_id,
+            actor_email=self.principal.email,
+            actor_kind=token.owner_kind,
+            actor_ip=self.principal.address,
+            token_id=token.id,
+            token_name=token.name,
+            action=action,
+            resource_type=resource_type,
+            resource_id=resource_id,
+            old_value=old,
+            new_value=new,
+            method=request.method,
+            uri=_storable(request.url.path),
+            user_agent=_storable(request.headers.get("user-agent", "")),
+            request_id=request.scope.get("holdfast.request_id", ""),
+        )
+        await audit.insert(connection, [entry])
+
+
+def context_of(request: Request) -> ApiContext:
+    """The context the application was made with."""
+    context: ApiContext = request.app.state.context
+    return context
+
+
+async def principal_of(request: Request) -> Principal:
+    """Who asks. Raises ApiFault for anybody without a valid token."""
+    address = client_address(request)
+    request.app.state.rate_limit.count_address(address)
+    secret = bearer_secret(request)
+    context = context_of(request)
+    async with context.database.read() as connection:
+        token = await identities.find_token_by_hash(connection, identities.secret_hash(secret))
+        if token is None:
+            raise authentication_failed()
+        email, accounts = await _owner(connection, token)
+    now = context.clock()
+    if state_of(token, now) != "active" or (token.not_before or 0) > now or not _is_from_allowed(token, address):
+        raise authentication_failed()
+    note_use(request, token.id, now)
+    principal = Principal(token=token, email=email, accounts=accounts, address=address)
+    request.scope["holdfast.principal"] = principal
+    await request.app.state.rate_limit.count(request, principal.limiter)
+    return principal
+
+
+def bearer_secret(request: Request) -> str:
+    """The token in the request's header. Raises ApiFault."""
+    given = request.headers.getlist("authorization")
+    if not given:
+        is_key = "x-auth-key" in request.headers or "x-auth-email" in request.headers
+        raise unknown_key() if is_key else missing_credentials()
+    match = _BEARER.fullmatch(given[0].strip()) if len(given) == 1 else None
+    if match is None:
+        raise malformed_authorization()
+    return match[1]
+
+
+def state_of(token: Token, now: int) -> str:
+    """What the API shows as a token's status: active, disabled or expired."""
+    if token.status != "active":
+        return token.status
+    return "expired" if token.expires_on is not None and token.expires_on <= now else "active"
+
+
+def client_address(request: Request) -> str:
+    """Where the request came from, as an address; "" if it did not come over IP."""
+    return request.client.host if request.client else ""
+
+
+def note_use(request: Request, token_id: str, now: int) -> None:
+    """Remember that a token was used; written later, many at once."""
+    request.app.state.token_uses[token_id] = now
+
+
+async def _owner(connection: AsyncConnection, token: Token) -> tuple[str, frozenset[str]]:
+    if token.owner_kind == "account":
+        return "", frozenset({token.owner_id})
+    user = await identities.find_user(connection, token.owner_id)
+    accounts = await identities.accounts_of_user(connection, token.owner_id)
+    if user is None:
+        raise authentication_failed()
+    return user.email, frozenset(accounts)
+
+
+def _is_from_allowed(token: Token, address: str) -> bool:
+    """Whether the token's condition allows `address`: in one of `in` (if there are any), in none of `not_in`."""
+    condition = token.condition.get("request_ip") or token.condition.get("request.ip") or {}
+    wanted, unwanted = condition.get("in") or [], condition.get("not_in") or []
+    if not wanted and not unwanted:
+        return True
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+
+    def is_in(networks: list[str]) -> bool:
+        return any(mapped in ipaddress.ip_network(network, strict=False) for network in networks)
+
+    return (not wanted or is_in(wanted)) and not is_in(unwanted)
+
+
+PrincipalOf = Annotated[Principal, Depends(principal_of)]
+Dependency = Callable[..., Awaitable[Access]]
+
+
+def _named(dependency: Dependency, permission: str) -> Dependency:
+    dependency.permission = permission  # type: ignore[attr-defined]  # read by the test that looks at every route
+    return dependency
+
+
+def zone_access(permission: str) -> Dependency:
+    """Let in who has `permission` on the zone of the path."""
+
+    async def dependency(
+        request: Request, principal: PrincipalOf, zone_id: Annotated[str, Path(max_length=64)]
+    ) -> Access:
+        if not _ID.fullmatch(zone_id):
+            raise no_route(request.url.path.removeprefix("/client/v4"))
+        context = context_of(request)
+        async with context.database.read() as connection:
+            zone = await zones.find(connection, zone_id)
+        return Access(
+            context=context, principal=principal, request=request, zone=permitted(principal, permission, zone)
+        )
+
+    return _named(dependency, permission)
+
+
+def permitted(principal: Principal, permission: str, zone: Zone | None) -> Zone:
+    """`zone`, if there is one and `principal` has `permission` on it. Raises ApiFault."""
+    if zone is None:
+        raise _unseen(principal)
+    resource = Resource(Scope.ZONE, zone.id, zone.account_id)
+    # A policy reaches no further than its owner does.
+    if zone.account_id not in principal.accounts:
+        raise not_yours()
+    if may(principal.policies, permission, resource):
+        return zone
+    raise not_permitted(permission) if _sees_zone(principal, resource) else not_yours()
+
+
+def _sees_zone(principal: Principal, resource: Resource) -> bool:
+    names = (group for policy in principal.policies for group in policy.permission_groups)
+    return any(may(principal.policies, name, resource) for name in _zone_permissions(set(names)))
+
+
+def _zone_permissions(ids: set[str]) -> list[str]:
+    return [BY_ID[one].name for one in ids if one in BY_ID and BY_ID[one].scope is Scope.ZONE]
+
+
+def _unseen(principal: Principal) -> ApiFault:
+    """What to say of a zone that is not there: who sees every zone learns it, others learn what they would of any."""
+    somewhere = Resource(Scope.ZONE, "0" * 32, min(principal.accounts, default=""))
+    return not_found("zone") if _sees_zone(principal, somewhere) else not_yours()
+
+
+def account_access(permission: str) -> Dependency:
+    """Let in who has `permission` on the account of the path."""
+
+    async def dependency(
+        request: Request, principal: PrincipalOf, account_id: Annotated[str, Path(max_length=64)]
+    ) -> Access:
+        if not _ID.fullmatch(account_id):
+            raise no_route(request.url.path.removeprefix("/client/v4"))
+        require_account(principal, permission, account_id)
+        return Access(context=context_of(request), principal=principal, request=request, account_id=account_id)
+
+    return _named(dependency, permission)
+
+
+def require_account(principal: Principal, permission: str, account_id: str) -> None:
+    """Raise ApiFault unless `principal` has `permission` on the account."""
+    if account_id not in principal.accounts:
+        raise not_yours()
+    scope = Scope.ACCOUNT
+    if not may(principal.policies, permission, Resource(scope, account_id, account_id)):
+        raise not_permitted(permission)
+
+
+def user_access(permission: str) -> Dependency:
+    """Let in whose token is a user's and has `permission` on that user."""
+
+    async def dependency(request: Request, principal: PrincipalOf) -> Access:
+        token = principal.token
+        if token.owner_kind != "user":
+            raise not_yours()
+        if not may(principal.policies, permission, Resource(Scope.USER, token.owner_id)):
+            raise not_permitted(permission)
+        return Access(context=context_of(request), principal=principal, request=request)
+
+    return _named(dependency, permission)
+
+
+def any_access(permission: str) -> Dependency:
+    """Let in whose token has `permission` on anything; the handler shows only what it has it on."""
+
+    async def dependency(request: Request, principal: PrincipalOf) -> Access:
+        if not may_somewhere(principal.policies, permission):
+            raise not_permitted(permission)
+        return Access(context=context_of(request), principal=principal, request=request)
+
+    return _named(dependency, permission)
+
+
+def token_access() -> Dependency:
+    """Let in whoever has a valid token: what is behind it is no secret, or is about the token itself."""
+
+    async def dependency(request: Request, principal: PrincipalOf) -> Access:
+        return Access(context=context_of(request), principal=principal, request=request)
+
+    return _named(dependency, "")
+
+
+def _storable(text: str) -> str:
+    """`text` as a database takes it: without NUL, at most _MAX_AUDIT_TEXT characters."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:_MAX_AUDIT_TEXT]

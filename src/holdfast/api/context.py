@@ -1,0 +1,45 @@
+"""What the handlers work with. Made once by control, and never changed.
+
+Law: the API knows of edges only what stands here: that a change is to be published, and that connections can be closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from holdfast.model.moment import Moment
+from holdfast.sealing import SealingKey
+from holdfast.store.database import Database
+
+
+class Connections(Protocol):
+    """The WebSockets that are open, on all edges."""
+
+    async def close_zone(self, zone_id: str, *, code: int, reason: str) -> int:
+        """Close every WebSocket of a zone; how many were told to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How often the API may be asked. 0 is no limit."""
+
+    requests_per_5_minutes: int = 1200
+    requests_per_second_and_address: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """What all handlers share.
+
+    `on_change` publishes the zones with these ids (a zone that is gone included) and returns when edges have them, or
+    soon after; it never raises. `clock` is the time in microseconds.
+    """
+
+    database: Database
+    key: SealingKey
+    clock: Callable[[], Moment]
+    on_change: Callable[[Collection[str]], Awaitable[None]]
+    connections: Connections
+    limits: Limits = Limits()

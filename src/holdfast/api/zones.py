@@ -1,0 +1,414 @@
+"""Zones: list, create, show, edit, delete.
+
+Law: a zone's name is one domain, and belongs to one zone only, over all accounts.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import IntegrityError
+
+from holdfast.api.access import Access, any_access, require_account, zone_access
+from holdfast.api.envelope import Envelope, Identifier, PageEnvelope, View, page_of, success
+from holdfast.api.faults import fault, invalid, not_found
+from holdfast.api.paging import Page, paged
+from holdfast.model.hostname import parse_hostname
+from holdfast.model.moment import written
+from holdfast.model.permission import GROUPS, Resource, Scope, may
+from holdfast.model.plan import PLANS, Plan, find_plan
+from holdfast.store import identities, zones
+from holdfast.store.zones import Zone, ZoneQuery
+
+router = APIRouter(prefix="/zones", tags=["Zones"])
+
+ReadAccess = Annotated[Access, Depends(zone_access("Zone Read"))]
+WriteAccess = Annotated[Access, Depends(zone_access("Zone Write"))]
+ZonePage = paged(smallest=5, largest=50, default=20)
+
+NAME_TAKEN = 1061
+INVALID_NAME = 1049
+_NAME_OPERATORS = (
+    "equal",
+    "not_equal",
+    "starts_with",
+    "ends_with",
+    "contains",
+    "starts_with_case_sensitive",
+    "ends_with_case_sensitive",
+    "contains_case_sensitive",
+)
+
+
+class AccountReference(View):
+    """An account, by id and name."""
+
+    id: str
+    name: str
+
+
+class OwnerView(View):
+    """Who owns a zone: its account."""
+
+    id: str
+    name: str
+    type: str
+
+
+class PlanView(View):
+    """The plan a zone is on."""
+
+    id: str
+    name: str
+    price: int
+    currency: str
+    frequency: str
+    is_subscribed: bool
+    can_subscribe: bool
+    legacy_id: str
+    legacy_discount: bool
+    externally_managed: bool
+
+
+class MetaView(View):
+    """Facts about a zone that never change here."""
+
+    cdn_only: bool
+    custom_certificate_quota: int
+    dns_only: bool
+    foundation_dns: bool
+    page_rule_quota: int
+    phishing_detected: bool
+    step: int
+
+
+class TenantView(View):
+    """The tenant of an account; there are none here."""
+
+    id: str | None
+    name: str | None
+
+
+class TenantUnitView(View):
+    """The tenant unit; there are none here."""
+
+    id: str | None
+
+
+class ZoneView(View):
+    """One zone."""
+
+    id: str
+    account: AccountReference
+    activated_on: str
+    created_on: str
+    modified_on: str
+    development_mode: int
+    meta: MetaView
+    name: str
+    name_servers: list[str]
+    original_dnshost: str | None
+    original_name_servers: list[str] | None
+    original_registrar: str | None
+    owner: OwnerView
+    paused: bool
+    permissions: list[str]
+    plan: PlanView
+    cname_suffix: str | None
+    status: Literal["active"]
+    tenant: TenantView
+    tenant_unit: TenantUnitView
+    type: str
+    vanity_name_servers: list[str]
+    verification_key: str | None
+
+
+class AccountChoice(BaseModel):
+    """The account a new zone belongs to."""
+
+    model_config = ConfigDict(extra="ignore")
+    id: str | None = None
+
+
+class ZoneCreate(BaseModel):
+    """A new zone."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str = Field(max_length=253)
+    account: AccountChoice | None = Field(default=None, description="By default the account of the token's owner.")
+    type: Literal["full", "partial", "secondary", "internal"] = "full"
+
+
+class PlanChoice(BaseModel):
+    """A plan, by its id or legacy id."""
+
+    model_config = ConfigDict(extra="ignore")
+    id: str
+
+
+class ZoneEdit(BaseModel):
+    """What can be changed of a zone."""
+
+    model_config = ConfigDict(extra="ignore")
+    paused: bool | None = None
+    type: Literal["full", "partial", "secondary", "internal"] | None = None
+    plan: PlanChoice | None = None
+    vanity_name_servers: list[str] | None = Field(
+        default=None, description="Refused unless empty: this edge serves no DNS."
+    )
+
+
+class ZoneFilter(BaseModel):
+    """Which zones, in which order."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str | None = Field(default=None, max_length=300, description="A name, or `contains:text` and the like.")
+    account_id: str | None = Field(default=None, alias="account.id", max_length=64)
+    account_name: str | None = Field(default=None, alias="account.name", max_length=300)
+    status: Literal["initializing", "pending", "active", "moved"] | None = None
+    type: list[Literal["full", "partial", "secondary", "internal"]] = []
+    match: Literal["any", "all"] = "all"
+    order: Literal["name", "status", "account.id", "account.name", "plan.id"] | None = None
+    direction: Literal["asc", "desc"] = "asc"
+
+
+@router.get("", response_model=PageEnvelope[list[ZoneView]])
+async def list_zones(
+    access: Annotated[Access, Depends(any_access("Zone Read"))],
+    page: ZonePage,  # type: ignore[valid-type]  # made by a function
+    query: Annotated[ZoneFilter, Query()],
+) -> Response:
+    """The zones the token may read, one page of them."""
+    asked = _query(access, page, query)
+    async with access.context.database.read() as connection:
+        found, total = await zones.select(connection, asked)
+    return page_of([zone_view(zone, access) for zone in found], page, total)
+
+
+def _query(access: Access, page: Page, asked: ZoneFilter) -> ZoneQuery:
+    return ZoneQuery(
+        visible=_visible(access),
+        name=None if asked.name is None else _operation(asked.name, "name"),
+        account_id=asked.account_id,
+        account_name=None if asked.account_name is None else _operation(asked.account_name, "account.name"),
+        type=tuple(asked.type),
+        status=asked.status,
+        is_all=asked.match == "all",
+        order=asked.order,
+        descending=asked.direction == "desc",
+        offset=page.offset,
+        limit=page.size,
+    )
+
+
+def _operation(text: str, field: str) -> tuple[str, str]:
+    """`contains:foo` as (operator, text); a bare name must be equal."""
+    if "\0" in text:
+        raise invalid(f"/{field}", f"{field}: expected a text without NUL")
+    operator, colon, rest = text.partition(":")
+    if not colon:
+        return "equal", text
+    if operator not in _NAME_OPERATORS:
+        raise invalid(
+            f"/{field}", f"{field}: expected one of {', '.join(_NAME_OPERATORS)} before ':', got {operator[:40]!r}"
+        )
+    return operator, rest
+
+
+def _visible(access: Access) -> tuple[frozenset[str], frozenset[str]]:
+    """Ids of zones, and of accounts whose zones all, the token may read. What it denies is taken away by `may` below."""
+    principal = access.principal
+    everywhere = frozenset(
+        account
+        for account in principal.accounts
+        if may(principal.policies, "Zone Read", Resource(Scope.ZONE, "*", account))
+    )
+    named = {
+        urn.removeprefix(f"{Scope.ZONE.value}.")
+        for policy in principal.policies
+        for outer, inner in policy.resources.items()
+        for urn in ([outer] if isinstance(inner, str) else inner)
+        if urn.startswith(f"{Scope.ZONE.value}.")
+    }
+    return frozenset(named), everywhere
+
+
+@router.post("", response_model=Envelope[ZoneView])
+async def create_zone(body: ZoneCreate, access: Annotated[Access, Depends(any_access("Zone Write"))]) -> Response:
+    """Add a zone. It is active at once."""
+    try:
+        name = parse_hostname(body.name)
+    except ValueError as error:
+        raise invalid("/name", f"name: {error}", code=INVALID_NAME) from None
+    now = access.context.clock()
+    async with access.context.database.write() as connection:
+        account_id = _account_for(access, body.account)
+        account = await identities.find_account(connection, account_id)
+        if account is None:
+            raise not_found("account")
+        zone = Zone(
+            id=secrets.token_hex(16),
+            account_id=account.id,
+            account_name=account.name,
+            name=name,
+            type=body.type,
+            plan=PLANS[0].legacy_id,
+            paused=False,
+            version=1,
+            created_on=now,
+            modified_on=now,
+        )
+        try:
+            await zones.insert(connection, zone)
+        except IntegrityError:
+            raise fault(400, NAME_TAKEN, f"{name} already exists", pointer="/name") from None
+        view = zone_view(zone, access)
+        await access.record(connection, "create", "zone", zone.id, new=view, zone=zone)
+    await access.context.on_change([zone.id])
+    return success(view)
+
+
+def _account_for(access: Access, choice: AccountChoice | None) -> str:
+    principal = access.principal
+    account_id = choice.id if choice and choice.id else min(principal.accounts, default="")
+    if account_id not in principal.accounts:
+        raise invalid("/account/id", f"account.id: no account of yours has the id {account_id[:40]!r}")
+    # A zone that does not exist yet: what is asked for is the right to any zone of the account.
+    if not may(principal.policies, "Zone Write", Resource(Scope.ZONE, "*", account_id)):
+        require_account(principal, "Account Settings Write", account_id)
+    return account_id
+
+
+@router.get("/{zone_id}", response_model=Envelope[ZoneView])
+async def show_zone(access: ReadAccess) -> Response:
+    """One zone."""
+    return success(zone_view(access.known_zone, access))
+
+
+@router.patch("/{zone_id}", response_model=Envelope[ZoneView])
+async def edit_zone(body: ZoneEdit, access: WriteAccess) -> Response:
+    """Pause a zone, let it go on, or change its plan or type."""
+    zone, now = access.known_zone, access.context.clock()
+    if body.vanity_name_servers:
+        raise invalid("/vanity_name_servers", "vanity_name_servers: expected none, since this edge serves no DNS")
+    changes = _changes(body)
+    changed = msgspec.structs.replace(zone, **changes, modified_on=now if changes else zone.modified_on)
+    if changes:
+        async with access.context.database.write() as connection:
+            await zones.change(connection, zone.id, changes, now=now)
+            old = {name: getattr(zone, name) for name in changes}
+            await access.record(connection, "update", "zone", zone.id, old=old, new=changes)
+        await access.context.on_change([zone.id])
+    return success(zone_view(changed, access))
+
+
+def _changes(body: ZoneEdit) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if body.paused is not None:
+        changes["paused"] = body.paused
+    if body.type is not None:
+        changes["type"] = body.type
+    if body.plan is not None:
+        changes["plan"] = plan_of(body.plan.id, "/plan/id").legacy_id
+    return changes
+
+
+def plan_of(name: str, pointer: str) -> Plan:
+    """The plan with this id or legacy id. Raises ApiFault."""
+    plan = find_plan(name)
+    if plan is None:
+        known = ", ".join(one.legacy_id for one in PLANS)
+        raise invalid(pointer, f"plan: expected one of {known} or a plan's id, got {name[:40]!r}")
+    return plan
+
+
+@router.delete("/{zone_id}", response_model=Envelope[Identifier])
+async def delete_zone(access: WriteAccess) -> Response:
+    """Remove a zone and all that belongs to it. Its open WebSockets stay until they end."""
+    zone = access.known_zone
+    async with access.context.database.write() as connection:
+        await access.record(connection, "delete", "zone", zone.id, old=zone_view(zone, access))
+        if not await zones.delete(connection, zone.id):
+            raise not_found("zone")
+    await access.context.on_change([zone.id])
+    return success({"id": zone.id})
+
+
+@router.put("/{zone_id}/activation_check", response_model=Envelope[Identifier])
+async def check_activation(access: WriteAccess) -> Response:
+    """Nothing is to be checked: a zone is active from its first moment."""
+    return success({"id": access.known_zone.id})
+
+
+def plan_view(plan: Plan, *, is_current: bool) -> dict[str, Any]:
+    """A plan as the API shows it."""
+    return {
+        "id": plan.id,
+        "name": plan.name,
+        "price": 0,
+        "currency": "USD",
+        "frequency": "monthly",
+        "is_subscribed": is_current,
+        "can_subscribe": True,
+        "legacy_id": plan.legacy_id,
+        "legacy_discount": False,
+        "externally_managed": False,
+    }
+
+
+def zone_view(zone: Zone, access: Access) -> dict[str, Any]:
+    """A zone as the API shows it to whoever asks."""
+    resource = Resource(Scope.ZONE, zone.id, zone.account_id)
+    plan = find_plan(zone.plan) or PLANS[0]
+    return {
+        "id": zone.id,
+        "account": {"id": zone.account_id, "name": zone.account_name},
+        "activated_on": written(zone.created_on),
+        "created_on": written(zone.created_on),
+        "modified_on": written(zone.modified_on),
+        "development_mode": 0,
+        "meta": _META,
+        "name": zone.name,
+        "name_servers": [],
+        "original_dnshost": None,
+        "original_name_servers": None,
+        "original_registrar": None,
+        "owner": {"id": zone.account_id, "name": zone.account_name, "type": "organization"},
+        "paused": zone.paused,
+        "permissions": _permissions(access, resource),
+        "plan": plan_view(plan, is_current=True),
+        "cname_suffix": None,
+        "status": "active",
+        "tenant": {"id": None, "name": None},
+        "tenant_unit": {"id": None},
+        "type": zone.type,
+        "vanity_name_servers": [],
+        "verification_key": None,
+    }
+
+
+_META = {
+    "cdn_only": False,
+    "custom_certificate_quota": 1000,
+    "dns_only": False,
+    "foundation_dns": False,
+    "page_rule_quota": 0,
+    "phishing_detected": False,
+    "step": 4,
+}
+# What `permissions` calls the groups: "Zone Settings Write" is "#zone_settings:edit".
+_PERMISSION_NAMES = {
+    group.name: f"#{name.lower().replace(' ', '_')}:{'edit' if kind == 'Write' else 'read'}"
+    for group in GROUPS
+    if group.scope is Scope.ZONE
+    for name, _, kind in [group.name.rpartition(" ")]
+}
+
+
+def _permissions(access: Access, resource: Resource) -> list[str]:
+    policies = access.principal.policies
+    return [short for name, short in _PERMISSION_NAMES.items() if may(policies, name, resource)]

@@ -1,0 +1,230 @@
+"""Control's end of the control link: a Unix socket that edges connect to.
+
+Law 1: an edge that does not keep to the protocol, or takes nothing, is let go; it comes back and gets everything.
+Law 2: whatever is asked of edges has a limit in time, and those that did not answer are left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from holdfast.control.publisher import Publisher
+from holdfast.errors import SetupError
+from holdfast.model import control_link
+from holdfast.model.control_link import (
+    Applied,
+    AskReport,
+    CloseConnections,
+    ConnectionsClosed,
+    FrameReader,
+    Hello,
+    LinkError,
+    Message,
+    Refused,
+    Report,
+    Resync,
+    Welcome,
+)
+
+# How long edges have to answer what is asked of them.
+ANSWER_LIMIT_S = 2.0
+# How long an edge has for its first message.
+HELLO_LIMIT_S = 5.0
+# What may wait for an edge that takes nothing: two snapshots of a very large installation.
+MAX_UNSENT_BYTES = 64 * 1024 * 1024
+# Edges at once: one, and as many that end as releases follow each other.
+MAX_EDGES = 64
+_READ_BYTES = 256 * 1024
+# sockaddr_un holds 108 bytes, the last of which is the terminating zero (unix(7)).
+_MAX_PATH_BYTES = 107
+
+Log = Callable[[str, Mapping[str, str | int]], None]
+
+
+class EdgeSession:
+    """One edge that is connected."""
+
+    def __init__(self, hello: Hello, writer: asyncio.StreamWriter) -> None:
+        self.edge = hello.edge
+        self.pid = hello.pid
+        self.revision = 0
+        self._writer = writer
+        self._changed = asyncio.Event()
+        self._is_gone = False
+        self.answers: dict[int, asyncio.Future[Report | ConnectionsClosed]] = {}
+
+    def send(self, message: Message) -> None:
+        """Pass `message` on, without waiting. An edge that lets too much wait is let go."""
+        if self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self._writer.transport.abort()
+            return
+        self._writer.write(control_link.frame(message))
+
+    async def applied(self, revision: int) -> None:
+        """Return when the edge serves by `revision`, or is gone."""
+        while self.revision < revision and not self._is_gone:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def note(self, revision: int) -> None:
+        """The edge says that it serves by `revision`."""
+        self.revision = revision
+        self._changed.set()
+
+    def leave(self) -> None:
+        """The edge is gone: nobody waits for it any more."""
+        self._is_gone = True
+        self._changed.set()
+        for answer in self.answers.values():
+            answer.cancel()
+
+
+class LinkServer:
+    """Takes edges in, publishes to them, and asks them."""
+
+    def __init__(self, path: Path, publisher: Publisher, *, log: Log) -> None:
+        self._path = path
+        self._publisher = publisher
+        self._log = log
+        self._sessions: set[EdgeSession] = set()
+        self._request_ids = itertools.count(1)
+        self._server: asyncio.Server | None = None
+
+    @property
+    def sessions(self) -> frozenset[EdgeSession]:
+        """The edges that are connected."""
+        return frozenset(self._sessions)
+
+    async def start(self) -> None:
+        """Listen. Raises SetupError where the socket cannot be made, or another control has it."""
+        if len(os.fsencode(self._path)) > _MAX_PATH_BYTES:
+            raise SetupError(f"the path of the control socket is longer than {_MAX_PATH_BYTES} bytes: {self._path}")
+        if _is_listening(self._path):
+            raise SetupError(f"another control is running on this data directory ({self._path})")
+        try:
+            self._path.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(self._serve, self._path)
+            # Whoever can reach the socket can read every zone.
+            self._path.chmod(0o600)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SetupError(f"cannot listen on {self._path}: {reason}") from error
+
+    async def stop(self) -> None:
+        """Let every edge go, and listen no more."""
+        if self._server is not None:
+            self._server.close()
+        for session in self.sessions:
+            session.leave()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    async def close_zone(self, zone_id: str, *, code: int, reason: str) -> int:
+        """Close every WebSocket of a zone, on all edges; how many were told to (`api.context.Connections`)."""
+        answers = await self._ask_all(
+            lambda number: CloseConnections(request_id=number, zone_id=zone_id, code=code, reason=reason)
+        )
+        return sum(answer.count for answer in answers if isinstance(answer, ConnectionsClosed))
+
+    async def reports(self) -> list[Report]:
+        """The figures of every edge that gives them in time."""
+        answers = await self._ask_all(lambda number: AskReport(request_id=number))
+        return [answer for answer in answers if isinstance(answer, Report)]
+
+    async def _ask_all(self, question: Callable[[int], Message]) -> list[Report | ConnectionsClosed]:
+        async def ask(session: EdgeSession) -> Report | ConnectionsClosed | None:
+            number = next(self._request_ids)
+            answer = session.answers[number] = asyncio.get_running_loop().create_future()
+            session.send(question(number))
+            try:
+                return await asyncio.wait_for(answer, ANSWER_LIMIT_S)
+            except (TimeoutError, asyncio.CancelledError):
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                return None
+            finally:
+                session.answers.pop(number, None)
+
+        answers = await asyncio.gather(*(ask(session) for session in self.sessions))
+        return [answer for answer in answers if answer is not None]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session: EdgeSession | None = None
+        try:
+            frames = FrameReader()
+            waiting: list[Message] = []
+            hello = await asyncio.wait_for(_first(reader, frames, waiting), HELLO_LIMIT_S)
+            writer.write(control_link.frame(Welcome(version=control_link.VERSION)))
+            self._admit(hello)
+            session = EdgeSession(hello, writer)
+            self._sessions.add(session)
+            self._publisher.subscribe(session)
+            self._log("edge_connected", {"edge": hello.edge, "pid": hello.pid})
+            await self._take_all(session, reader, frames, waiting)
+        except (LinkError, TimeoutError) as error:
+            self._log("edge_refused", {"reason": str(error) or "the edge said nothing"})
+        except (OSError, EOFError):
+            pass
+        finally:
+            if session is not None:
+                self._publisher.unsubscribe(session)
+                self._sessions.discard(session)
+                session.leave()
+                self._log("edge_disconnected", {"edge": session.edge, "pid": session.pid})
+            writer.close()
+
+    def _admit(self, hello: Hello) -> None:
+        if hello.version != control_link.VERSION:
+            raise LinkError(f"the edge speaks version {hello.version} of the link, we speak {control_link.VERSION}")
+        if len(self._sessions) >= MAX_EDGES:
+            raise LinkError(f"{MAX_EDGES} edges are connected already")
+
+    async def _take_all(
+        self, session: EdgeSession, reader: asyncio.StreamReader, frames: FrameReader, waiting: list[Message]
+    ) -> None:
+        for message in waiting:
+            self._take(session, message)
+        while data := await reader.read(_READ_BYTES):
+            for message in frames.feed(data):
+                self._take(session, message)
+
+    def _take(self, session: EdgeSession, message: Message) -> None:
+        if isinstance(message, Applied):
+            session.note(message.revision)
+        elif isinstance(message, Report | ConnectionsClosed):
+            answer = session.answers.get(message.request_id)
+            if answer is not None and not answer.done():
+                answer.set_result(message)
+        elif isinstance(message, Refused):
+            self._log("edge_refused_zone", {"edge": session.edge, "zone": message.zone_id, "reason": message.reason})
+        elif isinstance(message, Resync):
+            session.send(control_link.FullSnapshot(snapshot=self._publisher.snapshot()))
+        else:
+            raise LinkError(f"an edge does not send {type(message).__name__}")
+
+
+async def _first(reader: asyncio.StreamReader, frames: FrameReader, waiting: list[Message]) -> Hello:
+    """The edge's `Hello`; what came with it goes to `waiting`."""
+    while not waiting:
+        data = await reader.read(_READ_BYTES)
+        if not data:
+            raise EOFError
+        waiting += frames.feed(data)
+    hello = waiting.pop(0)
+    if not isinstance(hello, Hello):
+        raise LinkError(f"the first message of an edge is Hello, and not {type(hello).__name__}")
+    return hello
+
+
+def _is_listening(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        probe.settimeout(1.0)
+        probe.connect(os.fspath(path))
+        return True
+    return False

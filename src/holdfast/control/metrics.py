@@ -1,0 +1,137 @@
+"""The figures of all edges as Prometheus reads them.
+
+Law 1: figures are asked for when somebody scrapes; between two scrapes nothing is done for them.
+Law 2: an edge that starts anew counts from zero, as Prometheus expects of counters.
+Law 3: labels come from tables, zones and status codes: what a client sends can add no time series.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from holdfast.model.control_link import Report
+from holdfast.model.zone_statistics import ZoneStatistics
+
+# What the core calls its figures -> what Prometheus calls them. Those that are sizes now are gauges, others count.
+_GAUGES = {
+    "connections_open": ("holdfast_edge_http_connections", "Client connections that are not WebSockets (yet)."),
+    "tunnels_open": ("holdfast_edge_websocket_connections", "Open WebSockets."),
+    "origin_connections_pooled": (
+        "holdfast_edge_origin_connections_idle",
+        "Connections to origins that wait for a request.",
+    ),
+    "policy_waiting": ("holdfast_edge_policy_queue", "Requests that wait for a decision."),
+    "log_waiting": ("holdfast_edge_log_queue", "Lines that wait for the log."),
+}
+_COUNTERS = {
+    "connections_accepted": ("holdfast_edge_connections_accepted", "Client connections accepted."),
+    "requests": ("holdfast_edge_requests", "Requests read, upgrades among them."),
+    "tunnels_opened": ("holdfast_edge_websocket_connections_opened", "WebSockets opened."),
+    "policy_asked": ("holdfast_edge_decisions", "Decisions asked for."),
+    "policy_refused": ("holdfast_edge_decisions_refused", "Requests refused with 503 because too many waited."),
+    "policy_failed": ("holdfast_edge_decisions_failed", "Requests refused with 500 because the policy failed."),
+    "tls_handshakes_failed": ("holdfast_edge_tls_handshakes_failed", "TLS handshakes of clients that failed."),
+    "origin_faults": ("holdfast_edge_origin_faults", "Requests that failed at or on the way to the origin."),
+    "log_written": ("holdfast_edge_log_lines", "Lines written to the log."),
+    "log_dropped": ("holdfast_edge_log_lines_dropped", "Lines lost because the log took none."),
+}
+
+
+def exposition(
+    reports: Sequence[Report], *, zone_name: Callable[[str], str], edges: int, zones: int, refused_zones: int
+) -> bytes:
+    """The text that Prometheus reads (exposition format 0.0.4)."""
+    registry = CollectorRegistry(auto_describe=False)
+    families = [
+        GaugeMetricFamily("holdfast_edges", "Edges that are connected to control.", value=edges),
+        GaugeMetricFamily("holdfast_zones", "Zones that are published.", value=zones),
+        GaugeMetricFamily(
+            "holdfast_zones_refused", "Zones whose newest version does not compile.", value=refused_zones
+        ),
+        *_edge_families(reports),
+        *_zone_families(reports, zone_name),
+    ]
+    registry.register(_Families(families))
+    return generate_latest(registry)
+
+
+class _Families:
+    """What a registry collects: families that exist already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families
+
+
+def _edge_families(reports: Sequence[Report]) -> Iterator[Metric]:
+    totals: Counter[str] = Counter()
+    for report in reports:
+        totals.update(report.statistics)
+    for key, (name, text) in _GAUGES.items():
+        yield GaugeMetricFamily(name, text, value=totals[key])
+    for key, (name, text) in _COUNTERS.items():
+        yield CounterMetricFamily(name, text, value=totals[key])
+    buckets: Counter[float] = Counter()
+    for report in reports:
+        buckets.update(dict(report.decide_buckets))
+    count = sum(report.decide_count for report in reports)
+    written = [(_number(bound), float(buckets[bound])) for bound in sorted(buckets) if bound != float("inf")]
+    yield HistogramMetricFamily(
+        "holdfast_edge_decide_seconds",
+        "How long decisions took.",
+        buckets=[*written, ("+Inf", float(count))],
+        sum_value=sum(report.decide_sum_s for report in reports),
+    )
+
+
+def _number(bound: float) -> str:
+    return repr(bound)
+
+
+def _zone_families(reports: Sequence[Report], zone_name: Callable[[str], str]) -> Iterator[Metric]:
+    by_zone: dict[str, list[ZoneStatistics]] = defaultdict(list)
+    for report in reports:
+        for zone in report.zones:
+            by_zone[zone_name(zone.zone)].append(zone)
+    live = GaugeMetricFamily("holdfast_zone_websocket_connections", "Open WebSockets.", labels=["zone"])
+    opened = CounterMetricFamily("holdfast_zone_websocket_connections_opened", "WebSockets opened.", labels=["zone"])
+    upgrades = CounterMetricFamily(
+        "holdfast_zone_websocket_upgrades", "Answers to WebSocket handshakes.", labels=["zone", "status"]
+    )
+    requests = CounterMetricFamily(
+        "holdfast_zone_http_requests", "Answers to ordinary requests.", labels=["zone", "status"]
+    )
+    messages = CounterMetricFamily("holdfast_zone_websocket_messages", "Messages.", labels=["zone", "direction"])
+    sizes = CounterMetricFamily("holdfast_zone_websocket_bytes", "Bytes of WebSockets.", labels=["zone", "direction"])
+    closes = CounterMetricFamily(
+        "holdfast_zone_websocket_closes", "Closed WebSockets.", labels=["zone", "closed_by", "why"]
+    )
+    for name, several in sorted(by_zone.items()):
+        live.add_metric([name], sum(one.connections_open for one in several))
+        opened.add_metric([name], sum(one.connections_opened for one in several))
+        messages.add_metric([name, "to_origin"], sum(one.messages_to_origin for one in several))
+        messages.add_metric([name, "to_client"], sum(one.messages_to_client for one in several))
+        sizes.add_metric([name, "to_origin"], sum(one.bytes_to_origin for one in several))
+        sizes.add_metric([name, "to_client"], sum(one.bytes_to_client for one in several))
+        for status, count in _summed(one.upgrades for one in several).items():
+            upgrades.add_metric([name, str(status)], count)
+        for status, count in _summed(one.requests for one in several).items():
+            requests.add_metric([name, str(status)], count)
+        for how, count in _summed(one.closes for one in several).items():
+            closed_by, _, why = str(how).partition("/")
+            closes.add_metric([name, closed_by, why], count)
+    yield from (live, opened, upgrades, requests, messages, sizes, closes)
+
+
+def _summed(counts: Iterable[dict[int, int] | dict[str, int]]) -> dict[int | str, int]:
+    total: Counter[int | str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items(), key=lambda item: str(item[0])))

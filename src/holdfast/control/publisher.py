@@ -1,0 +1,161 @@
+"""Publishing: from a write in the database to the edges that serve by it.
+
+Law 1: what is published compiles. A zone that does not keeps its last version that did; `refused` says why.
+Law 2: publications are numbered in one order, each is sent to every edge once, and edges that miss one get everything.
+Law 3: a write that this process did not make (another control, a person with SQL) is found within POLL_S.
+Law 4: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Protocol
+
+from holdfast.model.control_link import Delta, FullSnapshot
+from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
+from holdfast.store import installation, zones
+from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.documents import all_documents, documents_of
+
+APPLY_LIMIT_S = 0.25
+POLL_S = 1.0
+
+Log = Callable[[str, Mapping[str, str | int]], None]
+# Raises ValueError, a sentence, for a zone that no edge could serve.
+Check = Callable[[ZoneDocument], None]
+
+
+class Subscriber(Protocol):
+    """An edge that takes what is published."""
+
+    def send(self, message: Delta | FullSnapshot) -> None:
+        """Pass it on, without waiting."""
+
+    async def applied(self, revision: int) -> None:
+        """Return when the edge serves by `revision`, or is gone."""
+
+
+class Publisher:
+    """All zones as published. One for each control process; `source` names its publications."""
+
+    def __init__(self, database: Database, *, check: Check, log: Log) -> None:
+        self._database = database
+        self._check = check
+        self._log = log
+        self._documents: dict[str, ZoneDocument] = {}
+        self._versions: dict[str, int] = {}
+        self._subscribers: set[Subscriber] = set()
+        self._publishing = asyncio.Lock()
+        self._polled = 0
+        self.source = secrets.token_hex(16)
+        self.revision = 0
+        self.refused: dict[str, str] = {}
+
+    async def load(self) -> None:
+        """Read everything, the first publication. Raises StoreUnavailable."""
+        async with self._publishing, self._database.read() as connection:
+            _, self._polled = await installation.source_and_revision(connection)
+            for document in await all_documents(connection):
+                self._take(document)
+            self.revision += 1
+
+    def snapshot(self) -> SnapshotDocument:
+        """All that is published."""
+        return SnapshotDocument(source=self.source, revision=self.revision, zones=tuple(self._documents.values()))
+
+    def zone_name(self, zone_id: str) -> str:
+        """The name of a published zone; its id where there is none (any more)."""
+        document = self._documents.get(zone_id)
+        return zone_id if document is None else document.name
+
+    @property
+    def subscribers(self) -> int:
+        """How many edges take what is published."""
+        return len(self._subscribers)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Send everything to `subscriber`, and each publication from now on."""
+        subscriber.send(FullSnapshot(snapshot=self.snapshot()))
+        self._subscribers.add(subscriber)
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Send it nothing more."""
+        self._subscribers.discard(subscriber)
+
+    async def on_change(self, zone_ids: Collection[str]) -> None:
+        """Publish these zones, a removed one too, and wait a moment for the edges. Never raises: what the database does
+        not give now is found by `poll`."""
+        try:
+            revision = await self._publish(zone_ids)
+        except StoreUnavailable as error:
+            self._log("publish_failed", {"reason": str(error)})
+            return
+        waiting = [subscriber.applied(revision) for subscriber in self._subscribers]
+        if waiting:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*waiting), APPLY_LIMIT_S)
+
+    async def poll(self) -> None:
+        """Find and publish what others wrote. Raises StoreUnavailable."""
+        async with self._database.read() as connection:
+            _, revision = await installation.source_and_revision(connection)
+            if revision == self._polled:
+                return
+            versions = await zones.versions(connection)
+        changed = {zone_id for zone_id, version in versions.items() if self._versions.get(zone_id) != version}
+        gone = self._versions.keys() - versions.keys()
+        if changed or gone:
+            await self._publish(changed | gone)
+        self._polled = revision
+
+    async def keep_polling(self) -> None:
+        """Poll until cancelled."""
+        is_away = False
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                await self.poll()
+                is_away = False
+            except StoreUnavailable as error:
+                if not is_away:
+                    self._log("store_unavailable", {"reason": str(error)})
+                is_away = True
+
+    async def _publish(self, zone_ids: Collection[str]) -> int:
+        async with self._publishing:
+            async with self._database.read() as connection:
+                found = {document.id: document for document in await documents_of(connection, zone_ids)}
+            removed = [zone_id for zone_id in zone_ids if zone_id not in found and self._forget(zone_id)]
+            taken = [document for document in found.values() if self._take(document)]
+            if not taken and not removed:
+                return self.revision
+            base, self.revision = self.revision, self.revision + 1
+            delta = Delta(
+                source=self.source, base=base, revision=self.revision, zones=tuple(taken), removed=tuple(removed)
+            )
+            for subscriber in tuple(self._subscribers):
+                subscriber.send(delta)
+            return self.revision
+
+    def _take(self, document: ZoneDocument) -> bool:
+        """Keep `document` for publication, if it compiles and is news."""
+        if self._versions.get(document.id) == document.version:
+            return False
+        self._versions[document.id] = document.version
+        try:
+            self._check(document)
+        except ValueError as error:
+            self.refused[document.id] = str(error)
+            self._log("snapshot_refused", {"zone": document.id, "name": document.name, "reason": str(error)})
+            return False
+        self.refused.pop(document.id, None)
+        self._documents[document.id] = document
+        return True
+
+    def _forget(self, zone_id: str) -> bool:
+        self._versions.pop(zone_id, None)
+        self.refused.pop(zone_id, None)
+        return self._documents.pop(zone_id, None) is not None

@@ -1,0 +1,155 @@
+"""The control process, put together: database, API, publisher, control link, health and metrics.
+
+Law 1: `start` brings everything up or raises one sentence; `stop` takes everything down, and can be called at any time.
+Law 2: while the database is away, reads and writes are answered 503 and nothing else ends: edges go on, the link stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Response
+
+from holdfast import __version__
+from holdfast.api.application import create_application
+from holdfast.api.context import ApiContext, Limits
+from holdfast.control.first_start import FirstStart, ensure_owner
+from holdfast.control.link_server import LinkServer
+from holdfast.control.metrics import exposition
+from holdfast.control.publisher import Check, Publisher
+from holdfast.errors import SetupError
+from holdfast.model.moment import Moment
+from holdfast.sealing import SealingKey
+from holdfast.store import identities, installation
+from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.upgrade import upgrade
+
+# How often it is written down which tokens were used.
+TOKEN_USE_INTERVAL_S = 5.0
+
+Log = Callable[[str, Mapping[str, str | int]], None]
+
+
+def microseconds() -> Moment:
+    """The wall clock."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFacts:
+    """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
+    no edge could serve."""
+
+    database_url: str
+    link_path: Path
+    key: SealingKey
+    check: Check
+    limits: Limits
+    log: Log
+
+
+class Control:
+    """The control process. `application` is what serves HTTP."""
+
+    def __init__(self, facts: ControlFacts) -> None:
+        self._log = facts.log
+        self.database = Database(facts.database_url)
+        self.publisher = Publisher(self.database, check=facts.check, log=facts.log)
+        self.links = LinkServer(facts.link_path, self.publisher, log=facts.log)
+        context = ApiContext(
+            database=self.database,
+            key=facts.key,
+            clock=microseconds,
+            on_change=self.publisher.on_change,
+            connections=self.links,
+            limits=facts.limits,
+        )
+        self.application = create_application(context, version=__version__, log=facts.log)
+        self._add_operations(self.application)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> FirstStart | None:
+        """Bring the tables up to date, make the owner of a new installation, publish, and listen for edges.
+
+        What the first start made is returned, to be shown once. Raises SetupError.
+        """
+        try:
+            await upgrade(self.database)
+            first = await ensure_owner(self.database, now=microseconds())
+            await self.publisher.load()
+        except StoreUnavailable as error:
+            raise SetupError(f"database_url: {error}") from error
+        await self.links.start()
+        self._spawn(self.publisher.keep_polling())
+        self._spawn(self._keep_noting_uses())
+        return first
+
+    async def stop(self) -> None:
+        """Let edges go and close the database. Zones stay in force on the edges."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.links.stop()
+        with suppress(StoreUnavailable):
+            await self._note_uses()
+        await self.database.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work))
+
+    async def _keep_noting_uses(self) -> None:
+        while True:
+            await asyncio.sleep(TOKEN_USE_INTERVAL_S)
+            with suppress(StoreUnavailable):
+                await self._note_uses()
+
+    async def _note_uses(self) -> None:
+        uses: dict[str, Moment] = self.application.state.token_uses
+        if not uses:
+            return
+        noted = dict(uses)
+        async with self.database.note() as connection:
+            await identities.note_token_use(connection, noted)
+        for token_id, used in noted.items():
+            if uses.get(token_id) == used:
+                del uses[token_id]
+
+    def _add_operations(self, application: FastAPI) -> None:
+        for path, endpoint in (("/healthz", self._health), ("/readyz", self._ready), ("/metrics", self._metrics)):
+            application.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
+
+    async def _health(self) -> Response:
+        """The process answers."""
+        return Response("ok\n", media_type="text/plain")
+
+    async def _ready(self) -> Response:
+        """The database answers and an edge serves; what is amiss is said, a line each."""
+        amiss = []
+        try:
+            async with self.database.read() as connection:
+                await installation.source_and_revision(connection)
+        except StoreUnavailable as error:
+            amiss.append(str(error))
+        if not self.links.sessions:
+            amiss.append("no edge is connected")
+        status = 503 if amiss else 200
+        notes = [f"zone {self.publisher.zone_name(zone)}: {reason}" for zone, reason in self.publisher.refused.items()]
+        return Response("\n".join([*(amiss or ["ok"]), *notes]) + "\n", status, media_type="text/plain")
+
+    async def _metrics(self) -> Response:
+        """Prometheus."""
+        reports = await self.links.reports()
+        text = exposition(
+            reports,
+            zone_name=self.publisher.zone_name,
+            edges=len(self.links.sessions),
+            zones=len(self.publisher.snapshot().zones),
+            refused_zones=len(self.publisher.refused),
+        )
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,141 @@
+"""The database: how it is opened, read and written.
+
+Law 1: a write is one transaction that raises the revision. When `write` is left, it is on the disk (SQLite with
+synchronous=FULL, PostgreSQL as its server is set up), or all of it is undone.
+Law 2: on SQLite a write takes the one write lock at its beginning, so that it never fails in its middle for want of it.
+Law 3: every wait has a limit; who waits too long for the database gets StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from holdfast.store.schema import INSTALLATION
+
+# How long a statement waits for SQLite's write lock, and a request for a connection.
+BUSY_LIMIT_S = 5.0
+# Connections to the database at once. Precedents: SQLAlchemy 5 + 10; our reads take a millisecond.
+MAX_CONNECTIONS = 8
+# How long PostgreSQL may take for one statement, and for a new connection.
+STATEMENT_LIMIT_S = 10.0
+CONNECT_LIMIT_S = 5.0
+
+_WRITE = "holdfast_write"
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be reached, or does not answer in time. `str` is a sentence without its address."""
+
+
+class Database:
+    """An open database. `url` is SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(sa.make_url(url))
+        # SQLite has one writer; those of this process wait here, in order, and not in its busy loop.
+        self._writing: asyncio.Lock | None = asyncio.Lock() if self.is_sqlite else None
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine, for migrations."""
+        return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite; else it is PostgreSQL."""
+        return self._engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one moment. Raises StoreUnavailable."""
+        with _as_unavailable():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that raises the revision and is committed at its end. Raises StoreUnavailable."""
+        with _as_unavailable():
+            async with self._turn(), self._engine.connect() as plain:
+                connection = await plain.execution_options(**{_WRITE: True})
+                async with connection.begin():
+                    yield connection
+                    await connection.execute(sa.update(INSTALLATION).values(revision=INSTALLATION.c.revision + 1))
+
+    @asynccontextmanager
+    async def note(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction for what changes nothing that is published: when a token was last used."""
+        with _as_unavailable():
+            async with self._turn(), self._engine.connect() as plain:
+                connection = await plain.execution_options(**{_WRITE: True})
+                async with connection.begin():
+                    yield connection
+
+    async def close(self) -> None:
+        """Give all connections up."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._writing is None:
+            yield
+            return
+        try:
+            await asyncio.wait_for(self._writing.acquire(), BUSY_LIMIT_S)
+        except TimeoutError:
+            raise StoreUnavailable(f"the database was busy for {BUSY_LIMIT_S:.0f} s") from None
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+
+class _as_unavailable:  # noqa: N801  a context manager reads as a verb
+    """Turns what says that the database is away into StoreUnavailable; everything else passes."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise StoreUnavailable("the database ended the connection") from error
+        if isinstance(error, PoolTimeoutError):
+            raise StoreUnavailable("every connection to the database is taken") from error
+        if isinstance(error, OperationalError | InterfaceError):
+            raise StoreUnavailable("the database cannot be used") from error
+        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+            raise StoreUnavailable("the database cannot be reached") from error
+
+
+def _engine(url: sa.URL) -> AsyncEngine:
+    options: dict[str, Any] = {"pool_size": MAX_CONNECTIONS, "max_overflow": 0, "pool_timeout": BUSY_LIMIT_S}
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_LIMIT_S}, **options)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    limits = {"timeout": CONNECT_LIMIT_S, "command_timeout": STATEMENT_LIMIT_S}
+    return create_async_engine(url, connect_args=limits, pool_pre_ping=True, **options)
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  DB-API connections have no type
+    # Transactions are begun by `_begin_sqlite`, and not by the driver at its own discretion.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    is_write = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")

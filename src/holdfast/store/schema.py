@@ -1,0 +1,211 @@
+"""The tables. Moments are microseconds since 1970 (`holdfast.model.moment`), ids 32 hexadecimal digits.
+
+Law: this is what the newest migration makes (`holdfast.store.migrations`), and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+ID_CHARS = 32
+_JSON = JSON().with_variant(JSONB(), "postgresql")
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[str]:
+    return Column("id", String(ID_CHARS), primary_key=True)
+
+
+def _zone(*, is_key: bool = False) -> Column[str]:
+    return Column(
+        "zone_id", String(ID_CHARS), ForeignKey("zones.id", ondelete="CASCADE"), primary_key=is_key, nullable=False
+    )
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+# One row. `source` names this database for good; `revision` counts its writes.
+INSTALLATION = Table(
+    "installation",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("source", String(ID_CHARS), nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
+ACCOUNTS = Table("accounts", METADATA, _id(), Column("name", Text, nullable=False), _moment("created_on"))
+
+USERS = Table(
+    "users",
+    METADATA,
+    _id(),
+    Column("email", Text, nullable=False, unique=True),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    _moment("created_on"),
+    _moment("modified_on"),
+)
+
+# Who belongs to an account. One role so far: its owner.
+MEMBERS = Table(
+    "members",
+    METADATA,
+    Column("account_id", String(ID_CHARS), ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", String(ID_CHARS), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+)
+
+# `owner_kind` is "user" or "account". Of the secret only its SHA-256 is kept: it is 240 bits of chance, so no slow hash
+# would make it harder to guess.
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    _id(),
+    Column("owner_kind", String(8), nullable=False),
+    Column("owner_id", String(ID_CHARS), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("policies", _JSON, nullable=False),
+    Column("condition", _JSON, nullable=False),
+    _moment("issued_on"),
+    _moment("modified_on"),
+    _moment("last_used_on", nullable=True),
+    _moment("not_before", nullable=True),
+    _moment("expires_on", nullable=True),
+    Index(None, "owner_kind", "owner_id", "issued_on"),
+)
+
+ZONES = Table(
+    "zones",
+    METADATA,
+    _id(),
+    Column("account_id", String(ID_CHARS), ForeignKey("accounts.id"), nullable=False),
+    Column("name", Text, nullable=False, unique=True),
+    Column("type", String(16), nullable=False),
+    Column("plan", String(16), nullable=False),
+    Column("paused", Boolean, nullable=False),
+    # Counts the changes of the zone and of all that belongs to it.
+    Column("version", BigInteger, nullable=False),
+    _moment("created_on"),
+    _moment("modified_on"),
+    Index(None, "account_id", "name"),
+    Index(None, "created_on"),
+)
+
+ZONE_SETTINGS = Table(
+    "zone_settings",
+    METADATA,
+    _zone(is_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("value", _JSON, nullable=False),
+    _moment("modified_on"),
+)
+
+DNS_RECORDS = Table(
+    "dns_records",
+    METADATA,
+    _id(),
+    _zone(),
+    Column("name", Text, nullable=False),
+    Column("type", String(8), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("ttl", Integer, nullable=False),
+    Column("proxied", Boolean, nullable=False),
+    Column("comment", Text),
+    Column("tags", _JSON, nullable=False),
+    Column("settings", _JSON, nullable=False),
+    _moment("created_on"),
+    _moment("modified_on"),
+    _moment("comment_modified_on", nullable=True),
+    _moment("tags_modified_on", nullable=True),
+    Index(None, "zone_id", "name", "type", "content", unique=True),
+)
+
+# The private key is sealed (`holdfast.sealing`, purpose "certificate/<id>").
+CERTIFICATES = Table(
+    "certificates",
+    METADATA,
+    _id(),
+    _zone(),
+    Column("type", String(16), nullable=False),
+    Column("bundle_method", String(16), nullable=False),
+    Column("hosts", _JSON, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("chain_pem", Text, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("geo_restrictions", _JSON),
+    Column("policy", Text),
+    _moment("uploaded_on"),
+    _moment("modified_on"),
+    _moment("expires_on"),
+    Index(None, "zone_id", "priority"),
+)
+
+RULESETS = Table(
+    "rulesets",
+    METADATA,
+    _id(),
+    _zone(),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("phase", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("rules", _JSON, nullable=False),
+    _moment("last_updated"),
+    Index(None, "zone_id", "phase"),
+)
+
+# One row a write: who did what to what, from where, and both values.
+AUDIT = Table(
+    "audit_log",
+    METADATA,
+    _id(),
+    _moment("occurred_on"),
+    Column("account_id", String(ID_CHARS), nullable=False),
+    Column("zone_id", String(ID_CHARS)),
+    Column("zone_name", Text),
+    Column("actor_id", String(ID_CHARS), nullable=False),
+    Column("actor_email", Text, nullable=False),
+    Column("actor_kind", String(16), nullable=False),
+    Column("actor_ip", Text, nullable=False),
+    Column("token_id", String(ID_CHARS)),
+    Column("token_name", Text),
+    Column("action", String(16), nullable=False),
+    Column("resource_type", String(64), nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("old_value", _JSON),
+    Column("new_value", _JSON),
+    Column("method", String(8), nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Index(None, "account_id", "occurred_on"),
+    Index(None, "actor_id", "occurred_on"),
+)

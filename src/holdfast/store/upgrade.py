@@ -1,0 +1,44 @@
+"""Bring a database to today's tables, once, before anybody uses it.
+
+Law 1: an empty database and an older one are brought up by the same steps; a newer one is refused.
+Law 2: two processes that start at once do it one after the other.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from holdfast.errors import SetupError
+from holdfast.store.database import Database
+from holdfast.store.schema import INSTALLATION
+
+# Any number of ours: whoever holds PostgreSQL's advisory lock of this number migrates.
+_LOCK = 0x486F6C64
+
+
+async def upgrade(database: Database) -> None:
+    """Run the steps that are missing. Raises SetupError for a newer database, StoreUnavailable where there is none."""
+    async with database.note() as connection:
+        if not database.is_sqlite:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        await connection.run_sync(_run_steps)
+        if await connection.scalar(sa.select(INSTALLATION.c.id)) is None:
+            await connection.execute(sa.insert(INSTALLATION).values(id=1, source=secrets.token_hex(16), revision=1))
+
+
+def _run_steps(connection: sa.Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise SetupError(f"the database is of a newer Holdfast (its tables are at step {current})")
+    command.upgrade(config, "head")

@@ -1,0 +1,169 @@
+"""Zones: found, listed, made, changed and removed.
+
+Law: whatever changes in a zone raises its `version` (`touch`), in the same transaction; the row is locked from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast.model.moment import Moment
+from holdfast.store.schema import ACCOUNTS, ZONES
+
+
+class Zone(msgspec.Struct, frozen=True, kw_only=True):
+    """One zone, and the name of its account."""
+
+    id: str
+    account_id: str
+    account_name: str
+    name: str
+    type: str
+    plan: str
+    paused: bool
+    version: int
+    created_on: Moment
+    modified_on: Moment
+
+
+class ZoneQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which zones, in which order.
+
+    `visible` is what the asker may see: ids of zones, and of accounts whose zones all may be seen; None is all. `name` is an operator and
+    a text, `is_all` whether every filter must hold or one suffices. `order` is a column, `offset` and `limit` count zones.
+    """
+
+    visible: tuple[frozenset[str], frozenset[str]] | None = None
+    name: tuple[str, str] | None = None
+    account_id: str | None = None
+    account_name: tuple[str, str] | None = None
+    type: tuple[str, ...] = ()
+    status: str | None = None
+    is_all: bool = True
+    order: str | None = None
+    descending: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+_COLUMNS = (*ZONES.c, ACCOUNTS.c.name.label("account_name"))
+_FROM = ZONES.join(ACCOUNTS, ACCOUNTS.c.id == ZONES.c.account_id)
+_ORDERS = {
+    "name": ZONES.c.name,
+    "account.id": ZONES.c.account_id,
+    "account.name": ACCOUNTS.c.name,
+    "plan.id": ZONES.c.plan,
+}
+
+
+async def find(connection: AsyncConnection, zone_id: str) -> Zone | None:
+    """The zone with this id."""
+    statement = sa.select(*_COLUMNS).select_from(_FROM).where(ZONES.c.id == zone_id)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _value(row)
+
+
+async def find_by_name(connection: AsyncConnection, name: str) -> Zone | None:
+    """The zone with this name."""
+    statement = sa.select(*_COLUMNS).select_from(_FROM).where(ZONES.c.name == name)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _value(row)
+
+
+async def versions(connection: AsyncConnection) -> dict[str, int]:
+    """The version of every zone, by id."""
+    rows = (await connection.execute(sa.select(ZONES.c.id, ZONES.c.version))).all()
+    return {row.id: row.version for row in rows}
+
+
+async def select(connection: AsyncConnection, query: ZoneQuery) -> tuple[list[Zone], int]:
+    """The zones of one page, and how many there are on all pages."""
+    condition = _condition(query)
+    order = _ORDERS.get(query.order or "", ZONES.c.created_on)
+    statement = (
+        sa.select(*_COLUMNS)
+        .select_from(_FROM)
+        .where(condition)
+        .order_by(order.desc() if query.descending else order, ZONES.c.id)
+        .offset(query.offset)
+        .limit(query.limit)
+    )
+    rows = (await connection.execute(statement)).mappings().all()
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(_FROM).where(condition))
+    return [_value(row) for row in rows], total or 0
+
+
+async def insert(connection: AsyncConnection, zone: Zone) -> None:
+    """Add a zone. Raises sqlalchemy.exc.IntegrityError when its name is taken."""
+    values = {name: value for name, value in msgspec.structs.asdict(zone).items() if name != "account_name"}
+    await connection.execute(sa.insert(ZONES).values(values))
+
+
+async def change(connection: AsyncConnection, zone_id: str, values: Mapping[str, Any], *, now: Moment) -> None:
+    """Set columns of a zone, and touch it."""
+    statement = sa.update(ZONES).where(ZONES.c.id == zone_id)
+    await connection.execute(statement.values(**values, version=ZONES.c.version + 1, modified_on=now))
+
+
+async def touch(connection: AsyncConnection, zone_id: str) -> bool:
+    """Raise the zone's version, because something of it changes; False where there is no such zone (any more)."""
+    statement = sa.update(ZONES).where(ZONES.c.id == zone_id).values(version=ZONES.c.version + 1)
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def delete(connection: AsyncConnection, zone_id: str) -> bool:
+    """Remove the zone and all that belongs to it; False where there is none."""
+    return (await connection.execute(sa.delete(ZONES).where(ZONES.c.id == zone_id))).rowcount == 1
+
+
+def _condition(query: ZoneQuery) -> sa.ColumnElement[bool]:
+    filters: list[sa.ColumnElement[bool]] = []
+    if query.name is not None:
+        filters.append(_compare(ZONES.c.name, *query.name))
+    if query.account_id is not None:
+        filters.append(ZONES.c.account_id == query.account_id)
+    if query.account_name is not None:
+        filters.append(_compare(ACCOUNTS.c.name, *query.account_name))
+    if query.type:
+        filters.append(ZONES.c.type.in_(query.type))
+    if query.status is not None:
+        # Nobody delegates a domain to an edge, so every zone is active from its first moment.
+        filters.append(sa.literal(query.status == "active"))
+    asked = (sa.and_ if query.is_all else sa.or_)(*filters) if filters else sa.true()
+    return sa.and_(asked, _visible(query.visible))
+
+
+def _visible(visible: tuple[frozenset[str], frozenset[str]] | None) -> sa.ColumnElement[bool]:
+    if visible is None:
+        return sa.true()
+    zone_ids, account_ids = visible
+    return sa.or_(ZONES.c.id.in_(zone_ids), ZONES.c.account_id.in_(account_ids))
+
+
+def _compare(column: sa.ColumnElement[str], operator: str, text: str) -> sa.ColumnElement[bool]:
+    """`column` against `text`: the operators of the API, without regard to case where they do not say otherwise."""
+    if operator.endswith("_case_sensitive"):
+        # LIKE is without case on SQLite and with it on PostgreSQL; positions are the same on both.
+        return _positioned(column, operator.removesuffix("_case_sensitive"), text)
+    lowered = sa.func.lower(column)
+    if operator in ("equal", "not_equal"):
+        return lowered == text.lower() if operator == "equal" else lowered != text.lower()
+    return _positioned(lowered, operator, text.lower())
+
+
+def _positioned(column: sa.ColumnElement[str], operator: str, text: str) -> sa.ColumnElement[bool]:
+    if operator == "starts_with":
+        return sa.func.substr(column, 1, len(text)) == text
+    if operator == "ends_with":
+        return sa.func.substr(column, sa.func.length(column) - len(text) + 1, len(text)) == text
+    # Contains: taking the text out changes it. LIKE would read "%" and "_" in it as wildcards.
+    return sa.func.replace(column, text, "") != column if text else sa.true()
+
+
+def _value(row: Mapping[Any, Any]) -> Zone:
+    return Zone(**row)
