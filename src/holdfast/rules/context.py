@@ -1,0 +1,71 @@
+"""What an expression is evaluated against: one request, and the facts that are known beside it.
+
+Law 1: nothing here is looked up: time, place and zone come in as values. Law 2: what must be computed from a request (its
+headers as a map, its cookies, its address as a number) is computed when first asked for, and once a request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from holdfast.model.request import Request
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an address is, as far as a database of addresses tells; None: it does not.
+
+    `asn` is a number of an autonomous system, `continent` and `country` are two letters (ISO 3166-1), subdivisions
+    are ISO 3166-2's, `latitude` and `longitude` decimal degrees as text, `timezone` an IANA name.
+    """
+
+    asn: int | None = None
+    city: str | None = None
+    continent: str | None = None
+    country: str | None = None
+    in_european_union: bool | None = None
+    latitude: str | None = None
+    longitude: str | None = None
+    metro_code: str | None = None
+    postal_code: str | None = None
+    region: str | None = None
+    region_code: str | None = None
+    subdivision_1: str | None = None
+    subdivision_2: str | None = None
+    timezone: str | None = None
+
+
+NOWHERE = Place()
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known beside the request. What is None is missing, and every comparison with it is false.
+
+    `zone_name` is the zone's ("example.com"), `zone_plan` its plan as `cf.zone.plan` has it ("ENT"), `now_ms` Unix
+    milliseconds, `place` where the client is, `server_ip` the address it connected to, `random_seed` 16 bytes that are
+    new for each request (one character a byte), `upstream_zone` the zone of the Worker that makes this request ("": none).
+    """
+
+    zone_name: str = ""
+    zone_plan: str = ""
+    now_ms: int | None = None
+    place: Place = NOWHERE
+    server_ip: str | None = None
+    random_seed: str | None = None
+    upstream_zone: str = ""
+
+
+NOTHING_KNOWN = Facts()
+
+
+class EvaluationContext:
+    """One request's values. Make one a request and give it to every expression: what one computed, the others use."""
+
+    __slots__ = ("computed", "facts", "request")
+
+    def __init__(self, request: Request, facts: Facts = NOTHING_KNOWN) -> None:
+        self.request = request
+        self.facts = facts
+        # By field name; filled by the readers of `scheme`.
+        self.computed: dict[str, Any] = {}

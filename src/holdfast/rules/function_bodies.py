@@ -1,0 +1,274 @@
+"""What each function of the rules language computes.
+
+Law 1: strings are one character a byte. Case is ASCII's only, and lengths and offsets count bytes.
+Law 2: whatever a client sent, a function returns a value or None (missing); it never raises.
+Law 3: time is linear in what came in, also for decoding that repeats until nothing changes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import unquote_to_bytes
+
+from holdfast.rules.literals import INT_MAX, INT_MIN, bytes_of
+from holdfast.rules.patterns import Pattern, Wildcard
+from holdfast.rules.value_types import Address
+
+Template = tuple[str | int, ...]
+
+# A reference is one digit, so that `${12}` is no question.
+MAX_REFERENCES = 8
+# RFC 9562 §4: a UUID is 16 bytes.
+_SEED_BYTES = 16
+# Base64 of 32 bytes of HMAC-SHA256, without padding.
+_MIN_MAC_CHARS = 43
+_TIMESTAMP_DIGITS = 10
+
+
+def template_of(text: str) -> Template:
+    """A replacement: texts, and numbers of the groups that `${1}` to `${8}` refer to. `$$` is a "$".
+
+    Raises ValueError for another use of "$".
+    """
+    parts: list[str | int] = []
+    first, *rest = text.split("$")
+    parts.append(first)
+    while rest:
+        piece = rest.pop(0)
+        if not piece and rest:
+            parts.append("$" + rest.pop(0))
+        elif len(piece) >= 3 and piece[0] == "{" and piece[2] == "}" and piece[1] in "12345678":
+            parts += [int(piece[1]), piece[3:]]
+        else:
+            raise ValueError(f"expected ${{1}} to ${{{MAX_REFERENCES}}} or $$ in a replacement")
+    return tuple(parts)
+
+
+def _filled(template: Template, groups: Sequence[str]) -> str:
+    """A replacement with what the groups matched; a group that is not there is empty. `groups[0]` is group 1."""
+    return "".join(
+        part if isinstance(part, str) else groups[part - 1] if part <= len(groups) else "" for part in template
+    )
+
+
+def regex_replace(source: str, pattern: Pattern, template: Template) -> str:
+    """`source` with the first match of `pattern` replaced."""
+    found = pattern.first_match(source)
+    if found is None:
+        return source
+    start, end, groups = found
+    return source[:start] + _filled(template, groups[1:]) + source[end:]
+
+
+def wildcard_replace(source: str, wildcard: Wildcard, template: Template) -> str:
+    """The replacement if `wildcard` covers all of `source`, else `source`."""
+    groups = wildcard.captures(source)
+    return source if groups is None else _filled(template, groups)
+
+
+def url_decode(source: str, flags: str) -> str:
+    """`%XX` and "+" decoded; with "u" also `%uXXXX` (to UTF-8), with "r" until nothing is left to decode."""
+    if not flags:
+        return unquote_to_bytes(source.replace("+", " ").encode("latin-1")).decode("latin-1")
+    if "r" in flags:
+        return _decoded_fully(source, unicode="u" in flags)
+    # Only "u": one pass over the pieces after each "%".
+    first, *pieces = source.replace("+", " ").split("%")
+    return first + "".join(_decoded_piece(piece) for piece in pieces)
+
+
+def _decoded_piece(piece: str) -> str:
+    if (char := _escaped_char("%" + piece[:5], unicode=True)) is not None:
+        return char + piece[5:]
+    if (char := _escaped_char("%" + piece[:2], unicode=False)) is not None:
+        return char + piece[2:]
+    return "%" + piece
+
+
+def _decoded_fully(source: str, *, unicode: bool) -> str:
+    """Decode on a stack: what an escape decodes to may end or begin another. No two escapes overlap, so order is free."""
+    out: list[str] = []
+    waiting = list(reversed(source))
+    while waiting:
+        char = waiting.pop()
+        out.append(" " if char == "+" else char)
+        for length in (3, 6) if unicode else (3,):
+            decoded = _escaped_char("".join(out[-length:]), unicode=length == 6)
+            if decoded is not None:
+                del out[-length:]
+                waiting.extend(reversed(decoded))
+                break
+    return "".join(out)
+
+
+def _escaped_char(escape: str, *, unicode: bool) -> str | None:
+    """What `%XX`, or `%uXXXX` if `unicode`, stands for; None if `escape` is not one."""
+    prefix, digits = ("%u", escape[2:]) if unicode else ("%", escape[1:])
+    if not escape.startswith(prefix) or len(digits) != (4 if unicode else 2):
+        return None
+    if not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+        return None
+    code = int(digits, 16)
+    if not unicode:
+        return chr(code)
+    return None if 0xD800 <= code <= 0xDFFF else bytes_of(chr(code))
+
+
+def substring(source: str, start: int, end: int | None) -> str:
+    """Bytes `start` to `end` (not included; None: to the end). Negative ones count from the end."""
+    return source[start:end]
+
+
+def remove_bytes(source: str, unwanted: str) -> str:
+    """`source` without any of the bytes in `unwanted`."""
+    return source.translate(dict.fromkeys(map(ord, unwanted)))
+
+
+def remove_query_args(query: str, *names: str) -> str:
+    """A query string without the parameters of these names; the order of the others stays."""
+    return "&".join(part for part in query.split("&") if part.partition("=")[0] not in names)
+
+
+def to_string(value: bool | int | Address) -> str:
+    """An integer in decimal, a truth as `true` or `false`, an address as it is written."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else address_text(value)
+
+
+def address_text(value: Address) -> str:
+    """An address as it is written."""
+    family, number = value
+    return str(IPv4Address(number) if family == 4 else IPv6Address(number))
+
+
+def lookup_json_string(source: str, *keys: str | int) -> str | None:
+    """The string at the end of a path of keys and indexes in JSON."""
+    found = _json_at(source, keys)
+    return bytes_of(found) if isinstance(found, str) and _is_encodable(found) else None
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def lookup_json_integer(source: str, *keys: str | int) -> int | None:
+    """The integer (of 64 bits) at the end of a path of keys and indexes in JSON."""
+    found = _json_at(source, keys)
+    if not isinstance(found, int) or isinstance(found, bool):
+        return None
+    return found if INT_MIN <= found <= INT_MAX else None
+
+
+def _json_at(source: str, keys: Sequence[str | int]) -> object:
+    try:
+        value: object = json.loads(source.encode("latin-1").decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    for key in keys:
+        if isinstance(value, dict) and isinstance(key, str):
+            value = value.get(key.encode("latin-1").decode("utf-8", "replace"))
+        elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def sha256(source: str) -> str:
+    """The 32 bytes of SHA-256."""
+    return hashlib.sha256(source.encode("latin-1")).digest().decode("latin-1")
+
+
+def encode_base64(source: str, flags: str) -> str:
+    """Base64 without padding; with "u" in the alphabet for URLs, with "p" padded (RFC 4648 §4, §5)."""
+    data = source.encode("latin-1")
+    encoded = base64.urlsafe_b64encode(data) if "u" in flags else base64.b64encode(data)
+    return (encoded if "p" in flags else encoded.rstrip(b"=")).decode("ascii")
+
+
+def decode_base64(source: str) -> str | None:
+    """What base64 of either alphabet, padded or not, encodes; missing if it is no base64."""
+    data = _from_base64(source)
+    return None if data is None else data.decode("latin-1")
+
+
+def _from_base64(source: str) -> bytes | None:
+    text = source.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def cidr(address: Address, bits_of_ipv4: int, bits_of_ipv6: int) -> Address:
+    """The first address of the network that `address` is in."""
+    family, number = address
+    dropped = 32 - bits_of_ipv4 if family == 4 else 128 - bits_of_ipv6
+    return family, number >> dropped << dropped
+
+
+def cidr6(address: Address, bits: int) -> Address:
+    """The same for IPv6; an IPv4 address stays what it is."""
+    return cidr(address, 32, bits)
+
+
+def join(items: Sequence[str], separator: str) -> str:
+    """The items with `separator` between them."""
+    return separator.join(items)
+
+
+def split(source: str, separator: str, limit: int) -> list[str]:
+    """At most `limit` parts; the last one keeps what was not split."""
+    return source.split(separator, limit - 1)
+
+
+def has_key(items: Mapping[str, object], key: str) -> bool:
+    """Whether the map has the key."""
+    return key in items
+
+
+def has_value(items: Sequence[str], value: str) -> bool:
+    """Whether one of the items is `value`."""
+    return value in items
+
+
+def uuidv4(seed: str) -> str | None:
+    """A random UUID (RFC 9562 §5.4) made of the first 16 bytes of `seed`; missing if there are fewer."""
+    if len(seed) < _SEED_BYTES:
+        return None
+    return str(uuid.UUID(bytes=seed[:_SEED_BYTES].encode("latin-1"), version=4))
+
+
+def is_timed_hmac_valid(key: str, signed: str, ttl: int, now: int, separator_length: int, flags: str) -> bool:  # noqa: PLR0917
+    """Whether `signed` is a message, a separator, the Unix time of signing, "-" and the right HMAC, not older than `ttl`.
+
+    The HMAC-SHA256 is over message and time, in base64: with the flag "s" in the alphabet for URLs, else percent-encoded.
+    """
+    dash = _dash_before_mac(signed)
+    if dash is None:
+        return False
+    timestamp = signed[dash - _TIMESTAMP_DIGITS : dash]
+    message = signed[: max(0, dash - _TIMESTAMP_DIGITS - separator_length)]
+    mac_text = signed[dash + 1 :]
+    given = _from_base64(mac_text if "s" in flags else url_decode(mac_text.replace("+", "%2B"), ""))
+    expected = hmac.digest(key.encode("latin-1"), (message + timestamp).encode("latin-1"), "sha256")
+    return bool(message) and given is not None and hmac.compare_digest(given, expected) and now - int(timestamp) <= ttl
+
+
+def _dash_before_mac(signed: str) -> int | None:
+    """Where the last "-" stands that has ten digits before it and room for an HMAC after it."""
+    dash = signed.rfind("-", 0, max(0, len(signed) - _MIN_MAC_CHARS))
+    while dash > _TIMESTAMP_DIGITS:
+        digits = signed[dash - _TIMESTAMP_DIGITS : dash]
+        if digits.isascii() and digits.isdigit():
+            return dash
+        dash = signed.rfind("-", 0, dash)
+    return None

@@ -1,0 +1,146 @@
+"""Values that take some computing, from a request: its headers as a map, its arguments, its cookies, its address.
+
+Law 1: every value is exactly what the client sent, in its order and case; decoded only where a function says so.
+Law 2: whatever the client sent, each function returns; a header that makes no sense gives an empty value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
+
+from holdfast.model.request import Request
+from holdfast.rules.literals import parse_address
+from holdfast.rules.value_types import Address
+
+ArrayMap = dict[str, list[str]]
+
+# The suites of the edge by the names that `cf.tls_cipher` has for them (OpenSSL's, and "AEAD-" for those of TLS 1.3).
+_CIPHERS = {
+    "TLS13_AES_128_GCM_SHA256": "AEAD-AES128-GCM-SHA256",
+    "TLS13_AES_256_GCM_SHA384": "AEAD-AES256-GCM-SHA384",
+    "TLS13_CHACHA20_POLY1305_SHA256": "AEAD-CHACHA20-POLY1305-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+}
+
+
+def header_map(request: Request) -> ArrayMap:
+    """Lower-case names to values, both in the order in which they came."""
+    return _grouped((name.lower(), value) for name, value in request.headers)
+
+
+def header_names(request: Request) -> list[str]:
+    """The name of every line, in its own case."""
+    return [name for name, _ in request.headers]
+
+
+def header_values(request: Request) -> list[str]:
+    """The value of every line."""
+    return [value for _, value in request.headers]
+
+
+def header(request: Request, name: str) -> str:
+    """A header (`name` in lower case) as one text, "" if it was not sent. Several lines are one list (RFC 9110 §5.3)."""
+    return ", ".join(value for key, value in request.headers if key.lower() == name)
+
+
+def cookie(request: Request) -> str:
+    """The Cookie header; several lines are one (RFC 6265 §5.4)."""
+    return "; ".join(value for key, value in request.headers if key.lower() == "cookie")
+
+
+def cookie_map(request: Request) -> ArrayMap:
+    """Cookies by name, the names percent-decoded, the values as they came."""
+    pairs = (part.strip(" \t").partition("=") for part in cookie(request).split(";"))
+    return _grouped((_decoded(name), value) for name, equals, value in pairs if equals or name)
+
+
+def _decoded(name: str) -> str:
+    return unquote_to_bytes(name.encode("latin-1")).decode("latin-1") if "%" in name else name
+
+
+def uri(request: Request) -> str:
+    """Path and query."""
+    return f"{request.path}?{request.query}" if request.query else request.path
+
+
+def full_uri(request: Request) -> str:
+    """Scheme, host, path and query."""
+    return f"{request.scheme}://{request.host}{uri(request)}"
+
+
+def extension(request: Request) -> str:
+    """What follows the last "." of the path's last segment, in lower case, "" if nothing does."""
+    segment = request.path.rpartition("/")[2]
+    return segment.rpartition(".")[2].lower() if "." in segment else ""
+
+
+def arguments(request: Request) -> list[tuple[str, str]]:
+    """The arguments of the query in order, as they came. One without "=" has the value ""."""
+    pairs = (part.partition("=") for part in request.query.split("&") if part)
+    return [(name, value) for name, _, value in pairs]
+
+
+def argument_map(request: Request) -> ArrayMap:
+    """Arguments by name."""
+    return _grouped(arguments(request))
+
+
+def argument_names(request: Request) -> list[str]:
+    """The name of every argument."""
+    return [name for name, _ in arguments(request)]
+
+
+def argument_values(request: Request) -> list[str]:
+    """The value of every argument."""
+    return [value for _, value in arguments(request)]
+
+
+def accepted_languages(request: Request) -> list[str]:
+    """The languages of Accept-Language, the most wanted first (RFC 9110 §12.5.4)."""
+    weighted = []
+    for part in header(request, "accept-language").split(","):
+        tag, *parameters = (piece.strip(" \t") for piece in part.split(";"))
+        if tag:
+            weighted.append((_weight(parameters), tag))
+    return [tag for weight, tag in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    """The "q" of a language: 1 if there is none, 0 if it is no number from 0 to 1."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name in {"q", "Q"}:
+            try:
+                weight = float(value)
+            except ValueError:
+                return 0.0
+            return weight if 0 <= weight <= 1 else 0.0
+    return 1.0
+
+
+def client_address(request: Request) -> Address | None:
+    """The client's address."""
+    return parse_address(request.client_ip)
+
+
+def tls_version(request: Request) -> str:
+    """The version of TLS, "" without TLS."""
+    return request.tls.version if request.tls else ""
+
+
+def tls_cipher(request: Request) -> str:
+    """The suite by the name that the field has for it, "" without TLS."""
+    return _CIPHERS.get(request.tls.cipher, request.tls.cipher) if request.tls else ""
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> ArrayMap:
+    groups: ArrayMap = {}
+    for name, value in pairs:
+        groups.setdefault(name, []).append(value)
+    return groups

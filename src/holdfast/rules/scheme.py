@@ -1,0 +1,168 @@
+"""The fields of the rules language: the type of each, and how it is read from a request.
+
+Law 1: a field is here if this edge knows its value for every request. What the original has beyond that is in
+       `refused_fields` and is refused when an expression is read: a rule that can never match must not look as if it could.
+Law 2: a reader takes the context and returns the value or None, which means missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from holdfast.model.request import Request
+from holdfast.rules import request_values as values
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.literals import bytes_of, parse_address
+from holdfast.rules.value_types import (
+    BOOL,
+    BYTES,
+    BYTES_ARRAY,
+    BYTES_ARRAY_MAP,
+    INT,
+    IP,
+    Address,
+    ValueType,
+)
+
+Reader: TypeAlias = Callable[[EvaluationContext], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field: its name, the type of its values, and what reads it."""
+
+    name: str
+    type: ValueType
+    read: Reader
+
+
+def _once(name: str, compute: Callable[[EvaluationContext], Any]) -> Reader:
+    """A reader that computes its value for the first expression that asks, and remembers it for the others."""
+
+    def read(context: EvaluationContext) -> Any:  # noqa: ANN401
+        computed = context.computed
+        if name in computed:
+            return computed[name]
+        value = computed[name] = compute(context)
+        return value
+
+    return read
+
+
+def _of_request(name: str, compute: Callable[[Request], Any]) -> Reader:
+    return _once(name, lambda context: compute(context.request))
+
+
+def _of_place(type_: ValueType, attribute: str) -> Reader:
+    read = attrgetter(f"facts.place.{attribute}")
+    if type_ is not BYTES:
+        return read
+    # Names of places have letters beyond ASCII; values have one character a byte.
+    return _once(f"place.{attribute}", lambda context: None if (text := read(context)) is None else bytes_of(text))
+
+
+def _seconds(context: EvaluationContext) -> int | None:
+    now_ms = context.facts.now_ms
+    return None if now_ms is None else now_ms // 1000
+
+
+def _server_address(context: EvaluationContext) -> Address | None:
+    address = context.facts.server_ip
+    return None if address is None else parse_address(address)
+
+
+_PLACE: Mapping[str, tuple[ValueType, str]] = {
+    "asnum": (INT, "asn"),
+    "city": (BYTES, "city"),
+    "continent": (BYTES, "continent"),
+    "country": (BYTES, "country"),
+    "is_in_european_union": (BOOL, "in_european_union"),
+    "lat": (BYTES, "latitude"),
+    "lon": (BYTES, "longitude"),
+    "metro_code": (BYTES, "metro_code"),
+    "postal_code": (BYTES, "postal_code"),
+    "region": (BYTES, "region"),
+    "region_code": (BYTES, "region_code"),
+    "subdivision_1_iso_code": (BYTES, "subdivision_1"),
+    "subdivision_2_iso_code": (BYTES, "subdivision_2"),
+    "timezone.name": (BYTES, "timezone"),
+}
+# The older names of some of them.
+_GEOIP = (
+    "asnum",
+    "continent",
+    "country",
+    "is_in_european_union",
+    "subdivision_1_iso_code",
+    "subdivision_2_iso_code",
+)
+
+# Of a URI; the original has each a second time under `raw.`, as it was before any rewriting. Nothing is rewritten here.
+_URI: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
+    "full_uri": (BYTES, values.full_uri),
+    "uri": (BYTES, values.uri),
+    "uri.args": (BYTES_ARRAY_MAP, values.argument_map),
+    "uri.args.names": (BYTES_ARRAY, values.argument_names),
+    "uri.args.values": (BYTES_ARRAY, values.argument_values),
+    "uri.path.extension": (BYTES, values.extension),
+}
+
+_COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
+    "cf.tls_cipher": (BYTES, values.tls_cipher),
+    "cf.tls_version": (BYTES, values.tls_version),
+    "http.cookie": (BYTES, values.cookie),
+    "http.referer": (BYTES, partial(values.header, name="referer")),
+    "http.request.accepted_languages": (BYTES_ARRAY, values.accepted_languages),
+    "http.request.cookies": (BYTES_ARRAY_MAP, values.cookie_map),
+    "http.request.headers": (BYTES_ARRAY_MAP, values.header_map),
+    "http.request.headers.names": (BYTES_ARRAY, values.header_names),
+    "http.request.headers.values": (BYTES_ARRAY, values.header_values),
+    "http.user_agent": (BYTES, partial(values.header, name="user-agent")),
+    "http.x_forwarded_for": (BYTES, partial(values.header, name="x-forwarded-for")),
+    "ip.src": (IP, values.client_address),
+}
+
+_DIRECT: Mapping[str, tuple[ValueType, str]] = {
+    "cf.edge.server_port": (INT, "request.edge_port"),
+    "cf.ray_id": (BYTES, "request.ray"),
+    "cf.random_seed": (BYTES, "facts.random_seed"),
+    "cf.worker.upstream_zone": (BYTES, "facts.upstream_zone"),
+    "cf.zone.name": (BYTES, "facts.zone_name"),
+    "cf.zone.plan": (BYTES, "facts.zone_plan"),
+    "http.host": (BYTES, "request.host"),
+    "http.request.method": (BYTES, "request.method"),
+    "http.request.timestamp.msec": (INT, "facts.now_ms"),
+    "http.request.uri.path": (BYTES, "request.path"),
+    "http.request.uri.query": (BYTES, "request.query"),
+    "http.request.version": (BYTES, "request.version"),
+    "raw.http.request.uri.path": (BYTES, "request.path"),
+    "raw.http.request.uri.query": (BYTES, "request.query"),
+}
+
+
+def _fields() -> dict[str, Field]:
+    found = [Field(name, type_, attrgetter(path)) for name, (type_, path) in _DIRECT.items()]
+    found += [Field(name, type_, _of_request(name, compute)) for name, (type_, compute) in _COMPUTED.items()]
+    for suffix, (type_, compute) in _URI.items():
+        reader = _of_request(f"http.request.{suffix}", compute)
+        found += [Field(f"{prefix}http.request.{suffix}", type_, reader) for prefix in ("", "raw.")]
+    found += [Field(f"ip.src.{suffix}", type_, _of_place(type_, name)) for suffix, (type_, name) in _PLACE.items()]
+    found += [Field(f"ip.geoip.{suffix}", _PLACE[suffix][0], _of_place(*_PLACE[suffix])) for suffix in _GEOIP]
+    found += [
+        # Every connection of this edge is TCP: it has no HTTP/3.
+        Field("cf.edge.client_tcp", BOOL, lambda _: True),
+        Field("cf.edge.server_ip", IP, _once("cf.edge.server_ip", _server_address)),
+        # A request with more header fields than the edge reads is refused, so none is ever cut short.
+        Field("http.request.headers.truncated", BOOL, lambda _: False),
+        Field("http.request.timestamp.sec", INT, _seconds),
+        Field("ssl", BOOL, lambda context: context.request.scheme == "https"),
+    ]
+    return {field.name: field for field in found}
+
+
+FIELDS: Mapping[str, Field] = MappingProxyType(_fields())
