@@ -48,7 +48,7 @@ def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: Comp
         certificates=certificates_of(
             name, document.certificates, key=key, before=before.certificates if before else ()
         ),
-        tls=tls_settings_of(name, document.settings),
+        tls=None if name == CATCH_ALL else tls_settings_of(name, targets, document.settings),
     )
 
 

@@ -9,7 +9,7 @@ Source: Cloudflare, "Zone settings"; HSTS is RFC 6797 §6.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from holdfast.edge.compile_error import CompileError
@@ -74,12 +74,13 @@ def features_of(settings: ZoneSettings, *, paused: bool) -> Features:
     )
 
 
-def tls_settings_of(zone: str, settings: ZoneSettings) -> TlsSettings | None:
-    """What handshakes for the zone may settle on; None where that is what the edge does anyway."""
+def tls_settings_of(zone: str, hosts: Iterable[str], settings: ZoneSettings) -> TlsSettings | None:
+    """What handshakes for the zone and its `hosts` may settle on; None where that is what the edge does anyway."""
     if (settings.min_tls_version, settings.tls_1_3, settings.ciphers) == ("1.2", "on", ()):
         return None
     return TlsSettings(
-        zone=zone,
+        # A wildcard is for one label here, so names further down are named one by one.
+        names=tuple(dict.fromkeys((zone, f"*.{zone}", *hosts))),
         min_version=settings.min_tls_version,
         max_version="1.3" if settings.tls_1_3 == "on" else "1.2",
         ciphers=settings.ciphers,

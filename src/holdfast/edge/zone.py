@@ -125,9 +125,9 @@ class ServedCertificate(msgspec.Struct, frozen=True, gc=False):
 
 
 class TlsSettings(msgspec.Struct, frozen=True, gc=False):
-    """What handshakes for `zone` may settle on. `ciphers` are OpenSSL's names of TLS 1.2 suites; () for all."""
+    """What handshakes for `names` may settle on. `ciphers` are OpenSSL's names of TLS 1.2 suites; () for all."""
 
-    zone: str
+    names: tuple[str, ...]
     min_version: str
     max_version: str
     ciphers: tuple[str, ...]

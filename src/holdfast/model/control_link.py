@@ -152,11 +152,15 @@ class FrameReader:
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that `data` completes. Raises LinkError; then this reader is of no more use."""
+        return map(decoded, self.bodies(data))
+
+    def bodies(self, data: bytes) -> Iterator[bytes]:
+        """The same before they are decoded, for who wants to do that in pieces."""
         self._pending += data
         while (length := self._length()) is not None and len(self._pending) >= _LENGTH_BYTES + length:
             body = bytes(self._pending[_LENGTH_BYTES : _LENGTH_BYTES + length])
             del self._pending[: _LENGTH_BYTES + length]
-            yield decoded(body)
+            yield body
 
     def _length(self) -> int | None:
         if len(self._pending) < _LENGTH_BYTES:

@@ -13,15 +13,21 @@ from holdfast.model.request import Request
 
 
 def misdirected(request: Request, view: View) -> Decision | None:
-    """A Host of another zone than that of the name the TLS handshake asked for is refused."""
-    name = request.tls.server_name if request.tls is not None else ""
-    if name in ("", view.host):
+    """A Host of another zone than that of the name the TLS handshake asked for is refused; so is one whose zone asks for
+    more than a handshake that named another host, or none, has settled on."""
+    if request.tls is None:
         return None
-    name = name.lower().removesuffix(".")
-    if _is_address(name) or (view.snapshot.zone_of(name) or NO_ZONE) is view.zone:
-        return None
-    reason = "The connection was made for a host name of another zone."
-    return refuse(request, status=421, code=421, reason=reason, now=view.now)
+    reason = ""
+    if view.zone.tls is not None and view.zone.tls.min_version == "1.3" and request.tls.version == "TLSv1.2":
+        reason = "The connection was made with a version of TLS that the zone of this host name does not take."
+    elif request.tls.server_name not in ("", view.host) and not _is_of_zone(request.tls.server_name, view):
+        reason = "The connection was made for a host name of another zone."
+    return refuse(request, status=421, code=421, reason=reason, now=view.now) if reason else None
+
+
+def _is_of_zone(server_name: str, view: View) -> bool:
+    name = server_name.lower().removesuffix(".")
+    return _is_address(name) or (view.snapshot.zone_of(name) or NO_ZONE) is view.zone
 
 
 def _is_address(name: str) -> bool:
