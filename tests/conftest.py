@@ -11,6 +11,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 
+# Fixtures of both databases, for every test that asks for them.
+from tests.databases import database_url, empty_database_url, postgres_cluster, sqlite_template  # noqa: F401
+
 settings.register_profile("default", deadline=None)
 # More examples where nobody waits; the seed stays random, and a failure prints how to get it again.
 settings.register_profile(

@@ -20,6 +20,7 @@ GOOD = {
     "npm": "exit 0",
     "chromium": "exit 0",
     "openssl": "exit 0",
+    "pg_createcluster": "exit 0",
 }
 
 
@@ -60,6 +61,7 @@ def test_a_bare_machine_hears_all_it_lacks_in_one_sentence(tmp_path: Path) -> No
         "chromium",
         "nodejs",
         "npm",
+        "postgresql",
         "apt-get install",
     ):
         assert missing in sentence

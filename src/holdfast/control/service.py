@@ -44,7 +44,7 @@ def microseconds() -> Moment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
-    no edge could serve."""
+    no edge could serve; `clock` is the time in microseconds."""
 
     database_url: str
     link_path: Path
@@ -52,6 +52,7 @@ class ControlFacts:
     check: Check
     limits: Limits
     log: Log
+    clock: Callable[[], Moment] = microseconds
 
 
 class Control:
@@ -59,13 +60,14 @@ class Control:
 
     def __init__(self, facts: ControlFacts) -> None:
         self._log = facts.log
+        self._clock = facts.clock
         self.database = Database(facts.database_url)
         self.publisher = Publisher(self.database, check=facts.check, log=facts.log)
         self.links = LinkServer(facts.link_path, self.publisher, log=facts.log)
         context = ApiContext(
             database=self.database,
             key=facts.key,
-            clock=microseconds,
+            clock=facts.clock,
             on_change=self.publisher.on_change,
             connections=self.links,
             limits=facts.limits,
@@ -81,7 +83,7 @@ class Control:
         """
         try:
             await upgrade(self.database)
-            first = await ensure_owner(self.database, now=microseconds())
+            first = await ensure_owner(self.database, now=self._clock())
             await self.publisher.load()
         except StoreUnavailable as error:
             raise SetupError(f"database_url: {error}") from error

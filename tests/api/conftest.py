@@ -1,0 +1,37 @@
+"""What tests of the API share: a control over each of the two databases."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.api.harness")
+
+from holdfast.api.context import Limits  # noqa: E402  # after the registration above
+from tests.api import harness  # noqa: E402
+from tests.api.harness import Api  # noqa: E402
+
+# Starts a control with these limits over the test's database.
+StartApi = Callable[[Limits], Awaitable[Api]]
+
+
+@pytest.fixture
+async def api(database_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+    """A control without rate limits; its owner's token may do everything."""
+    running = await harness.start(database_url, tmp_path)
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def start_api(database_url: str, tmp_path: Path) -> AsyncIterator[StartApi]:
+    """The same, with the limits that a test asks for."""
+    started: list[Api] = []
+
+    async def start(limits: Limits) -> Api:
+        started.append(await harness.start(database_url, tmp_path, limits=limits))
+        return started[-1]
+
+    yield start
+    for running in started:
+        await running.close()
