@@ -36,6 +36,8 @@ from holdfast.model.control_link import (
 ANSWER_LIMIT_S = 2.0
 # How long an edge has for its first message.
 HELLO_LIMIT_S = 5.0
+# How long edges have to notice that they are let go.
+STOP_LIMIT_S = 1.0
 # What may wait for an edge that takes nothing: two snapshots of a very large installation.
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
 # Edges at once: one, and as many that end as releases follow each other.
@@ -78,8 +80,9 @@ class EdgeSession:
         self._changed.set()
 
     def leave(self) -> None:
-        """The edge is gone: nobody waits for it any more."""
+        """The edge is gone, or has to go: nobody waits for it any more."""
         self._is_gone = True
+        self._writer.close()
         self._changed.set()
         for answer in self.answers.values():
             answer.cancel()
@@ -95,6 +98,7 @@ class LinkServer:
         self._sessions: set[EdgeSession] = set()
         self._request_ids = itertools.count(1)
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def sessions(self) -> frozenset[EdgeSession]:
@@ -122,6 +126,8 @@ class LinkServer:
             self._server.close()
         for session in self.sessions:
             session.leave()
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=STOP_LIMIT_S)
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
@@ -156,6 +162,9 @@ class LinkServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session: EdgeSession | None = None
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         try:
             frames = FrameReader()
             waiting: list[Message] = []

@@ -1,0 +1,201 @@
+"""Control's end of the control link, met by edges of all kinds: quick, silent, hostile, gone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.control.link_server import LinkServer
+from holdfast.control.publisher import Publisher
+from holdfast.errors import SetupError
+from holdfast.model.control_link import (
+    VERSION,
+    Applied,
+    AskReport,
+    CloseConnections,
+    ConnectionsClosed,
+    FrameReader,
+    FullSnapshot,
+    Hello,
+    Message,
+    Report,
+    Resync,
+    Welcome,
+    frame,
+)
+from holdfast.store.database import Database
+from holdfast.store.upgrade import upgrade
+
+LIMIT_S = 10.0
+HELLO = Hello(version=VERSION, edge="e1", pid=1)
+
+
+class Peer:
+    """One connection to the server, in messages."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self.writer = reader, writer
+        self._frames = FrameReader()
+        self._waiting: list[Message] = []
+
+    def send(self, message: Message) -> None:
+        self.writer.write(frame(message))
+
+    async def next(self) -> Message | None:
+        """The next message; None when the server has ended the connection."""
+        async with asyncio.timeout(LIMIT_S):
+            while not self._waiting:
+                data = await self._reader.read(65536)
+                if not data:
+                    return None
+                self._waiting += self._frames.feed(data)
+        return self._waiting.pop(0)
+
+
+class World:
+    def __init__(self, path: Path, database: Database) -> None:
+        self.path = path
+        self.log: list[tuple[str, Mapping[str, str | int]]] = []
+        self.logged = asyncio.Event()
+        self.publisher = Publisher(database, check=lambda _: None, log=self.write)
+        self.server = LinkServer(path, self.publisher, log=self.write)
+        self.peers: list[Peer] = []
+
+    def write(self, event: str, fields: Mapping[str, str | int]) -> None:
+        self.log.append((event, fields))
+        self.logged.set()
+
+    async def until_logged(self, event: str) -> Mapping[str, Any]:
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                for name, fields in self.log:
+                    if name == event:
+                        return fields
+                self.logged.clear()
+                await self.logged.wait()
+
+    async def connect(self, *first: Message) -> Peer:
+        peer = Peer(*await asyncio.open_unix_connection(self.path))
+        self.peers.append(peer)
+        for message in first:
+            peer.send(message)
+        return peer
+
+    async def peer(self) -> Peer:
+        """An edge that has been let in and has its snapshot."""
+        peer = await self.connect(HELLO)
+        assert isinstance(await peer.next(), Welcome)
+        assert isinstance(await peer.next(), FullSnapshot)
+        return peer
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/db")
+    await upgrade(database)
+    world = World(tmp_path / "control.sock", database)
+    await world.publisher.load()
+    await world.server.start()
+    yield world
+    await world.server.stop()
+    for peer in world.peers:
+        peer.writer.close()
+        with suppress(OSError):
+            await peer.writer.wait_closed()
+    await database.close()
+
+
+async def test_an_edge_is_welcomed_and_gets_everything(world: World) -> None:
+    peer = await world.peer()
+    peer.send(Resync(revision=0))
+    assert isinstance(await peer.next(), FullSnapshot)
+    assert world.publisher.subscribers == 1
+
+
+async def test_every_edge_is_asked_and_the_answers_are_added_up(world: World) -> None:
+    peers = [await world.peer() for _ in range(2)]
+    asked = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+    for count, peer in enumerate(peers, 1):
+        question = await peer.next()
+        assert isinstance(question, CloseConnections)
+        assert (question.zone_id, question.code, question.reason) == ("z", 1001, "why")
+        peer.send(ConnectionsClosed(request_id=question.request_id, count=count))
+    assert await asked == 3
+
+
+async def test_an_edge_that_goes_while_it_is_asked_is_left_out(world: World) -> None:
+    staying, going = await world.peer(), await world.peer()
+    asked = asyncio.create_task(world.server.reports())
+    question = await staying.next()
+    assert isinstance(question, AskReport)
+    assert isinstance(await going.next(), AskReport)
+    going.writer.close()
+    staying.send(Report(request_id=question.request_id, revision=1, statistics={"requests": 5}))
+    assert [report.statistics for report in await asked] == [{"requests": 5}]
+
+
+async def test_a_writer_waits_until_the_edge_serves_by_what_was_written(world: World) -> None:
+    peer = await world.peer()
+    (session,) = world.server.sessions
+    waiting = asyncio.create_task(session.applied(7))
+    peer.send(Applied(revision=6))
+    peer.send(Applied(revision=7))
+    async with asyncio.timeout(LIMIT_S):
+        await waiting
+
+
+async def test_nobody_waits_for_an_edge_that_is_gone(world: World) -> None:
+    peer = await world.peer()
+    (session,) = world.server.sessions
+    peer.writer.close()
+    async with asyncio.timeout(LIMIT_S):
+        await session.applied(7)
+    assert (await world.until_logged("edge_disconnected"))["edge"] == "e1"
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (frame(Hello(version=99, edge="e", pid=1)), "version 99"),
+        (frame(Applied(revision=1)), "the first message of an edge is Hello, and not Applied"),
+        (b"\xff\xff\xff\xff", "were announced"),
+        (b"GET / HTTP/1.1\r\n\r\n", "was announced"),
+        (b"\0\0\0\x01\xc1", "no message of this protocol"),
+        (frame(HELLO) + frame(Welcome(version=1)), "does not send Welcome"),
+    ],
+)
+async def test_a_peer_that_does_not_keep_to_the_protocol_is_let_go(world: World, first: bytes, said: str) -> None:
+    peer = await world.connect()
+    peer.writer.write(first)
+    while await peer.next() is not None:
+        pass
+    refused = str((await world.until_logged("edge_refused"))["reason"])
+    assert said.removeprefix("were ").removeprefix("was ") in refused
+    assert not world.server.sessions
+
+
+async def test_only_the_owner_may_reach_the_socket(world: World) -> None:
+    assert world.path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_second_control_on_the_same_data_is_refused(world: World) -> None:
+    second = LinkServer(world.path, world.publisher, log=world.write)
+    with pytest.raises(SetupError, match=r"another control is running"):
+        await second.start()
+    assert isinstance(await world.peer(), Peer)
+
+
+async def test_a_socket_that_a_dead_control_left_is_taken_over(world: World) -> None:
+    await world.server.stop()
+    world.path.touch()
+    await world.server.start()
+    await world.peer()
+
+
+async def test_a_path_that_no_socket_can_have_is_refused_in_a_sentence(world: World, tmp_path: Path) -> None:
+    server = LinkServer(tmp_path / ("x" * 120), world.publisher, log=world.write)
+    with pytest.raises(SetupError, match=r"longer than 107 bytes"):
+        await server.start()

@@ -1,0 +1,65 @@
+"""`holdfast.control.metrics`: the figures of edges, as Prometheus's own parser reads them."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from holdfast.control.metrics import exposition
+from holdfast.model.control_link import Report
+from holdfast.model.zone_statistics import ZoneStatistics
+
+ZONE = ZoneStatistics(
+    zone="z1",
+    connections_open=2,
+    connections_opened=5,
+    messages_to_origin=10,
+    messages_to_client=20,
+    bytes_to_origin=100,
+    bytes_to_client=200,
+    upgrades={101: 5, 403: 1},
+    requests={200: 7},
+    closes={"client/close_frame": 2, "origin/reset": 1},
+)
+REPORT = Report(
+    request_id=1,
+    revision=1,
+    statistics={"tunnels_open": 2, "requests": 13, "policy_failed": 1},
+    zones=(ZONE,),
+    decide_buckets=((0.00001, 5), (0.001, 13)),
+    decide_sum_s=0.5,
+    decide_count=13,
+)
+
+
+def samples(*reports: Report) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    text = exposition(reports, zone_name={"z1": "a.com"}.__getitem__, edges=1, zones=3, refused_zones=0).decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_the_figures_of_a_zone_bear_its_name() -> None:
+    found = samples(REPORT)
+    assert found["holdfast_zone_websocket_connections", (("zone", "a.com"),)] == 2
+    assert found["holdfast_zone_websocket_upgrades_total", (("status", "403"), ("zone", "a.com"))] == 1
+    assert found["holdfast_zone_http_requests_total", (("status", "200"), ("zone", "a.com"))] == 7
+    assert found["holdfast_zone_websocket_messages_total", (("direction", "to_client"), ("zone", "a.com"))] == 20
+    assert found["holdfast_zone_websocket_bytes_total", (("direction", "to_origin"), ("zone", "a.com"))] == 100
+    reset = (("closed_by", "origin"), ("why", "reset"), ("zone", "a.com"))
+    assert found["holdfast_zone_websocket_closes_total", reset] == 1
+
+
+def test_the_figures_of_several_edges_are_added_up() -> None:
+    found = samples(REPORT, REPORT)
+    assert found["holdfast_zone_websocket_connections", (("zone", "a.com"),)] == 4
+    assert found["holdfast_edge_requests_total", ()] == 26
+    assert found["holdfast_edge_decide_seconds_bucket", (("le", "0.001"),)] == 26
+    assert found["holdfast_edge_decide_seconds_count", ()] == 26
+    assert found["holdfast_edge_decide_seconds_sum", ()] == 1.0
+
+
+def test_without_an_edge_there_are_still_figures() -> None:
+    found = samples()
+    assert found["holdfast_edges", ()] == 1
+    assert found["holdfast_zones", ()] == 3
+    assert found["holdfast_edge_websocket_connections", ()] == 0
