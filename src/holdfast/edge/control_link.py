@@ -80,7 +80,8 @@ class ControlLink:
         self._log = log
         self._is_connected = threading.Event()
         self._is_stopping = threading.Event()
-        self._wake_reader, self._wake_writer = os.pipe()
+        # Closing the one end wakes whoever waits for the other.
+        self._wake_reader, self._wake_writer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
 
     @property
@@ -93,13 +94,13 @@ class ControlLink:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the connection and the thread. Once only."""
+        """End the connection and the thread."""
         self._is_stopping.set()
-        os.close(self._wake_writer)
+        self._wake_writer.close()
         if self._thread.ident is not None:
             self._thread.join(_STOP_LIMIT_S)
         if not self._thread.is_alive():
-            os.close(self._wake_reader)
+            self._wake_reader.close()
 
     def _run(self) -> None:
         retry_s = FIRST_RETRY_S
@@ -121,11 +122,8 @@ class ControlLink:
             if reason != last_reason:
                 self._log("control_lost", {"reason": reason, "revision": self._live.revision})
                 last_reason = reason
-            self._wait(retry_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
+            self._is_stopping.wait(retry_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
             retry_s = min(2 * retry_s, LAST_RETRY_S)
-
-    def _wait(self, seconds: float) -> None:
-        self._is_stopping.wait(seconds)
 
     def _converse(self, connection: socket.socket) -> None:
         """Say hello, then carry out what comes, until either side ends it."""
@@ -144,7 +142,7 @@ class ControlLink:
 
     def _read(self, connection: socket.socket, limit_s: float | None) -> bytes:
         """What has come; b"" where the connection has ended, or this link is to."""
-        ready, _, _ = select.select([connection.fileno(), self._wake_reader], [], [], limit_s)
+        ready, _, _ = select.select([connection, self._wake_reader], [], [], limit_s)
         if self._wake_reader in ready:
             return b""
         if not ready:
