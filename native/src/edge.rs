@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use holdfast_core::edge::{Edge as CoreEdge, EdgeOptions, end_soon};
-use holdfast_core::tls::CertificateStore;
+use holdfast_core::tls::ServerTls;
 use holdfast_core::zones::{ZoneStatistics, Zones};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::policy::Policy;
-use crate::values::{Certificate, seconds};
+use crate::values::{Certificate, TlsRule, seconds};
 
 /// A Close frame's payload is 125 bytes at most, its code among them (RFC 6455 §5.5).
 const MAX_REASON_BYTES: usize = 123;
@@ -35,7 +35,7 @@ enum State {
 /// The running edge.
 #[pyclass(frozen, module = "holdfast._native")]
 pub(crate) struct Edge {
-    certificates: Arc<CertificateStore>,
+    tls: Arc<ServerTls>,
     zone_statistics: Py<PyAny>,
     state: Mutex<State>,
 }
@@ -44,8 +44,8 @@ pub(crate) struct Edge {
 impl Edge {
     #[new]
     #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
-        colo = "LOC".to_owned(), max_connections = 9_900),
-        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900)")]
+        colo = "LOC".to_owned(), max_connections = 9_900, tls_rules = Vec::new()),
+        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=())")]
     // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
@@ -58,6 +58,7 @@ impl Edge {
         log_fd: RawFd,
         colo: String,
         max_connections: usize,
+        tls_rules: Vec<PyRef<'_, TlsRule>>,
     ) -> PyResult<Self> {
         // First of all, so that whatever is wrong below, the descriptors are closed.
         let listeners = take_over(listeners);
@@ -75,7 +76,7 @@ impl Edge {
                 "colo: expected three upper-case letters, got {colo:?}"
             )));
         }
-        let store = CertificateStore::new(values(&certificates));
+        let tls = ServerTls::new(values(&certificates), rules(&tls_rules));
         let listeners = listeners
             .into_iter()
             .map(|(fd, is_tls)| Ok((listener(fd)?, is_tls)))
@@ -85,7 +86,7 @@ impl Edge {
         let options = EdgeOptions {
             listeners,
             threads,
-            certificates: Arc::clone(&store),
+            tls: Arc::clone(&tls),
             colo,
             max_connections,
             zones: Arc::clone(&zones),
@@ -96,7 +97,7 @@ impl Edge {
             policy,
         };
         Ok(Self {
-            certificates: store,
+            tls,
             zone_statistics: py
                 .import("holdfast.model.zone_statistics")?
                 .getattr("ZoneStatistics")?
@@ -128,8 +129,17 @@ impl Edge {
 
     // PyO3 takes sequences by value.
     #[allow(clippy::needless_pass_by_value)]
-    fn set_certificates(&self, certificates: Vec<PyRef<'_, Certificate>>) {
-        self.certificates.replace(values(&certificates));
+    fn set_certificates(&self, py: Python<'_>, certificates: Vec<PyRef<'_, Certificate>>) {
+        let certificates = values(&certificates);
+        py.detach(|| self.tls.replace_certificates(certificates));
+    }
+
+    // PyO3 takes sequences by value.
+    #[pyo3(signature = (*, certificates, rules))]
+    #[allow(clippy::needless_pass_by_value)]
+    fn set_tls(&self, py: Python<'_>, certificates: Vec<PyRef<'_, Certificate>>, rules: Vec<PyRef<'_, TlsRule>>) {
+        let (certificates, rules) = (values(&certificates), self::rules(&rules));
+        py.detach(|| self.tls.replace(certificates, rules));
     }
 
     #[pyo3(signature = (*, grace_s))]
@@ -230,6 +240,10 @@ fn values(certificates: &[PyRef<'_, Certificate>]) -> Vec<holdfast_core::tls::Ce
         .iter()
         .map(|certificate| certificate.core.clone())
         .collect()
+}
+
+fn rules(rules: &[PyRef<'_, TlsRule>]) -> Vec<holdfast_core::tls::TlsRule> {
+    rules.iter().map(|rule| rule.core.clone()).collect()
 }
 
 /// Descriptors that are ours from here on; None for a number that cannot be one.

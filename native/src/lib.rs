@@ -12,5 +12,5 @@ mod _native {
     #[pymodule_export]
     use crate::edge::Edge;
     #[pymodule_export]
-    use crate::values::{Certificate, Origin};
+    use crate::values::{Certificate, Origin, TlsRule};
 }

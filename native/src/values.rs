@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_core::origin::{Address, Origin as CoreOrigin, OriginOptions};
-use holdfast_core::tls::{Certificate as CoreCertificate, Verify};
+use holdfast_core::tls::{Certificate as CoreCertificate, TlsRule as CoreTlsRule, Verify};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -109,6 +109,30 @@ impl Certificate {
     fn new(names: Vec<String>, chain_pem: &[u8], key_pem: &[u8]) -> PyResult<Self> {
         let core = CoreCertificate::parse(names, chain_pem, key_pem)
             .map_err(|fault| PyValueError::new_err(fault.to_string()))?;
+        Ok(Self { core })
+    }
+
+    #[getter]
+    fn names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.core.names())
+    }
+}
+
+/// What TLS clients of some host names may use.
+#[pyclass(frozen, module = "holdfast._native")]
+pub(crate) struct TlsRule {
+    pub(crate) core: CoreTlsRule,
+}
+
+#[pymethods]
+impl TlsRule {
+    #[new]
+    #[pyo3(signature = (*, names, min_version, max_version, ciphers = Vec::new()),
+        text_signature = "(*, names, min_version, max_version, ciphers=())")]
+    // PyO3 takes sequences by value.
+    #[allow(clippy::needless_pass_by_value)]
+    fn new(names: Vec<String>, min_version: &str, max_version: &str, ciphers: Vec<String>) -> PyResult<Self> {
+        let core = CoreTlsRule::parse(names, min_version, max_version, &ciphers).map_err(PyValueError::new_err)?;
         Ok(Self { core })
     }
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from holdfast.client.options import ConnectOptions
-from holdfast.config import UpOptions
+from holdfast.config.up import UpOptions
 from holdfast.edge.answers import Problem
 from holdfast.edge.explanations import EXPLANATIONS
 from holdfast.model.option import spelling_of
@@ -29,7 +29,7 @@ LIMITS = {
     "fields of a head": ("http/scan.rs", "MAX_FIELDS"),
     "request target": ("http/request.rs", "MAX_TARGET_BYTES"),
     "head of the origin's answer": ("http/response.rs", "MAX_RESPONSE_HEAD_BYTES"),
-    "TLS handshake": ("connection.rs", "HANDSHAKE_TIMEOUT"),
+    "TLS handshake": ("secure.rs", "HANDSHAKE_TIMEOUT"),
     "time to send a request head": ("connection.rs", "HEAD_TIMEOUT"),
     "time between two requests": ("connection.rs", "KEEP_ALIVE_TIMEOUT"),
     "silence within a request body": ("upload.rs", "CLIENT_BODY_STALL"),

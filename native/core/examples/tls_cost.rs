@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use holdfast_core::tls::{Certificate, CertificateStore, TlsSession, Verify, client_config, server_config};
+use holdfast_core::tls::{Certificate, ServerTls, TlsSession, Verify, client_config};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig, ServerConnection};
 
@@ -55,7 +55,7 @@ fn configs() -> Outcome<(Arc<ServerConfig>, Arc<ClientConfig>)> {
         key.as_bytes(),
     )?;
     Ok((
-        server_config(CertificateStore::new(vec![certificate])),
+        ServerTls::new(vec![certificate], Vec::new()).config_for(None),
         client_config(Verify::Nothing)?,
     ))
 }

@@ -27,16 +27,15 @@ use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
 use crate::origin::{Names, Pool};
 use crate::policy::{Asked, Forward, NoVerdict, PolicyClient, Question, Report, Respond, Verdict};
 use crate::registry::{Line, Log};
+use crate::secure::secure;
 use crate::stream::Stream;
-use crate::tls::{self, Hello, TlsFacts};
+use crate::tls::{ServerTls, TlsFacts};
 use crate::tunnel::TunnelLoop;
 use crate::zones::Zones;
 use crate::{exchange, upgrade};
 
 /// From the first moment of a connection, or the first byte of a later request, to the end of its head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The TLS handshake, from the first moment of the connection.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two requests (cloudflare.md §1.3).
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(400);
 /// How long a client may take none of an answer (nginx `send_timeout`).
@@ -46,7 +45,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// Room made for a read.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 /// What the first read of a head has room for: most are smaller.
-const FIRST_READ_BYTES: usize = 2 * 1024;
+pub(crate) const FIRST_READ_BYTES: usize = 2 * 1024;
 
 /// The listening socket a connection came through.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +60,7 @@ pub(crate) struct Context {
     pub(crate) policy: PolicyClient,
     pub(crate) tunnels: TunnelLoop,
     pub(crate) log: Log,
-    pub(crate) tls: Arc<rustls::ServerConfig>,
+    pub(crate) tls: Arc<ServerTls>,
     pub(crate) colo: String,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) pool: Pool,
@@ -137,7 +136,7 @@ enum Next {
 }
 
 /// A refusal that needs no policy: the request cannot be read, or must not be.
-struct Refusal {
+pub(crate) struct Refusal {
     status: u16,
     reason: String,
     headers: Vec<(String, String)>,
@@ -189,51 +188,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// The TLS handshake; None when there will be no connection.
-async fn secure(mut socket: TcpStream, context: &Context) -> Option<tls::TlsStream<TcpStream>> {
-    let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
-    let mut first = Vec::with_capacity(FIRST_READ_BYTES);
-    match timeout_at(deadline, hello(&mut socket, &mut first)).await {
-        Ok(Ok(Hello::Tls)) => {}
-        Ok(Ok(Hello::PlainHttp)) => {
-            answer_plain_http(&mut socket, context).await;
-            return None;
-        }
-        _ => return None,
-    }
-    timeout_at(deadline, tls::accept(first, socket, Arc::clone(&context.tls)))
-        .await
-        .ok()?
-        .ok()
-}
-
-/// Reads until it is clear what the client speaks.
-async fn hello(socket: &mut TcpStream, first: &mut Vec<u8>) -> io::Result<Hello> {
-    loop {
-        let has_ended = socket.read_buf(first).await? == 0;
-        match Hello::of(first) {
-            Hello::NeedMore if has_ended => return Ok(Hello::Garbage),
-            Hello::NeedMore => {}
-            hello => return Ok(hello),
-        }
-    }
-}
-
-async fn answer_plain_http(socket: &mut TcpStream, context: &Context) {
-    let mut out = Vec::new();
-    let ray = ray_id(&context.colo);
-    let reason = "a plain HTTP request was sent to a port that speaks TLS: use https:// or wss://";
-    write_refusal(&mut out, &Refusal::new(400, reason), &ray);
-    if timeout(CLIENT_STALL, socket.write_all(&out))
-        .await
-        .is_ok_and(|sent| sent.is_ok())
-    {
-        linger(socket).await;
-    }
-}
-
 impl Refusal {
-    fn new(status: u16, reason: impl Into<String>) -> Self {
+    pub(crate) fn new(status: u16, reason: impl Into<String>) -> Self {
         Self {
             status,
             reason: reason.into(),
@@ -441,7 +397,7 @@ pub(crate) async fn write_patiently(
 
 /// Ends our side and reads on for a moment: closing with unread bytes would reset the connection, and take the answer
 /// away from a client that has not read it yet.
-async fn linger(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
+pub(crate) async fn linger(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
     let reading = async {
         stream.shutdown().await?;
         let mut sink = [0; 1024];
@@ -452,7 +408,7 @@ async fn linger(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
     let _ = timeout(LINGER, reading).await;
 }
 
-fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal, ray: &str) {
+pub(crate) fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal, ray: &str) {
     let mut answer = plain_text(refusal.status, &refusal.reason);
     answer.headers.extend(refusal.headers.iter().cloned());
     let own = OwnAnswer {
@@ -498,6 +454,6 @@ fn busy() -> Respond {
 }
 
 /// 16 hexadecimal digits and where the edge is, as `CF-Ray` has it (cloudflare.md §1.9).
-fn ray_id(colo: &str) -> String {
+pub(crate) fn ray_id(colo: &str) -> String {
     format!("{:016x}-{colo}", distinct_number())
 }

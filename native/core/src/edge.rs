@@ -22,7 +22,7 @@ use crate::listener::{Live, accept};
 use crate::origin::{Names, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
 use crate::registry::{Line, Log};
-use crate::tls::{CertificateStore, server_config};
+use crate::tls::ServerTls;
 use crate::tunnel::{Limits, TunnelLoop};
 use crate::zones::Zones;
 
@@ -44,8 +44,8 @@ pub struct EdgeOptions {
     pub listeners: Vec<(TcpListener, bool)>,
     /// HTTP runtimes, and as many tunnel loops. At least 1.
     pub threads: usize,
-    /// What is shown to TLS clients.
-    pub certificates: Arc<CertificateStore>,
+    /// How TLS clients are met.
+    pub tls: Arc<ServerTls>,
     /// Where the edge is: the end of a ray id.
     pub colo: String,
     /// Client connections at once; beyond it, accepting pauses.
@@ -93,7 +93,6 @@ impl Edge {
     }
 
     fn start_threads(&mut self, options: EdgeOptions, is_stopping: &watch::Receiver<bool>) -> io::Result<()> {
-        let tls = server_config(options.certificates);
         let places = Arc::new(Semaphore::new(options.max_connections));
         let mut dealt: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
         for (at, listener) in options.listeners.into_iter().enumerate() {
@@ -106,7 +105,7 @@ impl Edge {
                 policy: self.policy.clone(),
                 tunnels,
                 log: self.log.clone(),
-                tls: Arc::clone(&tls),
+                tls: Arc::clone(&options.tls),
                 colo: options.colo.clone(),
                 stopping: is_stopping.clone(),
                 statistics: Arc::clone(&self.http_statistics),
@@ -188,7 +187,7 @@ struct Shared {
     policy: PolicyClient,
     tunnels: TunnelLoop,
     log: Log,
-    tls: Arc<rustls::ServerConfig>,
+    tls: Arc<ServerTls>,
     colo: String,
     stopping: watch::Receiver<bool>,
     statistics: Arc<HttpStatistics>,

@@ -1,26 +1,24 @@
 //! The certificates that we show to clients, and the choice among them.
 //!
-//! Law 1: a `Certificate` is proof that its chain can be read and that its key belongs to its leaf.
-//! Law 2: the store is replaced as a whole. A handshake sees the old certificates or the new ones, never a mix, and
-//! established sessions do not notice.
+//! Law: a `Certificate` is proof that its chain can be read and that its key belongs to its leaf.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ConfigBuilder, InconsistentKeys, ServerConfig, SignatureScheme, WantsVerifier};
+use rustls::{InconsistentKeys, SignatureScheme};
 
-use super::{ALPN_HTTP_1_1, PROVIDER};
+use super::PROVIDER;
+use super::names::{ByName, parse_name};
 
 /// A chain and its key, with the host names they are for.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    names: Vec<String>,
+    names: Arc<[String]>,
     key: Arc<CertifiedKey>,
 }
 
@@ -29,7 +27,10 @@ impl Certificate {
     ///
     /// `names` are host names, `*.example.com` for one label below `example.com` (RFC 6125 §6.4.3).
     pub fn parse(names: Vec<String>, chain_pem: &[u8], key_pem: &[u8]) -> Result<Self, CertificateFault> {
-        let names = names.into_iter().map(parse_name).collect::<Result<_, _>>()?;
+        let names = names
+            .into_iter()
+            .map(|name| parse_name(&name).ok_or(CertificateFault::Name(name)))
+            .collect::<Result<Vec<_>, _>>()?;
         let chain = read_chain(chain_pem)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|error| key_fault(&error, key_pem))?;
         let key = PROVIDER
@@ -44,7 +45,7 @@ impl Certificate {
             Err(error) => return Err(CertificateFault::Leaf(error)),
         }
         Ok(Self {
-            names,
+            names: names.into(),
             key: Arc::new(certified),
         })
     }
@@ -54,21 +55,6 @@ impl Certificate {
     pub fn names(&self) -> &[String] {
         &self.names
     }
-}
-
-fn parse_name(name: String) -> Result<String, CertificateFault> {
-    let lower = name.trim_end_matches('.').to_ascii_lowercase();
-    let host = lower.strip_prefix("*.").unwrap_or(&lower);
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
-    if host.len() > 253 || !host.split('.').all(is_label) {
-        return Err(CertificateFault::Name(name));
-    }
-    Ok(lower)
 }
 
 pub(super) fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateFault> {
@@ -93,66 +79,32 @@ fn key_fault(error: &pem::Error, key_pem: &[u8]) -> CertificateFault {
     }
 }
 
-/// The certificates in use, shared by all threads.
-pub struct CertificateStore {
-    table: RwLock<Arc<Table>>,
-}
-
+/// Certificates by the host names they are for.
 #[derive(Default)]
-struct Table {
-    exact: HashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
-    /// By what follows the `*.`.
-    wildcard: HashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
+pub(super) struct Table {
+    by_name: ByName<Vec<Arc<CertifiedKey>>>,
     first: Option<Arc<CertifiedKey>>,
 }
 
-impl CertificateStore {
-    /// A store of these; the first is for clients whose name fits none, or who name none.
-    #[must_use]
-    pub fn new(certificates: Vec<Certificate>) -> Arc<Self> {
-        Arc::new(Self {
-            table: RwLock::new(Arc::new(Table::new(certificates))),
-        })
-    }
-
-    /// Swaps all certificates, for handshakes from now on.
-    pub fn replace(&self, certificates: Vec<Certificate>) {
-        let table = Arc::new(Table::new(certificates));
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
-    }
-
-    fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let table = Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner));
-        table.choose(name, schemes)
-    }
-}
-
 impl Table {
-    fn new(certificates: Vec<Certificate>) -> Self {
+    /// The first certificate is for clients whose name fits none, or who name none.
+    pub(super) fn new(certificates: Vec<Certificate>) -> Self {
         let mut table = Self {
             first: certificates.first().map(|first| Arc::clone(&first.key)),
             ..Self::default()
         };
         for Certificate { names, key } in certificates {
-            for name in names {
-                let (map, name) = match name.strip_prefix("*.") {
-                    Some(parent) => (&mut table.wildcard, parent),
-                    None => (&mut table.exact, name.as_str()),
-                };
-                map.entry(name.into()).or_default().push(Arc::clone(&key));
+            for name in &*names {
+                table.by_name.at(name, Vec::new).push(Arc::clone(&key));
             }
         }
         table
     }
 
     fn choose(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let name = name.map(str::to_ascii_lowercase);
-        let keys = name.as_deref().and_then(|name| {
-            self.exact
-                .get(name)
-                .or_else(|| self.wildcard.get(name.split_once('.')?.1))
-        });
-        let Some(keys) = keys else { return self.first.clone() };
+        let Some(keys) = name.and_then(|name| self.by_name.find(name)) else {
+            return self.first.clone();
+        };
         // A name may have an ECDSA and an RSA certificate; the client says what it can verify.
         keys.iter()
             .find(|key| key.key.choose_scheme(schemes).is_some())
@@ -161,9 +113,9 @@ impl Table {
     }
 }
 
-impl fmt::Debug for CertificateStore {
+impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateStore").finish_non_exhaustive()
+        f.debug_struct("Table").finish_non_exhaustive()
     }
 }
 
@@ -178,38 +130,11 @@ pub(super) fn take_asked_name() -> Option<Box<str>> {
     ASKED_NAME.take()
 }
 
-impl ResolvesServerCert for CertificateStore {
+impl ResolvesServerCert for Table {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         ASKED_NAME.set(hello.server_name().map(|name| name.to_ascii_lowercase().into()));
         self.choose(hello.server_name(), hello.signature_schemes())
     }
-}
-
-/// How we meet clients: TLS 1.2 and 1.3, HTTP/1.1, stateless resumption.
-///
-/// Make it once: its ticket keys (AES-256, rotated every 6 hours, RFC 5077 §4) then serve all threads.
-#[must_use]
-pub fn server_config(store: Arc<CertificateStore>) -> Arc<ServerConfig> {
-    let mut config = builder().with_no_client_auth().with_cert_resolver(store);
-    config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    // Without random numbers there are no tickets; and no handshakes either, so that is not the place to report it.
-    if let Ok(ticketer) = rustls::crypto::aws_lc_rs::Ticketer::new() {
-        config.ticketer = ticketer;
-    }
-    // Each costs an encryption and 250 bytes; a client that opens several connections at once may use one twice.
-    config.send_tls13_tickets = 1;
-    Arc::new(config)
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "fails only for a provider that lacks suites for a version; ours has both"
-)]
-fn builder() -> ConfigBuilder<ServerConfig, WantsVerifier> {
-    ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites for TLS 1.2 and 1.3")
 }
 
 /// Why a certificate or trust store cannot be used.

@@ -5,8 +5,8 @@ use std::thread;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use rustls::pki_types::pem::SectionKind;
 
-use super::super::TlsSession;
 use super::super::testing::{Authority, BOTH_VERSIONS, Peer, talk};
+use super::super::{ServerTls, TlsSession};
 use super::*;
 
 fn parse(names: &[&str], chain: &str, key: &str) -> Result<Certificate, CertificateFault> {
@@ -121,8 +121,8 @@ fn encode_pem(label: &str, der: &[u8]) -> String {
 }
 
 /// The leaf that a client sees which asks for `host`; the client trusts the authority and checks the name.
-fn leaf_for(authority: &Authority, store: &Arc<CertificateStore>, host: &'static str) -> Vec<u8> {
-    let mut session = TlsSession::server(server_config(Arc::clone(store))).unwrap();
+fn leaf_for(authority: &Authority, tls: &ServerTls, host: &'static str) -> Vec<u8> {
+    let mut session = TlsSession::server(tls.config_for(Some(host))).unwrap();
     let mut peer = Peer::client(authority.client_config(BOTH_VERSIONS[1]), host);
     let outcome = talk(&mut session, &mut peer, usize::MAX);
     assert_eq!(outcome.is_ok(), peer.fault.is_none());
@@ -140,12 +140,12 @@ fn the_exact_name_comes_before_the_wildcard_and_the_first_serves_the_rest() {
     let authority = Authority::new();
     let first = authority.certificate(&["first.test", "other.test", "a.b.example.com", "example.com"]);
     let first = Certificate {
-        names: vec!["first.test".to_owned()],
+        names: ["first.test".to_owned()].into(),
         ..first
     };
     let wildcard = authority.certificate(&["*.example.com"]);
     let exact = authority.certificate(&["exact.example.com"]);
-    let store = CertificateStore::new(vec![first.clone(), wildcard.clone(), exact.clone()]);
+    let tls = ServerTls::new(vec![first.clone(), wildcard.clone(), exact.clone()], Vec::new());
     for (host, expected) in [
         ("first.test", &first),
         ("exact.example.com", &exact),
@@ -156,7 +156,7 @@ fn the_exact_name_comes_before_the_wildcard_and_the_first_serves_the_rest() {
         ("example.com", &first),
         ("other.test", &first),
     ] {
-        assert!(leaf_for(&authority, &store, host) == leaf_of(expected), "{host}");
+        assert!(leaf_for(&authority, &tls, host) == leaf_of(expected), "{host}");
     }
 }
 
@@ -193,12 +193,12 @@ fn replaced_certificates_serve_new_handshakes_on_every_thread() {
     let authority = Authority::new();
     let old = authority.certificate(&["example.com"]);
     let new = authority.certificate(&["example.com"]);
-    let store = CertificateStore::new(vec![old.clone()]);
-    assert!(leaf_for(&authority, &store, "example.com") == leaf_of(&old));
-    store.replace(vec![new.clone()]);
+    let tls = ServerTls::new(vec![old.clone()], Vec::new());
+    assert!(leaf_for(&authority, &tls, "example.com") == leaf_of(&old));
+    tls.replace_certificates(vec![new.clone()]);
     let seen = thread::scope(|scope| {
         scope
-            .spawn(|| leaf_for(&authority, &store, "example.com"))
+            .spawn(|| leaf_for(&authority, &tls, "example.com"))
             .join()
             .unwrap()
     });
@@ -208,6 +208,6 @@ fn replaced_certificates_serve_new_handshakes_on_every_thread() {
 #[test]
 fn an_empty_store_refuses_handshakes() {
     let authority = Authority::new();
-    let store = CertificateStore::new(Vec::new());
-    assert_eq!(leaf_for(&authority, &store, "example.com"), b"");
+    let tls = ServerTls::new(Vec::new(), Vec::new());
+    assert_eq!(leaf_for(&authority, &tls, "example.com"), b"");
 }

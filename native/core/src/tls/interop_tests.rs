@@ -142,7 +142,7 @@ async fn with_s_client(options: &[&str]) -> (Files, Openssl, TlsStream<TcpStream
     let child = files.openssl(&[&common[..], &["-verify_return_error"], options].concat());
     let (socket, _) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
     let certificate = issued.certificate(&["example.com"]);
-    let config = super::server_config(super::CertificateStore::new(vec![certificate]));
+    let config = super::ServerTls::new(vec![certificate], Vec::new()).config_for(None);
     let stream = timeout(LIMIT, accept(Vec::new(), socket, config))
         .await
         .unwrap()

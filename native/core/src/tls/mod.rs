@@ -2,7 +2,8 @@
 //!
 //! `session` is the protocol: bytes in, bytes out, no socket. `stream` puts it on a tokio socket, for the time before
 //! the 101 and for ordinary HTTP; `TlsStream::into_parts` hands socket and session on to a tunnel loop.
-//! `certificates` is what we show to clients, `to_origin` is whom we believe at origins.
+//! `server` is how we meet clients: with which of the `certificates`, under which of the `rules`; `to_origin` is whom we
+//! believe at origins.
 //!
 //! Law 1: an idle session owns no buffer. Ciphertext is decrypted in the caller's buffer, which a thread shares between
 //! all its connections; only an incomplete record is kept, and its buffer is freed with the record.
@@ -15,14 +16,19 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
 pub mod certificates;
 mod fault;
+mod names;
 mod records;
+pub mod rules;
+pub mod server;
 pub mod session;
 pub mod stream;
 pub mod to_origin;
 mod unbuffered;
 
-pub use certificates::{Certificate, CertificateFault, CertificateStore, server_config};
+pub use certificates::{Certificate, CertificateFault};
 pub use fault::TlsFault;
+pub use rules::TlsRule;
+pub use server::{Choice, ServerTls};
 pub use session::{TlsFacts, TlsSession};
 pub use stream::{Hello, TlsParts, TlsStream, accept, connect};
 pub use to_origin::{Verify, client_config, server_name, shared_client_config};

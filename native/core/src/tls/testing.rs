@@ -10,7 +10,7 @@ use rustls::{ClientConfig, ClientConnection, Connection, RootCertStore, ServerCo
 use rustls::{SupportedProtocolVersion, version};
 
 use super::certificates::read_chain;
-use super::{Certificate, CertificateStore, PROVIDER, TlsFault, TlsSession, server_config};
+use super::{Certificate, PROVIDER, ServerTls, TlsFault, TlsSession};
 
 pub(crate) const BOTH_VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
@@ -66,7 +66,7 @@ impl Authority {
 
     /// Our own configuration, with one certificate.
     pub(crate) fn server_config(&self, names: &[&str]) -> Arc<ServerConfig> {
-        server_config(CertificateStore::new(vec![self.certificate(names)]))
+        ServerTls::new(vec![self.certificate(names)], Vec::new()).config_for(None)
     }
 
     /// A client that is not ours, for one version, with its secrets open to tests.

@@ -1,0 +1,193 @@
+//! How we meet clients: the choice of a configuration by the name that a client asks for.
+//!
+//! Law 1: certificates and rules are replaced as a whole. A handshake sees the old ones or the new ones, never a mix, and
+//! established sessions do not notice; what they were made with goes with the last handshake.
+//! Law 2: each requirement has ticket keys of its own, which outlive a replacement. So a session is resumed only where
+//! what it was made under is demanded, neither more nor less.
+//! Law 3: rustls itself reads the hello, for the choice as for the handshake, so the two cannot see different names.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use rustls::server::{Acceptor, NoServerSessionStorage};
+
+use super::certificates::{Certificate, Table};
+use super::names::ByName;
+use super::records::MAX_PAYLOAD_BYTES;
+use super::rules::{Requirement, TlsRule};
+use super::{ALPN_HTTP_1_1, PROVIDER};
+
+/// Longest hello that we wait for to see its name; a longer one fails in its handshake.
+const MAX_HELLO_BYTES: usize = 2 * MAX_PAYLOAD_BYTES;
+
+/// What clients are met with, shared by all threads.
+#[derive(Debug)]
+pub struct ServerTls {
+    current: RwLock<Arc<Served>>,
+    /// For each requirement there ever was, at most 64 suite sets and 3 ranges of versions, its ticket keys.
+    templates: Mutex<HashMap<Requirement, Arc<ServerConfig>>>,
+}
+
+#[derive(Debug)]
+struct Served {
+    rules: Vec<TlsRule>,
+    by_name: ByName<Arc<ServerConfig>>,
+    default: Arc<ServerConfig>,
+}
+
+impl ServerTls {
+    /// The first certificate is for clients whose name fits none, or who name none; the first rule of a name counts.
+    #[must_use]
+    pub fn new(certificates: Vec<Certificate>, rules: Vec<TlsRule>) -> Arc<Self> {
+        let templates = Mutex::default();
+        let served = served(&templates, certificates, rules);
+        Arc::new(Self {
+            current: RwLock::new(Arc::new(served)),
+            templates,
+        })
+    }
+
+    /// Swaps certificates and rules together, for handshakes from now on.
+    pub fn replace(&self, certificates: Vec<Certificate>, rules: Vec<TlsRule>) {
+        let served = Arc::new(served(&self.templates, certificates, rules));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = served;
+    }
+
+    /// Swaps the certificates only.
+    pub fn replace_certificates(&self, certificates: Vec<Certificate>) {
+        // Held meanwhile, so that rules that are just being replaced do not come back.
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(served(&self.templates, certificates, current.rules.clone()));
+    }
+
+    /// The configuration for clients that ask for this name.
+    #[must_use]
+    pub fn config_for(&self, name: Option<&str>) -> Arc<ServerConfig> {
+        self.current().config_for(name)
+    }
+
+    /// A choice that waits for a client's hello.
+    #[must_use]
+    pub fn choose(&self) -> Choice {
+        Choice {
+            served: self.current(),
+            hello: Acceptor::default(),
+            seen: 0,
+        }
+    }
+
+    fn current(&self) -> Arc<Served> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Served {
+    fn config_for(&self, name: Option<&str>) -> Arc<ServerConfig> {
+        let found = name.and_then(|name| self.by_name.find(name));
+        Arc::clone(found.unwrap_or(&self.default))
+    }
+}
+
+/// The choice for one client, while its hello arrives.
+pub struct Choice {
+    served: Arc<Served>,
+    hello: Acceptor,
+    seen: usize,
+}
+
+impl Choice {
+    /// The configuration for who has sent `all` so far; None where the hello is not complete. What is no hello gets
+    /// whatever configuration, to be refused in its handshake.
+    pub fn of(&mut self, all: &[u8]) -> Option<Arc<ServerConfig>> {
+        if self.served.by_name.is_empty() {
+            return Some(self.served.config_for(None));
+        }
+        let mut new = &all[self.seen..];
+        self.seen = all.len();
+        while !new.is_empty() {
+            match self.take(&mut new) {
+                Ok(None) => {}
+                Ok(Some(config)) => return Some(config),
+                Err(_) => return Some(self.served.config_for(None)),
+            }
+        }
+        (all.len() > MAX_HELLO_BYTES).then(|| self.served.config_for(None))
+    }
+
+    fn take(&mut self, new: &mut &[u8]) -> io::Result<Option<Arc<ServerConfig>>> {
+        if self.hello.read_tls(new)? == 0 {
+            // It wants nothing more, after a close_notify for example.
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        match self.hello.accept() {
+            Ok(None) => Ok(None),
+            Ok(Some(accepted)) => Ok(Some(self.served.config_for(accepted.client_hello().server_name()))),
+            Err((error, _)) => Err(io::Error::other(error)),
+        }
+    }
+}
+
+fn served(
+    templates: &Mutex<HashMap<Requirement, Arc<ServerConfig>>>,
+    certificates: Vec<Certificate>,
+    rules: Vec<TlsRule>,
+) -> Served {
+    let table = Arc::new(Table::new(certificates));
+    let mut templates = templates.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut configs: HashMap<Requirement, Arc<ServerConfig>> = HashMap::new();
+    let mut config_of = |requirement: Requirement| {
+        let config = configs.entry(requirement).or_insert_with(|| {
+            let template = templates.entry(requirement).or_insert_with(|| template(requirement));
+            let mut config = ServerConfig::clone(template);
+            config.cert_resolver = Arc::clone(&table) as _;
+            Arc::new(config)
+        });
+        Arc::clone(config)
+    };
+    let default = config_of(Requirement::default());
+    let mut by_name = ByName::default();
+    for rule in &rules {
+        for name in &rule.names {
+            by_name.at(name, || config_of(rule.requirement));
+        }
+    }
+    Served {
+        rules,
+        by_name,
+        default,
+    }
+}
+
+/// HTTP/1.1, stateless resumption, no certificate yet. The ticket keys (AES-256, rotated every 6 hours, RFC 5077 §4) are
+/// shared by all that is made of it.
+#[expect(
+    clippy::expect_used,
+    reason = "fails only for a provider that lacks suites for a version; a requirement leaves some for each"
+)]
+fn template(requirement: Requirement) -> Arc<ServerConfig> {
+    let builder = if requirement == Requirement::default() {
+        ServerConfig::builder_with_provider(Arc::clone(&PROVIDER))
+    } else {
+        ServerConfig::builder_with_provider(Arc::new(requirement.provider()))
+    };
+    let mut config = builder
+        .with_protocol_versions(requirement.versions())
+        .expect("the provider has suites for each version of a requirement")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Table::default()));
+    config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    // Without random numbers there are no tickets; and no handshakes either, so that is not the place to report it.
+    if let Ok(ticketer) = rustls::crypto::aws_lc_rs::Ticketer::new() {
+        config.ticketer = ticketer;
+    }
+    // Each costs an encryption and 250 bytes; a client that opens several connections at once may use one twice.
+    config.send_tls13_tickets = 1;
+    Arc::new(config)
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;
