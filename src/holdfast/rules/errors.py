@@ -6,6 +6,8 @@ Law 2: line and column count from 1, and columns count bytes of UTF-8: the origi
 
 from __future__ import annotations
 
+from typing import Self
+
 # What is shown of a line that is itself the fault: too long to print.
 _SHOWN_OF_A_LONG_LINE = 80
 
@@ -23,7 +25,7 @@ class ParseError(ValueError):
         self.source, self.reason = source, reason
 
     @classmethod
-    def at(cls, text: str, start: int, end: int, reason: str) -> ParseError:
+    def at(cls, text: str, start: int, end: int, reason: str) -> Self:
         """The error of `text[start:end]` (character offsets); the part of it beyond the end of its line is not meant."""
         line_start = text.rfind("\n", 0, start) + 1
         line_end = text.find("\n", line_start)
@@ -37,7 +39,7 @@ class ParseError(ValueError):
         )
 
     @classmethod
-    def of_whole(cls, text: str, reason: str) -> ParseError:
+    def of_whole(cls, text: str, reason: str) -> Self:
         """An error of the text as a whole, which is not printed in full because it may be long or not printable."""
         shown = text[:_SHOWN_OF_A_LONG_LINE].partition("\n")[0]
         source = shown.encode("utf-8", "replace").decode() + ("…" if len(shown) < len(text) else "")
@@ -51,6 +53,10 @@ class ParseError(ValueError):
     def sentence(self) -> str:
         """The same on one line, as the API puts it into its messages."""
         return " ".join(str(self).split())
+
+
+class NotKnownHere(ParseError):
+    """A name that the original knows and this edge refuses. Never hidden behind what else the text might have meant."""
 
 
 def _bytes_in(text: str) -> int:

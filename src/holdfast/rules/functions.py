@@ -57,7 +57,8 @@ class Function:
     """A function: its parameters, how many of them must be given, and what it computes.
 
     `repeated` says that the last parameter may be given any number of times. `returns` None means the type of the first
-    argument, of which then all are. `once` limits it to one call in an expression.
+    argument, of which then all are. `once` limits it to one call in an expression. With `takes_missing` the body gets
+    missing arguments as None; without, it is not called with any.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Function:
     body: Callable[..., object]
     repeated: bool = False
     once: bool = False
+    takes_missing: bool = False
 
     def parameter(self, place: int) -> Parameter | None:
         """The parameter of argument `place` (from 0), None if there can be no such argument."""
@@ -142,6 +144,7 @@ _ALL = (
         returns=None,
         body=_concat,
         repeated=True,
+        takes_missing=True,
     ),
     Function(name="lower", parameters=(_TEXT,), required=1, returns=BYTES, body=ascii_lower),
     Function(name="upper", parameters=(_TEXT,), required=1, returns=BYTES, body=ascii_upper),

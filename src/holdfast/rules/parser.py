@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from holdfast.rules import lexer, literals
 from holdfast.rules.arguments import problem_with, result_type
-from holdfast.rules.errors import ParseError
+from holdfast.rules.errors import NotKnownHere, ParseError
 from holdfast.rules.functions import FUNCTIONS, REFUSED_FUNCTIONS, Function
 from holdfast.rules.refused_fields import refusal_of
 from holdfast.rules.relations import relation_of
@@ -43,6 +43,7 @@ MAX_NESTING = 128
 # What the original trims: Unicode's white space, which is not quite what Python trims.
 _WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _CONSTANTS = {"true": True, "false": False}
+_NAME_BEGINNINGS = frozenset("_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -175,9 +176,7 @@ class _Parser:
         try:
             return self._constant(at, type_)
         except ParseError:
-            if not self.text[at : at + 1].isascii() or not (
-                self.text[at : at + 1].isalpha() or self.text[at : at + 1] == "_"
-            ):
+            if self.text[at : at + 1] not in _NAME_BEGINNINGS:
                 raise
         found, end = self.indexed(at, depth)
         if found.full_type != type_:
@@ -220,9 +219,11 @@ class _Parser:
             opening = lexer.skip_space(self.text, end)
             return self._call(function, at, opening, self.deeper(depth, opening))
         if (why := refusal_of(name)) is not None:
-            raise self.error(at, end, f"unknown identifier: this edge does not know the field {name} ({why})")
+            what = f"unknown identifier: this edge does not know the field {name} ({why})"
+            raise NotKnownHere.at(self.text, at, end, what)
         if (why := REFUSED_FUNCTIONS.get(name)) is not None:
-            raise self.error(at, end, f"unknown identifier: this edge does not have the function {name} ({why})")
+            what = f"unknown identifier: this edge does not have the function {name} ({why})"
+            raise NotKnownHere.at(self.text, at, end, what)
         raise self.error(at, end, "unknown identifier")
 
     def _call(self, function: Function, start: int, at: int, depth: int) -> tuple[Call, int]:
@@ -269,6 +270,8 @@ class _Parser:
             return self._maybe_compared(found, end, depth)
         try:
             found, end = self.indexed(at, depth)
+        except NotKnownHere:
+            raise
         except ParseError:
             return self._any_constant(at)
         return self._maybe_compared(found, end, depth)

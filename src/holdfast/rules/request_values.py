@@ -126,7 +126,15 @@ def _weight(parameters: Iterable[str]) -> float:
 
 def client_address(request: Request) -> Address | None:
     """The client's address."""
-    return parse_address(request.client_ip)
+    text = request.client_ip
+    if ":" in text:
+        return parse_address(text)
+    try:
+        # A third of the time of `ipaddress`, which is for texts that people write; the core wrote this one.
+        octets = bytes(map(int, text.split(".")))
+    except ValueError:
+        return None
+    return (4, int.from_bytes(octets)) if len(octets) == 4 else None
 
 
 def tls_version(request: Request) -> str:

@@ -1,0 +1,14 @@
+"""The rules language of the original: expression text -> typed tree -> Python closures. Pure: no I/O, no clock, no dice.
+
+    parser.parse(text) -> Expression                     check a condition (`.fields`, `.functions`, `.lists` say what it uses)
+    parser.parse_value(text) -> Expression               check an expression for a value
+    compile.compile_expression(text, lists) -> CompiledExpression      `.matches(context) -> bool`
+    compile.compile_value(text, lists) -> CompiledValue                `.evaluate(context)`, `.text(context) -> str | None`
+    context.EvaluationContext(request, facts)            make one a request, give it to every rule
+    context.Facts, context.Place                         what is known beside the request
+    lists.RuleList.of_addresses / of_hostnames / of_asns what `in $name` looks in
+    errors.ParseError                                    the only exception for whatever is wrong with a text
+
+text -> lexer, literals, relations, arguments, parser -> syntax_tree -> predicates, compile -> closures. What may be said is in
+`scheme` and `functions` (and, refused by name, in `refused_fields` and `REFUSED_FUNCTIONS`).
+"""

@@ -1,0 +1,349 @@
+"""Make an expression that has been read into Python closures that answer for one request.
+
+Law 1: all that can be decided without a request is decided here: patterns, sets, constants, lists.
+Law 2: evaluating never raises, whatever the client sent. A comparison with a missing value is false, `ne` as well: that is
+       what the original documents, though its open engine can be set to say otherwise.
+Law 3: where a value is mapped over (`[*]`), a condition is a list of truths, element by element; combining them takes the
+       shortest one's length, and what is missing has no elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from holdfast.rules.arguments import defaults, prepared
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.function_bodies import to_string
+from holdfast.rules.functions import FUNCTIONS, Function
+from holdfast.rules.lists import RuleList
+from holdfast.rules.parser import parse, parse_value
+from holdfast.rules.predicates import Predicate, comparison_of, has_common_bits, predicate_of
+from holdfast.rules.scheme import FIELDS
+from holdfast.rules.syntax_tree import (
+    Argument,
+    Call,
+    Combination,
+    Comparison,
+    Condition,
+    Constant,
+    Each,
+    Expression,
+    FieldAccess,
+    HasBits,
+    Index,
+    Indexed,
+    InText,
+    Literal,
+    LogicalOp,
+    Negation,
+    Ordered,
+    Ordering,
+    Quantified,
+)
+from holdfast.rules.value_types import BOOL, BYTES, Value, ValueType
+
+Truth: TypeAlias = Callable[[EvaluationContext], bool]
+Truths: TypeAlias = Callable[[EvaluationContext], list[bool]]
+# Reads a value, None if it is missing. Where the value is mapped over, the list of its elements.
+Read: TypeAlias = Callable[[EvaluationContext], Any]
+
+NO_LISTS: Mapping[str, RuleList] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledExpression:
+    """A condition, ready: `matches(context)` says whether it holds for a request. What was read is `expression`."""
+
+    expression: Expression
+    matches: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledValue:
+    """A value, ready: `evaluate(context)` gives it, of `type`, None if it is missing. Strings have one character a byte."""
+
+    expression: Expression
+    type: ValueType
+    evaluate: Callable[[EvaluationContext], Value]
+
+    def text(self, context: EvaluationContext) -> str | None:
+        """The value as it is written (see `to_string`); None if it is missing, or an array or a map."""
+        value = self.evaluate(context)
+        if value is None or self.type.layers:
+            return None
+        return value if self.type == BYTES else to_string(value)  # type: ignore[return-value, arg-type]
+
+
+def compile_expression(expression: str | Expression, lists: Mapping[str, RuleList] = NO_LISTS) -> CompiledExpression:
+    """Compile a condition. `lists` by name without "$". Raises ParseError, also for a list that is not there."""
+    read = parse(expression) if isinstance(expression, str) else expression
+    if isinstance(read.root, Indexed):
+        raise TypeError("expected an expression that is a condition, got one that is a value")
+    return CompiledExpression(read, _Compiler(read.text, lists).truth(read.root))
+
+
+def compile_value(expression: str | Expression, lists: Mapping[str, RuleList] = NO_LISTS) -> CompiledValue:
+    """Compile an expression for a value (`concat("new.", http.host)`). Raises ParseError."""
+    read = parse_value(expression) if isinstance(expression, str) else expression
+    if not isinstance(read.root, Indexed):
+        raise TypeError("expected an expression that is a value, got one that is a condition")
+    return CompiledValue(read, read.root.full_type, _Compiler(read.text, lists).value(read.root))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """What compiling needs besides the tree: the text to point into, and the lists."""
+
+    source: str
+    lists: Mapping[str, RuleList]
+
+    # One truth.
+
+    def truth(self, node: Condition) -> Truth:
+        """A condition that is one truth."""
+        match node:
+            case Comparison():
+                return self._comparison(node)
+            case Combination(op=op, items=items):
+                return _combined(op, [self.truth(item) for item in items])
+            case Negation(item=item):
+                negated = self.truth(item)
+                return lambda context: not negated(context)
+            case Quantified(is_any=is_any, item=item):
+                return self._quantified(any if is_any else all, item)
+            case Constant(truth=truth):
+                return lambda _: truth
+
+    def _quantified(self, reduce: Callable[[list[bool]], bool], item: Condition | Indexed) -> Truth:
+        if not isinstance(item, Indexed):
+            truths = self.truths(item)
+            return lambda context: reduce(truths(context))
+        read = self.value(item)
+        # What is missing as a whole fulfils nothing; an array without elements fulfils "all".
+        return lambda context: (values := read(context)) is not None and reduce(values)
+
+    def _comparison(self, node: Comparison) -> Truth:
+        read, relation = self.value(node.left), node.relation
+        if isinstance(relation, InText):
+            members = relation.members
+            return lambda context: read(context) in members
+        if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
+            compare, other = _two_sided(relation, node.left.type), self.value(relation.operand)
+            return lambda context: (
+                (left := read(context)) is not None and (right := other(context)) is not None and compare(left, right)
+            )
+        if isinstance(relation, Ordered) and relation.op is Ordering.EQUAL:
+            return _equals(read, relation.operand)
+        predicate = self._predicate(node)
+        return lambda context: (value := read(context)) is not None and predicate(value)
+
+    def _predicate(self, node: Comparison) -> Predicate:
+        return predicate_of(node.relation, node.left.type, self.lists, self.source)
+
+    # Truths of many elements.
+
+    def truths(self, node: Condition) -> Truths:
+        """A condition that is an array of truths."""
+        match node:
+            case Comparison():
+                return self._comparisons(node)
+            case Combination(op=op, items=items):
+                parts, reduce = [self.truths(item) for item in items], _REDUCE[op]
+                return lambda context: [reduce(row) for row in zip(*(part(context) for part in parts), strict=False)]
+            case Negation(item=item):
+                negated = self.truths(item)
+                return lambda context: [not truth for truth in negated(context)]
+            case Quantified() | Constant():
+                raise AssertionError("one truth is no array of them")
+
+    def _comparisons(self, node: Comparison) -> Truths:
+        read, relation = self.value(node.left), node.relation
+        if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
+            compare, other = _two_sided(relation, node.left.type), self.value(relation.operand)
+
+            def compared(context: EvaluationContext) -> list[bool]:
+                values, right = read(context), other(context)
+                return [right is not None and compare(left, right) for left in values or ()]
+
+            return compared
+        predicate = self._predicate(node)
+        return lambda context: [predicate(value) for value in read(context) or ()]
+
+    # Values.
+
+    def value(self, node: Indexed) -> Read:
+        """A value, or the list of its elements where it is mapped over."""
+        target = self._target(node.target)
+        if not node.indexes:
+            return target
+        if Each.EACH not in node.indexes:
+            return _followed(target, node.indexes)
+        before = node.indexes.index(Each.EACH)
+        first = _followed(target, node.indexes[:before]) if before else target
+        return _spread(first, node.indexes[before:])
+
+    def _target(self, node: FieldAccess | Call) -> Read:
+        return FIELDS[node.name].read if isinstance(node, FieldAccess) else self._call(node)
+
+    def _call(self, node: Call) -> Read:
+        function = FUNCTIONS[node.name]
+        if all(isinstance(argument, Literal) for argument in node.args):
+            constants = [
+                prepared(function, place, argument)
+                for place, argument in enumerate(node.args)
+                if isinstance(argument, Literal)
+            ]
+            result = function.body(*constants, *defaults(function, len(node.args)))
+            return lambda _: result
+        constant_tail = [argument for argument in node.args[1:] if isinstance(argument, Literal)]
+        if len(constant_tail) == len(node.args) - 1 and not function.takes_missing:
+            tail = [prepared(function, place, argument) for place, argument in enumerate(constant_tail, 1)]
+            tail += defaults(function, len(node.args))
+            return _call_of_one(function.body, self._argument(function, 0, node.args[0]), tail, each=node.each)
+        reads = [self._argument(function, place, argument) for place, argument in enumerate(node.args)]
+        return _call_of_many(function, reads, defaults(function, len(node.args)), each=node.each)
+
+    def _argument(self, function: Function, place: int, argument: Argument) -> Read:
+        if isinstance(argument, Literal):
+            return _constantly(prepared(function, place, argument))
+        if isinstance(argument, Indexed):
+            return self.value(argument)
+        return self.truth(argument) if argument.type == BOOL else self.truths(argument)
+
+
+def _is_odd(truths: Sequence[bool]) -> bool:
+    return sum(truths) % 2 == 1
+
+
+_REDUCE: Mapping[LogicalOp, Callable[[Sequence[bool]], bool]] = {
+    LogicalOp.AND: all,
+    LogicalOp.OR: any,
+    LogicalOp.XOR: _is_odd,
+}
+
+
+def _combined(op: LogicalOp, parts: Sequence[Truth]) -> Truth:
+    """All, any, or an odd number of the parts; the first that decides is the last that is asked."""
+    if op is LogicalOp.XOR:
+        return lambda context: _is_odd([part(context) for part in parts])
+    if len(parts) == 2:
+        first, second = parts
+        if op is LogicalOp.AND:
+            return lambda context: first(context) and second(context)
+        return lambda context: first(context) or second(context)
+    decisive = op is LogicalOp.OR
+
+    def combined(context: EvaluationContext) -> bool:
+        for part in parts:
+            if part(context) is decisive:
+                return decisive
+        return not decisive
+
+    return combined
+
+
+def _two_sided(relation: Ordered | HasBits, type_: ValueType) -> Callable[[Any, Any], bool]:
+    return comparison_of(relation.op, type_) if isinstance(relation, Ordered) else has_common_bits
+
+
+def _equals(read: Read, operand: Literal | Indexed) -> Truth:
+    assert isinstance(operand, Literal), "a comparison of two values is compiled before"  # noqa: S101
+    wanted = operand.value
+    # None is equal to no constant.
+    return lambda context: read(context) == wanted
+
+
+def _constantly(value: object) -> Read:
+    return lambda _: value
+
+
+def _followed(target: Read, indexes: Sequence[Index]) -> Read:
+    """The value after indexes none of which is `[*]`."""
+    if len(indexes) == 2:
+        key, place = indexes
+        if isinstance(key, str) and isinstance(place, int):
+            return _followed_to_one(target, key, place)
+
+    def followed(context: EvaluationContext) -> Any:  # noqa: ANN401
+        value = target(context)
+        for index in indexes:
+            if value is None:
+                return None
+            value = _element(value, index)
+        return value
+
+    return followed
+
+
+def _followed_to_one(target: Read, key: str, place: int) -> Read:
+    """A header, an argument, a cookie: by far the most frequent of all."""
+
+    def read(context: EvaluationContext) -> Any:  # noqa: ANN401
+        found = target(context)
+        values = None if found is None else found.get(key)
+        return values[place] if values is not None and place < len(values) else None
+
+    return read
+
+
+def _element(container: Any, index: Index) -> Any:  # noqa: ANN401
+    if isinstance(index, str):
+        return container.get(index)
+    assert isinstance(index, int), "[*] is not one element"  # noqa: S101
+    return container[index] if index < len(container) else None
+
+
+def _spread(target: Read, indexes: Sequence[Index]) -> Read:
+    """The elements of a value after indexes of which the first is `[*]`."""
+
+    def spread(context: EvaluationContext) -> list[Any] | None:
+        value = target(context)
+        if value is None:
+            return None
+        values = [value]
+        for index in indexes:
+            if isinstance(index, Each):
+                values = [item for one in values for item in (one.values() if isinstance(one, dict) else one)]
+            else:
+                values = [item for one in values if (item := _element(one, index)) is not None]
+        return values
+
+    return spread
+
+
+def _call_of_one(body: Callable[..., Any], first: Read, tail: Sequence[object], *, each: bool) -> Read:
+    """A call of which only the first argument depends on the request."""
+    if each:
+        return lambda context: (
+            None
+            if (values := first(context)) is None
+            else [result for value in values if (result := body(value, *tail)) is not None]
+        )
+    if not tail:
+        return lambda context: None if (value := first(context)) is None else body(value)
+    if len(tail) == 1:
+        second = tail[0]
+        return lambda context: None if (value := first(context)) is None else body(value, second)
+    return lambda context: None if (value := first(context)) is None else body(value, *tail)
+
+
+def _call_of_many(function: Function, reads: Sequence[Read], last: Sequence[object], *, each: bool) -> Read:
+    """A call whose arguments are read anew for each request; those that are not mapped over, once for all elements."""
+    body, takes_missing = function.body, function.takes_missing
+    first, *others = reads
+
+    def called(context: EvaluationContext) -> Any:  # noqa: ANN401
+        head = first(context)
+        tail = [read(context) for read in others]
+        if each and head is None:
+            return None
+        if not takes_missing and (head is None or None in tail):
+            return [] if each else None
+        if not each:
+            return body(head, *tail, *last)
+        return [result for value in head if (result := body(value, *tail, *last)) is not None]
+
+    return called
