@@ -83,6 +83,13 @@ def envelope_of(answer: Answer, *, what: str) -> JsonObject:
     raise _refusal(answer, envelope, what)
 
 
+def notes_of(envelope: JsonObject) -> list[str]:
+    """The texts of the envelope's `messages`, printable."""
+    messages = envelope.get("messages")
+    items = [item for item in messages if isinstance(item, dict)] if isinstance(messages, list) else []
+    return [_message(item) for item in items[:_MAX_ERRORS]]
+
+
 def _json_object(body: bytes) -> JsonObject:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
@@ -112,7 +119,9 @@ def _refusal(answer: Answer, envelope: JsonObject, what: str) -> HoldfastError:
     said = "; ".join(_told(item) for item in items[:_MAX_ERRORS]) or "it gave no reason"
     if len(items) > _MAX_ERRORS:
         said = f"{said}; and {len(items) - _MAX_ERRORS} more"
-    sentence = f"cannot {what}: {said} (HTTP {answer.status}){_advice(answer.status)}"
+    # Where the API names what is missing, there is nothing to advise.
+    advice = "" if "permission" in said else _advice(answer.status)
+    sentence = f"cannot {what}: {said} (HTTP {answer.status}){advice}"
     if answer.status == 429 or answer.status >= 500 or answer.status < 400:
         return ApiFailed(f"{sentence}{_wait(answer)}", may_be_done=answer.status >= 500)
     codes = tuple(code for item in items if isinstance(code := item.get("code"), int))

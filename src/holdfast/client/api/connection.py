@@ -23,6 +23,7 @@ from holdfast.client.api.answer import (
     JsonObject,
     as_objects,
     envelope_of,
+    notes_of,
 )
 from holdfast.client.api.options import ApiOptions
 from holdfast.client.printable import printable
@@ -69,6 +70,8 @@ class Api:
             transport=transport,
         )
         self._runner = asyncio.Runner()
+        # What the API said beside the results of writes (`messages`), in order.
+        self.notes: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -85,7 +88,9 @@ class Api:
 
     def send(self, method: str, path: str, *, what: str, body: object = None) -> object:
         """The `result` of a write, with `body` as JSON (None: without a body)."""
-        return self.envelope(method, path, what=what, body=body).get("result")
+        envelope = self.envelope(method, path, what=what, body=body)
+        self.notes += notes_of(envelope)
+        return envelope.get("result")
 
     def everything(
         self, path: str, *, what: str, query: Mapping[str, str] | None = None, per_page: int
@@ -146,7 +151,7 @@ class Api:
         if encoding.lower() != "identity":
             raise ApiFailed(f"cannot {what}: {self._url} sent an answer packed as {printable(encoding, limit=40)}")
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 raise ApiFailed(
@@ -191,7 +196,8 @@ def _not_connected(error: BaseException, url: str) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate of {url} is not trusted: {printable(cause.verify_message, limit=200)} (--cacert)"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS with {url} failed: {printable(cause.reason or str(cause), limit=200)} (is it http?)"
+            reason = getattr(cause, "reason", None) or str(cause)
+            return f"TLS with {url} failed: {printable(reason, limit=200)} (is it http?)"
         if isinstance(cause, socket.gaierror):
             return f"the host of {url} does not resolve (HOLDFAST_API)"
     return f"no Holdfast API at {url}: is `holdfast run` running? (HOLDFAST_API)"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # How many of several candidates a sentence names.
 _MAX_NAMED = 5
+_ACCOUNTS_A_PAGE = 50
 
 
 def host_name(text: str, field: str, *, may_be_wildcard: bool = False, may_be_short: bool = False) -> str:
@@ -66,14 +67,13 @@ def zone_of(result: JsonObject, *, what: str) -> Zone:
     return Zone(id_of(result, what=what), printable(text_of(result, "name"), limit=MAX_CHARS), result)
 
 
-def find_account(api: Api, named: str | None) -> str:
-    """The id of the account with this id or name; without one, of the only account there is. Raises UsageError."""
-    what = "find the account"
-    if named is not None and is_id(named):
+def find_account(api: Api, named: str) -> str:
+    """The id of the account with this id or name. Raises UsageError where the token sees none."""
+    what = f"find the account {printable(named, limit=100)}"
+    if is_id(named):
         return named
-    accounts = api.everything("/accounts", what=what, per_page=50)
-    if named is not None:
-        accounts = [account for account in accounts if text_of(account, "name") == named]
+    accounts = api.everything("/accounts", what=what, per_page=_ACCOUNTS_A_PAGE)
+    accounts = [account for account in accounts if text_of(account, "name") == named]
     if not accounts:
         raise UsageError("--account", named, "the name or id of an account that this token may see")
     return id_of(the_only(accounts, "--account", named, what=what), what=what)
@@ -82,7 +82,7 @@ def find_account(api: Api, named: str | None) -> str:
 def the_only(
     items: Sequence[JsonObject],
     field: str,
-    named: str | None,
+    named: str,
     *,
     what: str,
     told: Callable[[JsonObject], str] = lambda item: text_of(item, "name"),

@@ -75,6 +75,8 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
     try:
         with Api(options) as api:
             verb.run(options, api, output)
+            for note in api.notes:
+                output.notice(note)
     except BrokenPipeError:
         # As `head` does. Python would complain again when it flushes at its end.
         sys.stdout = None

@@ -24,5 +24,6 @@ GROUPS: Mapping[str, str] = {
 
 def app_of(group: str) -> typer.Typer:
     """The typer app of a group, imported now. Raises KeyError for a name that is no group's."""
+    help_of_group = GROUPS[group]
     module = import_module(f"holdfast.client.verbs.{group}")
-    return cast("typer.Typer", module.app(help=GROUPS[group]))
+    return cast("typer.Typer", module.app(help=help_of_group))

@@ -103,7 +103,7 @@ def cell(value: object) -> str:
     if isinstance(value, str):
         return printable(value, limit=MAX_CELL_CHARS)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return printable(", ".join(value), limit=MAX_CELL_CHARS)
+        return printable(", ".join(value), limit=MAX_CELL_CHARS) or NOTHING
     return printable(json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str), limit=MAX_CELL_CHARS)
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from holdfast.client.api.answer import JsonObject, as_object, text_of
 from holdfast.client.api.options import ApiOptions
-from holdfast.client.api.zones import Zone, find_account, find_zone, host_name, zone_or_id
+from holdfast.client.api.zones import Zone, find_account, find_zone, zone_or_id
 from holdfast.client.verbs.group import Verb, group_of
 from holdfast.client.verbs.output import Output
 from holdfast.client.verbs.zone_add import ZoneAddOptions, add_zone
+from holdfast.errors import UsageError
 from holdfast.model.option import spelled
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
 # The most the API gives at once (its documents: 5 to 50).
 ZONES_A_PAGE = 50
+
+
+def _text(text: str, flag: str) -> str:
+    if not text or "\0" in text:
+        raise UsageError(flag, text, "a text")
+    return text
+
 
 _ZONE = spelled("ZONE", "ZONE", "The zone: its name or its id.", zone_or_id)
 
@@ -40,11 +48,11 @@ class ZoneListOptions(ApiOptions):
     """Which zones to list."""
 
     name: str | None = dataclasses.field(
-        default=None, metadata=spelled("--name", "TEXT", "Only zones whose name contains this.", host_name)
+        default=None, metadata=spelled("--name", "TEXT", "Only zones whose name contains this.", _text)
     )
     account: str | None = dataclasses.field(
         default=None,
-        metadata=spelled("--account", "ACCOUNT", "Only zones of this account: its id or name.", lambda text, _: text),
+        metadata=spelled("--account", "ACCOUNT", "Only zones of this account: its id or name.", _text),
     )
 
 

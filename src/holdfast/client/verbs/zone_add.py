@@ -74,7 +74,7 @@ class ZoneAddOptions(ApiOptions):
             "ACCOUNT",
             "The account that owns the zone: its id or name.",
             lambda text, _: text,
-            default="the only one",
+            default="the token's own",
         ),
     )
 
@@ -104,9 +104,10 @@ _Step = tuple[str, Callable[[], object]]
 
 def add_zone(options: ZoneAddOptions, api: Api, output: Output) -> None:
     """Create the zone, then the plan, the setting, the rule and the records, in this order."""
-    account = find_account(api, options.account)
     what = f"create the zone {options.name}"
-    body = {"account": {"id": account}, "name": options.name, "type": "full"}
+    body: dict[str, object] = {"name": options.name, "type": "full"}
+    if options.account is not None:
+        body["account"] = {"id": find_account(api, options.account)}
     result = as_object(api.send("POST", "/zones", what=what, body=body), what=what)
     zone = zone_of(result, what=what)
     done: list[str] = []
@@ -117,7 +118,8 @@ def add_zone(options: ZoneAddOptions, api: Api, output: Output) -> None:
     except BaseException as error:
         _take_back(api, zone, done, error)
         raise
-    output.done(result, f"{zone.name}: created, id {zone.id}, status {text_of(result, 'status') or 'unknown'}", *done)
+    account = text_of(result, "account", "name") or text_of(result, "account", "id")
+    output.done(result, f"{zone.name}: created in the account {account or 'of the token'}, id {zone.id}", *done)
 
 
 def _steps(options: ZoneAddOptions, api: Api, zone: Zone) -> Iterator[_Step]:
