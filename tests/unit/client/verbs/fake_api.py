@@ -6,10 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import httpx
-import pytest
 
-from holdfast import cli
-from holdfast.client.api import connection
 from holdfast.client.api.connection import Api
 from holdfast.client.api.options import ApiOptions, ApiToken
 from holdfast.client.verbs.group import Verb
@@ -113,21 +110,11 @@ def opened(handler: Callable[[httpx.Request], httpx.Response], *, call_timeout_s
     return Api(options, transport=httpx.MockTransport(handler), call_timeout_s=call_timeout_s)
 
 
-def run(fake: FakeApi, verb: Verb, *, is_terminal: bool = False, **given: Given) -> tuple[str, str]:
+def run(fake: FakeApi, verb: Verb, **given: Given) -> tuple[str, str]:
     """Run a verb as the command does; what it said on stdout and on stderr."""
     out, notices = io.StringIO(), io.StringIO()
     options = verb.options.parse(given)
-    output = Output(out, notices, as_json=options.as_json, is_terminal=is_terminal, columns=100)
+    output = Output(out, notices, as_json=options.as_json, is_terminal=False)
     with opened(fake) as api:
         verb.run(options, api, output)
     return out.getvalue(), notices.getvalue()
-
-
-def command(fake: FakeApi, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run `holdfast …` with `fake` behind it; its exit status."""
-
-    def api(options: ApiOptions) -> Api:
-        return Api(options, transport=httpx.MockTransport(fake))
-
-    monkeypatch.setattr(connection, "Api", api)
-    return cli.run(arguments)
