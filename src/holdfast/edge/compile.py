@@ -15,11 +15,14 @@ from holdfast.edge.compile_error import CompileError
 from holdfast.edge.features import check_settings, features_of, tls_settings_of
 from holdfast.edge.origin_rules import origin_rules_of
 from holdfast.edge.records import targets_of
-from holdfast.edge.zone import CompiledZone, Expression
+from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_certificates import certificates_of
 from holdfast.model.hostname import parse_hostname
 from holdfast.model.zone_document import CATCH_ALL, ZoneDocument
 from holdfast.sealing import SealingKey
+
+# As rules name them (`cf.zone.plan`), by the plan's legacy id.
+_PLANS = {"free": "FREE", "pro": "PRO", "business": "BIZ", "enterprise": "ENT"}
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -35,11 +38,12 @@ def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: Comp
     check_settings(name, document.settings)
     targets = targets_of(name, document.records, before=before.targets if before else None)
     features = features_of(document.settings, paused=document.paused)
-    rules = origin_rules_of(name, document.origin_rules, compile_expression=_compiled_expression)
+    rules = origin_rules_of(name, document.origin_rules)
     return CompiledZone(
         id=document.id,
         name=name,
         account_id=document.account_id,
+        plan=_PLANS.get(document.plan, ""),
         features=features,
         targets=targets,
         has_wildcards=any(target.startswith("*.") for target in targets),
@@ -69,10 +73,3 @@ def _check_identity(document: ZoneDocument) -> None:
         is_well_spelled = False
     if not is_well_spelled:
         raise CompileError(name, "name", name, "a domain name in lower case")
-
-
-def _compiled_expression(text: str) -> Expression:
-    # Loaded with the first rule: most zones have none.
-    from holdfast.rules import compile_expression  # type: ignore[attr-defined]  # noqa: PLC0415
-
-    return compile_expression(text)  # type: ignore[no-any-return]

@@ -16,15 +16,15 @@ from holdfast.edge.phases.redirect import redirect
 from holdfast.edge.phases.refuse_loop import refuse_loop
 from holdfast.edge.phases.websockets_switch import websockets_switch
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import CountryOf, Phase, view_of
+from holdfast.edge.view import Phase, PlaceOf, view_of
 from holdfast.model.request import Request
 
 PHASES: tuple[Phase, ...] = (find_zone, refuse_loop, misdirected, redirect, websockets_switch, forward)
 
 
-def decide(request: Request, snapshot: Snapshot, *, now: float, country_of: CountryOf | None = None) -> Decision:
+def decide(request: Request, snapshot: Snapshot, *, now: float, place_of: PlaceOf | None = None) -> Decision:
     """What becomes of `request`: the answer of the first phase that has one. `now` is Unix time in seconds."""
-    view = view_of(request, snapshot, now=now, country_of=country_of)
+    view = view_of(request, snapshot, now=now, place_of=place_of)
     for phase in PHASES:
         if (decision := phase(request, view)) is not None:
             return in_zone(decision, view.zone, request) if isinstance(decision, Respond) else decision

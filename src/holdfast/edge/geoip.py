@@ -1,6 +1,6 @@
-"""Where clients are: the country of an address, by an operator's database (MaxMind DB format).
+"""Where clients are: the place of an address, by an operator's database (MaxMind DB format).
 
-Law 1: a look-up never raises and never waits: what is not known is UNKNOWN. Answers are remembered, up to MAX_KNOWN.
+Law 1: a look-up never raises and never waits: what is not known is None in the place. Answers are remembered, up to MAX_KNOWN.
 Law 2: the file is read into memory of our own. Whatever happens to it afterwards, cut short or written over, happens to
 the file only: a mapped file that is cut short would end the process.
 Law 3: a new file is taken up by `poll`, which is called off the way of requests. One that cannot be read changes nothing,
@@ -20,11 +20,11 @@ from typing import Any, Self
 import maxminddb
 
 from holdfast.errors import SetupError
+from holdfast.rules.context import NOWHERE, Place
 
 Log = Callable[[str, Mapping[str, str | int]], None]
 
-UNKNOWN = "XX"
-# Addresses remembered; beyond it all are forgotten. A look-up takes about 2 µs, so this is for busy clients only.
+# Addresses remembered; beyond it all are forgotten. A look-up takes about 10 µs.
 MAX_KNOWN = 16_384
 # The largest databases sold (every address, with cities) have less than this.
 MAX_DATABASE_BYTES = 1024 * 1024 * 1024
@@ -37,14 +37,14 @@ _Stamp = tuple[int, int, int, int]
 
 
 class GeoIp:
-    """A database of countries. `country_of` is for the policy thread, `poll` for one other."""
+    """A database of addresses. `place_of` is for the policy thread, `poll` for one other."""
 
     def __init__(self, file: Path, reader: maxminddb.Reader, stamp: _Stamp, *, log: Log) -> None:
         self._file = file
         self._log = log
         self._stamp = stamp
         # Swapped as one, so that no answer of an old database is remembered for a new one.
-        self._held: tuple[maxminddb.Reader, dict[str, str]] = (reader, {})
+        self._held: tuple[maxminddb.Reader, dict[str, Place]] = (reader, {})
 
     @classmethod
     def open(cls, file: Path, *, log: Log) -> Self:
@@ -55,15 +55,15 @@ class GeoIp:
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             raise SetupError(f"the GeoIP database {file} cannot be used: {_reason(error)}") from error
 
-    def country_of(self, address: str) -> str:
-        """The code of the country that `address` is in, two upper-case characters, or UNKNOWN."""
+    def place_of(self, address: str) -> Place:
+        """Where `address` is, as far as the database tells."""
         reader, known = self._held
-        country = known.get(address)
-        if country is None:
+        place = known.get(address)
+        if place is None:
             if len(known) >= MAX_KNOWN:
                 known.clear()
-            country = known[address] = _country(reader, address)
-        return country
+            place = known[address] = _place(reader, address)
+        return place
 
     def poll(self) -> None:
         """Take up the file if it has changed."""
@@ -102,18 +102,63 @@ def _read(file: Path) -> maxminddb.Reader:
         return maxminddb.open_database(f"/proc/self/fd/{copy.fileno()}", maxminddb.MODE_AUTO)
 
 
-def _country(reader: maxminddb.Reader, address: str) -> str:
+def _place(reader: maxminddb.Reader, address: str) -> Place:
     try:
         found: Any = reader.get(address)
     except (ValueError, TypeError, maxminddb.InvalidDatabaseError, UnicodeError):
         # Not an address of a kind that the database has, or a record of it that is damaged.
-        return UNKNOWN
-    for name in ("country", "registered_country"):
-        entry = found.get(name) if isinstance(found, dict) else None
-        code = entry.get("iso_code") if isinstance(entry, dict) else None
-        if isinstance(code, str) and _CODE.fullmatch(code):
-            return code
-    return UNKNOWN
+        return NOWHERE
+    return _place_in(found) if isinstance(found, dict) else NOWHERE
+
+
+def _place_in(found: dict[str, Any]) -> Place:
+    """The place of a record as GeoIP2's and GeoLite2's databases of countries, cities and networks have it."""
+    country = _inner(found, "country") or _inner(found, "registered_country")
+    location, subdivisions = _inner(found, "location"), found.get("subdivisions")
+    first, second = ([*subdivisions, {}, {}] if isinstance(subdivisions, list) else [{}, {}])[:2]
+    code = _text(country, "iso_code")
+    is_union = country.get("is_in_european_union")
+    asn = found.get("autonomous_system_number")
+    return Place(
+        asn=asn if isinstance(asn, int) else None,
+        city=_name(_inner(found, "city")),
+        continent=_text(_inner(found, "continent"), "code"),
+        country=code if code is not None and _CODE.fullmatch(code) else None,
+        # A database that has this says it where it is true only.
+        in_european_union=is_union if isinstance(is_union, bool) else (False if code else None),
+        latitude=_text(location, "latitude"),
+        longitude=_text(location, "longitude"),
+        metro_code=_text(location, "metro_code"),
+        postal_code=_text(_inner(found, "postal"), "code"),
+        region=_name(first),
+        region_code=_text(first, "iso_code"),
+        subdivision_1=_subdivision(code, first),
+        subdivision_2=_subdivision(code, second),
+        timezone=_text(location, "time_zone"),
+    )
+
+
+def _inner(found: object, name: str) -> dict[str, Any]:
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _name(found: object) -> str | None:
+    return _text(_inner(found, "names"), "en")
+
+
+def _text(found: object, name: str) -> str | None:
+    """A value as rules have text: one character a byte of UTF-8."""
+    value = found.get(name) if isinstance(found, dict) else None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).encode("utf-8", "replace").decode("latin-1")
+
+
+def _subdivision(country: str | None, found: object) -> str | None:
+    """ISO 3166-2: the country's code, a hyphen, and the subdivision's."""
+    code = _text(found, "iso_code")
+    return f"{country}-{code}" if country and code else None
 
 
 def _reason(error: Exception) -> str:

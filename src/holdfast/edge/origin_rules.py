@@ -9,38 +9,42 @@ Source: Cloudflare, "Origin Rules": a Host header override is the server name to
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.records import target_at
-from holdfast.edge.zone import Expression, OriginRule
+from holdfast.edge.zone import OriginRule
 from holdfast.model.hostname import parse_hostname
 from holdfast.model.zone_document import OriginRuleDocument
+from holdfast.rules.errors import ParseError
 
-CompileExpression = Callable[[str], Expression]
+# Fields that are looked up by the client's address, and their older names.
+_PLACES = ("ip.src.", "ip.geoip.")
 
 _HOST_AND_PORT = re.compile(r"([^:]+)(?::([0-9]{1,5}))?")
 
 
-def origin_rules_of(
-    zone: str, documents: Iterable[OriginRuleDocument], *, compile_expression: CompileExpression
-) -> tuple[OriginRule, ...]:
+def origin_rules_of(zone: str, documents: Iterable[OriginRuleDocument]) -> tuple[OriginRule, ...]:
     """The rules that are enabled, in order. Raises CompileError, also for one that is not enabled."""
-    compiled = [(document.enabled, _rule(zone, document, compile_expression)) for document in documents]
+    compiled = [(document.enabled, _rule(zone, document)) for document in documents]
     return tuple(rule for enabled, rule in compiled if enabled)
 
 
-def _rule(zone: str, document: OriginRuleDocument, compile_expression: CompileExpression) -> OriginRule:
+def _rule(zone: str, document: OriginRuleDocument) -> OriginRule:
+    # Loaded with the first rule: most zones have none.
+    from holdfast.rules.compile import compile_expression  # noqa: PLC0415
+
     field = f"origin_rules[{document.id}]"
     try:
-        expression = compile_expression(document.expression)
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise CompileError(zone, f"{field}.expression", document.expression, f"an expression ({reason})") from None
+        compiled = compile_expression(document.expression)
+    except ParseError as error:
+        expected = f"an expression ({error.sentence})"
+        raise CompileError(zone, f"{field}.expression", document.expression, expected) from None
     host_header, host = _host_header(zone, f"{field}.host_header", document.host_header)
     place = document.origin_host
     return OriginRule(
-        expression=expression,
+        matches=compiled.matches,
+        asks_place=any(name.startswith(_PLACES) for name in compiled.expression.fields),
         target=None if place is None else target_at(zone, f"{field}.origin_host", place),
         port=_port(zone, f"{field}.origin_port", document.origin_port),
         host_header=host_header,

@@ -14,7 +14,7 @@ from holdfast.edge import answers
 from holdfast.edge.decide import decide
 from holdfast.edge.decision import Decision, Respond
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import CountryOf, view_of
+from holdfast.edge.view import PlaceOf, view_of
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 
@@ -22,15 +22,15 @@ from holdfast.model.request import Request
 class Policy:
     """The two callables an `Edge` is made with, over the snapshot that is in force.
 
-    `clock` gives Unix time in seconds. `country_of` is None where there is no database of countries.
+    `clock` gives Unix time in seconds. `place_of` is None where there is no database of addresses.
     """
 
     def __init__(
-        self, snapshot: Snapshot, *, clock: Callable[[], float] = time.time, country_of: CountryOf | None = None
+        self, snapshot: Snapshot, *, clock: Callable[[], float] = time.time, place_of: PlaceOf | None = None
     ) -> None:
         self._snapshot = snapshot
         self._clock = clock
-        self._country_of = country_of
+        self._place_of = place_of
 
     @property
     def snapshot(self) -> Snapshot:
@@ -43,7 +43,7 @@ class Policy:
 
     def decide(self, request: Request) -> Decision:
         """What becomes of `request` (`_native.Edge`, `decide`)."""
-        return decide(request, self._snapshot, now=self._clock(), country_of=self._country_of)
+        return decide(request, self._snapshot, now=self._clock(), place_of=self._place_of)
 
     def answer(self, fault: Fault) -> Respond:
         """What the client of a failed forward is told (`_native.Edge`, `answer`)."""

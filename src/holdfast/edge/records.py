@@ -7,33 +7,16 @@ Law 3: a target that has not changed is taken over from the zone's last version,
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.zone import Target
 from holdfast.model.hostname import is_within, parse_hostname
+from holdfast.model.origin_address import Address, is_nowhere, parse_address
 from holdfast.model.zone_document import CATCH_ALL, RecordDocument
 
 # Addresses that one name is spread over. Precedent: BIND answers with at most what fits 64 KiB; nobody means more.
 MAX_ADDRESSES = 64
-
-_NOWHERE_V4 = tuple(
-    ipaddress.IPv4Network(network)
-    for network in (
-        "0.0.0.0/8",  # RFC 1122 §3.2.1.3: this host
-        "169.254.0.0/16",  # RFC 3927: the link's own; where clouds keep the secrets of a machine
-        "224.0.0.0/3",  # RFC 5771, RFC 1112 §4: multicast, reserved, broadcast
-    )
-)
-_NOWHERE_V6 = tuple(
-    ipaddress.IPv6Network(network)
-    for network in (
-        "::/128",  # RFC 4291 §2.5.2: unspecified
-        "fe80::/10",  # RFC 4291 §2.5.6: the link's own
-        "ff00::/8",  # RFC 4291 §2.7: multicast
-    )
-)
 
 
 def targets_of(
@@ -53,9 +36,9 @@ def targets_of(
 
 def target_at(zone: str, field: str, place: str) -> Target:
     """The target that is a name or an address by itself. Raises CompileError."""
-    address = _address(place)
+    address = parse_address(place)
     if address is not None:
-        return Target(name=place, addresses=(str(address),), is_prohibited=_is_nowhere(address))
+        return Target(name=place, addresses=(str(address),), is_prohibited=is_nowhere(address))
     return Target(name=place, alias=_hostname(zone, field, place))
 
 
@@ -69,7 +52,7 @@ def _target(zone: str, name: str, records: list[RecordDocument]) -> Target:
     if len(records) > 1:
         raise CompileError(zone, field, aliases[0].content, "one CNAME and nothing beside it")
     alias = aliases[0].content
-    if _address(alias) is not None:
+    if parse_address(alias) is not None:
         raise CompileError(zone, field, alias, "a host name, as the record is a CNAME")
     return Target(name=name, alias=_hostname(zone, field, alias), is_proxied=is_proxied)
 
@@ -83,7 +66,7 @@ def _target_of_addresses(zone: str, name: str, records: list[RecordDocument], *,
         name=name,
         addresses=tuple(dict.fromkeys(str(address) for address in addresses)),
         is_proxied=is_proxied,
-        is_prohibited=any(_is_nowhere(address) for address in addresses),
+        is_prohibited=any(is_nowhere(address) for address in addresses),
     )
 
 
@@ -108,27 +91,9 @@ def _hostname(zone: str, field: str, name: str) -> str:
         raise CompileError(zone, field, name, "a host name or an IP address") from None
 
 
-def _typed_address(zone: str, field: str, record: RecordDocument) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    address = _address(record.content)
+def _typed_address(zone: str, field: str, record: RecordDocument) -> Address:
+    address = parse_address(record.content)
     if address is None or address.version != (4 if record.type == "A" else 6):
         expected = "an IPv4 address" if record.type == "A" else "an IPv6 address"
         raise CompileError(zone, field, record.content, f"{expected}, as the record is {record.type}")
     return address
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    # A scope names an interface of one machine, and a document is for all.
-    if "%" in text:
-        return None
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _is_nowhere(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return any(address in network for network in _NOWHERE_V6)
-        address = address.ipv4_mapped
-    return any(address in network for network in _NOWHERE_V4)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.edge.facts import Facts
 from holdfast.edge.ports import origin_port
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import View
-from holdfast.edge.zone import CompiledZone, Target
+from holdfast.edge.zone import CompiledZone, OriginRule, Target
 from holdfast.model.request import Request
+from holdfast.rules.context import NOWHERE, EvaluationContext, Facts
 
 # Precedents: BIND follows 16, Unbound 11, most stub resolvers 8.
 MAX_ALIASES = 8
@@ -45,14 +45,11 @@ _MISSING = DeadEnd(1016, "The DNS record of this host name is an alias of a name
 def route_of(request: Request, view: View) -> Route | DeadEnd:
     """The way that `request` takes from here."""
     target, port, host_header, server_name = view.target, 0, "", ""
-    if view.zone.rules:
-        facts = Facts(zone=view.zone, now=view.now, country_of=view.country_of)
-        for rule in view.zone.rules:
-            if rule.expression.matches(request, facts):
-                target = rule.target or target
-                port = rule.port or port
-                host_header = rule.host_header or host_header
-                server_name = rule.server_name or server_name
+    for rule in _matching(request, view) if view.zone.rules else ():
+        target = rule.target or target
+        port = rule.port or port
+        host_header = rule.host_header or host_header
+        server_name = rule.server_name or server_name
     end = _end_of(target, view.zone, view.snapshot) if target.alias else target
     if isinstance(end, DeadEnd):
         return end
@@ -63,6 +60,19 @@ def route_of(request: Request, view: View) -> Route | DeadEnd:
     is_tls = view.zone.features.origin_tls != "plain"
     port = port or origin_port(request.edge_port, client_is_tls=request.scheme == "https", origin_is_tls=is_tls)
     return Route(end, port, host_header, (server_name or view.host) if is_tls else "")
+
+
+def _matching(request: Request, view: View) -> list[OriginRule]:
+    rules = view.zone.rules
+    asks_place = view.place_of is not None and any(rule.asks_place for rule in rules)
+    facts = Facts(
+        zone_name=view.zone.name,
+        zone_plan=view.zone.plan,
+        now_ms=int(view.now * 1000),
+        place=view.place_of(request.client_ip) if asks_place and view.place_of is not None else NOWHERE,
+    )
+    context = EvaluationContext(request, facts)
+    return [rule for rule in rules if rule.matches(context)]
 
 
 def _end_of(target: Target, zone: CompiledZone, snapshot: Snapshot) -> Target | DeadEnd:

@@ -9,8 +9,8 @@ Law 3: nothing here refers back to what holds it, so no cycle can come about and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -18,8 +18,7 @@ from holdfast.model.hostname import MAX_CHARS
 
 if TYPE_CHECKING:
     from holdfast._native import Certificate, Origin
-    from holdfast.edge.facts import Facts
-    from holdfast.model.request import Request
+    from holdfast.rules.context import EvaluationContext
 
 # How the origin's leg is made: plain, TLS with whoever answers, TLS with a certificate that is checked.
 OriginTls = Literal["plain", "unverified", "verified"]
@@ -100,17 +99,14 @@ class Features(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     response_headers: tuple[tuple[str, str], ...]
 
 
-class Expression(Protocol):
-    """A compiled expression of the rules language."""
-
-    def matches(self, request: Request, facts: Facts, /) -> bool:
-        """Whether it is true of `request`. Never raises."""
-
-
 class OriginRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Where requests that `expression` matches go instead; what is None, "" or 0 stays as it is."""
+    """Where requests go instead that `matches` is true of; what is None, "" or 0 stays as it is.
 
-    expression: Expression
+    `asks_place` says that where the client is matters.
+    """
+
+    matches: Callable[[EvaluationContext], bool]
+    asks_place: bool = False
     target: Target | None = None
     port: int = 0
     host_header: str = ""
@@ -136,7 +132,7 @@ class TlsSettings(msgspec.Struct, frozen=True, gc=False):
 class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One zone. `targets` are by host name, a wildcard's under `*.example.com`; `fallback` is for every other name.
 
-    `tls` is None where a zone leaves TLS as the edge has it.
+    `plan` is as rules name it. `tls` is None where a zone leaves TLS as the edge has it.
     """
 
     id: str
@@ -146,6 +142,7 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     targets: Mapping[str, Target]
     has_wildcards: bool = False
     fallback: Target | None = None
+    plan: str = ""
     rules: tuple[OriginRule, ...] = ()
     certificates: tuple[ServedCertificate, ...] = ()
     tls: TlsSettings | None = None

@@ -10,6 +10,9 @@ from holdfast.edge.view import View
 from holdfast.edge.zone import Features
 from holdfast.model.request import Request
 
+# Cloudflare's: CF-IPCountry of an address that nobody knows anything of.
+UNKNOWN_COUNTRY = "XX"
+
 
 def forward(request: Request, view: View) -> Decision | None:
     """The zone's origin gets the request; one that leads nowhere is refused (Cloudflare's 1000, 1014, 1016)."""
@@ -20,7 +23,7 @@ def forward(request: Request, view: View) -> Decision | None:
     set_headers, remove_headers = origin_headers(request, view.snapshot.loop_member)
     if route.host_header:
         set_headers += (("Host", route.host_header),)
-    if features.true_client_ip or (features.geolocation and view.country_of is not None):
+    if features.true_client_ip or (features.geolocation and view.place_of is not None):
         set_headers += _client_headers(request, view, features)
     return Forward(
         route.target.origin(features.origin_tls, route.port, features.answer_timeout_s),
@@ -38,6 +41,6 @@ def _client_headers(request: Request, view: View, features: Features) -> tuple[t
     headers: tuple[tuple[str, str], ...] = ()
     if features.true_client_ip:
         headers += (("True-Client-IP", request.client_ip),)
-    if features.geolocation and view.country_of is not None:
-        headers += (("CF-IPCountry", view.country_of(request.client_ip)),)
+    if features.geolocation and view.place_of is not None:
+        headers += (("CF-IPCountry", view.place_of(request.client_ip).country or UNKNOWN_COUNTRY),)
     return headers
