@@ -3,21 +3,27 @@
 Law 1: every error a person can cause is one sentence on stderr that starts with the command, and no traceback.
 Exit status 2 says that what was asked must change, 1 that it could not be done, 130 that it was interrupted.
 Law 2: flags are not written here: they are made from the fields of the options.
+Law 3: a verb loads what it needs when it is run, so that none pays for another's packages.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
 import typer
 
 from holdfast import __version__
 from holdfast.client.options import ConnectOptions
-from holdfast.config import UpOptions
+from holdfast.client.verbs.groups import GROUPS, app_of
+from holdfast.config.init import InitOptions
+from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, effective, spelling_by_name
+from holdfast.config.up import UpOptions
 from holdfast.errors import HoldfastError
 from holdfast.model.option import Given, Spelling, spelling_of
 
@@ -31,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command; its exit status. Every error has been said on stderr."""
-    command = f"holdfast {arguments[0]}" if arguments and arguments[0] in _COMMANDS else "holdfast"
+    command = _name_of(arguments)
     try:
-        status = _typer_app()(args=list(arguments) or ["--help"], prog_name="holdfast", standalone_mode=False)
+        app = _typer_app(arguments[0] if arguments else "")
+        status = app(args=list(arguments) or ["--help"], prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:
         return _say(command, str(error), error.exit_status)
     except typer.TyperException as error:
@@ -44,27 +51,105 @@ def run(arguments: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _name_of(arguments: Sequence[str]) -> str:
+    """How a sentence about this command begins: "holdfast", the verb, and the verb of its group."""
+    words = list(arguments[:2])
+    if not words or words[0] not in {*_COMMANDS, *_GROUPS}:
+        return "holdfast"
+    has_verb = words[0] in _GROUPS and len(words) > 1 and words[1].isidentifier()
+    return " ".join(["holdfast", *(words if has_verb else words[:1])])
+
+
 def _say(command: str, sentence: str, status: int) -> int:
     one_line = " ".join(sentence.split()).rstrip(".")
-    sys.stderr.write(f"{command}: {one_line}\n")
+    if sys.stderr is not None:  # None: closed before Python started
+        sys.stderr.write(f"{command}: {one_line}\n")
     return status
 
 
+# --- Verbs ---
+
+
 def _up(options: UpOptions) -> int:
-    from holdfast.app import run_up  # noqa: PLC0415  the command's other verbs start without the edge
+    from holdfast.app.up import run_up  # noqa: PLC0415  Law 3
 
     return run_up(options)
 
 
+def _run(found: Effective) -> int:
+    from holdfast.app.run import run_run  # noqa: PLC0415  Law 3
+
+    return run_run(found)
+
+
+def _edge(found: Effective) -> int:
+    from holdfast.app.run import run_edge  # noqa: PLC0415  Law 3
+
+    return run_edge(found)
+
+
+def _control(found: Effective) -> int:
+    from holdfast.app.run import run_control  # noqa: PLC0415  Law 3
+
+    return run_control(found)
+
+
+def _init(options: InitOptions) -> int:
+    from holdfast.app.init import run_init  # noqa: PLC0415  Law 3
+
+    return run_init(options)
+
+
 def _connect(options: ConnectOptions) -> int:
-    from holdfast.client.connect import run_connect  # noqa: PLC0415  `up` starts without the client
+    from holdfast.client.connect import run_connect  # noqa: PLC0415  Law 3
 
     return run_connect(options)
+
+
+def _config_show(found: Effective, *, as_json: bool) -> int:
+    from holdfast.config.texts import as_lines, shown  # noqa: PLC0415  Law 3
+
+    if as_json:
+        import json  # noqa: PLC0415
+
+        sys.stdout.write(f"{json.dumps(shown(found), indent=2, ensure_ascii=False)}\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in as_lines(shown(found)))
+    _warn(found, "holdfast config show")
+    return 0
+
+
+def _config_check(found: Effective) -> int:
+    _warn(found, "holdfast config check")
+    sys.stdout.write("The configuration can be used.\n")
+    return 0
+
+
+def _warn(found: Effective, command: str) -> None:
+    sys.stderr.writelines(f"{command}: {warning}\n" for warning in found.warnings)
 
 
 _UP_HELP = """Put the edge in front of ORIGIN: any host name, straight to it.
 
 Prints one "ready:" line for each address it serves. SIGTERM or Ctrl-C stops it: every WebSocket is closed with 1001.
+"""
+
+_RUN_HELP = """Run the edge and the API that configures it.
+
+Values come from defaults, then the file, then HOLDFAST_ variables, then flags; the last one wins. The first start
+prints a token for the API, once. SIGTERM or Ctrl-C stops it: every WebSocket is closed with 1001.
+"""
+
+_EDGE_HELP = """Run the edge alone, as a service manager would: it serves what control publishes.
+
+Control is found by the socket in the data directory. Without it, the edge serves what it served last.
+"""
+
+_CONTROL_HELP = """Run the API alone, as a service manager would: edges find it by the socket in the data directory."""
+
+_INIT_HELP = """Make the database, an account, its owner and a token, without serving.
+
+The token is printed once, and cannot be had again.
 """
 
 _CONNECT_HELP = """Open a WebSocket: type a line to send it, see what comes, leave with Ctrl-D.
@@ -73,6 +158,28 @@ Where standard input is not a terminal, its lines are sent; once replies stop, t
 until then is printed.
 """
 
+_CONFIG_HELP = "The configuration of `run`: see it, check it."
+_SHOW_HELP = "Print every value, and where it came from. Secrets are left out."
+_CHECK_HELP = "Say whether the configuration can be used: exit status 0, or 2 with a sentence."
+
+# The fields of `Config` that a role has no use for. Its file may have them: it is one file for all.
+_NOT_OF_THE_EDGE = frozenset(
+    {
+        "database_url",
+        "control_listen",
+        "control_cert",
+        "control_key",
+        "control_rate_limit",
+        "control_ip_rate_limit",
+    }
+)
+_NOT_OF_CONTROL = frozenset(
+    {"listen", "tls_listen", "threads", "cert", "key", "origin_ca", "geoip_database", "resolvers"}
+)
+
+
+# --- The command line, made from options ---
+
 
 class _Options(Protocol):
     @classmethod
@@ -80,11 +187,23 @@ class _Options(Protocol):
 
 
 _OptionsT = TypeVar("_OptionsT", bound=_Options)
+_Command = Callable[..., int]
 
 
-def _typer_app() -> typer.Typer:
-    app = typer.Typer(
-        help="A self-hosted WebSocket edge.",
+def _typer_app(first: str) -> typer.Typer:
+    """The whole command; of the groups, only the one that `first` names is loaded with its verbs."""
+    app = _empty_app("A self-hosted WebSocket edge.")
+    app.callback()(_root)
+    for name, (function, text) in _COMMANDS.items():
+        app.command(name, help=text)(function)
+    for name, (load, text) in _GROUPS.items():
+        app.add_typer(load() if name == first else _unloaded(text), name=name)
+    return app
+
+
+def _empty_app(text: str) -> typer.Typer:
+    return typer.Typer(
+        help=text,
         no_args_is_help=True,
         add_completion=False,
         # Errors are ours to word (Law 1): no boxes, no pretty tracebacks.
@@ -92,9 +211,24 @@ def _typer_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_root)
-    for name, (function, text) in _COMMANDS.items():
-        app.command(name, help=text)(function)
+
+
+def _unloaded(text: str) -> typer.Typer:
+    """A group for the list of all commands only."""
+    app = _empty_app(text)
+    app.callback()(lambda: None)
+    return app
+
+
+def _config_group() -> typer.Typer:
+    app = _empty_app(_CONFIG_HELP)
+    app.callback()(lambda: None)
+    as_json = typer.Option("--json", help="For programs: key -> value, from.")
+    also = inspect.Parameter(
+        "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, as_json]
+    )
+    app.command("show", help=_SHOW_HELP)(_configured(_config_show, also=[also]))
+    app.command("check", help=_CHECK_HELP)(_configured(_config_check))
     return app
 
 
@@ -114,21 +248,53 @@ def _root(
 
 
 def _command(
-    options: type[_OptionsT], run_with: Callable[[_OptionsT], int], *, reads_environment: bool
-) -> Callable[..., int]:
+    options: type[_OptionsT], run_with: Callable[[_OptionsT], int], *, reads_environment: bool = False
+) -> _Command:
     """A function whose parameters are the options' fields, as typer reads them."""
 
     def command(**given: Given) -> int:
         return run_with(options.parse(given))
 
     fields = dataclasses.fields(options)  # type: ignore[arg-type]  # a Protocol cannot say "dataclass"
-    parameters = [_parameter(field.name, spelling_of(field), reads_environment=reads_environment) for field in fields]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return _with_parameters(
+        command,
+        [_parameter(field.name, spelling_of(field), reads_environment=reads_environment) for field in fields],
+    )
+
+
+def _configured(
+    run_with: Callable[..., int],
+    *,
+    without: frozenset[str] = frozenset(),
+    also: Sequence[inspect.Parameter] = (),
+) -> _Command:
+    """A function that takes a file and the fields of `Config` as flags, and runs with what they come to."""
+    others = {parameter.name for parameter in also}
+
+    def command(*, config: str | None = None, **given: Any) -> int:  # noqa: ANN401  what typer gives
+        flags = {name: value for name, value in given.items() if name not in others}
+        found = effective(flags, os.environ, file=Path(config).expanduser() if config else None)
+        return run_with(found, **{name: given[name] for name in others})
+
+    help_of_file = f"Read this file (TOML). By default that of {FILE_VARIABLE}, else {SYSTEM_FILE} if it is there."
+    file = inspect.Parameter(
+        "config",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[str | None, typer.Option("--config", metavar="FILE", help=help_of_file)],
+    )
+    # The environment is read by `sources`, which says where a value came from.
+    own = [_parameter(name, one) for name, one in spelling_by_name().items() if name not in without]
+    return _with_parameters(command, [file, *own, *also])
+
+
+def _with_parameters(command: _Command, parameters: Iterable[inspect.Parameter]) -> _Command:
+    command.__signature__ = inspect.Signature(list(parameters))  # type: ignore[attr-defined]
     command.__annotations__ = {}
     return command
 
 
-def _parameter(name: str, spelling: Spelling, *, reads_environment: bool) -> inspect.Parameter:
+def _parameter(name: str, spelling: Spelling, *, reads_environment: bool = False) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY
     if spelling.is_argument:
         argument = typer.Argument(metavar=spelling.metavar, help=spelling.help)
@@ -147,7 +313,21 @@ def _parameter(name: str, spelling: Spelling, *, reads_environment: bool) -> ins
     return inspect.Parameter(name, kind, default=None, annotation=Annotated[value, option])
 
 
-_COMMANDS: dict[str, tuple[Callable[..., int], str]] = {
+def _client_group(name: str) -> Callable[[], typer.Typer]:
+    return lambda: app_of(name)
+
+
+# The commands, in the order of the help.
+_COMMANDS: dict[str, tuple[_Command, str]] = {
     "up": (_command(UpOptions, _up, reads_environment=True), _UP_HELP),
-    "connect": (_command(ConnectOptions, _connect, reads_environment=False), _CONNECT_HELP),
+    "run": (_configured(_run), _RUN_HELP),
+    "edge": (_configured(_edge, without=_NOT_OF_THE_EDGE), _EDGE_HELP),
+    "control": (_configured(_control, without=_NOT_OF_CONTROL), _CONTROL_HELP),
+    "init": (_command(InitOptions, _init, reads_environment=True), _INIT_HELP),
+    "connect": (_command(ConnectOptions, _connect), _CONNECT_HELP),
+}
+# Groups of commands: what gives the group with its verbs, and its line in the help.
+_GROUPS: dict[str, tuple[Callable[[], typer.Typer], str]] = {
+    "config": (_config_group, _CONFIG_HELP),
+    **{name: (_client_group(name), text) for name, text in GROUPS.items()},
 }

@@ -40,6 +40,10 @@ class SetupError(HoldfastError):
     exit_status = 2
 
 
+class UnavailableError(HoldfastError):
+    """Something we need is away, and may come back by itself: a database server. Trying again is the answer."""
+
+
 class ListenError(SetupError):
     """An address that cannot be listened on."""
 
@@ -50,6 +54,11 @@ class CertificateError(SetupError):
 
 class ConnectError(HoldfastError):
     """`holdfast connect` did not get a WebSocket, or lost it."""
+
+
+def reason_of(error: OSError) -> str:
+    """What the operating system refused, as the end of a sentence."""
+    return (error.strerror or str(error)).lower()
 
 
 def shown(value: str, *, limit: int = 200) -> str:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from holdfast.errors import ListenError
 from holdfast.model.listen_address import ListenAddress
@@ -36,6 +37,38 @@ class BoundAddress:
     address: ListenAddress
     is_tls: bool
     descriptors: tuple[int, ...]
+
+
+class Listeners:
+    """Bound addresses that are held until they are closed, once: by `close`, or at the end of the `with`."""
+
+    def __init__(self, addresses: Sequence[BoundAddress]) -> None:
+        self.addresses = tuple(addresses)
+        self._is_open = True
+
+    @classmethod
+    def bound(
+        cls, plain: Iterable[ListenAddress], tls: Iterable[ListenAddress] = (), *, sockets_each: int
+    ) -> Listeners:
+        """Those of `bind_all`."""
+        return cls(bind_all(plain, tls, sockets_each=sockets_each))
+
+    def close(self) -> None:
+        """Close them. Sockets that a child has inherited go on listening in the child."""
+        if self._is_open:
+            self._is_open = False
+            close_all(self.addresses)
+
+    def let_go(self) -> tuple[BoundAddress, ...]:
+        """The addresses, for somebody else to hold from now on."""
+        self._is_open = False
+        return self.addresses
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def bind_all(plain: Iterable[ListenAddress], tls: Iterable[ListenAddress], *, sockets_each: int) -> list[BoundAddress]:

@@ -82,7 +82,8 @@ class Edge:
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        """The process that holds the sockets: the supervisor's child."""
+        return children_of(self.process.pid)[0]
 
     def _address(self, scheme: str) -> Address:
         for line in self.ready_lines:
@@ -129,7 +130,7 @@ class Edge:
         return found
 
     def open_descriptors(self) -> int:
-        """File descriptors of the process (/proc/PID/fd)."""
+        """File descriptors of the process that serves (/proc/PID/fd)."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def pss_bytes(self) -> int:
@@ -144,6 +145,12 @@ class Edge:
             into.append(line.rstrip("\n"))
             self.changes.announce()
         self.changes.announce()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that `pid` has started and that live, the oldest first."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found]
 
 
 def run_to_end(arguments: Sequence[str | Path], *, limit_s: float = START_LIMIT_S) -> subprocess.CompletedProcess[str]:

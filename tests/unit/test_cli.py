@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from holdfast import __version__, cli
 from holdfast.client.options import ConnectOptions
-from holdfast.config import SslMode, UpOptions
+from holdfast.config.spellings import SslMode
+from holdfast.config.up import UpOptions
 from holdfast.errors import ListenError
 from holdfast.model.listen_address import ListenAddress
 from holdfast.model.option import spelling_of
@@ -39,7 +40,7 @@ class Runs:
 @pytest.fixture(autouse=True)
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
-    monkeypatch.setattr("holdfast.app.run_up", runs.run_up)
+    monkeypatch.setattr("holdfast.app.up.run_up", runs.run_up)
     monkeypatch.setattr("holdfast.client.connect.run_connect", runs.run_connect)
     return runs
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from holdfast import served_certificates
-from holdfast.config import UpOptions
+from holdfast.config.up import UpOptions
 from holdfast.errors import CertificateError
 from holdfast.event_log import EventLog, utc_now
 from holdfast.served_certificates import ServedCertificates
 from tests.unit.certificates.making import DAY, a_key, cert_pem, key_pem
 
 if TYPE_CHECKING:
-    from holdfast._native import Edge
+    from holdfast._native import Certificate
 
 
 @dataclass
@@ -42,7 +42,7 @@ class FakeEdge:
 
     def poll(self, certificates: ServedCertificates, times: int = 2) -> None:
         for _ in range(times):
-            certificates.poll(cast("Edge", self))
+            certificates.poll(cast("Callable[[Sequence[Certificate]], None]", self.set_certificates))
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +81,11 @@ def _events(log_file: Path) -> list[str]:
 
 
 def _served(options: UpOptions, log: EventLog) -> ServedCertificates:
-    """What `up` serves: the operator's pairs, or the local one."""
-    return ServedCertificates.of_files(options, log) or ServedCertificates.local(options, log)
+    """What an edge with these options serves."""
+    if options.certificate_files:
+        return ServedCertificates.of_files(options.certificate_files, log)
+    ips = [address.ip for address in options.tls_listen]
+    return ServedCertificates.local(options.data_dir, ips, log, command="holdfast up")
 
 
 def test_the_operators_pair_is_served_and_no_authority_made(

@@ -26,3 +26,13 @@ def tls_dir(data_dir: Path) -> Path:
 def local_ca_file(data_dir: Path) -> Path:
     """The certificate of the local authority (PEM): what a client on this machine may trust."""
     return tls_dir(data_dir) / "ca.pem"
+
+
+def control_socket(data_dir: Path) -> Path:
+    """The Unix socket of the control link (`holdfast.model.control_link`): control listens, edges connect."""
+    return data_dir / "control.sock"
+
+
+def edge_journal(data_dir: Path) -> Path:
+    """The zones that the edge served last (`holdfast.edge.journal`)."""
+    return data_dir / "edge" / "snapshot.bin"

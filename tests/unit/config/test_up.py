@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.config import MAX_THREADS, SslMode, UpOptions, usable_cpus
+from holdfast.config.spellings import MAX_THREADS, SslMode, usable_cpus
+from holdfast.config.up import UpOptions
 from holdfast.errors import UsageError
 from holdfast.model.listen_address import ListenAddress
 from holdfast.model.option import Given, spelling_of

@@ -1,0 +1,45 @@
+"""`python -m holdfast.app.child ROLE`: a process of a supervisor's. People start roles with `holdfast edge|control`.
+
+Law: it goes straight to its role, without the command line's parser: an edge that is started again has clients waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from holdfast.app.inheritance import inherited
+from holdfast.app.surroundings import Surroundings
+from holdfast.config.run import Config
+from holdfast.errors import HoldfastError, SetupError
+
+_EDGE, _CONTROL = "edge", "control"
+
+
+def main() -> int:
+    """Do what the supervisor started this process for; its exit status."""
+    lifeline = None
+    try:
+        given, lifeline = inherited(os.environ)
+        options = given.parsed_options()
+        around = Surroundings(given.command, lifeline)
+        match sys.argv[1:]:
+            case [role] if role == _EDGE:
+                from holdfast.app.edge_role import serve_edge  # noqa: PLC0415  each child loads its role only
+
+                return serve_edge(options, given.listeners, around)
+            case [role] if role == _CONTROL and isinstance(options, Config):
+                from holdfast.app.control_service import serve_control  # noqa: PLC0415  as above
+
+                return serve_control(options, given.listeners, around)
+        raise SetupError(f"expected the role {_EDGE} or {_CONTROL}, got {sys.argv[1:]}")
+    except HoldfastError as error:
+        if lifeline is None:
+            sys.stderr.write(f"holdfast: {error}\n")
+        else:
+            lifeline.failed(str(error))
+        return error.exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

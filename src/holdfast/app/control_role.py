@@ -1,0 +1,150 @@
+"""The control role: an HTTP server on a socket that is bound already, around a service that has a start and a stop.
+
+Law 1: it says that it is ready when the service has started and the server accepts; not before.
+Law 2: to end is to let requests in flight finish, for GRACE_S at most, and then to stop the service.
+Law 3: HTTP is taken from anybody who can connect, so the server believes no proxy header and tells nothing about itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+import uvicorn
+
+from holdfast.app.surroundings import Surroundings
+from holdfast.certificates.pair import load_pair
+from holdfast.config.run import Config
+from holdfast.errors import SetupError
+from holdfast.event_log import EventLog, utc_now
+from holdfast.listeners import BoundAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# How long requests in flight may take when control stops, and then the service itself.
+GRACE_S = 5
+STOP_LIMIT_S = 3.0
+# Connections and requests at once; beyond it 503. The API has a handful of clients, each of which has a rate limit.
+MAX_CONCURRENCY = 1_000
+# Longest request head. Precedent: the edge's own 32 KiB.
+MAX_HEAD_BYTES = 32 * 1024
+
+
+class Service(Protocol):
+    """What is served: `application` (ASGI), and what must run around it."""
+
+    @property
+    def application(self) -> Any: ...  # noqa: ANN401  ASGI applications have no common type
+
+    async def start(self) -> Sequence[str]:
+        """Bring everything up. Lines to tell people once, such as a first token. Raises HoldfastError."""
+        ...
+
+    async def stop(self) -> None:
+        """Take everything down."""
+        ...
+
+
+def serve(
+    service: Service, config: Config, bound: Sequence[BoundAddress], around: Surroundings, *, log: EventLog
+) -> int:
+    """Serve `service` on the sockets of `bound` until told to end; then the exit status, 0.
+
+    For the main thread of a process of its own. Raises HoldfastError, a sentence, when it cannot start.
+    """
+    if config.control_cert and config.control_key:
+        # What uvicorn would raise of a wrong file names neither the file nor what is wrong.
+        load_pair(config.control_cert, config.control_key, now=utc_now())
+    sockets = [socket.socket(fileno=descriptor) for one in bound for descriptor in one.descriptors]
+    try:
+        asyncio.run(_serve(service, _Server(_settings(service, config)), sockets, around, log))
+    finally:
+        for one in sockets:
+            one.close()
+    return 0
+
+
+def ready_line(one: BoundAddress) -> str:
+    """What says that the API is served."""
+    return f"ready: {'https' if one.is_tls else 'http'}://{one.address} (API)"
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, without its signal handlers, and with a word when it accepts."""
+
+    on_started: Callable[[], None] = staticmethod(lambda: None)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are `_serve`'s."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        if self.started:
+            self.on_started()
+
+
+def _settings(service: Service, config: Config) -> uvicorn.Config:
+    return uvicorn.Config(
+        service.application,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MAX_CONCURRENCY,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=config.control_cert,
+        ssl_keyfile=config.control_key,
+    )
+
+
+async def _serve(
+    service: Service, server: _Server, sockets: list[socket.socket], around: Surroundings, log: EventLog
+) -> None:
+    def end() -> None:
+        server.should_exit = True
+        if not around.is_supervised:
+            for number in around.ending_signals:
+                asyncio.get_running_loop().remove_signal_handler(number)
+            around.let_the_next_signal_kill()
+
+    _end_when_told(around, end, log)
+    try:
+        lines = await service.start()
+        if not server.should_exit:
+            server.on_started = lambda: around.ready(lines)
+            await server.serve(sockets)
+            if not server.started:
+                raise SetupError("the API's server did not start; the log says why")
+    finally:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(service.stop(), STOP_LIMIT_S)
+
+
+def _end_when_told(around: Surroundings, end: Callable[[], None], log: EventLog) -> None:
+    loop = asyncio.get_running_loop()
+    for number in around.ending_signals:
+        loop.add_signal_handler(number, end)
+    if (lifeline := around.lifeline) is None:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def look() -> None:
+        if lifeline.is_cut():
+            loop.remove_reader(lifeline.fileno())
+            log.write("supervisor_gone", {"child": "control"})
+            end()
+
+    loop.add_reader(lifeline.fileno(), look)

@@ -1,0 +1,125 @@
+"""Control as this installation has it: the facts of its configuration handed to `holdfast.control`, and what it says first.
+
+Law 1: a document that no edge could serve is found out here, by compiling it as an edge does.
+Law 2: a database server that is away is no fault of the configuration: the process ends with status 1, and is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from holdfast.api.context import Limits
+from holdfast.app.control_role import ready_line, serve
+from holdfast.app.data_lock import data_lock
+from holdfast.app.descriptors import log_descriptor
+from holdfast.app.python_log import take_over_logging
+from holdfast.app.surroundings import Surroundings
+from holdfast.config.run import Config
+from holdfast.control.first_start import FirstStart, ensure_owner
+from holdfast.control.service import Control, ControlFacts, microseconds
+from holdfast.edge.compile import check_zone
+from holdfast.errors import SetupError, UnavailableError, reason_of
+from holdfast.event_log import EventLog
+from holdfast.listeners import BoundAddress
+from holdfast.model.data_dir import control_socket
+from holdfast.sealing import SealingKey, load_or_create_key
+from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.upgrade import upgrade
+
+
+def serve_control(config: Config, bound: Sequence[BoundAddress], around: Surroundings) -> int:
+    """Serve the API on the sockets of `bound` until told to end; then the exit status, 0. Raises HoldfastError."""
+    with log_descriptor(config.log_file) as log_fd, data_lock(config.data_dir, "control"):
+        log = EventLog(log_fd)
+        take_over_logging(log)
+        prepare_database(config)
+        key = load_or_create_key(config.data_dir, os.environ)
+        control = Control(_facts(config, key, log))
+        return serve(_ControlService(control, config, bound), config, bound, around, log=log)
+
+
+def prepare_database(config: Config) -> None:
+    """Make the directory of a SQLite file, which only its owner may read. Raises SetupError."""
+    file = config.database.sqlite_file
+    if file is None:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # SQLite gives its journals the mode of the file.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise SetupError(f"database_url: the file {file} cannot be used: {reason_of(error)}") from error
+
+
+def init(config: Config) -> FirstStart | None:
+    """Make the database, and in it account, owner and token; None where they are there already. Raises HoldfastError."""
+    prepare_database(config)
+    load_or_create_key(config.data_dir, os.environ)
+    return asyncio.run(_init(config))
+
+
+async def _init(config: Config) -> FirstStart | None:
+    database = Database(config.database.text)
+    try:
+        await upgrade(database)
+        return await ensure_owner(database, now=microseconds())
+    except StoreUnavailable as error:
+        raise _unavailable(config, error) from error
+    finally:
+        await database.close()
+
+
+def first_start_lines(first: FirstStart) -> list[str]:
+    """What is said once, to whoever starts an installation for the first time."""
+    return [
+        f"account: {first.account_id}",
+        f"token: {first.token}",
+        "This token may do everything, and is not shown again: export HOLDFAST_TOKEN to use it.",
+    ]
+
+
+class _ControlService:
+    """`Control` as `control_role` takes it."""
+
+    def __init__(self, control: Control, config: Config, bound: Sequence[BoundAddress]) -> None:
+        self._control = control
+        self._config = config
+        self._bound = bound
+
+    @property
+    def application(self) -> Any:  # noqa: ANN401  ASGI applications have no common type
+        return self._control.application
+
+    async def start(self) -> Sequence[str]:
+        try:
+            first = await self._control.start()
+        except SetupError as error:
+            if isinstance(error.__cause__, StoreUnavailable):
+                raise _unavailable(self._config, error.__cause__) from error
+            raise
+        return [*map(ready_line, self._bound), *(first_start_lines(first) if first else [])]
+
+    async def stop(self) -> None:
+        await self._control.stop()
+
+
+def _unavailable(config: Config, error: StoreUnavailable) -> UnavailableError | SetupError:
+    kind = UnavailableError if config.database.sqlite_file is None else SetupError
+    return kind(f"database_url: {config.database}: {error}")
+
+
+def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
+    return ControlFacts(
+        database_url=config.database.text,
+        link_path=control_socket(config.data_dir),
+        key=key,
+        check=lambda document: check_zone(document, key),
+        limits=Limits(
+            requests_per_5_minutes=config.control_rate_limit,
+            requests_per_second_and_address=config.control_ip_rate_limit,
+        ),
+        log=log.write,
+    )

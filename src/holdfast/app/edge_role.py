@@ -1,0 +1,130 @@
+"""The edge role: the process that holds the sockets. From options and listening sockets to exit status.
+
+Law 1: whatever can be wrong with the options is found before it says that it is ready, and is one sentence.
+Law 2: the main thread owns signals, the files that are watched and the lifeline, and sleeps in the kernel between them.
+Law 3: an edge that was started is stopped, whatever is raised: its threads call Python, and must end before it does.
+Law 4: it ends by a signal, or when its supervisor is gone; either way with Close 1001 for open WebSockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from holdfast.app.data_lock import data_lock
+from holdfast.app.descriptors import connection_limit, log_descriptor, raise_descriptor_limit
+from holdfast.app.edge_zones import LiveZones, StaticZones, Zones
+from holdfast.app.surroundings import Surroundings
+from holdfast.config.run import Config
+from holdfast.config.up import UpOptions
+from holdfast.errors import SetupError
+from holdfast.event_log import EventLog
+from holdfast.listeners import BoundAddress
+from holdfast.served_certificates import ServedCertificates
+
+if TYPE_CHECKING:
+    from holdfast._native import Edge
+
+# How long requests in flight and the closing handshakes of tunnels may take when the edge stops.
+STOP_GRACE_S = 5.0
+# How often certificate files and the lifeline are looked at.
+WATCH_INTERVAL_S = 1.0
+
+
+def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], around: Surroundings) -> int:
+    """Serve on the sockets of `bound` until told to end; then the exit status, 0. For the main thread of a process of its own.
+
+    Raises HoldfastError, a sentence, when it cannot start.
+    """
+    # Blocked before any thread is made, so that every thread inherits it and only `_wait` takes them.
+    around.hold_signals()
+    max_connections = connection_limit(raise_descriptor_limit())
+    with log_descriptor(options.log_file) as log_fd:
+        log = EventLog(log_fd)
+        with _zones(options, bound, around, log) as (zones, certificates):
+            edge = _made(options, bound, zones, certificates, log_fd=log_fd, max_connections=max_connections)
+            _start(edge, zones)
+            try:
+                around.ready(ready_lines(bound, options))
+                _wait(zones, certificates, around, log)
+            finally:
+                around.let_the_next_signal_kill()
+                edge.stop(grace_s=STOP_GRACE_S)
+                zones.stop()
+    return 0
+
+
+def ready_lines(bound: Sequence[BoundAddress], options: UpOptions | Config) -> list[str]:
+    """One `ready:` line for each address, with its real port, and the origin where there is one only."""
+    suffix = f" -> {options.origin}" if isinstance(options, UpOptions) else ""
+    return [f"ready: {'wss' if one.is_tls else 'ws'}://{one.address}{suffix}" for one in bound]
+
+
+@contextmanager
+def _zones(
+    options: UpOptions | Config, bound: Sequence[BoundAddress], around: Surroundings, log: EventLog
+) -> Iterator[tuple[Zones, ServedCertificates | None]]:
+    """The zones, and the edge's own certificates. A live edge has its data directory to itself."""
+    if isinstance(options, UpOptions):
+        # The origin first: one that cannot be used must not leave a new authority behind.
+        yield StaticZones(options, bound), _certificates(options, log, around)
+        return
+    with data_lock(options.data_dir, "edge"):
+        certificates = _certificates(options, log, around)
+        yield LiveZones(options, bound, certificates, log), certificates
+
+
+def _certificates(options: UpOptions | Config, log: EventLog, around: Surroundings) -> ServedCertificates | None:
+    if options.certificate_files:
+        return ServedCertificates.of_files(options.certificate_files, log)
+    if not options.tls_listen:
+        return None
+    ips = [address.ip for address in options.tls_listen]
+    return ServedCertificates.local(options.data_dir, ips, log, command=around.command)
+
+
+def _made(
+    options: UpOptions | Config,
+    bound: Sequence[BoundAddress],
+    zones: Zones,
+    certificates: ServedCertificates | None,
+    *,
+    log_fd: int,
+    max_connections: int,
+) -> Edge:
+    # Loaded here and not with this module: the parts of it are tested without the core.
+    from holdfast._native import Edge  # noqa: PLC0415
+
+    try:
+        return Edge(
+            listeners=[(descriptor, one.is_tls) for one in bound for descriptor in one.descriptors],
+            threads=options.threads,
+            # The boundary says `object`; what Rust passes are the values that the two take.
+            decide=zones.policy.decide,
+            answer=zones.policy.answer,
+            certificates=certificates.native() if certificates else (),
+            log_fd=log_fd,
+            max_connections=max_connections,
+        )
+    except (ValueError, OSError) as error:
+        raise SetupError(f"the edge cannot start: {error}") from error
+
+
+def _start(edge: Edge, zones: Zones) -> None:
+    try:
+        zones.start(edge)
+        edge.start()
+    except (ValueError, OSError) as error:
+        raise SetupError(f"the edge cannot start: {error}") from error
+    zones.started()
+
+
+def _wait(zones: Zones, certificates: ServedCertificates | None, around: Surroundings, log: EventLog) -> None:
+    """Sleep until told to end; meanwhile pass on files that were replaced."""
+    while not around.told_to_end(limit_s=WATCH_INTERVAL_S):
+        zones.poll()
+        if certificates is not None:
+            certificates.poll(zones.publish)
+    if around.is_abandoned():
+        log.write("supervisor_gone", {"child": "edge"})

@@ -1,0 +1,165 @@
+"""Where an edge has its zones from: one origin of the command line, or control.
+
+Law 1: both are used alike: a policy to decide with, then `start` with the running core, `poll` about once a second, `stop`.
+Law 2: whatever control does, or does not, `LiveZones` serves: from the journal, else nothing until control says more.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from holdfast.config.run import Config
+from holdfast.config.spellings import SslMode
+from holdfast.config.up import UpOptions
+from holdfast.edge.control_link import ControlLink
+from holdfast.edge.geoip import GeoIp
+from holdfast.edge.journal import Journal
+from holdfast.edge.live import LiveEdge
+from holdfast.edge.policy import Policy
+from holdfast.edge.ports import Ports
+from holdfast.edge.snapshot import Snapshot, compile_snapshot, empty_snapshot
+from holdfast.errors import SetupError, reason_of
+from holdfast.event_log import EventLog
+from holdfast.listeners import BoundAddress
+from holdfast.model.data_dir import control_socket, edge_journal
+from holdfast.sealing import load_or_create_key
+from holdfast.served_certificates import ServedCertificates
+
+if TYPE_CHECKING:
+    from holdfast._native import Certificate, Edge
+
+
+class Zones(Protocol):
+    """What differs between a static and a live edge."""
+
+    @property
+    def policy(self) -> Policy:
+        """What the core asks."""
+        ...
+
+    def start(self, edge: Edge) -> None:
+        """`edge` is there; it starts to accept next."""
+        ...
+
+    def started(self) -> None:
+        """`edge` accepts."""
+        ...
+
+    def publish(self, certificates: Sequence[Certificate]) -> None:
+        """The edge's own certificates have changed. Raises ValueError where the core cannot use them."""
+        ...
+
+    def poll(self) -> None:
+        """Look at what may have changed on the disk."""
+        ...
+
+    def stop(self) -> None:
+        """The core has stopped."""
+        ...
+
+
+class StaticZones:
+    """One zone for every host name: `holdfast up`."""
+
+    def __init__(self, options: UpOptions, bound: Sequence[BoundAddress]) -> None:
+        """Raises SetupError where the origin cannot be used."""
+        self.policy = Policy(_static_snapshot(options, ports_of(bound)))
+        self._edge: Edge | None = None
+
+    def start(self, edge: Edge) -> None:
+        """Remember it."""
+        self._edge = edge
+
+    def started(self) -> None:
+        """Nothing more is to be done."""
+
+    def publish(self, certificates: Sequence[Certificate]) -> None:
+        """Show them to new clients."""
+        if self._edge is not None:
+            self._edge.set_certificates(certificates)
+
+    def poll(self) -> None:
+        """There is nothing to look at."""
+
+    def stop(self) -> None:
+        """There is nothing to end."""
+
+
+class LiveZones:
+    """The zones that control publishes: `holdfast run` and `holdfast edge`."""
+
+    def __init__(
+        self, config: Config, bound: Sequence[BoundAddress], certificates: ServedCertificates | None, log: EventLog
+    ) -> None:
+        """Serve what the journal has. Raises SetupError where a file that is named cannot be used."""
+        self._config, self._log = config, log
+        self._geoip = GeoIp.open(config.geoip_database, log=log.write) if config.geoip_database else None
+        self.policy = Policy(
+            # Of this process: two edges in a row may share all that they keep.
+            empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound)),
+            place_of=self._geoip.place_of if self._geoip else None,
+        )
+        self._live = LiveEdge(
+            self.policy,
+            key=load_or_create_key(config.data_dir, os.environ),
+            log=log.write,
+            own_certificates=certificates.native if certificates else tuple,
+            journal=Journal(edge_journal(config.data_dir), log=log.write),
+        )
+        self._live.load()
+        self._link: ControlLink | None = None
+
+    def start(self, edge: Edge) -> None:
+        """Show `edge` the zones' certificates."""
+        self._live.start(edge)
+        path = control_socket(self._config.data_dir)
+        self._link = ControlLink(path, self._live, edge, edge_id=socket.gethostname(), log=self._log.write)
+
+    def started(self) -> None:
+        """Hear what control says."""
+        if self._link is not None:
+            self._link.start()
+
+    def publish(self, certificates: Sequence[Certificate]) -> None:
+        """Show them, beside those of the zones, to new clients."""
+        self._live.refresh_tls()
+
+    def poll(self) -> None:
+        """Take up a new database of countries."""
+        if self._geoip is not None:
+            self._geoip.poll()
+
+    def stop(self) -> None:
+        """Let control go, and write what is left to the journal."""
+        if self._link is not None:
+            self._link.stop()
+        self._live.stop()
+
+
+def ports_of(bound: Sequence[BoundAddress]) -> Ports:
+    """The ports that redirects name."""
+    return Ports(
+        plain=tuple(one.address.port for one in bound if not one.is_tls),
+        tls=tuple(one.address.port for one in bound if one.is_tls),
+    )
+
+
+def _static_snapshot(options: UpOptions, ports: Ports) -> Snapshot:
+    try:
+        ca_pem = options.origin_ca.read_bytes() if options.origin_ca else None
+        return compile_snapshot(
+            options.origin,
+            # Of this process, not of the data directory: two edges in a row on one machine may share that.
+            instance=secrets.token_hex(8),
+            verify_origin=options.ssl is SslMode.STRICT,
+            origin_ca_pem=ca_pem,
+            ports=ports,
+        )
+    except OSError as error:
+        raise SetupError(f"--origin-ca: cannot read {options.origin_ca}: {reason_of(error)}") from error
+    except ValueError as error:
+        raise SetupError(f"the origin {options.origin} cannot be used: {error}") from error

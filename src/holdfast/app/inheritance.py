@@ -1,0 +1,104 @@
+"""What a child process is given by its supervisor: descriptors that are open already, and its options.
+
+Law 1: one environment variable describes it all, and is read once. What it says is checked against the descriptors: a
+child that was given something else than it is told does not start.
+Law 2: a child takes no option from anywhere else: when it is started again it is what it was, whatever became of the file.
+Law 3: a child sees none of the supervisor's HOLDFAST_ variables but the sealing key's.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from holdfast.app.lifeline import Lifeline
+from holdfast.config.run import Config
+from holdfast.config.texts import Texts, texts_of
+from holdfast.config.up import UpOptions
+from holdfast.errors import SetupError
+from holdfast.listeners import BoundAddress
+
+VARIABLE = "HOLDFAST_INHERITED"
+_PREFIX = "HOLDFAST_"
+_PASSED_ON = frozenset({"HOLDFAST_SECRET_KEY"})
+_UP, _RUN = "up", "run"
+
+
+class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one child gets. `command` is what people typed ("holdfast run"), `lifeline` the descriptor of its end.
+
+    `kind` says what `options` are texts of: UpOptions ("up") or Config ("run").
+    """
+
+    command: str
+    kind: str
+    options: Texts
+    listeners: tuple[BoundAddress, ...] = ()
+    lifeline: int = -1
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All that must stay open in the child, without the lifeline."""
+        return tuple(descriptor for one in self.listeners for descriptor in one.descriptors)
+
+    def parsed_options(self) -> UpOptions | Config:
+        """The options. Raises UsageError."""
+        return UpOptions.parse(self.options) if self.kind == _UP else Config.parse(self.options)
+
+    def environment(self, environ: Mapping[str, str], *, lifeline: int) -> dict[str, str]:
+        """`environ` for the child, with VARIABLE in it."""
+        passed = {name: value for name, value in environ.items() if not name.startswith(_PREFIX) or name in _PASSED_ON}
+        told = msgspec.structs.replace(self, lifeline=lifeline)
+        return {**passed, VARIABLE: msgspec.json.encode(told).decode()}
+
+
+def inheritance_for(options: UpOptions | Config, *, command: str, listeners: Sequence[BoundAddress]) -> Inheritance:
+    """What a child that serves `listeners` is given."""
+    kind = _UP if isinstance(options, UpOptions) else _RUN
+    return Inheritance(command=command, kind=kind, options=texts_of(options), listeners=tuple(listeners))
+
+
+def inherited(environ: Mapping[str, str]) -> tuple[Inheritance, Lifeline]:
+    """What this process was given, checked, and its lifeline. Raises SetupError.
+
+    The descriptors are closed in programs that this process starts.
+    """
+    try:
+        given = msgspec.json.decode(environ.get(VARIABLE, ""), type=Inheritance)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise SetupError(f"{VARIABLE}: expected what a supervisor gives its children: {error}") from error
+    numbers = [*given.descriptors, given.lifeline]
+    if len(set(numbers)) != len(numbers):
+        raise SetupError(f"{VARIABLE}: expected each descriptor once, got {sorted(numbers)}")
+    for one in given.listeners:
+        for descriptor in one.descriptors:
+            _check_listener(descriptor, one)
+    _check(_is_socket(given.lifeline), given.lifeline, "the lifeline's socket")
+    for descriptor in numbers:
+        os.set_inheritable(descriptor, False)  # noqa: FBT003  os's own signature
+    return given, Lifeline(socket.socket(fileno=given.lifeline))
+
+
+def _check_listener(descriptor: int, said: BoundAddress) -> None:
+    expected = f"a socket that listens on {said.address}"
+    _check(_is_socket(descriptor), descriptor, expected)
+    with socket.socket(fileno=os.dup(descriptor)) as copy:
+        is_listening = copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        name = copy.getsockname() if copy.family in {socket.AF_INET, socket.AF_INET6} else ("", 0)
+    _check(bool(is_listening) and name[1] == said.address.port, descriptor, expected)
+
+
+def _is_socket(descriptor: int) -> bool:
+    with suppress(OSError, OverflowError):
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    return False
+
+
+def _check(is_so: bool, descriptor: int, expected: str) -> None:
+    if not is_so:
+        raise SetupError(f"{VARIABLE}: expected descriptor {descriptor} to be {expected}")

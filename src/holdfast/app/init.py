@@ -1,0 +1,26 @@
+"""`holdfast init`: an installation without serving: database, account, owner and a token.
+
+Law: the token is printed by whoever makes it, once. Where there is an installation already, nothing is made or printed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from holdfast.app.control_service import first_start_lines, init
+from holdfast.config.init import InitOptions
+from holdfast.errors import SetupError
+
+
+def run_init(options: InitOptions) -> int:
+    """Make it, and print what it is driven with. Raises HoldfastError, also where there is one already."""
+    first = init(options.config)
+    if first is None:
+        where = options.config.database
+        raise SetupError(f"there is an installation in {where} already; its first token is not shown again")
+    if options.as_json:
+        sys.stdout.write(f"{json.dumps({'account_id': first.account_id, 'token': first.token})}\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in first_start_lines(first))
+    return 0

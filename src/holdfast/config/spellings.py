@@ -1,0 +1,235 @@
+"""How each option of the serving commands is spelled, once: `up` and `run` share what they have in common.
+
+Law 1: one option has one flag, one key, one environment variable (HOLDFAST_ and the key) and one parser, whoever takes it.
+Law 2: a parser gives a value or raises UsageError with the name it was told. It looks at no file and no network.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from holdfast.config.database_url import DatabaseUrl
+from holdfast.errors import UsageError
+from holdfast.model.listen_address import ListenAddress
+from holdfast.model.option import Given, spelled
+from holdfast.model.origin_url import OriginUrl
+
+# Two threads each (HTTP and tunnels). Precedent: no machine we know gains from more loops than cores, and 64 cores
+# already outrun a network card.
+MAX_THREADS = 64
+# What a list of addresses takes to mean "none": for an edge that serves TLS only, or plainly only.
+NO_ADDRESS = "none"
+# RFC 1035 §4.2: where name servers listen.
+_DNS_PORT = 53
+# Beyond this a limit is none; 0 says so in fewer words.
+_MAX_RATE = 1_000_000
+
+
+class SslMode(StrEnum):
+    """How the leg to an https origin is secured, in the words of Cloudflare's zone setting `ssl`."""
+
+    STRICT = "strict"
+    FULL = "full"
+
+
+def usable_cpus() -> int:
+    """How many processors this process may use (sched_getaffinity), at most MAX_THREADS."""
+    return min(len(os.sched_getaffinity(0)), MAX_THREADS)
+
+
+def without_none(given: Mapping[str, Given]) -> dict[str, Given]:
+    """`given` without the lists of addresses that are just NO_ADDRESS."""
+    return {name: raw for name, raw in given.items() if not is_none(name, raw)}
+
+
+def is_none(name: str, given: Given) -> bool:
+    """Whether this field is a list of addresses, and is given as NO_ADDRESS."""
+    return name in {"listen", "tls_listen"} and given in (NO_ADDRESS, [NO_ADDRESS], (NO_ADDRESS,))
+
+
+def check_serving(
+    listen: Sequence[ListenAddress],
+    tls_listen: Sequence[ListenAddress],
+    cert: Sequence[Path],
+    key: Sequence[Path],
+    *,
+    name: Callable[[str], str],
+) -> None:
+    """What must hold between these. `name` gives what an option is called in the error, by its key. Raises UsageError."""
+    if len(cert) != len(key):
+        missing, present = ("key", cert) if len(cert) > len(key) else ("cert", key)
+        raise UsageError(name(missing), None, f"the file that goes with {present[-1]}")
+    if cert and not tls_listen:
+        raise UsageError(name("tls_listen"), None, f"the address to serve TLS on, since {name('cert')} is given")
+    if not listen and not tls_listen:
+        raise UsageError(name("listen"), NO_ADDRESS, f"at least one address, here or with {name('tls_listen')}")
+    fixed = [address for address in (*listen, *tls_listen) if address.port]
+    for index, address in enumerate(fixed):
+        if address in fixed[:index]:
+            expected = f"each address once, over {name('listen')} and {name('tls_listen')}"
+            raise UsageError(name("listen"), str(address), expected)
+
+
+def _listen(text: str, field: str) -> ListenAddress:
+    return ListenAddress.parse(text, field=field)
+
+
+def _resolver(text: str, field: str) -> ListenAddress:
+    bare = f"[{text}]" if text.count(":") > 1 and not text.startswith("[") else text
+    has_port = bare.rpartition("]")[2].startswith(":") if bare.startswith("[") else ":" in bare
+    try:
+        address = ListenAddress.parse(bare if has_port else f"{bare}:{_DNS_PORT}", field=field)
+    except UsageError:
+        address = ListenAddress("", 0)
+    if not address.port:
+        raise UsageError(field, text, "the IP address of a name server, such as 9.9.9.9, 127.0.0.1:5353 or [::1]:53")
+    return address
+
+
+def _origin(text: str, field: str) -> OriginUrl:
+    return OriginUrl.parse(text, field=field)
+
+
+def _path(text: str, field: str) -> Path:
+    if not text or "\0" in text:
+        raise UsageError(field, text, "the path of a file or directory")
+    return Path(text).expanduser()
+
+
+def _number(text: str, field: str, low: int, high: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(high)) and low <= int(text) <= high):
+        raise UsageError(field, text, f"a number from {low} to {high}")
+    return int(text)
+
+
+def _threads(text: str, field: str) -> int:
+    return _number(text, field, 1, MAX_THREADS)
+
+
+def _rate(text: str, field: str) -> int:
+    return _number(text, field, 0, _MAX_RATE)
+
+
+def _ssl_mode(text: str, field: str) -> SslMode:
+    try:
+        return SslMode(text)
+    except ValueError:
+        raise UsageError(field, text, " or ".join(SslMode)) from None
+
+
+ORIGIN = spelled(
+    "ORIGIN",
+    "ORIGIN",
+    "Where requests go: http://, https://, ws:// or wss:// with host, port and base path, or unix:/path.",
+    _origin,
+)
+LISTEN = spelled(
+    "--listen",
+    "ADDR:PORT",
+    f"Serve ws:// and http:// here. Repeatable; port 0 takes any free one; {NO_ADDRESS!r} for TLS only.",
+    _listen,
+    is_many=True,
+    default="127.0.0.1:8080",
+    key="listen",
+)
+TLS_LISTEN = spelled(
+    "--tls-listen",
+    "ADDR:PORT",
+    "Serve wss:// and https:// here. Repeatable.",
+    _listen,
+    is_many=True,
+    key="tls_listen",
+)
+CERT = spelled(
+    "--cert",
+    "FILE",
+    "Certificate chain (PEM), its own certificate first; goes with --key. Repeatable: the client's SNI chooses,"
+    " the first is for all others. Without one, a local authority is made in the data directory.",
+    _path,
+    is_many=True,
+    key="cert",
+)
+KEY = spelled(
+    "--key",
+    "FILE",
+    "Private key (PEM, not encrypted) of the --cert given in the same place.",
+    _path,
+    is_many=True,
+    key="key",
+)
+DATA_DIR = spelled(
+    "--data", "DIR", "Where Holdfast keeps its files.", _path, default="$XDG_DATA_HOME/holdfast", key="data_dir"
+)
+THREADS = spelled(
+    "--threads",
+    "N",
+    f"How many loops share the connections, 1 to {MAX_THREADS}.",
+    _threads,
+    default="processors",
+    key="threads",
+)
+LOG_FILE = spelled(
+    "--log", "FILE", "Append records here, one JSON object a line.", _path, default="stderr", key="log_file"
+)
+ORIGIN_CA = spelled(
+    "--origin-ca",
+    "FILE",
+    "Trust these authorities (PEM) for an https origin, not the system's.",
+    _path,
+    key="origin_ca",
+)
+SSL = spelled(
+    "--ssl",
+    "|".join(SslMode),
+    "Verify the certificate of an https origin, or take any.",
+    _ssl_mode,
+    default=SslMode.STRICT.value,
+)
+DATABASE_URL = spelled(
+    "--database-url",
+    "URL",
+    "Where zones and tokens are kept: sqlite+aiosqlite:///PATH or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
+    DatabaseUrl.parse,
+    default="holdfast.db in the data directory",
+    key="database_url",
+)
+GEOIP_DATABASE = spelled(
+    "--geoip-database", "FILE", "Countries of client addresses (.mmdb), for CF-IPCountry.", _path, key="geoip_database"
+)
+RESOLVERS = spelled(
+    "--resolver",
+    "IP[:PORT]",
+    "Ask this name server for the names of origins. Repeatable.",
+    _resolver,
+    is_many=True,
+    default="the system's",
+    key="resolvers",
+)
+CONTROL_LISTEN = spelled(
+    "--control-listen", "ADDR:PORT", "Serve the API here.", _listen, default="127.0.0.1:7070", key="control.listen"
+)
+CONTROL_CERT = spelled(
+    "--control-cert", "FILE", "Serve the API over TLS with this certificate chain (PEM).", _path, key="control.cert"
+)
+CONTROL_KEY = spelled(
+    "--control-key", "FILE", "Private key (PEM, not encrypted) of --control-cert.", _path, key="control.key"
+)
+CONTROL_RATE_LIMIT = spelled(
+    "--control-rate-limit",
+    "N",
+    "API requests of one user or token in five minutes; 0 for no limit.",
+    _rate,
+    default="1200",
+    key="control.rate_limit",
+)
+CONTROL_IP_RATE_LIMIT = spelled(
+    "--control-ip-rate-limit",
+    "N",
+    "API requests of one client address in a second; 0 for no limit.",
+    _rate,
+    default="200",
+    key="control.ip_rate_limit",
+)
