@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import io
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
     from holdfast.client.api.connection import Api  # noqa: PLC0415  `holdfast up` starts without an HTTP client
 
     options = verb.options.parse(given)
-    output = Output(sys.stdout, sys.stderr, as_json=options.as_json, is_terminal=sys.stdout.isatty())
+    # None: closed before Python started.
+    out, notices = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+    output = Output(out, notices, as_json=options.as_json, is_terminal=out.isatty())
     try:
         with Api(options) as api:
             verb.run(options, api, output)
