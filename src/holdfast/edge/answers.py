@@ -65,8 +65,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One error, as JSON has it and as the page shows it.
 
     `type`, `title`, `status`, `detail` and `instance` are RFC 9457's. `side` is "client", "edge" or "origin".
-    `timestamp` is RFC 3339 in UTC. `retry_after` is in seconds, and left out where `retryable` is false. `setting` and
-    `zone` are there where a setting of a zone is what refused.
+    `timestamp` is RFC 3339 in UTC. `retry_after` is in seconds, and left out where `retryable` is false.
     """
 
     type: str
@@ -83,8 +82,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retryable: bool
     retry_after: int | None = None
     what_to_check: tuple[str, ...]
-    setting: str | None = None
-    zone: str | None = None
+
+
+class SettingProblem(Problem, frozen=True, kw_only=True, omit_defaults=True):
+    """A refusal by a setting: its API name, and the name of the zone it is of."""
+
+    setting: str
+    zone: str
 
 
 def answer(fault: Fault, *, now: float) -> Respond:
@@ -129,7 +133,7 @@ def refuse_by_setting(request: Request, *, setting: str, zone: str, now: float) 
     """
     reason = f"The setting {setting} of the zone {zone} is off."
     problem = _problem(request, SETTING_EXPLANATIONS[setting], status=403, code=403, reason=reason, now=now)
-    answer = _told(request, msgspec.structs.replace(problem, setting=setting, zone=zone))
+    answer = _told(request, SettingProblem(**msgspec.structs.asdict(problem), setting=setting, zone=zone))
     refused = ("Holdfast-Refused", f"setting;id={_quoted(setting)};zone={_quoted(zone)}")
     return msgspec.structs.replace(answer, headers=(*answer.headers, refused))
 
