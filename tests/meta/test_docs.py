@@ -6,6 +6,7 @@ Law 3: the first screen of the README has one command, what it shows, and what H
 """
 
 import functools
+import itertools
 import os
 import re
 import shlex
@@ -44,14 +45,14 @@ def unknown_targets(name: str, text: str, targets: frozenset[str]) -> list[str]:
 
 
 def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each (subcommand, long options) of a `holdfast ...` in the text's code; the subcommand is "" for none."""
+    """Each (subcommand, long options) of a `holdfast ...` in the text's code: "up", "zone add", "" for none."""
     for code in code_in(text):
         found = re.match(r"(?:\$ )?(?:\S*/)?holdfast(?:\s+(.*))?$", code)
         if found is None or not found[1]:
             continue
         words = [word for word in _words(found[1]) if not word.startswith("[")]
-        subcommand = words[0] if words and re.fullmatch(r"[a-z]+", words[0]) else ""
-        yield subcommand, [word.partition("=")[0] for word in words if word.startswith("--")]
+        names = itertools.takewhile(re.compile(r"[a-z]+").fullmatch, words[:2])
+        yield " ".join(names), [word.partition("=")[0] for word in words if word.startswith("--")]
 
 
 def _words(line: str) -> list[str]:
@@ -111,7 +112,7 @@ def missing_files(name: str, text: str, *, root: Path, rooms: frozenset[str]) ->
 @functools.cache
 def options_of_the_command(subcommand: str) -> frozenset[str] | None:
     """The long options of `holdfast SUBCOMMAND`, from its own help; None if there is no such command."""
-    asked = [sys.executable, "-m", "holdfast", *([subcommand] if subcommand else []), "--help"]
+    asked = [sys.executable, "-m", "holdfast", *subcommand.split(), "--help"]
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     told = subprocess.run(asked, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=30)
     return frozenset(re.findall(r"(?<![\w-])--[a-z][a-z-]*", told.stdout)) if told.returncode == 0 else None
@@ -173,7 +174,8 @@ def test_a_make_target_that_is_not_there_is_a_complaint() -> None:
 
 
 def _fake_options(subcommand: str) -> frozenset[str] | None:
-    return {"": frozenset({"--version"}), "up": frozenset({"--listen"})}.get(subcommand)
+    known = {"": {"--version"}, "up": {"--listen"}, "zone": {"--help"}, "zone add": {"--origin"}}
+    return frozenset(known[subcommand]) if subcommand in known else None
 
 
 @pytest.mark.parametrize(
@@ -183,6 +185,9 @@ def _fake_options(subcommand: str) -> frozenset[str] | None:
         ("`holdfast up --nope X`", 1),
         ("```\n$ .venv/bin/holdfast up http://h --listen a \\\n  --nope\n```", 1),
         ("`holdfast launch`", 1),
+        ("`holdfast zone add NAME --origin URL`, `holdfast zone`", 0),
+        ("`holdfast zone add NAME --nope`", 1),
+        ("`holdfast zone conjure`", 1),
         ("`holdfast --version`", 0),
         ("`holdfast --nope`", 1),
         ("holdfast up --nope in prose, and the package `holdfast`", 0),

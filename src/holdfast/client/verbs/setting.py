@@ -65,7 +65,7 @@ def list_settings(options: SettingListOptions, api: Api, output: Output) -> None
     zone = find_zone(api, options.zone)
     what = f"list the settings of {zone.name}"
     settings = as_objects(api.get(zone.path("settings"), what=what), what=what)
-    rows = [(one.get("id"), one.get("value"), one.get("editable"), one.get("modified_on")) for one in settings]
+    rows = [(one.get("id"), shown(one.get("value")), one.get("editable"), one.get("modified_on")) for one in settings]
     output.table(settings, ("id", "value", "editable", "modified"), rows, empty=f"{zone.name} has no settings")
 
 
