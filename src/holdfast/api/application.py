@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.api import connections, zone_settings, zones
+from holdfast.api import connections, dns_batch, dns_records, zone_settings, zones
 from holdfast.api.context import ApiContext
 from holdfast.api.envelope import FailureEnvelope, failure
 from holdfast.api.faults import ApiFault, Complaint, fault, internal, method_not_allowed, no_route, unavailable
@@ -29,7 +29,13 @@ MALFORMED_JSON = 6007
 INVALID_REQUEST = 1004
 TOO_LARGE = 10413
 
-ROUTERS = (zones.router, zone_settings.router, connections.router)
+ROUTERS = (
+    zones.router,
+    zone_settings.router,
+    connections.router,
+    dns_batch.router,
+    dns_records.router,
+)
 _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": FailureEnvelope} for status in (400, 401, 403, 404, 405, 409, 413, 429, 500, 503)
 }

@@ -1,0 +1,93 @@
+"""Changes to the DNS records of a zone: made in a book, written in the same order, and written down.
+
+Law 1: all changes of a request are made or none (one transaction, under the zone's lock), so no client sees or undoes
+half of another's.
+Law 2: a change that changes nothing is no write: nothing is audited, no time moves.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast.api.access import Access
+from holdfast.api.faults import not_found
+from holdfast.api.record_shapes import record_view
+from holdfast.model.dns_record import DnsRecord, RecordFields, changed, made, parse_fields
+from holdfast.model.record_book import RecordBook
+from holdfast.store import records, zones
+
+RESOURCE = "dns_record"
+
+
+class RecordChanges:
+    """What is to be changed in one zone. Each method raises RecordError, and has changed nothing then."""
+
+    def __init__(self, access: Access, book: RecordBook) -> None:
+        self.book = book
+        self.inserted: list[DnsRecord] = []
+        # (before, after), in the order of the changes: what is written in that order meets no record twice.
+        self.updated: list[tuple[DnsRecord, DnsRecord]] = []
+        self.deleted: list[DnsRecord] = []
+        self._zone = access.known_zone
+        self._now = access.context.clock()
+
+    def insert(self, given: RecordFields) -> DnsRecord:
+        """Add a record."""
+        record = made(secrets.token_hex(16), self._parsed(given), now=self._now)
+        self.book.put(record)
+        self.inserted.append(record)
+        return record
+
+    def update(self, record_id: str, given: RecordFields) -> DnsRecord:
+        """Put `given` in place of what a record holds."""
+        before = self.book.find(record_id)
+        after = changed(before, self._parsed(given), now=self._now)
+        if after is not before:
+            self.book.put(after)
+            self.updated.append((before, after))
+        return after
+
+    def delete(self, record_id: str) -> DnsRecord:
+        """Take a record out."""
+        record = self.book.remove(record_id)
+        self.deleted.append(record)
+        return record
+
+    def _parsed(self, given: RecordFields) -> RecordFields:
+        return parse_fields(given, zone=self._zone.name, plan=self._zone.plan)
+
+
+@asynccontextmanager
+async def changing(access: Access) -> AsyncIterator[RecordChanges]:
+    """Changes to the zone's records, written and published when the block ends, forgotten when it raises."""
+    zone = access.known_zone
+    async with access.context.database.write() as connection:
+        if not await zones.touch(connection, zone.id):
+            raise not_found("zone")
+        changes = RecordChanges(access, RecordBook(await records.of_zone(connection, zone.id)))
+        yield changes
+        await _write(connection, zone.id, changes)
+        await _note(access, connection, changes)
+    await access.context.on_change([zone.id])
+
+
+async def _write(connection: AsyncConnection, zone_id: str, changes: RecordChanges) -> None:
+    if changes.deleted:
+        await records.delete(connection, [record.id for record in changes.deleted])
+    if changes.updated:
+        await records.update(connection, [after for _, after in changes.updated])
+    if changes.inserted:
+        await records.insert(connection, zone_id, changes.inserted)
+
+
+async def _note(access: Access, connection: AsyncConnection, changes: RecordChanges) -> None:
+    for record in changes.deleted:
+        await access.record(connection, "delete", RESOURCE, record.id, old=record_view(record))
+    for before, after in changes.updated:
+        await access.record(connection, "update", RESOURCE, after.id, old=record_view(before), new=record_view(after))
+    for record in changes.inserted:
+        await access.record(connection, "create", RESOURCE, record.id, new=record_view(record))
