@@ -1,0 +1,96 @@
+"""`holdfast run`, and its roles alone, as child processes.
+
+Law: ports are free ones, and all files are in a directory of the test's.
+"""
+
+import http.client
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.integration.command import Command
+from tests.integration.wire import Address
+
+READY = re.compile(r"^ready: (?P<scheme>wss?|https?)://(?P<host>[^:]+):(?P<port>\d+)(?P<api> \(API\))?$")
+EDGE, CONTROL = "edge", "control"
+_LISTEN = ("--listen", "127.0.0.1:0", "--threads", "1")
+_CONTROL_LISTEN = ("--control-listen", "127.0.0.1:0")
+
+
+class Run(Command):
+    """A running `holdfast run`, or `edge`, or `control`. `token` is the one it printed, if it did."""
+
+    def __init__(
+        self,
+        data: Path,
+        *arguments: str | Path,
+        verb: str = "run",
+        environment: Mapping[str, str] | None = None,
+        roles: tuple[str, ...] = (EDGE, CONTROL),
+    ) -> None:
+        """Start it, and wait until the `roles` among those of its verb have said that they are ready."""
+        wanted = [role for role in roles if verb in {"run", role}]
+        listen = [*(_LISTEN if verb != CONTROL else ()), *(_CONTROL_LISTEN if verb != EDGE else ())]
+        super().__init__(
+            [verb, "--data", data, *listen, *arguments],
+            ready=lambda lines: all(_address(lines, is_api=role == CONTROL) for role in wanted),
+            environment=environment,
+        )
+
+    @property
+    def plain(self) -> Address:
+        """Where the edge serves."""
+        address = _address(self.ready_lines, is_api=False)
+        assert address is not None, self.ready_lines
+        return address
+
+    @property
+    def api(self) -> Address:
+        """Where the API is served."""
+        address = _address(self.ready_lines, is_api=True)
+        assert address is not None, self.ready_lines
+        return address
+
+    @property
+    def token(self) -> str:
+        """The token of the first start, waiting for it."""
+
+        def look() -> str | None:
+            return next((line.removeprefix("token: ") for line in self.ready_lines if line.startswith("token: ")), None)
+
+        return self.changes.until(look, what="a token") or ""
+
+    def child(self, name: str, *, restarts: int = 0) -> int:
+        """The process of this child after so many restarts, waiting for it to be ready."""
+
+        def is_it(record: dict[str, Any]) -> bool:
+            return record["event"] == "child_started" and (record["child"], record["restarts"]) == (name, restarts)
+
+        pid: int = self.record(is_it, limit_s=30)["pid"]
+        return pid
+
+    def exit_of(self, pid: int) -> dict[str, Any]:
+        """The record of the end of a child, waiting for it."""
+        return self.record(lambda record: record["event"] == "child_exited" and record["pid"] == pid)
+
+    def ask(self, method: str, path: str, *, token: str = "", body: object = None) -> tuple[int, Any]:
+        """Ask the API: (status, answer)."""
+        connection = http.client.HTTPConnection(*self.api, timeout=10)
+        try:
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            answer = connection.getresponse()
+            read = answer.read()
+            is_json = "json" in (answer.getheader("Content-Type") or "")
+            return answer.status, json.loads(read) if is_json else read.decode()
+        finally:
+            connection.close()
+
+
+def _address(lines: list[str] | tuple[str, ...] | Any, *, is_api: bool) -> Address | None:
+    for line in lines:
+        if (match := READY.match(line)) and bool(match["api"]) == is_api:
+            return match["host"], int(match["port"])
+    return None
