@@ -32,7 +32,7 @@ AUTOMATIC = 1
 _MIN_TTL_S, _MAX_TTL_S = 30, 86_400
 # The API's own limit for a comment is by plan; this is the longest of them.
 _MAX_COMMENT_CHARS = 500
-RECORDS_A_PAGE = 100
+RECORDS_A_PAGE = 1000
 
 
 def _name(text: str, flag: str) -> str:
