@@ -19,7 +19,7 @@ from holdfast.rules.context import EvaluationContext
 from holdfast.rules.function_bodies import to_string
 from holdfast.rules.functions import FUNCTIONS, Function
 from holdfast.rules.lists import RuleList
-from holdfast.rules.parser import parse, parse_value
+from holdfast.rules.parser import parse, parse_value, refused_if_too_deep
 from holdfast.rules.predicates import Predicate, comparison_of, has_common_bits, predicate_of
 from holdfast.rules.scheme import FIELDS
 from holdfast.rules.syntax_tree import (
@@ -31,7 +31,6 @@ from holdfast.rules.syntax_tree import (
     Constant,
     Each,
     Expression,
-    FieldAccess,
     HasBits,
     Index,
     Indexed,
@@ -82,7 +81,8 @@ def compile_expression(expression: str | Expression, lists: Mapping[str, RuleLis
     read = parse(expression) if isinstance(expression, str) else expression
     if isinstance(read.root, Indexed):
         raise TypeError("expected an expression that is a condition, got one that is a value")
-    return CompiledExpression(read, _Compiler(read.text, lists).truth(read.root))
+    with refused_if_too_deep(read.text):
+        return CompiledExpression(read, _Compiler(read.text, lists).truth(read.root))
 
 
 def compile_value(expression: str | Expression, lists: Mapping[str, RuleList] = NO_LISTS) -> CompiledValue:
@@ -90,7 +90,8 @@ def compile_value(expression: str | Expression, lists: Mapping[str, RuleList] = 
     read = parse_value(expression) if isinstance(expression, str) else expression
     if not isinstance(read.root, Indexed):
         raise TypeError("expected an expression that is a value, got one that is a condition")
-    return CompiledValue(read, read.root.full_type, _Compiler(read.text, lists).value(read.root))
+    with refused_if_too_deep(read.text):
+        return CompiledValue(read, read.root.full_type, _Compiler(read.text, lists).value(read.root))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class _Compiler:
             case Comparison():
                 return self._comparison(node)
             case Combination(op=op, items=items):
-                return _combined(op, [self.truth(item) for item in items])
+                return _combined(op, list(map(self.truth, items)))
             case Negation(item=item):
                 negated = self.truth(item)
                 return lambda context: not negated(context)
@@ -151,7 +152,7 @@ class _Compiler:
             case Comparison():
                 return self._comparisons(node)
             case Combination(op=op, items=items):
-                parts, reduce = [self.truths(item) for item in items], _REDUCE[op]
+                parts, reduce = list(map(self.truths, items)), _REDUCE[op]
                 return lambda context: [reduce(row) for row in zip(*(part(context) for part in parts), strict=False)]
             case Negation(item=item):
                 negated = self.truths(item)
@@ -176,7 +177,7 @@ class _Compiler:
 
     def value(self, node: Indexed) -> Read:
         """A value, or the list of its elements where it is mapped over."""
-        target = self._target(node.target)
+        target = self._call(node.target) if isinstance(node.target, Call) else FIELDS[node.target.name].read
         if not node.indexes:
             return target
         if Each.EACH not in node.indexes:
@@ -184,9 +185,6 @@ class _Compiler:
         before = node.indexes.index(Each.EACH)
         first = _followed(target, node.indexes[:before]) if before else target
         return _spread(first, node.indexes[before:])
-
-    def _target(self, node: FieldAccess | Call) -> Read:
-        return FIELDS[node.name].read if isinstance(node, FieldAccess) else self._call(node)
 
     def _call(self, node: Call) -> Read:
         function = FUNCTIONS[node.name]
@@ -203,7 +201,10 @@ class _Compiler:
             tail = [prepared(function, place, argument) for place, argument in enumerate(constant_tail, 1)]
             tail += defaults(function, len(node.args))
             return _call_of_one(function.body, self._argument(function, 0, node.args[0]), tail, each=node.each)
-        reads = [self._argument(function, place, argument) for place, argument in enumerate(node.args)]
+        reads = []
+        for place, argument in enumerate(node.args):
+            # No comprehension: it is a frame more for each level of nesting.
+            reads.append(self._argument(function, place, argument))
         return _call_of_many(function, reads, defaults(function, len(node.args)), each=node.each)
 
     def _argument(self, function: Function, place: int, argument: Argument) -> Read:

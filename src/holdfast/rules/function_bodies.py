@@ -30,6 +30,7 @@ _SEED_BYTES = 16
 # Base64 of 32 bytes of HMAC-SHA256, without padding.
 _MIN_MAC_CHARS = 43
 _TIMESTAMP_DIGITS = 10
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 def template_of(text: str) -> Template:
@@ -99,12 +100,18 @@ def _decoded_fully(source: str, *, unicode: bool) -> str:
     while waiting:
         char = waiting.pop()
         out.append(" " if char == "+" else char)
-        for length in (3, 6) if unicode else (3,):
-            decoded = _escaped_char("".join(out[-length:]), unicode=length == 6)
-            if decoded is not None:
-                del out[-length:]
-                waiting.extend(reversed(decoded))
-                break
+        if char not in _HEX_DIGITS:
+            continue
+        if out[-3:-2] == ["%"]:
+            length = 3
+        elif unicode and out[-6:-4] == ["%", "u"]:
+            length = 6
+        else:
+            continue
+        decoded = _escaped_char("".join(out[-length:]), unicode=length == 6)
+        if decoded is not None:
+            del out[-length:]
+            waiting.extend(reversed(decoded))
     return "".join(out)
 
 
@@ -113,7 +120,7 @@ def _escaped_char(escape: str, *, unicode: bool) -> str | None:
     prefix, digits = ("%u", escape[2:]) if unicode else ("%", escape[1:])
     if not escape.startswith(prefix) or len(digits) != (4 if unicode else 2):
         return None
-    if not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+    if not _HEX_DIGITS.issuperset(digits):
         return None
     code = int(digits, 16)
     if not unicode:

@@ -8,12 +8,15 @@ Law 3: `true` and `false` are expressions only as a whole; the original's API kn
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from holdfast.rules import lexer, literals
 from holdfast.rules.arguments import problem_with, result_type
 from holdfast.rules.errors import NotKnownHere, ParseError
 from holdfast.rules.functions import FUNCTIONS, REFUSED_FUNCTIONS, Function
 from holdfast.rules.refused_fields import refusal_of
-from holdfast.rules.relations import relation_of
+from holdfast.rules.relations import relation_of, takes_operand
 from holdfast.rules.scheme import FIELDS
 from holdfast.rules.syntax_tree import (
     Argument,
@@ -25,12 +28,15 @@ from holdfast.rules.syntax_tree import (
     Each,
     Expression,
     FieldAccess,
+    HasBits,
     Index,
     Indexed,
     IsTrue,
     Literal,
     LogicalOp,
     Negation,
+    Ordered,
+    Ordering,
     Quantified,
 )
 from holdfast.rules.value_types import BOOL, BOOL_ARRAY, BYTES, INT, IP, ValueType, mismatch
@@ -53,7 +59,8 @@ def parse(text: str) -> Expression:
     trimmed = parser.text[start:]
     if trimmed in _CONSTANTS:
         return Expression(text, Constant(_CONSTANTS[trimmed]))
-    root, at = parser.condition(start, 0)
+    with refused_if_too_deep(text):
+        root, at = parser.condition(start, 0)
     if root.type != BOOL:
         raise parser.error(at, None, mismatch([BOOL], root.type))
     parser.require_end(at)
@@ -63,11 +70,21 @@ def parse(text: str) -> Expression:
 def parse_value(text: str) -> Expression:
     """Read an expression for a value (`concat("/new", http.request.uri.path)`). Raises ParseError."""
     parser, start = _opened(text)
-    root, at = parser.indexed(start, 0)
+    with refused_if_too_deep(text):
+        root, at = parser.indexed(start, 0)
     if root.each_count:
         raise parser.error(start, None, mismatch([root.type], root.type.array))
     parser.require_end(at)
     return Expression(text, root)
+
+
+@contextmanager
+def refused_if_too_deep(text: str) -> Iterator[None]:
+    """Refuse what is nested too deeply for what is left of the caller's stack; no caller of ours is near to that."""
+    try:
+        yield
+    except RecursionError:
+        raise ParseError.of_whole(text, "the expression is nested too deeply") from None
 
 
 def _opened(text: str) -> tuple[_Parser, int]:
@@ -84,7 +101,11 @@ def _opened(text: str) -> tuple[_Parser, int]:
 
 
 class _Parser:
-    """One reading of one text. A method takes a position and a depth; it returns a node and the position after it."""
+    """One reading of one text. A method takes a position and a depth; it returns a node and the position after it.
+
+    Methods that call each other around a level of nesting are at most five frames a level, so that `MAX_NESTING` of them
+    fit into the interpreter's limit of 1,000 whoever calls.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -166,10 +187,11 @@ class _Parser:
         if found is None:
             raise self.error(start, None, "expected ComparisonOp")
         op, end = found
-        relation, at = relation_of(
-            self.text, start, end, op=op, type_=left.type, operand=lambda place: self._operand(place, left.type, depth)
-        )
-        return Comparison(left, relation), at
+        if not takes_operand(op, left.type):
+            relation, at = relation_of(self.text, start, end, op=op, type_=left.type)
+            return Comparison(left, relation), at
+        operand, at = self._operand(lexer.skip_space(self.text, end), left.type, depth)
+        return Comparison(left, Ordered(op, operand) if isinstance(op, Ordering) else HasBits(operand)), at
 
     def _operand(self, at: int, type_: ValueType, depth: int) -> tuple[Literal | Indexed, int]:
         """The right side of a comparison: a constant, or what is no constant and looks like a name."""
@@ -197,7 +219,18 @@ class _Parser:
 
     def indexed(self, at: int, depth: int) -> tuple[Indexed, int]:
         """A field or a call, and its indexes."""
-        target, at = self._target(at, depth)
+        end = lexer.name(self.text, at)
+        name = self.text[at:end]
+        target: FieldAccess | Call
+        if (field := FIELDS.get(name)) is not None:
+            target, at = FieldAccess(name, field.type), end
+        elif (function := FUNCTIONS.get(name)) is not None:
+            target, at = self._call(function, at, lexer.skip_space(self.text, end), depth)
+        else:
+            raise self._unknown(name, at, end)
+        return self._indexes(target, at)
+
+    def _indexes(self, target: FieldAccess | Call, at: int) -> tuple[Indexed, int]:
         type_, indexes = target.type, list[Index]()
         while self.text.startswith("[", at):
             found, end = lexer.index(self.text, lexer.skip_space(self.text, at + 1))
@@ -210,23 +243,17 @@ class _Parser:
             indexes.append(found)
         return Indexed(target, tuple(indexes), type_), at
 
-    def _target(self, at: int, depth: int) -> tuple[FieldAccess | Call, int]:
-        end = lexer.name(self.text, at)
-        name = self.text[at:end]
-        if (field := FIELDS.get(name)) is not None:
-            return FieldAccess(name, field.type), end
-        if (function := FUNCTIONS.get(name)) is not None:
-            opening = lexer.skip_space(self.text, end)
-            return self._call(function, at, opening, self.deeper(depth, opening))
+    def _unknown(self, name: str, at: int, end: int) -> ParseError:
         if (why := refusal_of(name)) is not None:
             what = f"unknown identifier: this edge does not know the field {name} ({why})"
-            raise NotKnownHere.at(self.text, at, end, what)
+            return NotKnownHere.at(self.text, at, end, what)
         if (why := REFUSED_FUNCTIONS.get(name)) is not None:
             what = f"unknown identifier: this edge does not have the function {name} ({why})"
-            raise NotKnownHere.at(self.text, at, end, what)
-        raise self.error(at, end, "unknown identifier")
+            return NotKnownHere.at(self.text, at, end, what)
+        return self.error(at, end, "unknown identifier")
 
     def _call(self, function: Function, start: int, at: int, depth: int) -> tuple[Call, int]:
+        depth = self.deeper(depth, at)
         if function.once and function.name in self.called:
             reason = f"{function.name}() may stand once in an expression"
             raise self.error(start, start + len(function.name), reason)
@@ -265,18 +292,14 @@ class _Parser:
         negated_or_quantified = lexer.negation(self.text, at) is not None or lexer.quantifier(self.text, at) is not None
         if self.text.startswith("(", at) or negated_or_quantified:
             return self.condition(at, depth)
-        if _surely_a_name(self.text[at : at + 3]):
-            found, end = self.indexed(at, depth)
-            return self._maybe_compared(found, end, depth)
         try:
             found, end = self.indexed(at, depth)
         except NotKnownHere:
             raise
         except ParseError:
+            if _surely_a_name(self.text[at : at + 3]):
+                raise
             return self._any_constant(at)
-        return self._maybe_compared(found, end, depth)
-
-    def _maybe_compared(self, found: Indexed, end: int, depth: int) -> tuple[Argument, int]:
         if lexer.comparison_op(self.text, lexer.skip_space(self.text, end)) is None:
             return found, end
         return self._comparison(found, end, depth)

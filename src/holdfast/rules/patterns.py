@@ -13,7 +13,8 @@ from typing import Protocol, cast
 
 import re2  # type: ignore[import-untyped]
 
-from holdfast.rules.regex_dialect import RegexFault, describe, translate
+from holdfast.rules.regex_classes import RegexFault
+from holdfast.rules.regex_dialect import describe, translate
 
 # RE2 spends two thirds on the compiled program, and beyond the rest matches without its cache, more slowly. The original
 # allows 10 MiB and 2 MiB; an edge may hold thousands of rules.

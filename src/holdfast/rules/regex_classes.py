@@ -2,12 +2,14 @@
 
 The original matches bytes, so every class is one of 2**256 sets, and nesting, `&&`, `--`, `~~`, negation and ignoring case
 are arithmetic of sets. Law 1: a set is an `int` with one bit a byte. Law 2: nothing here knows RE2 but `byte_class`, which
-writes a set so that RE2 reads exactly that set, whatever flags are on.
+writes a set so that RE2 reads exactly that set, whatever flags are on. Law 3: what the original finds only after it has read
+the whole pattern (characters that are no byte) goes to `later`: an error of syntax anywhere is told before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 ALL_BYTES = (1 << 256) - 1
 # The original's own limit is higher; nobody writes this, and each level costs a frame of the stack.
@@ -15,21 +17,38 @@ MAX_NESTED_CLASSES = 32
 
 _UNICODE = "Unicode not allowed here"
 _UNCLOSED = "unclosed character class"
+_INCOMPLETE = "incomplete escape sequence, reached end of pattern prematurely"
 _META = frozenset("\\.+*?()|[]{}^$#&-~")
 _CONTROL = {"a": 0x07, "f": 0x0C, "t": 0x09, "n": 0x0A, "r": 0x0D, "v": 0x0B}
-_HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
+_HEX_LENGTHS = {"x": 2, "u": 4, "U": 8}
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_ASSERTIONS = frozenset("bBAz<>")
 
 
 class RegexFault(Exception):
-    """What is wrong with a pattern, and where: characters `start` to `end` of it."""
+    """What is wrong with a pattern, and where: characters `start` to `end` of it, and those of `also`, an earlier part."""
 
-    def __init__(self, start: int, end: int, what: str) -> None:
+    def __init__(self, start: int, end: int, what: str, *, also: tuple[int, int] | None = None) -> None:
         super().__init__(what)
-        self.start, self.end, self.what = start, end, what
+        self.start, self.end, self.what, self.also = start, end, what, also
 
 
 class NotAClass(Exception):
     """`[:` here does not begin a named class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """One character, escape or assertion of a pattern, which ends at `end`.
+
+    A character has its `code` and its `data` (UTF-8, or the one byte that `\\xFF` is); a set such as `\\d` is `chosen`;
+    an assertion such as `\\b` has neither.
+    """
+
+    end: int
+    code: int | None = None
+    data: bytes = b""
+    chosen: int | None = None
 
 
 def _bits(members: Iterable[int]) -> int:
@@ -84,88 +103,156 @@ def byte_class(chosen: int) -> str:
     return f"(?-i:[{''.join(ranges)}])"
 
 
-def read_escape(pattern: str, start: int) -> tuple[bytes | int, int]:
-    """What the "\\" at `start` and what follows stand for: the bytes of a character or a set. And where they end."""
+def read_escape(pattern: str, start: int, later: list[RegexFault]) -> Primitive:
+    """What the "\\" at `start` begins. Braces after an assertion are not read."""
     char = pattern[start + 1 : start + 2]
     if not char:
-        raise RegexFault(start, start + 1, "incomplete escape sequence, reached end of pattern prematurely")
+        raise RegexFault(start, start + 1, _INCOMPLETE)
     if char.isdigit() and char.isascii():
         raise RegexFault(start, start + 2, "backreferences are not supported")
-    if char in _HEX_DIGITS:
+    if char in _HEX_LENGTHS:
         return _hex_escape(pattern, start, char)
+    if char in "pP":
+        return _unicode_class(pattern, start, later)
+    if char in _ASSERTIONS:
+        return Primitive(start + 2)
     if char.lower() in _PERL:
         chosen = _PERL[char.lower()]
-        return chosen if char.islower() else ALL_BYTES ^ chosen, start + 2
-    if char in "pP":
-        closing = pattern.find("}", start) + 1 if pattern.startswith("{", start + 2) else start + 3
-        raise RegexFault(start, closing or len(pattern), _UNICODE)
+        return Primitive(start + 2, chosen=chosen if char.islower() else ALL_BYTES ^ chosen)
     if char in _CONTROL:
-        return bytes([_CONTROL[char]]), start + 2
-    if char in _META or (char.isascii() and not char.isalnum() and char not in "<>"):
-        return char.encode(), start + 2
+        return _character(_CONTROL[char], start + 2)
+    if char in _META or (char.isascii() and not char.isalnum()):
+        return _character(ord(char), start + 2)
     raise RegexFault(start, start + 2, "unrecognized escape sequence")
 
 
-def _hex_escape(pattern: str, start: int, kind: str) -> tuple[bytes, int]:
-    """`\\x7F` is a byte; `\\x{7F}`, `\\u007F`, `\\U0000007F` are characters."""
+def _character(code: int, end: int) -> Primitive:
+    return Primitive(end, code=code, data=chr(code).encode("utf-8"))
+
+
+def _unicode_class(pattern: str, start: int, later: list[RegexFault]) -> Primitive:
+    """`\\pL` or `\\p{Greek}`: read, and refused: a class of characters is no class of bytes."""
+    end = start + 3
     if pattern.startswith("{", start + 2):
-        closing = pattern.find("}", start)
+        end = pattern.find("}", start) + 1
+    if end > len(pattern) or not end:
+        raise RegexFault(len(pattern), len(pattern), _INCOMPLETE)
+    later.append(RegexFault(start, end, _UNICODE))
+    return Primitive(end, chosen=0)
+
+
+def _hex_escape(pattern: str, start: int, kind: str) -> Primitive:
+    """`\\x7F` is a byte; `\\x{7F}`, `\\u007F`, `\\U0000007F` are characters."""
+    opening = start + 2
+    if pattern.startswith("{", opening):
+        closing = pattern.find("}", opening)
+        first, last, end = opening + 1, closing if closing >= 0 else len(pattern), closing + 1
+        _require_hex(pattern, first, last)
         if closing < 0:
-            raise RegexFault(start + 2, len(pattern), "incomplete escape sequence, reached end of pattern prematurely")
-        digits, end = pattern[start + 3 : closing], closing + 1
-        if not digits:
-            raise RegexFault(start + 2, end, "hexadecimal literal empty")
+            raise RegexFault(opening, len(pattern), _INCOMPLETE)
+        if first == last:
+            raise RegexFault(opening, end, "hexadecimal literal empty")
     else:
-        end = start + 2 + _HEX_DIGITS[kind]
-        digits = pattern[start + 2 : end]
-        if len(digits) < _HEX_DIGITS[kind]:
-            raise RegexFault(start, len(pattern), "incomplete escape sequence, reached end of pattern prematurely")
-        if kind == "x" and _is_hex(digits):
-            return bytes([int(digits, 16)]), end
-    if not _is_hex(digits):
-        raise RegexFault(start, end, "invalid hexadecimal digit")
+        first, last = opening, opening + _HEX_LENGTHS[kind]
+        end = last
+        _require_hex(pattern, first, min(last, len(pattern)))
+        if last > len(pattern):
+            raise RegexFault(len(pattern), len(pattern), _INCOMPLETE)
+    digits = pattern[first:last]
     code = int(digits, 16) if len(digits) <= 8 else 0x110000
     if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-        raise RegexFault(start, end, "hexadecimal literal is not a Unicode scalar value")
-    return chr(code).encode("utf-8"), end
+        raise RegexFault(first, last, "hexadecimal literal is not a Unicode scalar value")
+    if kind == "x" and first == opening:
+        return Primitive(end, code=code, data=bytes([code]))
+    return _character(code, end)
 
 
-def _is_hex(digits: str) -> bool:
-    return digits.isascii() and digits.isalnum() and all(digit in "0123456789abcdefABCDEF" for digit in digits)
+def _require_hex(pattern: str, first: int, last: int) -> None:
+    for at in range(first, last):
+        if pattern[at] not in _HEX_DIGITS:
+            raise RegexFault(at, at + 1, "invalid hexadecimal digit")
 
 
-def read_class(pattern: str, start: int, *, ignore_case: bool, depth: int = 0) -> tuple[int, int]:
-    """The set that the class whose "[" is at `start` stands for, and where it ends."""
-    if depth >= MAX_NESTED_CLASSES:
-        raise RegexFault(start, start + 1, f"character classes nested more than {MAX_NESTED_CLASSES} deep")
-    at = start + 1
-    negated = pattern.startswith("^", at)
-    at += negated
-    chosen, at = _leading(pattern, at)
-    operand: tuple[str, int] | None = None
-    while True:
-        char = pattern[at : at + 1]
-        if not char:
-            raise RegexFault(start, start + 1, _UNCLOSED)
-        if char == "]":
-            break
-        if (operator := pattern[at : at + 2]) in {"&&", "--", "~~"}:
-            operand, chosen, at = (operator, _combined(operand, chosen)), 0, at + 2
-            continue
-        more, at = _item(pattern, at, start, ignore_case=ignore_case, depth=depth)
-        chosen |= _folded(more) if ignore_case else more
-    chosen = _combined(operand, chosen)
-    return (ALL_BYTES ^ chosen if negated else chosen), at + 1
+@dataclass(frozen=True, slots=True)
+class ClassReader:
+    """Reads the classes of one pattern."""
 
+    pattern: str
+    ignore_case: bool
+    later: list[RegexFault]
 
-def _leading(pattern: str, at: int) -> tuple[int, int]:
-    """Hyphens first in a class, and a bracket first of all, are themselves."""
-    chosen = 0
-    while pattern.startswith("-", at) and not pattern.startswith("--", at):
-        chosen, at = chosen | _bits(b"-"), at + 1
-    if not chosen and pattern.startswith("]", at):
-        return _bits(b"]"), at + 1
-    return chosen, at
+    def read(self, start: int, depth: int = 0) -> tuple[int, int]:
+        """The set that the class whose "[" is at `start` stands for, and where it ends."""
+        if depth >= MAX_NESTED_CLASSES:
+            what = f"character classes nested more than {MAX_NESTED_CLASSES} deep are not available here"
+            raise RegexFault(start, start + 1, what)
+        negated = self.pattern.startswith("^", start + 1)
+        chosen, at = self._leading(start + 1 + negated)
+        unclosed = RegexFault(start, at, _UNCLOSED)
+        operand: tuple[str, int] | None = None
+        while not self.pattern.startswith("]", at):
+            if at >= len(self.pattern):
+                raise unclosed
+            if (operator := self.pattern[at : at + 2]) in {"&&", "--", "~~"}:
+                operand, chosen, at = (operator, _combined(operand, chosen)), 0, at + 2
+                continue
+            more, at = self._item(at, unclosed, depth)
+            chosen |= _folded(more) if self.ignore_case else more
+        chosen = _combined(operand, chosen)
+        return (ALL_BYTES ^ chosen if negated else chosen), at + 1
+
+    def _leading(self, at: int) -> tuple[int, int]:
+        """Hyphens first in a class, and a bracket first of all, are themselves."""
+        chosen = 0
+        while self.pattern.startswith("-", at):
+            chosen, at = _bits(b"-"), at + 1
+        if not chosen and self.pattern.startswith("]", at):
+            return _bits(b"]"), at + 1
+        return chosen, at
+
+    def _item(self, at: int, unclosed: RegexFault, depth: int) -> tuple[int, int]:
+        """One member of a class: a nested class, a set, a byte, or a range of bytes."""
+        if self.pattern.startswith("[", at):
+            try:
+                return _named_class(self.pattern, at)
+            except NotAClass:
+                return self.read(at, depth + 1)
+        low = self._primitive(at)
+        if low.end >= len(self.pattern):
+            raise unclosed
+        if not self.pattern.startswith("-", low.end) or self.pattern[low.end + 1 : low.end + 2] in {"]", "-"}:
+            return self._set_of(low, at), low.end
+        if low.end + 1 >= len(self.pattern):
+            raise unclosed
+        high = self._primitive(low.end + 1)
+        return self._range(low, at, high, low.end + 1), high.end
+
+    def _primitive(self, at: int) -> Primitive:
+        if not self.pattern.startswith("\\", at):
+            return _character(ord(self.pattern[at]), at + 1)
+        found = read_escape(self.pattern, at, self.later)
+        if self.pattern.startswith("b{", at + 1) and (closing := self.pattern.find("}", at)) > 0:
+            return Primitive(closing + 1)
+        return found
+
+    def _set_of(self, found: Primitive, at: int) -> int:
+        if found.chosen is not None:
+            return found.chosen
+        if found.code is None:
+            raise RegexFault(at, found.end, "invalid escape sequence found in character class")
+        if len(found.data) > 1:
+            self.later.append(RegexFault(at, found.end, _UNICODE))
+            return 0
+        return _bits(found.data)
+
+    def _range(self, low: Primitive, low_at: int, high: Primitive, high_at: int) -> int:
+        for end, at in ((low, low_at), (high, high_at)):
+            if end.code is None:
+                raise RegexFault(at, end.end, "invalid range boundary, must be a literal")
+        if (low.code or 0) > (high.code or 0):
+            raise RegexFault(low_at, high.end, "invalid character class range, the start must be <= the end")
+        first, last = self._set_of(low, low_at), self._set_of(high, high_at)
+        return _span(low.data[0], high.data[0]) if first and last else 0
 
 
 def _combined(operand: tuple[str, int] | None, right: int) -> int:
@@ -180,39 +267,6 @@ def _combined(operand: tuple[str, int] | None, right: int) -> int:
 def _folded(chosen: int) -> int:
     shift = ord("a") - ord("A")
     return chosen | (chosen & _UPPER) << shift | (chosen & _LOWER) >> shift
-
-
-def _item(pattern: str, at: int, start: int, *, ignore_case: bool, depth: int) -> tuple[int, int]:
-    """One member of a class: a nested class, a set, a byte, or a range of bytes."""
-    if pattern.startswith("[", at):
-        try:
-            return _named_class(pattern, at)
-        except NotAClass:
-            return read_class(pattern, at, ignore_case=ignore_case, depth=depth + 1)
-    low, end = _member(pattern, at)
-    if isinstance(low, int):
-        return low, end
-    is_range = pattern.startswith("-", end) and pattern[end + 1 : end + 2] not in {"]", "-", ""}
-    if not is_range:
-        if end >= len(pattern):
-            raise RegexFault(start, start + 1, _UNCLOSED)
-        return _bits(low), end
-    high, finish = _member(pattern, end + 1)
-    if isinstance(high, int):
-        raise RegexFault(end + 1, finish, "invalid range boundary, must be a literal")
-    if low > high:
-        raise RegexFault(at, finish, "invalid character class range, the start must be <= the end")
-    return _span(low[0], high[0]), finish
-
-
-def _member(pattern: str, at: int) -> tuple[bytes | int, int]:
-    if pattern.startswith("\\", at):
-        found, end = read_escape(pattern, at)
-    else:
-        found, end = pattern[at].encode("utf-8"), at + 1
-    if isinstance(found, bytes) and len(found) > 1:
-        raise RegexFault(at, end, _UNICODE)
-    return found, end
 
 
 def _named_class(pattern: str, at: int) -> tuple[int, int]:

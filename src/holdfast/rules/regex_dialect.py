@@ -3,15 +3,15 @@
 The two read almost the same and mean different things in places. Rule 1: what is rewritten means what the original
 means: `\\s` has the vertical tab, classes nest and have `&&`, `--`, `~~`, a repetition may be repeated, and a character
 beyond ASCII is its bytes. Rule 2: what RE2 cannot do is refused by name, never matched in another way. Rule 3: the
-complaints are the original's, with its picture. Rule 4: one pass, without recursion; time and output are linear in the
-pattern's length.
+complaints are the original's, with its picture, and come in its order: syntax first, then what is no byte, then what is
+not available here. Rule 4: one pass; time and output are linear in the pattern's length.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from holdfast.rules.regex_classes import NotAClass, RegexFault, byte_class, read_class, read_escape
+from holdfast.rules.regex_classes import ClassReader, RegexFault, byte_class, read_escape
 
 # The original's limit of nested groups.
 MAX_NESTED_GROUPS = 250
@@ -35,7 +35,10 @@ class _Translation:
     ignore_case: bool = False
     # For each open group: where "(" stands in the pattern and in `out`, and whether case mattered outside.
     groups: list[tuple[int, int, bool]] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    # Where the name of each group stands, by the name.
+    names: dict[str, tuple[int, int]] = field(default_factory=dict)
+    later: list[RegexFault] = field(default_factory=list)
+    unavailable: list[RegexFault] = field(default_factory=list)
 
     def add(self, piece: str) -> None:
         self.item, self.repeated = len(self.out), False
@@ -51,8 +54,8 @@ class _Translation:
             text = f"(?:{text})"
         self.add(text)
 
-    def fault(self, start: int, end: int, what: str) -> RegexFault:
-        return RegexFault(start, end, what)
+    def lacks(self, start: int, end: int, what: str) -> None:
+        self.unavailable.append(RegexFault(start, end, f"{what} not available here"))
 
 
 def translate(pattern: str) -> str:
@@ -62,7 +65,9 @@ def translate(pattern: str) -> str:
         _step(state, pattern[state.at])
     if state.groups:
         opened = state.groups[-1][0]
-        raise state.fault(opened, opened + 1, "unclosed group")
+        raise RegexFault(opened, opened + 1, "unclosed group")
+    for fault in (*state.later, *state.unavailable):
+        raise fault
     return "".join(state.out)
 
 
@@ -70,7 +75,10 @@ def describe(pattern: str, fault: RegexFault) -> str:
     """The original's complaint: the pattern, carets under the fault, and what it is."""
     if "\n" in pattern:
         return f"regex parse error: {fault.what} (character {fault.start + 1} of the pattern)"
-    pointer = " " * fault.start + "^" * max(1, fault.end - fault.start)
+    marks = [" "] * (max(fault.end, fault.start + 1))
+    for start, end in filter(None, (fault.also, (fault.start, fault.end))):
+        marks[start : max(end, start + 1)] = "^" * max(1, end - start)
+    pointer = "".join(marks)
     return f"regex parse error:\n    {pattern}\n    {pointer}\nerror: {fault.what}"
 
 
@@ -83,7 +91,8 @@ def _step(state: _Translation, char: str) -> None:
         case ")":
             _close_group(state)
         case "[":
-            chosen, state.at = read_class(state.pattern, state.at, ignore_case=state.ignore_case)
+            classes = ClassReader(state.pattern, state.ignore_case, state.later)
+            chosen, state.at = classes.read(state.at)
             state.add(byte_class(chosen))
         case "*" | "+" | "?":
             _repeat(state, char, state.at + 1)
@@ -101,32 +110,55 @@ def _step(state: _Translation, char: str) -> None:
 
 
 def _escape(state: _Translation) -> None:
-    start, pattern = state.at, state.pattern
-    following = pattern[start + 1 : start + 2]
-    if following in _ANCHORS and following:
-        if pattern.startswith(("{start", "{end"), start + 2) and following == "b":
-            raise state.fault(start, start + 2, "word boundaries of this form are not available here")
-        state.add(_ANCHORS[following])
-        state.at += 2
-        return
-    if following in {"<", ">"}:
-        raise state.fault(start, start + 2, "word boundaries of this form are not available here")
-    found, state.at = read_escape(pattern, start)
-    if isinstance(found, bytes):
-        state.add_bytes(found)
+    start = state.at
+    found = read_escape(state.pattern, start, state.later)
+    state.at = found.end
+    if found.code is not None:
+        state.add_bytes(found.data)
+    elif found.chosen is not None:
+        state.add(byte_class(found.chosen))
     else:
-        state.add(byte_class(found))
+        _assertion(state, start, state.pattern[start + 1])
+
+
+def _assertion(state: _Translation, start: int, letter: str) -> None:
+    state.add(_ANCHORS.get(letter, ""))
+    if letter in "<>" or (letter == "b" and _is_special_boundary(state, start)):
+        state.lacks(start, state.at, "word boundaries of this form are")
+
+
+def _is_special_boundary(state: _Translation, start: int) -> bool:
+    """Whether `\\b` has a `{start}` or the like, which is read. Braces with a number are a repetition."""
+    opening, pattern = state.at, state.pattern
+    if not pattern.startswith("{", opening):
+        return False
+    at = opening + 1
+    if at >= len(pattern):
+        what = "found either the beginning of a special word boundary or a bounded repetition on a \\b with an opening brace, but no closing brace"
+        raise RegexFault(start, at, what)
+    while at < len(pattern) and pattern[at].isascii() and (pattern[at].isalpha() or pattern[at] == "-"):
+        at += 1
+    if at == opening + 1:
+        return False
+    if not pattern.startswith("}", at):
+        what = "special word boundary assertion is either unclosed or contains an invalid character"
+        raise RegexFault(opening, at, what)
+    if pattern[opening + 1 : at] not in {"start", "end", "start-half", "end-half"}:
+        what = "unrecognized special word boundary assertion, valid choices are: start, end, start-half or end-half"
+        raise RegexFault(opening + 1, at, what)
+    state.at = at + 1
+    return True
 
 
 def _open_group(state: _Translation) -> None:
     start, pattern = state.at, state.pattern
     if len(state.groups) >= MAX_NESTED_GROUPS:
         limit = f"exceeded the maximum number of nested parentheses/brackets ({MAX_NESTED_GROUPS})"
-        raise state.fault(start, start + 1, limit)
+        raise RegexFault(start, start + 1, limit)
     for ahead in ("(?=", "(?!", "(?<=", "(?<!"):
         if pattern.startswith(ahead, start):
             what = "look-around, including look-ahead and look-behind, is not supported"
-            raise state.fault(start, start + len(ahead), what)
+            raise RegexFault(start, start + len(ahead), what)
     if pattern.startswith(("(?P<", "(?<"), start):
         _name_of_group(state, pattern.index("<", start) + 1)
         _enter(state, start, "(")
@@ -145,59 +177,66 @@ def _enter(state: _Translation, start: int, opening: str) -> None:
 
 def _name_of_group(state: _Translation, start: int) -> None:
     """Read a group's name up to ">". Names are not needed: a replacement refers to groups by number."""
-    end = state.pattern.find(">", start)
-    if end < 0:
-        raise state.fault(len(state.pattern), len(state.pattern), "unclosed capture group name")
-    name = state.pattern[start:end]
+    end, pattern = start, state.pattern
+    while not pattern.startswith(">", end):
+        char = pattern[end : end + 1]
+        if not char:
+            raise RegexFault(end, end, "unclosed capture group name")
+        if not (char == "_" or char.isalpha() or (end > start and (char.isalnum() or char in ".[]"))):
+            raise RegexFault(end, end + 1, "invalid capture group character")
+        end += 1
+    name = pattern[start:end]
     if not name:
-        raise state.fault(start, start, "empty capture group name")
-    for offset, char in enumerate(name):
-        if not (char == "_" or char.isalpha() or (offset and (char.isalnum() or char in ".[]"))):
-            raise state.fault(start + offset, start + offset + 1, "invalid capture group character")
+        raise RegexFault(start, start, "empty capture group name")
     if name in state.names:
-        raise state.fault(start, end, "duplicate capture group name")
-    state.names.add(name)
+        raise RegexFault(start, end, "duplicate capture group name", also=state.names[name])
+    state.names[name] = (start, end)
     state.at = end + 1
 
 
 def _flags(state: _Translation, start: int) -> None:
     """`(?i)` for the rest of the group it stands in, or `(?i:` for a group of its own."""
-    ends = [end for end in (state.pattern.find(")", start), state.pattern.find(":", start)) if end >= 0]
-    if not ends:
-        raise state.fault(start, start + 1, "unclosed group")
-    end = min(ends)
-    on, minus, off = state.pattern[start + 2 : end].partition("-")
-    _check_flags(state, start + 2, end)
-    if minus and not off:
-        raise state.fault(end - 1, end, "dangling flag negation operator")
+    end = _flags_end(state, start)
+    on, _, off = state.pattern[start + 2 : end].partition("-")
     inner = "i" in on or (state.ignore_case and "i" not in off)
-    off = "".join(flag for flag in off if flag in _FLAGS_OF_BOTH)
+    on, off = ("".join(flag for flag in flags if flag in _FLAGS_OF_BOTH) for flags in (on, off))
     flags = f"{on}-{off}" if off else on
     state.at = end + 1
     if state.pattern[end] == ":":
         _enter(state, start, f"(?{flags}:")
     elif end == start + 2:
-        raise state.fault(start + 1, start + 2, "repetition operator missing expression")
+        raise RegexFault(start + 1, start + 2, "repetition operator missing expression")
     else:
         state.out.append(f"(?{flags})" if flags else "")
         state.item = None
     state.ignore_case = inner
 
 
-def _check_flags(state: _Translation, start: int, end: int) -> None:
-    negated = False
-    for at, char in enumerate(state.pattern[start:end], start):
-        if char == "-" and not negated:
-            negated = True
-        elif char not in _FLAGS:
-            raise state.fault(at, at + 1, "unrecognized flag")
-        elif char not in _FLAGS_OF_BOTH and not negated:
-            raise state.fault(at, at + 1, f"the flag {char} is not available here")
+def _flags_end(state: _Translation, start: int) -> int:
+    """Where the flags end, each of which is checked."""
+    at, seen, pattern = start + 2, dict[str, int](), state.pattern
+    if at >= len(pattern):
+        raise RegexFault(start, start + 1, "unclosed group")
+    while (char := pattern[at : at + 1]) not in {":", ")"}:
+        if not char:
+            raise RegexFault(at, at, "expected flag but got end of regex")
+        if char != "-" and char not in _FLAGS:
+            raise RegexFault(at, at + 1, "unrecognized flag")
+        if char in seen:
+            what = "flag negation operator repeated" if char == "-" else "duplicate flag"
+            raise RegexFault(at, at + 1, what, also=(seen[char], seen[char] + 1))
+        if char in "uxR" and "-" not in seen:
+            state.lacks(at, at + 1, f"the flag {char} is")
+        seen[char] = at
+        at += 1
+    if pattern[at - 1] == "-":
+        raise RegexFault(at - 1, at, "dangling flag negation operator")
+    return at
 
 
 def _close_group(state: _Translation) -> None:
     if not state.groups:
-        raise state.fault(state.at, state.at + 1, "unopened group")
+        raise RegexFault(state.at, state.at + 1, "unopened group")
     _, opening, state.ignore_case = state.groups.pop()
     state.out.append(")")
     state.item, state.repeated = opening, False
@@ -207,7 +246,7 @@ def _close_group(state: _Translation) -> None:
 def _repeat(state: _Translation, operator: str, end: int) -> None:
     """Apply a repetition that ends before `end`, and its "?" if one follows."""
     if state.item is None:
-        raise state.fault(state.at, state.at + 1, "repetition operator missing expression")
+        raise RegexFault(state.at, state.at + 1, "repetition operator missing expression")
     if state.repeated:
         # RE2 takes no repetition of a repetition, so the first one becomes a group.
         state.out.insert(state.item, "(?:")
@@ -221,29 +260,40 @@ def _repeat(state: _Translation, operator: str, end: int) -> None:
 def _counted(state: _Translation) -> None:
     start, pattern = state.at, state.pattern
     if state.item is None:
-        raise state.fault(start, start + 1, "repetition operator missing expression")
-    end = pattern.find("}", start)
-    if end < 0:
-        raise state.fault(start, len(pattern), "unclosed counted repetition")
-    low_text, comma, high_text = (part.strip() for part in pattern[start + 1 : end].partition(","))
-    low = _count(state, low_text, start + 1, end) if low_text or not (comma and high_text) else 0
-    high = low if not comma else _count(state, high_text, start + 1, end) if high_text else None
+        raise RegexFault(start, start + 1, "repetition operator missing expression")
+    low, at = _count(pattern, start, start + 1)
+    high: int | None = low
+    if pattern.startswith(",", at):
+        at += 1
+        high = None
+        if not pattern.startswith("}", at):
+            high, at = _count(pattern, start, at)
+    if not pattern.startswith("}", at):
+        raise RegexFault(start, at, "unclosed counted repetition")
     if high is not None and low > high:
-        what = "invalid repetition count range, the start must be <= the end"
-        raise state.fault(start, end + 1, what)
+        end = at + 1 + pattern.startswith("?", at + 1)
+        raise RegexFault(start, end, "invalid repetition count range, the start must be <= the end")
     if max(low, high or 0) > MAX_REPETITIONS:
-        raise state.fault(start, end + 1, f"repetition counts above {MAX_REPETITIONS} are not available here")
-    _repeat(state, f"{{{low},{'' if high is None else high}}}", end + 1)
+        state.lacks(start, at + 1, f"repetition counts above {MAX_REPETITIONS} are")
+    _repeat(state, f"{{{low},{'' if high is None else high}}}", at + 1)
 
 
-def _count(state: _Translation, text: str, start: int, end: int) -> int:
-    if not text:
-        raise state.fault(start, end, "repetition quantifier expects a valid decimal")
-    if not (text.isascii() and text.isdigit()):
-        raise state.fault(start, end, "repetition quantifier expects a valid decimal")
-    if len(text) > 9:
-        raise state.fault(start, end, "decimal literal invalid")
-    return int(text)
+def _count(pattern: str, start: int, at: int) -> tuple[int, int]:
+    """A number with spaces around it or not, in the repetition that begins at `start`."""
+    if at >= len(pattern):
+        raise RegexFault(start, at, "unclosed counted repetition")
+    first = _skip_space(pattern, at)
+    last = first
+    while last < len(pattern) and pattern[last] in "0123456789":
+        last += 1
+    if first == last:
+        raise RegexFault(first, first, "repetition quantifier expects a valid decimal")
+    if len(pattern[first:last].lstrip("0")) > 10 or int(pattern[first:last]) >= 2**32:
+        raise RegexFault(first, last, "decimal literal invalid")
+    return int(pattern[first:last]), _skip_space(pattern, last)
 
 
-__all__ = ["NotAClass", "RegexFault", "describe", "translate"]
+def _skip_space(pattern: str, at: int) -> int:
+    while at < len(pattern) and pattern[at].isspace():
+        at += 1
+    return at

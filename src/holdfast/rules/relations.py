@@ -5,47 +5,33 @@ Law: an operator that the type does not have is pointed at, not what follows it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from holdfast.rules import lexer, literals
 from holdfast.rules.errors import ParseError
 from holdfast.rules.patterns import Pattern, PatternError, Wildcard
 from holdfast.rules.syntax_tree import (
     Contains,
-    HasBits,
     InAddresses,
-    Indexed,
     InIntegers,
     InList,
     InText,
-    Literal,
     Matches,
     MatchesWildcard,
-    Ordered,
     Ordering,
     Relation,
 )
 from holdfast.rules.value_types import BYTES, INT, IP, ValueType
 
-# Reads a constant of the left side's type, or a value of the request that has it.
-ReadOperand: TypeAlias = Callable[[int], tuple[Literal | Indexed, int]]
+
+def takes_operand(op: str | Ordering, type_: ValueType) -> bool:
+    """Whether `op` on a value of `type_` compares it with a constant or another value of the request."""
+    return (isinstance(op, Ordering) and type_ in {IP, INT, BYTES}) or (op == "&" and type_ == INT)
 
 
-def relation_of(
-    text: str, start: int, end: int, *, op: str | Ordering, type_: ValueType, operand: ReadOperand
-) -> tuple[Relation, int]:
-    """What operator `op`, which stands at `text[start:end]`, asks about a value of `type_`; and where that ends."""
+def relation_of(text: str, start: int, end: int, *, op: str | Ordering, type_: ValueType) -> tuple[Relation, int]:
+    """What any other operator, which stands at `text[start:end]`, asks about a value of `type_`; and where that ends."""
     at = lexer.skip_space(text, end)
-    if type_ in {IP, INT, BYTES}:
-        if op == "in":
-            return _membership(text, at, type_)
-        if isinstance(op, Ordering):
-            found, at = operand(at)
-            return Ordered(op, found), at
-    if type_ == INT and op == "&":
-        found, at = operand(at)
-        return HasBits(found), at
+    if op == "in" and type_ in {IP, INT, BYTES}:
+        return _membership(text, at, type_)
     if type_ == BYTES and isinstance(op, str) and op != "&":
         return _text_relation(text, at, op)
     raise ParseError.at(text, start, end, f"cannot perform this operation on type {type_.debug}")
