@@ -19,8 +19,9 @@ from holdfast.api.secret import new_secret
 from holdfast.control.service import Control, ControlFacts
 from holdfast.model.permission import BY_NAME, Policy
 from holdfast.sealing import SealingKey
-from holdfast.store import identities
-from holdfast.store.identities import Account, Token, User
+from holdfast.store import identities, tokens
+from holdfast.store.identities import Account, User
+from holdfast.store.tokens import Token
 
 BASE = "http://holdfast.test/client/v4"
 SECOND = 1_000_000
@@ -137,7 +138,7 @@ class Api:
             "expires_on": None,
         }
         async with self.control.database.write() as connection:
-            await identities.insert_token(connection, Token(**{**facts, **members}), identities.secret_hash(secret))
+            await tokens.insert(connection, Token(**{**facts, **members}), tokens.secret_hash(secret))
         return secret
 
     async def account(self, name: str = "Other") -> tuple[str, str]:
@@ -183,9 +184,9 @@ async def start(database_url: str, directory: Path, *, limits: Limits = NO_LIMIT
     first = await control.start()
     assert first is not None
     async with control.database.read() as connection:
-        token = await identities.find_token_by_hash(connection, identities.secret_hash(first.token))
-    assert token is not None
-    return Api(control, clock, first.token, first.account_id, token.owner_id, log)
+        bearer = await tokens.find_bearer(connection, tokens.secret_hash(first.token))
+    assert bearer is not None
+    return Api(control, clock, first.token, first.account_id, bearer.token.owner_id, log)
 
 
 def check_envelope(answer: httpx.Response) -> None:

@@ -15,13 +15,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request
+import msgspec
+from fastapi import Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.context import ApiContext
 from holdfast.api.faults import (
     ApiFault,
     authentication_failed,
+    invalid_token,
     malformed_authorization,
     missing_credentials,
     no_route,
@@ -30,9 +32,10 @@ from holdfast.api.faults import (
     not_yours,
     unknown_key,
 )
-from holdfast.model.permission import BY_ID, Policy, Resource, Scope, may, may_somewhere
-from holdfast.store import audit, identities, zones
-from holdfast.store.identities import Token
+from holdfast.model.granting import Owner
+from holdfast.model.permission import GROUPS, Policy, Resource, Scope, may, may_somewhere
+from holdfast.store import audit, tokens, zones
+from holdfast.store.tokens import Token
 from holdfast.store.zones import Zone
 
 # A token of ours has 53 characters; older clients check for 40 and more of this alphabet.
@@ -41,6 +44,8 @@ ID_PATTERN = r"[0-9a-f]{32}"
 _ID = re.compile(ID_PATTERN)
 # What we keep of a client's header in the audit log.
 _MAX_AUDIT_TEXT = 512
+# Longest value of an audit entry, as JSON. Settings and records have a hundred bytes, rulesets some thousand.
+MAX_AUDIT_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +63,9 @@ class Principal:
         return self.token.policies
 
     @property
-    def limiter(self) -> str:
-        """Whom the global rate limit counts: the user, over all of their tokens."""
-        return f"{self.token.owner_kind}/{self.token.owner_id}"
+    def owner(self) -> Owner:
+        """Whom the token belongs to."""
+        return Owner(kind=self.token.owner_kind, id=self.token.owner_id, accounts=self.accounts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +96,17 @@ class Access:
         new: Any = None,  # noqa: ANN401  JSON
         zone: Zone | None = None,
     ) -> None:
-        """Write an audit entry, in the transaction of what it is about. `old` and `new` are the API's values."""
+        """Write an audit entry, in the transaction of what it is about. `old` and `new` are the API's values.
+
+        It is of the zone or account of the route, or of `zone`; without either it is of the user, and shows in all of
+        their accounts.
+        """
         zone = zone or self.zone
-        account_id = zone.account_id if zone else self.account_id or min(self.principal.accounts, default="")
         token, request = self.principal.token, self.request
         entry = audit.Entry(
             id=secrets.token_hex(16),
             occurred_on=self.context.clock(),
-            account_id=account_id,
+            account_id=zone.account_id if zone else self.account_id,
             zone_id=zone.id if zone else None,
             zone_name=zone.name if zone else None,
             actor_id=token.owner_id,
@@ -110,8 +118,8 @@ class Access:
             action=action,
             resource_type=resource_type,
             resource_id=resource_id,
-            old_value=old,
-            new_value=new,
+            old_value=_bounded(old),
+            new_value=_bounded(new),
             method=request.method,
             uri=_storable(request.url.path),
             user_agent=_storable(request.headers.get("user-agent", "")),
@@ -126,25 +134,21 @@ def context_of(request: Request) -> ApiContext:
     return context
 
 
-async def principal_of(request: Request) -> Principal:
-    """Who asks. Raises ApiFault for anybody without a valid token."""
-    address = client_address(request)
-    request.app.state.rate_limit.count_address(address)
+async def principal_of(
+    request: Request, connection: AsyncConnection, refused: Callable[[], ApiFault] = authentication_failed
+) -> Principal:
+    """Who asks. Raises ApiFault for anybody without a valid token: `refused` for one that is not (any more)."""
     secret = bearer_secret(request)
-    context = context_of(request)
-    async with context.database.read() as connection:
-        token = await identities.find_token_by_hash(connection, identities.secret_hash(secret))
-        if token is None:
-            raise authentication_failed()
-        email, accounts = await _owner(connection, token)
+    bearer = await tokens.find_bearer(connection, tokens.secret_hash(secret))
+    if bearer is None:
+        raise refused()
+    context, token, address = context_of(request), bearer.token, client_address(request)
+    request.app.state.rate_limit.count(request, f"{token.owner_kind}/{token.owner_id}")
     now = context.clock()
     if state_of(token, now) != "active" or (token.not_before or 0) > now or not _is_from_allowed(token, address):
-        raise authentication_failed()
+        raise refused()
     note_use(request, token.id, now)
-    principal = Principal(token=token, email=email, accounts=accounts, address=address)
-    request.scope["holdfast.principal"] = principal
-    await request.app.state.rate_limit.count(request, principal.limiter)
-    return principal
+    return Principal(token=token, email=bearer.email, accounts=bearer.accounts, address=address)
 
 
 def bearer_secret(request: Request) -> str:
@@ -176,16 +180,6 @@ def note_use(request: Request, token_id: str, now: int) -> None:
     request.app.state.token_uses[token_id] = now
 
 
-async def _owner(connection: AsyncConnection, token: Token) -> tuple[str, frozenset[str]]:
-    if token.owner_kind == "account":
-        return "", frozenset({token.owner_id})
-    user = await identities.find_user(connection, token.owner_id)
-    accounts = await identities.accounts_of_user(connection, token.owner_id)
-    if user is None:
-        raise authentication_failed()
-    return user.email, frozenset(accounts)
-
-
 def _is_from_allowed(token: Token, address: str) -> bool:
     """Whether the token's condition allows `address`: in one of `in` (if there are any), in none of `not_in`."""
     condition = token.condition.get("request_ip") or token.condition.get("request.ip") or {}
@@ -204,8 +198,13 @@ def _is_from_allowed(token: Token, address: str) -> bool:
     return (not wanted or is_in(wanted)) and not is_in(unwanted)
 
 
-PrincipalOf = Annotated[Principal, Depends(principal_of)]
 Dependency = Callable[..., Awaitable[Access]]
+# What cannot be an id is no route, and no invalid parameter: so this describes, and checks nothing.
+_AN_ID = Path(json_schema_extra={"pattern": f"^{ID_PATTERN}$", "maxLength": 32})
+ZoneId = Annotated[str, _AN_ID]
+AccountId = Annotated[str, _AN_ID]
+# The permission of a route that any valid token may ask.
+ANY_TOKEN = ""
 
 
 def _named(dependency: Dependency, permission: str) -> Dependency:
@@ -216,57 +215,52 @@ def _named(dependency: Dependency, permission: str) -> Dependency:
 def zone_access(permission: str) -> Dependency:
     """Let in who has `permission` on the zone of the path."""
 
-    async def dependency(
-        request: Request, principal: PrincipalOf, zone_id: Annotated[str, Path(max_length=64)]
-    ) -> Access:
-        if not _ID.fullmatch(zone_id):
-            raise no_route(request.url.path.removeprefix("/client/v4"))
+    async def dependency(request: Request, zone_id: ZoneId) -> Access:
         context = context_of(request)
         async with context.database.read() as connection:
-            zone = await zones.find(connection, zone_id)
-        return Access(
-            context=context, principal=principal, request=request, zone=permitted(principal, permission, zone)
-        )
+            principal = await principal_of(request, connection)
+            if not _ID.fullmatch(zone_id):
+                raise no_route(request.url.path)
+            zone = permitted(principal, permission, await zones.find(connection, zone_id))
+        return Access(context=context, principal=principal, request=request, zone=zone)
 
     return _named(dependency, permission)
 
 
 def permitted(principal: Principal, permission: str, zone: Zone | None) -> Zone:
     """`zone`, if there is one and `principal` has `permission` on it. Raises ApiFault."""
-    if zone is None:
+    # A policy reaches no further than its owner does.
+    if zone is None or zone.account_id not in principal.accounts:
         raise _unseen(principal)
     resource = Resource(Scope.ZONE, zone.id, zone.account_id)
-    # A policy reaches no further than its owner does.
-    if zone.account_id not in principal.accounts:
-        raise not_yours()
     if may(principal.policies, permission, resource):
         return zone
-    raise not_permitted(permission) if _sees_zone(principal, resource) else not_yours()
+    raise not_permitted(permission) if _sees_zone(principal, resource) else _unseen(principal)
 
 
 def _sees_zone(principal: Principal, resource: Resource) -> bool:
-    names = (group for policy in principal.policies for group in policy.permission_groups)
-    return any(may(principal.policies, name, resource) for name in _zone_permissions(set(names)))
+    return any(may(principal.policies, name, resource) for name in _ZONE_PERMISSIONS)
 
 
-def _zone_permissions(ids: set[str]) -> list[str]:
-    return [BY_ID[one].name for one in ids if one in BY_ID and BY_ID[one].scope is Scope.ZONE]
+_ZONE_PERMISSIONS = tuple(group.name for group in GROUPS if group.scope is Scope.ZONE)
 
 
 def _unseen(principal: Principal) -> ApiFault:
-    """What to say of a zone that is not there: who sees every zone learns it, others learn what they would of any."""
-    somewhere = Resource(Scope.ZONE, "0" * 32, min(principal.accounts, default=""))
-    return not_found("zone") if _sees_zone(principal, somewhere) else not_yours()
+    """What to say of a zone that is not there, or not to be seen: both are told the same, whoever asks.
+
+    Who sees every zone of an account hears that there is none; others hear what they would of any.
+    """
+    everywhere = (Resource(Scope.ZONE, "*", account) for account in sorted(principal.accounts))
+    return not_found("zone") if any(_sees_zone(principal, one) for one in everywhere) else not_yours()
 
 
 def account_access(permission: str) -> Dependency:
     """Let in who has `permission` on the account of the path."""
 
-    async def dependency(
-        request: Request, principal: PrincipalOf, account_id: Annotated[str, Path(max_length=64)]
-    ) -> Access:
+    async def dependency(request: Request, account_id: AccountId) -> Access:
+        principal = await _identified(request)
         if not _ID.fullmatch(account_id):
-            raise no_route(request.url.path.removeprefix("/client/v4"))
+            raise no_route(request.url.path)
         require_account(principal, permission, account_id)
         return Access(context=context_of(request), principal=principal, request=request, account_id=account_id)
 
@@ -277,15 +271,15 @@ def require_account(principal: Principal, permission: str, account_id: str) -> N
     """Raise ApiFault unless `principal` has `permission` on the account."""
     if account_id not in principal.accounts:
         raise not_yours()
-    scope = Scope.ACCOUNT
-    if not may(principal.policies, permission, Resource(scope, account_id, account_id)):
+    if not may(principal.policies, permission, Resource(Scope.ACCOUNT, account_id, account_id)):
         raise not_permitted(permission)
 
 
 def user_access(permission: str) -> Dependency:
     """Let in whose token is a user's and has `permission` on that user."""
 
-    async def dependency(request: Request, principal: PrincipalOf) -> Access:
+    async def dependency(request: Request) -> Access:
+        principal = await _identified(request)
         token = principal.token
         if token.owner_kind != "user":
             raise not_yours()
@@ -299,7 +293,8 @@ def user_access(permission: str) -> Dependency:
 def any_access(permission: str) -> Dependency:
     """Let in whose token has `permission` on anything; the handler shows only what it has it on."""
 
-    async def dependency(request: Request, principal: PrincipalOf) -> Access:
+    async def dependency(request: Request) -> Access:
+        principal = await _identified(request)
         if not may_somewhere(principal.policies, permission):
             raise not_permitted(permission)
         return Access(context=context_of(request), principal=principal, request=request)
@@ -310,10 +305,38 @@ def any_access(permission: str) -> Dependency:
 def token_access() -> Dependency:
     """Let in whoever has a valid token: what is behind it is no secret, or is about the token itself."""
 
-    async def dependency(request: Request, principal: PrincipalOf) -> Access:
-        return Access(context=context_of(request), principal=principal, request=request)
+    async def dependency(request: Request) -> Access:
+        return Access(context=context_of(request), principal=await _identified(request), request=request)
 
-    return _named(dependency, "")
+    return _named(dependency, ANY_TOKEN)
+
+
+def own_token_access(kind: str) -> Dependency:
+    """Let in whose token is of a `kind` ("user" or "account"), to ask about it. Who else asks has no valid token."""
+
+    async def dependency(request: Request) -> Access:
+        context = context_of(request)
+        async with context.database.read() as connection:
+            principal = await principal_of(request, connection, refused=invalid_token)
+        account_id = request.path_params.get("account_id", "")
+        if principal.token.owner_kind != kind or (account_id and account_id not in principal.accounts):
+            raise invalid_token()
+        return Access(context=context, principal=principal, request=request, account_id=account_id)
+
+    return _named(dependency, ANY_TOKEN)
+
+
+async def _identified(request: Request) -> Principal:
+    async with context_of(request).database.read() as connection:
+        return await principal_of(request, connection)
+
+
+def _bounded(value: Any) -> Any:  # noqa: ANN401  JSON
+    """`value`, or the beginning of its text where it is too long to be kept for years."""
+    encoded = msgspec.json.encode(value)
+    if len(encoded) <= MAX_AUDIT_BYTES:
+        return value
+    return {"truncated": encoded[:MAX_AUDIT_BYTES].decode("utf-8", "ignore"), "bytes": len(encoded)}
 
 
 def _storable(text: str) -> str:

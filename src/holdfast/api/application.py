@@ -1,33 +1,29 @@
 """The ASGI application: every router, and what is done for each request before and after its handler.
 
 Law 1: every answer is in the envelope, whatever went wrong; nothing that was raised tells a client more than its class.
-Law 2: a body has a bound, and one that is no JSON is a 400.
+Law 2: who may not ask is told so before what they ask is looked at.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.api import connections, dns_batch, dns_records, zone_settings, zones
 from holdfast.api.context import ApiContext
 from holdfast.api.envelope import FailureEnvelope, failure
 from holdfast.api.faults import ApiFault, Complaint, fault, internal, method_not_allowed, no_route, unavailable
+from holdfast.api.frame import Frame
+from holdfast.api.json_body import MALFORMED_JSON, MALFORMED_TEXT
 from holdfast.api.rate_limit import RateLimit
 from holdfast.store.database import StoreUnavailable
 
 PREFIX = "/client/v4"
-# The largest honest body is a certificate chain or a batch of a few thousand records.
-MAX_BODY_BYTES = 4 * 1024 * 1024
-MALFORMED_JSON = 6007
 INVALID_REQUEST = 1004
-TOO_LARGE = 10413
 
 ROUTERS = (
     zones.router,
@@ -60,7 +56,7 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
     for router in ROUTERS:
         application.include_router(router, prefix=PREFIX)
     _add_handlers(application)
-    application.add_middleware(_Frame)
+    application.add_middleware(Frame, rate_limit=application.state.rate_limit, log=log)
     return application
 
 
@@ -70,7 +66,6 @@ def _add_handlers(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _on_invalid)
     application.add_exception_handler(StoreUnavailable, _on_unavailable)
     application.add_exception_handler(RecursionError, _on_recursion)
-    application.add_exception_handler(Exception, _on_anything)
 
 
 async def _on_fault(_: Request, error: Exception) -> Response:
@@ -81,7 +76,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 404:
-        return failure(no_route(request.url.path.removeprefix(PREFIX)))
+        return failure(no_route(request.url.path))
     if status == 405:
         return failure(method_not_allowed(headers.get("Allow", "")))
     return failure(
@@ -100,7 +95,7 @@ def _complaint(detail: Mapping[str, Any]) -> Complaint:
     """One finding of pydantic's as a complaint: which member, what is wrong, what came."""
     where, *path = detail["loc"]
     if detail["type"] == "json_invalid":
-        return Complaint(MALFORMED_JSON, "Malformed JSON in request body")
+        return Complaint(MALFORMED_JSON, MALFORMED_TEXT)
     name = ".".join(str(part) for part in path) or where
     given = "" if detail["type"] == "missing" else f", got {_shown(detail.get('input'))}"
     message = f"{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}{given}"
@@ -118,60 +113,4 @@ async def _on_unavailable(_: Request, error: Exception) -> Response:
 
 
 async def _on_recursion(_: Request, __: Exception) -> Response:
-    return failure(fault(400, MALFORMED_JSON, "Malformed JSON in request body: it is nested too deeply"))
-
-
-async def _on_anything(request: Request, error: Exception) -> Response:
-    request.app.state.log(
-        "api_failed",
-        {"request_id": request.scope.get("holdfast.request_id", ""), "error": f"{type(error).__name__}: {error}"[:500]},
-    )
-    return failure(internal())
-
-
-class _Frame:
-    """Around every request: an id, a bounded body that is taken for JSON, and headers for the answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        scope["holdfast.request_id"] = request_id = secrets.token_hex(8)
-        scope["headers"] = _as_json(scope["headers"])
-
-        async def send_framed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                extra = _extra_headers(scope, request_id)
-                message = {**message, "headers": [*message["headers"], *extra]}
-            await send(message)
-
-        await self._app(scope, _bounded(receive), send_framed)
-
-
-def _extra_headers(scope: MutableMapping[str, Any], request_id: str) -> list[tuple[bytes, bytes]]:
-    extra = [(b"cf-ray", request_id.encode()), (b"cache-control", b"no-store")]
-    return [*extra, *scope.get("holdfast.headers", ())]
-
-
-def _as_json(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """`headers` with the body taken for JSON, as the original does, unless it is a form with files."""
-    kept = [(name, value) for name, value in headers if name != b"content-type"]
-    given = next((value for name, value in headers if name == b"content-type"), b"")
-    return headers if given.startswith(b"multipart/") else [*kept, (b"content-type", b"application/json")]
-
-
-def _bounded(receive: Receive) -> Receive:
-    received = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES:
-            raise fault(413, TOO_LARGE, f"The request body is longer than {MAX_BODY_BYTES} bytes")
-        return message
-
-    return receive_bounded
+    return failure(fault(400, MALFORMED_JSON, f"{MALFORMED_TEXT}: it is nested too deeply"))

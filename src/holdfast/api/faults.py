@@ -41,9 +41,14 @@ def fault(
     return ApiFault(status, (Complaint(code, message, pointer, chain),))
 
 
+# How much of a path is said back.
+_MAX_PATH_CHARS = 300
+
+
 def no_route(path: str) -> ApiFault:
-    """Nothing is here: an unknown route, or an id that cannot be one."""
-    message = f"Could not route to {path}, perhaps your object identifier is invalid?"
+    """Nothing is here: an unknown route, or an id that cannot be one. `path` is the request's."""
+    shown = path[:_MAX_PATH_CHARS].encode("utf-8", "replace").decode()
+    message = f"Could not route to {shown}, perhaps your object identifier is invalid?"
     return ApiFault(404, (Complaint(7003, message), Complaint(7000, "No route for that URI")))
 
 

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from holdfast.api.secret import new_secret
 from holdfast.model.moment import Moment
 from holdfast.model.permission import GROUPS, Policy, Scope
-from holdfast.store import identities
+from holdfast.store import identities, tokens
 from holdfast.store.database import Database
-from holdfast.store.identities import Account, Token, User
+from holdfast.store.identities import Account, User
 from holdfast.store.schema import INSTALLATION
+from holdfast.store.tokens import Token
 
 ACCOUNT_NAME = "Holdfast"
 OWNER_EMAIL = "owner@localhost"
@@ -50,7 +51,7 @@ async def ensure_owner(database: Database, *, now: Moment) -> FirstStart | None:
             owner_id=user_id,
             name=TOKEN_NAME,
             status="active",
-            policies=everything(account.id, user_id),
+            policies=everything(user_id),
             condition={},
             issued_on=now,
             modified_on=now,
@@ -61,15 +62,15 @@ async def ensure_owner(database: Database, *, now: Moment) -> FirstStart | None:
         await identities.insert_account(connection, account)
         await identities.insert_user(connection, owner)
         await identities.insert_member(connection, account.id, user_id)
-        await identities.insert_token(connection, token, identities.secret_hash(secret))
+        await tokens.insert(connection, token, tokens.secret_hash(secret))
     return FirstStart(account.id, secret)
 
 
-def everything(account_id: str, user_id: str) -> tuple[Policy, ...]:
-    """Policies that allow all there is, in one account and of one user."""
+def everything(user_id: str) -> tuple[Policy, ...]:
+    """Policies that allow all a user has: every account they belong to, now or later, and themselves."""
     resources = {
-        Scope.ACCOUNT: f"{Scope.ACCOUNT.value}.{account_id}",
-        Scope.ZONE: f"{Scope.ACCOUNT.value}.{account_id}",
+        Scope.ACCOUNT: f"{Scope.ACCOUNT.value}.*",
+        Scope.ZONE: f"{Scope.ZONE.value}.*",
         Scope.USER: f"{Scope.USER.value}.{user_id}",
     }
     return tuple(

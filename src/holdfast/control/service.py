@@ -26,7 +26,7 @@ from holdfast.control.publisher import Check, Publisher
 from holdfast.errors import SetupError
 from holdfast.model.moment import Moment
 from holdfast.sealing import SealingKey
-from holdfast.store import identities, installation
+from holdfast.store import installation, tokens
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
 
@@ -117,7 +117,7 @@ class Control:
             return
         noted = dict(uses)
         async with self.database.note() as connection:
-            await identities.note_token_use(connection, noted)
+            await tokens.note_use(connection, noted)
         for token_id, used in noted.items():
             if uses.get(token_id) == used:
                 del uses[token_id]

@@ -22,6 +22,10 @@ def moment_of(time: dt.datetime) -> Moment:
     return (time - _EPOCH) // _MICROSECOND
 
 
+_FIRST = moment_of(dt.datetime(1, 1, 1, tzinfo=dt.UTC))
+_LAST = moment_of(dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC))
+
+
 def written(moment: Moment) -> str:
     """`2026-11-25T08:00:00.000000Z`."""
     time = _EPOCH + dt.timedelta(microseconds=moment)
@@ -40,4 +44,7 @@ def parsed(text: str) -> Moment:
         time = dt.datetime.fromisoformat(text)
     if time is None or time.tzinfo is None or len(text) < len("2026-11-25T08:00:00Z"):
         raise ValueError(f"expected a date and time such as 2026-11-25T08:00:00Z, got {text[:60]!r}")
-    return moment_of(time)
+    moment = moment_of(time)
+    if not _FIRST <= moment <= _LAST:
+        raise ValueError(f"expected a date of the years 1 to 9999 in UTC, got {text[:60]!r}")
+    return moment

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 import msgspec
 
@@ -104,24 +105,31 @@ class Resource:
 
 def may(policies: Iterable[Policy], permission: str, resource: Resource) -> bool:
     """Whether `policies` allow `permission` (a group's name) on `resource`."""
-    granting, needed = _granting(permission), _needed_for(permission)
     is_allowed = False
     for policy in policies:
-        deciding = granting if policy.effect == "allow" else needed
-        if deciding.isdisjoint(policy.permission_groups) or not _covers(policy, resource):
-            continue
-        if policy.effect != "allow":
+        if policy.effect == "allow":
+            is_allowed = is_allowed or (grants(policy, permission) and covers(policy, resource))
+        elif decides(policy, permission) and covers(policy, resource):
             return False
-        is_allowed = True
     return is_allowed
+
+
+def grants(policy: Policy, permission: str) -> bool:
+    """Whether a policy that allows includes `permission`. Raises KeyError for a name that is no group's."""
+    return not _granting(permission).isdisjoint(policy.permission_groups)
+
+
+def decides(policy: Policy, permission: str) -> bool:
+    """Whether a policy that denies takes `permission` away: it does if it denies anything that is included in it."""
+    return not _needed_for(permission).isdisjoint(policy.permission_groups)
 
 
 def may_somewhere(policies: Iterable[Policy], permission: str) -> bool:
     """Whether some policy allows `permission` on anything at all."""
-    wanted = _granting(permission)
-    return any(policy.effect == "allow" and not wanted.isdisjoint(policy.permission_groups) for policy in policies)
+    return any(policy.effect == "allow" and grants(policy, permission) for policy in policies)
 
 
+@cache
 def _granting(permission: str) -> frozenset[str]:
     """Ids of the groups that include `permission`. Raises KeyError for a name that is no group's."""
     group = BY_NAME[permission]
@@ -129,6 +137,7 @@ def _granting(permission: str) -> frozenset[str]:
     return frozenset({group.id, write.id} if permission.endswith(" Read") else {group.id})
 
 
+@cache
 def _needed_for(permission: str) -> frozenset[str]:
     """Ids of the groups that `permission` includes: who is denied one of them is denied it."""
     group = BY_NAME[permission]
@@ -136,7 +145,8 @@ def _needed_for(permission: str) -> frozenset[str]:
     return frozenset({group.id, read.id} if permission.endswith(" Write") else {group.id})
 
 
-def _covers(policy: Policy, resource: Resource) -> bool:
+def covers(policy: Policy, resource: Resource) -> bool:
+    """Whether a policy is about all of `resource`. An id "*" is all there are, and so is an account "*"."""
     return any(_matches(urn, inner, resource) for urn, inner in policy.resources.items())
 
 

@@ -30,6 +30,8 @@ STATEMENT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 5.0
 
 _WRITE = "holdfast_write"
+# PostgreSQL's serialization_failure and deadlock_detected: the transaction may be tried again.
+_COLLISIONS = ("40001", "40P01")
 
 
 class StoreUnavailable(Exception):
@@ -112,12 +114,22 @@ class _as_unavailable:  # noqa: N801  a context manager reads as a verb
             raise StoreUnavailable("every connection to the database is taken") from error
         if isinstance(error, OperationalError | InterfaceError):
             raise StoreUnavailable("the database cannot be used") from error
-        if isinstance(error, OSError) and not isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError):
+            raise StoreUnavailable("the database did not answer in time") from error
+        if isinstance(error, OSError):
             raise StoreUnavailable("the database cannot be reached") from error
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _COLLISIONS:
+            raise StoreUnavailable("the write collided with another; nothing of it was done") from error
 
 
 def _engine(url: sa.URL) -> AsyncEngine:
-    options: dict[str, Any] = {"pool_size": MAX_CONNECTIONS, "max_overflow": 0, "pool_timeout": BUSY_LIMIT_S}
+    # Parameters are people's data, and secrets sealed or hashed: they stay out of errors, and so out of the log.
+    options: dict[str, Any] = {
+        "pool_size": MAX_CONNECTIONS,
+        "max_overflow": 0,
+        "pool_timeout": BUSY_LIMIT_S,
+        "hide_parameters": True,
+    }
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, connect_args={"timeout": BUSY_LIMIT_S}, **options)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)

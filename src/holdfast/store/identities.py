@@ -1,12 +1,8 @@
-"""Accounts, users and their tokens.
-
-Law: of a token's secret only the hash is here, and whoever asks for a token by its secret asks by that hash.
-"""
+"""Accounts, users, and who belongs to which account."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -14,8 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
-from holdfast.model.permission import Policy
-from holdfast.store.schema import ACCOUNTS, MEMBERS, TOKENS, USERS
+from holdfast.store.schema import ACCOUNTS, MEMBERS, USERS
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,26 +32,14 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     modified_on: Moment
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """One token. `owner_kind` is "user" or "account"; `status` "active" or "disabled"; `condition` the API's shape."""
+class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the accounts `ids`: those whose name contains `name`, in order of it."""
 
-    id: str
-    owner_kind: str
-    owner_id: str
-    name: str
-    status: str
-    policies: tuple[Policy, ...]
-    condition: dict[str, Any]
-    issued_on: Moment
-    modified_on: Moment
-    last_used_on: Moment | None
-    not_before: Moment | None
-    expires_on: Moment | None
-
-
-def secret_hash(secret: str) -> str:
-    """What is kept of a token's secret: SHA-256 in hexadecimal."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+    ids: frozenset[str]
+    name: str | None = None
+    descending: bool = False
+    offset: int = 0
+    limit: int = 50
 
 
 async def find_account(connection: AsyncConnection, account_id: str) -> Account | None:
@@ -77,12 +60,6 @@ async def insert_account(connection: AsyncConnection, account: Account) -> None:
     await connection.execute(sa.insert(ACCOUNTS).values(msgspec.structs.asdict(account)))
 
 
-async def accounts_of_user(connection: AsyncConnection, user_id: str) -> list[str]:
-    """Ids of the accounts a user belongs to."""
-    statement = sa.select(MEMBERS.c.account_id).where(MEMBERS.c.user_id == user_id)
-    return list((await connection.scalars(statement)).all())
-
-
 async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
     """The user with this id."""
     row = (await connection.execute(sa.select(USERS).where(USERS.c.id == user_id))).mappings().one_or_none()
@@ -99,29 +76,52 @@ async def insert_member(connection: AsyncConnection, account_id: str, user_id: s
     await connection.execute(sa.insert(MEMBERS).values(account_id=account_id, user_id=user_id))
 
 
-async def find_token_by_hash(connection: AsyncConnection, hash_: str) -> Token | None:
-    """The token whose secret has this hash."""
-    row = (await connection.execute(sa.select(TOKENS).where(TOKENS.c.secret_hash == hash_))).mappings().one_or_none()
-    return None if row is None else _token(row)
+async def select_accounts(connection: AsyncConnection, query: AccountQuery) -> tuple[list[Account], int]:
+    """The accounts of one page, by name, and how many there are on all pages."""
+    condition: sa.ColumnElement[bool] = ACCOUNTS.c.id.in_(query.ids)
+    if query.name is not None:
+        # Contains, without regard to case: LIKE would read "%" and "_" in it as wildcards.
+        lowered = sa.func.lower(ACCOUNTS.c.name)
+        condition &= sa.func.replace(lowered, query.name.lower(), "") != lowered
+    order = ACCOUNTS.c.name.desc() if query.descending else ACCOUNTS.c.name
+    statement = sa.select(ACCOUNTS).where(condition).order_by(order, ACCOUNTS.c.id)
+    rows = (await connection.execute(statement.offset(query.offset).limit(query.limit))).mappings().all()
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(ACCOUNTS).where(condition))
+    return [Account(**row) for row in rows], total or 0
 
 
-async def insert_token(connection: AsyncConnection, token: Token, hash_: str) -> None:
-    """Add a token with the hash of its secret."""
-    await connection.execute(sa.insert(TOKENS).values(**_columns(token), secret_hash=hash_))
+async def rename_account(connection: AsyncConnection, account_id: str, name: str) -> bool:
+    """Give an account another name; False where there is none."""
+    statement = sa.update(ACCOUNTS).where(ACCOUNTS.c.id == account_id).values(name=name)
+    return (await connection.execute(statement)).rowcount == 1
 
 
-async def note_token_use(connection: AsyncConnection, used: Mapping[str, Moment]) -> None:
-    """Say of each token (by id) when it was last used."""
-    statement = sa.update(TOKENS).where(TOKENS.c.id == sa.bindparam("token")).values(last_used_on=sa.bindparam("at"))
-    await connection.execute(statement, [{"token": token_id, "at": at} for token_id, at in used.items()])
+async def accounts_named(connection: AsyncConnection, ids: Collection[str]) -> list[Account]:
+    """These accounts, by name."""
+    rows = await connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.name))
+    return [Account(**row) for row in rows.mappings().all()]
 
 
-def _columns(token: Token) -> dict[str, Any]:
-    values = msgspec.structs.asdict(token)
-    return {**values, "policies": [msgspec.structs.asdict(policy) for policy in token.policies]}
+async def edit_user(connection: AsyncConnection, user_id: str, values: Mapping[str, Any], *, now: Moment) -> bool:
+    """Set columns of a user; False where there is none."""
+    statement = sa.update(USERS).where(USERS.c.id == user_id).values(**values, modified_on=now)
+    return (await connection.execute(statement)).rowcount == 1
 
 
-def _token(row: Mapping[Any, Any]) -> Token:
-    values = {name: row[name] for name in Token.__struct_fields__ if name != "policies"}
-    policies: Sequence[Policy] = msgspec.convert(row["policies"], tuple[Policy, ...])
-    return Token(policies=tuple(policies), **values)
+async def members(connection: AsyncConnection, account_id: str, *, offset: int, limit: int) -> tuple[list[User], int]:
+    """The users that belong to an account, by address, and how many there are in all."""
+    of_account = USERS.join(MEMBERS, MEMBERS.c.user_id == USERS.c.id)
+    condition = MEMBERS.c.account_id == account_id
+    statement = sa.select(*USERS.c).select_from(of_account).where(condition).order_by(USERS.c.email)
+    rows = (await connection.execute(statement.offset(offset).limit(limit))).mappings().all()
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(of_account).where(condition))
+    return [User(**row) for row in rows], total or 0
+
+
+async def member(connection: AsyncConnection, account_id: str, user_id: str) -> User | None:
+    """The user with this id, if they belong to the account."""
+    of_account = USERS.join(MEMBERS, MEMBERS.c.user_id == USERS.c.id)
+    condition = sa.and_(MEMBERS.c.account_id == account_id, USERS.c.id == user_id)
+    row = (await connection.execute(sa.select(*USERS.c).select_from(of_account).where(condition))).mappings()
+    found = row.one_or_none()
+    return None if found is None else User(**found)
