@@ -149,7 +149,7 @@ def _advice(status: int) -> str:
     if status == 401:
         return "; is HOLDFAST_TOKEN a token of this API, active and not expired?"
     if status == 403:
-        return "; the token may not do this: `holdfast token show` says what it may"
+        return "; the token may not do this: `holdfast token show TOKEN` says what it may"
     return ""
 
 

@@ -62,7 +62,8 @@ class Api:
                 # What is not compressed cannot grow beyond its limit while it is unpacked.
                 "Accept-Encoding": "identity",
             },
-            verify=_tls_context(options),
+            # Without TLS there is nothing to verify; reading the system's authorities would cost more than the call.
+            verify=_tls_context(options) if options.api.text.startswith("https:") else False,
             timeout=httpx.Timeout(call_timeout_s, connect=CONNECT_TIMEOUT_S),
             follow_redirects=False,
             # A proxy of the environment is for the world outside; this machine is nearer than that.

@@ -6,16 +6,15 @@ Law 2: what a zone cannot say (a base path, a Unix socket, an origin inside the 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 from holdfast.client.api.answer import JsonObject
 from holdfast.errors import UsageError
+from holdfast.model.dns_record import AUTOMATIC_TTL
+from holdfast.model.origin_address import parse_address
 from holdfast.model.origin_url import OriginUrl
 
 _FIELD = "--origin"
-# The API's word for "the edge chooses".
-_AUTOMATIC_TTL = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ def origin_plan(
     names = [name, *([f"*.{name}"] if has_wildcard else [])]
     return OriginPlan(
         records=tuple(
-            {"type": kind, "name": one, "content": content, "proxied": True, "ttl": _AUTOMATIC_TTL} for one in names
+            {"type": kind, "name": one, "content": content, "proxied": True, "ttl": AUTOMATIC_TTL} for one in names
         ),
         rules=(
             {
@@ -75,9 +74,8 @@ def _target(host: str) -> tuple[str, str]:
     if host == "localhost":
         # RFC 6761 §6.3: a name that no resolver is asked for.
         return "A", "127.0.0.1"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = parse_address(host)
+    if address is None:
         return "CNAME", host.removesuffix(".")
     return ("A" if address.version == 4 else "AAAA"), str(address)
 

@@ -7,7 +7,6 @@ Law 2: `edit` and `remove` act on one record: where a name has several, they are
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,17 @@ from holdfast.client.printable import printable
 from holdfast.client.verbs.group import Verb, group_of
 from holdfast.client.verbs.output import Output
 from holdfast.errors import UsageError
+from holdfast.model.dns_record import AUTOMATIC_TTL, MAX_TTL_S, TYPES
 from holdfast.model.option import spelled, switch
+from holdfast.model.origin_address import parse_address
 
 if TYPE_CHECKING:
     import typer
 
     from holdfast.client.api.connection import Api
 
-TYPES = ("A", "AAAA", "CNAME")
-# What the API knows as "automatic", and the range beside it (its documents: 60 to 86,400; 30 for some plans).
-AUTOMATIC = 1
-_MIN_TTL_S, _MAX_TTL_S = 30, 86_400
+# The API's least is by plan; this is the least of them.
+_MIN_TTL_S = 30
 # The API's own limit for a comment is by plan; this is the longest of them.
 _MAX_COMMENT_CHARS = 500
 RECORDS_A_PAGE = 1000
@@ -50,15 +49,15 @@ def _type(text: str, flag: str) -> str:
 
 
 def _content(text: str, flag: str) -> str:
-    address = _address(text)
+    address = parse_address(text)
     return str(address) if address else host_name(text, flag, may_be_short=True)
 
 
 def _ttl(text: str, flag: str) -> int:
     if text.lower() in ("auto", "1"):
-        return AUTOMATIC
-    if not (text.isascii() and text.isdigit() and len(text) < 8 and _MIN_TTL_S <= int(text) <= _MAX_TTL_S):
-        raise UsageError(flag, text, f"auto, or seconds from {_MIN_TTL_S} to {_MAX_TTL_S:,}")
+        return AUTOMATIC_TTL
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and _MIN_TTL_S <= int(text) <= MAX_TTL_S):
+        raise UsageError(flag, text, f"auto, or seconds from {_MIN_TTL_S} to {MAX_TTL_S:,}")
     return int(text)
 
 
@@ -66,13 +65,6 @@ def _comment(text: str, flag: str) -> str:
     if len(text) > _MAX_COMMENT_CHARS:
         raise UsageError(flag, text, f"at most {_MAX_COMMENT_CHARS} characters")
     return text
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +162,7 @@ def add_record(options: RecordAddOptions, api: Api, output: Output) -> None:
         "name": name,
         "content": options.content,
         "proxied": True,
-        "ttl": AUTOMATIC,
+        "ttl": AUTOMATIC_TTL,
         **options.given(),
     }
     what = f"add the record {name}"
@@ -234,7 +226,7 @@ def full_name(name: str, zone: str) -> str:
 
 def type_of(content: str) -> str:
     """The type of record that holds this."""
-    address = _address(content)
+    address = parse_address(content)
     return "CNAME" if address is None else "A" if address.version == 4 else "AAAA"
 
 
@@ -243,7 +235,7 @@ def _proxied(record: JsonObject) -> str:
 
 
 def _ttl_of(record: JsonObject) -> object:
-    return "auto" if record.get("ttl") == AUTOMATIC else record.get("ttl")
+    return "auto" if record.get("ttl") == AUTOMATIC_TTL else record.get("ttl")
 
 
 def _named(record: JsonObject) -> str:

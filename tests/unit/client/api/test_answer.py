@@ -76,7 +76,7 @@ def test_a_success_is_its_result(answer: Answer, result: object) -> None:
             _answer(403, _failed({"code": 9109, "message": "Unauthorized to access requested resource"})),
             (
                 "cannot ask: code 9109: Unauthorized to access requested resource (HTTP 403); the token may not do this:"
-                " `holdfast token show` says what it may"
+                " `holdfast token show TOKEN` says what it may"
             ),
         ),
         (

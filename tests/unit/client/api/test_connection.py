@@ -199,7 +199,7 @@ def test_authorities_that_cannot_be_read_are_named(tmp_path: Path, make: Callabl
     file = tmp_path / "ca.pem"
     make(file)
     with pytest.raises(UsageError, match="--cacert: expected a readable file of certificates in PEM"):
-        Api(ApiOptions(token=ApiToken("t"), ca_file=file))
+        Api(ApiOptions(api=ApiUrl.parse("https://h"), token=ApiToken("t"), ca_file=file))
 
 
 async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
