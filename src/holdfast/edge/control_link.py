@@ -3,40 +3,22 @@
 Law 1: whatever control says or does, serving goes on with what is served. What cannot be understood ends the connection.
 Law 2: a connection that ends is made anew, after a pause that grows to LAST_RETRY_S and is never quite the same, so
 that many edges do not come back at once.
-Law 3: messages are carried out in the order they come, and answered when they are in force.
-Law 4: every wait for a peer that owes something has a limit; waiting for news has none.
+Law 3: every wait for a peer that owes something has a limit; waiting for news has none.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
-from holdfast.edge.link_frames import RawDelta, RawFull, message_from_control
-from holdfast.edge.live import LiveEdge, OutOfStepError, Refusal
-from holdfast.model.control_link import (
-    VERSION,
-    Applied,
-    AskReport,
-    CloseConnections,
-    ConnectionsClosed,
-    FrameReader,
-    Hello,
-    LinkError,
-    Message,
-    Refused,
-    Report,
-    Resync,
-    Welcome,
-    frame,
-)
-from holdfast.model.zone_statistics import ZoneStatistics
+from holdfast.edge.conversation import Conversation, ReportingEdge
+from holdfast.edge.live import LiveEdge
+from holdfast.model.control_link import FrameReader, LinkError, Message, frame
 
 Log = Callable[[str, Mapping[str, str | int]], None]
 
@@ -45,25 +27,6 @@ FIRST_RETRY_S, LAST_RETRY_S = 0.05, 2.0
 WELCOME_LIMIT_S = SEND_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
 _READ_BYTES = 256 * 1024
-
-
-class ReportingEdge(Protocol):
-    """The part of `_native.Edge` that control asks about."""
-
-    def close_tunnels(self, *, zone: str, code: int, reason: str) -> int:
-        """Close every WebSocket of a zone; how many were told."""
-
-    def statistics(self) -> dict[str, int]:
-        """Counters and sizes by name."""
-
-    def zone_statistics(self) -> list[ZoneStatistics]:
-        """The figures of zones."""
-
-    def forget_zones(self, keep: Sequence[str]) -> None:
-        """Forget the figures of others."""
-
-    def decide_latency(self) -> tuple[list[tuple[float, int]], float, int]:
-        """Buckets, sum and count of the time that `decide` takes."""
 
 
 class ControlLink:
@@ -103,38 +66,40 @@ class ControlLink:
             self._wake_reader.close()
 
     def _run(self) -> None:
-        retry_s = FIRST_RETRY_S
-        last_reason = ""
+        retry_s, last_reason = FIRST_RETRY_S, ""
         while not self._is_stopping.is_set():
-            try:
-                with _connected(self._path) as connection:
-                    self._converse(connection)
-                reason = "control ended the connection"
-            except (OSError, LinkError) as error:
-                reason = _sentence(error)
-            if self._is_connected.is_set():
-                self._is_connected.clear()
-                retry_s = FIRST_RETRY_S
-                last_reason = ""
-            if self._is_stopping.is_set():
-                return
+            began = time.monotonic()
+            reason = self._connect_once()
             # Said once, and not every two seconds while control is down.
-            if reason != last_reason:
+            if self._is_connected.is_set() or reason != last_reason:
                 self._log("control_lost", {"reason": reason, "revision": self._live.revision})
-                last_reason = reason
+            self._is_connected.clear()
+            last_reason = reason
+            if time.monotonic() - began > LAST_RETRY_S:
+                retry_s = FIRST_RETRY_S
             self._is_stopping.wait(retry_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
             retry_s = min(2 * retry_s, LAST_RETRY_S)
 
+    def _connect_once(self) -> str:
+        """One connection, from its first byte to its last; why it ended, or did not come about."""
+        try:
+            with _connected(self._path) as connection:
+                self._converse(connection)
+        except (OSError, LinkError) as error:
+            return _sentence(error)
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the link for good
+            return f"{type(error).__name__}: {error}"
+        return "this edge is stopping" if self._is_stopping.is_set() else "control ended the connection"
+
     def _converse(self, connection: socket.socket) -> None:
         """Say hello, then carry out what comes, until either side ends it."""
-        conversation = _Conversation(connection, self._live, self._edge)
-        source, revision = self._live.source, self._live.known_revision
-        conversation.send(Hello(version=VERSION, edge=self._edge_id, pid=os.getpid(), source=source, revision=revision))
+        conversation = Conversation(self._live, self._edge, edge_id=self._edge_id)
+        _send(connection, [conversation.hello()])
         reader = FrameReader()
         limit_s: float | None = WELCOME_LIMIT_S
         while data := self._read(connection, limit_s):
             for body in reader.bodies(data):
-                conversation.hear(body)
+                _send(connection, conversation.hear(body))
             if conversation.is_welcome and limit_s is not None:
                 limit_s = None
                 self._is_connected.set()
@@ -142,89 +107,16 @@ class ControlLink:
 
     def _read(self, connection: socket.socket, limit_s: float | None) -> bytes:
         """What has come; b"" where the connection has ended, or this link is to."""
-        ready, _, _ = select.select([connection, self._wake_reader], [], [], limit_s)
-        if self._wake_reader in ready:
+        # poll, for select takes no descriptor over 1,023, and clients may have all of those.
+        waiting = select.poll()
+        for one in (connection, self._wake_reader):
+            waiting.register(one, select.POLLIN)
+        ready = {descriptor for descriptor, _ in waiting.poll(None if limit_s is None else limit_s * 1000)}
+        if self._wake_reader.fileno() in ready:
             return b""
         if not ready:
             raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
         return connection.recv(_READ_BYTES)
-
-
-class _Conversation:
-    """One connection: what control has said on it, and what it gets for it."""
-
-    def __init__(self, connection: socket.socket, live: LiveEdge, edge: ReportingEdge) -> None:
-        self._connection = connection
-        self._live = live
-        self._edge = edge
-        self._awaits_everything = False
-        self.is_welcome = False
-
-    def send(self, *messages: Message) -> None:
-        self._connection.sendall(b"".join(map(frame, messages)))
-
-    def hear(self, body: bytes) -> None:
-        """Carry out the message in the body of a frame. Raises LinkError where it has no place here."""
-        message = message_from_control(body)
-        if not self.is_welcome:
-            self._welcomed(message)
-            return
-        match message:
-            case RawFull():
-                self._awaits_everything = False
-                self._applied(message.snapshot.revision, self._live.apply_full(message.snapshot))
-            case RawDelta():
-                self._apply_delta(message)
-            case CloseConnections():
-                self._close(message)
-            case AskReport():
-                self.send(self._report(message.request_id))
-            case _:
-                raise LinkError(f"control sent a message that is not its own: {type(message).__name__}")
-
-    def _welcomed(self, message: object) -> None:
-        if not isinstance(message, Welcome):
-            raise LinkError(f"control's first message should be Welcome, and is {type(message).__name__}")
-        if message.version != VERSION:
-            raise LinkError(f"control speaks version {message.version} of this link, and this edge {VERSION}")
-        self.is_welcome = True
-
-    def _apply_delta(self, delta: RawDelta) -> None:
-        try:
-            self._applied(delta.revision, self._live.apply_delta(delta))
-        except OutOfStepError:
-            # One question is enough: the deltas on the way are on the same state as this one.
-            if not self._awaits_everything:
-                self._awaits_everything = True
-                self.send(Resync(revision=self._live.revision))
-
-    def _applied(self, revision: int, refusals: Sequence[Refusal]) -> None:
-        refused = (Refused(revision=revision, zone_id=one.zone_id, reason=one.reason) for one in refusals)
-        self.send(*refused, Applied(revision=revision))
-
-    def _close(self, asked: CloseConnections) -> None:
-        try:
-            count = self._edge.close_tunnels(zone=asked.zone_id, code=asked.code, reason=asked.reason)
-        except ValueError as error:
-            raise LinkError(f"control asked for a Close that cannot be sent: {error}") from error
-        self.send(ConnectionsClosed(request_id=asked.request_id, count=count))
-
-    def _report(self, request_id: int) -> Report:
-        buckets, sum_s, count = self._edge.decide_latency()
-        zones = self._edge.zone_statistics()
-        known = self._live.zone_ids()
-        if any(one.zone and one.zone not in known for one in zones):
-            # Their last figures are in this report.
-            self._edge.forget_zones(keep=sorted(known))
-        return Report(
-            request_id=request_id,
-            revision=self._live.revision,
-            statistics=self._edge.statistics(),
-            zones=tuple(zones),
-            decide_buckets=tuple((bound, number) for bound, number in buckets),
-            decide_sum_s=sum_s,
-            decide_count=count,
-        )
 
 
 def _connected(path: Path) -> socket.socket:
@@ -236,6 +128,11 @@ def _connected(path: Path) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def _send(connection: socket.socket, messages: Sequence[Message]) -> None:
+    if messages:
+        connection.sendall(b"".join(map(frame, messages)))
 
 
 def _sentence(error: Exception) -> str:

@@ -1,0 +1,131 @@
+"""What the edge says to control, message by message, and what it does for what control says. No socket, no clock.
+
+Law 1: messages are carried out in the order they come, and answered when they are in force.
+Law 2: what has no place where it comes raises LinkError, and the conversation is over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+from holdfast.edge.link_frames import RawDelta, RawFull, message_from_control
+from holdfast.edge.live import LiveEdge, OutOfStepError, Refusal
+from holdfast.model.control_link import (
+    VERSION,
+    Applied,
+    AskReport,
+    CloseConnections,
+    ConnectionsClosed,
+    Hello,
+    LinkError,
+    Message,
+    Refused,
+    Report,
+    Resync,
+    Welcome,
+)
+from holdfast.model.zone_statistics import ZoneStatistics
+
+Answers = Sequence[Message]
+
+
+class ReportingEdge(Protocol):
+    """The part of `_native.Edge` that control asks about."""
+
+    def close_tunnels(self, *, zone: str, code: int, reason: str) -> int:
+        """Close every WebSocket of a zone; how many were told."""
+
+    def statistics(self) -> dict[str, int]:
+        """Counters and sizes by name."""
+
+    def zone_statistics(self) -> list[ZoneStatistics]:
+        """The figures of zones."""
+
+    def forget_zones(self, keep: Sequence[str]) -> None:
+        """Forget the figures of others."""
+
+    def decide_latency(self) -> tuple[list[tuple[float, int]], float, int]:
+        """Buckets, sum and count of the time that `decide` takes."""
+
+
+class Conversation:
+    """One connection to control. `hello` is to be said first, then what `hear` answers to each frame."""
+
+    def __init__(self, live: LiveEdge, edge: ReportingEdge, *, edge_id: str) -> None:
+        self._live = live
+        self._edge = edge
+        self._edge_id = edge_id
+        self._awaits_everything = False
+        self.is_welcome = False
+
+    def hello(self) -> Hello:
+        """Who this edge is, and what it serves."""
+        source, revision = self._live.source, self._live.known_revision
+        return Hello(version=VERSION, edge=self._edge_id, pid=os.getpid(), source=source, revision=revision)
+
+    def hear(self, body: bytes) -> Answers:
+        """Carry out the message in the body of a frame; what to answer. Raises LinkError."""
+        message = message_from_control(body)
+        if not self.is_welcome:
+            return self._welcomed(message)
+        match message:
+            case RawFull():
+                self._awaits_everything = False
+                return _applied(message.snapshot.revision, self._live.apply_full(message.snapshot))
+            case RawDelta():
+                return self._apply_delta(message)
+            case CloseConnections():
+                return self._close(message)
+            case AskReport():
+                return (self._report(message.request_id),)
+            case _:
+                raise LinkError(f"control sent a message that has no place here: {type(message).__name__}")
+
+    def _welcomed(self, message: object) -> Answers:
+        if not isinstance(message, Welcome):
+            raise LinkError(f"control's first message should be Welcome, and is {type(message).__name__}")
+        if message.version != VERSION:
+            raise LinkError(f"control speaks version {message.version} of this link, and this edge {VERSION}")
+        self.is_welcome = True
+        return ()
+
+    def _apply_delta(self, delta: RawDelta) -> Answers:
+        try:
+            return _applied(delta.revision, self._live.apply_delta(delta))
+        except OutOfStepError:
+            # One question is enough: the deltas on the way are on the same state as this one.
+            if self._awaits_everything:
+                return ()
+            self._awaits_everything = True
+            return (Resync(revision=self._live.revision),)
+
+    def _close(self, asked: CloseConnections) -> Answers:
+        try:
+            count = self._edge.close_tunnels(zone=asked.zone_id, code=asked.code, reason=asked.reason)
+        except ValueError as error:
+            raise LinkError(f"control asked for a Close that cannot be sent: {error}") from error
+        return (ConnectionsClosed(request_id=asked.request_id, count=count),)
+
+    def _report(self, request_id: int) -> Report:
+        buckets, sum_s, count = self._edge.decide_latency()
+        zones = self._edge.zone_statistics()
+        known = self._live.zone_ids()
+        if any(one.zone and one.zone not in known for one in zones):
+            # Their last figures are in this report.
+            self._edge.forget_zones(keep=sorted(known))
+        return Report(
+            request_id=request_id,
+            revision=self._live.revision,
+            statistics=self._edge.statistics(),
+            zones=tuple(zones),
+            decide_buckets=tuple(buckets),
+            decide_sum_s=sum_s,
+            decide_count=count,
+        )
+
+
+def _applied(revision: int, refusals: Sequence[Refusal]) -> Answers:
+    refused = (Refused(revision=revision, zone_id=one.zone_id, reason=one.reason) for one in refusals)
+    return (*refused, Applied(revision=revision))
