@@ -1,12 +1,13 @@
 //! The running edge as Python sees it.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use holdfast_core::edge::{Edge as CoreEdge, EdgeOptions, end_soon};
+use holdfast_core::origin::parse_name_server;
 use holdfast_core::tls::ServerTls;
 use holdfast_core::zones::{ZoneStatistics, Zones};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -44,8 +45,8 @@ pub(crate) struct Edge {
 impl Edge {
     #[new]
     #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
-        colo = "LOC".to_owned(), max_connections = 9_900, tls_rules = Vec::new()),
-        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=())")]
+        colo = "LOC".to_owned(), max_connections = 9_900, tls_rules = Vec::new(), resolvers = Vec::new()),
+        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=(), resolvers=())")]
     // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
@@ -59,6 +60,7 @@ impl Edge {
         colo: String,
         max_connections: usize,
         tls_rules: Vec<PyRef<'_, TlsRule>>,
+        resolvers: Vec<String>,
     ) -> PyResult<Self> {
         // First of all, so that whatever is wrong below, the descriptors are closed.
         let listeners = take_over(listeners);
@@ -89,6 +91,7 @@ impl Edge {
             tls: Arc::clone(&tls),
             colo,
             max_connections,
+            name_servers: name_servers(&resolvers)?,
             zones: Arc::clone(&zones),
         };
         let prepared = Prepared {
@@ -244,6 +247,17 @@ fn values(certificates: &[PyRef<'_, Certificate>]) -> Vec<holdfast_core::tls::Ce
 
 fn rules(rules: &[PyRef<'_, TlsRule>]) -> Vec<holdfast_core::tls::TlsRule> {
     rules.iter().map(|rule| rule.core.clone()).collect()
+}
+
+fn name_servers(resolvers: &[String]) -> PyResult<Vec<SocketAddr>> {
+    let server = |text: &String| {
+        parse_name_server(text).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "resolvers: expected IP addresses, with a port or without, got {text:?}"
+            ))
+        })
+    };
+    resolvers.iter().map(server).collect()
 }
 
 /// Descriptors that are ours from here on; None for a number that cannot be one.

@@ -114,7 +114,8 @@ class Edge:
     closes it at the end, or when this raises. They are dealt to the threads in turn, so bind one per thread and address (SO_REUSEPORT).
     `log_fd` is where records go, one JSON object a line; it stays the caller's. `colo` is three upper-case letters.
     `max_connections` bounds client connections; beyond it, accepting pauses. Without a rule for its name, a client may
-    use all that the edge has: TLS 1.2 and 1.3.
+    use all that the edge has: TLS 1.2 and 1.3. `resolvers` are the name servers for origins, IP addresses with a port or
+    without; () means the system's. The hosts file goes before them.
     """
 
     def __new__(
@@ -129,6 +130,7 @@ class Edge:
         colo: str = "LOC",
         max_connections: int = 9_900,
         tls_rules: Sequence[TlsRule] = (),
+        resolvers: Sequence[str] = (),
     ) -> Edge: ...
     def start(self) -> None:
         """Begin to accept. Raises RuntimeError when called twice, OSError when a thread or socket cannot be set up."""

@@ -6,7 +6,7 @@
 mod figures;
 
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,8 +28,6 @@ use crate::zones::Zones;
 
 /// Why an edge that stops closes its WebSockets: the reason in their Close frames.
 const STOPPING: &str = "the edge is stopping";
-/// Threads that wait for the system's resolver, for one runtime.
-const MAX_RESOLVER_THREADS: usize = 4;
 /// How often connections to origins that have waited too long are dropped.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a thread that can be kept by others, the log or the policy, may take to end.
@@ -50,6 +48,8 @@ pub struct EdgeOptions {
     pub colo: String,
     /// Client connections at once; beyond it, accepting pauses.
     pub max_connections: usize,
+    /// Name servers for origins; none means the system's.
+    pub name_servers: Vec<SocketAddr>,
     /// Where the figures of zones are kept; the policy names them.
     pub zones: Arc<Zones>,
 }
@@ -107,6 +107,7 @@ impl Edge {
                 log: self.log.clone(),
                 tls: Arc::clone(&options.tls),
                 colo: options.colo.clone(),
+                name_servers: options.name_servers.clone(),
                 stopping: is_stopping.clone(),
                 statistics: Arc::clone(&self.http_statistics),
                 zones: Arc::clone(&self.zones),
@@ -189,16 +190,14 @@ struct Shared {
     log: Log,
     tls: Arc<ServerTls>,
     colo: String,
+    name_servers: Vec<SocketAddr>,
     stopping: watch::Receiver<bool>,
     statistics: Arc<HttpStatistics>,
     zones: Arc<Zones>,
 }
 
 fn http_runtime() -> io::Result<runtime::Runtime> {
-    runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(MAX_RESOLVER_THREADS)
-        .build()
+    runtime::Builder::new_current_thread().enable_all().build()
 }
 
 fn serve_thread(
@@ -216,7 +215,7 @@ fn serve_thread(
         colo: shared.colo,
         stopping: shared.stopping,
         pool: Pool::default(),
-        names: Names::default(),
+        names: Names::new(shared.name_servers),
         statistics: shared.statistics,
         zones: shared.zones,
     });
@@ -243,7 +242,7 @@ fn serve_thread(
         }
     });
     drop(tasks);
-    // Without waiting for its resolver threads: the system's resolver may take as long as it likes.
+    // Look-ups of names that are still under way end with it.
     runtime.shutdown_background();
 }
 

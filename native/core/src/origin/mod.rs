@@ -3,6 +3,10 @@
 mod dial;
 mod names;
 mod pool;
+mod resolver;
+
+#[cfg(test)]
+mod dns_server;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,6 +19,7 @@ use rustls_pki_types::ServerName;
 pub(crate) use dial::{OriginConnection, dial};
 pub(crate) use names::Names;
 pub(crate) use pool::Pool;
+pub use resolver::parse_name_server;
 
 use crate::tls::{self, Verify, shared_client_config};
 

@@ -1,9 +1,11 @@
-//! Addresses of origin names, kept for a moment: the resolver costs a thread hop, and an upgrade storm asks it the same.
+//! Addresses of origin names, kept as long as their records say: an upgrade storm asks for the same name again and again.
 //!
-//! Law 1: one look-up of a name at a time, however many wait for it; so a dead resolver is asked once, not once a request.
+//! Law 1: one look-up of a name at a time, however many wait for it; so a dead server is asked once, not once a request.
 //! Law 2: a failure is kept too, for a shorter moment.
+//! Law 3: while nobody can say where a name is, the last good answer serves on for a while, and nobody waits for the next
+//!        try. That a name does not exist is an answer, and ends it.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -11,101 +13,163 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
+use tokio::time::timeout;
 
+use super::resolver::{Found, NotFound, Resolver};
 use crate::fault::{Fault, FaultKind};
 
-/// How long an answer of the system's resolver is used again. It does not tell the record's own lifetime.
-const KEEP: Duration = Duration::from_secs(5);
-/// How long a failure is.
+/// Records may ask for less or more; a storm must not reach the servers, nor a change stay unseen for ever.
+const MIN_TTL: Duration = Duration::from_secs(1);
+const MAX_TTL: Duration = Duration::from_hours(1);
+/// How long it stands that a name does not exist. An operator who has just made it does not want to wait.
+const MAX_ABSENT: Duration = Duration::from_secs(5);
+/// How long it stands that nobody could say.
 const KEEP_FAILURE: Duration = Duration::from_secs(1);
-/// Names kept at most; beyond it all are forgotten, which costs a look-up each.
-const MAX_NAMES: usize = 1024;
-/// How long the resolver may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a good answer serves beyond its end while nobody can say a newer one (RFC 8767: up to days).
+const MAX_STALE: Duration = Duration::from_mins(1);
+/// How long a request waits for a newer answer when it could have the last one.
+const PREFER_STALE: Duration = Duration::from_millis(500);
+/// Names kept at most; beyond it those are forgotten that have ended, and if there are none, all.
+const MAX_NAMES: usize = 16 * 1024;
+
+type Addresses = Rc<[IpAddr]>;
 
 /// A name that is being looked up, or has been.
 #[derive(Debug, Default)]
 struct Name {
-    /// When it was answered, and how.
-    answer: OnceCell<(Instant, Result<Vec<IpAddr>, Fault>)>,
+    /// The last answer, and until when it stands.
+    answer: RefCell<Option<(Result<Addresses, Fault>, Instant)>>,
+    /// The last good one, and when it ended or will.
+    good: RefCell<Option<(Addresses, Instant)>>,
+    is_asking: Cell<bool>,
+    /// The last look-up found nobody to ask.
+    is_unsure: Cell<bool>,
+    answers: Cell<u64>,
     is_answered: Notify,
 }
 
 impl Name {
-    fn is_fresh(&self) -> bool {
-        match self.answer.get() {
-            None => true,
-            Some((at, Ok(_))) => at.elapsed() < KEEP,
-            Some((at, Err(_))) => at.elapsed() < KEEP_FAILURE,
-        }
+    fn fresh(&self, now: Instant) -> Option<Result<Addresses, Fault>> {
+        let answer = self.answer.borrow();
+        let (found, _) = answer.as_ref().filter(|(_, until)| now < *until)?;
+        Some(found.clone())
     }
 
-    async fn answered(&self) -> &Result<Vec<IpAddr>, Fault> {
+    fn stale(&self, now: Instant) -> Option<Addresses> {
+        let good = self.good.borrow();
+        let (ips, _) = good.as_ref().filter(|(_, ended)| now < *ended + MAX_STALE)?;
+        Some(Rc::clone(ips))
+    }
+
+    async fn next_answer(&self) -> Result<Addresses, Fault> {
+        let seen = self.answers.get();
         loop {
             // Between the look and the wait nothing else of this thread runs, so no notification is missed.
-            if let Some((_, found)) = self.answer.get() {
-                return found;
+            if self.answers.get() != seen
+                && let Some((found, _)) = &*self.answer.borrow()
+            {
+                return found.clone();
             }
             self.is_answered.notified().await;
         }
     }
+
+    fn settle(&self, host: &str, found: Result<Found, NotFound>, now: Instant) {
+        let failed = |why: String| Fault::new(FaultKind::NameUnknown, format!("the origin's name {host} {why}"));
+        self.is_unsure.set(matches!(found, Err(NotFound::Unknown(_))));
+        let (answer, until) = match found {
+            Ok(found) => {
+                let (ips, until) = (Addresses::from(found.ips), now + found.ttl.clamp(MIN_TTL, MAX_TTL));
+                *self.good.borrow_mut() = Some((Rc::clone(&ips), until));
+                (Ok(ips), until)
+            }
+            Err(NotFound::Absent(why, ttl)) => {
+                *self.good.borrow_mut() = None;
+                (
+                    Err(failed(why)),
+                    now + ttl.unwrap_or(MAX_ABSENT).clamp(MIN_TTL, MAX_ABSENT),
+                )
+            }
+            Err(NotFound::Unknown(why)) => (self.stale(now).ok_or_else(|| failed(why)), now + KEEP_FAILURE),
+        };
+        *self.answer.borrow_mut() = Some((answer, until));
+        self.is_asking.set(false);
+        self.answers.set(self.answers.get() + 1);
+        self.is_answered.notify_waiters();
+    }
+
+    /// Nobody needs it any more, as far as time goes.
+    fn has_ended(&self, now: Instant) -> bool {
+        !self.is_asking.get() && self.fresh(now).is_none() && self.stale(now).is_none()
+    }
 }
 
 /// The names one thread has resolved, or is resolving.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
-    known: RefCell<HashMap<String, Rc<Name>>>,
+    known: RefCell<HashMap<Box<str>, Rc<Name>>>,
+    resolver: Rc<Resolver>,
 }
 
 impl Names {
-    /// All addresses of `host`, in the resolver's order, at least one. For tasks of the thread's `LocalSet`.
+    /// With name servers of one's own, or, if there are none, the system's.
+    pub(crate) fn new(servers: Vec<SocketAddr>) -> Self {
+        Self {
+            known: RefCell::default(),
+            resolver: Rc::new(Resolver::new(servers)),
+        }
+    }
+
+    /// All addresses of `host`, at least one. For tasks of the thread's `LocalSet`.
     pub(crate) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
+        self.resolve_at(host, port, Instant::now()).await
+    }
+
+    /// As [`Self::resolve`], at this time.
+    async fn resolve_at(&self, host: &str, port: u16, now: Instant) -> Result<Vec<SocketAddr>, Fault> {
         if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
-        let name = self.name(host);
-        let ips = name.answered().await.as_ref().map_err(Clone::clone)?;
+        let name = self.name(host, now);
+        let ips = match name.fresh(now) {
+            Some(answer) => answer?,
+            None => self.ask(&name, host, now).await?,
+        };
         Ok(ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
     }
 
-    fn name(&self, host: &str) -> Rc<Name> {
+    async fn ask(&self, name: &Rc<Name>, host: &str, now: Instant) -> Result<Addresses, Fault> {
+        if !name.is_asking.replace(true) {
+            // A task of its own: the request that asked may end, and others wait for the same answer.
+            let (asked, host, resolver) = (Rc::clone(name), host.to_owned(), Rc::clone(&self.resolver));
+            spawn_local(async move {
+                let begun = Instant::now();
+                let found = resolver.look_up(&host).await;
+                asked.settle(&host, found, now + begun.elapsed());
+            });
+        }
+        match name.stale(now) {
+            Some(stale) if name.is_unsure.get() => Ok(stale),
+            Some(stale) => timeout(PREFER_STALE, name.next_answer()).await.unwrap_or(Ok(stale)),
+            None => name.next_answer().await,
+        }
+    }
+
+    fn name(&self, host: &str, now: Instant) -> Rc<Name> {
         let mut known = self.known.borrow_mut();
-        if let Some(name) = known.get(host).filter(|name| name.is_fresh()) {
+        if let Some(name) = known.get(host) {
             return Rc::clone(name);
+        }
+        if known.len() >= MAX_NAMES {
+            known.retain(|_, name| !name.has_ended(now));
         }
         if known.len() >= MAX_NAMES {
             known.clear();
         }
         let name = Rc::new(Name::default());
-        known.insert(host.to_owned(), Rc::clone(&name));
-        // A task of its own: the request that asked may end, and others wait for the same answer.
-        let (asked, host) = (Rc::clone(&name), host.to_owned());
-        spawn_local(async move {
-            let found = look_up(&host).await;
-            // Only this task sets it.
-            let _ = asked.answer.set((Instant::now(), found));
-            asked.is_answered.notify_waiters();
-        });
+        known.insert(host.into(), Rc::clone(&name));
         name
     }
-}
-
-async fn look_up(host: &str) -> Result<Vec<IpAddr>, Fault> {
-    let failed = |why: String| Fault::new(FaultKind::NameUnknown, format!("the origin's name {host} {why}"));
-    let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, 0)))
-        .await
-        .map_err(|_| failed(format!("was not resolved within {} s", PATIENCE.as_secs())))?
-        .map_err(|error| failed(format!("does not resolve: {error}")))?;
-    let mut ips: Vec<IpAddr> = Vec::new();
-    for address in found {
-        if !ips.contains(&address.ip()) {
-            ips.push(address.ip());
-        }
-    }
-    if ips.is_empty() {
-        return Err(failed("has no address".to_owned()));
-    }
-    Ok(ips)
 }
 
 #[cfg(test)]
