@@ -14,7 +14,7 @@ from holdfast.model.request import Request
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an address is, as far as a database of addresses tells; None: it does not.
+    """Where an address is, as far as a database of addresses tells; None: it does not. (Of subdivisions "" says that.)
 
     `asn` is a number of an autonomous system, `continent` and `country` are two letters (ISO 3166-1), subdivisions
     are ISO 3166-2's, `latitude` and `longitude` decimal degrees as text, `timezone` an IANA name.
@@ -31,8 +31,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     postal_code: str | None = None
     region: str | None = None
     region_code: str | None = None
-    subdivision_1: str | None = None
-    subdivision_2: str | None = None
+    subdivision_1: str = ""
+    subdivision_2: str = ""
     timezone: str | None = None
 
 

@@ -194,6 +194,11 @@ def sha256(source: str) -> str:
     return hashlib.sha256(source.encode("latin-1")).digest().decode("latin-1")
 
 
+def sha512(source: str) -> str:
+    """The 64 bytes of SHA-512."""
+    return hashlib.sha512(source.encode("latin-1")).digest().decode("latin-1")
+
+
 def encode_base64(source: str, flags: str) -> str:
     """Base64 without padding; with "u" in the alphabet for URLs, with "p" padded (RFC 4648 §4, §5)."""
     data = source.encode("latin-1")

@@ -2,7 +2,7 @@
 
 Law 1: what can be wrong with a constant argument (a pattern, a flag, a limit) is found when the expression is read, and
        the argument is prepared once: a body gets a compiled pattern, not its text.
-Law 2: a missing argument makes the result missing; only `concat` leaves it out instead.
+Law 2: a missing argument makes the result missing; only `concat` and `coalesce` look at what else there is.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Function:
     """A function: its parameters, how many of them must be given, and what it computes.
 
     `repeated` says that the last parameter may be given any number of times. `returns` None means the type of the first
-    argument, of which then all are. `once` limits it to one call in an expression. With `takes_missing` the body gets
+    argument, of which then all are. `once` limits it to one call in an expression, not inside another such call. With `takes_missing` the body gets
     missing arguments as None; without, it is not called with any.
     """
 
@@ -114,7 +114,7 @@ def _flags(*allowed: str) -> Parameter:
 
 
 def _bits(high: int) -> Parameter:
-    return _literal(INT, prepare=partial(_within, 0, high))
+    return _literal(INT, prepare=partial(_within, 1, high))
 
 
 def _wildcard_replace(source: str, pattern: str, template: bodies.Template, flags: str) -> str:
@@ -132,6 +132,10 @@ def _concat(*parts: Any) -> object:  # noqa: ANN401
     return "".join(given) if isinstance(given[0], str) else [item for part in given for item in part]
 
 
+def _coalesce(*values: Any) -> object:  # noqa: ANN401
+    return next((value for value in values if value is not None), None)
+
+
 _TEXT = _field(BYTES)
 _REPLACEMENT = _literal(BYTES, prepare=bodies.template_of)
 _JSON_KEY = _literal(BYTES, INT)
@@ -143,6 +147,15 @@ _ALL = (
         required=2,
         returns=None,
         body=_concat,
+        repeated=True,
+        takes_missing=True,
+    ),
+    Function(
+        name="coalesce",
+        parameters=(_either(BOOL, INT, IP, BYTES),),
+        required=2,
+        returns=None,
+        body=_coalesce,
         repeated=True,
         takes_missing=True,
     ),
@@ -219,10 +232,11 @@ _ALL = (
         body=bodies.lookup_json_integer,
         repeated=True,
     ),
-    Function(name="sha256", parameters=(_TEXT,), required=1, returns=BYTES, body=bodies.sha256),
+    Function(name="sha256", parameters=(_either(BYTES),), required=1, returns=BYTES, body=bodies.sha256),
+    Function(name="sha512", parameters=(_either(BYTES),), required=1, returns=BYTES, body=bodies.sha512),
     Function(
         name="encode_base64",
-        parameters=(_TEXT, _flags("u", "p", "up", "pu")),
+        parameters=(_either(BYTES), _flags("u", "p", "up", "pu")),
         required=1,
         returns=BYTES,
         body=bodies.encode_base64,
@@ -291,17 +305,15 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType({function.name: function fo
 REFUSED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
     {
         "bit_slice": "packets are not seen here",
-        "coalesce": "it is not documented",
-        "contains": "it is not documented; `contains` is an operator",
-        "hash_in_range": "it is not documented",
-        "hmac": "it is not documented",
-        "ip_in_range": "it is not documented; use `in {...}`",
+        "contains": "`contains` is an operator",
+        "hash_in_range": "it is not available here",
+        "hmac": "it is not available here",
+        "ip_in_range": "use `in {...}`",
         "is_jwt_present": "tokens are not validated here",
         "is_jwt_valid": "tokens are not validated here",
-        "sha512": "it is not documented",
-        "trim": "it is not documented",
-        "trim_end": "it is not documented",
-        "trim_start": "it is not documented",
-        "wildcard": "it is not documented; `wildcard` is an operator",
+        "trim": "it is not available here",
+        "trim_end": "it is not available here",
+        "trim_start": "it is not available here",
+        "wildcard": "`wildcard` is an operator",
     }
 )

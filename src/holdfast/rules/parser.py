@@ -109,7 +109,9 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        # Functions of which one call is allowed: which were called, and which of them is being read.
         self.called: set[str] = set()
+        self.rewriting: str | None = None
 
     def error(self, start: int, end: int | None, reason: str) -> ParseError:
         """The error of `text[start:end]`, to the end of the text if `end` is None."""
@@ -254,10 +256,7 @@ class _Parser:
 
     def _call(self, function: Function, start: int, at: int, depth: int) -> tuple[Call, int]:
         depth = self.deeper(depth, at)
-        if function.once and function.name in self.called:
-            reason = f"{function.name}() may stand once in an expression"
-            raise self.error(start, start + len(function.name), reason)
-        self.called.add(function.name)
+        self._check_once(function, start)
         at = lexer.skip_space(self.text, lexer.expect(self.text, at, "("))
         arguments: list[Argument] = []
         while at < len(self.text) and self.text[at] != ")":
@@ -271,9 +270,22 @@ class _Parser:
         if len(arguments) < function.required:
             raise self.error(at, None, "invalid number of arguments")
         at = lexer.expect(self.text, at, ")")
+        if function.once:
+            self.rewriting = None
         each = _each_count(arguments[0]) > 0
         type_ = result_type(function, arguments)
         return Call(function.name, tuple(arguments), type_.array if each else type_, each), at
+
+    def _check_once(self, function: Function, start: int) -> None:
+        if not function.once:
+            return
+        end = start + len(function.name)
+        if self.rewriting is not None:
+            raise self.error(start, end, f"{function.name}() may not stand inside {self.rewriting}()")
+        if function.name in self.called:
+            raise self.error(start, end, f"{function.name}() may stand once in an expression")
+        self.called.add(function.name)
+        self.rewriting = function.name
 
     def _check(self, function: Function, earlier: list[Argument], argument: Argument, start: int, end: int) -> None:
         if earlier and _each_count(argument):

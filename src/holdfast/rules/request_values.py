@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from holdfast.model.request import Request
 from holdfast.rules.literals import parse_address
+from holdfast.rules.patterns import ascii_lower
 from holdfast.rules.value_types import Address
 
 ArrayMap = dict[str, list[str]]
@@ -75,9 +76,9 @@ def full_uri(request: Request) -> str:
 
 
 def extension(request: Request) -> str:
-    """What follows the last "." of the path's last segment, in lower case, "" if nothing does."""
-    segment = request.path.rpartition("/")[2]
-    return segment.rpartition(".")[2].lower() if "." in segment else ""
+    """What follows the last "." of the path's last segment, in lower case. "" if nothing does, and for `/.hidden`."""
+    name, _, found = request.path.rpartition("/")[2].rpartition(".")
+    return ascii_lower(found) if name else ""
 
 
 def arguments(request: Request) -> list[tuple[str, str]]:
