@@ -10,15 +10,20 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from tests.integration.edge import COMMAND, START_LIMIT_S, STOP_LIMIT_S
 from tests.integration.waiting import Changes
 from tests.integration.wire import Address
 
-_READY = re.compile(r"^ready: (?P<scheme>\w+)://(?P<host>[\d.]+):(?P<port>\d+)")
+_PLAIN = re.compile(r"^ready: (?P<scheme>ws)://(?P<host>[\d.]+):(?P<port>\d+)")
+_TLS = re.compile(r"^ready: (?P<scheme>wss)://(?P<host>[\d.]+):(?P<port>\d+)")
+_API = re.compile(r"^ready: (?P<url>https?://\S+) \(API\)$")
 _TOKEN = re.compile(r"^token: (?P<token>\S+)$")
 COMMAND_LIMIT_S = 60.0
+
+Ended = subprocess.CompletedProcess[str]
 
 
 class Installation:
@@ -29,11 +34,9 @@ class Installation:
         self.changes = Changes()
         self.lines: list[str] = []
         self.log_lines: list[str] = []
-        self.home = data / "elsewhere"
-        self.home.mkdir(parents=True)
         listen = ("--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0")
         self.process = subprocess.Popen(
-            [COMMAND, "run", "--data", data / "installation", "--threads", "1", *listen, *arguments],
+            [COMMAND, "run", "--data", data, "--threads", "1", *listen, *arguments],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -49,12 +52,11 @@ class Installation:
             reader.start()
         try:
             self.token = self._said(_TOKEN)["token"]
-            self.plain, self.tls = self._address("ws"), self._address("wss")
-            host, port = self._address("http")
+            self.plain, self.tls = self._address(_PLAIN), self._address(_TLS)
+            self.api = f"{self._said(_API)['url']}/client/v4"
         except AssertionError:
             self._end()
             raise
-        self.api = f"http://{host}:{port}/client/v4"
 
     def __enter__(self) -> Self:
         return self
@@ -66,20 +68,9 @@ class Installation:
             assert kind is not None or status == 0, f"status {status} after SIGTERM: {self.log_lines[-5:]}"
         self._end()
 
-    def run(
-        self, *arguments: str, token: str | None = None, api: str | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """`holdfast` with these arguments, from elsewhere, to its end."""
-        more = {"HOLDFAST_API": api or self.api, "HOLDFAST_TOKEN": token or self.token, "HOME": str(self.home)}
-        return subprocess.run(
-            [COMMAND, *arguments],
-            env=environment() | more,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_LIMIT_S,
-            check=False,
-        )
+    def run(self, *arguments: str, token: str | None = None, api: str | None = None) -> Ended:
+        """`holdfast` with these arguments, to its end."""
+        return command(*arguments, api=api or self.api, token=token or self.token)
 
     def did(self, *arguments: str, token: str | None = None) -> str:
         """What a command that must succeed printed."""
@@ -94,8 +85,8 @@ class Installation:
         assert len(ended.stderr.splitlines()) == 1, ended.stderr
         return ended.stderr
 
-    def _address(self, scheme: str) -> Address:
-        match = self._said(re.compile(_READY.pattern.replace(r"(?P<scheme>\w+)", scheme)))
+    def _address(self, pattern: re.Pattern[str]) -> Address:
+        match = self._said(pattern)
         return (match["host"], int(match["port"]))
 
     def _said(self, pattern: re.Pattern[str]) -> re.Match[str]:
@@ -122,6 +113,21 @@ class Installation:
             into.append(line.rstrip("\n"))
             self.changes.announce()
         self.changes.announce()
+
+
+def command(*arguments: str, api: str, token: str) -> Ended:
+    """`holdfast` with these arguments, from a place that has nothing of an installation, to its end."""
+    with TemporaryDirectory() as elsewhere:
+        more = {"HOLDFAST_API": api, "HOLDFAST_TOKEN": token, "HOME": elsewhere}
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env=environment() | more,
+            cwd=elsewhere,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
 
 
 def environment() -> dict[str, str]:
