@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from holdfast.api import connections, dns_batch, dns_records, zone_settings, zones
+from holdfast.api import connections, custom_certificates, dns_batch, dns_records, zone_settings, zones
 from holdfast.api.context import ApiContext
 from holdfast.api.envelope import FailureEnvelope, failure
 from holdfast.api.faults import ApiFault, Complaint, fault, internal, method_not_allowed, no_route, unavailable
@@ -31,6 +31,7 @@ ROUTERS = (
     connections.router,
     dns_batch.router,
     dns_records.router,
+    custom_certificates.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": FailureEnvelope} for status in (400, 401, 403, 404, 405, 409, 413, 429, 500, 503)

@@ -41,8 +41,8 @@ class CertificatePair:
 def load_pair(cert_file: Path, key_file: Path, *, now: dt.datetime) -> CertificatePair:
     """Read both files. `now` is in UTC. Raises CertificateError, with a sentence that names the file at fault."""
     chain_pem, key_pem = _read(cert_file), _read(key_file)
-    chain = _chain(chain_pem, cert_file)
-    _check_match(chain, _key(key_pem, key_file), cert_file, key_file)
+    chain = read_chain(chain_pem, str(cert_file))
+    check_match(chain, read_key(key_pem, str(key_file)), str(cert_file), str(key_file))
     leaf = chain[0]
     return CertificatePair(
         names=names_of(leaf),
@@ -63,6 +63,47 @@ def names_of(leaf: x509.Certificate) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.lower() for name in names))
 
 
+def read_chain(pem: bytes, where: str) -> list[x509.Certificate]:
+    """The certificates in `pem`, at least one. `where` is what the sentence calls it. Raises CertificateError."""
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        what = "a private key" if b"PRIVATE KEY-----" in pem else "no PEM certificate"
+        raise CertificateError(f"{where} holds {what}, where a certificate chain in PEM was expected")
+    try:
+        chain = x509.load_pem_x509_certificates(pem)
+        # Extensions are parsed when asked for; a certificate we cannot read names from is not one we can serve.
+        names_of(chain[0])
+    except (ValueError, x509.DuplicateExtension) as error:
+        raise CertificateError(f"{where} holds a certificate that cannot be read: {error}") from error
+    return chain
+
+
+def read_key(pem: bytes, where: str) -> PrivateKeyTypes:
+    """The plain private key in `pem`. Raises CertificateError."""
+    if b"PRIVATE KEY-----" not in pem:
+        what = "a certificate" if b"-----BEGIN CERTIFICATE-----" in pem else "no PEM private key"
+        raise CertificateError(f"{where} holds {what}, where a private key in PEM was expected")
+    try:
+        return serialization.load_pem_private_key(pem, password=None)
+    except TypeError as error:
+        raise CertificateError(
+            f"the key in {where} is encrypted, and the edge has nobody to ask for a password"
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateError(f"{where} holds a private key that cannot be read") from error
+
+
+def check_match(chain: list[x509.Certificate], key: PrivateKeyTypes, cert_where: str, key_where: str) -> None:
+    """Raise CertificateError unless `key` is the first certificate's."""
+    ours = _spki(key.public_key())
+    places = [place for place, certificate in enumerate(chain) if _spki(certificate.public_key()) == ours]
+    if not places:
+        raise CertificateError(f"the key in {key_where} does not match the certificate in {cert_where}")
+    if places[0] != 0:
+        raise CertificateError(
+            f"the key in {key_where} is for certificate {places[0] + 1} of {cert_where}, which must come first there"
+        )
+
+
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as opened:
@@ -72,44 +113,6 @@ def _read(file: Path) -> bytes:
     if len(content) > MAX_FILE_BYTES:
         raise CertificateError(f"{file} is over {MAX_FILE_BYTES // 1024} KiB, which no certificate or key is")
     return content
-
-
-def _chain(pem: bytes, file: Path) -> list[x509.Certificate]:
-    if b"-----BEGIN CERTIFICATE-----" not in pem:
-        what = "a private key" if b"PRIVATE KEY-----" in pem else "no PEM certificate"
-        raise CertificateError(f"{file} holds {what}, where a certificate chain in PEM was expected")
-    try:
-        chain = x509.load_pem_x509_certificates(pem)
-        # Extensions are parsed when asked for; a certificate we cannot read names from is not one we can serve.
-        names_of(chain[0])
-    except (ValueError, x509.DuplicateExtension) as error:
-        raise CertificateError(f"{file} holds a certificate that cannot be read: {error}") from error
-    return chain
-
-
-def _key(pem: bytes, file: Path) -> PrivateKeyTypes:
-    if b"PRIVATE KEY-----" not in pem:
-        what = "a certificate" if b"-----BEGIN CERTIFICATE-----" in pem else "no PEM private key"
-        raise CertificateError(f"{file} holds {what}, where a private key in PEM was expected")
-    try:
-        return serialization.load_pem_private_key(pem, password=None)
-    except TypeError as error:
-        raise CertificateError(
-            f"the key in {file} is encrypted, and the edge has nobody to ask for a password"
-        ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise CertificateError(f"{file} holds a private key that cannot be read") from error
-
-
-def _check_match(chain: list[x509.Certificate], key: PrivateKeyTypes, cert_file: Path, key_file: Path) -> None:
-    ours = _spki(key.public_key())
-    places = [place for place, certificate in enumerate(chain) if _spki(certificate.public_key()) == ours]
-    if not places:
-        raise CertificateError(f"the key in {key_file} does not match the certificate in {cert_file}")
-    if places[0] != 0:
-        raise CertificateError(
-            f"the key in {key_file} is for certificate {places[0] + 1} of {cert_file}, which must come first there"
-        )
 
 
 def _spki(key: PublicKeyTypes) -> bytes:

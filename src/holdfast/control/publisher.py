@@ -3,20 +3,23 @@
 Law 1: what is published compiles. A zone that does not keeps its last version that did; `refused` says why.
 Law 2: publications are numbered in one order, each is sent to every edge once, and edges that miss one get everything.
 Law 3: a write that this process did not make (another control, a person with SQL) is found within POLL_S.
-Law 4: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
+Law 4: a certificate that becomes valid or expires is news of its zone, found in the same way.
+Law 5: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Protocol
 
 from holdfast.model.control_link import Delta, FullSnapshot
+from holdfast.model.moment import Moment
 from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
-from holdfast.store import installation, zones
+from holdfast.store import certificates, installation, zones
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.documents import all_documents, documents_of
 
@@ -24,8 +27,14 @@ APPLY_LIMIT_S = 0.25
 POLL_S = 1.0
 
 Log = Callable[[str, Mapping[str, str | int]], None]
+Clock = Callable[[], Moment]
 # Raises ValueError, a sentence, for a zone that no edge could serve.
 Check = Callable[[ZoneDocument], None]
+
+
+def wall_clock() -> Moment:
+    """The time in microseconds."""
+    return time.time_ns() // 1000
 
 
 class Subscriber(Protocol):
@@ -41,8 +50,11 @@ class Subscriber(Protocol):
 class Publisher:
     """All zones as published. One for each control process; `source` names its publications."""
 
-    def __init__(self, database: Database, *, check: Check, log: Log) -> None:
+    def __init__(self, database: Database, *, check: Check, log: Log, clock: Clock = wall_clock) -> None:
         self._database = database
+        self._clock = clock
+        # Up to when it is known which certificates are valid.
+        self._looked = clock()
         self._check = check
         self._log = log
         self._documents: dict[str, ZoneDocument] = {}
@@ -58,7 +70,8 @@ class Publisher:
         """Read everything, the first publication. Raises StoreUnavailable."""
         async with self._publishing, self._database.read() as connection:
             _, self._polled = await installation.source_and_revision(connection)
-            for document in await all_documents(connection):
+            self._looked = self._clock()
+            for document in await all_documents(connection, now=self._looked):
                 self._take(document)
             self.revision += 1
 
@@ -99,17 +112,23 @@ class Publisher:
                 await asyncio.wait_for(asyncio.gather(*waiting), APPLY_LIMIT_S)
 
     async def poll(self) -> None:
-        """Find and publish what others wrote. Raises StoreUnavailable."""
+        """Find and publish what others wrote, and what time changed. Raises StoreUnavailable."""
+        now = self._clock()
         async with self._database.read() as connection:
             _, revision = await installation.source_and_revision(connection)
-            if revision == self._polled:
+            turned = await certificates.zones_turned(connection, since=self._looked, until=now)
+            if revision == self._polled and not turned:
+                self._looked = now
                 return
             versions = await zones.versions(connection)
+        for zone_id in turned:
+            # Its version is the same, its document is not: it is news.
+            self._versions.pop(zone_id, None)
         changed = {zone_id for zone_id, version in versions.items() if self._versions.get(zone_id) != version}
         gone = self._versions.keys() - versions.keys()
         if changed or gone:
             await self._publish(changed | gone)
-        self._polled = revision
+        self._polled, self._looked = revision, now
 
     async def keep_polling(self) -> None:
         """Poll until cancelled."""
@@ -127,7 +146,9 @@ class Publisher:
     async def _publish(self, zone_ids: Collection[str]) -> int:
         async with self._publishing:
             async with self._database.read() as connection:
-                found = {document.id: document for document in await documents_of(connection, zone_ids)}
+                found = {
+                    document.id: document for document in await documents_of(connection, zone_ids, now=self._clock())
+                }
             removed = [zone_id for zone_id in zone_ids if zone_id not in found and self._forget(zone_id)]
             taken = [document for document in found.values() if self._take(document)]
             if not taken and not removed:

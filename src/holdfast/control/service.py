@@ -62,7 +62,7 @@ class Control:
         self._log = facts.log
         self._clock = facts.clock
         self.database = Database(facts.database_url)
-        self.publisher = Publisher(self.database, check=facts.check, log=facts.log)
+        self.publisher = Publisher(self.database, check=facts.check, log=facts.log, clock=facts.clock)
         self.links = LinkServer(facts.link_path, self.publisher, log=facts.log)
         context = ApiContext(
             database=self.database,

@@ -164,7 +164,10 @@ CERTIFICATES = Table(
     _moment("uploaded_on"),
     _moment("modified_on"),
     _moment("expires_on"),
+    Column("starts_on", BigInteger, nullable=False, server_default="0"),
     Index(None, "zone_id", "priority"),
+    Index(None, "starts_on"),
+    Index(None, "expires_on"),
 )
 
 RULESETS = Table(
