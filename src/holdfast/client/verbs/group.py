@@ -19,10 +19,15 @@ import typer
 
 from holdfast.client.api.options import FROM_ENVIRONMENT, ApiOptions
 from holdfast.client.verbs.output import Output
+from holdfast.errors import HoldfastError
 from holdfast.model.option import Given, Spelling, spelling_of
 
 if TYPE_CHECKING:
     from holdfast.client.api.connection import Api
+
+
+class OutputError(HoldfastError):
+    """Standard output takes nothing: a full disk, mostly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,20 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
             for note in api.notes:
                 output.notice(note)
     except BrokenPipeError:
-        # As `head` does. Python would complain again when it flushes at its end.
-        sys.stdout = None
+        # As `head` does.
+        _give_up_stdout()
         return 1
+    except OSError as error:
+        # What the network has to say is a sentence already; this is the disk below stdout.
+        _give_up_stdout()
+        reason = error.strerror or str(error)
+        raise OutputError(f"what was asked is done, but what came of it could not be written: {reason}") from error
     return 0
+
+
+def _give_up_stdout() -> None:
+    # Python would complain again when it flushes at its end.
+    sys.stdout = None
 
 
 def _parameter(name: str, spelling: Spelling) -> inspect.Parameter:

@@ -76,12 +76,11 @@ class Output:
         self._out.flush()
 
     def _drawn(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        from rich import box  # noqa: PLC0415  only a terminal pays for drawing
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415  only a terminal pays for drawing
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
         for title in titles:
             # Folded, not cut: an id that cannot be copied is no id.
             table.add_column(Text(title), overflow="fold", no_wrap=title == "id")

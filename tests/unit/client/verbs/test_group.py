@@ -1,6 +1,7 @@
 """A group of verbs on the command line: flags from options, the environment for what every verb has, one status."""
 
 import dataclasses
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Any, cast
@@ -12,7 +13,7 @@ import typer
 from holdfast.client.api import connection
 from holdfast.client.api.connection import Api
 from holdfast.client.api.options import ApiOptions
-from holdfast.client.verbs.group import Verb, group_of
+from holdfast.client.verbs.group import OutputError, Verb, group_of
 from holdfast.client.verbs.groups import GROUPS, app_of
 from holdfast.client.verbs.output import Output
 from holdfast.client.verbs.zone import VERBS
@@ -133,3 +134,19 @@ def test_a_reader_that_has_left_is_no_traceback(monkeypatch: pytest.MonkeyPatch)
     app = group_of({"do": Verb(_Options, print_to_nobody, "Do it.")}, help="Things.")
     assert _status(app, "do", "x", "--token", "t") == 1
     assert sys.stdout is None
+
+
+def test_a_full_disk_below_stdout_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def print_to_a_full_disk(_options: _Options, _api: Api, _output: Output) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    app = group_of({"do": Verb(_Options, print_to_a_full_disk, "Do it.")}, help="Things.")
+    with pytest.raises(OutputError, match="is done, but what came of it could not be written: No space left"):
+        _status(app, "do", "x", "--token", "t")
+
+
+def test_a_closed_stdout_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    _answered_by(FakeApi({"GET /zones": [ZONE]}), monkeypatch)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert _status(app_of("zone"), "list", "--token", "t") == 0
