@@ -90,6 +90,6 @@ def the_only(
     """The only one of `items`, of which there is at least one. Raises UsageError that names them where there are more."""
     if len(items) == 1:
         return items[0]
-    each = [f"{id_of(item, what=what)} ({printable(told(item), limit=80)})" for item in items[:_MAX_NAMED]]
+    each = [f"{id_of(item, what=what)} ({printable(told(item), limit=200)})" for item in items[:_MAX_NAMED]]
     more = f" and {len(items) - _MAX_NAMED} more" if len(items) > _MAX_NAMED else ""
     raise UsageError(field, named, f"the id of one of {len(items)}: {', '.join(each)}{more}")

@@ -8,6 +8,7 @@ Law 3: a value that is cut at a terminal is whole in a pipe.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from typing import TextIO
@@ -20,6 +21,8 @@ from holdfast.client.printable import printable
 MAX_CELL_CHARS = 1000
 # What stands where there is nothing.
 NOTHING = "-"
+# A moment of the API's; its fraction of a second is for programs.
+_MOMENT = re.compile(r"\A(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z\Z", re.ASCII)
 # Between two columns.
 _GAP = "  "
 
@@ -100,7 +103,7 @@ def cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return printable(value, limit=MAX_CELL_CHARS)
+        return printable(_MOMENT.sub(r"\1Z", value), limit=MAX_CELL_CHARS)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return printable(", ".join(value), limit=MAX_CELL_CHARS) or NOTHING
     return printable(json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str), limit=MAX_CELL_CHARS)

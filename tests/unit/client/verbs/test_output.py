@@ -107,6 +107,8 @@ def test_what_the_encoding_of_stdout_lacks_is_escaped() -> None:
         (["a", "b"], "a, b"),
         ({"a": [1, "é"]}, '{"a":[1,"é"]}'),
         ("a\tb", "a\\tb"),
+        ("2026-04-23T10:11:12.345678Z", "2026-04-23T10:11:12Z"),
+        ("at 2026-04-23T10:11:12.345678Z", "at 2026-04-23T10:11:12.345678Z"),
     ],
 )
 def test_a_cell_is_one_line_of_a_value(value: object, shown: str) -> None:

@@ -42,8 +42,8 @@ def test_a_zone_is_shown_by_name() -> None:
         "paused": "no",
         "plan": "Free Website",
         "account": f"Main ({ACCOUNT_ID})",
-        "created": "2026-04-23T10:11:12.345678Z",
-        "modified": "2026-04-23T10:11:12.345678Z",
+        "created": "2026-04-23T10:11:12Z",
+        "modified": "2026-04-23T10:11:12Z",
     }
 
 
