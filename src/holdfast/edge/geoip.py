@@ -155,12 +155,13 @@ def _text(found: object, name: str) -> str | None:
     return str(value).encode("utf-8", "replace").decode("latin-1")
 
 
-def _subdivision(country: str | None, found: object) -> str | None:
+def _subdivision(country: str | None, found: object) -> str:
     """ISO 3166-2: the country's code, a hyphen, and the subdivision's."""
     code = _text(found, "iso_code")
-    return f"{country}-{code}" if country and code else None
+    return f"{country}-{code}" if country and code else ""
 
 
 def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())
+    if isinstance(error, maxminddb.InvalidDatabaseError):
+        return "it is damaged, or no MaxMind DB file"
+    return " ".join(((getattr(error, "strerror", None) or str(error)).lower()).split())
