@@ -106,6 +106,7 @@ def _made(
             certificates=certificates.native() if certificates else (),
             log_fd=log_fd,
             max_connections=max_connections,
+            resolvers=[str(one) for one in options.resolvers] if isinstance(options, Config) else (),
         )
     except (ValueError, OSError) as error:
         raise SetupError(f"the edge cannot start: {error}") from error

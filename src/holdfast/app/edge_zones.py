@@ -10,8 +10,10 @@ import os
 import secrets
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.certificates.pair import read_chain
 from holdfast.config.run import Config
 from holdfast.config.spellings import SslMode
 from holdfast.config.up import UpOptions
@@ -22,7 +24,7 @@ from holdfast.edge.live import LiveEdge
 from holdfast.edge.policy import Policy
 from holdfast.edge.ports import Ports
 from holdfast.edge.snapshot import Snapshot, compile_snapshot, empty_snapshot
-from holdfast.errors import SetupError, reason_of
+from holdfast.errors import CertificateError, SetupError, reason_of
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import control_socket, edge_journal
@@ -97,6 +99,8 @@ class LiveZones:
     ) -> None:
         """Serve what the journal has. Raises SetupError where a file that is named cannot be used."""
         self._config, self._log = config, log
+        if config.origin_ca is not None:
+            _trust_only(config.origin_ca)
         self._geoip = GeoIp.open(config.geoip_database, log=log.write) if config.geoip_database else None
         self.policy = Policy(
             # Of this process: two edges in a row may share all that they keep.
@@ -163,3 +167,19 @@ def _static_snapshot(options: UpOptions, ports: Ports) -> Snapshot:
         raise SetupError(f"--origin-ca: cannot read {options.origin_ca}: {reason_of(error)}") from error
     except ValueError as error:
         raise SetupError(f"the origin {options.origin} cannot be used: {error}") from error
+
+
+def _trust_only(file: Path) -> None:
+    """Have the core verify origins by the authorities in `file`. For a process whose core has not begun to work.
+
+    The core reads the system's authorities once, from where OpenSSL's two variables say; a zone's origins have none of
+    their own to give. Raises SetupError.
+    """
+    try:
+        read_chain(file.read_bytes(), str(file))
+    except OSError as error:
+        raise SetupError(f"origin_ca: cannot read {file}: {reason_of(error)}") from error
+    except CertificateError as error:
+        raise SetupError(f"origin_ca: {error}") from error
+    os.environ["SSL_CERT_FILE"] = str(file.absolute())
+    os.environ.pop("SSL_CERT_DIR", None)

@@ -34,6 +34,7 @@ OTHER_VARIABLES = frozenset(
         "HOLDFAST_SECRET_KEY",
         "HOLDFAST_API",
         "HOLDFAST_TOKEN",
+        "HOLDFAST_CACERT",
         "HOLDFAST_INHERITED",
         "HOLDFAST_COMMAND",
         "HOLDFAST_SSL",
