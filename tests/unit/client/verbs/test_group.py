@@ -4,11 +4,15 @@ import dataclasses
 import errno
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, cast
 
 import httpx
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holdfast.client.api import connection
 from holdfast.client.api.connection import Api
@@ -17,7 +21,7 @@ from holdfast.client.verbs.group import OutputError, Verb, group_of
 from holdfast.client.verbs.groups import GROUPS, app_of
 from holdfast.client.verbs.output import Output
 from holdfast.client.verbs.zone import VERBS
-from holdfast.errors import UsageError
+from holdfast.errors import HoldfastError, UsageError
 from holdfast.model.option import spelled, spelling_of
 from tests.unit.client.verbs.fake_api import ZONE, FakeApi
 
@@ -124,6 +128,21 @@ def test_a_verb_is_run_and_what_the_api_notes_is_said(
     _answered_by(fake, monkeypatch)
     assert _status(app_of("setting"), "set", "example.com", "http2", "off", "--token", "t") == 0
     assert capsys.readouterr() == ("example.com: http2: on -> off\n", "kept\n")
+
+
+_VERBS = [(group, name) for group in GROUPS for name in import_module(f"holdfast.client.verbs.{group}").VERBS]
+_WORDS = st.sampled_from(
+    ["example.com", "0" * 32, "--json", "--type", "A", "@", "10.0.0.5", "--origin", "http://h:1", "--name", "--", "-"]
+) | st.text(st.characters(exclude_characters="\0"), max_size=8)
+
+
+@given(verb=st.sampled_from(_VERBS), words=st.lists(_WORDS, max_size=5))
+def test_any_arguments_end_in_a_status_or_a_sentence(verb: tuple[str, str], words: list[str]) -> None:
+    group, name = verb
+    with pytest.MonkeyPatch.context() as patch:
+        _answered_by(FakeApi({"GET /zones": [ZONE], f"GET /zones/{'0' * 32}": ZONE}), patch)
+        with suppress(HoldfastError, typer.TyperException):
+            assert _status(app_of(group), name, "--token", "t", *words) in (0, None)
 
 
 def test_a_reader_that_has_left_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
