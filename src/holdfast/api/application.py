@@ -13,7 +13,21 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from holdfast.api import connections, custom_certificates, dns_batch, dns_records, zone_settings, zones
+from holdfast.api import (
+    account_tokens,
+    accounts,
+    audit_logs,
+    audit_trail,
+    connections,
+    custom_certificates,
+    dns_batch,
+    dns_records,
+    members,
+    user,
+    user_tokens,
+    zone_settings,
+    zones,
+)
 from holdfast.api.context import ApiContext
 from holdfast.api.envelope import FailureEnvelope, failure
 from holdfast.api.faults import ApiFault, Complaint, fault, internal, method_not_allowed, no_route, unavailable
@@ -26,6 +40,13 @@ PREFIX = "/client/v4"
 INVALID_REQUEST = 1004
 
 ROUTERS = (
+    accounts.router,
+    account_tokens.router,
+    members.router,
+    user.router,
+    user_tokens.router,
+    audit_logs.router,
+    audit_trail.router,
     zones.router,
     zone_settings.router,
     connections.router,

@@ -109,6 +109,12 @@ def page_of(results: Sequence[Any], page: Page, total: int) -> Response:
     return json_answer({"result": results, "result_info": info, "success": True, "errors": [], "messages": []}, 200)
 
 
+def cursor_page_of(results: Sequence[Any], after: str | None) -> Response:
+    """One page of a list whose next page is named by a cursor, None after the last."""
+    info = {"count": len(results), "cursors": {"after": after}}
+    return json_answer({"result": results, "result_info": info, "success": True, "errors": [], "messages": []}, 200)
+
+
 def failure(fault: ApiFault) -> Response:
     """`fault` in the envelope."""
     errors = [_item(complaint) for complaint in fault.complaints]

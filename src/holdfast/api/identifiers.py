@@ -19,7 +19,7 @@ def path_id(name: str) -> type[str]:
 
     def read(request: Request, value: str = Path(alias=name)) -> str:
         if not _ID.fullmatch(value):
-            raise no_route(request.url.path.removeprefix("/client/v4"))
+            raise no_route(request.url.path)
         return value
 
     return Annotated[str, Depends(read)]  # type: ignore[return-value]  # an annotation is no type to mypy

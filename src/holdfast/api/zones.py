@@ -12,17 +12,19 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, any_access, require_account, zone_access
 from holdfast.api.envelope import Envelope, Identifier, PageEnvelope, View, page_of, success
 from holdfast.api.faults import fault, invalid, not_found
 from holdfast.api.paging import Page, paged
+from holdfast.model.granting import zones_named
 from holdfast.model.hostname import parse_hostname
 from holdfast.model.moment import written
 from holdfast.model.permission import GROUPS, Resource, Scope, may
 from holdfast.model.plan import PLANS, Plan, find_plan
 from holdfast.store import identities, zones
-from holdfast.store.zones import Zone, ZoneQuery
+from holdfast.store.zones import Visible, Zone, ZoneQuery
 
 router = APIRouter(prefix="/zones", tags=["Zones"])
 
@@ -183,15 +185,15 @@ async def list_zones(
     query: Annotated[ZoneFilter, Query()],
 ) -> Response:
     """The zones the token may read, one page of them."""
-    asked = _query(access, page, query)
+    asked = _query(page, query)
     async with access.context.database.read() as connection:
-        found, total = await zones.select(connection, asked)
+        seen = msgspec.structs.replace(asked, visible=await _visible(connection, access))
+        found, total = await zones.select(connection, seen)
     return page_of([zone_view(zone, access) for zone in found], page, total)
 
 
-def _query(access: Access, page: Page, asked: ZoneFilter) -> ZoneQuery:
+def _query(page: Page, asked: ZoneFilter) -> ZoneQuery:
     return ZoneQuery(
-        visible=_visible(access),
         name=None if asked.name is None else _operation(asked.name, "name"),
         account_id=asked.account_id,
         account_name=None if asked.account_name is None else _operation(asked.account_name, "account.name"),
@@ -207,8 +209,6 @@ def _query(access: Access, page: Page, asked: ZoneFilter) -> ZoneQuery:
 
 def _operation(text: str, field: str) -> tuple[str, str]:
     """`contains:foo` as (operator, text); a bare name must be equal."""
-    if "\0" in text:
-        raise invalid(f"/{field}", f"{field}: expected a text without NUL")
     operator, colon, rest = text.partition(":")
     if not colon:
         return "equal", text
@@ -219,22 +219,21 @@ def _operation(text: str, field: str) -> tuple[str, str]:
     return operator, rest
 
 
-def _visible(access: Access) -> tuple[frozenset[str], frozenset[str]]:
-    """Ids of zones, and of accounts whose zones all, the token may read. What it denies is taken away by `may` below."""
+async def _visible(connection: AsyncConnection, access: Access) -> Visible:
+    """The zones the token may read: of some accounts all but those it is denied, and those it names."""
     principal = access.principal
-    everywhere = frozenset(
-        account
-        for account in principal.accounts
-        if may(principal.policies, "Zone Read", Resource(Scope.ZONE, "*", account))
+    policies, accounts = principal.policies, principal.accounts
+
+    def is_readable(zone_id: str, account_id: str | None) -> bool:
+        return account_id in accounts and may(policies, "Zone Read", Resource(Scope.ZONE, zone_id, account_id or ""))
+
+    named = await zones.accounts_of(connection, zones_named(policy.resources for policy in policies))
+    readable = frozenset(zone_id for zone_id, account_id in named.items() if is_readable(zone_id, account_id))
+    return Visible(
+        accounts=frozenset(account_id for account_id in accounts if is_readable("*", account_id)),
+        zones=readable,
+        hidden=frozenset(named.keys() - readable),
     )
-    named = {
-        urn.removeprefix(f"{Scope.ZONE.value}.")
-        for policy in principal.policies
-        for outer, inner in policy.resources.items()
-        for urn in ([outer] if isinstance(inner, str) else inner)
-        if urn.startswith(f"{Scope.ZONE.value}.")
-    }
-    return frozenset(named), everywhere
 
 
 @router.post("", response_model=Envelope[ZoneView])
@@ -274,7 +273,11 @@ async def create_zone(body: ZoneCreate, access: Annotated[Access, Depends(any_ac
 
 def _account_for(access: Access, choice: AccountChoice | None) -> str:
     principal = access.principal
-    account_id = choice.id if choice and choice.id else min(principal.accounts, default="")
+    account_id = choice.id if choice and choice.id else ""
+    if not account_id:
+        if len(principal.accounts) != 1:
+            raise invalid("/account/id", "account.id: expected the id of an account, since you have several")
+        account_id = min(principal.accounts)
     if account_id not in principal.accounts:
         raise invalid("/account/id", f"account.id: no account of yours has the id {account_id[:40]!r}")
     # A zone that does not exist yet: what is asked for is the right to any zone of the account.
@@ -296,14 +299,17 @@ async def edit_zone(body: ZoneEdit, access: WriteAccess) -> Response:
     if body.vanity_name_servers:
         raise invalid("/vanity_name_servers", "vanity_name_servers: expected none, since this edge serves no DNS")
     changes = _changes(body)
-    changed = msgspec.structs.replace(zone, **changes, modified_on=now if changes else zone.modified_on)
-    if changes:
-        async with access.context.database.write() as connection:
-            await zones.change(connection, zone.id, changes, now=now)
-            old = {name: getattr(zone, name) for name in changes}
-            await access.record(connection, "update", "zone", zone.id, old=old, new=changes)
-        await access.context.on_change([zone.id])
-    return success(zone_view(changed, access))
+    if not changes:
+        return success(zone_view(zone, access))
+    async with access.context.database.write() as connection:
+        # Touched first: its row is then nobody else's until this is written, so `old` is what it was.
+        if not await zones.touch(connection, zone.id) or (zone := await zones.find(connection, zone.id)) is None:
+            raise not_found("zone")
+        old = {name: getattr(zone, name) for name in changes}
+        await zones.change(connection, zone.id, changes, now=now)
+        await access.record(connection, "update", "zone", zone.id, old=old, new=changes)
+    await access.context.on_change([zone.id])
+    return success(zone_view(msgspec.structs.replace(zone, **changes, modified_on=now), access))
 
 
 def _changes(body: ZoneEdit) -> dict[str, Any]:

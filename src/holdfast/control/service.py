@@ -19,6 +19,7 @@ from fastapi import FastAPI, Response
 from holdfast import __version__
 from holdfast.api.application import create_application
 from holdfast.api.context import ApiContext, Limits
+from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition
@@ -90,6 +91,7 @@ class Control:
         await self.links.start()
         self._spawn(self.publisher.keep_polling())
         self._spawn(self._keep_noting_uses())
+        self._spawn(keep_trimming(self.database, self._clock, self._log))
         return first
 
     async def stop(self) -> None:

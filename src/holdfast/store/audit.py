@@ -1,8 +1,12 @@
-"""The audit log: one entry a write, in the transaction of the write itself."""
+"""The audit log: one entry a write, in the transaction of the write itself.
+
+Law 1: an entry with an account is of that account; one without is of a user, and shows in all accounts of that user.
+Law 2: pages are in order of time and then id, so that no entry is on two pages or on none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,13 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
-from holdfast.store.schema import AUDIT
+from holdfast.store.schema import AUDIT, MEMBERS
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Who did what to what, when and from where. `action` is "create", "update" or "delete"; the values are JSON.
 
-    `actor_kind` is "user" or "account": the owner of the token that was used.
+    `actor_kind` is "user" or "account": the owner of the token that was used. `account_id` is "" for what is of a user.
     """
 
     id: str
@@ -40,7 +44,119 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str
     request_id: str
 
+    @property
+    def scope(self) -> str:
+        """What it is of: "zones", "accounts" or "user"."""
+        return "zones" if self.zone_id else "accounts" if self.account_id else "user"
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries: of an account (with its users' own unless `hide_user`), or by a user, from `since` until before `before`.
+
+    `wanted` and `unwanted` are texts by name of FILTERS: an entry has one of each wanted, and none of the unwanted. `after` is
+    the last entry of the page before.
+    """
+
+    account_id: str | None = None
+    actor_id: str | None = None
+    hide_user: bool = False
+    since: Moment | None = None
+    before: Moment | None = None
+    wanted: Mapping[str, Sequence[str]] = {}
+    unwanted: Mapping[str, Sequence[str]] = {}
+    after: tuple[Moment, str] | None = None
+    ascending: bool = False
+    offset: int = 0
+    limit: int = 100
+
+
+_SCOPE = sa.case((AUDIT.c.zone_id.is_not(None), "zones"), (AUDIT.c.account_id != "", "accounts"), else_="user")
+# What can be asked for, by the name the API has for it.
+FILTERS: Mapping[str, sa.ColumnElement[Any]] = {
+    "id": AUDIT.c.id,
+    "audit_log_id": AUDIT.c.id,
+    "action_type": AUDIT.c.action,
+    "action_result": sa.literal("success"),
+    "actor_context": sa.literal("api_token"),
+    "actor_email": AUDIT.c.actor_email,
+    "actor_id": AUDIT.c.actor_id,
+    "actor_ip_address": AUDIT.c.actor_ip,
+    "actor_token_id": AUDIT.c.token_id,
+    "actor_token_name": AUDIT.c.token_name,
+    "actor_type": AUDIT.c.actor_kind,
+    "raw_cf_ray_id": AUDIT.c.request_id,
+    "raw_method": AUDIT.c.method,
+    "raw_status_code": sa.literal("200"),
+    "raw_uri": AUDIT.c.uri,
+    "resource_id": AUDIT.c.resource_id,
+    "resource_product": AUDIT.c.resource_type,
+    "resource_scope": _SCOPE,
+    "resource_type": AUDIT.c.resource_type,
+    "zone_id": AUDIT.c.zone_id,
+    "zone_name": AUDIT.c.zone_name,
+}
+
 
 async def insert(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
     """Add entries."""
     await connection.execute(sa.insert(AUDIT), [msgspec.structs.asdict(entry) for entry in entries])
+
+
+async def select(connection: AsyncConnection, query: AuditQuery) -> list[Entry]:
+    """The entries of one page."""
+    order = (AUDIT.c.occurred_on, AUDIT.c.id)
+    statement = sa.select(AUDIT).where(_condition(query)).offset(query.offset).limit(query.limit)
+    if query.ascending:
+        statement = statement.order_by(*order)
+    else:
+        statement = statement.order_by(*(column.desc() for column in order))
+    return [Entry(**row) for row in (await connection.execute(statement)).mappings().all()]
+
+
+async def count(connection: AsyncConnection, query: AuditQuery) -> int:
+    """How many entries there are on all pages."""
+    statement = sa.select(sa.func.count()).select_from(AUDIT).where(_condition(query))
+    return await connection.scalar(statement) or 0
+
+
+async def nth_newest(connection: AsyncConnection, place: int) -> Moment | None:
+    """When the entry that has `place` newer ones occurred; None if there are not so many."""
+    statement = sa.select(AUDIT.c.occurred_on).order_by(AUDIT.c.occurred_on.desc()).offset(place).limit(1)
+    found: Moment | None = await connection.scalar(statement)
+    return found
+
+
+async def delete_until(connection: AsyncConnection, moment: Moment, *, limit: int) -> int:
+    """Remove the oldest entries up to `moment`, at most `limit` of them; how many it were."""
+    oldest = sa.select(AUDIT.c.id).where(AUDIT.c.occurred_on <= moment).order_by(AUDIT.c.occurred_on).limit(limit)
+    return (await connection.execute(sa.delete(AUDIT).where(AUDIT.c.id.in_(oldest)))).rowcount
+
+
+def _condition(query: AuditQuery) -> sa.ColumnElement[bool]:
+    parts: list[sa.ColumnElement[bool]] = [_ownership(query)]
+    if query.since is not None:
+        parts.append(AUDIT.c.occurred_on >= query.since)
+    if query.before is not None:
+        parts.append(AUDIT.c.occurred_on < query.before)
+    if query.after is not None:
+        parts.append(_beyond(*query.after, ascending=query.ascending))
+    parts += [sa.func.coalesce(FILTERS[name], "").in_(texts) for name, texts in query.wanted.items()]
+    parts += [sa.func.coalesce(FILTERS[name], "").not_in(texts) for name, texts in query.unwanted.items()]
+    return sa.and_(*parts)
+
+
+def _ownership(query: AuditQuery) -> sa.ColumnElement[bool]:
+    if query.account_id is None:
+        return AUDIT.c.actor_id == query.actor_id
+    of_account = AUDIT.c.account_id == query.account_id
+    if query.hide_user:
+        return of_account
+    members = sa.select(MEMBERS.c.user_id).where(MEMBERS.c.account_id == query.account_id)
+    return sa.or_(of_account, sa.and_(AUDIT.c.account_id == "", AUDIT.c.actor_id.in_(members)))
+
+
+def _beyond(moment: Moment, id_: str, *, ascending: bool) -> sa.ColumnElement[bool]:
+    time, key = AUDIT.c.occurred_on, AUDIT.c.id
+    if ascending:
+        return sa.or_(time > moment, sa.and_(time == moment, key > id_))
+    return sa.or_(time < moment, sa.and_(time == moment, key < id_))

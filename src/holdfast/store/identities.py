@@ -42,9 +42,10 @@ class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
-async def find_account(connection: AsyncConnection, account_id: str) -> Account | None:
-    """The account with this id."""
-    row = (await connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id == account_id))).mappings().one_or_none()
+async def find_account(connection: AsyncConnection, account_id: str, *, lock: bool = False) -> Account | None:
+    """The account with this id. `lock` keeps it as it is for others until the transaction ends."""
+    statement = sa.select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
+    row = (await connection.execute(_maybe_locked(statement, lock=lock))).mappings().one_or_none()
     return None if row is None else Account(**row)
 
 
@@ -60,9 +61,10 @@ async def insert_account(connection: AsyncConnection, account: Account) -> None:
     await connection.execute(sa.insert(ACCOUNTS).values(msgspec.structs.asdict(account)))
 
 
-async def find_user(connection: AsyncConnection, user_id: str) -> User | None:
-    """The user with this id."""
-    row = (await connection.execute(sa.select(USERS).where(USERS.c.id == user_id))).mappings().one_or_none()
+async def find_user(connection: AsyncConnection, user_id: str, *, lock: bool = False) -> User | None:
+    """The user with this id. `lock` keeps them as they are for others until the transaction ends."""
+    statement = sa.select(USERS).where(USERS.c.id == user_id)
+    row = (await connection.execute(_maybe_locked(statement, lock=lock))).mappings().one_or_none()
     return None if row is None else User(**row)
 
 
@@ -125,3 +127,8 @@ async def member(connection: AsyncConnection, account_id: str, user_id: str) -> 
     row = (await connection.execute(sa.select(*USERS.c).select_from(of_account).where(condition))).mappings()
     found = row.one_or_none()
     return None if found is None else User(**found)
+
+
+def _maybe_locked(statement: sa.Select[Any], *, lock: bool) -> sa.Select[Any]:
+    # SQLite has no such clause and one writer: there it says nothing.
+    return statement.with_for_update() if lock else statement

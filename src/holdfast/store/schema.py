@@ -209,6 +209,8 @@ AUDIT = Table(
     Column("uri", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
     Column("request_id", Text, nullable=False),
+    # By itself for pages over several owners, and to forget the oldest.
+    Index(None, "occurred_on"),
     Index(None, "account_id", "occurred_on"),
     Index(None, "actor_id", "occurred_on"),
 )

@@ -49,6 +49,7 @@ def upgrade() -> None:
         op.f("ix_audit_log_account_id_occurred_on"), "audit_log", ["account_id", "occurred_on"], unique=False
     )
     op.create_index(op.f("ix_audit_log_actor_id_occurred_on"), "audit_log", ["actor_id", "occurred_on"], unique=False)
+    op.create_index(op.f("ix_audit_log_occurred_on"), "audit_log", ["occurred_on"], unique=False)
 
     op.create_table(
         "installation",
