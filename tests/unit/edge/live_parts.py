@@ -1,0 +1,92 @@
+"""A live edge without the core: what it was told of TLS is noted, and nothing is compiled in pauses."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from holdfast.edge.journal import Journal
+from holdfast.edge.link_frames import RawDelta, RawSnapshot, raw_of
+from holdfast.edge.live import LiveEdge
+from holdfast.edge.policy import Policy
+from holdfast.edge.snapshot import Snapshot
+from holdfast.edge.zone import CompiledZone
+from holdfast.model.zone_document import ZoneDocument
+from holdfast.model.zone_statistics import ZoneStatistics
+from holdfast.sealing import SealingKey
+from tests.unit.edge.origins import snapshot_of
+
+KEY = SealingKey(b"k" * 32)
+
+
+class FakeEdge:
+    """The core as far as a live edge and a conversation know it."""
+
+    def __init__(self) -> None:
+        self.tls: list[tuple[Sequence[Any], Sequence[Any]]] = []
+        self.closed: list[tuple[str, int, str]] = []
+        self.kept: list[Sequence[str]] = []
+        self.figures: list[ZoneStatistics] = []
+        self.refusal = ""
+
+    def set_tls(self, *, certificates: Sequence[Any], rules: Sequence[Any]) -> None:
+        if self.refusal:
+            raise ValueError(self.refusal)
+        self.tls.append((list(certificates), list(rules)))
+
+    def close_tunnels(self, *, zone: str, code: int, reason: str) -> int:
+        if code < 1000:
+            raise ValueError(f"code: expected one that a server may send, got {code}")
+        self.closed.append((zone, code, reason))
+        return 3
+
+    def statistics(self) -> dict[str, int]:
+        return {"requests": 5}
+
+    def zone_statistics(self) -> list[ZoneStatistics]:
+        return self.figures
+
+    def forget_zones(self, keep: Sequence[str]) -> None:
+        self.kept.append(list(keep))
+
+    def decide_latency(self) -> tuple[list[tuple[float, int]], float, int]:
+        return [(0.001, 2), (0.01, 4)], 0.02, 5
+
+
+class Parts:
+    """A live edge and all around it."""
+
+    def __init__(self, *, journal: Path | None = None, beginning: Snapshot | None = None) -> None:
+        self.log: list[tuple[str, dict[str, Any]]] = []
+        self.pauses = 0
+        self.own: list[Any] = ["own"]
+        self.edge = FakeEdge()
+        self.policy = Policy(beginning or snapshot_of(), clock=lambda: 1.0)
+        self.live = LiveEdge(
+            self.policy,
+            key=KEY,
+            log=self.note,
+            own_certificates=lambda: self.own,
+            journal=Journal(journal, log=self.note) if journal else None,
+            pause=self.pause,
+        )
+
+    def note(self, event: str, fields: Any) -> None:
+        self.log.append((event, dict(fields)))
+
+    def pause(self) -> None:
+        self.pauses += 1
+
+    @property
+    def names(self) -> set[str]:
+        return set(self.policy.snapshot.zones)
+
+    def zone(self, name: str) -> CompiledZone:
+        return self.policy.snapshot.zones[name]
+
+
+def full(revision: int, *zones: ZoneDocument, source: str = "s") -> RawSnapshot:
+    return RawSnapshot(source=source, revision=revision, zones=tuple(map(raw_of, zones)))
+
+
+def delta(base: int, *zones: ZoneDocument, removed: tuple[str, ...] = (), source: str = "s") -> RawDelta:
+    return RawDelta(source=source, base=base, revision=base + 1, zones=tuple(map(raw_of, zones)), removed=removed)

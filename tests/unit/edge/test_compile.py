@@ -1,0 +1,67 @@
+"""Compiling a zone: as a whole or not at all, and what has not changed is taken over."""
+
+from typing import Any
+
+import pytest
+
+from holdfast.edge.compile import check_zone, compile_zone
+from holdfast.edge.compile_error import CompileError
+from holdfast.model.zone_document import CATCH_ALL, OriginRuleDocument
+from tests.unit.edge.origins import a_document, a_record, a_zone, zone_id
+
+
+def test_a_zone_is_what_its_document_says() -> None:
+    rule = OriginRuleDocument(id="1", expression="true", origin_port=9)
+    zone = a_zone("example.com", plan="enterprise", account_id="a" * 32, ssl="strict", origin_rules=(rule,))
+    assert (zone.id, zone.name, zone.account_id, zone.plan) == (zone_id("example.com"), "example.com", "a" * 32, "ENT")
+    assert set(zone.targets) == {"example.com", "*.example.com"}
+    assert zone.has_wildcards
+    assert zone.features.origin_tls == "verified"
+    assert len(zone.rules) == 1
+    assert (zone.fallback, zone.certificates, zone.tls) == (None, (), None)
+
+
+def test_a_paused_zone_keeps_its_tls_and_loses_its_rules() -> None:
+    rule = OriginRuleDocument(id="1", expression="true")
+    zone = a_zone(paused=True, min_tls_version="1.3", origin_rules=(rule,))
+    assert zone.rules == ()
+    assert zone.tls is not None
+
+
+def test_a_catch_all_answers_with_its_one_record_and_asks_nothing_of_tls() -> None:
+    zone = a_zone(CATCH_ALL, a_record(CATCH_ALL, "192.0.2.1"), id="1" * 32, min_tls_version="1.3")
+    target = zone.target_of("any.test")
+    assert target is not None
+    assert target.addresses == ("192.0.2.1",)
+    assert zone.tls is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"id": "example"}, "id"),
+        ({"id": "A" * 32}, "id"),
+        ({"name": "Example.com"}, "name"),
+        ({"name": "exa mple.com"}, "name"),
+        ({"name": "*.example.com"}, "name"),
+        ({"ssl": "none"}, "settings.ssl"),
+        ({"origin_rules": (OriginRuleDocument(id="7", expression="nonsense ("),)}, "origin_rules[7].expression"),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, Any], field: str) -> None:
+    name = changes.pop("name", "example.com")
+    with pytest.raises(CompileError) as caught:
+        check_zone(a_document(name, a_record("example.com"), **changes), None)
+    assert (caught.value.zone, caught.value.field) == (name, field)
+
+
+def test_a_good_document_passes_the_check() -> None:
+    check_zone(a_document(), None)
+
+
+def test_origins_of_records_that_have_not_changed_live_on() -> None:
+    before = a_zone("example.com", a_record("a.example.com"), a_record("b.example.com"))
+    changed = a_document("example.com", a_record("a.example.com"), a_record("b.example.com", "192.0.2.9"), ssl="full")
+    after = compile_zone(changed, key=None, before=before)
+    assert after.targets["a.example.com"] is before.targets["a.example.com"]
+    assert after.targets["b.example.com"] is not before.targets["b.example.com"]

@@ -1,0 +1,79 @@
+"""The link's thread: it starts, tries again, and ends when it is told to, whatever is at the other end.
+
+What passes over the socket is in `tests/integration/test_zone_link.py`; what is said, in `test_conversation.py`.
+"""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.edge import control_link
+from holdfast.edge.control_link import ControlLink
+from tests.unit.edge.live_parts import Parts
+
+LIMIT_S = 10.0
+
+
+class Watched:
+    """A link to a path where nobody listens."""
+
+    def __init__(self, path: Path) -> None:
+        self.log: list[tuple[str, dict[str, Any]]] = []
+        self.has_said = threading.Event()
+        parts = Parts()
+        self.link = ControlLink(path, parts.live, parts.edge, edge_id="e", log=self.note)
+
+    def note(self, event: str, fields: Any) -> None:
+        self.log.append((event, dict(fields)))
+        self.has_said.set()
+
+
+@pytest.mark.parametrize("kind", ["missing", "a file", "too long"])
+def test_control_that_is_not_there_is_said_once_and_asked_for_again(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = threading.Semaphore(0)
+    connected = control_link._connected
+
+    def counted(path: Path) -> Any:
+        tries.release()
+        return connected(path)
+
+    monkeypatch.setattr(control_link, "_connected", counted)
+    monkeypatch.setattr(control_link, "LAST_RETRY_S", 0.01)
+    path = tmp_path / ("x" * 200 if kind == "too long" else "control.sock")
+    if kind == "a file":
+        path.write_text("not a socket")
+    watched = Watched(path)
+    watched.link.start()
+    for _ in range(5):
+        assert tries.acquire(timeout=LIMIT_S)
+    assert not watched.link.is_connected
+    watched.link.stop()
+    assert [event for event, _ in watched.log] == ["control_lost"]
+    assert watched.log[0][1]["reason"]
+
+
+def test_a_mistake_of_ours_does_not_cost_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = threading.Semaphore(0)
+
+    def mistaken(_: Path) -> Any:
+        tries.release()
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(control_link, "_connected", mistaken)
+    watched = Watched(tmp_path / "control.sock")
+    watched.link.start()
+    for _ in range(3):
+        assert tries.acquire(timeout=LIMIT_S)
+    watched.link.stop()
+    assert watched.log == [("control_lost", {"reason": "KeyError: 'a mistake'", "revision": 0})]
+
+
+def test_a_link_that_was_never_started_or_is_stopped_already_can_be_stopped(tmp_path: Path) -> None:
+    watched = Watched(tmp_path / "control.sock")
+    watched.link.stop()
+    watched.link.stop()
+    assert watched.log == []
