@@ -13,7 +13,6 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
 import typer
@@ -23,6 +22,7 @@ from holdfast.client.options import ConnectOptions
 from holdfast.client.verbs.groups import GROUPS, app_of
 from holdfast.config.init import InitOptions
 from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, effective, spelling_by_name
+from holdfast.config.spellings import path_of
 from holdfast.config.up import UpOptions
 from holdfast.errors import HoldfastError
 from holdfast.model.option import Given, Spelling, spelling_of
@@ -273,7 +273,7 @@ def _configured(
 
     def command(*, config: str | None = None, **given: Any) -> int:  # noqa: ANN401  what typer gives
         flags = {name: value for name, value in given.items() if name not in others}
-        found = effective(flags, os.environ, file=Path(config).expanduser() if config else None)
+        found = effective(flags, os.environ, file=None if config is None else path_of(config, "--config"))
         return run_with(found, **{name: given[name] for name in others})
 
     help_of_file = f"Read this file (TOML). By default that of {FILE_VARIABLE}, else {SYSTEM_FILE} if it is there."

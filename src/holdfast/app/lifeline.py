@@ -78,6 +78,10 @@ class Lifeline:
         """The descriptor, which becomes readable when the supervisor is gone."""
         return self._end.fileno()
 
+    def close(self) -> None:
+        """Let go of it, as a child that ends does."""
+        self._end.close()
+
     def ready(self, lines: Sequence[str]) -> None:
         """Say that this process serves."""
         self._say(_READY, *lines)

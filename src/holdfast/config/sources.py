@@ -97,7 +97,7 @@ def _file_of(file: Path | None, environ: Mapping[str, str], system_file: Path) -
     if file is not None:
         return file
     if (named := environ.get(FILE_VARIABLE)) is not None:
-        return Path(named).expanduser() if named else None
+        return spellings.path_of(named, FILE_VARIABLE) if named else None
     return system_file if system_file.exists() else None
 
 

@@ -93,10 +93,16 @@ def _origin(text: str, field: str) -> OriginUrl:
     return OriginUrl.parse(text, field=field)
 
 
-def _path(text: str, field: str) -> Path:
+def path_of(text: str, field: str) -> Path:
+    """The path in `text`, ~ resolved. Raises UsageError, naming `field`."""
     if not text or "\0" in text:
         raise UsageError(field, text, "the path of a file or directory")
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ of somebody this machine does not know
+        raise UsageError(
+            field, text, "the path of a file or directory, in the home of a user of this machine"
+        ) from None
 
 
 def _number(text: str, field: str, low: int, high: int) -> int:
@@ -148,7 +154,7 @@ CERT = spelled(
     "FILE",
     "Certificate chain (PEM), its own certificate first; goes with --key. Repeatable: the client's SNI chooses,"
     " the first is for all others. Without one, a local authority is made in the data directory.",
-    _path,
+    path_of,
     is_many=True,
     key="cert",
 )
@@ -156,12 +162,12 @@ KEY = spelled(
     "--key",
     "FILE",
     "Private key (PEM, not encrypted) of the --cert given in the same place.",
-    _path,
+    path_of,
     is_many=True,
     key="key",
 )
 DATA_DIR = spelled(
-    "--data", "DIR", "Where Holdfast keeps its files.", _path, default="$XDG_DATA_HOME/holdfast", key="data_dir"
+    "--data", "DIR", "Where Holdfast keeps its files.", path_of, default="$XDG_DATA_HOME/holdfast", key="data_dir"
 )
 THREADS = spelled(
     "--threads",
@@ -172,13 +178,13 @@ THREADS = spelled(
     key="threads",
 )
 LOG_FILE = spelled(
-    "--log", "FILE", "Append records here, one JSON object a line.", _path, default="stderr", key="log_file"
+    "--log", "FILE", "Append records here, one JSON object a line.", path_of, default="stderr", key="log_file"
 )
 ORIGIN_CA = spelled(
     "--origin-ca",
     "FILE",
     "Trust these authorities (PEM) for an https origin, not the system's.",
-    _path,
+    path_of,
     key="origin_ca",
 )
 SSL = spelled(
@@ -197,7 +203,11 @@ DATABASE_URL = spelled(
     key="database_url",
 )
 GEOIP_DATABASE = spelled(
-    "--geoip-database", "FILE", "Countries of client addresses (.mmdb), for CF-IPCountry.", _path, key="geoip_database"
+    "--geoip-database",
+    "FILE",
+    "Countries of client addresses (.mmdb), for CF-IPCountry.",
+    path_of,
+    key="geoip_database",
 )
 RESOLVERS = spelled(
     "--resolver",
@@ -212,10 +222,10 @@ CONTROL_LISTEN = spelled(
     "--control-listen", "ADDR:PORT", "Serve the API here.", _listen, default="127.0.0.1:7070", key="control.listen"
 )
 CONTROL_CERT = spelled(
-    "--control-cert", "FILE", "Serve the API over TLS with this certificate chain (PEM).", _path, key="control.cert"
+    "--control-cert", "FILE", "Serve the API over TLS with this certificate chain (PEM).", path_of, key="control.cert"
 )
 CONTROL_KEY = spelled(
-    "--control-key", "FILE", "Private key (PEM, not encrypted) of --control-cert.", _path, key="control.key"
+    "--control-key", "FILE", "Private key (PEM, not encrypted) of --control-cert.", path_of, key="control.key"
 )
 CONTROL_RATE_LIMIT = spelled(
     "--control-rate-limit",

@@ -1,0 +1,37 @@
+"""One role for each data directory."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from holdfast.app import data_lock as module
+from holdfast.app.data_lock import data_lock
+from holdfast.errors import SetupError
+
+
+def test_the_directory_is_made_for_its_owner_alone_and_the_lock_says_whose_it_is(tmp_path: Path) -> None:
+    data = tmp_path / "a" / "data"
+    with data_lock(data, "edge"):
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
+        assert (data / "edge.lock").read_text() == f"{os.getpid()}\n"
+    with data_lock(data, "edge"):
+        pass
+
+
+def test_two_roles_share_a_directory_and_two_of_one_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LIMIT_S", 0.1)
+    with data_lock(tmp_path, "edge"), data_lock(tmp_path, "control"):
+        with (
+            pytest.raises(SetupError, match=rf"has a running edge already \(process {os.getpid()}\)$"),
+            data_lock(tmp_path, "edge"),
+        ):
+            pass
+        assert (tmp_path / "edge.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match=r"^the data directory .*/file/data cannot be used: not a directory$"):
+        data_lock(tmp_path / "file" / "data", "edge").__enter__()
