@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.edge.answers import MAX_HOST_CHARS, MAX_REASON_CHARS, answer, public_reason, refuse
+from holdfast.edge.answers import MAX_HOST_CHARS, MAX_REASON_CHARS, answer, public_reason, refuse, refuse_by_setting
 from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import MAX_PAGE_BYTES
 from holdfast.edge.explanations import EXPLANATIONS
@@ -295,3 +295,23 @@ def test_a_refusal_of_a_clients_request_is_on_its_side() -> None:
     respond = refuse(a_request(), status=403, code=1020, reason="A rule refused it.", now=NOW)
     assert dict(respond.headers)["cf-error-origin"] == "client"
     assert json.loads(respond.body)["retryable"] is False
+
+
+@pytest.mark.parametrize(
+    ("zone", "field"),
+    [
+        ("example.com", 'setting;id="websockets";zone="example.com"'),
+        ('a"b\\c', 'setting;id="websockets";zone="a\\"b\\\\c"'),
+        ("caf\xe9\r\nX: 1", 'setting;id="websockets";zone="caf???X: 1"'),
+    ],
+)
+def test_the_name_of_a_zone_cannot_leave_its_string_in_a_structured_field(zone: str, field: str) -> None:
+    respond = refuse_by_setting(a_request(), setting="websockets", zone=zone, now=NOW)
+    assert dict(respond.headers)["Holdfast-Refused"] == field
+    assert json.loads(respond.body)["zone"] == zone
+
+
+def test_only_a_setting_s_refusal_names_a_setting() -> None:
+    problem = json.loads(_answer(521, 521, a_request()).body)
+    assert "setting" not in problem
+    assert "zone" not in problem

@@ -2,15 +2,15 @@
 
 import pytest
 
-from holdfast.edge.explanations import EXPLANATIONS, Side, explanation
+from holdfast.edge.explanations import EXPLANATIONS, SETTING_EXPLANATIONS, Explanation, Side, explanation
 
 # Every status a fault may have (the boundary), and what decide refuses with.
-ANSWERED = (502, 503, 508, *range(520, 527), 530, 1001, 1016)
+ANSWERED = (421, 502, 503, 508, *range(520, 527), 530, 1000, 1001, 1004, 1014, 1016)
+ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *SETTING_EXPLANATIONS.values()]
 
 
-@pytest.mark.parametrize("code", ANSWERED)
-def test_each_code_we_answer_is_explained(code: int) -> None:
-    meaning = EXPLANATIONS[code]
+@pytest.mark.parametrize("meaning", ALL, ids=lambda meaning: meaning.name)
+def test_each_code_we_answer_is_explained(meaning: Explanation) -> None:
     assert meaning.checks
     assert all(check.endswith((".", "?")) for check in meaning.checks)
     assert meaning.name.replace("_", "").isalnum()
@@ -18,7 +18,7 @@ def test_each_code_we_answer_is_explained(code: int) -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [meaning.name for meaning in EXPLANATIONS.values()]
+    names = [meaning.name for meaning in (*EXPLANATIONS.values(), *SETTING_EXPLANATIONS.values())]
     assert len(names) == len(set(names))
 
 
@@ -44,6 +44,8 @@ def test_the_side_is_where_the_cause_is(code: int, side: Side) -> None:
     assert EXPLANATIONS[code].side is side
 
 
-@pytest.mark.parametrize(("code", "seconds"), [(1033, 120), (1200, 60), (525, None), (526, None), (508, None)])
+@pytest.mark.parametrize(
+    ("code", "seconds"), [(1004, 120), (1033, 120), (1200, 60), (421, None), (525, None), (526, None), (508, None)]
+)
 def test_waits_are_given_only_where_waiting_helps(code: int, seconds: int | None) -> None:
     assert EXPLANATIONS[code].retry_after_s == seconds

@@ -2,10 +2,12 @@
 
 import json
 
-from holdfast.edge.decision import Forward
+from holdfast.edge.decision import Forward, Respond
 from holdfast.edge.policy import Policy
 from holdfast.model.fault import Fault
-from tests.unit.edge.origins import a_snapshot
+from holdfast.model.zone_document import StrictTransportSecurity
+from holdfast.rules.context import Place
+from tests.unit.edge.origins import a_snapshot, a_zone, snapshot_of, zone_id
 from tests.unit.requests import a_request
 
 
@@ -15,3 +17,29 @@ def test_it_decides_and_answers_by_its_clock() -> None:
     answer = policy.answer(Fault(521, 521, "the origin refused", "http://origin", a_request()))
     assert answer.status == 521
     assert json.loads(answer.body)["timestamp"] == "2026-03-01T12:00:00Z"
+
+
+def test_what_is_published_decides_from_the_next_request_on() -> None:
+    policy = Policy(snapshot_of())
+    assert isinstance(policy.decide(a_request()), Respond)
+    policy.publish(a_snapshot())
+    assert isinstance(policy.decide(a_request()), Forward)
+    assert policy.snapshot.loop_member == "holdfast;instance=00ff"
+
+
+def test_it_knows_where_clients_are() -> None:
+    policy = Policy(snapshot_of(a_zone()), place_of=lambda _: Place(country="NL"))
+    decision = policy.decide(a_request())
+    assert isinstance(decision, Forward)
+    assert ("CF-IPCountry", "NL") in decision.set_headers
+
+
+def test_the_answer_for_a_fault_is_the_zone_s() -> None:
+    hsts = StrictTransportSecurity(enabled=True, max_age=5)
+    policy = Policy(snapshot_of(a_zone(security_header=hsts)))
+    answer = policy.answer(Fault(521, 521, "the origin refused", "http://origin", a_request()))
+    assert answer.zone == zone_id("example.com")
+    assert dict(answer.headers)["Strict-Transport-Security"] == "max-age=5"
+    policy.publish(snapshot_of())
+    gone = policy.answer(Fault(521, 521, "the origin refused", "http://origin", a_request()))
+    assert (gone.status, gone.zone) == (521, "")
