@@ -22,7 +22,11 @@ from holdfast.api import (
     custom_certificates,
     dns_batch,
     dns_records,
+    ips,
     members,
+    plans,
+    rulesets,
+    subscriptions,
     user,
     user_tokens,
     zone_settings,
@@ -53,6 +57,10 @@ ROUTERS = (
     dns_batch.router,
     dns_records.router,
     custom_certificates.router,
+    rulesets.router,
+    plans.router,
+    subscriptions.router,
+    ips.router,
 )
 _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": FailureEnvelope} for status in (400, 401, 403, 404, 405, 409, 413, 429, 500, 503)

@@ -93,5 +93,5 @@ def _values(certificate: Certificate) -> dict[str, Any]:
 
 
 def _value(row: sa.Row[Any]) -> Certificate:
-    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's name for what it documents
+    values = dict(zip(_NAMES, row, strict=True))
     return Certificate(**{**values, "hosts": tuple(values["hosts"])})

@@ -55,5 +55,5 @@ def _values(record: DnsRecord) -> dict[str, Any]:
 
 
 def _value(row: sa.Row[Any]) -> DnsRecord:
-    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's name for what it documents
+    values = dict(zip(_NAMES, row, strict=True))
     return DnsRecord(**{**values, "tags": tuple(values["tags"])})
