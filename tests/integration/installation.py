@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -90,13 +91,16 @@ class Installation:
         return (match["host"], int(match["port"]))
 
     def _said(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        def look() -> re.Match[str] | None:
-            assert self.process.poll() is None, f"it ended at once: {self.log_lines[-5:]}"
+        def look() -> re.Match[str] | str | None:
+            if self.process.poll() is not None:
+                return "ended"
             return next((match for line in list(self.lines) if (match := pattern.match(line))), None)
 
-        found = self.changes.until(look, what=f"{pattern.pattern}; {self.log_lines[-5:]}", limit_s=START_LIMIT_S)
-        assert found is not None
-        return found
+        with suppress(AssertionError):
+            found = self.changes.until(look, what=pattern.pattern, limit_s=START_LIMIT_S)
+            if isinstance(found, re.Match):
+                return found
+        raise AssertionError(f"it did not say {pattern.pattern}; it said {self.lines}, {self.log_lines[-5:]}")
 
     def _end(self) -> None:
         if self.process.poll() is None:
