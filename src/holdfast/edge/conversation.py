@@ -118,7 +118,7 @@ class Conversation:
         return Report(
             request_id=request_id,
             revision=self._live.revision,
-            statistics=self._edge.statistics(),
+            statistics=self._edge.statistics() | self._live.statistics(),
             zones=tuple(zones),
             decide_buckets=tuple(buckets),
             decide_sum_s=sum_s,

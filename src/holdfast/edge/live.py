@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -108,6 +108,11 @@ class LiveEdge:
         """The zones that are served, the catch-all too."""
         return frozenset(self._policy.snapshot.names)
 
+    def statistics(self) -> dict[str, int]:
+        """How many zones are served and refused, and the sizes of the journal."""
+        sizes = self._journal.statistics() if self._journal is not None else {}
+        return {"zones": len(self._policy.snapshot.zones), "zones_refused": len(self._refusals), **sizes}
+
     def load(self) -> bool:
         """Serve what the journal says was served last. False where it says nothing."""
         served = self._journal.load() if self._journal is not None else None
@@ -159,7 +164,7 @@ class LiveEdge:
         good, refusals = self._compiled(news.zones)
         before = self._policy.snapshot
         after = before.with_changes([zone for zone, _ in good], news.removed)
-        gone = [*news.removed, *(zone.id for zone, _ in good)]
+        gone = {*news.removed, *(zone.id for zone, _ in good)}
         everything = self._served.zones | {zone.id: raw for zone, raw in good}
         zones = {zone_id: raw for zone_id, raw in everything.items() if zone_id in after.names}
         self._remember(refusals, forget=gone)
@@ -197,7 +202,8 @@ class LiveEdge:
                 good.append((self._compiled_one(zone_id, raw), raw))
             except ValueError as error:
                 refusals.append(Refusal(zone_id, str(error)))
-            if number % SLICE == 0:
+            # Before it is started, nobody waits.
+            if number % SLICE == 0 and self._edge is not None:
                 self._pause()
         return good, tuple(refusals)
 
@@ -207,11 +213,11 @@ class LiveEdge:
             return before
         return compile_zone(zone_in(raw), key=self._key, before=before)
 
-    def _remember(self, refusals: Iterable[Refusal], *, forget: Iterable[str] = ()) -> None:
-        for zone_id in forget:
-            self._refusals.pop(zone_id, None)
+    def _remember(self, refusals: Sequence[Refusal], *, forget: Collection[str] = ()) -> None:
+        # A new dictionary, as others read the one that is there.
+        kept = {zone_id: one for zone_id, one in self._refusals.items() if zone_id not in forget}
+        self._refusals = kept | {one.zone_id: one for one in refusals}
         for refusal in refusals:
-            self._refusals[refusal.zone_id] = refusal
             self._log("zone_refused", {"zone": refusal.zone_id, "reason": refusal.reason})
 
     def _publish(self, snapshot: Snapshot, served: ServedZones) -> None:

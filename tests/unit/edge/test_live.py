@@ -125,7 +125,11 @@ def test_a_zone_without_an_id_is_nobody_s_and_nothing_is_changed() -> None:
 
 def test_compiling_much_lets_requests_in_between() -> None:
     parts = Parts()
-    parts.live.apply_full(full(1, *(a_document(f"z{number}.test") for number in range(10 * SLICE))))
+    many = [a_document(f"z{number}.test") for number in range(10 * SLICE)]
+    parts.live.apply_full(full(1, *many))
+    assert parts.pauses == 0, "nobody waits for an edge that has not started"
+    parts.live.start(parts.edge)
+    parts.live.apply_full(full(2, *many))
     assert parts.pauses == 10
 
 
