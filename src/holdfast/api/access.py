@@ -217,7 +217,7 @@ def zone_access(permission: str) -> Dependency:
 
     async def dependency(request: Request, zone_id: ZoneId) -> Access:
         context = context_of(request)
-        async with context.database.read() as connection:
+        async with context.database.look() as connection:
             principal = await principal_of(request, connection)
             if not _ID.fullmatch(zone_id):
                 raise no_route(request.url.path)
@@ -316,7 +316,7 @@ def own_token_access(kind: str) -> Dependency:
 
     async def dependency(request: Request) -> Access:
         context = context_of(request)
-        async with context.database.read() as connection:
+        async with context.database.look() as connection:
             principal = await principal_of(request, connection, refused=invalid_token)
         account_id = request.path_params.get("account_id", "")
         if principal.token.owner_kind != kind or (account_id and account_id not in principal.accounts):
@@ -327,7 +327,7 @@ def own_token_access(kind: str) -> Dependency:
 
 
 async def _identified(request: Request) -> Principal:
-    async with context_of(request).database.read() as connection:
+    async with context_of(request).database.look() as connection:
         return await principal_of(request, connection)
 
 

@@ -61,7 +61,7 @@ class SettingItems(BaseModel):
 @router.get("", response_model=Envelope[list[SettingView]])
 async def list_settings(access: ReadAccess) -> Response:
     """All settings of the zone."""
-    async with access.context.database.read() as connection:
+    async with access.context.database.look() as connection:
         stored = await settings.of_zone(connection, access.known_zone.id)
     return success([_view(name, stored) for name in SETTINGS])
 
@@ -70,7 +70,7 @@ async def list_settings(access: ReadAccess) -> Response:
 async def show_setting(setting_id: str, access: ReadAccess) -> Response:
     """One setting of the zone."""
     _check_known(setting_id)
-    async with access.context.database.read() as connection:
+    async with access.context.database.look() as connection:
         stored = await settings.of_zone(connection, access.known_zone.id)
     return success(_view(setting_id, stored))
 

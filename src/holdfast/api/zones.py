@@ -189,7 +189,8 @@ async def list_zones(
     async with access.context.database.read() as connection:
         seen = msgspec.structs.replace(asked, visible=await _visible(connection, access))
         found, total = await zones.select(connection, seen)
-    return page_of([zone_view(zone, access) for zone in found], page, total)
+    permissions = _Permissions(access)
+    return page_of([_view(zone, permissions) for zone in found], page, total)
 
 
 def _query(page: Page, asked: ZoneFilter) -> ZoneQuery:
@@ -302,14 +303,20 @@ async def edit_zone(body: ZoneEdit, access: WriteAccess) -> Response:
     if not changes:
         return success(zone_view(zone, access))
     async with access.context.database.write() as connection:
-        # Touched first: its row is then nobody else's until this is written, so `old` is what it was.
-        if not await zones.touch(connection, zone.id) or (zone := await zones.find(connection, zone.id)) is None:
-            raise not_found("zone")
+        zone = await _held(connection, zone.id)
         old = {name: getattr(zone, name) for name in changes}
         await zones.change(connection, zone.id, changes, now=now)
         await access.record(connection, "update", "zone", zone.id, old=old, new=changes)
     await access.context.on_change([zone.id])
     return success(zone_view(msgspec.structs.replace(zone, **changes, modified_on=now), access))
+
+
+async def _held(connection: AsyncConnection, zone_id: str) -> Zone:
+    """The zone as it is, touched: its row is nobody else's until the transaction ends. Raises ApiFault."""
+    zone = await zones.find(connection, zone_id) if await zones.touch(connection, zone_id) else None
+    if zone is None:
+        raise not_found("zone")
+    return zone
 
 
 def _changes(body: ZoneEdit) -> dict[str, Any]:
@@ -368,7 +375,10 @@ def plan_view(plan: Plan, *, is_current: bool) -> dict[str, Any]:
 
 def zone_view(zone: Zone, access: Access) -> dict[str, Any]:
     """A zone as the API shows it to whoever asks."""
-    resource = Resource(Scope.ZONE, zone.id, zone.account_id)
+    return _view(zone, _Permissions(access))
+
+
+def _view(zone: Zone, permissions: _Permissions) -> dict[str, Any]:
     plan = find_plan(zone.plan) or PLANS[0]
     return {
         "id": zone.id,
@@ -385,7 +395,7 @@ def zone_view(zone: Zone, access: Access) -> dict[str, Any]:
         "original_registrar": None,
         "owner": {"id": zone.account_id, "name": zone.account_name, "type": "organization"},
         "paused": zone.paused,
-        "permissions": _permissions(access, resource),
+        "permissions": permissions.on(zone),
         "plan": plan_view(plan, is_current=True),
         "cname_suffix": None,
         "status": "active",
@@ -415,6 +425,20 @@ _PERMISSION_NAMES = {
 }
 
 
-def _permissions(access: Access, resource: Resource) -> list[str]:
-    policies = access.principal.policies
-    return [short for name, short in _PERMISSION_NAMES.items() if may(policies, name, resource)]
+class _Permissions:
+    """What whoever asks may do with zones: the same with all of an account that no policy names."""
+
+    def __init__(self, access: Access) -> None:
+        self._policies = access.principal.policies
+        self._named = zones_named(policy.resources for policy in self._policies)
+        self._found: dict[tuple[str, str], list[str]] = {}
+
+    def on(self, zone: Zone) -> list[str]:
+        """The permissions on `zone`, in short."""
+        key = (zone.account_id, zone.id if zone.id in self._named else "")
+        if key not in self._found:
+            resource = Resource(Scope.ZONE, zone.id, zone.account_id)
+            self._found[key] = [
+                short for name, short in _PERMISSION_NAMES.items() if may(self._policies, name, resource)
+            ]
+        return self._found[key]

@@ -30,6 +30,7 @@ STATEMENT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 5.0
 
 _WRITE = "holdfast_write"
+_LOOK = {"holdfast_look": True}
 # PostgreSQL's serialization_failure and deadlock_detected: the transaction may be tried again.
 _COLLISIONS = ("40001", "40P01")
 
@@ -43,6 +44,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(sa.make_url(url))
+        self._looking = self._engine.execution_options(
+            **(_LOOK if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
+        )
         # SQLite has one writer; those of this process wait here, in order, and not in its busy loop.
         self._writing: asyncio.Lock | None = asyncio.Lock() if self.is_sqlite else None
 
@@ -61,6 +65,14 @@ class Database:
         """A transaction that sees one moment. Raises StoreUnavailable."""
         with _as_unavailable():
             async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def look(self) -> AsyncIterator[AsyncConnection]:
+        """For reads of which each is complete in itself: every statement sees its own moment, and none costs a transaction.
+        Raises StoreUnavailable."""
+        with _as_unavailable():
+            async with self._looking.connect() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -149,5 +161,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  DB-API
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    is_write = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.keys() & _LOOK.keys():
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITE, False) else "BEGIN")

@@ -21,10 +21,12 @@ class StoredSetting(msgspec.Struct, frozen=True):
     modified_on: Moment
 
 
+_OF_ZONE = sa.select(ZONE_SETTINGS).where(ZONE_SETTINGS.c.zone_id == sa.bindparam("zone"))
+
+
 async def of_zone(connection: AsyncConnection, zone_id: str) -> dict[str, StoredSetting]:
     """The zone's settings that were ever set, by id."""
-    statement = sa.select(ZONE_SETTINGS).where(ZONE_SETTINGS.c.zone_id == zone_id)
-    rows = (await connection.execute(statement)).all()
+    rows = (await connection.execute(_OF_ZONE, {"zone": zone_id})).all()
     return {row.id: StoredSetting(row.value, row.modified_on) for row in rows}
 
 

@@ -60,6 +60,8 @@ class ZoneQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 _COLUMNS = (*ZONES.c, ACCOUNTS.c.name.label("account_name"))
 _FROM = ZONES.join(ACCOUNTS, ACCOUNTS.c.id == ZONES.c.account_id)
+# Made once: every request that names a zone asks it.
+_FIND = sa.select(*_COLUMNS).select_from(_FROM).where(ZONES.c.id == sa.bindparam("zone_id"))
 _ORDERS = {
     "name": ZONES.c.name,
     "account.id": ZONES.c.account_id,
@@ -70,8 +72,7 @@ _ORDERS = {
 
 async def find(connection: AsyncConnection, zone_id: str) -> Zone | None:
     """The zone with this id."""
-    statement = sa.select(*_COLUMNS).select_from(_FROM).where(ZONES.c.id == zone_id)
-    row = (await connection.execute(statement)).mappings().one_or_none()
+    row = (await connection.execute(_FIND, {"zone_id": zone_id})).mappings().one_or_none()
     return None if row is None else _value(row)
 
 
