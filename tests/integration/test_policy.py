@@ -3,12 +3,11 @@
 What is held here is the contract of `_native.pyi`: one call a request, values only, and closed where the policy fails.
 """
 
-import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -18,54 +17,11 @@ from holdfast.edge.decision import Forward, Respond
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 from tests.integration import wire
+from tests.integration.in_process import ask, fine, nobody, origin_that, running
 from tests.integration.waiting import LIMIT_S
-from tests.integration.wire import Address
 
 # The length of the queue before the policy, and the most that is taken from it at once (policy.rs).
 QUEUED, BATCH = 1024, 64
-
-
-def nobody() -> Origin:
-    """An origin that refuses: port 1 on loopback."""
-    return Origin(label="nobody", scheme="http", host="127.0.0.1", port=1)
-
-
-def fine(_: object) -> Respond:
-    return Respond(status=200, headers=(("X-By", "policy"),), body=b"fine")
-
-
-class Running:
-    """An edge in this process, and what it logs."""
-
-    def __init__(self, decide: Callable[[Any], Any], answer: Callable[[Any], Any]) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        self.address: Address = self._listener.getsockname()
-        self.log, log_fd = os.pipe()
-        self.edge = Edge(
-            listeners=[(self._listener.detach(), False)], threads=1, decide=decide, answer=answer, log_fd=log_fd
-        )
-        os.close(log_fd)
-        self.edge.start()
-
-    def stop(self) -> list[dict[str, Any]]:
-        """End it; the lines it has logged."""
-        self.edge.stop(grace_s=LIMIT_S)
-        with os.fdopen(self.log) as log:
-            return [json.loads(line) for line in log]
-
-
-@contextmanager
-def running(decide: Callable[[Any], Any], answer: Callable[[Any], Any] = fine) -> Iterator[Running]:
-    edge = Running(decide, answer)
-    try:
-        yield edge
-    finally:
-        edge.edge.stop(grace_s=1)
-
-
-def ask(address: Address, data: bytes | None = None) -> tuple[wire.Answer, bytes]:
-    with wire.connect(address) as client:
-        return client.request(data or wire.request("GET", "/", "Connection: close"))
 
 
 def test_a_request_is_asked_about_once_with_everything_it_said() -> None:
@@ -253,28 +209,6 @@ def test_a_bad_edge_is_refused_by_the_argument_s_name(argument: str, changed: di
         }
         with pytest.raises(ValueError, match=f"^{argument}: "):
             Edge(**given | changed)
-
-
-@contextmanager
-def origin_that(answer: Callable[[socket.socket, bytes], None]) -> Iterator[tuple[Origin, list[socket.socket]]]:
-    """An origin that calls `answer(connection, head)` for each request head, and the connections it has had."""
-    connections: list[socket.socket] = []
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            while head := connection.recv(65_536):
-                answer(connection, head)
-
-    def accept(listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                connections.append(listener.accept()[0])
-                threading.Thread(target=serve, args=(connections[-1],), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, args=(listener,), daemon=True).start()
-        yield Origin(label="o", scheme="http", host="127.0.0.1", port=listener.getsockname()[1]), connections
-        listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize(("method", "dialled"), [("GET", 1), ("HEAD", 2)])

@@ -190,9 +190,13 @@ impl Zones {
         lock(&self.named).retain(|name, zone| zone.open() > 0 || keep.contains(&**name));
     }
 
-    /// The figures of every zone, with what the tunnel loops say of them, by name.
+    /// The figures of every zone, with what the tunnel loops say of them, by name. The loops are asked last: a tunnel that
+    /// is not open any more is then among those that have ended.
     #[must_use]
-    pub fn statistics(&self, loops: Vec<(Arc<Zone>, Traffic)>) -> BTreeMap<String, ZoneStatistics> {
+    pub fn statistics(
+        &self,
+        ask_loops: impl FnOnce() -> Vec<(Arc<Zone>, Traffic)>,
+    ) -> BTreeMap<String, ZoneStatistics> {
         let mut zones: Vec<Arc<Zone>> = lock(&self.named).values().cloned().collect();
         zones.push(Arc::clone(&self.nameless));
         let mut all: BTreeMap<String, ZoneStatistics> = BTreeMap::new();
@@ -204,7 +208,7 @@ impl Zones {
             figures.upgrades = answers.upgrades.iter().copied().collect();
             figures.requests = answers.requests.iter().copied().collect();
         }
-        for (zone, traffic) in loops {
+        for (zone, traffic) in ask_loops() {
             all.entry(zone.name.to_string()).or_default().traffic.add_all(&traffic);
         }
         all.retain(|name, figures| !name.is_empty() || *figures != ZoneStatistics::default());

@@ -56,8 +56,8 @@ impl Edge {
     /// The figures of every zone, by name, those of open tunnels included.
     #[must_use]
     pub fn zone_statistics(&self) -> BTreeMap<String, ZoneStatistics> {
-        let figures = self.ask_loops(TunnelLoop::figures);
-        self.zones.statistics(figures.into_iter().flatten().collect())
+        self.zones
+            .statistics(|| self.ask_loops(TunnelLoop::figures).into_iter().flatten().collect())
     }
 
     /// Forgets the figures of zones that are not in `keep` and have no open tunnel.
