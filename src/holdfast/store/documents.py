@@ -16,15 +16,41 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.certificate_hosts import hosts_within
 from holdfast.model.moment import Moment
+from holdfast.model.rule_phase import ORIGIN
 from holdfast.model.setting import zone_settings
-from holdfast.model.zone_document import CertificateDocument, OriginRuleDocument, RecordDocument, ZoneDocument
+from holdfast.model.zone_document import (
+    CertificateDocument,
+    OriginRuleDocument,
+    RecordDocument,
+    ZoneDocument,
+    ZoneSettings,
+)
 from holdfast.store.certificates import BEST_FIRST
 from holdfast.store.schema import CERTIFICATES, DNS_RECORDS, RULESETS, ZONE_SETTINGS, ZONES
 
 # Most ids put into one statement: SQLite takes 32,766 values, PostgreSQL's driver 32,767.
 _MAX_IDS = 10_000
 
-ORIGIN_PHASE = "http_request_origin"
+_DEFAULTS = ZoneSettings()
+
+
+def _columns(table: sa.Table, *names: str) -> sa.Select[Any]:
+    return sa.select(*(table.c[name] for name in names))
+
+
+# No more columns than are needed: decoding the JSON of a record's tags took as long as all the rest.
+_ZONES = _columns(ZONES, "id", "name", "version", "account_id", "plan", "paused")
+_SETTINGS = _columns(ZONE_SETTINGS, "zone_id", "id", "value")
+_RECORDS = _columns(DNS_RECORDS, "zone_id", "name", "type", "content", "proxied", "ttl").order_by(DNS_RECORDS.c.id)
+_CERTIFICATES = _columns(
+    CERTIFICATES, "zone_id", "id", "hosts", "chain_pem", "sealed_key", "priority", "starts_on", "expires_on"
+).order_by(*BEST_FIRST)
+_RULES = _columns(RULESETS, "zone_id", "rules").where(RULESETS.c.phase == ORIGIN)
+# The same, of some zones: made once, since one zone is read for each write.
+_OF_SOME = {
+    statement: statement.where(statement.selected_columns[0].in_(sa.bindparam("zone_ids", expanding=True)))
+    for statement in (_ZONES, _SETTINGS, _RECORDS, _CERTIFICATES, _RULES)
+}
 
 
 async def all_documents(connection: AsyncConnection, *, now: Moment) -> list[ZoneDocument]:
@@ -40,46 +66,63 @@ async def documents_of(connection: AsyncConnection, zone_ids: Collection[str], *
 
 
 async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Moment) -> list[ZoneDocument]:
-    settings: dict[str, dict[str, Any]] = defaultdict(dict)
-    for row in await _rows(connection, ZONE_SETTINGS, ids):
-        settings[row.zone_id][row.id] = row.value
-    records: dict[str, list[RecordDocument]] = defaultdict(list)
-    for row in await _rows(connection, DNS_RECORDS, ids):
-        record = RecordDocument(name=row.name, type=row.type, content=row.content, proxied=row.proxied, ttl=row.ttl)
-        records[row.zone_id].append(record)
-    certificates: dict[str, list[CertificateDocument]] = defaultdict(list)
-    for row in await _rows(connection, CERTIFICATES, ids, *BEST_FIRST):
-        if row.starts_on <= now < row.expires_on:
-            certificates[row.zone_id].append(_certificate(row))
-    rules: dict[str, list[OriginRuleDocument]] = defaultdict(list)
-    for row in await _rows(connection, RULESETS, ids):
-        if row.phase == ORIGIN_PHASE and row.kind == "zone":
-            rules[row.zone_id] += [_origin_rule(rule) for rule in row.rules]
+    settings = await _settings(connection, ids)
+    records = await _records(connection, ids)
+    certificates = await _certificates(connection, ids, now)
+    rules = await _origin_rules(connection, ids)
     return [
         ZoneDocument(
-            id=row.id,
-            name=row.name,
-            version=row.version,
-            account_id=row.account_id,
-            plan=row.plan,
-            paused=row.paused,
-            settings=zone_settings(settings.get(row.id, {})),
-            records=tuple(records.get(row.id, ())),
-            origin_rules=tuple(rules.get(row.id, ())),
-            certificates=_of_hosts(certificates.get(row.id, ()), row.name),
+            id=zone_id,
+            name=name,
+            version=version,
+            account_id=account_id,
+            plan=plan,
+            paused=paused,
+            settings=zone_settings(settings[zone_id]) if zone_id in settings else _DEFAULTS,
+            records=tuple(records.get(zone_id, ())),
+            origin_rules=tuple(rules.get(zone_id, ())),
+            certificates=_of_hosts(certificates.get(zone_id, ()), name),
         )
-        for row in await _rows(connection, ZONES, ids)
+        for zone_id, name, version, account_id, plan, paused in await _rows(connection, _ZONES, ids)
     ]
 
 
-async def _rows(
-    connection: AsyncConnection, table: sa.Table, ids: list[str] | None, *order: sa.ColumnElement[Any]
-) -> list[Any]:
-    zone_id = table.c.id if table is ZONES else table.c.zone_id
-    statement = sa.select(table).order_by(*order, table.c.id)
-    if ids is not None:
-        statement = statement.where(zone_id.in_(ids))
-    return list((await connection.execute(statement)).all())
+async def _settings(connection: AsyncConnection, ids: list[str] | None) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = defaultdict(dict)
+    for zone_id, name, value in await _rows(connection, _SETTINGS, ids):
+        found[zone_id][name] = value
+    return found
+
+
+async def _records(connection: AsyncConnection, ids: list[str] | None) -> dict[str, list[RecordDocument]]:
+    found: dict[str, list[RecordDocument]] = defaultdict(list)
+    for zone_id, name, kind, content, proxied, ttl in await _rows(connection, _RECORDS, ids):
+        found[zone_id].append(RecordDocument(name=name, type=kind, content=content, proxied=proxied, ttl=ttl))
+    return found
+
+
+async def _certificates(
+    connection: AsyncConnection, ids: list[str] | None, now: Moment
+) -> dict[str, list[CertificateDocument]]:
+    found: dict[str, list[CertificateDocument]] = defaultdict(list)
+    for row in await _rows(connection, _CERTIFICATES, ids):
+        if row.starts_on <= now < row.expires_on:
+            found[row.zone_id].append(_certificate(row))
+    return found
+
+
+async def _origin_rules(connection: AsyncConnection, ids: list[str] | None) -> dict[str, list[OriginRuleDocument]]:
+    found: dict[str, list[OriginRuleDocument]] = defaultdict(list)
+    for zone_id, rules in await _rows(connection, _RULES, ids):
+        found[zone_id] += [_origin_rule(rule) for rule in rules]
+    return found
+
+
+async def _rows(connection: AsyncConnection, statement: sa.Select[Any], ids: list[str] | None) -> list[Any]:
+    if ids is None:
+        return list((await connection.execute(statement)).all())
+    some = _OF_SOME[statement]
+    return list((await connection.execute(some, {"zone_ids": ids})).all())
 
 
 def _certificate(row: Any) -> CertificateDocument:  # noqa: ANN401  rows have no type
