@@ -39,6 +39,9 @@ def main() -> int:
         else:
             lifeline.failed(str(error))
         return error.exit_status
+    finally:
+        if lifeline is not None:
+            lifeline.close()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ GRACE_S = 5
 STOP_LIMIT_S = 3.0
 # Connections and requests at once; beyond it 503. The API has a handful of clients, each of which has a rate limit.
 MAX_CONCURRENCY = 1_000
-# Longest request head. Precedent: the edge's own 32 KiB.
+# Longest request head that is waited for; one that comes in a single read may be as long as that, 256 KiB.
+# Precedent: the edge's own 32 KiB.
 MAX_HEAD_BYTES = 32 * 1024
 
 
@@ -85,15 +86,18 @@ class _Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept."""
-        await super().startup(sockets)
-        if self.started:
-            self.on_started()
+        """Begin to accept. Raises SetupError where uvicorn would end the process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            raise SetupError("the server of the API cannot start; the log says why") from None
+        self.on_started()
 
 
 def _settings(service: Service, config: Config) -> uvicorn.Config:
     return uvicorn.Config(
         service.application,
+        interface="asgi3",
         http="h11",
         ws="none",
         loop="asyncio",
@@ -126,8 +130,6 @@ async def _serve(
         if not server.should_exit:
             server.on_started = lambda: around.ready(lines)
             await server.serve(sockets)
-            if not server.started:
-                raise SetupError("the API's server did not start; the log says why")
     finally:
         with suppress(TimeoutError):
             await asyncio.wait_for(service.stop(), STOP_LIMIT_S)

@@ -1,0 +1,118 @@
+"""Where an edge has its zones from: what each kind makes of its options, around a core that only remembers."""
+
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.app.edge_zones import LiveZones, StaticZones, ports_of
+from holdfast.config.run import Config
+from holdfast.config.up import UpOptions
+from holdfast.errors import SetupError
+from holdfast.event_log import EventLog
+from holdfast.listeners import BoundAddress
+from holdfast.model.listen_address import ListenAddress
+from tests.unit.certificates.making import a_key, cert_pem
+
+LOG = EventLog(2)
+BOUND = [
+    BoundAddress(ListenAddress("127.0.0.1", 80), is_tls=False, descriptors=()),
+    BoundAddress(ListenAddress("127.0.0.1", 443), is_tls=True, descriptors=()),
+]
+
+
+class FakeEdge:
+    """The core's edge: it says what was done to it."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+
+    def set_certificates(self, certificates: Any) -> None:
+        self.did.append(f"certificates {certificates}")
+
+    def set_tls(self, *, certificates: Any, rules: Any) -> None:
+        self.did.append(f"tls {list(certificates)} {list(rules)}")
+
+
+@pytest.fixture(autouse=True)
+def core(monkeypatch: pytest.MonkeyPatch) -> Any:
+    module: Any = types.ModuleType("holdfast._native")
+    module.Origin = module.TlsRule = lambda **asked: asked
+    monkeypatch.setitem(sys.modules, "holdfast._native", module)
+    return module
+
+
+def test_ports_are_told_apart() -> None:
+    assert (ports_of(BOUND).plain, ports_of(BOUND).tls) == ((80,), (443,))
+
+
+def test_a_static_edge_has_one_zone_for_every_name(tmp_path: Path) -> None:
+    zones = StaticZones(UpOptions.parse({"origin": "http://127.0.0.1:9", "ssl": "full"}), BOUND)
+    zone = zones.policy.snapshot.zone_of("any.example")
+    assert zone is not None
+    edge: Any = FakeEdge()
+    zones.publish([])
+    zones.start(edge)
+    zones.started()
+    zones.poll()
+    zones.publish([])
+    zones.stop()
+    assert edge.did == ["certificates []"]
+
+
+def test_an_origin_the_core_refuses_is_named(core: Any) -> None:
+    def refuse(**_asked: Any) -> None:
+        message = "ca_pem: no certificate in it"
+        raise ValueError(message)
+
+    core.Origin = refuse
+    with pytest.raises(SetupError, match=r"^the origin http://127\.0\.0\.1:9 cannot be used: ca_pem: no certificate"):
+        StaticZones(UpOptions.parse({"origin": "http://127.0.0.1:9"}), BOUND)
+
+
+def test_a_live_edge_begins_without_zones_and_takes_its_own_certificates_anew(tmp_path: Path) -> None:
+    zones = LiveZones(Config(data_dir=tmp_path), BOUND, None, LOG)
+    assert not zones.policy.snapshot.zones
+    edge: Any = FakeEdge()
+    zones.start(edge)
+    zones.started()
+    zones.poll()
+    zones.publish([])
+    zones.stop()
+    assert edge.did == ["tls [] []", "tls [] []"]
+    assert (tmp_path / "secret.key").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, r"^origin_ca: cannot read .*ca\.pem: no such file or directory$"),
+        (b"junk", r"^origin_ca: .*ca\.pem holds no PEM certificate"),
+    ],
+)
+def test_authorities_that_cannot_be_read_are_one_sentence(content: bytes | None, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SetupError, match=said):
+        LiveZones(Config(data_dir=tmp_path, origin_ca=file), BOUND, None, LOG)
+
+
+def test_the_core_finds_the_authorities_where_it_looks_for_the_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/before")
+    monkeypatch.setenv("SSL_CERT_DIR", "/before")
+    file = tmp_path / "ca.pem"
+    file.write_bytes(cert_pem(a_key()))
+    LiveZones(Config(data_dir=tmp_path, origin_ca=file), BOUND, None, LOG)
+    assert os.environ["SSL_CERT_FILE"] == str(file)
+    assert "SSL_CERT_DIR" not in os.environ
+
+
+def test_a_database_of_countries_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"^the GeoIP database no\.mmdb cannot be used"):
+        LiveZones(Config(data_dir=tmp_path, geoip_database=Path("no.mmdb")), BOUND, None, LOG)
