@@ -57,7 +57,7 @@ class Origin:
     `base_path` is "" or starts with "/" and has no trailing "/". With https, `verify` checks chain, dates and name
     against `ca_pem` (PEM bytes) or, where that is None, the system's store. `server_name` is the name asked for (SNI)
     and verified; "" is the host, or the address that was dialled. `label` is how records and errors name this origin.
-    It costs about 400 bytes; what TLS needs is shared by all that are verified alike.
+    It costs about 350 bytes; what TLS needs is shared by all that are verified alike.
     Raises ValueError with a sentence that names the argument.
     """
 
