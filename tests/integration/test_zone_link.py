@@ -2,10 +2,11 @@
 
 import json
 import os
+import resource
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,7 @@ def test_an_edge_starts_from_its_journal_while_control_is_away(parts: Bench) -> 
     parts.control.full(zone(), zone("gone.test"))
     parts.control.delta(zone(websockets="off"), zone("new.test"), removed=(zone_id("gone.test"),))
     first.stop()
+    assert "control_lost" not in [event for event, _ in first.log], "an edge that stops has lost nothing"
     parts.control.hang_up()
     second = parts.start_edge()
     assert second.had_a_journal
@@ -278,3 +280,35 @@ def test_the_answer_of_the_switch_says_who_refused(parts: Bench) -> None:
     assert (said["setting"], said["zone"], said["error_name"]) == ("websockets", "example.com", "websockets_off")
     with suppress(wire.EndedError):
         assert status_of(parts.plain, wire.request("GET", "/status/200", host=HOST)) == 200
+
+
+def test_control_may_go_in_the_middle_of_a_message(parts: Bench) -> None:
+    edge = parts.start_edge()
+    parts.control.welcome()
+    parts.control.full(zone())
+    change = frame(Delta(source=SOURCE, base=1, revision=2, zones=(zone(websockets="off"),)))
+    for cut in (1, 4, 5, len(change) // 2, len(change) - 1):
+        parts.control.send_bytes(change[:cut])
+        parts.control.hang_up()
+        assert parts.control.welcome().revision == 1
+        assert upgrade_status(parts) == 101
+    parts.control.send_bytes(change)
+    assert parts.control.hear(Applied).revision == 2
+    assert upgrade_status(parts) == 403
+    assert edge.link.is_connected
+
+
+def test_the_link_works_with_descriptors_beyond_what_select_takes(parts: Bench) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2048 if hard == resource.RLIM_INFINITY else min(hard, 2048)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        with ExitStack() as stack:
+            for _ in range(1100):
+                stack.enter_context(Path(os.devnull).open("rb"))
+            parts.start_edge()
+            parts.control.welcome()
+            parts.control.full(zone())
+            assert upgrade_status(parts) == 101
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -70,6 +70,8 @@ class ControlLink:
         while not self._is_stopping.is_set():
             began = time.monotonic()
             reason = self._connect_once()
+            if self._is_stopping.is_set():
+                break
             # Said once, and not every two seconds while control is down.
             if self._is_connected.is_set() or reason != last_reason:
                 self._log("control_lost", {"reason": reason, "revision": self._live.revision})
@@ -79,6 +81,7 @@ class ControlLink:
                 retry_s = FIRST_RETRY_S
             self._is_stopping.wait(retry_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
             retry_s = min(2 * retry_s, LAST_RETRY_S)
+        self._is_connected.clear()
 
     def _connect_once(self) -> str:
         """One connection, from its first byte to its last; why it ended, or did not come about."""
@@ -89,7 +92,7 @@ class ControlLink:
             return _sentence(error)
         except Exception as error:  # noqa: BLE001  a mistake of ours must not cost the link for good
             return f"{type(error).__name__}: {error}"
-        return "this edge is stopping" if self._is_stopping.is_set() else "control ended the connection"
+        return "control ended the connection"
 
     def _converse(self, connection: socket.socket) -> None:
         """Say hello, then carry out what comes, until either side ends it."""

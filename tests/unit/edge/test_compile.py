@@ -1,12 +1,24 @@
 """Compiling a zone: as a whole or not at all, and what has not changed is taken over."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holdfast.edge.compile import check_zone, compile_zone
 from holdfast.edge.compile_error import CompileError
-from holdfast.model.zone_document import CATCH_ALL, OriginRuleDocument
+from holdfast.model.zone_document import (
+    CATCH_ALL,
+    CertificateDocument,
+    OriginRuleDocument,
+    RecordDocument,
+    StrictTransportSecurity,
+    ZoneDocument,
+    ZoneSettings,
+)
+from holdfast.sealing import SealingKey
 from tests.unit.edge.origins import a_document, a_record, a_zone, zone_id
 
 
@@ -65,3 +77,53 @@ def test_origins_of_records_that_have_not_changed_live_on() -> None:
     after = compile_zone(changed, key=None, before=before)
     assert after.targets["a.example.com"] is before.targets["a.example.com"]
     assert after.targets["b.example.com"] is not before.targets["b.example.com"]
+
+
+_TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.sampled_from(["a.test", "x.a.test", "*.a.test", "192.0.2.1"]),
+)
+_MAYBE = st.none() | _TEXT
+_NUMBER = st.integers(-(2**40), 2**40)
+_SWITCH = st.sampled_from(["on", "off"])
+_DOCUMENTS = st.builds(
+    ZoneDocument,
+    id=st.just("0" * 32) | _TEXT,
+    name=st.just("a.test") | _TEXT,
+    paused=st.booleans(),
+    plan=_TEXT,
+    settings=st.builds(
+        ZoneSettings,
+        websockets=_SWITCH,
+        ssl=st.sampled_from(["off", "flexible", "full", "strict"]),
+        min_tls_version=st.sampled_from(["1.2", "1.3"]),
+        tls_1_3=_SWITCH,
+        ciphers=st.lists(_TEXT, max_size=2).map(tuple),
+        proxy_read_timeout=_NUMBER,
+        security_header=st.builds(StrictTransportSecurity, enabled=st.booleans(), max_age=_NUMBER),
+    ),
+    records=st.lists(
+        st.builds(RecordDocument, name=_TEXT, type=st.sampled_from(["A", "AAAA", "CNAME"]), content=_TEXT), max_size=3
+    ).map(tuple),
+    origin_rules=st.lists(
+        st.builds(
+            OriginRuleDocument, id=_TEXT, expression=st.just("true") | _TEXT, host_header=_MAYBE, origin_host=_MAYBE,
+            origin_port=st.none() | _NUMBER, sni=_MAYBE,
+        ),
+        max_size=2,
+    ).map(tuple),
+    certificates=st.lists(
+        st.builds(
+            CertificateDocument, id=_TEXT, hosts=st.lists(_TEXT, max_size=2).map(tuple), chain_pem=_TEXT,
+            sealed_key=st.binary(max_size=40),
+        ),
+        max_size=1,
+    ).map(tuple),
+)  # fmt: skip
+
+
+@given(_DOCUMENTS, st.sampled_from([None, SealingKey(b"k" * 32)]))
+def test_any_document_compiles_or_raises_a_compile_error(document: ZoneDocument, key: SealingKey | None) -> None:
+    with suppress(CompileError):
+        zone = compile_zone(document, key=key)
+        assert compile_zone(document, key=key, before=zone).targets == zone.targets
