@@ -104,10 +104,16 @@ def remove_zone(options: ZoneOptions, api: Api, output: Output) -> None:
     output.done(result, f"{zone.name}: removed, with its records, settings, rules and certificates")
 
 
+_PAUSED_MEANS = (
+    "forwarded without its rules and settings, but for ssl; without its origin rules, the origin's port is the one the"
+    " client comes to"
+)
+
+
 def pause_zone(options: ZoneOptions, api: Api, output: Output) -> None:
     """Forward without features."""
     zone, result = _set_paused(options, api, is_paused=True)
-    output.done(result, f"{zone.name}: paused: forwarded to its origin without rules and settings, but for ssl")
+    output.done(result, f"{zone.name}: paused: {_PAUSED_MEANS}")
 
 
 def resume_zone(options: ZoneOptions, api: Api, output: Output) -> None:
