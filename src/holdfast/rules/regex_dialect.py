@@ -3,8 +3,8 @@
 The two read almost the same and mean different things in places. Rule 1: what is rewritten means what the original
 means: `\\s` has the vertical tab, classes nest and have `&&`, `--`, `~~`, a repetition may be repeated, and a character
 beyond ASCII is its bytes. Rule 2: what RE2 cannot do is refused by name, never matched in another way. Rule 3: the
-complaints are the original's, with its picture, and come in its order: syntax first, then what is no byte, then what is
-not available here. Rule 4: one pass; time and output are linear in the pattern's length.
+complaints are the original's, with its picture, and come in its order: syntax first, then what is no byte or not available
+here. Rule 4: one pass; time and output are linear in the pattern's length.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ def translate(pattern: str) -> str:
     if state.groups:
         opened = state.groups[-1][0]
         raise RegexFault(opened, opened + 1, "unclosed group")
-    for fault in (*state.later, *state.unavailable):
-        raise fault
+    # A flag of the second kind may be what would have made sense of the first.
+    if faults := [*state.later, *state.unavailable]:
+        raise min(faults, key=lambda fault: fault.start)
     return "".join(state.out)
 
 
@@ -280,9 +281,9 @@ def _counted(state: _Translation) -> None:
 
 def _count(pattern: str, start: int, at: int) -> tuple[int, int]:
     """A number with spaces around it or not, in the repetition that begins at `start`."""
-    if at >= len(pattern):
-        raise RegexFault(start, at, "unclosed counted repetition")
     first = _skip_space(pattern, at)
+    if first >= len(pattern):
+        raise RegexFault(start, first, "unclosed counted repetition")
     last = first
     while last < len(pattern) and pattern[last] in "0123456789":
         last += 1

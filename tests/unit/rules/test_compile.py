@@ -1,0 +1,137 @@
+"""Evaluation: what a condition or a value is for a request. Most of it is in `cases/`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.model.request import Request
+from holdfast.rules.compile import CompiledExpression, compile_expression, compile_value
+from holdfast.rules.context import EvaluationContext, Facts
+from holdfast.rules.errors import ParseError
+from holdfast.rules.parser import MAX_NESTING, parse, parse_value
+from holdfast.rules.value_types import INT
+from tests.unit.requests import a_request
+from tests.unit.rules.case_files import FACTS, LISTS, REQUEST, Case, cases
+from tests.unit.rules.expressions import SOUND, SOUND_COMPARISONS
+
+CONTEXT = EvaluationContext(REQUEST, FACTS)
+# What the core may hand over: any byte in any text of the request.
+BYTE_TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=20)
+
+
+@pytest.mark.parametrize("case", cases("evaluation.txt"), ids=str)
+def test_a_condition_is_what_it_should_be(case: Case) -> None:
+    if case.expected == "refused":
+        with pytest.raises(ParseError):
+            compile_expression(case.given, LISTS)
+        return
+    matches = compile_expression(case.given, LISTS).matches
+    assert [matches(EvaluationContext(REQUEST, FACTS)), matches(CONTEXT)] == [case.expected == "true"] * 2
+
+
+@pytest.mark.parametrize("case", cases("values.txt"), ids=str)
+def test_a_value_is_what_it_should_be(case: Case) -> None:
+    text = compile_value(case.given).text(CONTEXT)
+    assert ("(missing)" if text is None else text) == case.expected
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
+    """Requests with anything in them."""
+    return Request(
+        "ray",
+        draw(BYTE_TEXT),
+        draw(st.sampled_from(("http", "https"))),
+        draw(BYTE_TEXT),
+        draw(BYTE_TEXT),
+        draw(BYTE_TEXT),
+        "HTTP/1.1",
+        tuple(
+            draw(st.lists(st.tuples(st.sampled_from(("X", "x", "Cookie", "Accept-Language")), BYTE_TEXT), max_size=4))
+        ),
+        draw(st.sampled_from(("203.0.113.7", "::1", "nonsense"))),
+        1,
+        draw(st.integers(0, 65535)),
+        None,
+        False,  # noqa: FBT003
+    )
+
+
+ANY_LISTS = {"list": LISTS["sites"]}
+
+
+@given(st.one_of(SOUND, st.sampled_from(SOUND_COMPARISONS)), requests())
+def test_whatever_the_client_sent_evaluating_gives_a_truth(text: str, request: Request) -> None:
+    compiled = compile_expression(text, ANY_LISTS)
+    first, again = EvaluationContext(request), EvaluationContext(request)
+    assert compiled.matches(first) in {True, False}
+    assert compiled.matches(first) is compiled.matches(again)
+
+
+@given(st.sampled_from(SOUND_COMPARISONS[:-1]), st.sampled_from(SOUND_COMPARISONS[:-1]), requests())
+def test_logic_is_that_of_its_parts(left: str, right: str, request: Request) -> None:
+    context = EvaluationContext(request)
+
+    def truth(text: str) -> bool:
+        return compile_expression(text, ANY_LISTS).matches(context)
+
+    one, other = truth(left), truth(right)
+    if "replace" in left and "replace" in right:
+        return
+    assert truth(f"({left}) and ({right})") is (one and other)
+    assert truth(f"({left}) or ({right})") is (one or other)
+    assert truth(f"({left}) xor ({right})") is (one is not other)
+    assert truth(f"not ({left})") is not one
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("ip.src in $nowhere", '(1:11):\nip.src in $nowhere\n          ^^^^^^^^ unknown list "nowhere"'),
+        ("http.host in $office", 'the list "office" has items of type Ip, the value is of type Bytes'),
+    ],
+)
+def test_a_list_that_does_not_fit_is_pointed_at(expression: str, reason: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        compile_expression(expression, LISTS)
+    assert reason in str(caught.value)
+
+
+def test_what_is_nested_to_the_limit_compiles_and_evaluates() -> None:
+    text = 'http.host eq "x"'
+    for _ in range(MAX_NESTING // 2):
+        text = f"http.host eq concat(http.host, to_string({text}))"
+    assert compile_expression(text).matches(CONTEXT) is False
+    calls = "lower(" * MAX_NESTING + "http.host" + ")" * MAX_NESTING
+    assert compile_value(calls).text(CONTEXT) == "www.example.com"
+    assert compile_expression("not " * MAX_NESTING + "ssl").matches(CONTEXT) is True
+
+
+def test_what_one_expression_computed_another_uses() -> None:
+    context = EvaluationContext(REQUEST, FACTS)
+    compile_expression('http.request.headers["upgrade"][0] eq "websocket"').matches(context)
+    headers = context.computed["http.request.headers"]
+    compile_expression('any(http.request.headers["x-twice"][*] eq "one")').matches(context)
+    assert context.computed["http.request.headers"] is headers
+    assert list(context.computed) == ["http.request.headers"]
+
+
+def test_a_parsed_expression_compiles_as_its_text_does() -> None:
+    text = 'http.host eq "www.example.com"'
+    assert compile_expression(parse(text)).matches(CONTEXT) is True
+    assert isinstance(compile_expression(text), CompiledExpression)
+    value = compile_value(parse_value("cf.edge.server_port"))
+    assert (value.type, value.evaluate(CONTEXT), value.text(CONTEXT)) == (INT, 8443, "8443")
+
+
+def test_a_condition_is_no_value_and_a_value_no_condition() -> None:
+    with pytest.raises(TypeError, match="is a condition"):
+        compile_value(parse("ssl and ssl"))
+    with pytest.raises(TypeError, match="is a value"):
+        compile_expression(parse_value("http.host"))
+
+
+def test_without_facts_what_they_hold_is_missing() -> None:
+    bare = EvaluationContext(a_request(), Facts())
+    for text in ("ip.src.country ne 61:62", "http.request.timestamp.sec ge 0", "cf.edge.server_ip ne ::1"):
+        assert compile_expression(text).matches(bare) is False

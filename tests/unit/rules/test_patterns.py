@@ -1,0 +1,96 @@
+"""Compiled patterns: their bounds, and wildcards beside Python's `re`."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.rules.patterns import Pattern, PatternError, Wildcard, ascii_lower, ascii_upper
+
+BYTES = st.text(st.characters(max_codepoint=0xFF), max_size=12)
+# Far above what is measured (0.1 s), so that only another order of magnitude fails.
+LIMIT_S = 5.0
+
+
+@given(BYTES)
+def test_case_is_that_of_ascii(text: str) -> None:
+    assert ascii_lower(text).encode("latin-1") == text.encode("latin-1").lower()
+    assert ascii_upper(text).encode("latin-1") == text.encode("latin-1").upper()
+
+
+def test_a_pattern_says_what_its_groups_matched() -> None:
+    pattern = Pattern("(a)|(b)", with_groups=True)
+    assert pattern.first_match("xb\xe9") == (1, 2, ("b", "", "b"))
+    assert pattern.first_match("x") is None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(a*)*" * 600 + "b",
+        "(a|a)" * 600 + "$",
+        ".*" * 1900 + "b$",
+        "[^a]" * 1000,
+        "a" + "*" * 3000,
+        "(?i)" + "[a-z&&[^q]]" * 300,
+        "a{1000}" * 500,
+        "((a{100}){100}){100}",
+    ],
+    ids=lambda pattern: pattern[:12],
+)
+def test_a_hostile_pattern_is_refused_or_matches_soon(pattern: str) -> None:
+    begun = time.monotonic()
+    problem = ""
+    try:
+        Pattern(pattern).is_in("a" * 16_000)
+    except PatternError as error:
+        problem = str(error)
+    assert problem in {"", "Compiled regex exceeds size limit of 2097152 bytes."}
+    assert time.monotonic() - begun < LIMIT_S
+
+
+def test_two_patterns_are_the_same_if_they_say_the_same() -> None:
+    assert Pattern("a+") == Pattern("a+")
+    assert Pattern("a+") != Pattern("a*")
+
+
+@given(st.lists(st.text("aAbB\xe9*\\", max_size=3), min_size=1, max_size=4), st.text("aAbB\xe9*\\", max_size=10))
+def test_a_wildcard_covers_what_its_regular_expression_would(texts: list[str], value: str) -> None:
+    source = "*".join(text.replace("\\", "\\\\").replace("*", "\\*") for text in texts)
+    if "**" in source.replace("\\\\", "").replace("\\*", ""):
+        return
+    equivalent = ".*?".join(f"({re.escape(text)})".replace("(", "").replace(")", "") for text in texts)
+    for strict in (True, False):
+        flags = re.DOTALL if strict else re.DOTALL | re.IGNORECASE
+        expected = re.fullmatch(equivalent.encode("latin-1"), value.encode("latin-1"), flags) is not None
+        assert Wildcard(source, strict=strict).covers(value) is expected
+
+
+def test_each_star_is_as_short_as_it_can_be_and_keeps_its_case() -> None:
+    assert Wildcard("*.*", strict=True).captures("A.b.C") == ("A", "b.C")
+    assert Wildcard("/x/*/y", strict=False).captures("/X/Abc/Y") == ("Abc",)
+    assert Wildcard("a*a", strict=True).captures("a") is None
+    assert Wildcard("abc", strict=True).captures("abc") == ()
+    assert Wildcard("*", strict=True).captures("") == ("",)
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("a**b", "wildcard contains a double star"),
+        ("a\\b", "invalid wildcard: wildcard syntax error at position 1: invalid escape sequence"),
+        ("ab\\", "position 2: incomplete escape sequence at the end of the wildcard"),
+    ],
+)
+def test_a_wrong_wildcard_is_refused(source: str, problem: str) -> None:
+    with pytest.raises(PatternError, match=re.escape(problem)):
+        Wildcard(source, strict=True)
+
+
+def test_a_hostile_wildcard_takes_linear_time() -> None:
+    begun = time.monotonic()
+    assert not Wildcard("*a" * 1900 + "b", strict=False).covers("a" * 16_000)
+    assert not Wildcard("*" + "a" * 2000 + "b*c", strict=False).covers("a" * 16_000)
+    assert time.monotonic() - begun < LIMIT_S
