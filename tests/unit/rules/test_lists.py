@@ -1,0 +1,68 @@
+"""Lists and ranges."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.rules.errors import ParseError
+from holdfast.rules.lists import AddressRanges, Hostnames, Ranges, RuleList
+from holdfast.rules.value_types import BYTES, INT, IP
+
+SMALL = st.integers(-20, 20)
+
+
+@given(st.lists(st.tuples(SMALL, SMALL).map(lambda pair: (min(pair), max(pair)))), SMALL)
+def test_ranges_hold_what_one_of_them_holds(ranges: list[tuple[int, int]], value: int) -> None:
+    assert (value in Ranges(ranges)) is any(first <= value <= last for first, last in ranges)
+
+
+def test_addresses_of_two_families_are_apart() -> None:
+    ranges = AddressRanges([((4, 1), (4, 5)), ((6, 10), (6, 20))])
+    assert (4, 3) in ranges
+    assert (6, 3) not in ranges
+    assert (6, 20) in ranges
+    assert (4, 20) not in ranges
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("example.org", True),
+        ("EXAMPLE.org", True),
+        ("www.example.org", False),
+        ("example.com", False),
+        ("www.example.com", True),
+        ("a.b.Example.COM", True),
+        ("wwwexample.com", False),
+        ("", False),
+        (".", False),
+    ],
+)
+def test_a_star_is_every_name_below(name: str, held: bool) -> None:
+    assert (name in Hostnames(["Example.org", "*.example.com"])) is held
+
+
+def test_without_a_star_only_the_names_themselves_are_held() -> None:
+    assert "www.example.org" not in Hostnames(["example.org"])
+
+
+def holds(found: RuleList, *values: object) -> list[bool]:
+    """Whether each value is in the list."""
+    members: Any = found.members
+    return [value in members for value in values]
+
+
+def test_a_list_holds_items_of_its_kind() -> None:
+    addresses = RuleList.of_addresses(["203.0.113.7", "2001:db8::/32"])
+    assert holds(addresses, (4, 0xCB007107), (6, 0x20010DB8 << 96), (4, 1)) == [True, True, False]
+    asns = RuleList.of_asns([64512])
+    assert holds(asns, 64512, 1) == [True, False]
+    assert [one.type for one in (addresses, asns, RuleList.of_hostnames([]))] == [IP, INT, BYTES]
+
+
+@pytest.mark.parametrize("item", ["", "x", "10.0.0.1/8", "1.2.3.4 ", "1.2.3.4x"])
+def test_what_is_no_network_is_refused(item: str) -> None:
+    with pytest.raises(ParseError):
+        RuleList.of_addresses([item])
