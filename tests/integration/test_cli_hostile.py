@@ -1,6 +1,8 @@
 """The command against what is not the API, or not any more: one sentence, a status, and an end."""
 
+import signal
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -9,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.certificates import Authority
-from tests.integration.edge import run_to_end
-from tests.integration.installation import Installation, command
+from tests.integration.edge import COMMAND, START_LIMIT_S, run_to_end
+from tests.integration.installation import Installation, command, environment
 from tests.integration.waiting import LIMIT_S
 
 NOT_AN_ENVELOPE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\n<html"
@@ -74,6 +76,25 @@ def test_what_is_not_the_api_is_one_sentence(answer: Callable[[socket.socket], N
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stderr.isascii()
     assert "t0ken-value" not in ended.stderr
+
+
+def test_an_interrupt_while_the_api_is_silent_ends_at_once() -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def say_nothing(_: socket.socket) -> None:
+        asked.set()
+        over.wait(LIMIT_S)
+
+    with server(say_nothing) as url:
+        environ = environment() | {"HOLDFAST_API": url, "HOLDFAST_TOKEN": "t"}
+        process = subprocess.Popen(
+            [COMMAND, "zone", "list"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert asked.wait(START_LIMIT_S)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT_S)
+        over.set()
+    assert (process.returncode, out, err) == (130, "", "")
 
 
 def test_a_name_of_the_api_does_not_reach_the_terminal_as_it_is() -> None:

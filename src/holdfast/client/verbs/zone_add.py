@@ -127,7 +127,13 @@ def _steps(options: ZoneAddOptions, api: Api, zone: Zone) -> Iterator[_Step]:
         told, body = f"plan: {options.plan}", {"rate_plan": {"id": options.plan}}
         yield (
             told,
-            partial(api.send, "POST", zone.path("subscription"), what=f"set the {told} of {zone.name}", body=body),
+            partial(
+                api.send,
+                "POST",
+                zone.path("subscription"),
+                what=f"put {zone.name} on the plan {options.plan}",
+                body=body,
+            ),
         )
     if (plan := options.origin_plan()) is not None:
         yield from _origin_steps(plan, api, zone)
