@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from holdfast.client.options import ConnectOptions
+from holdfast.config.run import Config
 from holdfast.config.up import UpOptions
 from holdfast.edge.answers import Problem
 from holdfast.edge.explanations import EXPLANATIONS
@@ -114,8 +115,8 @@ def events_of_rust(text: str) -> list[str]:
 
 
 def events_of_python(text: str) -> list[str]:
-    """The events that Python code puts into the log (`holdfast.event_log`)."""
-    return re.findall(r'\blog(?:\.write)?\(\s*"(\w+)",', text.replace("_log", "log"))
+    """The events that Python code puts into the log (`holdfast.event_log`), itself or by a command to do so."""
+    return re.findall(r'\b(?:log(?:\.write)?|Record)\(\s*"(\w+)",', text.replace("_log", "log"))
 
 
 def _document(name: str) -> str:
@@ -135,6 +136,13 @@ def test_a_command_documents_every_option_and_no_other(
     said = [_code_of(row[0]).split()[0] for row in rows_of(_document(document), first_column="option")]
     spellings = [spelling_of(field) for field in dataclasses.fields(options)]
     complain(difference(f"docs/{document}", said, [one.flag for one in spellings if not one.is_argument]))
+
+
+def test_run_documents_every_key_with_its_flag_and_no_other() -> None:
+    rows = rows_of(_document("run.md"), first_column="key")
+    said = [f"{_code_of(key)} {_code_of(flag)}" for key, flag, *_ in rows]
+    spellings = [spelling_of(field) for field in dataclasses.fields(Config)]
+    complain(difference("docs/run.md", said, [f"{one.key} {one.flag} {one.metavar}" for one in spellings]))
 
 
 def test_errors_documents_every_code_with_its_name_side_and_wait() -> None:
@@ -194,7 +202,8 @@ def test_records_documents_every_event() -> None:
 
 def test_events_are_found_in_both_languages() -> None:
     assert events_of_rust('Record { event: "a_b", .. } json!({"event": "c_d"})') == ["a_b", "c_d"]
-    assert events_of_python('self._log("a_b", {})\nlog.write("c_d", fields)\nout.write("text")') == ["a_b", "c_d"]
+    text = 'self._log("a_b", {})\nlog.write("c_d", fields)\nout.write("text")\nyield Record("e_f", fields)'
+    assert events_of_python(text) == ["a_b", "c_d", "e_f"]
 
 
 def test_the_example_of_a_record_has_the_fields_of_one_in_their_order() -> None:

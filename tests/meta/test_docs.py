@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,17 @@ SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FIRST_SCREEN_LINES = 45
 
-OptionsOf = Callable[[str], frozenset[str] | None]
+
+@dataclass(frozen=True)
+class Help:
+    """What a command's help lists: its long options, and its verbs where it is a group of them."""
+
+    options: frozenset[str]
+    verbs: frozenset[str] = frozenset()
+
+
+# The help of "" (the whole command), of "up", of "zone add"; None if there is no such command.
+HelpOf = Callable[[str], Help | None]
 
 
 def documents() -> list[Path]:
@@ -44,15 +55,15 @@ def unknown_targets(name: str, text: str, targets: frozenset[str]) -> list[str]:
     return [f"{name}: `make {target}`: the Makefile has no such target" for target in sorted(asked - targets)]
 
 
-def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each (subcommand, long options) of a `holdfast ...` in the text's code: "up", "zone add", "" for none."""
+def commands_in(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Each (leading words, long options) of a `holdfast ...` in the text's code: the words that may name a command."""
     for code in code_in(text):
         found = re.match(r"(?:\$ )?(?:\S*/)?holdfast(?:\s+(.*))?$", code)
         if found is None or not found[1]:
             continue
         words = [word for word in _words(found[1]) if not word.startswith("[")]
-        names = itertools.takewhile(re.compile(r"[a-z]+").fullmatch, words[:2])
-        yield " ".join(names), [word.partition("=")[0] for word in words if word.startswith("--")]
+        names = list(itertools.takewhile(lambda word: re.fullmatch(r"[a-z]+", word), words))
+        yield names, [word.partition("=")[0] for word in words if word.startswith("--")]
 
 
 def _words(line: str) -> list[str]:
@@ -62,18 +73,29 @@ def _words(line: str) -> list[str]:
         return line.split()
 
 
-def unknown_options(name: str, text: str, options_of: OptionsOf) -> list[str]:
-    """A complaint for each subcommand or option in the text's code that the command does not have."""
+def unknown_options(name: str, text: str, help_of: HelpOf) -> list[str]:
+    """A complaint for each command, verb of a group or option in the text's code that there is not."""
     complaints = []
-    for subcommand, options in commands_in(text):
-        known = options_of(subcommand)
+    for words, options in commands_in(text):
+        command, known = _command_in(words, help_of)
         if known is None:
-            complaints.append(f"{name}: `holdfast {subcommand}`: no such command")
+            complaints.append(f"{name}: `holdfast {command}`: no such command")
         else:
             complaints += [
-                f"{name}: `holdfast {subcommand}` has no {option}" for option in options if option not in known
+                f"{name}: `holdfast {command}` has no {option}" for option in options if option not in known.options
             ]
     return complaints
+
+
+def _command_in(words: list[str], help_of: HelpOf) -> tuple[str, Help | None]:
+    """The command that `words` begin with, and its help. What follows a command that is no group are its arguments."""
+    command, known = "", help_of("")
+    for word in words:
+        if known is None or (command and not known.verbs):
+            break
+        command = f"{command} {word}".strip()
+        known = help_of(command)
+    return command, known
 
 
 def dead_links(name: str, text: str, *, root: Path) -> list[str]:
@@ -110,12 +132,21 @@ def missing_files(name: str, text: str, *, root: Path, rooms: frozenset[str]) ->
 
 
 @functools.cache
-def options_of_the_command(subcommand: str) -> frozenset[str] | None:
-    """The long options of `holdfast SUBCOMMAND`, from its own help; None if there is no such command."""
-    asked = [sys.executable, "-m", "holdfast", *subcommand.split(), "--help"]
+def help_of_the_command(command: str) -> Help | None:
+    """What `holdfast COMMAND --help` lists; None if there is no such command."""
+    asked = [sys.executable, "-m", "holdfast", *command.split(), "--help"]
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     told = subprocess.run(asked, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=30)
-    return frozenset(re.findall(r"(?<![\w-])--[a-z][a-z-]*", told.stdout)) if told.returncode == 0 else None
+    return parsed_help(told.stdout) if told.returncode == 0 else None
+
+
+def parsed_help(text: str) -> Help:
+    """The options and verbs in the text of a help."""
+    _, _, verbs = text.partition("\nCommands:\n")
+    return Help(
+        options=frozenset(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)),
+        verbs=frozenset(re.findall(r"^  ([a-z]+)", verbs, re.MULTILINE)),
+    )
 
 
 def targets_of(makefile: str) -> frozenset[str]:
@@ -136,8 +167,9 @@ def test_every_make_command_in_the_documents_exists() -> None:
 
 
 def test_every_holdfast_command_in_the_documents_exists_with_its_options() -> None:
-    assert options_of_the_command("nonsense") is None
-    complain([text for name, source in _texts() for text in unknown_options(name, source, options_of_the_command)])
+    assert help_of_the_command("nonsense") is None
+    assert help_of_the_command("zone nonsense") is None
+    complain([text for name, source in _texts() for text in unknown_options(name, source, help_of_the_command)])
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
@@ -173,9 +205,13 @@ def test_a_make_target_that_is_not_there_is_a_complaint() -> None:
     assert unknown_targets("a.md", text, frozenset({"run"})) == ["a.md: `make deploy`: the Makefile has no such target"]
 
 
-def _fake_options(subcommand: str) -> frozenset[str] | None:
-    known = {"": {"--version"}, "up": {"--listen"}, "zone": {"--help"}, "zone add": {"--origin"}}
-    return frozenset(known[subcommand]) if subcommand in known else None
+def _fake_help(command: str) -> Help | None:
+    return {
+        "": Help(frozenset({"--version"}), frozenset({"up", "zone"})),
+        "up": Help(frozenset({"--listen"})),
+        "zone": Help(frozenset({"--help"}), frozenset({"add"})),
+        "zone add": Help(frozenset({"--origin"})),
+    }.get(command)
 
 
 @pytest.mark.parametrize(
@@ -190,11 +226,23 @@ def _fake_options(subcommand: str) -> frozenset[str] | None:
         ("`holdfast zone conjure`", 1),
         ("`holdfast --version`", 0),
         ("`holdfast --nope`", 1),
+        ("`holdfast zone add example.com --origin http://h`", 0),
+        ("`holdfast zone`", 0),
+        ("`holdfast zone --origin http://h`", 1),
+        ("`holdfast zone drop example.com`", 1),
+        ("`holdfast zone add --nope`", 1),
+        ("`holdfast up localhost --listen 127.0.0.1:1`", 0),
         ("holdfast up --nope in prose, and the package `holdfast`", 0),
     ],
 )
 def test_a_command_or_option_that_is_not_there_is_a_complaint(text: str, complaints: int) -> None:
-    assert len(unknown_options("a.md", text, _fake_options)) == complaints
+    assert len(unknown_options("a.md", text, _fake_help)) == complaints
+
+
+def test_the_verbs_of_a_group_are_read_from_its_help() -> None:
+    text = "Usage: x\n\n  Up --not here.\n\nOptions:\n  -h, --help  Show.\n\nCommands:\n  add   Create the zone.\n  list  All.\n"
+    assert parsed_help(text).verbs == {"add", "list"}
+    assert parsed_help("Options:\n  --listen X\n").verbs == frozenset()
 
 
 def test_a_dead_link_or_heading_is_a_complaint(tmp_path: Path) -> None:

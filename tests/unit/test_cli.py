@@ -1,9 +1,11 @@
 """The command: its errors are one sentence, its flags are the options' fields."""
 
 import dataclasses
+import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 
 from holdfast import __version__, cli
 from holdfast.client.options import ConnectOptions
+from holdfast.config.init import InitOptions
+from holdfast.config.run import Config
+from holdfast.config.sources import Effective
 from holdfast.config.spellings import SslMode
 from holdfast.config.up import UpOptions
 from holdfast.errors import ListenError
@@ -24,6 +29,7 @@ class Runs:
     def __init__(self) -> None:
         self.up: list[UpOptions] = []
         self.connect: list[ConnectOptions] = []
+        self.configured: list[tuple[str, Effective]] = []
         self.error: Exception | None = None
 
     def run_up(self, options: UpOptions) -> int:
@@ -31,6 +37,13 @@ class Runs:
             raise self.error
         self.up.append(options)
         return 0
+
+    def role(self, verb: str) -> Callable[[Effective], int]:
+        def run(found: Effective) -> int:
+            self.configured.append((verb, found))
+            return 0
+
+        return run
 
     def run_connect(self, options: ConnectOptions) -> int:
         self.connect.append(options)
@@ -42,6 +55,10 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
     monkeypatch.setattr("holdfast.app.up.run_up", runs.run_up)
     monkeypatch.setattr("holdfast.client.connect.run_connect", runs.run_connect)
+    for verb in ("run", "edge", "control"):
+        monkeypatch.setattr(f"holdfast.app.run.run_{verb}", runs.role(verb))
+    # No file of the machine's, whatever machine this is.
+    monkeypatch.setenv("HOLDFAST_CONFIG", "")
     return runs
 
 
@@ -60,6 +77,62 @@ def test_the_environment_gives_what_the_command_line_does_not(runs: Runs, monkey
     (options,) = runs.up
     assert options.threads == 4
     assert [address.port for address in options.listen] == [1, 2]
+
+
+@pytest.mark.parametrize("verb", ["run", "edge", "control"])
+def test_a_role_runs_with_what_file_environment_and_flags_come_to(
+    verb: str, runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "holdfast.toml"
+    file.write_text('log_file = "a.log"\ndata_dir = "/srv/a"\n')
+    monkeypatch.setenv("HOLDFAST_DATA_DIR", "/srv/b")
+    monkeypatch.setenv("HOLDFAST_CONTROL_LISTEN", "127.0.0.1:7")
+    assert cli.run([verb, "--config", str(file), "--log", "c.log"]) == 0
+    ((ran, found),) = runs.configured
+    assert ran == verb
+    assert (found.config.data_dir, found.config.log_file) == (Path("/srv/b"), Path("c.log"))
+    assert found.config.control_listen.port == 7
+    assert found.origins["log_file"] == "--log"
+
+
+def test_the_configuration_is_shown_with_where_each_value_came_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", "postgresql+asyncpg://me:secret@h/n")
+    monkeypatch.setenv("HOLDFAST_QQ", "x")
+    assert cli.run(["config", "show", "--threads", "3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["threads"] == {"value": 3, "from": "--threads"}
+    assert err == "holdfast config show: the environment variable 'HOLDFAST_QQ' is none of ours\n"
+    assert cli.run(["config", "show"]) == 0
+    assert 'database_url = "postgresql+asyncpg://me:***@h/n"  # HOLDFAST_DATABASE_URL' in capsys.readouterr().out
+
+
+def test_a_configuration_that_can_be_used_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["config", "check"]) == 0
+    assert capsys.readouterr().out == "The configuration can be used.\n"
+
+
+def test_groups_are_listed_and_only_the_one_that_is_asked_for_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    program = (
+        "import sys; from holdfast import cli; cli.run(['--help']); cli.run(['config', 'show']);"
+        "sys.exit(any(name.startswith(('holdfast.client.verbs.zone', 'httpx', 'sqlalchemy', 'holdfast._native'))"
+        " for name in sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    assert told.returncode == 0, told.stderr
+    for group in ("config", "zone", "setting", "record", "token", "cert"):
+        assert f"\n  {group} " in told.stdout
+
+
+def test_a_supervisor_is_small() -> None:
+    program = (
+        "import sys, holdfast.app.run, holdfast.app.up;"
+        "print([name for name in sys.modules if name.split('.')[0] in"
+        " {'fastapi', 'sqlalchemy', 'uvicorn', 'asyncio', 'cryptography', 'httpx'} or name == 'holdfast._native'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert told.stdout == "[]\n"
 
 
 def test_connect_has_short_flags_and_its_own_status(runs: Runs) -> None:
@@ -82,6 +155,15 @@ def test_connect_has_short_flags_and_its_own_status(runs: Runs) -> None:
         (["up", "http://h", "--listen", "x"], "holdfast up: --listen: expected ADDRESS:PORT"),
         (["connect", "ftp://h"], "holdfast connect: URL: expected a URL"),
         (["frob"], "holdfast: No such command 'frob'"),
+        (["run", "--config", "no.toml"], "holdfast run: cannot read no.toml: no such file or directory"),
+        (["run", "--config", ""], "holdfast run: --config: expected the path of a file or directory, got ''"),
+        (["run", "--control-listen", "x"], "holdfast run: --control-listen: expected ADDRESS:PORT"),
+        (["edge", "--control-listen", "127.0.0.1:1"], "holdfast edge: No such option: --control-listen"),
+        (["control", "--listen", "127.0.0.1:1"], "holdfast control: No such option: --listen"),
+        (["init", "--database-url", "x"], "holdfast init: --database-url: expected sqlite+aiosqlite:///PATH"),
+        (["config", "check", "--threads", "0"], "holdfast config check: --threads: expected a number"),
+        (["config", "frob"], "holdfast config frob: No such command 'frob'"),
+        (["zone", "frob"], "holdfast zone frob: No such command 'frob'"),
         (["--frob"], "holdfast: No such option: --frob"),
     ],
 )
@@ -127,7 +209,10 @@ def test_help_names_the_commands(arguments: list[str], capsys: pytest.CaptureFix
     assert "connect " in out
 
 
-@pytest.mark.parametrize(("verb", "options"), [("up", UpOptions), ("connect", ConnectOptions)])
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [("up", UpOptions), ("connect", ConnectOptions), ("run", Config), ("init", InitOptions)],
+)
 def test_help_has_every_option(verb: str, options: type, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([verb, "--help"]) == 0
     out = capsys.readouterr().out

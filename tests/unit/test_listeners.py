@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.errors import ListenError
-from holdfast.listeners import BoundAddress, bind_all, close_all
+from holdfast.listeners import BoundAddress, Listeners, bind_all, close_all
 from holdfast.model.listen_address import ListenAddress
 
 ANY_PORT = ListenAddress("127.0.0.1", 0)
@@ -127,3 +127,21 @@ def test_both_families_can_be_asked_for_at_one_port(bound: list[BoundAddress]) -
     port = bound[0].address.port
     bound += bind_all([ListenAddress("0.0.0.0", port)], [], sockets_each=2)
     assert bound[1].address.port == port
+
+
+def test_listeners_are_closed_once_by_whoever_comes_first() -> None:
+    with Listeners.bound([ANY_PORT], sockets_each=2) as listeners:
+        descriptors = listeners.addresses[0].descriptors
+        listeners.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptors[0])
+        # The number may be somebody else's now, and must not be closed again.
+        again = os.dup(0)
+    os.fstat(again)
+    os.close(again)
+
+
+def test_listeners_that_were_let_go_stay_open(bound: list[BoundAddress]) -> None:
+    with Listeners.bound([ANY_PORT], sockets_each=1) as listeners:
+        bound += listeners.let_go()
+    assert _port(bound[0].descriptors[0]) == bound[0].address.port

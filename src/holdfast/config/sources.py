@@ -145,16 +145,17 @@ def _texts(value: object, spelling: Spelling, where: str) -> str | list[str]:
     raise UsageError(where, str(value), expected)
 
 
-def _meant(key: str, known: Mapping[str, object]) -> str:
+def _meant(key: str, known: Mapping[str, object], *, prefix: str = "") -> str:
     # Loaded here: only mistakes need it.
     import difflib  # noqa: PLC0415
 
-    close = difflib.get_close_matches(key, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+    # What all have in common says nothing about which one was meant.
+    close = difflib.get_close_matches(key.removeprefix(prefix), [one.removeprefix(prefix) for one in known], n=1)
+    return f" (did you mean {prefix}{close[0]}?)" if close else ""
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     known = {spelling.environment: spelling for spelling in spelling_by_name().values()}
     for name in sorted(environ):
         if name.startswith(_PREFIX) and name not in known and name not in OTHER_VARIABLES:
-            yield f"the environment variable {shown(name)} is none of ours{_meant(name, known)}"
+            yield f"the environment variable {shown(name)} is none of ours{_meant(name, known, prefix=_PREFIX)}"
