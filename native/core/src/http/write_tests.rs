@@ -235,6 +235,15 @@ const DATED: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nCF-Ray: 1-LOC\r\n";
 
 /// What a client gets for what an origin sent to `method`.
 fn relayed(input: &str, method: &str, change: impl FnOnce(&mut ForClient<'_>)) -> String {
+    relayed_with(&[], input, method, change)
+}
+
+fn relayed_with(
+    set: &[(String, String)],
+    input: &str,
+    method: &str,
+    change: impl FnOnce(&mut ForClient<'_>),
+) -> String {
     let head = response_head(input.as_bytes(), method);
     let mut response = ForClient {
         head: &head,
@@ -243,7 +252,7 @@ fn relayed(input: &str, method: &str, change: impl FnOnce(&mut ForClient<'_>)) -
         keep_alive: true,
         ray: "1-LOC",
         upgrade: false,
-        set: &[],
+        set,
     };
     change(&mut response);
     let mut out = Vec::new();
@@ -519,4 +528,44 @@ fn statuses_we_give_have_a_phrase() {
         assert!(!reason_phrase(status).is_empty(), "{status}");
     }
     assert_eq!((reason_phrase(521), reason_phrase(299)), ("Web Server Is Down", ""));
+}
+
+#[test]
+fn a_stripped_handshake_leaves_an_ordinary_request() {
+    let input = UPGRADE.replace(
+        "User-Agent: x",
+        "sec-websocket-extensions: x\r\nSec-WebSocketX: kept\r\nSec-Web: kept",
+    );
+    let request = Request {
+        input: &input,
+        strip_handshake: true,
+        ..Request::default()
+    };
+    assert_eq!(
+        sent(&request),
+        "GET /chat?a=b HTTP/1.1\r\nHost: Edge.example:8443\r\nSec-WebSocketX: kept\r\nSec-Web: kept\r\n\r\n"
+    );
+}
+
+#[test]
+fn fields_set_on_an_answer_replace_the_origins_but_not_what_frames_it() {
+    let input =
+        "HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 5\r\nSet-Cookie: a\r\nset-cookie: b\r\nDate: then\r\n\r\n";
+    let set = pairs(&[
+        ("SERVER", "ours"),
+        ("Set-Cookie", "c"),
+        ("Set-Cookie", "d"),
+        ("Date", "now"),
+        ("Content-Length", "9"),
+        ("Transfer-Encoding", "chunked"),
+        ("Connection", "close"),
+        ("Upgrade", "h2c"),
+        ("cf-ray", "forged"),
+        ("X-Split", "a\r\nB: c"),
+    ]);
+    assert_eq!(
+        relayed_with(&set, input, "GET", |_| {}),
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nCF-Ray: 1-LOC\r\nSERVER: ours\r\nSet-Cookie: c\r\nSet-Cookie: d\r\n\
+         Date: now\r\nX-Split: a  B: c\r\n\r\n"
+    );
 }

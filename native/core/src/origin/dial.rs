@@ -186,3 +186,7 @@ fn connect_fault(origin: &Origin, error: &io::Error) -> Fault {
         ),
     }
 }
+
+#[cfg(test)]
+#[path = "dial_tests.rs"]
+mod tests;

@@ -3,6 +3,8 @@
 //! Law 1: a rule is proof that something is left to agree on.
 //! Law 2: what demands the same is the same `Requirement`, so that configurations and ticket keys are made once for it.
 
+use std::sync::Arc;
+
 use rustls::crypto::CryptoProvider;
 use rustls::{CipherSuite, SupportedProtocolVersion, version};
 
@@ -92,7 +94,7 @@ impl Requirement {
 /// A requirement, and the host names whose clients must meet it.
 #[derive(Clone, Debug)]
 pub struct TlsRule {
-    pub(super) names: Vec<String>,
+    pub(super) names: Arc<[String]>,
     pub(super) requirement: Requirement,
 }
 
@@ -106,7 +108,7 @@ impl TlsRule {
         let names = names
             .into_iter()
             .map(|name| parse_name(&name).ok_or_else(|| format!("names: expected host names, got {name:?}")));
-        let names = names.collect::<Result<_, _>>()?;
+        let names = names.collect::<Result<Arc<[String]>, _>>()?;
         let min = version_of("min_version", min_version)?;
         let max = version_of("max_version", max_version)?;
         if min > max {

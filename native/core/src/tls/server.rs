@@ -11,7 +11,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustls::ServerConfig;
-use rustls::server::{Acceptor, NoServerSessionStorage};
+use rustls::server::{Accepted, Acceptor, NoServerSessionStorage};
 
 use super::certificates::{Certificate, Table};
 use super::names::ByName;
@@ -71,9 +71,10 @@ impl ServerTls {
     /// A choice that waits for a client's hello.
     #[must_use]
     pub fn choose(&self) -> Choice {
+        let served = self.current();
         Choice {
-            served: self.current(),
-            hello: Acceptor::default(),
+            hello: (!served.by_name.is_empty()).then(Box::default),
+            served,
             seen: 0,
         }
     }
@@ -93,7 +94,8 @@ impl Served {
 /// The choice for one client, while its hello arrives.
 pub struct Choice {
     served: Arc<Served>,
-    hello: Acceptor,
+    /// None where nothing depends on it. Boxed, since every task of a connection would have room for it.
+    hello: Option<Box<Acceptor>>,
     seen: usize,
 }
 
@@ -101,32 +103,28 @@ impl Choice {
     /// The configuration for who has sent `all` so far; None where the hello is not complete. What is no hello gets
     /// whatever configuration, to be refused in its handshake.
     pub fn of(&mut self, all: &[u8]) -> Option<Arc<ServerConfig>> {
-        if self.served.by_name.is_empty() {
+        let Some(hello) = &mut self.hello else {
             return Some(self.served.config_for(None));
-        }
+        };
         let mut new = &all[self.seen..];
         self.seen = all.len();
         while !new.is_empty() {
-            match self.take(&mut new) {
+            match read(hello, &mut new) {
                 Ok(None) => {}
-                Ok(Some(config)) => return Some(config),
+                Ok(Some(accepted)) => return Some(self.served.config_for(accepted.client_hello().server_name())),
                 Err(_) => return Some(self.served.config_for(None)),
             }
         }
         (all.len() > MAX_HELLO_BYTES).then(|| self.served.config_for(None))
     }
+}
 
-    fn take(&mut self, new: &mut &[u8]) -> io::Result<Option<Arc<ServerConfig>>> {
-        if self.hello.read_tls(new)? == 0 {
-            // It wants nothing more, after a close_notify for example.
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        match self.hello.accept() {
-            Ok(None) => Ok(None),
-            Ok(Some(accepted)) => Ok(Some(self.served.config_for(accepted.client_hello().server_name()))),
-            Err((error, _)) => Err(io::Error::other(error)),
-        }
+fn read(hello: &mut Acceptor, new: &mut &[u8]) -> io::Result<Option<Accepted>> {
+    if hello.read_tls(new)? == 0 {
+        // It wants nothing more, after a close_notify for example.
+        return Err(io::ErrorKind::InvalidData.into());
     }
+    hello.accept().map_err(|(error, _)| io::Error::other(error))
 }
 
 fn served(
@@ -149,7 +147,7 @@ fn served(
     let default = config_of(Requirement::default());
     let mut by_name = ByName::default();
     for rule in &rules {
-        for name in &rule.names {
+        for name in &*rule.names {
             by_name.at(name, || config_of(rule.requirement));
         }
     }

@@ -146,3 +146,19 @@ fn the_trust_store_of_the_system_does_not_know_our_authority() {
         Err(fault) => assert!(matches!(fault, CertificateFault::NoSystemStore(_)), "{fault}"),
     }
 }
+
+#[test]
+fn who_is_verified_alike_shares_a_configuration_as_long_as_it_is_used() {
+    let pem = Authority::new().pem().into_bytes();
+    let one = shared_client_config(Verify::Ca(pem.clone())).unwrap();
+    let other = shared_client_config(Verify::Ca(Authority::new().pem().into_bytes())).unwrap();
+    assert!(Arc::ptr_eq(
+        &one,
+        &shared_client_config(Verify::Ca(pem.clone())).unwrap()
+    ));
+    assert!(!Arc::ptr_eq(&one, &other));
+    let gone = Arc::downgrade(&one);
+    drop(one);
+    assert!(gone.upgrade().is_none());
+    assert!(shared_client_config(Verify::Ca(pem)).is_ok());
+}

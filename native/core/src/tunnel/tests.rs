@@ -1,5 +1,7 @@
 //! A real loop over real sockets; the test holds the far ends of both legs.
 
+mod zones;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::os::unix::net::UnixStream as StdUnix;
