@@ -1,4 +1,4 @@
-"""Arguments against parameters."""
+"""What a call is refused for, before anything is computed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What functions compute."""
+"""Computed results, beside the documentation's own examples and Python's libraries."""
 
 import base64
 import hmac

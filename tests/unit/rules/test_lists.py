@@ -1,4 +1,4 @@
-"""Lists and ranges."""
+"""Membership: of networks, of names below a star, of overlapping intervals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Values computed from a request."""
+"""Headers, cookies, queries and addresses, as a client may send them."""
 
 import pytest
 from hypothesis import given
