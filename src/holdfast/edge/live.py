@@ -23,6 +23,7 @@ from holdfast.edge.link_frames import RawDelta, RawSnapshot, body_of, identity_i
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone
+from holdfast.edge.zone_tls import certificates_shown, has_other_tls, tls_rules
 from holdfast.sealing import SealingKey
 
 if TYPE_CHECKING:
@@ -140,10 +141,10 @@ class LiveEdge:
         with self._lock:
             if self._edge is None:
                 return
-            zones = self._policy.snapshot.zones.values()
+            snapshot = self._policy.snapshot
             try:
-                certificates, rules = self._certificates_of(zones), _rules_of(zones)
-                self._edge.set_tls(certificates=certificates, rules=rules)
+                certificates = certificates_shown(self._own_certificates(), snapshot)
+                self._edge.set_tls(certificates=certificates, rules=tls_rules(snapshot))
             except ValueError as error:
                 self._log("tls_refused", {"reason": str(error)})
 
@@ -170,11 +171,11 @@ class LiveEdge:
         self._remember(refusals, forget=gone)
         old = [zone for zone_id in gone if (zone := before.zone(zone_id)) is not None]
         self._publish(after, ServedZones(source=news.source, revision=news.revision, zones=zones))
-        if _tls_of(old) != _tls_of(zone for zone, _ in good):
-            self.refresh_tls()
         if self._journal is not None:
             said = tuple(msgspec.Raw(raw) for _, raw in good)
             self._journal.append(body_of(msgspec.structs.replace(news, zones=said)))
+        if has_other_tls(old, (zone for zone, _ in good), after):
+            self.refresh_tls()
         return refusals
 
     def _apply_full(self, news: RawSnapshot) -> tuple[Refusal, ...]:
@@ -188,7 +189,7 @@ class LiveEdge:
         self._refusals = {}
         self._remember(refusals)
         self._publish(after, ServedZones(source=news.source, revision=news.revision, zones=zones))
-        if _tls_of(before.zones.values()) != _tls_of(after.zones.values()):
+        if has_other_tls(before.zones.values(), after.zones.values(), after):
             self.refresh_tls()
         return refusals
 
@@ -228,33 +229,3 @@ class LiveEdge:
     def _state(self) -> ServedZones | None:
         with self._lock:
             return self._served if self._served.source else None
-
-    def _certificates_of(self, zones: Iterable[CompiledZone]) -> list[Certificate]:
-        # The edge's own come first: the very first is for clients whose name fits none, and what an operator gave by
-        # hand goes before what came over the API.
-        return [*self._own_certificates(), *(one.native for zone in zones for one in zone.certificates)]
-
-
-def _tls_of(zones: Iterable[CompiledZone]) -> list[object]:
-    """All that TLS is made of, to compare."""
-    return [
-        (zone.name, zone.tls, [one.digest for one in zone.certificates])
-        for zone in zones
-        if zone.tls is not None or zone.certificates
-    ]
-
-
-def _rules_of(zones: Iterable[CompiledZone]) -> list[TlsRule]:
-    # Loaded here and not with this module: zones are compared and compiled without the core.
-    from holdfast._native import TlsRule  # noqa: PLC0415
-
-    return [
-        TlsRule(
-            names=tls.names,
-            min_version=tls.min_version,
-            max_version=tls.max_version,
-            ciphers=tls.ciphers,
-        )
-        for zone in zones
-        if (tls := zone.tls) is not None
-    ]

@@ -1,7 +1,9 @@
 """A zone's certificates in the core's hands: keys unsealed, chain and key checked to match.
 
 Law 1: a private key is in the clear for the length of one call, and in no error.
-Law 2: a certificate that has not changed is taken over from the zone's last version: reading PEM costs a thousand times
+Law 2: a certificate is shown for names of its own zone only, whatever else it is for: who brings one for another's
+name gets it shown to nobody.
+Law 3: a certificate that has not changed is taken over from the zone's last version: reading PEM costs a thousand times
 what comparing a digest does.
 """
 
@@ -12,8 +14,8 @@ from collections.abc import Iterable
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.zone import ServedCertificate
-from holdfast.model.hostname import parse_hostname
-from holdfast.model.zone_document import CertificateDocument
+from holdfast.model.hostname import is_within, parse_hostname
+from holdfast.model.zone_document import CATCH_ALL, CertificateDocument
 from holdfast.sealing import SealError, SealingKey
 
 
@@ -47,10 +49,7 @@ def _served(zone: str, document: CertificateDocument, key: SealingKey | None) ->
     from holdfast._native import Certificate  # noqa: PLC0415
 
     field = f"certificates[{document.id}]"
-    if not document.hosts:
-        raise CompileError(zone, f"{field}.hosts", "nothing", "at least one host name")
-    for host in document.hosts:
-        _check_host(zone, field, host)
+    names = _names_of(zone, field, document.hosts)
     if key is None:
         raise CompileError(
             zone, f"{field}.sealed_key", "***", "no certificate, as this edge has no key to open it with"
@@ -60,10 +59,28 @@ def _served(zone: str, document: CertificateDocument, key: SealingKey | None) ->
     except SealError as error:
         raise CompileError(zone, f"{field}.sealed_key", "***", f"a key sealed for it ({error})") from None
     try:
-        native = Certificate(names=document.hosts, chain_pem=document.chain_pem.encode(), key_pem=key_pem)
+        native = Certificate(names=names, chain_pem=document.chain_pem.encode(), key_pem=key_pem)
     except ValueError as error:
         raise CompileError(zone, f"{field}.chain_pem", "***", f"a chain in PEM and its key ({error})") from None
     return ServedCertificate(_digest(document), native)
+
+
+def _names_of(zone: str, field: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """The names to show a certificate for."""
+    for host in hosts:
+        _check_host(zone, field, host)
+    named = (_name_within(zone, host) for host in hosts)
+    names = tuple(dict.fromkeys(name for name in named if name))
+    if not names:
+        raise CompileError(zone, f"{field}.hosts", ", ".join(hosts), f"at least one name within {zone}")
+    return names
+
+
+def _name_within(zone: str, host: str) -> str:
+    """What of `host` is the zone's: the name itself, the zone's own name if a wildcard covers that, or nothing: ""."""
+    if zone == CATCH_ALL or is_within(host.removeprefix("*."), zone):
+        return host
+    return zone if host == f"*.{zone.partition('.')[2]}" else ""
 
 
 def _check_host(zone: str, field: str, host: str) -> None:

@@ -7,7 +7,7 @@ import trustme
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.zone_certificates import certificates_of, sealing_purpose
-from holdfast.model.zone_document import CertificateDocument
+from holdfast.model.zone_document import CATCH_ALL, CertificateDocument
 from holdfast.sealing import SealingKey
 
 KEY, OTHER_KEY = SealingKey(b"k" * 32), SealingKey(b"o" * 32)
@@ -43,8 +43,26 @@ def test_one_that_has_not_changed_is_taken_over(leaf: trustme.LeafCert) -> None:
 
 
 @pytest.mark.parametrize(
+    ("zone", "hosts", "names"),
+    [
+        ("example.com", ("example.com", "victim.test", "*.victim.test"), ("example.com",)),
+        ("example.com", ("*.example.com", "a.b.example.com", "notexample.com"), ("*.example.com", "a.b.example.com")),
+        # A wildcard of the domain above is for this zone's own name, and for nothing else of it.
+        ("sub.example.com", ("*.example.com", "example.com"), ("sub.example.com",)),
+        (CATCH_ALL, ("any.test", "*.other.test"), ("any.test", "*.other.test")),
+    ],
+)
+def test_a_certificate_is_shown_for_its_zone_s_names_only(
+    leaf: trustme.LeafCert, zone: str, hosts: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    (served,) = certificates_of(zone, [document(leaf, hosts=hosts)], key=KEY)
+    assert served.native.names == names
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
+        ({"hosts": ("victim.test",)}, "hosts"),
         ({"sealed_key": b""}, "sealed_key"),
         ({"sealed_key": b"\x01" + b"x" * 60}, "sealed_key"),
         ({"sealed_key": OTHER_KEY.seal(b"secret words", purpose=sealing_purpose("c1"))}, "sealed_key"),
@@ -69,8 +87,9 @@ def test_what_cannot_be_shown_is_named_and_no_secret_repeated(
 def test_a_key_of_another_certificate_is_refused(leaf: trustme.LeafCert) -> None:
     other = trustme.CA().issue_cert("example.com")
     sealed = KEY.seal(other.private_key_pem.bytes(), purpose=sealing_purpose("c1"))
-    with pytest.raises(CompileError, match="PRIVATE") as caught:
-        certificates_of("PRIVATE.test", [document(leaf, sealed_key=sealed)], key=KEY)
+    with pytest.raises(CompileError) as caught:
+        certificates_of("example.com", [document(leaf, sealed_key=sealed)], key=KEY)
+    assert caught.value.field == "certificates[c1].chain_pem"
     assert "BEGIN" not in str(caught.value)
 
 
