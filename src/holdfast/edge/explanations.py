@@ -46,6 +46,7 @@ EXPLANATIONS: dict[int, Explanation] = {
         Side.ORIGIN,
         None,
         (
+            "If the origin answered 502 itself, look at what it forwards to.",
             "For a WebSocket, see that the origin answers 101 with the right Sec-WebSocket-Accept (RFC 6455).",
             "See that it agrees to no subprotocol or extension that was not offered.",
             _SEE_LOG,
@@ -57,6 +58,13 @@ EXPLANATIONS: dict[int, Explanation] = {
         Side.EDGE,
         5,
         ("Look at the edge's load and its limits; more threads (--threads) may help.", _SEE_LOG),
+    ),
+    504: Explanation(
+        "gateway_timeout",
+        "The origin waited in vain",
+        Side.ORIGIN,
+        30,
+        ("The origin answered 504 itself: look at what it forwards to, and how long that takes.", _SEE_LOG),
     ),
     508: Explanation(
         "loop_detected",

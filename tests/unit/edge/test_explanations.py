@@ -5,7 +5,7 @@ import pytest
 from holdfast.edge.explanations import EXPLANATIONS, SETTING_EXPLANATIONS, Explanation, Side, explanation
 
 # Every status a fault may have (the boundary), and what decide refuses with.
-ANSWERED = (421, 502, 503, 508, *range(520, 527), 530, 1000, 1001, 1004, 1014, 1016)
+ANSWERED = (421, 502, 503, 504, 508, *range(520, 527), 530, 1000, 1001, 1004, 1014, 1016)
 ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *SETTING_EXPLANATIONS.values()]
 
 
