@@ -42,7 +42,7 @@ class Primitive:
     """One character, escape or assertion of a pattern, which ends at `end`.
 
     A character has its `code` and its `data` (UTF-8, or the one byte that `\\xFF` is); a set such as `\\d` is `chosen`;
-    an assertion such as `\\b` has neither.
+    an assertion such as `\\b` or `\\b{start}` has neither.
     """
 
     end: int
@@ -104,7 +104,7 @@ def byte_class(chosen: int) -> str:
 
 
 def read_escape(pattern: str, start: int, later: list[RegexFault]) -> Primitive:
-    """What the "\\" at `start` begins. Braces after an assertion are not read."""
+    """What the "\\" at `start` begins."""
     char = pattern[start + 1 : start + 2]
     if not char:
         raise RegexFault(start, start + 1, _INCOMPLETE)
@@ -115,7 +115,7 @@ def read_escape(pattern: str, start: int, later: list[RegexFault]) -> Primitive:
     if char in "pP":
         return _unicode_class(pattern, start, later)
     if char in _ASSERTIONS:
-        return Primitive(start + 2)
+        return Primitive(_boundary_end(pattern, start) if char == "b" else start + 2)
     if char.lower() in _PERL:
         chosen = _PERL[char.lower()]
         return Primitive(start + 2, chosen=chosen if char.islower() else ALL_BYTES ^ chosen)
@@ -124,6 +124,28 @@ def read_escape(pattern: str, start: int, later: list[RegexFault]) -> Primitive:
     if char in _META or (char.isascii() and not char.isalnum()):
         return _character(ord(char), start + 2)
     raise RegexFault(start, start + 2, "unrecognized escape sequence")
+
+
+def _boundary_end(pattern: str, start: int) -> int:
+    """Where `\\b` ends, with its `{start}` or the like if it has one. Braces around anything else are a repetition."""
+    opening = start + 2
+    if not pattern.startswith("{", opening):
+        return opening
+    at = opening + 1
+    if at >= len(pattern):
+        found = "found either the beginning of a special word boundary or a bounded repetition on a \\b"
+        raise RegexFault(start, at, f"{found} with an opening brace, but no closing brace")
+    while at < len(pattern) and pattern[at].isascii() and (pattern[at].isalpha() or pattern[at] == "-"):
+        at += 1
+    if at == opening + 1:
+        return opening
+    if not pattern.startswith("}", at):
+        what = "special word boundary assertion is either unclosed or contains an invalid character"
+        raise RegexFault(opening, at, what)
+    if pattern[opening + 1 : at] not in {"start", "end", "start-half", "end-half"}:
+        what = "unrecognized special word boundary assertion, valid choices are: start, end, start-half or end-half"
+        raise RegexFault(opening + 1, at, what)
+    return at + 1
 
 
 def _character(code: int, end: int) -> Primitive:
@@ -188,7 +210,8 @@ class ClassReader:
             raise RegexFault(start, start + 1, what)
         negated = self.pattern.startswith("^", start + 1)
         chosen, at = self._leading(start + 1 + negated)
-        unclosed = RegexFault(start, at, _UNCLOSED)
+        only_hyphens = at >= len(self.pattern) and self.pattern.endswith("-")
+        unclosed = RegexFault(start, start + 1 if only_hyphens else at, _UNCLOSED)
         operand: tuple[str, int] | None = None
         while not self.pattern.startswith("]", at):
             if at >= len(self.pattern):
@@ -230,10 +253,7 @@ class ClassReader:
     def _primitive(self, at: int) -> Primitive:
         if not self.pattern.startswith("\\", at):
             return _character(ord(self.pattern[at]), at + 1)
-        found = read_escape(self.pattern, at, self.later)
-        if self.pattern.startswith("b{", at + 1) and (closing := self.pattern.find("}", at)) > 0:
-            return Primitive(closing + 1)
-        return found
+        return read_escape(self.pattern, at, self.later)
 
     def _set_of(self, found: Primitive, at: int) -> int:
         if found.chosen is not None:

@@ -124,31 +124,8 @@ def _escape(state: _Translation) -> None:
 
 def _assertion(state: _Translation, start: int, letter: str) -> None:
     state.add(_ANCHORS.get(letter, ""))
-    if letter in "<>" or (letter == "b" and _is_special_boundary(state, start)):
+    if letter in "<>" or state.at > start + 2:
         state.lacks(start, state.at, "word boundaries of this form are")
-
-
-def _is_special_boundary(state: _Translation, start: int) -> bool:
-    """Whether `\\b` has a `{start}` or the like, which is read. Braces with a number are a repetition."""
-    opening, pattern = state.at, state.pattern
-    if not pattern.startswith("{", opening):
-        return False
-    at = opening + 1
-    if at >= len(pattern):
-        what = "found either the beginning of a special word boundary or a bounded repetition on a \\b with an opening brace, but no closing brace"
-        raise RegexFault(start, at, what)
-    while at < len(pattern) and pattern[at].isascii() and (pattern[at].isalpha() or pattern[at] == "-"):
-        at += 1
-    if at == opening + 1:
-        return False
-    if not pattern.startswith("}", at):
-        what = "special word boundary assertion is either unclosed or contains an invalid character"
-        raise RegexFault(opening, at, what)
-    if pattern[opening + 1 : at] not in {"start", "end", "start-half", "end-half"}:
-        what = "unrecognized special word boundary assertion, valid choices are: start, end, start-half or end-half"
-        raise RegexFault(opening + 1, at, what)
-    state.at = at + 1
-    return True
 
 
 def _open_group(state: _Translation) -> None:

@@ -107,6 +107,11 @@ def unescaped(value: str) -> str:
     return re.sub(r"\\x([0-9a-f]{2})|\\n", lambda found: chr(int(found[1], 16)) if found[1] else "\n", value)
 
 
+def reason_of(verdict: str) -> str:
+    """The complaint about the pattern, without the picture of the expression around it."""
+    return "regex parse error:" + verdict.partition("regex parse error:")[2] if "regex parse" in verdict else verdict
+
+
 @pytest.mark.parametrize("case", cases("patterns.txt"), ids=str)
 def test_a_pattern_matches_what_it_should(case: Case) -> None:
     if case.expected == "refused":
@@ -129,7 +134,7 @@ def test_what_both_read_alike_matches_as_in_python(pattern: str, value: str) -> 
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=5).map("".join))
 def test_a_wrong_pattern_is_told_as_the_original_tells_it(pattern: str) -> None:
-    theirs = verdict_of_the_original(f'http.host matches r#"{pattern}"#').partition("^ ")[2] or "ok"
+    theirs = reason_of(verdict_of_the_original(f'http.host matches r#"{pattern}"#'))
     ours = "ok"
     try:
         Pattern(pattern)
