@@ -115,16 +115,14 @@ def test_settings_of_every_type_are_written_as_they_are_read(installed: Installa
     assert values["min_tls_version"] == "1.3"
 
 
-def test_a_paused_zone_has_no_features_until_it_is_resumed(installed: Installation) -> None:
-    # On the port the client comes to, since a paused zone has no origin rules either.
-    with Origin(PATHS, host="127.0.0.2", port=installed.plain[1]) as own:
-        installed.did("zone", "add", "paused.example", "--origin", own.url)
-        installed.did("setting", "set", "paused.example", "websockets", "off")
-        installed.did("zone", "pause", "paused.example")
-        assert upgraded(installed, "paused.example") == 101
-        assert "paused" in installed.did("zone", "list", "--name", "paused.").splitlines()[1]
-        installed.did("zone", "resume", "paused.example")
-        assert upgraded(installed, "paused.example") == 403
+def test_a_paused_zone_has_no_features_until_it_is_resumed(installed: Installation, origin: Origin) -> None:
+    installed.did("zone", "add", "paused.example", "--origin", origin.url)
+    installed.did("setting", "set", "paused.example", "websockets", "off")
+    installed.did("zone", "pause", "paused.example")
+    assert upgraded(installed, "paused.example") == 101
+    assert "paused" in installed.did("zone", "list", "--name", "paused.").splitlines()[1]
+    installed.did("zone", "resume", "paused.example")
+    assert upgraded(installed, "paused.example") == 403
 
 
 def test_records_come_change_and_go(installed: Installation, origin: Origin, zone: str) -> None:

@@ -222,9 +222,8 @@ def test_origin_rules_choose_host_and_port_and_later_ones_stand(parts: Bench, ed
 
 
 def test_a_paused_zone_is_forwarded_without_its_features(parts: Bench, edge: ZoneEdge, token: str) -> None:
-    rule = OriginRuleDocument(id="1", expression="true", origin_port=1)
     off = {"websockets": "off", "always_use_https": "on", "true_client_ip_header": "on"}
-    parts.control.full(zone(paused=True, origin_rules=(rule,), security_header=HSTS, **off))
+    parts.control.full(zone(paused=True, security_header=HSTS, **off))
     assert upgrade(parts).status == 101
     head = at_origin(parts, token)
     assert (head.values("True-Client-IP"), head.values("CF-IPCountry")) == ([], [])

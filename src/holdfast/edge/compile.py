@@ -38,7 +38,6 @@ def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: Comp
     check_settings(name, document.settings)
     targets = targets_of(name, document.records, before=before.targets if before else None)
     features = features_of(document.settings, paused=document.paused)
-    rules = origin_rules_of(name, document.origin_rules)
     return CompiledZone(
         id=document.id,
         name=name,
@@ -48,7 +47,7 @@ def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: Comp
         targets=targets,
         has_wildcards=any(target.startswith("*.") for target in targets),
         fallback=targets.get(CATCH_ALL),
-        rules=() if document.paused else rules,
+        rules=origin_rules_of(name, document.origin_rules),
         certificates=certificates_of(
             name, document.certificates, key=key, before=before.certificates if before else ()
         ),

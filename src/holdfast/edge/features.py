@@ -1,8 +1,8 @@
 """What the settings of a zone come to: settings as the API has them in, what the phases act on out.
 
 Law 1: a setting that has no effect is not here, and one that has is nowhere else.
-Law 2: a paused zone has no features. What protects the legs of a connection (TLS, how long an origin may be silent)
-stays, for it is no feature.
+Law 2: a paused zone has no features. What protects the legs of a connection (TLS, how long an origin may be silent) and
+what says where the origin is (records, origin rules) stay, for they are none.
 
 Source: Cloudflare, "Zone settings"; HSTS is RFC 6797 §6.1.
 """

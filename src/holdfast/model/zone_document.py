@@ -90,7 +90,7 @@ class CertificateDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
 class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One zone. `id` is 32 hexadecimal digits; `name` its domain, lower case, or CATCH_ALL. `version` counts its changes.
 
-    `plan` is the plan's legacy id. A `paused` zone is forwarded without any of its features.
+    `plan` is the plan's legacy id. A `paused` zone is forwarded to where its records and origin rules say, without its other features.
     """
 
     id: str

@@ -131,5 +131,5 @@ def test_a_rule_may_ask_where_a_client_is(place_of: PlaceOf | None, port: int) -
     assert route(with_rules(rule(1, 'ip.src.country eq "NL"', origin_port=9)), place_of=place_of).port == port
 
 
-def test_a_paused_zone_has_no_rules() -> None:
-    assert route(with_rules(rule(1, origin_port=9), paused=True)).port == 8443
+def test_a_paused_zone_goes_where_its_rules_say() -> None:
+    assert route(with_rules(rule(1, origin_port=9), paused=True)).port == 9

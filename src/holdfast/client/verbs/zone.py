@@ -104,10 +104,7 @@ def remove_zone(options: ZoneOptions, api: Api, output: Output) -> None:
     output.done(result, f"{zone.name}: removed, with its records, settings, rules and certificates")
 
 
-_PAUSED_MEANS = (
-    "forwarded without its rules and settings, but for ssl; without its origin rules, the origin's port is the one the"
-    " client comes to"
-)
+_PAUSED_MEANS = "forwarded to where its records and origin rules say, without its other settings, but for those of TLS"
 
 
 def pause_zone(options: ZoneOptions, api: Api, output: Output) -> None:
@@ -148,7 +145,7 @@ VERBS = {
     "list": Verb(ZoneListOptions, list_zones, "List the zones."),
     "show": Verb(ZoneOptions, show_zone, "Show one zone."),
     "remove": Verb(ZoneOptions, remove_zone, "Remove a zone and all that belongs to it."),
-    "pause": Verb(ZoneOptions, pause_zone, "Forward a zone to its origin without its rules and settings."),
+    "pause": Verb(ZoneOptions, pause_zone, "Forward a zone to its origin without its other features."),
     "resume": Verb(ZoneOptions, resume_zone, "End a pause."),
     "disconnect": Verb(ZoneOptions, disconnect_zone, "Close every open WebSocket of a zone with 1001."),
 }
