@@ -12,7 +12,7 @@ from tests.integration.certificates import Authority
 from tests.integration.frames import CLOSE
 from tests.integration.installation import Installation
 from tests.integration.origin import Origin
-from tests.integration.origin_paths import PAGE, PATHS
+from tests.integration.origin_paths import PAGE
 
 
 @pytest.fixture(scope="module")
