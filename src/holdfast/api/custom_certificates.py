@@ -23,6 +23,7 @@ from holdfast.api.faults import fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
+from holdfast.api.undoing import Undone, writing
 from holdfast.certificates.uploaded import (
     MAX_CHAIN_CHARS,
     MAX_KEY_CHARS,
@@ -185,9 +186,11 @@ async def prioritize(body: Priorities, access: WriteAccess) -> Response:
     """Set priorities. Of the certificates for one host, legacy_custom ones come before sni_custom ones, then the highest
     priority, then the newest."""
     zone, now = access.known_zone, access.context.clock()
-    async with access.context.database.write() as connection:
+    is_changed = False
+    async with writing(access.context.database) as connection:
         await _lock(access, connection)
-        known = {one.id: one for one in await certificates.of_zone(connection, zone.id)}
+        found = await certificates.of_zone(connection, zone.id)
+        known = {one.id: one for one in found}
         for place, item in enumerate(body.certificates):
             before = known.get(item.id)
             if before is None:
@@ -197,7 +200,9 @@ async def prioritize(body: Priorities, access: WriteAccess) -> Response:
             after = msgspec.structs.replace(before, priority=item.priority, modified_on=now)
             if item.priority != before.priority:
                 await _put(access, connection, before, after)
-                known[item.id] = after
+                known[item.id], is_changed = after, True
+        if not is_changed:
+            raise Undone
         found = await certificates.of_zone(connection, zone.id)
     await access.context.on_change([zone.id])
     return success([_view(one, access) for one in found])
@@ -230,15 +235,16 @@ async def edit_certificate(
         uploaded = await _checked(access, body.certificate or before.chain_pem, key, now)
         changes |= _facts(access, before.id, uploaded, now)
     after = msgspec.structs.replace(before, **changes, modified_on=now) if changes else before
-    async with access.context.database.write() as connection:
+    async with writing(access.context.database) as connection:
         await _lock(access, connection)
         beside = await certificates.of_zone(connection, zone.id)
         # What was checked is what was there then; whoever came in between is not overwritten unseen.
         if before != next((one for one in beside if one.id == before.id), None):
             raise fault(409, CHANGED_MEANWHILE, "The certificate was changed by somebody else meanwhile: ask again")
-        if changes:
-            _check_beside(after, [one for one in beside if one.id != after.id])
-            await _put(access, connection, before, after)
+        if not changes:
+            raise Undone
+        _check_beside(after, [one for one in beside if one.id != after.id])
+        await _put(access, connection, before, after)
     await access.context.on_change([zone.id])
     return success(_view(after, access))
 

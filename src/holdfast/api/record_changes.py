@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.api.access import Access
 from holdfast.api.faults import not_found
 from holdfast.api.record_shapes import record_view
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.dns_record import DnsRecord, RecordFields, changed, made, parse_fields
 from holdfast.model.record_book import RecordBook
 from holdfast.store import records, zones
@@ -65,14 +66,19 @@ class RecordChanges:
 async def changing(access: Access) -> AsyncIterator[RecordChanges]:
     """Changes to the zone's records, written and published when the block ends, forgotten when it raises."""
     zone = access.known_zone
-    async with access.context.database.write() as connection:
+    is_changed = False
+    async with writing(access.context.database) as connection:
         if not await zones.touch(connection, zone.id):
             raise not_found("zone")
         changes = RecordChanges(access, RecordBook(await records.of_zone(connection, zone.id)))
         yield changes
+        is_changed = bool(changes.deleted or changes.updated or changes.inserted)
+        if not is_changed:
+            raise Undone
         await _write(connection, zone.id, changes)
         await _note(access, connection, changes)
-    await access.context.on_change([zone.id])
+    if is_changed:
+        await access.context.on_change([zone.id])
 
 
 async def _write(connection: AsyncConnection, zone_id: str, changes: RecordChanges) -> None:

@@ -32,6 +32,7 @@ from holdfast.api.ruleset_shapes import (
     refused,
     ruleset_view,
 )
+from holdfast.api.undoing import Undone, writing
 from holdfast.model import ruleset as model
 from holdfast.model.rule_phase import PHASES, phase_of
 from holdfast.model.ruleset import NO_SUCH_RULE, RuleError, Ruleset, not_valid
@@ -66,15 +67,6 @@ def _is_dry(
 
 
 IsDry = Annotated[bool, Depends(_is_dry)]
-
-
-class _Undone(Exception):
-    """Ends the transaction of a dry run."""
-
-
-def _end(is_dry: bool) -> None:
-    if is_dry:
-        raise _Undone
 
 
 @router.get(_ZONE, response_model=Envelope[list[RulesetEntry]])
@@ -243,8 +235,9 @@ async def _write(
 ) -> Response:
     """Change the ruleset with this id, or the one of this phase; publish, and answer what it is then."""
     zone = access.known_zone
+    is_changed = False
     try:
-        async with access.context.database.write() as connection:
+        async with writing(access.context.database) as connection:
             if not await zones.touch(connection, zone.id):
                 raise not_found("zone")
             if ruleset_id is not None:
@@ -253,13 +246,18 @@ async def _write(
                 before = await rulesets.find_entrypoint(connection, zone.id, phase_of(phase).name)
             after = change(before)
             await _put(access, connection, before, after)
-            _end(is_dry)
+            is_changed = after != before and not is_dry
+            _end_unless(is_changed)
     except RuleError as error:
         raise refused(error) from None
-    except _Undone:
-        return success(None)
-    await access.context.on_change([zone.id])
-    return success(None if after is None else ruleset_view(after))
+    if is_changed:
+        await access.context.on_change([zone.id])
+    return success(None if after is None or is_dry else ruleset_view(after))
+
+
+def _end_unless(is_changed: bool) -> None:
+    if not is_changed:
+        raise Undone
 
 
 async def _put(access: Access, connection: AsyncConnection, before: Ruleset | None, after: Ruleset | None) -> None:

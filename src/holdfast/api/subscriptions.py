@@ -15,6 +15,7 @@ from holdfast.api.access import Access, zone_access
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import invalid, not_found
 from holdfast.api.text import Text
+from holdfast.api.undoing import Undone, writing
 from holdfast.api.zones import plan_of
 from holdfast.model.moment import written
 from holdfast.model.plan import DEFAULT_PLAN, Plan, find_plan
@@ -85,14 +86,15 @@ async def subscribe(body: SubscriptionWrite, access: WriteAccess) -> Response:
     if body.rate_plan is None:
         raise invalid("/rate_plan", "rate_plan: expected an object with the id of a plan")
     plan = plan_of(body.rate_plan.id, "/rate_plan/id")
-    async with access.context.database.write() as connection:
+    async with writing(access.context.database) as connection:
         if not await zones.touch(connection, zone.id):
             raise not_found("zone")
         before = await zones.find(connection, zone.id)
-        if before is not None and before.plan != plan.legacy_id:
-            await zones.change(connection, zone.id, {"plan": plan.legacy_id}, now=now)
-            old, new = {"rate_plan": {"id": before.plan}}, {"rate_plan": {"id": plan.legacy_id}}
-            await access.record(connection, "update", RESOURCE, zone.id, old=old, new=new)
+        if before is None or before.plan == plan.legacy_id:
+            raise Undone
+        await zones.change(connection, zone.id, {"plan": plan.legacy_id}, now=now)
+        old, new = {"rate_plan": {"id": before.plan}}, {"rate_plan": {"id": plan.legacy_id}}
+        await access.record(connection, "update", RESOURCE, zone.id, old=old, new=new)
     await access.context.on_change([zone.id])
     return success(_view(zone, plan))
 
