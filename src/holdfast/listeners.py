@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -21,6 +22,11 @@ from holdfast.model.listen_address import ListenAddress
 # the kernel cuts it at net.core.somaxconn (4096 since Linux 5.4).
 BACKLOG = 4096
 
+# How long an address in use is waited for. When a supervisor is killed, its children close what it listened on as soon as
+# they notice; whoever starts it again at once is not to be turned away for that moment.
+PATIENCE_S = 1.0
+_RETRY_S = 0.02
+
 _SENTENCES = {
     errno.EADDRINUSE: "the port is in use by another program",
     errno.EACCES: "this user may not listen on this port (below 1024 takes root or CAP_NET_BIND_SERVICE)",
@@ -28,6 +34,10 @@ _SENTENCES = {
     errno.EAFNOSUPPORT: "this machine does not speak this kind of address (is IPv6 turned off?)",
     errno.EMFILE: "no file descriptor is left (see ulimit -n)",
 }
+
+
+class AddressInUse(ListenError):
+    """Another program listens there, now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,22 @@ class Listeners:
 
     @classmethod
     def bound(
-        cls, plain: Iterable[ListenAddress], tls: Iterable[ListenAddress] = (), *, sockets_each: int
+        cls,
+        plain: Sequence[ListenAddress],
+        tls: Sequence[ListenAddress] = (),
+        *,
+        sockets_each: int,
+        patience_s: float = PATIENCE_S,
     ) -> Listeners:
-        """Those of `bind_all`."""
-        return cls(bind_all(plain, tls, sockets_each=sockets_each))
+        """Those of `bind_all`. An address that is in use is tried again for `patience_s` seconds."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return cls(bind_all(plain, tls, sockets_each=sockets_each))
+            except AddressInUse:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(_RETRY_S)
 
     def close(self) -> None:
         """Close them. Sockets that a child has inherited go on listening in the child."""
@@ -103,7 +125,8 @@ def _bind(address: ListenAddress, *, is_tls: bool, count: int) -> BoundAddress:
         for one in sockets:
             one.close()
         sentence = _SENTENCES.get(error.errno or 0, (error.strerror or str(error)).lower())
-        raise ListenError(f"cannot listen on {address}: {sentence}") from error
+        kind = AddressInUse if error.errno == errno.EADDRINUSE else ListenError
+        raise kind(f"cannot listen on {address}: {sentence}") from error
     return BoundAddress(address, is_tls, tuple(one.detach() for one in sockets))
 
 

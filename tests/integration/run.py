@@ -15,8 +15,6 @@ from tests.integration.wire import Address
 
 READY = re.compile(r"^ready: (?P<scheme>wss?|https?)://(?P<host>[^:]+):(?P<port>\d+)(?P<api> \(API\))?$")
 EDGE, CONTROL = "edge", "control"
-_LISTEN = ("--listen", "127.0.0.1:0", "--threads", "1")
-_CONTROL_LISTEN = ("--control-listen", "127.0.0.1:0")
 
 
 class Run(Command):
@@ -29,12 +27,15 @@ class Run(Command):
         verb: str = "run",
         environment: Mapping[str, str] | None = None,
         roles: tuple[str, ...] = (EDGE, CONTROL),
+        listen: str = "127.0.0.1:0",
+        control_listen: str = "127.0.0.1:0",
     ) -> None:
         """Start it, and wait until the `roles` among those of its verb have said that they are ready."""
         wanted = [role for role in roles if verb in {"run", role}]
-        listen = [*(_LISTEN if verb != CONTROL else ()), *(_CONTROL_LISTEN if verb != EDGE else ())]
+        edges = ["--listen", listen, "--threads", "1"] if verb != CONTROL else []
+        controls = ["--control-listen", control_listen] if verb != EDGE else []
         super().__init__(
-            [verb, "--data", data, *listen, *arguments],
+            [verb, "--data", data, *edges, *controls, *arguments],
             ready=lambda lines: all(_address(lines, is_api=role == CONTROL) for role in wanted),
             environment=environment,
         )

@@ -162,11 +162,12 @@ def test_children_of_a_supervisor_that_is_killed_end_in_an_orderly_way(origin: O
         up.kill()
 
 
-def test_both_roles_end_with_their_supervisor_and_a_new_one_can_start_at_once(tmp_path: Path) -> None:
+def test_both_roles_end_with_their_supervisor_and_a_new_one_can_start_at_once_on_the_same_ports(tmp_path: Path) -> None:
     with Run(tmp_path) as killed:
         pids = [killed.child(EDGE), killed.child(CONTROL)]
+        ports = [f"{host}:{port}" for host, port in (killed.plain, killed.api)]
         killed.process.kill()
-        with Run(tmp_path) as next_one:
+        with Run(tmp_path, listen=ports[0], control_listen=ports[1]) as next_one:
             assert next_one.ask("GET", "/healthz")[0] == 200
         poll(lambda: not any(map(lives, pids)), what="their end")
         killed.kill()

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,27 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
         EventLog(writer, clock=lambda: NOON).write("certificate_loaded", {})
     finally:
         os.close(writer)
+
+
+def test_a_reader_that_is_behind_delays_nobody_and_is_told_what_it_missed() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    log = EventLog(writer, clock=lambda: NOON)
+    log.write("one", {})
+    log.write("two", {})
+    os.set_blocking(reader, False)
+    with suppress(BlockingIOError):
+        while os.read(reader, 1 << 20):
+            pass
+    log.write("three", {})
+    records = [json.loads(line) for line in os.read(reader, 4096).splitlines()]
+    assert [(one["event"], one.get("count")) for one in records] == [("records_dropped", 2), ("three", None)]
+    os.close(reader)
+    os.close(writer)
 
 
 def test_the_clock_is_in_utc() -> None:

@@ -3,12 +3,13 @@
 import errno
 import os
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from holdfast.errors import ListenError
-from holdfast.listeners import BoundAddress, Listeners, bind_all, close_all
+from holdfast.listeners import AddressInUse, BoundAddress, Listeners, bind_all, close_all
 from holdfast.model.listen_address import ListenAddress
 
 ANY_PORT = ListenAddress("127.0.0.1", 0)
@@ -145,3 +146,20 @@ def test_listeners_that_were_let_go_stay_open(bound: list[BoundAddress]) -> None
     with Listeners.bound([ANY_PORT], sockets_each=1) as listeners:
         bound += listeners.let_go()
     assert _port(bound[0].descriptors[0]) == bound[0].address.port
+
+
+def test_an_address_that_is_in_use_for_a_moment_is_waited_for(bound: list[BoundAddress]) -> None:
+    other = socket.create_server(("127.0.0.1", 0))
+    port = other.getsockname()[1]
+    leaving = threading.Timer(0.1, other.close)
+    leaving.start()
+    bound += Listeners.bound([ListenAddress("127.0.0.1", port)], sockets_each=1, patience_s=10).let_go()
+    leaving.join()
+    assert bound[0].address.port == port
+
+
+def test_an_address_that_stays_in_use_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = ListenAddress("127.0.0.1", other.getsockname()[1])
+        with pytest.raises(AddressInUse, match="the port is in use by another program"):
+            Listeners.bound([address], sockets_each=1, patience_s=0.05)

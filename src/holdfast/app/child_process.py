@@ -15,20 +15,17 @@ from dataclasses import dataclass
 from holdfast.app import lifeline
 from holdfast.app.descriptors import STDERR_FD
 from holdfast.app.inheritance import Inheritance
+from holdfast.app.supervision import ChildLimits
 from holdfast.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """A child to keep running. `name` is what records call it, `argv` its program.
+    """A child to keep running: `argv` is its program, and `limits` say what records call it."""
 
-    `stop_limit_s` is how long it may take to end after SIGTERM.
-    """
-
-    name: str
+    limits: ChildLimits
     argv: tuple[str, ...]
     inheritance: Inheritance
-    stop_limit_s: float
 
 
 def role_argv(role: str) -> tuple[str, ...]:
@@ -43,7 +40,7 @@ class ChildProcess:
 
     def __init__(self, spec: ChildSpec) -> None:
         """Start it. Raises OSError where the machine has no room for it."""
-        self.name = spec.name
+        self.name = spec.limits.name
         self.lifeline, childs_end = lifeline.pair()
         try:
             with childs_end:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
+from holdfast.app.http_limits import LimitedProtocol
 from holdfast.app.surroundings import Surroundings
 from holdfast.certificates.pair import load_pair
 from holdfast.config.run import Config
@@ -31,6 +32,8 @@ GRACE_S = 5
 STOP_LIMIT_S = 3.0
 # Connections and requests at once; beyond it 503. The API has a handful of clients, each of which has a rate limit.
 MAX_CONCURRENCY = 1_000
+# How long a client may take nothing of an answer. Precedent: the edge's own 60 s.
+CLIENT_STALL_MS = 60_000
 # Longest request head that is waited for; one that comes in a single read may be as long as that, 256 KiB.
 # Precedent: the edge's own 32 KiB.
 MAX_HEAD_BYTES = 32 * 1024
@@ -61,7 +64,7 @@ def serve(
     if config.control_cert and config.control_key:
         # What uvicorn would raise of a wrong file names neither the file nor what is wrong.
         load_pair(config.control_cert, config.control_key, now=utc_now())
-    sockets = [socket.socket(fileno=descriptor) for one in bound for descriptor in one.descriptors]
+    sockets = [_listener(descriptor) for one in bound for descriptor in one.descriptors]
     try:
         asyncio.run(_serve(service, _Server(_settings(service, config)), sockets, around, log))
     finally:
@@ -73,6 +76,14 @@ def serve(
 def ready_line(one: BoundAddress) -> str:
     """What says that the API is served."""
     return f"ready: {'https' if one.is_tls else 'http'}://{one.address} (API)"
+
+
+def _listener(descriptor: int) -> socket.socket:
+    listener = socket.socket(fileno=descriptor)
+    # What it accepts inherits these (tcp(7)): a client that is gone, or takes nothing of its answer, is let go.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CLIENT_STALL_MS)
+    return listener
 
 
 class _Server(uvicorn.Server):
@@ -98,11 +109,13 @@ def _settings(service: Service, config: Config) -> uvicorn.Config:
     return uvicorn.Config(
         service.application,
         interface="asgi3",
-        http="h11",
+        http=LimitedProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
         log_config=None,
+        # It warns of every request that is no HTTP: anybody could fill the log.
+        log_level="error",
         access_log=False,
         proxy_headers=False,
         server_header=False,

@@ -14,7 +14,7 @@ from typing import Any
 from holdfast.api.context import Limits
 from holdfast.app.control_role import ready_line, serve
 from holdfast.app.data_lock import data_lock
-from holdfast.app.descriptors import log_descriptor
+from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.python_log import take_over_logging
 from holdfast.app.surroundings import Surroundings
 from holdfast.config.run import Config
@@ -32,6 +32,7 @@ from holdfast.store.upgrade import upgrade
 
 def serve_control(config: Config, bound: Sequence[BoundAddress], around: Surroundings) -> int:
     """Serve the API on the sockets of `bound` until told to end; then the exit status, 0. Raises HoldfastError."""
+    raise_descriptor_limit()
     with log_descriptor(config.log_file) as log_fd, data_lock(config.data_dir, "control"):
         log = EventLog(log_fd)
         take_over_logging(log)

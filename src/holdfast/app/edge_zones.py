@@ -18,7 +18,6 @@ from holdfast.config.run import Config
 from holdfast.config.spellings import SslMode
 from holdfast.config.up import UpOptions
 from holdfast.edge.control_link import ControlLink
-from holdfast.edge.geoip import GeoIp
 from holdfast.edge.journal import Journal
 from holdfast.edge.live import LiveEdge
 from holdfast.edge.policy import Policy
@@ -33,6 +32,7 @@ from holdfast.served_certificates import ServedCertificates
 
 if TYPE_CHECKING:
     from holdfast._native import Certificate, Edge
+    from holdfast.edge.geoip import GeoIp
 
 
 class Zones(Protocol):
@@ -101,7 +101,7 @@ class LiveZones:
         self._config, self._log = config, log
         if config.origin_ca is not None:
             _trust_only(config.origin_ca)
-        self._geoip = GeoIp.open(config.geoip_database, log=log.write) if config.geoip_database else None
+        self._geoip = _geoip(config, log)
         self.policy = Policy(
             # Of this process: two edges in a row may share all that they keep.
             empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound)),
@@ -142,6 +142,15 @@ class LiveZones:
         if self._link is not None:
             self._link.stop()
         self._live.stop()
+
+
+def _geoip(config: Config, log: EventLog) -> GeoIp | None:
+    if config.geoip_database is None:
+        return None
+    # Loaded here and not with this module: an edge that is started again has clients waiting, and most need no places.
+    from holdfast.edge.geoip import GeoIp  # noqa: PLC0415
+
+    return GeoIp.open(config.geoip_database, log=log.write)
 
 
 def ports_of(bound: Sequence[BoundAddress]) -> Ports:

@@ -9,8 +9,8 @@ import logging
 
 from holdfast.event_log import EventLog
 
-# Longest traceback in a record: a line must stay one `write` of a pipe, or nearly so.
-_MAX_TRACEBACK_CHARS = 8_000
+# Longest traceback in a record: a line is to stay within what a pipe takes whole (PIPE_BUF, 4096).
+_MAX_TRACEBACK_CHARS = 3_000
 
 
 class RecordHandler(logging.Handler):

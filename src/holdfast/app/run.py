@@ -11,17 +11,19 @@ from holdfast.app.announce import announce
 from holdfast.app.child_process import ChildSpec, role_argv
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
 from holdfast.app.inheritance import inheritance_for
+from holdfast.app.supervision import ChildLimits
 from holdfast.app.supervisor import supervise
 from holdfast.app.surroundings import Surroundings
-from holdfast.app.up import EDGE_STOP_LIMIT_S
+from holdfast.app.up import EDGE_LIMITS
 from holdfast.config.run import Config
 from holdfast.config.sources import Effective
 from holdfast.event_log import EventLog
 from holdfast.listeners import Listeners
 
 _RUN, _EDGE, _CONTROL = "holdfast run", "holdfast edge", "holdfast control"
-# 5 s for requests in flight, 3 s for the service, and some for Python's end.
-CONTROL_STOP_LIMIT_S = 10.0
+# Its start may bring a large database up to date. Its stop: 5 s for requests in flight, 3 s for the service, and some for
+# Python's end.
+CONTROL_LIMITS = ChildLimits(name="control", start_limit_s=600.0, stop_limit_s=10.0)
 
 
 def run_run(effective: Effective) -> int:
@@ -46,15 +48,11 @@ def run_run(effective: Effective) -> int:
         return supervise(
             [
                 ChildSpec(
-                    name=name,
-                    argv=role_argv(name),
+                    limits=limits,
+                    argv=role_argv(limits.name),
                     inheritance=inheritance_for(config, command=_RUN, listeners=listeners.addresses),
-                    stop_limit_s=stop_limit_s,
                 )
-                for name, listeners, stop_limit_s in (
-                    ("edge", edge_listeners, EDGE_STOP_LIMIT_S),
-                    ("control", control_listeners, CONTROL_STOP_LIMIT_S),
-                )
+                for limits, listeners in ((EDGE_LIMITS, edge_listeners), (CONTROL_LIMITS, control_listeners))
             ],
             close_listeners=close_listeners,
             announce=lambda lines: announce(lines, command=_RUN),

@@ -16,8 +16,6 @@ from enum import Enum, auto
 
 from holdfast.app.back_off import BackOff
 
-# A start imports Python packages and may migrate a database, on a machine that starts everything else too.
-START_LIMIT_S = 60.0
 # The exit status of a process whose configuration is at fault (`holdfast.errors`).
 _CONFIGURATION = 2
 
@@ -86,10 +84,19 @@ class _State(Enum):
     ENDED = auto()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildLimits:
+    """A child's name, and how long it may take to be ready, and to end after SIGTERM."""
+
+    name: str
+    start_limit_s: float
+    stop_limit_s: float
+
+
 @dataclass(slots=True)
 class _Child:
     name: str
-    stop_limit_s: float
+    limits: ChildLimits
     state: _State = _State.WAITING
     due: float | None = None
     pid: int = 0
@@ -107,11 +114,11 @@ class _Child:
 class Supervision:
     """The state of all children. Each method takes `now`, in seconds of a clock that does not jump, and gives commands.
 
-    `children` are (name, seconds it may take to stop), in the order in which they are stopped.
+    `children` are in the order in which they are stopped.
     """
 
-    def __init__(self, children: Sequence[tuple[str, float]]) -> None:
-        self._children = {name: _Child(name, stop_limit_s) for name, stop_limit_s in children}
+    def __init__(self, children: Sequence[ChildLimits]) -> None:
+        self._children = {limits.name: _Child(limits.name, limits) for limits in children}
         self._is_ending = False
         self._finish = Finish(0)
 
@@ -183,7 +190,7 @@ class Supervision:
         return commands
 
     def _start(self, child: _Child, now: float) -> Iterator[Command]:
-        child.state, child.due = _State.STARTING, now + START_LIMIT_S
+        child.state, child.due = _State.STARTING, now + child.limits.start_limit_s
         child.starts, child.started_at = child.starts + 1, now
         yield Start(child.name)
 
@@ -201,7 +208,7 @@ class Supervision:
             return [self._finish]
         if child.state is _State.STOPPING:
             return []
-        child.state, child.due = _State.STOPPING, now + child.stop_limit_s
+        child.state, child.due = _State.STOPPING, now + child.limits.stop_limit_s
         return [Send(child.name, signal.SIGTERM)]
 
 

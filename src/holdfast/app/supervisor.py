@@ -71,8 +71,8 @@ class _Supervisor:
         announce: Callable[[Sequence[str]], None],
         log: EventLog,
     ) -> None:
-        self._specs = {spec.name: spec for spec in specs}
-        self._supervision = Supervision([(spec.name, spec.stop_limit_s) for spec in specs])
+        self._specs = {spec.limits.name: spec for spec in specs}
+        self._supervision = Supervision([spec.limits for spec in specs])
         self._processes: dict[str, ChildProcess] = {}
         self._wakeup, self._selector = wakeup, selector
         self._close_listeners, self._announce, self._log = close_listeners, announce, log
@@ -144,15 +144,16 @@ class _Supervisor:
                     self._finish = command
 
     def _start(self, spec: ChildSpec) -> None:
+        name = spec.limits.name
         try:
             process = ChildProcess(spec)
         except OSError as error:
-            self._supervision.child_failed(spec.name, f"it cannot be started: {(error.strerror or str(error)).lower()}")
-            self._carry_out(self._supervision.child_exited(spec.name, _NOT_STARTED, time.monotonic()))
+            self._supervision.child_failed(name, f"it cannot be started: {(error.strerror or str(error)).lower()}")
+            self._carry_out(self._supervision.child_exited(name, _NOT_STARTED, time.monotonic()))
             return
-        self._processes[spec.name] = process
+        self._processes[name] = process
         self._selector.register(process.lifeline, selectors.EVENT_READ)
-        self._supervision.child_started(spec.name, process.pid)
+        self._supervision.child_started(name, process.pid)
 
 
 def _is_at_end(end: socket.socket) -> bool:

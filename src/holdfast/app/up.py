@@ -10,14 +10,16 @@ from holdfast.app.announce import announce
 from holdfast.app.child_process import ChildSpec, role_argv
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
 from holdfast.app.inheritance import inheritance_for
+from holdfast.app.supervision import ChildLimits
 from holdfast.app.supervisor import supervise
 from holdfast.config.up import UpOptions
 from holdfast.event_log import EventLog
 from holdfast.listeners import Listeners
 
 _COMMAND = "holdfast up"
-# The edge's own bound is 5 s of grace, and 1 s each for a log or a policy that hangs (ARCHITECTURE.md, "Bounds").
-EDGE_STOP_LIMIT_S = 10.0
+# Its start imports Python packages, on a machine that starts everything else too. Its stop is bounded by itself: 5 s of
+# grace, and 1 s each for a log or a policy that hangs (ARCHITECTURE.md, "Bounds").
+EDGE_LIMITS = ChildLimits(name="edge", start_limit_s=60.0, stop_limit_s=10.0)
 
 
 def run_up(options: UpOptions) -> int:
@@ -31,10 +33,9 @@ def run_up(options: UpOptions) -> int:
         Listeners.bound(options.listen, options.tls_listen, sockets_each=options.threads) as listeners,
     ):
         edge = ChildSpec(
-            name="edge",
+            limits=EDGE_LIMITS,
             argv=role_argv("edge"),
             inheritance=inheritance_for(options, command=_COMMAND, listeners=listeners.addresses),
-            stop_limit_s=EDGE_STOP_LIMIT_S,
         )
         return supervise(
             [edge],

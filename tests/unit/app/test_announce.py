@@ -43,3 +43,13 @@ def test_a_stdout_that_was_closed_is_told(monkeypatch: pytest.MonkeyPatch, capfd
     assert (
         capfd.readouterr().err == "holdfast up: the ready lines cannot be written, serving goes on: stdout is closed\n"
     )
+
+
+def test_what_is_said_only_once_is_not_lost_with_the_ready_lines(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    announce([*LINES, "token: t0ken"], command="holdfast run")
+    first, second = capfd.readouterr().err.splitlines()
+    assert first.startswith("holdfast run: the ready lines cannot be written")
+    assert second == "token: t0ken"

@@ -12,6 +12,7 @@ import pytest
 from holdfast.app.child_process import ChildProcess, ChildSpec, role_argv
 from holdfast.app.inheritance import VARIABLE, Inheritance
 from holdfast.app.lifeline import Failed, messages_of
+from holdfast.app.supervision import ChildLimits
 from holdfast.errors import SetupError
 from holdfast.listeners import Listeners
 from holdfast.model.listen_address import ListenAddress
@@ -36,7 +37,8 @@ def listeners() -> Iterator[Listeners]:
 def spec(*program: str, listeners: Listeners | None = None) -> ChildSpec:
     addresses = listeners.addresses if listeners else ()
     inheritance = Inheritance(command="holdfast run", kind="run", options={}, listeners=addresses)
-    return ChildSpec(name="edge", argv=program, inheritance=inheritance, stop_limit_s=1.0)
+    limits = ChildLimits(name="edge", start_limit_s=1.0, stop_limit_s=1.0)
+    return ChildSpec(limits=limits, argv=program, inheritance=inheritance)
 
 
 def reaped(child: ChildProcess) -> int:

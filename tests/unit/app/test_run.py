@@ -39,7 +39,7 @@ def test_the_edge_and_control_each_get_their_listeners_and_the_edge_ends_first(
     monkeypatch.setattr(run, "supervise", supervise)
     found = _effective(tmp_path)
     assert run_run(found) == 0
-    assert [spec.name for spec in asked] == ["edge", "control"]
+    assert [spec.limits.name for spec in asked] == ["edge", "control"]
     assert [len(spec.inheritance.descriptors) for spec in asked] == [2, 1]
     assert all(spec.inheritance.parsed_options() == found.config for spec in asked)
     assert '"event":"configuration_warning"' in (tmp_path / "log").read_text()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from holdfast.app.supervision import (
-    START_LIMIT_S,
     Announce,
+    ChildLimits,
     CloseListeners,
     Command,
     Finish,
@@ -19,11 +19,13 @@ from holdfast.app.supervision import (
 )
 
 EDGE, CONTROL = "edge", "control"
-STOP_LIMIT_S = 10.0
+START_LIMIT_S, STOP_LIMIT_S = 60.0, 10.0
 
 
 def of(*names: str) -> Supervision:
-    return Supervision([(name, STOP_LIMIT_S) for name in names])
+    return Supervision(
+        [ChildLimits(name=name, start_limit_s=START_LIMIT_S, stop_limit_s=STOP_LIMIT_S) for name in names]
+    )
 
 
 def running(*names: str) -> Supervision:

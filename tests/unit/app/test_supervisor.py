@@ -40,6 +40,7 @@ import os, signal, sys
 from holdfast.app import back_off
 from holdfast.app.child_process import ChildSpec
 from holdfast.app.inheritance import Inheritance
+from holdfast.app.supervision import ChildLimits
 from holdfast.app.supervisor import supervise
 from holdfast.errors import HoldfastError
 from holdfast.event_log import EventLog
@@ -60,7 +61,8 @@ def announce(lines):
     print(*lines, sep="\\n", flush=True)
 
 specs = [
-    ChildSpec(name=name, argv=(sys.executable, "-c", {CHILD!r}, name), stop_limit_s=0.2,
+    ChildSpec(limits=ChildLimits(name=name, start_limit_s=30, stop_limit_s=0.2),
+              argv=(sys.executable, "-c", {CHILD!r}, name),
               inheritance=Inheritance(command="test", kind="run", options={{}}))
     for name in sys.argv[1:]
 ]

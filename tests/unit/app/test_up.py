@@ -51,7 +51,7 @@ def test_the_edge_is_given_its_options_and_a_socket_for_each_thread(
     options = _options(tmp_path, tls_listen=["127.0.0.1:0"])
     assert run_up(options) == 0
     (edge,) = supervised.specs
-    assert (edge.name, edge.argv[-1]) == ("edge", "edge")
+    assert (edge.limits.name, edge.argv[-1]) == ("edge", "edge")
     assert edge.inheritance.parsed_options() == options
     assert edge.inheritance.command == "holdfast up"
     assert [(one.is_tls, len(one.descriptors)) for one in edge.inheritance.listeners] == [(False, 2), (True, 2)]
