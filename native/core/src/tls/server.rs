@@ -26,9 +26,12 @@ const MAX_HELLO_BYTES: usize = 2 * MAX_PAYLOAD_BYTES;
 #[derive(Debug)]
 pub struct ServerTls {
     current: RwLock<Arc<Served>>,
-    /// For each requirement there ever was, at most 64 suite sets and 3 ranges of versions, its ticket keys.
-    templates: Mutex<HashMap<Requirement, Arc<ServerConfig>>>,
+    /// Held by who replaces; handshakes go on meanwhile.
+    templates: Mutex<Templates>,
 }
+
+/// For each requirement there ever was, at most 64 sets of suites and 3 ranges of versions, its ticket keys.
+type Templates = HashMap<Requirement, Arc<ServerConfig>>;
 
 #[derive(Debug)]
 struct Served {
@@ -41,25 +44,33 @@ impl ServerTls {
     /// The first certificate is for clients whose name fits none, or who name none; the first rule of a name counts.
     #[must_use]
     pub fn new(certificates: Vec<Certificate>, rules: Vec<TlsRule>) -> Arc<Self> {
-        let templates = Mutex::default();
-        let served = served(&templates, certificates, rules);
+        let mut templates = Templates::new();
+        let served = served(&mut templates, certificates, rules);
         Arc::new(Self {
             current: RwLock::new(Arc::new(served)),
-            templates,
+            templates: Mutex::new(templates),
         })
     }
 
     /// Swaps certificates and rules together, for handshakes from now on.
     pub fn replace(&self, certificates: Vec<Certificate>, rules: Vec<TlsRule>) {
-        let served = Arc::new(served(&self.templates, certificates, rules));
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = served;
+        let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(served(&mut templates, certificates, rules));
     }
 
     /// Swaps the certificates only.
     pub fn replace_certificates(&self, certificates: Vec<Certificate>) {
-        // Held meanwhile, so that rules that are just being replaced do not come back.
+        let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = self.current().rules.clone();
+        self.put(served(&mut templates, certificates, rules));
+    }
+
+    fn put(&self, served: Served) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(served(&self.templates, certificates, current.rules.clone()));
+        let before = std::mem::replace(&mut *current, Arc::new(served));
+        // What was served before may take a moment to be freed, for which no handshake should wait.
+        drop(current);
+        drop(before);
     }
 
     /// The configuration for clients that ask for this name.
@@ -127,13 +138,8 @@ fn read(hello: &mut Acceptor, new: &mut &[u8]) -> io::Result<Option<Accepted>> {
     hello.accept().map_err(|(error, _)| io::Error::other(error))
 }
 
-fn served(
-    templates: &Mutex<HashMap<Requirement, Arc<ServerConfig>>>,
-    certificates: Vec<Certificate>,
-    rules: Vec<TlsRule>,
-) -> Served {
+fn served(templates: &mut Templates, certificates: Vec<Certificate>, rules: Vec<TlsRule>) -> Served {
     let table = Arc::new(Table::new(certificates));
-    let mut templates = templates.lock().unwrap_or_else(PoisonError::into_inner);
     let mut configs: HashMap<Requirement, Arc<ServerConfig>> = HashMap::new();
     let mut config_of = |requirement: Requirement| {
         let config = configs.entry(requirement).or_insert_with(|| {

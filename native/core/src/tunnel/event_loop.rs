@@ -23,6 +23,8 @@ use crate::zones::{Ledger, Traffic, Zone};
 
 /// Events taken from the kernel at once.
 const MAX_EVENTS: usize = 512;
+/// Tunnels of a zone closed in one round: a large zone that is told to end must not delay the others' messages.
+const CLOSES_PER_ROUND: usize = 64;
 const WAKE: Token = Token(usize::MAX);
 
 enum Command {
@@ -166,6 +168,8 @@ struct Running {
     scratch: Scratch,
     /// Tunnels that have more to read, and wait for their next turn.
     again: VecDeque<(usize, u64, Side)>,
+    /// Tunnels that their zone's Close is still to come to.
+    told: VecDeque<(usize, u64, OwnClose)>,
     deadlines: BinaryHeap<Deadline>,
     /// Ended in this round. Their slots stay taken until its end, since later events of the round may name them.
     ended: Vec<usize>,
@@ -192,6 +196,7 @@ impl Running {
             numbers: 0,
             scratch: Scratch::new(limits),
             again: VecDeque::new(),
+            told: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             ended: Vec::new(),
             closing: None,
@@ -222,6 +227,7 @@ impl Running {
                 }
             }
             self.give_turns(now);
+            self.close_told(now);
             self.look_at_deadlines(now);
             self.bury(now);
         }
@@ -231,7 +237,7 @@ impl Running {
     }
 
     fn patience(&self) -> Option<Duration> {
-        if !self.again.is_empty() {
+        if !self.again.is_empty() || !self.told.is_empty() {
             return Some(Duration::ZERO);
         }
         // One millisecond more, since the kernel counts in whole ones and would wake us just before the time.
@@ -254,7 +260,7 @@ impl Running {
                 Some(Command::CloseAll { reason, deadline }) => self.close_all(reason, deadline, now),
                 Some(Command::CloseZone { zone, close, told }) => {
                     // Whoever asked may have lost patience.
-                    let _ = told.try_send(self.close_zone(&zone, &close, now));
+                    let _ = told.try_send(self.tell_zone(&zone, &close));
                 }
                 Some(Command::Figures(figures)) => {
                     let _ = figures.try_send(self.figures());
@@ -298,15 +304,27 @@ impl Running {
         }
     }
 
-    fn close_zone(&mut self, zone: &str, close: &OwnClose, now: Instant) -> usize {
-        let is_meant = |tunnel: &Tunnel| tunnel.zone().name() == zone && !tunnel.is_ending();
-        let tunnels = self.tunnels.iter().filter(|(_, (_, tunnel))| is_meant(tunnel));
-        let keys: Vec<usize> = tunnels.map(|(key, _)| key).collect();
-        let deadline = now + self.scratch.limits.linger;
-        for key in &keys {
-            self.close(*key, close, Why::ClosedByOperator, deadline, now);
+    fn tell_zone(&mut self, zone: &str, close: &OwnClose) -> usize {
+        let before = self.told.len();
+        for (key, (number, tunnel)) in &mut self.tunnels {
+            if tunnel.zone().name() == zone && !tunnel.is_ending() && !tunnel.is_told {
+                tunnel.is_told = true;
+                self.told.push_back((key, *number, close.clone()));
+            }
         }
-        keys.len()
+        self.told.len() - before
+    }
+
+    fn close_told(&mut self, now: Instant) {
+        let deadline = now + self.scratch.limits.linger;
+        for _ in 0..CLOSES_PER_ROUND {
+            let Some((key, number, close)) = self.told.pop_front() else {
+                return;
+            };
+            if self.tunnels.get(key).is_some_and(|(current, _)| *current == number) {
+                self.close(key, &close, Why::ClosedByOperator, deadline, now);
+            }
+        }
     }
 
     fn close(&mut self, key: usize, close: &OwnClose, why: Why, deadline: Instant, now: Instant) {

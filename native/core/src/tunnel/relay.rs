@@ -57,6 +57,8 @@ pub(super) struct Tunnel {
     is_muted: [bool; 2],
     edge_close_code: Option<u16>,
     limit: Option<Limit>,
+    /// Its zone's Close is on its way to it.
+    pub(super) is_told: bool,
     /// The earliest time the loop has been asked to look; it asks again only for an earlier one.
     pub(super) scheduled: Option<Instant>,
     last_active: Instant,
@@ -82,6 +84,7 @@ impl Tunnel {
             is_muted: [false; 2],
             edge_close_code: None,
             limit: None,
+            is_told: false,
             scheduled: None,
             last_active: now,
             _place: place,

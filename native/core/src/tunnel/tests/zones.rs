@@ -55,6 +55,18 @@ fn who_is_ending_already_is_not_told_again() {
 }
 
 #[test]
+fn a_large_zone_is_told_to_the_last() {
+    let (stage, zones) = (Stage::new(), Zones::default());
+    let zone = zones.named("one");
+    let mut ends: Vec<_> = (0..200).map(|_| opened(&stage, &zone)).collect();
+    assert_eq!(told(&stage, "one") + told(&stage, "one"), 200);
+    for (client, origin) in &mut ends {
+        assert_eq!(close_code(&read(client, 10)), Some(3000));
+        assert_eq!(close_code(&read(origin, 14)), Some(3000));
+    }
+}
+
+#[test]
 fn a_zone_s_close_does_not_wait_for_a_peer_for_ever() {
     let limits = Limits {
         linger: Duration::from_millis(50),
