@@ -5,12 +5,14 @@ Law: ports are free ones, and all files are in a directory of the test's.
 
 import http.client
 import json
+import os
 import re
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.integration.command import Command
+from tests.integration.command import Command, children_of
 from tests.integration.wire import Address
 
 READY = re.compile(r"^ready: (?P<scheme>wss?|https?)://(?P<host>[^:]+):(?P<port>\d+)(?P<api> \(API\))?$")
@@ -71,6 +73,11 @@ class Run(Command):
 
         pid: int = self.record(is_it, limit_s=30)["pid"]
         return pid
+
+    def signal(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to one of its children."""
+        assert pid in children_of(self.process.pid)
+        os.kill(pid, number)
 
     def exit_of(self, pid: int) -> dict[str, Any]:
         """The record of the end of a child, waiting for it."""
