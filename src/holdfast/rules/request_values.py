@@ -1,6 +1,7 @@
 """Values that take some computing, from a request: its headers as a map, its arguments, its cookies, its address.
 
-Law 1: every value is exactly what the client sent, in its order and case; decoded only where a function says so.
+Law 1: every value is exactly what the client sent, in its order and case; decoded only where a function says so. A target
+       with letters beyond ASCII comes as text (the core has seen that it is UTF-8) and is made bytes again.
 Law 2: whatever the client sent, each function returns; a header that makes no sense gives an empty value.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from holdfast.model.request import Request
-from holdfast.rules.literals import parse_address
+from holdfast.rules.literals import bytes_of, parse_address
 from holdfast.rules.patterns import ascii_lower
 from holdfast.rules.value_types import Address
 
@@ -65,25 +66,40 @@ def _decoded(name: str) -> str:
     return unquote_to_bytes(name.encode("latin-1")).decode("latin-1") if "%" in name else name
 
 
+def host(request: Request) -> str:
+    """The host name."""
+    return bytes_of(request.host)
+
+
+def path(request: Request) -> str:
+    """The path of the target."""
+    return bytes_of(request.path)
+
+
+def query(request: Request) -> str:
+    """The query of the target, without its "?"."""
+    return bytes_of(request.query)
+
+
 def uri(request: Request) -> str:
     """Path and query."""
-    return f"{request.path}?{request.query}" if request.query else request.path
+    return f"{path(request)}?{query(request)}" if request.query else path(request)
 
 
 def full_uri(request: Request) -> str:
     """Scheme, host, path and query."""
-    return f"{request.scheme}://{request.host}{uri(request)}"
+    return f"{request.scheme}://{host(request)}{uri(request)}"
 
 
 def extension(request: Request) -> str:
     """What follows the last "." of the path's last segment, in lower case. "" if nothing does, and for `/.hidden`."""
-    name, _, found = request.path.rpartition("/")[2].rpartition(".")
+    name, _, found = path(request).rpartition("/")[2].rpartition(".")
     return ascii_lower(found) if name else ""
 
 
 def arguments(request: Request) -> list[tuple[str, str]]:
     """The arguments of the query in order, as they came. One without "=" has the value ""."""
-    pairs = (part.partition("=") for part in request.query.split("&") if part)
+    pairs = (part.partition("=") for part in query(request).split("&") if part)
     return [(name, value) for name, _, value in pairs]
 
 

@@ -58,6 +58,17 @@ def _of_request(name: str, compute: Callable[[Request], Any]) -> Reader:
     return _once(name, lambda context: compute(context.request))
 
 
+def _of_target(attribute: str) -> Reader:
+    """A reader of a text that may have letters beyond ASCII. Asking that is cheaper than remembering the answer."""
+    find = attrgetter(f"request.{attribute}")
+
+    def read(context: EvaluationContext) -> str:
+        text: str = find(context)
+        return text if text.isascii() else bytes_of(text)
+
+    return read
+
+
 def _of_place(type_: ValueType, attribute: str) -> Reader:
     read = attrgetter(f"facts.place.{attribute}")
     if type_ is not BYTES:
@@ -140,25 +151,26 @@ _DIRECT: Mapping[str, tuple[ValueType, str]] = {
     "cf.worker.upstream_zone": (BYTES, "facts.upstream_zone"),
     "cf.zone.name": (BYTES, "facts.zone_name"),
     "cf.zone.plan": (BYTES, "facts.zone_plan"),
-    "http.host": (BYTES, "request.host"),
     "http.request.method": (BYTES, "request.method"),
-    "http.request.uri.path": (BYTES, "request.path"),
-    "http.request.uri.query": (BYTES, "request.query"),
     "http.request.version": (BYTES, "request.version"),
-    "raw.http.request.uri.path": (BYTES, "request.path"),
-    "raw.http.request.uri.query": (BYTES, "request.query"),
 }
 
 
 def _fields() -> dict[str, Field]:
     found = [Field(name, type_, attrgetter(path)) for name, (type_, path) in _DIRECT.items()]
     found += [Field(name, type_, _of_request(name, compute)) for name, (type_, compute) in _COMPUTED.items()]
+    readers: dict[str, tuple[ValueType, Reader]] = {
+        "uri.path": (BYTES, _of_target("path")),
+        "uri.query": (BYTES, _of_target("query")),
+    }
     for suffix, (type_, compute) in _URI.items():
-        reader = _of_request(f"http.request.{suffix}", compute)
+        readers[suffix] = type_, _of_request(f"http.request.{suffix}", compute)
+    for suffix, (type_, reader) in readers.items():
         found += [Field(f"{prefix}http.request.{suffix}", type_, reader) for prefix in ("", "raw.")]
     found += [Field(f"ip.src.{suffix}", type_, _of_place(type_, name)) for suffix, (type_, name) in _PLACE.items()]
     found += [Field(f"ip.geoip.{suffix}", _PLACE[suffix][0], _of_place(*_PLACE[suffix])) for suffix in _GEOIP]
     found += [
+        Field("http.host", BYTES, _of_target("host")),
         # Every connection of this edge is TCP: it has no HTTP/3.
         Field("cf.edge.client_tcp", BOOL, lambda _: True),
         Field("cf.edge.server_ip", IP, _once("cf.edge.server_ip", _server_address)),

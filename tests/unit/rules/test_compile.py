@@ -15,7 +15,8 @@ from tests.unit.rules.case_files import FACTS, LISTS, REQUEST, Case, cases
 from tests.unit.rules.expressions import SOUND, SOUND_COMPARISONS
 
 CONTEXT = EvaluationContext(REQUEST, FACTS)
-# What the core may hand over: any byte in any text of the request.
+# What the core may hand over: any text in a target, any byte in any other text.
+TEXT = st.text(max_size=20)
 BYTE_TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=20)
 
 
@@ -42,9 +43,9 @@ def requests(draw: st.DrawFn) -> Request:
         "ray",
         draw(BYTE_TEXT),
         draw(st.sampled_from(("http", "https"))),
-        draw(BYTE_TEXT),
-        draw(BYTE_TEXT),
-        draw(BYTE_TEXT),
+        draw(TEXT),
+        draw(TEXT),
+        draw(TEXT),
         "HTTP/1.1",
         tuple(
             draw(st.lists(st.tuples(st.sampled_from(("X", "x", "Cookie", "Accept-Language")), BYTE_TEXT), max_size=4))
@@ -114,6 +115,22 @@ def test_what_one_expression_computed_another_uses() -> None:
     compile_expression('any(http.request.headers["x-twice"][*] eq "one")').matches(context)
     assert context.computed["http.request.headers"] is headers
     assert list(context.computed) == ["http.request.headers"]
+
+
+def test_letters_beyond_ascii_are_utf_8_wherever_they_stand() -> None:
+    request = a_request(path="/grüße/€.ÜX", headers=(("Referer", "/gr\xc3\xbc\xc3\x9fe/\xe2\x82\xac.\xc3\x9cX"),))
+    context = EvaluationContext(request)
+    for text in (
+        'http.request.uri.path eq "/grüße/€.ÜX"',
+        "http.request.uri.path eq http.referer",
+        "len(http.request.uri.path) eq 16",
+        'http.request.uri.path matches "^/gr(ü|u)ße/€"',
+        'http.request.uri.path wildcard "/GRüßE/*"',
+        'ends_with(http.request.uri, "€.ÜX")',
+        'http.request.uri.path.extension eq "\\xc3\\x9cx"',
+        'http.request.full_uri contains "€"',
+    ):
+        assert compile_expression(text).matches(context), text
 
 
 def test_a_parsed_expression_compiles_as_its_text_does() -> None:
