@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration import wire
 from tests.integration.certificates import Authority
 from tests.integration.command import run_to_end
+from tests.integration.origin import Origin
+from tests.integration.origin_paths import PATHS
 from tests.integration.run import CONTROL, Run
 
 NO_FILE = {"HOLDFAST_CONFIG": ""}
@@ -54,6 +57,27 @@ def test_the_api_is_served_over_tls(tmp_path: Path, authority: Authority) -> Non
             environment={"HOLDFAST_TOKEN": run.token},
         )
         assert (told.returncode, told.stdout.strip()) == (0, "[]"), told.stderr
+
+
+@pytest.mark.parametrize(("trusts", "status"), [(True, 101), (False, 526)])
+def test_origins_are_verified_by_the_authorities_that_are_configured(
+    trusts: bool, status: int, tmp_path: Path, authority: Authority
+) -> None:
+    pair = authority.issue("example.test", "127.0.0.1")
+    more: list[str | Path] = ["--origin-ca", authority.file] if trusts else []
+    with (
+        Origin(PATHS, tls=pair.server_context()) as origin,
+        Run(tmp_path, *more) as run,
+    ):
+        run.record(lambda record: record["event"] == "control_connected")
+        told = run_to_end(
+            ["zone", "add", "example.test", "--origin", origin.url],
+            environment={"HOLDFAST_API": f"http://127.0.0.1:{run.api[1]}", "HOLDFAST_TOKEN": run.token},
+        )
+        assert told.returncode == 0, told
+        with wire.connect(run.plain) as client:
+            client.send(wire.upgrade("/echo"))
+            assert client.read_answer().status == status
 
 
 @pytest.mark.parametrize(
