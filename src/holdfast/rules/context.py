@@ -1,7 +1,8 @@
 """What an expression is evaluated against: one request, and the facts that are known beside it.
 
 Law 1: nothing here is looked up: time, place and zone come in as values. Law 2: what must be computed from a request (its
-headers as a map, its cookies, its address as a number) is computed when first asked for, and once a request.
+headers as a map, its cookies, its address as a number) is computed when first asked for, and once a request. (`gc=False`: as
+for `Request`, they hold nothing that could be in a cycle.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 from holdfast.model.request import Request
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where an address is, as far as a database of addresses tells; None: it does not. (Of subdivisions "" says that.)
 
     `asn` is a number of an autonomous system, `continent` and `country` are two letters (ISO 3166-1), subdivisions
@@ -39,7 +40,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 NOWHERE = Place()
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known beside the request. What is None is missing, and every comparison with it is false.
 
     `zone_name` is the zone's ("example.com"), `zone_plan` its plan as `cf.zone.plan` has it ("ENT"), `now_ms` Unix

@@ -31,6 +31,11 @@ _CIPHERS = {
 }
 
 
+def ray_id(request: Request) -> str:
+    """The request's ray as logs have it: without the place that the CF-Ray header adds."""
+    return request.ray.partition("-")[0]
+
+
 def header_map(request: Request) -> ArrayMap:
     """Lower-case names to values, both in the order in which they came."""
     return _grouped((name.lower(), value) for name, value in request.headers)

@@ -130,6 +130,7 @@ _URI: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
 }
 
 _COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
+    "cf.ray_id": (BYTES, values.ray_id),
     "cf.tls_cipher": (BYTES, values.tls_cipher),
     "cf.tls_version": (BYTES, values.tls_version),
     "http.cookie": (BYTES, values.cookie),
@@ -146,7 +147,6 @@ _COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
 
 _DIRECT: Mapping[str, tuple[ValueType, str]] = {
     "cf.edge.server_port": (INT, "request.edge_port"),
-    "cf.ray_id": (BYTES, "request.ray"),
     "cf.random_seed": (BYTES, "facts.random_seed"),
     "cf.worker.upstream_zone": (BYTES, "facts.upstream_zone"),
     "cf.zone.name": (BYTES, "facts.zone_name"),

@@ -123,6 +123,10 @@ def test_the_client_has_an_address(text: str, address: tuple[int, int] | None) -
     assert values.client_address(a_request(client_ip=text)) == address
 
 
+def test_the_ray_comes_without_its_place() -> None:
+    assert values.ray_id(a_request(ray="230b030023ae2822-LOC")) == "230b030023ae2822"
+
+
 def test_tls_is_named_as_the_fields_have_it() -> None:
     assert values.tls_version(a_request()) == "TLSv1.3"
     assert values.tls_cipher(a_request()) == "AEAD-AES256-GCM-SHA384"
