@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 
 from holdfast.api.context import Limits
 from holdfast.api.secret import new_secret
@@ -21,6 +22,7 @@ from holdfast.model.permission import BY_NAME, Policy
 from holdfast.sealing import SealingKey
 from holdfast.store import identities, tokens
 from holdfast.store.identities import Account, User
+from holdfast.store.schema import AUDIT, INSTALLATION
 from holdfast.store.tokens import Token
 
 BASE = "http://holdfast.test/client/v4"
@@ -101,12 +103,27 @@ class Api:
         return client
 
     async def ask(self, method: str, path: str, *, secret: str | None = None, **options: Any) -> httpx.Response:
-        """One request, checked to be answered in the envelope."""
+        """One request, checked to be answered in the envelope, and to be in the audit log if it wrote anything."""
         address = options.pop("address", "127.0.0.1")
+        before = await self._written() if method != "GET" else (0, 0)
         async with self.client(secret, address=address) as client:
             answer = await client.request(method, path, **options)
         check_envelope(answer)
+        after = await self._written() if method != "GET" else (0, 0)
+        assert after[0] == before[0] or after[1] > before[1], f"{method} {path} wrote, and left no audit entry"
         return answer
+
+    async def _written(self) -> tuple[int, int]:
+        """How often the database was written to, and how many audit entries there are."""
+        async with self.control.database.look() as connection:
+            revision = await connection.scalar(sa.select(INSTALLATION.c.revision))
+            entries = await connection.scalar(sa.select(sa.func.count()).select_from(AUDIT))
+        return revision or 0, entries or 0
+
+    async def entries(self, **options: Any) -> list[dict[str, Any]]:
+        """The audit log of the account, the newest first."""
+        found: list[dict[str, Any]] = await self.result("GET", f"/accounts/{self.account_id}/audit_logs", **options)
+        return found
 
     async def result(self, method: str, path: str, **options: Any) -> Any:
         """The result of a request that must succeed."""

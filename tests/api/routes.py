@@ -1,0 +1,56 @@
+"""Every route of the API as a table: method, path, and the permission that lets in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from holdfast.api.application import ROUTERS
+from tests.api.harness import ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path. `permission` is None where nothing guards it, "" where any valid token will do."""
+
+    method: str
+    path: str
+    permission: str | None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it can change anything."""
+        return self.method != "GET"
+
+    def about(self, **ids: str) -> str:
+        """The path with its parameters filled in: `ids`, and an id that nothing has."""
+        return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], _STANDINS.get(found[1], ABSENT)), self.path)
+
+
+_STANDINS = {"setting_id": "websockets", "phase": "http_request_origin", "plan_identifier": ABSENT}
+
+
+def routes() -> list[Route]:
+    """All routes below /client/v4 but the description of the API itself."""
+    return [
+        Route(method, route.path, permission_of(route.dependant))
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods or ())
+    ]
+
+
+def permission_of(dependant: Dependant) -> str | None:
+    """What the route's dependencies ask for."""
+    for one in dependant.dependencies:
+        permission = getattr(one.call, "permission", None)
+        if isinstance(permission, str):
+            return permission
+    return None
