@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from holdfast.api import (
@@ -43,7 +45,8 @@ from holdfast.store.database import StoreUnavailable
 PREFIX = "/client/v4"
 INVALID_REQUEST = 1004
 
-ROUTERS = (
+# Each of their handlers lets nobody in without a token.
+GUARDED_ROUTERS = (
     accounts.router,
     account_tokens.router,
     members.router,
@@ -60,11 +63,14 @@ ROUTERS = (
     rulesets.router,
     plans.router,
     subscriptions.router,
-    ips.router,
 )
+OPEN_ROUTERS = (ips.router,)
+ROUTERS = (*GUARDED_ROUTERS, *OPEN_ROUTERS)
 _FAILURES: dict[int | str, dict[str, Any]] = {
     status: {"model": FailureEnvelope} for status in (400, 401, 403, 404, 405, 409, 413, 429, 500, 503)
 }
+# How the description of the API says that a token is wanted. What lets in is `holdfast.api.access`.
+_BEARER = Security(HTTPBearer(auto_error=False, scheme_name="token", description="An API token."))
 Log = Callable[[str, Mapping[str, str | int]], None]
 
 
@@ -83,7 +89,9 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
     application.state.token_uses = {}
     application.state.rate_limit = RateLimit(context.limits, context.clock)
     application.state.log = log
-    for router in ROUTERS:
+    for router in GUARDED_ROUTERS:
+        application.include_router(router, prefix=PREFIX, dependencies=[_BEARER])
+    for router in OPEN_ROUTERS:
         application.include_router(router, prefix=PREFIX)
     _add_handlers(application)
     application.add_middleware(Frame, rate_limit=application.state.rate_limit, log=log)
@@ -104,14 +112,21 @@ async def _on_fault(_: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = (error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 404:
         return failure(no_route(request.url.path))
     if status == 405:
-        return failure(method_not_allowed(headers.get("Allow", "")))
+        return failure(method_not_allowed(", ".join(sorted(_methods_of(request)))))
     return failure(
         fault(status, MALFORMED_JSON if status == 400 else 10000 + status, str(getattr(error, "detail", error)))
     )
+
+
+def _methods_of(request: Request) -> set[str]:
+    """What may be done at this path. Each route of ours has one method; the first whose path fits names the resource."""
+    path = request.url.path.removeprefix(PREFIX)
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    named = next((route.path for route in routes if route.path_regex.match(path)), None)
+    return {method for route in routes if route.path == named for method in route.methods or ()}
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:

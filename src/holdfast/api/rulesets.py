@@ -204,10 +204,19 @@ async def show_account_entrypoint(phase: PhaseName) -> Response:
 
 
 @router.post(_ACCOUNT, response_model=Envelope[None], dependencies=_ACCOUNT_WRITE)
-@router.put(f"{_ACCOUNT}/phases/{{phase}}/entrypoint", response_model=Envelope[None], dependencies=_ACCOUNT_WRITE)
-async def refuse_account_rulesets() -> Response:
+async def refuse_account_ruleset() -> Response:
     """Refused: rules are of zones here."""
-    raise refused(not_valid("root", "kind", "this edge runs rules of zones, and none of accounts"))
+    raise _of_zones_only()
+
+
+@router.put(f"{_ACCOUNT}/phases/{{phase}}/entrypoint", response_model=Envelope[None], dependencies=_ACCOUNT_WRITE)
+async def refuse_account_entrypoint(phase: PhaseName) -> Response:  # noqa: ARG001  it is part of the path
+    """Refused, whatever the phase."""
+    raise _of_zones_only()
+
+
+def _of_zones_only() -> ApiFault:
+    return refused(not_valid("root", "kind", "this edge runs rules of zones, and none of accounts"))
 
 
 def _no_entrypoint(phase: str) -> ApiFault:
