@@ -38,7 +38,9 @@ class RecordChanges:
 
     def insert(self, given: RecordFields) -> DnsRecord:
         """Add a record."""
-        record = made(secrets.token_hex(16), self._parsed(given), now=self._now)
+        # Each a moment later than the one before: they are listed in the order in which they were made.
+        moment = self._now + len(self.inserted)
+        record = made(secrets.token_hex(16), self._parsed(given), now=moment)
         self.book.put(record)
         self.inserted.append(record)
         return record
