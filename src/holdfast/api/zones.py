@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, any_access, require_account, zone_access
+from holdfast.api.custom_certificates import MAX_CERTIFICATES
 from holdfast.api.envelope import Envelope, Identifier, PageEnvelope, View, page_of, success
 from holdfast.api.faults import fault, invalid, not_found
 from holdfast.api.paging import Page, paged
@@ -409,7 +410,7 @@ def _view(zone: Zone, permissions: _Permissions) -> dict[str, Any]:
 
 _META = {
     "cdn_only": False,
-    "custom_certificate_quota": 1000,
+    "custom_certificate_quota": MAX_CERTIFICATES,
     "dns_only": False,
     "foundation_dns": False,
     "page_rule_quota": 0,
