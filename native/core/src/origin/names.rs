@@ -78,7 +78,15 @@ impl Name {
         let failed = |why: String| Fault::new(FaultKind::NameUnknown, format!("the origin's name {host} {why}"));
         self.is_unsure.set(matches!(found, Err(NotFound::Unknown(_))));
         let (answer, until) = match found {
-            Ok(found) => {
+            Ok(found) if found.ips.iter().all(is_nowhere) => {
+                *self.good.borrow_mut() = None;
+                (
+                    Err(failed("has no address that an origin can have".to_owned())),
+                    now + found.ttl.clamp(MIN_TTL, MAX_ABSENT),
+                )
+            }
+            Ok(mut found) => {
+                found.ips.retain(|ip| !is_nowhere(ip));
                 let (ips, until) = (Addresses::from(found.ips), now + found.ttl.clamp(MIN_TTL, MAX_TTL));
                 *self.good.borrow_mut() = Some((Rc::clone(&ips), until));
                 (Ok(ips), until)
@@ -169,6 +177,15 @@ impl Names {
         let name = Rc::new(Name::default());
         known.insert(host.into(), Rc::clone(&name));
         name
+    }
+}
+
+/// Whether no origin can be at this address: unspecified, multicast, reserved, or of one link only, where clouds keep the
+/// secrets of a machine (RFC 6890). A record that somebody else writes must not lead the edge there.
+fn is_nowhere(ip: &IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.octets()[0] == 0 || ip.is_link_local() || ip.octets()[0] >= 224,
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast(),
     }
 }
 

@@ -194,3 +194,36 @@ fn names_beyond_the_bound_push_out_those_that_have_ended() {
     names.name("one-more", now);
     assert_eq!(names.known.borrow().len(), 2);
 }
+
+#[test]
+fn a_name_leads_to_no_address_that_no_origin_can_have() {
+    for ip in [
+        "0.0.0.0",
+        "169.254.169.254",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "fe80::1",
+        "ff02::1",
+        "::ffff:169.254.169.254",
+    ] {
+        let (_server, names) = with("a.test", address(ip, 60));
+        let fault = run(names.resolve("a.test", 80)).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::NameUnknown, "{ip}");
+        assert!(
+            fault.reason.contains("no address that an origin can have"),
+            "{}",
+            fault.reason
+        );
+    }
+}
+
+#[test]
+fn the_addresses_of_a_name_that_an_origin_can_have_are_used() {
+    let both = ["169.254.169.254", "192.0.2.1"].map(|ip| ip.parse().unwrap());
+    let (_server, names) = with("a.test", Says::Addresses(both.to_vec(), 60));
+    assert_eq!(
+        run(names.resolve("a.test", 80)).unwrap(),
+        ["192.0.2.1:80".parse().unwrap()]
+    );
+}
