@@ -17,6 +17,8 @@ import msgspec
 
 from holdfast.model.dns_record import AUTOMATIC_TTL, TYPES, DnsRecord, RecordFields
 
+_BLANKS = (" ", "\t", "\r")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _CLASSES = ("IN", "CH", "HS", "CS")
 _TTL = re.compile(r"[0-9]{1,9}|(?:[0-9]{1,9}[smhdw])+", re.IGNORECASE)
 _TTL_PART = re.compile(r"([0-9]+)([smhdw]?)", re.IGNORECASE)
@@ -84,9 +86,9 @@ def _entries(text: str) -> Iterator[tuple[int, bool, list[str], str]]:
     """Each entry: its line, whether its owner is the one before, its tokens, its comment. Parentheses join lines."""
     tokens: list[str] = []
     start, depth, is_continued, comment = 0, 0, False, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not depth:
-            start, is_continued, comment, tokens = number, line[:1].isspace(), "", []
+            start, is_continued, comment, tokens = number, line[:1] in _BLANKS, "", []
         for part in _TOKEN.findall(line):
             if part.startswith(";"):
                 comment += part
@@ -119,8 +121,12 @@ def _parts(number: int, tokens: list[str]) -> tuple[str, int | None, list[str]]:
     for place, token in enumerate(tokens[:3]):
         if ttl is None and _TTL.fullmatch(token):
             ttl = _seconds(token)
-        elif token.upper() not in _CLASSES:
+        elif token.upper() in _CLASSES:
+            continue
+        elif _TYPE.fullmatch(token):
             return token.upper(), ttl, tokens[place + 1 :]
+        else:
+            break
     raise BindError(f"line {number}: expected name, TTL, class, type and value of a record")
 
 
