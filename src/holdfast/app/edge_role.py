@@ -93,10 +93,10 @@ def _made(
     log_fd: int,
     max_connections: int,
 ) -> Edge:
-    # Loaded here and not with this module: the parts of it are tested without the core.
-    from holdfast._native import Edge  # noqa: PLC0415
-
     try:
+        # Loaded here and not with this module: the parts of it are tested without the core.
+        from holdfast._native import Edge  # noqa: PLC0415
+
         return Edge(
             listeners=[(descriptor, one.is_tls) for one in bound for descriptor in one.descriptors],
             threads=options.threads,
@@ -108,6 +108,8 @@ def _made(
             max_connections=max_connections,
             resolvers=[str(one) for one in options.resolvers] if isinstance(options, Config) else (),
         )
+    except ImportError as error:
+        raise SetupError(f"the core cannot be loaded; it is built by `make setup`: {error}") from error
     except (ValueError, OSError) as error:
         raise SetupError(f"the edge cannot start: {error}") from error
 

@@ -13,6 +13,8 @@ import fcntl
 import os
 import select
 import socket
+import struct
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ from dataclasses import dataclass
 _MAX_MESSAGE_BYTES = 64 * 1024
 # How long a child waits for a supervisor that does not read (it is stopped, or the machine is).
 _SEND_LIMIT_S = 5.0
+
+# fcntl(2), of asm-generic/fcntl.h; Python has no names for them.
+_F_SETOWN_EX, _F_OWNER_TID = 15, 0
 
 _READY, _FAILED = "ready", "failed"
 
@@ -91,8 +96,12 @@ class Lifeline:
         self._say(_FAILED, sentence)
 
     def signal_when_cut(self) -> None:
-        """Have the kernel send this process SIGIO when the supervisor goes; whether it is gone, `is_cut` says."""
-        fcntl.fcntl(self._end, fcntl.F_SETOWN, os.getpid())
+        """Have the kernel send this thread SIGIO when the supervisor goes; whether it is gone, `is_cut` says.
+
+        This thread, and not any of the process: one that does not block SIGIO would end the process by it.
+        """
+        owner = struct.pack("ii", _F_OWNER_TID, threading.get_native_id())
+        fcntl.fcntl(self._end, _F_SETOWN_EX, owner)
         fcntl.fcntl(self._end, fcntl.F_SETFL, fcntl.fcntl(self._end, fcntl.F_GETFL) | os.O_ASYNC)
 
     def is_cut(self) -> bool:

@@ -231,3 +231,9 @@ def test_supervised_a_terminals_interrupt_and_a_second_signal_do_nothing(
     monkeypatch.setattr(FakeEdge, "stop", stop)
     run(_options(tmp_path), supervised[1])
     assert seen == [signal.SIG_IGN, True]
+
+
+def test_a_core_that_was_never_built_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys.modules["holdfast._native"], "Edge")
+    with pytest.raises(SetupError, match=r"^the core cannot be loaded; it is built by `make setup`: "):
+        run(_options(tmp_path))
