@@ -33,6 +33,9 @@ _WRITE = "holdfast_write"
 _LOOK = {"holdfast_look": True}
 # PostgreSQL's serialization_failure and deadlock_detected: the transaction may be tried again.
 _COLLISIONS = ("40001", "40P01")
+# Its classes of errors that say that the server is going, gone or full, and nothing of the statement: connection_exception,
+# insufficient_resources, operator_intervention (PostgreSQL, Appendix A).
+_ABSENCES = ("08", "53", "57")
 
 
 class StoreUnavailable(Exception):
@@ -120,7 +123,8 @@ class _as_unavailable:  # noqa: N801  a context manager reads as a verb
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        state = str(getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else ""
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(_ABSENCES)):
             raise StoreUnavailable("the database ended the connection") from error
         if isinstance(error, PoolTimeoutError):
             raise StoreUnavailable("every connection to the database is taken") from error
@@ -130,7 +134,7 @@ class _as_unavailable:  # noqa: N801  a context manager reads as a verb
             raise StoreUnavailable("the database did not answer in time") from error
         if isinstance(error, OSError):
             raise StoreUnavailable("the database cannot be reached") from error
-        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _COLLISIONS:
+        if state in _COLLISIONS:
             raise StoreUnavailable("the write collided with another; nothing of it was done") from error
 
 
