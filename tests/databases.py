@@ -51,6 +51,7 @@ class Cluster:
         # Not below pytest's directories: those are closed to other users, and too long for the path of a socket.
         self._directory = Path(tempfile.mkdtemp(prefix="holdfast-pg-"))
         try:
+            self._initialise()
             self._server = self._start()
         except BaseException:
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -58,15 +59,18 @@ class Cluster:
         self._sql(f"CREATE DATABASE {TEMPLATE}", database="postgres")
         _upgrade(self.url(TEMPLATE))
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _initialise(self) -> None:
         if self._as:
             owner = pwd.getpwnam(OWNER)
             os.chown(self._directory, owner.pw_uid, owner.pw_gid)
-        data = self._directory / "data"
-        self._run("initdb", "-D", str(data), "-U", OWNER, "-A", "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8")
-        with (self._directory / "log").open("wb") as log:
+        data = str(self._directory / "data")
+        self._run("initdb", "-D", data, "-U", OWNER, "-A", "trust", "-N", "--locale=C.UTF-8", "-E", "UTF8")
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        data = str(self._directory / "data")
+        with (self._directory / "log").open("ab") as log:
             server: subprocess.Popen[bytes] = subprocess.Popen(
-                [str(self._bin / "postgres"), "-D", str(data), "-k", str(self._directory), *_SERVER_OPTIONS],
+                [str(self._bin / "postgres"), "-D", data, "-k", str(self._directory), *_SERVER_OPTIONS],
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
@@ -122,14 +126,22 @@ class Cluster:
         """Remove a database, whoever is connected."""
         self._sql(f"DROP DATABASE {name} WITH (FORCE)", database="postgres")
 
-    def close(self) -> None:
-        """End the server (SIGINT is its fast shutdown) and remove its directory."""
+    def stop(self) -> None:
+        """End the server, whoever is connected: SIGINT is its fast shutdown. Its databases stay."""
         self._server.send_signal(2)
         try:
             self._server.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
             self._server.kill()
             self._server.wait()
+
+    def start(self) -> None:
+        """Start the server again after `stop`."""
+        self._server = self._start()
+
+    def close(self) -> None:
+        """End the server and remove its directory."""
+        self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
