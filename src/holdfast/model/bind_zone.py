@@ -17,6 +17,8 @@ import msgspec
 
 from holdfast.model.dns_record import AUTOMATIC_TTL, TYPES, DnsRecord, RecordFields
 
+# Cloudflare takes 256 KiB. As many records as a zone may have, with remarks, are twice that.
+MAX_CHARS = 512 * 1024
 _BLANKS = (" ", "\t", "\r")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _CLASSES = ("IN", "CH", "HS", "CS")
@@ -55,6 +57,8 @@ def _line(record: DnsRecord) -> str:
 
 def parse_bind(text: str, *, zone: str, proxied: bool) -> BindRecords:
     """The records in `text`. `proxied` is what a record is that does not say. Raises BindError."""
+    if len(text) > MAX_CHARS:
+        raise BindError(f"expected a zone file of at most {MAX_CHARS} characters, got {len(text)}")
     origin, ttl, owner = f"{zone}.", AUTOMATIC_TTL, "@"
     found: list[tuple[int, RecordFields]] = []
     total = 0

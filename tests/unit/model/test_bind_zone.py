@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.model.bind_zone import BindError, BindRecords, parse_bind, written_bind
+from holdfast.model.bind_zone import MAX_CHARS, BindError, BindRecords, parse_bind, written_bind
 from holdfast.model.dns_record import DnsRecord, RecordFields, parse_fields
 
 ZONE = "example.com"
@@ -80,6 +80,12 @@ def _read_or_refused(text: str) -> BindRecords | BindError:
 def test_a_long_line_takes_no_longer_than_its_length() -> None:
     assert isinstance(_read_or_refused("a " + "1" * 200_000 + "x A 1.1.1.1"), BindError)
     assert isinstance(_read_or_refused('a TXT "' + "\\" * 200_001), BindRecords)
+
+
+def test_a_file_has_a_largest_size() -> None:
+    assert isinstance(_read_or_refused("\n" * MAX_CHARS), BindRecords)
+    with pytest.raises(BindError, match=f"at most {MAX_CHARS} characters"):
+        parse_bind("\n" * (MAX_CHARS + 1), zone=ZONE, proxied=False)
 
 
 _RECORD = st.builds(
