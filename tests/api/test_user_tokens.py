@@ -278,6 +278,7 @@ async def test_the_official_sdk_makes_and_keeps_tokens(api: Api) -> None:
     made = await client.user.tokens.create(
         name="sdk", policies=policies, condition={"request_ip": {"in": ["127.0.0.0/8"], "not_in": ["127.0.0.9/32"]}}
     )
+    assert made is not None
     assert made.id
     assert made.value
     seen = await client.user.tokens.get(made.id)

@@ -83,18 +83,17 @@ async def edit_user(body: UserEdit, access: Annotated[Access, Depends(user_acces
         if getattr(body, name) is not None:
             raise invalid(f"/{name}", f"{name}: expected null, since it is not kept here")
     given = {name: getattr(body, name) for name in body.model_fields_set if name not in _NOT_KEPT}
+    if not given:
+        return await show_user(access)
     now, user_id = access.context.clock(), access.principal.token.owner_id
     async with access.context.database.write() as connection:
         user = await identities.find_user(connection, user_id, lock=True)
-        if user is None:
+        if user is None or not await identities.edit_user(connection, user_id, given, now=now):
             raise not_found("user")
         accounts = await identities.accounts_named(connection, access.principal.accounts)
-        if given:
-            await identities.edit_user(connection, user_id, given, now=now)
-            old = {name: getattr(user, name) for name in given}
-            await access.record(connection, "update", "user", user_id, old=old, new=given)
-            user = msgspec.structs.replace(user, **given, modified_on=now)
-    return success(_user_view(user, accounts))
+        old = {name: getattr(user, name) for name in given}
+        await access.record(connection, "update", "user", user_id, old=old, new=given)
+    return success(_user_view(msgspec.structs.replace(user, **given, modified_on=now), accounts))
 
 
 def _user_view(user: User, accounts: Sequence[Account]) -> dict[str, Any]:

@@ -103,6 +103,8 @@ async def edit_settings(edits: Annotated[list[SettingItem] | SettingItems, Body(
             complaints += unknown.complaints
     if complaints:
         raise ApiFault(400, complaints)
+    if not values:
+        return success([])
     stored = await _put(access, values, pointer=prefix or "/")
     return success([_view(name, stored) for name in values], messages=_notes(values))
 
@@ -119,8 +121,7 @@ async def _put(access: Access, values: Mapping[str, Value], *, pointer: str) -> 
             check_together({**before, **values})
         except SettingError as error:
             raise _invalid(" and ".join(values), pointer, error) from None
-        if values:
-            await settings.put(connection, zone.id, values, now=now)
+        await settings.put(connection, zone.id, values, now=now)
         for name, value in values.items():
             await access.record(
                 connection, "update", "zone_setting", name, old={"value": before[name]}, new={"value": value}

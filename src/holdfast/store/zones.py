@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
+from holdfast.model.plan import PLANS
 from holdfast.store.schema import ACCOUNTS, ZONES
 
 
@@ -66,7 +67,8 @@ _ORDERS = {
     "name": ZONES.c.name,
     "account.id": ZONES.c.account_id,
     "account.name": ACCOUNTS.c.name,
-    "plan.id": ZONES.c.plan,
+    # Ids of plans are in order of their levels.
+    "plan.id": sa.case({plan.legacy_id: plan.level for plan in PLANS}, value=ZONES.c.plan, else_=0),
 }
 
 

@@ -1,0 +1,113 @@
+"""Accounts, their members, and the user."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.harness import ABSENT, ACCOUNT, Api, allow, codes, on_account, on_user
+from tests.api.test_user_tokens import sdk
+
+
+async def test_an_account_is_shown_listed_and_renamed(api: Api) -> None:
+    path = f"/accounts/{api.account_id}"
+    account = await api.result("GET", path)
+    assert (account["id"], account["name"], account["type"]) == (api.account_id, "Holdfast", "standard")
+    assert await api.result("GET", "/accounts") == [account]
+    renamed = await api.result("PUT", path, json={"id": api.account_id, "name": "Ours", "type": "standard"})
+    assert renamed == {**account, "name": "Ours"}
+    assert await api.result("GET", path) == renamed
+    entry = (await api.entries())[0]
+    assert (entry["oldValue"], entry["newValue"]) == ('{"name":"Holdfast"}', '{"name":"Ours"}')
+
+
+async def test_accounts_are_found_by_name_and_listed_page_by_page(api: Api) -> None:
+    for number in range(6):
+        await api.result("POST", "/accounts", json={"name": f"Team {number}"})
+    listed = await api.result("GET", "/accounts?per_page=5&direction=desc")
+    assert [one["name"] for one in listed] == [f"Team {number}" for number in (5, 4, 3, 2, 1)]
+    assert [one["name"] for one in await api.result("GET", "/accounts?name=team%203")] == ["Team 3"]
+    assert await api.result("GET", "/accounts?name=%25") == []
+    assert await api.result("GET", "/accounts?per_page=5&page=3") == []
+
+
+async def test_who_makes_an_account_belongs_to_it_at_once(api: Api) -> None:
+    made = await api.result("POST", "/accounts", json={"name": "New", "type": "standard"})
+    zone = await api.result("POST", "/zones", json={"name": "new.example", "account": {"id": made["id"]}})
+    assert zone["account"] == {"id": made["id"], "name": "New"}
+    members = await api.result("GET", f"/accounts/{made['id']}/members")
+    assert [one["id"] for one in members] == [api.user_id]
+    unnamed = await api.ask("POST", "/zones", json={"name": "which.example"})
+    assert (unnamed.status_code, unnamed.json()["errors"][0]["source"]["pointer"]) == (400, "/account/id")
+
+
+async def test_a_token_of_one_account_makes_no_other_and_sees_no_other(api: Api) -> None:
+    narrow = await api.token(allow("Account Settings Write", on=on_account(api.account_id)))
+    of_account = await api.token(allow("Account Settings Write", on={f"{ACCOUNT}.*": "*"}), owner="account")
+    for secret in (narrow, of_account):
+        answer = await api.ask("POST", "/accounts", secret=secret, json={"name": "New"})
+        assert (answer.status_code, codes(answer)) == (403, [10000])
+    made = await api.result("POST", "/accounts", json={"name": "New"})
+    for secret in (narrow, of_account):
+        assert [one["id"] for one in await api.result("GET", "/accounts", secret=secret)] == [api.account_id]
+    assert (await api.ask("GET", f"/accounts/{made['id']}", secret=narrow)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"name": ""}, "/name"),
+        ({"name": "x" * 101}, "/name"),
+        ({"name": 5}, "/name"),
+        ({}, "/name"),
+        ({"name": "x", "type": "enterprise"}, "/type"),
+        ({"name": "x", "settings": {"enforce_twofactor": True}}, "/settings"),
+    ],
+)
+async def test_a_bad_account_is_refused_where_it_is_bad(api: Api, members: dict[str, object], pointer: str) -> None:
+    answer = await api.ask("PUT", f"/accounts/{api.account_id}", json=members)
+    assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, pointer)
+
+
+async def test_members_and_roles_are_shown(api: Api) -> None:
+    path = f"/accounts/{api.account_id}"
+    member = (await api.result("GET", f"{path}/members"))[0]
+    assert (member["id"], member["status"]) == (api.user_id, "accepted")
+    assert await api.result("GET", f"{path}/members/{api.user_id}") == member
+    assert await api.result("GET", f"{path}/members?status=pending") == []
+    assert await api.result("GET", f"{path}/roles/{member['roles'][0]['id']}") == member["roles"][0]
+    for missing in (f"{path}/members/{ABSENT}", f"{path}/roles/{ABSENT}"):
+        assert (await api.ask("GET", missing)).status_code == 404
+
+
+async def test_the_user_is_shown_and_changes_their_name(api: Api) -> None:
+    user = await api.result("GET", "/user")
+    assert (user["id"], user["email"]) == (api.user_id, "owner@localhost")
+    changed = await api.result("PATCH", "/user", json={"first_name": "Ada", "country": None})
+    assert (changed["first_name"], changed["last_name"]) == ("Ada", None)
+    assert await api.result("GET", "/user") == changed
+    assert (await api.result("PATCH", "/user", json={"first_name": None}))["first_name"] is None
+    assert (await api.result("PATCH", "/user", json={}))["modified_on"] > changed["modified_on"]
+    refused = await api.ask("PATCH", "/user", json={"country": "NZ"})
+    assert (refused.status_code, refused.json()["errors"][0]["source"]["pointer"]) == (400, "/country")
+    of_account = await api.token(allow("User Details Write", on=on_user(api.user_id)), owner="account")
+    assert (await api.ask("GET", "/user", secret=of_account)).status_code == 403
+
+
+async def test_the_official_sdk_knows_accounts_members_and_the_user(api: Api) -> None:
+    client = sdk(api)
+    made = await client.accounts.create(name="SDK", type="standard")
+    assert made
+    assert [one.name async for one in client.accounts.list()] == ["Holdfast", "SDK"]
+    updated = await client.accounts.update(account_id=made.id, id=made.id, name="New", type="standard")
+    assert updated
+    got = await client.accounts.get(account_id=made.id)
+    assert got
+    assert got.name == "New"
+    members = [one async for one in client.accounts.members.list(account_id=made.id)]
+    assert [one.id for one in members] == [api.user_id]
+    assert await client.accounts.members.get(api.user_id, account_id=made.id)
+    edited = await client.user.edit(first_name="Ada")
+    assert edited
+    user = await client.user.get()
+    assert user
+    assert user.first_name == "Ada"

@@ -1,0 +1,249 @@
+"""The audit log, in both versions: every write is in it, with both values, and no secret ever is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from holdfast.control.audit_retention import trim
+from holdfast.model.permission import BY_NAME
+from tests.api.harness import ACCOUNT, SECOND, ZONE, Api, allow, codes, on_account
+from tests.api.test_user_tokens import sdk
+
+BETWEEN = "since=2026-11-01&before=2026-12-01"
+POLICY = {"effect": "allow", "permission_groups": [{"id": BY_NAME["Zone Read"].id}], "resources": {f"{ZONE}.*": "*"}}
+
+
+def values(entry: dict[str, Any]) -> tuple[Any, Any]:
+    return json.loads(entry["oldValue"] or "null"), json.loads(entry["newValue"] or "null")
+
+
+async def test_a_write_is_there_with_who_what_where_and_both_values(api: Api) -> None:
+    zone_id = await api.zone()
+    await api.result("PATCH", f"/zones/{zone_id}/settings/websockets", json={"value": "off"}, address="192.0.2.7")
+    entry = (await api.entries())[0]
+    assert values(entry) == ({"value": "on"}, {"value": "off"})
+    assert entry["action"] == {"type": "update", "result": True}
+    assert entry["actor"] == {"id": api.user_id, "email": "owner@localhost", "ip": "192.0.2.7", "type": "user"}
+    assert entry["resource"] == {"id": "websockets", "type": "zone_setting"}
+    assert entry["owner"] == {"id": api.account_id}
+    assert entry["metadata"]["zone_name"] == "example.com"
+    assert entry["metadata"]["token_name"] == "first token"
+    trail = (await api.result("GET", f"/accounts/{api.account_id}/logs/audit?{BETWEEN}"))[0]
+    assert trail["id"] == entry["id"]
+    assert (trail["resource"]["old_value"], trail["resource"]["request"]) == ({"value": "on"}, {"value": "off"})
+    assert trail["raw"]["uri"] == f"/client/v4/zones/{zone_id}/settings/websockets"
+    assert trail["zone"] == {"id": zone_id, "name": "example.com"}
+
+
+async def test_a_write_that_is_refused_leaves_nothing(api: Api) -> None:
+    zone_id = await api.zone()
+    before = await api.entries()
+    for value in ("maybe", None, 1):
+        await api.ask("PATCH", f"/zones/{zone_id}/settings/websockets", json={"value": value})
+    await api.ask("POST", "/zones", json={"name": "example.com"})
+    await api.ask("POST", "/user/tokens", json={"name": "x", "policies": []})
+    assert await api.entries() == before
+
+
+async def test_no_secret_is_ever_written_down(api: Api) -> None:
+    made = await api.result("POST", "/user/tokens", json={"name": "one", "policies": [POLICY]})
+    path = f"/accounts/{api.account_id}/tokens"
+    of_account = await api.result("POST", path, json={"name": "two", "policies": [POLICY]})
+    secrets = [api.secret, made["value"], of_account["value"]]
+    secrets.append(await api.result("PUT", f"/user/tokens/{made['id']}/value", json={}))
+    secrets.append(await api.result("PUT", f"{path}/{of_account['id']}/value", json={}))
+    await api.result("PUT", f"/user/tokens/{made['id']}", json={"name": "three", "policies": [POLICY]})
+    await api.result("DELETE", f"/user/tokens/{made['id']}")
+    seen = [
+        (await api.ask("GET", f"/accounts/{api.account_id}/audit_logs")).text,
+        (await api.ask("GET", f"/accounts/{api.account_id}/logs/audit?{BETWEEN}")).text,
+        (await api.ask("GET", "/user/audit_logs")).text,
+        (await api.ask("GET", "/user/tokens")).text,
+        repr(api.log),
+    ]
+    assert not [secret for secret in secrets for text in seen if secret in text]
+    kinds = [(one["action"]["type"], one["resource"]["type"]) for one in await api.entries()]
+    assert kinds == [
+        ("delete", "token"),
+        ("update", "token"),
+        ("update", "token_value"),
+        ("update", "token_value"),
+        ("create", "token"),
+        ("create", "token"),
+    ]
+
+
+async def test_filters_take_what_they_name(api: Api) -> None:
+    zone_id = await api.zone("one.example")
+    await api.zone("two.example")
+    await api.result("PATCH", f"/zones/{zone_id}", json={"paused": True}, address="192.0.2.7")
+    await api.result("PATCH", "/user", json={"first_name": "Ada"})
+    moment = (await api.entries())[1]["when"]
+    expected = {
+        "action.type=update": 2,
+        "action.type=create": 2,
+        "actor.ip=192.0.2.7": 1,
+        "actor.ip=198.51.100.1": 0,
+        "actor.email=owner@localhost": 4,
+        "actor.email=x": 0,
+        "zone.name=two.example": 1,
+        "zone.name=two.example&action.type=update": 0,
+        f"since={moment}": 2,
+        f"before={moment}": 2,
+        "since=2026-11-25": 4,
+        "before=2026-11-25": 0,
+        "hide_user_logs=true": 3,
+        f"id={'0' * 32}": 0,
+        "per_page=3": 3,
+        "per_page=3&page=2": 1,
+        "per_page=3&page=3": 0,
+    }
+    for query, count in expected.items():
+        assert len(await api.result("GET", f"/accounts/{api.account_id}/audit_logs?{query}")) == count, query
+    oldest_first = await api.result("GET", f"/accounts/{api.account_id}/audit_logs?direction=asc")
+    assert oldest_first == list(reversed(await api.entries()))
+    assert await api.result("GET", "/user/audit_logs?zone.name=one.example&action.type=create")
+
+
+async def test_a_trail_is_read_page_after_page_while_it_grows(api: Api) -> None:
+    zone_id = await api.zone()
+    for number in range(9):
+        await api.result("PATCH", f"/zones/{zone_id}/settings/proxy_read_timeout", json={"value": number + 1})
+    path, seen = f"/accounts/{api.account_id}/logs/audit?{BETWEEN}&limit=3", list[str]()
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await api.ask("GET", f"{path}&cursor={cursor}")).json()
+        assert page["result_info"]["count"] == len(page["result"]) <= 3
+        seen += [entry["id"] for entry in page["result"]]
+        cursor = page["result_info"]["cursors"]["after"]
+        await api.result("PATCH", f"/zones/{zone_id}/settings/proxy_read_timeout", json={"value": 50 + len(seen)})
+    everything = [entry["id"] for entry in await api.entries()]
+    assert seen == everything[-10:]
+    backwards = await api.result("GET", f"/accounts/{api.account_id}/logs/audit?{BETWEEN}&direction=asc")
+    assert [entry["id"] for entry in backwards] == everything[::-1]
+
+
+async def test_filters_of_the_trail_take_and_leave_out(api: Api) -> None:
+    zone_id = await api.zone()
+    await api.result("PATCH", f"/zones/{zone_id}", json={"paused": True})
+    await api.result("PATCH", "/user", json={"first_name": "Ada"})
+    expected = {
+        "action_type=update": 2,
+        "action_type=update&action_type=create": 3,
+        "action_type.not=update": 1,
+        "resource_scope=user": 1,
+        "resource_scope.not=user": 2,
+        "zone_name=example.com": 2,
+        "zone_name.not=example.com": 1,
+        f"zone_id={zone_id}&resource_type=zone&raw_method=PATCH": 1,
+        "actor_type=account": 0,
+        "actor_context=api_token": 3,
+        "action_result.not=success": 0,
+        "raw_status_code=200": 3,
+        "account_name=Holdfast": 3,
+        "account_name.not=Holdfast": 0,
+        "actor_token_name=first token": 3,
+    }
+    for query, count in expected.items():
+        found = await api.result("GET", f"/accounts/{api.account_id}/logs/audit?{BETWEEN}&{query}")
+        assert len(found) == count, query
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "pointer"),
+    [
+        ("logs/audit", "since=2026-01-01", "/before"),
+        ("logs/audit", "before=2026-01-01", "/since"),
+        ("logs/audit", "since=2026-13-01&before=2026-01-01", "/since"),
+        ("logs/audit", "since=0000-01-01&before=2026-01-01", "/since"),
+        ("logs/audit", f"{BETWEEN}&cursor=x", "/cursor"),
+        ("logs/audit", f"{BETWEEN}&cursor=%C3%A4", "/cursor"),
+        ("logs/audit", f"{BETWEEN}&cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5IHg=", "/cursor"),
+        ("logs/audit", f"{BETWEEN}&limit=0", "/limit"),
+        ("logs/audit", f"{BETWEEN}&limit=1001", "/limit"),
+        ("logs/audit", f"{BETWEEN}&direction=up", "/direction"),
+        ("audit_logs", "since=yesterday", "/since"),
+        ("audit_logs", "actor.ip=nonsense", "/actor.ip"),
+        ("audit_logs", "per_page=0", "/per_page"),
+    ],
+)
+async def test_a_bad_parameter_is_named(api: Api, path: str, query: str, pointer: str) -> None:
+    answer = await api.ask("GET", f"/accounts/{api.account_id}/{path}?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, pointer)
+
+
+async def test_nobody_reads_the_log_of_others(api: Api) -> None:
+    await api.zone()
+    account_id, user_id = await api.account()
+    everything = {f"{ACCOUNT}.*": "*"}
+    secret = await api.token(allow("Access: Audit Logs Read", on=everything), owner_id=user_id)
+    for path in ("audit_logs", f"logs/audit?{BETWEEN}"):
+        assert codes(await api.ask("GET", f"/accounts/{api.account_id}/{path}", secret=secret)) == [9109]
+        assert await api.result("GET", f"/accounts/{account_id}/{path}", secret=secret) == []
+    reader = await api.token(allow("Account Settings Read", on=on_account(api.account_id)))
+    assert (await api.ask("GET", f"/accounts/{api.account_id}/audit_logs", secret=reader)).status_code == 403
+
+
+async def test_the_official_sdk_reads_both_versions(api: Api) -> None:
+    zone_id = await api.zone()
+    await api.result("PATCH", f"/zones/{zone_id}", json={"paused": True})
+    client = sdk(api)
+    first = [entry async for entry in client.audit_logs.list(account_id=api.account_id, per_page=1)]
+    assert [entry.action.type for entry in first if entry.action] == ["update", "create"]
+    of_user = [entry async for entry in client.user.audit_logs.list(action={"type": "create"})]
+    assert len(of_user) == 1
+    trail = client.accounts.logs.audit.list(
+        account_id=api.account_id, since="2026-11-01", before="2026-12-01", limit=1, action_type={"not": ["delete"]}
+    )
+    assert [entry.action.type async for entry in trail if entry.action] == ["update", "create"]
+
+
+async def test_what_is_old_or_too_much_is_forgotten_and_nothing_else(api: Api) -> None:
+    zone_id = await api.zone()
+    for number in range(6):
+        api.clock.advance(1)
+        await api.result("PATCH", f"/zones/{zone_id}/settings/proxy_read_timeout", json={"value": number + 1})
+    kept = await api.entries()
+    database = api.control.database
+    assert await trim(database, now=api.clock.now) == 0
+    assert await trim(database, now=api.clock.now, max_entries=7) == 0
+    assert await trim(database, now=api.clock.now, max_entries=4) == 3
+    assert await api.entries() == kept[:4]
+    assert await trim(database, now=api.clock.now, retention_us=2 * SECOND) == 2
+    assert await api.entries() == kept[:2]
+
+
+async def test_a_value_too_long_to_be_kept_is_cut(api: Api) -> None:
+    zone_id = await api.zone()
+    async with api.control.database.write() as connection:
+        access = await _access(api)
+        await access.record(connection, "update", "thing", zone_id, new={"text": "ä" * 40_000})
+    _, new = values((await api.entries())[0])
+    assert new["bytes"] > 80_000
+    assert len(new["truncated"]) < 33_000
+
+
+async def _access(api: Api) -> Any:
+    from fastapi import Request
+
+    from holdfast.api.access import Access, principal_of
+
+    application = api.control.application
+    scope = {
+        "type": "http",
+        "method": "PATCH",
+        "path": "/x\0",
+        "query_string": b"",
+        "server": ("x", 1),
+        "scheme": "http",
+        "app": application,
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"authorization", f"Bearer {api.secret}".encode()), (b"user-agent", b"\xff" * 2000)],
+    }
+    request = Request(scope)
+    async with api.control.database.look() as connection:
+        principal = await principal_of(request, connection)
+    return Access(context=application.state.context, principal=principal, request=request, account_id=api.account_id)

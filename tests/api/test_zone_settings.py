@@ -1,0 +1,119 @@
+"""Settings of zones: one, all, and several at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from holdfast.model.setting import SETTINGS
+from tests.api.harness import Api, codes
+
+
+async def test_a_setting_has_its_default_until_it_is_set(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+    assert await api.result("GET", f"{path}/websockets") == {
+        "id": "websockets",
+        "value": "on",
+        "editable": True,
+        "modified_on": None,
+    }
+    done = await api.result("PATCH", f"{path}/websockets", json={"value": "off"})
+    assert (done["value"], done["modified_on"][:10]) == ("off", "2026-11-25")
+    assert await api.result("GET", f"{path}/websockets") == done
+    assert [one["id"] for one in await api.result("GET", path)] == list(SETTINGS)
+    (zone,) = api.control.publisher.snapshot().zones
+    assert zone.settings.websockets == "off"
+
+
+async def test_every_setting_takes_its_own_value_and_no_nonsense(api: Api) -> None:
+    zone_id = await api.zone()
+    for name in SETTINGS:
+        await _try_setting(api, name, f"/zones/{zone_id}/settings/{name}")
+
+
+async def _try_setting(api: Api, name: str, path: str) -> None:
+    value = (await api.result("GET", path))["value"]
+    done = await api.ask("PATCH", path, json={"value": value})
+    assert done.json()["result"]["value"] == value
+    assert bool(done.json()["messages"]) is not SETTINGS[name].editable
+    nonsenses: list[Any] = [None, "nonsense", {}, {"value": {}}, [[]], [1], -1, 1e300, True, "", "on\n", "x" * 5000]
+    for nonsense in nonsenses:
+        answer = await api.ask("PATCH", path, json={"value": nonsense})
+        assert (answer.status_code, codes(answer)) == (400, [1007]), nonsense
+        assert answer.json()["errors"][0]["source"]["pointer"] == "/value"
+        assert len(answer.text) < 2000
+    assert (await api.result("GET", path))["value"] == value
+
+
+async def test_a_setting_there_is_not_is_named_with_those_there_are(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+    for method in ("GET", "PATCH"):
+        answer = await api.ask(method, f"{path}/brotli", json={"value": "on"})
+        assert (answer.status_code, codes(answer)) == (400, [1006])
+        assert "websockets" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("form", ["array", "items"])
+async def test_several_are_set_together_or_not_at_all(api: Api, form: str) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+
+    def several(values: list[dict[str, Any]]) -> Any:
+        return values if form == "array" else {"items": values}
+
+    good = [{"id": "websockets", "value": "off"}, {"id": "ssl", "value": "strict"}]
+    done = await api.result("PATCH", path, json=several(good))
+    assert [(one["id"], one["value"]) for one in done] == [("websockets", "off"), ("ssl", "strict")]
+    before = await api.result("GET", path)
+    bad: list[dict[str, Any]] = [
+        {"id": "websockets", "value": "on"},
+        {"id": "nope", "value": 1},
+        {"id": "ssl", "value": "maybe"},
+    ]
+    answer = await api.ask("PATCH", path, json=several(bad))
+    prefix = "" if form == "array" else "/items"
+    assert answer.status_code == 400
+    assert [(one["code"], one["source"]["pointer"]) for one in answer.json()["errors"]] == [
+        (1006, f"{prefix}/1/id"),
+        (1007, f"{prefix}/2/value"),
+    ]
+    assert await api.result("GET", path) == before
+    assert await api.result("PATCH", path, json=several([])) == []
+
+
+async def test_settings_that_exclude_each_other_are_refused_together_and_one_by_one(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+    both = [{"id": "min_tls_version", "value": "1.3"}, {"id": "tls_1_3", "value": "off"}]
+    assert codes(await api.ask("PATCH", path, json=both)) == [1007]
+    await api.result("PATCH", f"{path}/min_tls_version", json={"value": "1.3"})
+    assert codes(await api.ask("PATCH", f"{path}/tls_1_3", json={"value": "off"})) == [1007]
+    await api.result("PATCH", f"{path}/min_tls_version", json={"value": "1.2"})
+    await api.result("PATCH", f"{path}/tls_1_3", json={"value": "off"})
+
+
+async def test_settings_that_exclude_each_other_are_refused_to_two_who_write_at_once(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+    answers = await asyncio.gather(
+        api.ask("PATCH", f"{path}/min_tls_version", json={"value": "1.3"}),
+        api.ask("PATCH", f"{path}/tls_1_3", json={"value": "off"}),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 400]
+
+
+@pytest.mark.parametrize("body", [None, 1, "x", {}, {"items": 1}, [1], [{"value": 1}], {"items": [{"id": 5}]}])
+async def test_a_body_of_another_shape_is_a_400(api: Api, body: Any) -> None:
+    zone_id = await api.zone()
+    assert (await api.ask("PATCH", f"/zones/{zone_id}/settings", json=body)).status_code == 400
+
+
+async def test_settings_of_a_zone_that_goes_meanwhile_are_not_found(api: Api) -> None:
+    zone_id = await api.zone()
+    await api.ask("DELETE", f"/zones/{zone_id}")
+    assert (await api.ask("PATCH", f"/zones/{zone_id}/settings/ssl", json={"value": "full"})).status_code == 404
+
+
+async def test_open_websockets_are_closed_with_one_call(api: Api) -> None:
+    zone_id = await api.zone()
+    assert await api.result("DELETE", f"/zones/{zone_id}/websocket_connections") == {"closed": 0}
+    assert (await api.entries())[0]["resource"]["type"] == "websocket_connections"

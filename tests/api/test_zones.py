@@ -1,0 +1,218 @@
+"""Zones: made, found, changed, removed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from holdfast.model.plan import PLANS
+from holdfast.store import zones
+from holdfast.store.zones import Zone
+from tests.api.harness import ABSENT, Api, allow, codes, on_account
+from tests.api.test_user_tokens import sdk
+
+
+async def _many(api: Api, names: list[str], **members: Any) -> None:
+    """Zones written into the database: for tests that need many."""
+    async with api.control.database.write() as connection:
+        for number, name in enumerate(names):
+            facts: dict[str, Any] = {
+                "id": f"{number:032x}",
+                "account_id": api.account_id,
+                "account_name": "",
+                "name": name,
+                "type": "full",
+                "plan": PLANS[number % 4].legacy_id,
+                "paused": False,
+                "version": 1,
+                "created_on": number,
+                "modified_on": number,
+            }
+            await zones.insert(connection, Zone(**{**facts, **members}))
+
+
+async def _names(api: Api, query: str) -> list[str]:
+    return [zone["name"] for zone in await api.result("GET", f"/zones?{query}")]
+
+
+async def test_a_zone_lives_from_its_making_to_its_end(api: Api) -> None:
+    made = await api.result("POST", "/zones", json={"name": "Shop.Example.COM."})
+    assert (made["name"], made["status"], made["paused"], made["type"]) == ("shop.example.com", "active", False, "full")
+    assert (made["plan"]["legacy_id"], made["owner"]["id"]) == ("free", api.account_id)
+    assert "#zone_settings:edit" in made["permissions"]
+    path = f"/zones/{made['id']}"
+    assert await api.result("GET", path) == made
+    changed = await api.result("PATCH", path, json={"paused": True, "plan": {"id": PLANS[2].id}})
+    assert (changed["paused"], changed["plan"]["legacy_id"]) == (True, "business")
+    assert await api.result("GET", path) == changed
+    assert await api.result("PATCH", path, json={}) == changed
+    assert await api.result("PUT", f"{path}/activation_check") == {"id": made["id"]}
+    assert await api.result("DELETE", path) == {"id": made["id"]}
+    for method in ("GET", "PATCH", "DELETE"):
+        assert (await api.ask(method, path, json={"paused": True})).status_code == 404
+    assert api.control.publisher.snapshot().zones == ()
+
+
+async def test_a_write_is_published_before_its_answer(api: Api) -> None:
+    zone_id = await api.zone()
+    await api.result("PATCH", f"/zones/{zone_id}", json={"paused": True})
+    (zone,) = api.control.publisher.snapshot().zones
+    assert (zone.name, zone.paused) == ("example.com", True)
+
+
+@pytest.mark.parametrize(
+    ("members", "code", "pointer"),
+    [
+        ({}, 1004, "/name"),
+        ({"name": 5}, 1004, "/name"),
+        ({"name": "x" * 254}, 1004, "/name"),
+        ({"name": "bad name"}, 1049, "/name"),
+        ({"name": "example"}, 1049, "/name"),
+        ({"name": "192.0.2.1"}, 1049, "/name"),
+        ({"name": "*.example.com"}, 1049, "/name"),
+        ({"name": "a.example.com", "type": "odd"}, 1004, "/type"),
+        ({"name": "a.example.com", "account": {"id": ABSENT}}, 1004, "/account/id"),
+        ({"name": "a.example.com'; DROP TABLE zones; --"}, 1049, "/name"),
+    ],
+)
+async def test_a_bad_zone_is_refused_where_it_is_bad(
+    api: Api, members: dict[str, Any], code: int, pointer: str
+) -> None:
+    answer = await api.ask("POST", "/zones", json=members)
+    error = answer.json()["errors"][0]
+    assert (answer.status_code, error["code"], error["source"]["pointer"]) == (400, code, pointer)
+
+
+async def test_of_two_who_take_a_name_at_once_one_gets_it(api: Api) -> None:
+    answers = await asyncio.gather(*(api.ask("POST", "/zones", json={"name": "race.example"}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200, *[400] * 5]
+    assert {code for answer in answers if answer.status_code == 400 for code in codes(answer)} == {1061}
+
+
+async def test_of_two_who_remove_a_zone_at_once_one_does(api: Api) -> None:
+    zone_id = await api.zone()
+    answers = await asyncio.gather(*(api.ask("DELETE", f"/zones/{zone_id}") for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
+    kinds = [entry["action"]["type"] for entry in await api.entries()]
+    assert kinds == ["delete", "create"]
+
+
+async def test_edits_at_once_are_written_down_one_after_the_other(api: Api) -> None:
+    zone_id = await api.zone()
+    edits = [{"paused": number % 2 == 0} for number in range(6)]
+    await asyncio.gather(*(api.result("PATCH", f"/zones/{zone_id}", json=edit) for edit in edits))
+    entries = [entry for entry in await api.entries() if entry["action"]["type"] == "update"]
+    assert len(entries) == 6
+    async with api.control.database.look() as connection:
+        zone = await zones.find(connection, zone_id)
+    assert zone is not None
+    assert zone.version == 13
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"paused": "perhaps"}, "/paused"),
+        ({"plan": {"id": "gold"}}, "/plan/id"),
+        ({"plan": "pro"}, "/plan"),
+        ({"type": "odd"}, "/type"),
+        ({"vanity_name_servers": ["ns1.example.com"]}, "/vanity_name_servers"),
+    ],
+)
+async def test_a_bad_edit_is_refused_where_it_is_bad(api: Api, members: dict[str, Any], pointer: str) -> None:
+    zone_id = await api.zone()
+    answer = await api.ask("PATCH", f"/zones/{zone_id}", json=members)
+    assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, pointer)
+
+
+async def test_filters_and_operators_find_what_they_name(api: Api) -> None:
+    await _many(api, ["alpha.example", "beta.example", "al_ha.test", "gamma.test"])
+    expected = {
+        "name=alpha.example": ["alpha.example"],
+        "name=ALPHA.example": ["alpha.example"],
+        "name=equal:beta.example": ["beta.example"],
+        "name=not_equal:beta.example": ["alpha.example", "al_ha.test", "gamma.test"],
+        "name=starts_with:AL": ["alpha.example", "al_ha.test"],
+        "name=starts_with_case_sensitive:AL": [],
+        "name=ends_with:.test": ["al_ha.test", "gamma.test"],
+        "name=ends_with_case_sensitive:.test": ["al_ha.test", "gamma.test"],
+        "name=contains:l_h": ["al_ha.test"],
+        "name=contains:%25": [],
+        "name=contains_case_sensitive:mm": ["gamma.test"],
+        "name=contains_case_sensitive:MM": [],
+        "name=contains:": ["alpha.example", "beta.example", "al_ha.test", "gamma.test"],
+        "name=ends_with:a-text-that-is-longer-than-every-name": [],
+        "status=active": ["alpha.example", "beta.example", "al_ha.test", "gamma.test"],
+        "status=pending": [],
+        "type=partial": [],
+        "type=partial&type=full&name=beta.example": ["beta.example"],
+        f"account.id={api.account_id}&name=beta.example": ["beta.example"],
+        f"account.id={ABSENT}": [],
+        "account.name=contains:hold&name=starts_with:g": ["gamma.test"],
+        "match=any&name=alpha.example&status=pending": ["alpha.example"],
+        "match=all&name=alpha.example&status=pending": [],
+        "order=name": ["al_ha.test", "alpha.example", "beta.example", "gamma.test"],
+        "order=name&direction=desc": ["gamma.test", "beta.example", "alpha.example", "al_ha.test"],
+        "order=plan.id&direction=desc": ["gamma.test", "al_ha.test", "beta.example", "alpha.example"],
+        "order=status&name=gamma.test": ["gamma.test"],
+    }
+    # Names sort by the database's rules, which agree on letters and not on "_".
+    for query, names in expected.items():
+        found = await _names(api, query)
+        if "order=name" in query:
+            assert [name for name in found if "_" not in name] == [name for name in names if "_" not in name]
+        else:
+            assert found == names, query
+
+
+async def test_a_bad_query_is_a_400(api: Api) -> None:
+    bad = "per_page=51 per_page=4 page=0 page=x name=near:x order=size direction=up match=some status=gone name=%00"
+    for query in (*bad.split(), "page=99999999999999999999", f"name={'x' * 301}"):
+        assert (await api.ask("GET", f"/zones?{query}")).status_code == 400, query
+
+
+async def test_a_thousand_zones_are_listed_page_by_page_without_one_twice(api: Api) -> None:
+    await _many(api, [f"zone-{number}.example" for number in range(1000)])
+    seen: list[str] = []
+    for page in range(1, 21):
+        answer = (await api.ask("GET", f"/zones?per_page=50&page={page}")).json()
+        assert answer["result_info"] == {
+            "page": page,
+            "per_page": 50,
+            "count": len(answer["result"]),
+            "total_count": 1000,
+            "total_pages": 20,
+        }
+        seen += [zone["id"] for zone in answer["result"]]
+    assert len(seen) == len(set(seen)) == 1000
+    for page in (21, 10_000_000):
+        assert await api.result("GET", f"/zones?per_page=50&page={page}") == []
+
+
+async def test_a_token_that_may_not_make_zones_makes_none(api: Api) -> None:
+    secret = await api.token(allow("Zone Read", "DNS Write", on=on_account(api.account_id)))
+    assert (await api.ask("POST", "/zones", secret=secret, json={"name": "a.example"})).status_code == 403
+    zone_id = await api.zone()
+    one = await api.token(allow("Zone Write", on={f"com.cloudflare.api.account.zone.{zone_id}": "*"}))
+    assert (await api.ask("POST", "/zones", secret=one, json={"name": "b.example"})).status_code == 403
+
+
+async def test_the_official_sdk_keeps_zones_and_settings(api: Api) -> None:
+    client = sdk(api)
+    made = await client.zones.create(account={"id": api.account_id}, name="sdk.example", type="full")
+    assert made is not None
+    assert (await client.zones.get(zone_id=made.id)) == made
+    assert [zone.name async for zone in client.zones.list(name="contains:sdk", per_page=5)] == ["sdk.example"]
+    edited = await client.zones.edit(zone_id=made.id, paused=True)
+    assert edited is not None
+    assert edited.paused
+    for setting, value in (("websockets", "off"), ("ssl", "strict"), ("min_tls_version", "1.3"), ("ciphers", [])):
+        done: Any = await client.zones.settings.edit(setting, zone_id=made.id, value=value)
+        assert (done.id, done.value) == (setting, value)
+        got: Any = await client.zones.settings.get(setting, zone_id=made.id)
+        assert (got.value, got.editable) == (value, True)
+    deleted = await client.zones.delete(zone_id=made.id)
+    assert deleted is not None
+    assert deleted.id == made.id

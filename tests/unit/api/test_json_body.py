@@ -1,0 +1,86 @@
+"""`holdfast.api.json_body`: what passes, every database can keep."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.api.faults import ApiFault
+from holdfast.api.json_body import MALFORMED_JSON, MAX_DEPTH, check_json
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), inner, max_size=4)
+    ),
+)
+
+
+@given(JSON)
+def test_every_honest_value_passes(value: Any) -> None:
+    check_json(json.dumps(value).encode())
+    check_json(json.dumps(value, ensure_ascii=False).encode())
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise_anything_but_a_fault(body: bytes) -> None:
+    try:
+        check_json(body)
+    except ApiFault as fault:
+        assert fault.status == 400  # noqa: PT017  only some raise
+    else:
+        assert json.loads(body) is not NotImplemented
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"a"', None),
+        (b'{"a":1}x', None),
+        (b"[1,]", None),
+        (b"NaN", None),
+        (b"[Infinity]", None),
+        (b"1e999", None),
+        (b"1" * 5000, None),
+        (b'"\xff"', None),
+        (b'"\\ud800"', None),
+        (b'"\xed\xa0\x80"', None),
+        (b"\xef\xbb\xbf{}", None),
+        (b"[" * 100_000 + b"]" * 100_000, None),
+        (b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2), None),
+        (b'{"a":{"b":["x\\u0000"]}}', "/a/b/0"),
+        (b'{"a/b":"\\u0000"}', "/a~1b"),
+        (b'{"\\u0000":1}', None),
+        (b'{"a":9223372036854775808}', "/a"),
+        (b'{"a":[-9223372036854775809]}', "/a/0"),
+    ],
+)
+def test_what_no_database_keeps_is_refused(body: bytes, pointer: str | None) -> None:
+    with pytest.raises(ApiFault) as raised:
+        check_json(body)
+    (complaint,) = raised.value.complaints
+    assert (raised.value.status, complaint.code, complaint.pointer) == (400, MALFORMED_JSON, pointer)
+    assert complaint.message.startswith("Malformed JSON in request body: ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * MAX_DEPTH + b"]" * MAX_DEPTH,
+        b'"\\\\u0000"',
+        b"9223372036854775807",
+        b'{"a":1,"a":2}',
+        b'"\\ud83d\\ude00"',
+    ],
+)
+def test_what_only_looks_bad_passes(body: bytes) -> None:
+    check_json(body)
