@@ -1,4 +1,4 @@
-"""Rulesets of zones."""
+"""Rulesets: written and read whole, with their rules in one column, in their order."""
 
 from __future__ import annotations
 
