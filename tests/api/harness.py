@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import sqlalchemy as sa
+from cloudflare import AsyncCloudflare
 
 from holdfast.api.context import Limits
 from holdfast.api.secret import new_secret
@@ -204,6 +205,17 @@ async def start(database_url: str, directory: Path, *, limits: Limits = NO_LIMIT
         bearer = await tokens.find_bearer(connection, tokens.secret_hash(first.token))
     assert bearer is not None
     return Api(control, clock, first.token, first.account_id, bearer.token.owner_id, log)
+
+
+def strict_sdk(api: Api, secret: str | None = None) -> AsyncCloudflare:
+    """The official SDK, which refuses whatever is not as its types say."""
+    return AsyncCloudflare(
+        api_token=secret or api.secret,
+        base_url="http://holdfast.test/client/v4",
+        http_client=api.client(secret),
+        _strict_response_validation=True,
+        max_retries=0,
+    )
 
 
 def check_envelope(answer: httpx.Response) -> None:

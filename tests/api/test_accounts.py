@@ -1,11 +1,10 @@
-"""Accounts, their members, and the user."""
+"""Accounts: made, shown, renamed; and who sees which."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.api.harness import ABSENT, ACCOUNT, Api, allow, codes, on_account, on_user
-from tests.api.test_user_tokens import sdk
+from tests.api.harness import ACCOUNT, Api, allow, codes, on_account, strict_sdk
 
 
 async def test_an_account_is_shown_listed_and_renamed(api: Api) -> None:
@@ -68,33 +67,8 @@ async def test_a_bad_account_is_refused_where_it_is_bad(api: Api, members: dict[
     assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, pointer)
 
 
-async def test_members_and_roles_are_shown(api: Api) -> None:
-    path = f"/accounts/{api.account_id}"
-    member = (await api.result("GET", f"{path}/members"))[0]
-    assert (member["id"], member["status"]) == (api.user_id, "accepted")
-    assert await api.result("GET", f"{path}/members/{api.user_id}") == member
-    assert await api.result("GET", f"{path}/members?status=pending") == []
-    assert await api.result("GET", f"{path}/roles/{member['roles'][0]['id']}") == member["roles"][0]
-    for missing in (f"{path}/members/{ABSENT}", f"{path}/roles/{ABSENT}"):
-        assert (await api.ask("GET", missing)).status_code == 404
-
-
-async def test_the_user_is_shown_and_changes_their_name(api: Api) -> None:
-    user = await api.result("GET", "/user")
-    assert (user["id"], user["email"]) == (api.user_id, "owner@localhost")
-    changed = await api.result("PATCH", "/user", json={"first_name": "Ada", "country": None})
-    assert (changed["first_name"], changed["last_name"]) == ("Ada", None)
-    assert await api.result("GET", "/user") == changed
-    assert (await api.result("PATCH", "/user", json={"first_name": None}))["first_name"] is None
-    assert (await api.result("PATCH", "/user", json={}))["modified_on"] > changed["modified_on"]
-    refused = await api.ask("PATCH", "/user", json={"country": "NZ"})
-    assert (refused.status_code, refused.json()["errors"][0]["source"]["pointer"]) == (400, "/country")
-    of_account = await api.token(allow("User Details Write", on=on_user(api.user_id)), owner="account")
-    assert (await api.ask("GET", "/user", secret=of_account)).status_code == 403
-
-
 async def test_the_official_sdk_knows_accounts_members_and_the_user(api: Api) -> None:
-    client = sdk(api)
+    client = strict_sdk(api)
     made = await client.accounts.create(name="SDK", type="standard")
     assert made
     assert [one.name async for one in client.accounts.list()] == ["Holdfast", "SDK"]

@@ -111,9 +111,3 @@ async def test_settings_of_a_zone_that_goes_meanwhile_are_not_found(api: Api) ->
     zone_id = await api.zone()
     await api.ask("DELETE", f"/zones/{zone_id}")
     assert (await api.ask("PATCH", f"/zones/{zone_id}/settings/ssl", json={"value": "full"})).status_code == 404
-
-
-async def test_open_websockets_are_closed_with_one_call(api: Api) -> None:
-    zone_id = await api.zone()
-    assert await api.result("DELETE", f"/zones/{zone_id}/websocket_connections") == {"closed": 0}
-    assert (await api.entries())[0]["resource"]["type"] == "websocket_connections"

@@ -10,8 +10,7 @@ import pytest
 from holdfast.model.plan import PLANS
 from holdfast.store import zones
 from holdfast.store.zones import Zone
-from tests.api.harness import ABSENT, Api, allow, codes, on_account
-from tests.api.test_user_tokens import sdk
+from tests.api.harness import ABSENT, Api, allow, codes, on_account, strict_sdk
 
 
 async def _many(api: Api, names: list[str], **members: Any) -> None:
@@ -200,7 +199,7 @@ async def test_a_token_that_may_not_make_zones_makes_none(api: Api) -> None:
 
 
 async def test_the_official_sdk_keeps_zones_and_settings(api: Api) -> None:
-    client = sdk(api)
+    client = strict_sdk(api)
     made = await client.zones.create(account={"id": api.account_id}, name="sdk.example", type="full")
     assert made is not None
     assert (await client.zones.get(zone_id=made.id)) == made

@@ -2,7 +2,10 @@
 
 Law 1: `src/holdfast/edge/decide.py` is tested by `tests/unit/edge/test_decide.py`; one more word splits it by subject
        (`test_decide_loops.py`).
+       A noun of the API (`src/holdfast/api/zones.py`) may be tested by `tests/api/test_zones.py` instead, over both databases.
 Law 2: nothing else is there, but for the tests of other Python of ours under its own name (`tests/unit/bench`).
+Law 3: what is nothing without a server around it is tested through that: the API by its routes (`tests/api`, where a test
+       walks all of them), the steps of the database by `tests/unit/store/test_upgrade.py`.
 """
 
 from collections.abc import Iterable
@@ -13,8 +16,10 @@ import pytest
 from tests.meta.tree import complain, files, name_of
 
 SOURCE, TESTS = PurePosixPath("src/holdfast"), PurePosixPath("tests/unit")
+API_TESTS = "tests/api"
 # Nothing to test: names and docstrings only, or one call of what is tested elsewhere.
 WITHOUT_TESTS = frozenset({"__init__.py", "__main__.py"})
+TESTED_THROUGH_OTHERS = ("api/", "store/migrations/")
 OTHER_ROOTS = frozenset({"bench", "conformance", "examples"})
 
 
@@ -28,7 +33,7 @@ def unmirrored(sources: Iterable[str], tests: Iterable[str]) -> list[str]:
         *(
             f"{SOURCE / module}: no {TESTS / _tested_by(module)}"
             for module in modules
-            if not any(_tests(c, module) for c in cases)
+            if not str(module).startswith(TESTED_THROUGH_OTHERS) and not any(_tests(c, module) for c in cases)
         ),
         *(f"{TESTS / case}: tests no file of {SOURCE}" for case in cases if not any(_tests(case, m) for m in modules)),
     ]
@@ -49,7 +54,26 @@ def _test_files() -> list[str]:
 
 
 def test_every_module_has_its_test_file_and_every_test_file_its_module() -> None:
-    complain(unmirrored([name_of(path) for path in files(".py", under="src")], _test_files()))
+    sources = [name_of(path) for path in files(".py", under="src")]
+    of_api = [name_of(path) for path in files(".py", under=API_TESTS) if path.name.startswith("test_")]
+    elsewhere = [source for source in sources if _is_tested_in_api(PurePosixPath(source), of_api)]
+    complain(unmirrored([one for one in sources if one not in elsewhere], _test_files_of(sources, elsewhere)))
+
+
+def _is_tested_in_api(source: PurePosixPath, cases: Iterable[str]) -> bool:
+    wanted = f"test_{source.stem}"
+    stems = (PurePosixPath(case).stem for case in cases)
+    return source.parent == SOURCE / "api" and any(stem == wanted or stem.startswith(f"{wanted}_") for stem in stems)
+
+
+def _test_files_of(sources: Iterable[str], elsewhere: Iterable[str]) -> list[str]:
+    """The unit tests, but those of modules that have tests elsewhere too."""
+    modules = [PurePosixPath(name).relative_to(SOURCE) for name in set(sources) & set(elsewhere)]
+    return [
+        case
+        for case in _test_files()
+        if not any(_tests(PurePosixPath(case).relative_to(TESTS), module) for module in modules)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +83,8 @@ def test_every_module_has_its_test_file_and_every_test_file_its_module() -> None
         ("src/holdfast/edge/decide.py", "tests/unit/edge/test_decide_loops.py", 0),
         ("src/holdfast/edge/decide.py", "tests/unit/test_decide.py", 2),
         ("src/holdfast/edge/decide.py", "tests/unit/edge/test_decision.py", 2),
+        ("src/holdfast/api/zones.py", "tests/unit/api/test_zones.py", 0),
+        ("src/holdfast/api/zones.py", "tests/unit/api/test_zone.py", 1),
     ],
 )
 def test_a_module_or_a_test_that_stands_alone_is_a_complaint(source: str, test: str, complaints: int) -> None:
