@@ -41,10 +41,10 @@ def upgraded(run: Run) -> int:
         return client.read_answer().status
 
 
-@pytest.fixture
-def stopped(tmp_path: Path, origin: Origin) -> tuple[Path, str, str]:
-    """The data of an installation with a zone that has ended: directory, token, zone."""
-    data = tmp_path / "data"
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> tuple[Path, str, str]:
+    """An installation with a zone, that has ended: its data, token and zone."""
+    data = tmp_path_factory.mktemp("ended") / "data"
     with Run(data) as run:
         token = run.token
         run.record(lambda record: record["event"] == "control_connected")
@@ -52,6 +52,13 @@ def stopped(tmp_path: Path, origin: Origin) -> tuple[Path, str, str]:
         add_record(run, token, zone_id, HOST)
         assert upgraded(run) == 101
     return data, token, zone_id
+
+
+@pytest.fixture
+def stopped(ended: tuple[Path, str, str], tmp_path: Path) -> tuple[Path, str, str]:
+    """The same, with data of the test's own."""
+    data, token, zone_id = ended
+    return shutil.copytree(data, tmp_path / "data"), token, zone_id
 
 
 def test_not_one_upgrade_fails_while_control_dies_again_and_again(origin: Origin, tmp_path: Path) -> None:
@@ -121,7 +128,6 @@ def test_a_damaged_journal_costs_what_is_damaged_and_is_made_good_by_control(
         with Run(data, verb=CONTROL):
             edge.record(lambda record: record["event"] == "control_connected")
             poll(lambda: status_of(edge, HOST) == 200, what="the zone")
-            poll(lambda: journal.read_bytes()[-64:] != damaged(b"", damage)[-64:], what="the journal anew")
     with Run(data, verb=EDGE) as again:
         assert status_of(again, HOST) == 200
         assert not again.records("journal_warning")
