@@ -1,0 +1,99 @@
+"""`holdfast.api.frame`: what no handler sees, because it ends before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from holdfast.api import frame
+from holdfast.api.context import Limits
+from holdfast.api.frame import Frame
+from holdfast.api.rate_limit import RateLimit
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that answers with what it got."""
+    body = (await receive())["body"]
+    scope["holdfast.headers"] = [(b"x-left", b"1")]
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-type", _type(scope))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _type(scope: Scope) -> bytes:
+    found: list[bytes] = [value for name, value in scope["headers"] if name == b"content-type"]
+    return b", ".join(found)
+
+
+async def asked(messages: list[Message], app: Any = echo, **members: Any) -> tuple[list[Message], list[str]]:
+    """What is sent back for a request that comes as `messages`, and what is logged."""
+    sent: list[Message] = []
+    log: list[str] = []
+
+    async def receive() -> Message:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    def note(event: str, _: Mapping[str, str | int]) -> None:
+        log.append(event)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [], "client": ("::1", 1)}
+    framed = Frame(app, rate_limit=RateLimit(Limits(), lambda: 0), log=note)
+    await framed({**scope, **members}, receive, send)
+    return sent, log
+
+
+def part(body: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_a_body_in_parts_is_one_to_the_application_and_is_json() -> None:
+    sent, _ = await asked([part(b'{"a"', more=True), part(b":1}")], headers=[(b"content-type", b"text/plain")])
+    headers = dict(sent[0]["headers"])
+    assert (sent[1]["body"], headers[b"x-type"], headers[b"x-left"]) == (b'{"a":1}', b"application/json", b"1")
+    assert len(headers[b"cf-ray"]) == 16
+
+
+async def test_a_form_passes_as_it_is() -> None:
+    sent, _ = await asked([part(b"\xff")], headers=[(b"content-type", b"Multipart/form-data; boundary=x")])
+    assert sent[1]["body"] == b"\xff"
+    assert dict(sent[0]["headers"])[b"x-type"].startswith(b"Multipart/")
+
+
+async def test_a_body_that_never_comes_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame, "BODY_LIMIT_S", 0.01)
+    sent, _ = await asked([part(b"{", more=True)])
+    assert sent[0]["status"] == 408
+    assert json.loads(sent[1]["body"])["errors"][0]["code"] == 10408
+
+
+async def test_whoever_goes_away_gets_no_answer() -> None:
+    assert await asked([part(b"{", more=True), {"type": "http.disconnect"}]) == ([], [])
+
+
+async def test_a_failure_after_the_answer_began_is_logged_and_not_answered_twice() -> None:
+    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    sent, log = await asked([part(b"")], fail)
+    assert [message["type"] for message in sent] == ["http.response.start"]
+    assert log == ["api_failed"]
+
+
+async def test_what_is_no_request_passes() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    await asked([], app, type="lifespan")
+    assert seen == ["lifespan"]

@@ -1,0 +1,35 @@
+"""`holdfast.control.first_start`: one owner, one token, whoever starts at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from holdfast.control.first_start import ensure_owner, everything
+from holdfast.model.permission import GROUPS, Resource, Scope, may
+from holdfast.store import tokens
+from holdfast.store.database import Database
+
+
+async def test_of_two_who_start_at_once_one_makes_the_owner(database_url: str) -> None:
+    first, second = Database(database_url), Database(database_url)
+    made = [one for one in await asyncio.gather(ensure_owner(first, now=1), ensure_owner(second, now=1)) if one]
+    assert len(made) == 1
+    assert made[0].token not in repr(made[0])
+    async with first.look() as connection:
+        bearer = await tokens.find_bearer(connection, tokens.secret_hash(made[0].token))
+    assert bearer is not None
+    assert bearer.accounts == {made[0].account_id}
+    assert await ensure_owner(first, now=2) is None
+    await first.close()
+    await second.close()
+
+
+def test_the_first_token_may_do_everything_its_owner_may() -> None:
+    things = {
+        Scope.ZONE: Resource(Scope.ZONE, "*", "*"),
+        Scope.ACCOUNT: Resource(Scope.ACCOUNT, "*", "*"),
+        Scope.USER: Resource(Scope.USER, "u"),
+    }
+    policies = everything("u")
+    assert all(may(policies, group.name, things[group.scope]) for group in GROUPS)
+    assert not may(policies, "User Details Read", Resource(Scope.USER, "v"))
