@@ -5,9 +5,9 @@ Law: little at a time, so that no write waits long for it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
+from holdfast.control.pacing import Pacing
 from holdfast.model.moment import Moment
 from holdfast.store import audit
 from holdfast.store.database import Database, StoreUnavailable
@@ -38,13 +38,17 @@ async def trim(
 
 
 async def keep_trimming(
-    database: Database, clock: Callable[[], Moment], log: Callable[[str, Mapping[str, str | int]], None]
+    database: Database,
+    clock: Callable[[], Moment],
+    log: Callable[[str, Mapping[str, str | int]], None],
+    pacing: Pacing,
 ) -> None:
-    """Trim until cancelled, at once and then every INTERVAL_S."""
-    while True:
+    """Trim at once and then every INTERVAL_S, until it is time to stop."""
+    goes_on = True
+    while goes_on:
         try:
             if removed := await trim(database, now=clock()):
                 log("audit_trimmed", {"entries": removed})
         except StoreUnavailable as error:
             log("audit_not_trimmed", {"reason": str(error)})
-        await asyncio.sleep(INTERVAL_S)
+        goes_on = await pacing.pause(INTERVAL_S)

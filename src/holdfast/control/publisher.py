@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Protocol
 
+from holdfast.control.pacing import Pacing
 from holdfast.model.control_link import Delta, FullSnapshot
 from holdfast.model.moment import Moment
 from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
@@ -130,11 +131,10 @@ class Publisher:
             await self._publish(changed | gone)
         self._polled, self._looked = revision, now
 
-    async def keep_polling(self) -> None:
-        """Poll until cancelled."""
+    async def keep_polling(self, pacing: Pacing) -> None:
+        """Poll until it is time to stop."""
         is_away = False
-        while True:
-            await asyncio.sleep(POLL_S)
+        while await pacing.pause(POLL_S):
             try:
                 await self.poll()
                 is_away = False

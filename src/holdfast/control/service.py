@@ -23,6 +23,7 @@ from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition
+from holdfast.control.pacing import Pacing
 from holdfast.control.publisher import Check, Publisher
 from holdfast.errors import SetupError
 from holdfast.model.moment import Moment
@@ -31,6 +32,8 @@ from holdfast.store import installation, tokens
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
 
+# How long what is done in the background may take to end.
+STOP_LIMIT_S = 5.0
 # How often it is written down which tokens were used.
 TOKEN_USE_INTERVAL_S = 5.0
 
@@ -75,6 +78,7 @@ class Control:
         )
         self.application = create_application(context, version=__version__, log=facts.log)
         self._add_operations(self.application)
+        self._pacing = Pacing()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> FirstStart | None:
@@ -89,16 +93,18 @@ class Control:
         except StoreUnavailable as error:
             raise SetupError(f"database_url: {error}") from error
         await self.links.start()
-        self._spawn(self.publisher.keep_polling())
+        self._spawn(self.publisher.keep_polling(self._pacing))
         self._spawn(self._keep_noting_uses())
-        self._spawn(keep_trimming(self.database, self._clock, self._log))
+        self._spawn(keep_trimming(self.database, self._clock, self._log, self._pacing))
         return first
 
     async def stop(self) -> None:
         """Let edges go and close the database. Zones stay in force on the edges."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._pacing.stop()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_LIMIT_S)
+            for task in late:
+                task.cancel()
         await self.links.stop()
         with suppress(StoreUnavailable):
             await self._note_uses()
@@ -108,8 +114,7 @@ class Control:
         self._tasks.append(asyncio.create_task(work))
 
     async def _keep_noting_uses(self) -> None:
-        while True:
-            await asyncio.sleep(TOKEN_USE_INTERVAL_S)
+        while await self._pacing.pause(TOKEN_USE_INTERVAL_S):
             with suppress(StoreUnavailable):
                 await self._note_uses()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from holdfast.control.audit_retention import AT_ONCE, keep_trimming, trim
+from holdfast.control.pacing import Pacing
 from holdfast.store import audit
 from holdfast.store.audit import AuditQuery
 from holdfast.store.database import Database
@@ -33,7 +34,7 @@ async def test_trimming_goes_on_after_the_database_was_away(tmp_path: Path) -> N
         log.append(event)
         said.set()
 
-    task = asyncio.create_task(keep_trimming(database, lambda: 0, note))
+    task = asyncio.create_task(keep_trimming(database, lambda: 0, note, Pacing()))
     await asyncio.wait_for(said.wait(), 10)
     assert log == ["audit_not_trimmed"]
     assert not task.done()

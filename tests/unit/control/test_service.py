@@ -1,0 +1,77 @@
+"""`holdfast.control.service`: what it starts, what it says of its health, and how it ends."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import httpx
+import pytest
+
+from holdfast.api.context import Limits
+from holdfast.control.service import Control, ControlFacts
+from holdfast.errors import SetupError
+from holdfast.model.control_link import VERSION, Hello, frame
+from holdfast.sealing import SealingKey
+from tests.unit.control.edge_peer import connected
+
+LOG: list[tuple[str, Mapping[str, str | int]]] = []
+
+
+def facts(directory: Path, **changes: str) -> ControlFacts:
+    return ControlFacts(
+        database_url=changes.get("database_url", f"sqlite+aiosqlite:///{directory}/db"),
+        link_path=directory / "control.sock",
+        key=SealingKey(bytes(32)),
+        check=lambda _: None,
+        limits=Limits(),
+        log=lambda *entry: LOG.append(entry),
+    )
+
+
+@pytest.fixture
+async def control(tmp_path: Path) -> AsyncIterator[Control]:
+    running = Control(facts(tmp_path))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def asked(control: Control, path: str) -> tuple[int, str]:
+    transport = httpx.ASGITransport(control.application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test") as client:
+        answer = await client.get(path)
+    return answer.status_code, answer.text
+
+
+async def test_the_first_start_makes_a_token_and_the_next_one_none(tmp_path: Path) -> None:
+    made = []
+    for _ in range(2):
+        running = Control(facts(tmp_path))
+        made.append(await running.start())
+        await running.stop()
+    assert made[0] is not None
+    assert made[1] is None
+
+
+async def test_it_is_healthy_without_an_edge_and_ready_with_one(control: Control, tmp_path: Path) -> None:
+    assert await asked(control, "/healthz") == (200, "ok\n")
+    assert await asked(control, "/readyz") == (503, "no edge is connected\n")
+    async with connected(tmp_path / "control.sock", frame(Hello(version=VERSION, edge="e", pid=1))):
+        assert await asked(control, "/readyz") == (200, "ok\n")
+
+
+async def test_a_zone_that_does_not_compile_is_named_where_readiness_is_asked(control: Control) -> None:
+    control.publisher.refused["1" * 32] = "records: expected something else"
+    assert (await asked(control, "/readyz"))[1].endswith(f"zone {'1' * 32}: records: expected something else\n")
+
+
+async def test_metrics_are_there_without_an_edge_and_without_a_token(control: Control) -> None:
+    status, text = await asked(control, "/metrics")
+    assert status == 200
+    assert "holdfast_edges 0.0" in text
+
+
+async def test_a_database_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    running = Control(facts(tmp_path, database_url=f"sqlite+aiosqlite:///{tmp_path}/none/db"))
+    with pytest.raises(SetupError, match=r"^database_url: the database cannot be used"):
+        await running.start()
+    await running.stop()
