@@ -1,6 +1,4 @@
-"""Plans and subscriptions: the same plan in two words, free for everybody."""
-
-from typing import Any
+"""Plans: which there are, and which one a zone is on."""
 
 from tests.api.harness import Api, codes
 from tests.api.serving import sdk
@@ -22,42 +20,11 @@ async def test_the_zone_is_on_one_of_the_plans(api: Api) -> None:
     assert [rate["id"] for rate in rates] == [plan["legacy_id"] for plan in plans]
 
 
-async def test_a_subscription_is_the_plan_of_the_zone(api: Api) -> None:
-    zone = await api.zone()
-    path = f"/zones/{zone}/subscription"
-    assert (await api.result("GET", path))["rate_plan"]["id"] == "free"
-    for method, plan in (("POST", "pro"), ("PUT", "enterprise")):
-        made = await api.result(method, path, json={"rate_plan": {"id": plan}, "frequency": "yearly"})
-        assert (made["rate_plan"]["id"], made["state"], made["price"]) == (plan, "Paid", 0)
-        assert (await api.result("GET", f"/zones/{zone}"))["plan"]["legacy_id"] == plan
-        assert api.control.publisher.snapshot().zones[0].plan == plan
-    await api.result("PATCH", f"/zones/{zone}", json={"plan": {"id": "business"}})
-    assert (await api.result("GET", path))["rate_plan"]["id"] == "business"
-
-
-async def test_to_subscribe_again_is_no_change(api: Api) -> None:
-    zone = await api.zone()
-    before = len(await api.entries())
-    await api.result("PUT", f"/zones/{zone}/subscription", json={"rate_plan": {"id": "free"}})
-    assert len(await api.entries()) == before
-
-
 async def test_plans_that_are_not_there_are_refused(api: Api) -> None:
     zone = await api.zone()
     for name in ("gold", "0" * 32, "%27%20OR%201=1"):
         answer = await api.ask("GET", f"/zones/{zone}/available_plans/{name}")
         assert (answer.status_code, codes(answer)) == (404, [1001])
-    bad: list[Any] = [
-        {},
-        {"rate_plan": {}},
-        {"rate_plan": "pro"},
-        {"rate_plan": {"id": "gold"}},
-        {"rate_plan": None},
-        [],
-    ]
-    for body in bad:
-        answer = await api.ask("PUT", f"/zones/{zone}/subscription", json=body)
-        assert (answer.status_code, codes(answer)) == (400, [1004]), body
 
 
 async def test_the_official_client_reads_and_changes_plans(api: Api) -> None:

@@ -1,0 +1,76 @@
+"""`holdfast.store.documents`: a zone as it is published, with all that belongs to it and nothing else."""
+
+from __future__ import annotations
+
+import msgspec
+
+from holdfast.model.zone_document import (
+    CertificateDocument,
+    OriginRuleDocument,
+    RecordDocument,
+    ZoneDocument,
+    ZoneSettings,
+)
+from holdfast.store import certificates, records, rulesets, settings, zones
+from holdfast.store.database import Database
+from holdfast.store.documents import all_documents, documents_of
+from tests.unit.store.conftest import ACCOUNT_ID
+from tests.unit.store.test_certificates import certificate
+from tests.unit.store.test_records import record
+from tests.unit.store.test_rulesets import ruleset
+from tests.unit.store.test_zones import zone
+
+
+async def test_a_zone_is_put_together_from_all_tables(database: Database) -> None:
+    one, bare = zone(1, "one.example"), zone(2, "two.example")
+    async with database.write() as connection:
+        for each in (one, bare):
+            await zones.insert(connection, each)
+        await settings.put(connection, one.id, {"ssl": "strict", "unknown": 1}, now=1)
+        await records.insert(connection, one.id, [msgspec.structs.replace(record(1, "a.one.example"), proxied=True)])
+        await rulesets.insert(connection, one.id, ruleset(1))
+        await rulesets.insert(connection, one.id, ruleset(2, "http_ratelimit"))
+        await certificates.insert(connection, one.id, certificate(1, hosts=("one.example", "elsewhere.example")))
+        await certificates.insert(connection, one.id, certificate(2, hosts=("elsewhere.example",)))
+    async with database.read() as connection:
+        found = await all_documents(connection, now=15)
+        assert await documents_of(connection, [one.id, "f" * 32], now=15) == [d for d in found if d.id == one.id]
+        assert await documents_of(connection, [], now=15) == []
+    rules = tuple(
+        OriginRuleDocument(
+            id=f"1-{place}",
+            expression='http.host eq "a"',
+            enabled=place == 0,
+            host_header="a.example",
+            origin_port=8443,
+        )
+        for place in range(2)
+    )
+    full = ZoneDocument(
+        id=one.id,
+        name="one.example",
+        version=1,
+        account_id=ACCOUNT_ID,
+        settings=ZoneSettings(ssl="strict"),
+        records=(RecordDocument(name="a.one.example", type="A", content="192.0.2.1", proxied=True),),
+        origin_rules=rules,
+        certificates=(
+            CertificateDocument(
+                id=certificate(1).id, hosts=("one.example",), chain_pem="chain", sealed_key=b"\0\xff sealed"
+            ),
+        ),
+    )
+    assert sorted(found, key=lambda document: document.name) == [
+        full,
+        ZoneDocument(id=bare.id, name="two.example", version=1, account_id=ACCOUNT_ID),
+    ]
+
+
+async def test_a_certificate_is_there_while_it_is_valid(database: Database) -> None:
+    one = zone(1, "one.example")
+    async with database.write() as connection:
+        await zones.insert(connection, one)
+        await certificates.insert(connection, one.id, certificate(1))
+        for now, count in ((9, 0), (10, 1), (19, 1), (20, 0)):
+            (document,) = await documents_of(connection, [one.id], now=now)
+            assert len(document.certificates) == count
