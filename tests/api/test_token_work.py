@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -263,3 +264,58 @@ async def test_an_expired_token_can_be_written_back_and_prolonged(api: Api, owne
     longer = {**good, "expires_on": "2027-11-26T00:00:00Z"}
     assert (await api.result("PUT", f"{path}/{made['id']}", json=longer))["status"] == "active"
     assert (await api.ask("GET", f"{path}/verify", secret=made["value"])).status_code == 200
+
+
+NASTY: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    2**63 - 1,
+    1e300,
+    "",
+    "x" * 70_000,
+    "'; DROP TABLE tokens; --",
+    "\r\nX-Injected: 1",
+    "9999-12-31T23:59:59-23:59",
+    "0000-00-00",
+    [],
+    {},
+    [[]],
+    {"a": {"b": [None]}},
+    [None, 1, "x"],
+    {"*": "*"},
+    {"in": [None]},
+)
+
+
+def variants(body: Any) -> Iterator[Any]:
+    """`body` with each nasty value in place of each of its members, at any depth, and of itself."""
+    yield from NASTY
+    members = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    for key, value in members:
+        for variant in variants(value):
+            changed = dict(body) if isinstance(body, dict) else list(body)
+            changed[key] = variant
+            yield changed
+
+
+@OWNERS
+async def test_whatever_stands_in_whichever_member_it_is_no_failure_of_ours(api: Api, owner: str) -> None:
+    path = base(api, owner)
+    good = body(
+        asked("Zone Read", on={f"{ACCOUNT}.{api.account_id}": {f"{ZONE}.*": "*"}}),
+        not_before="2026-01-01T00:00:00Z",
+        expires_on="2027-01-01T00:00:00Z",
+        condition={"request_ip": {"in": ["192.0.2.1"], "not_in": ["192.0.2.2"]}},
+    )
+    made = await api.result("POST", path, json=good)
+    async with api.client() as client:
+        for changed in variants({**good, "status": "active"}):
+            answer = await client.put(f"{path}/{made['id']}", json=changed)
+            assert answer.status_code in {200, 400, 403}, (changed, answer.text)
+        for route, whole in (("/user", {"first_name": "Ada"}), (f"/accounts/{api.account_id}", {"name": "x"})):
+            for changed in variants(whole):
+                answer = await client.request("PATCH" if route == "/user" else "PUT", route, json=changed)
+                assert answer.status_code in {200, 400}, (changed, answer.text)
+    shown = await api.result("GET", f"{path}/{made['id']}")
+    assert shown["id"] == made["id"]

@@ -1,4 +1,4 @@
-"""Tokens of a user."""
+"""Tokens that a user owns: they reach what that user does, and are gone with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/user/tokens", tags=["User API tokens"])
 
 ReadAccess = Annotated[Access, Depends(user_access("API Tokens Read"))]
 WriteAccess = Annotated[Access, Depends(user_access("API Tokens Write"))]
-TokenPage = paged(smallest=5, largest=50, default=20)
+TokenPage = paged(largest=50, default=20)
 TokenId = path_id("token_id")
 
 

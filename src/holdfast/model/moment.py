@@ -14,6 +14,7 @@ from contextlib import suppress
 Moment = int
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_IN_UTC = _EPOCH.replace(tzinfo=None)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
@@ -28,8 +29,7 @@ _LAST = moment_of(dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC))
 
 def written(moment: Moment) -> str:
     """`2026-11-25T08:00:00.000000Z`."""
-    time = _EPOCH + dt.timedelta(microseconds=moment)
-    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return (_EPOCH_IN_UTC + dt.timedelta(microseconds=moment)).isoformat(timespec="microseconds") + "Z"
 
 
 def written_or_none(moment: Moment | None) -> str | None:

@@ -43,3 +43,13 @@ def test_a_date_and_time_with_any_offset_is_read(text: str, expected: int) -> No
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"such as 2026-11-25T08:00:00Z"):
         parsed(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"])
+def test_a_moment_that_could_not_be_written_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        parsed(text)
+
+
+def test_early_years_have_four_digits() -> None:
+    assert written(parsed("0099-01-01T00:00:00Z")) == "0099-01-01T00:00:00.000000Z"
