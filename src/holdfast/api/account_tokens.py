@@ -18,7 +18,7 @@ router = APIRouter(prefix="/accounts/{account_id}/tokens", tags=["Account API to
 
 ReadAccess = Annotated[Access, Depends(account_access("Account API Tokens Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Account API Tokens Write"))]
-TokenPage = paged(smallest=5, largest=50, default=20)
+TokenPage = paged(largest=50, default=20)
 TokenId = path_id("token_id")
 
 

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/accounts", tags=["Accounts"])
 READ, WRITE = "Account Settings Read", "Account Settings Write"
 ReadAccess = Annotated[Access, Depends(account_access(READ))]
 WriteAccess = Annotated[Access, Depends(account_access(WRITE))]
-AccountPage = paged(smallest=5, largest=50, default=20)
+AccountPage = paged(largest=50, default=20)
 
 MAX_ACCOUNTS = 500
 TOO_MANY_ACCOUNTS = 1011

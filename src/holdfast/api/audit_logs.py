@@ -23,7 +23,7 @@ from holdfast.store.audit import AuditQuery, Entry
 
 router = APIRouter(tags=["Audit logs"])
 
-AuditPage = paged(smallest=1, largest=1000, default=100)
+AuditPage = paged(largest=1000, default=100)
 _DATE_CHARS = len("2026-11-25")
 
 

@@ -40,7 +40,7 @@ router = APIRouter(prefix="/zones/{zone_id}/custom_certificates", tags=["Custom 
 
 ReadAccess = Annotated[Access, Depends(zone_access("SSL and Certificates Read"))]
 WriteAccess = Annotated[Access, Depends(zone_access("SSL and Certificates Write"))]
-CertificatePage = paged(smallest=5, largest=50, default=20)
+CertificatePage = paged(largest=50, default=20)
 CertificateId = path_id("certificate_id")
 
 # All of a zone's certificates are published with it; each is some KiB.

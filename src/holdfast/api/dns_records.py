@@ -27,7 +27,7 @@ router = APIRouter(prefix="/zones/{zone_id}/dns_records", tags=["DNS records"])
 
 ReadAccess = Annotated[Access, Depends(zone_access("DNS Read"))]
 WriteAccess = Annotated[Access, Depends(zone_access("DNS Write"))]
-RecordPage = paged(smallest=1, largest=5_000_000, default=100)
+RecordPage = paged(largest=5_000_000, default=100)
 RecordId = path_id("record_id")
 
 

@@ -17,7 +17,7 @@ from holdfast.store.identities import User
 router = APIRouter(prefix="/accounts/{account_id}", tags=["Account members and roles"])
 
 ReadAccess = Annotated[Access, Depends(account_access("Account Settings Read"))]
-MemberPage = paged(smallest=5, largest=50, default=20)
+MemberPage = paged(largest=50, default=20)
 MemberId = path_id("member_id")
 RoleId = path_id("role_id")
 

@@ -27,12 +27,15 @@ class Page:
         return (self.number - 1) * self.size
 
 
-def paged(*, smallest: int, largest: int, default: int) -> type[Page]:
-    """The annotation of a parameter that reads `page` and `per_page` between `smallest` and `largest`."""
+def paged(*, largest: int, default: int) -> type[Page]:
+    """The annotation of a parameter that reads `page`, and `per_page` up to `largest`.
+
+    The original documents five as the least for most lists, and takes fewer: its own older command line asks for one.
+    """
 
     # Defaults and not annotations: those are texts here, and could not name what only this function knows.
     number = Query(1, ge=1, le=_MAX_PAGE)
-    size = Query(default, ge=smallest, le=largest)
+    size = Query(default, ge=1, le=largest)
 
     def read(page: int = number, per_page: int = size) -> Page:
         return Page(page, per_page)

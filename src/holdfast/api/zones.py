@@ -31,7 +31,7 @@ router = APIRouter(prefix="/zones", tags=["Zones"])
 
 ReadAccess = Annotated[Access, Depends(zone_access("Zone Read"))]
 WriteAccess = Annotated[Access, Depends(zone_access("Zone Write"))]
-ZonePage = paged(smallest=5, largest=50, default=20)
+ZonePage = paged(largest=50, default=20)
 
 NAME_TAKEN = 1061
 INVALID_NAME = 1049
