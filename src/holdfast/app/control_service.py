@@ -18,7 +18,7 @@ from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.python_log import take_over_logging
 from holdfast.app.surroundings import Surroundings
 from holdfast.config.run import Config
-from holdfast.control.first_start import FirstStart, ensure_owner
+from holdfast.control.first_start import FirstStart, another_token, ensure_owner
 from holdfast.control.service import Control, ControlFacts, microseconds
 from holdfast.edge.compile import check_zone
 from holdfast.errors import SetupError, UnavailableError, reason_of
@@ -55,18 +55,20 @@ def prepare_database(config: Config) -> None:
         raise SetupError(f"database_url: the file {file} cannot be used: {reason_of(error)}") from error
 
 
-def init(config: Config) -> FirstStart | None:
-    """Make the database, and in it account, owner and token; None where they are there already. Raises HoldfastError."""
+def init(config: Config, *, new_token: bool = False) -> FirstStart | None:
+    """Make the database, and in it account, owner and token. Where they are there already, None, or with `new_token`
+    another token of the owner's. Raises HoldfastError."""
     prepare_database(config)
     load_or_create_key(config.data_dir, os.environ)
-    return asyncio.run(_init(config))
+    return asyncio.run(_init(config, new_token=new_token))
 
 
-async def _init(config: Config) -> FirstStart | None:
+async def _init(config: Config, *, new_token: bool) -> FirstStart | None:
     database = Database(config.database.text)
     try:
         await upgrade(database)
-        return await ensure_owner(database, now=microseconds())
+        first = await ensure_owner(database, now=microseconds())
+        return await another_token(database, now=microseconds()) if first is None and new_token else first
     except StoreUnavailable as error:
         raise _unavailable(config, error) from error
     finally:

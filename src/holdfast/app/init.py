@@ -1,6 +1,7 @@
 """`holdfast init`: an installation without serving: database, account, owner and a token.
 
-Law: the token is printed by whoever makes it, once. Where there is an installation already, nothing is made or printed.
+Law: the token is printed by whoever makes it, once. Where there is an installation already, nothing is made or printed,
+unless a new token is asked for: whoever may write the database could make one anyway.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from holdfast.errors import SetupError
 
 def run_init(options: InitOptions) -> int:
     """Make it, and print what it is driven with. Raises HoldfastError, also where there is one already."""
-    first = init(options.config)
+    first = init(options.config, new_token=options.new_token)
     if first is None:
         where = options.config.database
-        raise SetupError(f"there is an installation in {where} already; its first token is not shown again")
+        raise SetupError(
+            f"there is an installation in {where} already; its first token is not shown again (--new-token makes another)"
+        )
     if options.as_json:
         sys.stdout.write(f"{json.dumps({'account_id': first.account_id, 'token': first.token})}\n")
     else:

@@ -27,6 +27,11 @@ class InitOptions:
         default=False, metadata=switch("--json", "For programs: {account_id, token} as JSON.")
     )
 
+    new_token: bool = dataclasses.field(
+        default=False,
+        metadata=switch("--new-token", "Where there is an installation already: make its owner another token."),
+    )
+
     @classmethod
     def parse(cls, given: Mapping[str, Given]) -> InitOptions:
         """Options from what was given, by field name. Raises UsageError."""

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.secret import new_secret
 from holdfast.model.moment import Moment
@@ -22,6 +23,7 @@ from holdfast.store.tokens import Token
 ACCOUNT_NAME = "Holdfast"
 OWNER_EMAIL = "owner@localhost"
 TOKEN_NAME = "first token"  # noqa: S105  a name, not a secret
+RECOVERY_NAME = "made by holdfast init"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +45,45 @@ async def ensure_owner(database: Database, *, now: Moment) -> FirstStart | None:
         if await identities.first_account(connection) is not None:
             return None
         account = Account(id=secrets.token_hex(16), name=ACCOUNT_NAME, created_on=now)
-        user_id, secret = secrets.token_hex(16), new_secret("user")
+        user_id = secrets.token_hex(16)
         owner = User(id=user_id, email=OWNER_EMAIL, first_name=None, last_name=None, created_on=now, modified_on=now)
-        token = Token(
-            id=secrets.token_hex(16),
-            owner_kind="user",
-            owner_id=user_id,
-            name=TOKEN_NAME,
-            status="active",
-            policies=everything(user_id),
-            condition={},
-            issued_on=now,
-            modified_on=now,
-            last_used_on=None,
-            not_before=None,
-            expires_on=None,
-        )
         await identities.insert_account(connection, account)
         await identities.insert_user(connection, owner)
         await identities.insert_member(connection, account.id, user_id)
-        await tokens.insert(connection, token, tokens.secret_hash(secret))
+        secret = await _insert_token(connection, user_id, TOKEN_NAME, now=now)
     return FirstStart(account.id, secret)
+
+
+async def another_token(database: Database, *, now: Moment) -> FirstStart | None:
+    """Make the owner of the first account another token that may do everything; None where there is no account."""
+    async with database.write() as connection:
+        account = await identities.first_account(connection)
+        owners, _ = await identities.members(connection, account.id, offset=0, limit=1) if account else ([], 0)
+        if account is None or not owners:
+            return None
+        secret = await _insert_token(connection, owners[0].id, RECOVERY_NAME, now=now)
+    return FirstStart(account.id, secret)
+
+
+async def _insert_token(connection: AsyncConnection, user_id: str, name: str, *, now: Moment) -> str:
+    """Give a user a token that may do all they may; its secret."""
+    secret = new_secret("user")
+    token = Token(
+        id=secrets.token_hex(16),
+        owner_kind="user",
+        owner_id=user_id,
+        name=name,
+        status="active",
+        policies=everything(user_id),
+        condition={},
+        issued_on=now,
+        modified_on=now,
+        last_used_on=None,
+        not_before=None,
+        expires_on=None,
+    )
+    await tokens.insert(connection, token, tokens.secret_hash(secret))
+    return secret
 
 
 def everything(user_id: str) -> tuple[Policy, ...]:
