@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from holdfast.control.first_start import ensure_owner, everything
+from holdfast.control.first_start import another_token, ensure_owner, everything
 from holdfast.model.permission import GROUPS, Resource, Scope, may
 from holdfast.store import tokens
 from holdfast.store.database import Database
@@ -33,3 +33,17 @@ def test_the_first_token_may_do_everything_its_owner_may() -> None:
     policies = everything("u")
     assert all(may(policies, group.name, things[group.scope]) for group in GROUPS)
     assert not may(policies, "User Details Read", Resource(Scope.USER, "v"))
+
+
+async def test_another_token_is_the_owners_and_the_first_one_stays(database_url: str) -> None:
+    database = Database(database_url)
+    assert await another_token(database, now=1) is None
+    first = await ensure_owner(database, now=1)
+    second = await another_token(database, now=2)
+    assert first is not None
+    assert second is not None
+    assert second.account_id == first.account_id
+    async with database.look() as connection:
+        bearers = [await tokens.find_bearer(connection, tokens.secret_hash(one.token)) for one in (first, second)]
+    assert [bearer is not None and bearer.email for bearer in bearers] == ["owner@localhost"] * 2
+    await database.close()
