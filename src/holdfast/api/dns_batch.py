@@ -19,7 +19,7 @@ from holdfast.api.form import read_form
 from holdfast.api.record_changes import RecordChanges, changing
 from holdfast.api.record_shapes import RecordEdit, RecordView, RecordWrite, record_view, refused
 from holdfast.api.text import Text
-from holdfast.model.bind_zone import BindError, parse_bind, written_bind
+from holdfast.model.bind_zone import MAX_CHARS, BindError, parse_bind, written_bind
 from holdfast.model.dns_record import DnsRecord, RecordError, RecordFields
 from holdfast.model.record_book import IDENTICAL, MAX_RECORDS
 from holdfast.store import records
@@ -29,6 +29,24 @@ router = APIRouter(prefix="/zones/{zone_id}/dns_records", tags=["DNS records"])
 ReadAccess = Annotated[Access, Depends(zone_access("DNS Read"))]
 WriteAccess = Annotated[Access, Depends(zone_access("DNS Write"))]
 
+# The form is read by `read_form`, so that FastAPI does not know of it.
+_IMPORT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "maxLength": MAX_CHARS},
+                        "proxied": {"type": "string", "enum": ["true", "false"]},
+                    },
+                }
+            }
+        },
+    }
+}
 EMPTY_BATCH = 9200
 INVALID_IMPORT = 9201
 ItemT = TypeVar("ItemT")
@@ -121,7 +139,7 @@ async def export_records(access: ReadAccess) -> Response:
     return Response(written_bind(zone.name, found), media_type="text/plain")
 
 
-@router.post("/import", response_model=Envelope[ImportView])
+@router.post("/import", response_model=Envelope[ImportView], openapi_extra=_IMPORT_BODY)
 async def import_records(request: Request, access: WriteAccess) -> Response:
     """Add the records of a zone file: a form with the member `file`, and `proxied` (`true` or `false`). Records that are
     there already are left as they are; types this edge does not take are counted and not added."""
