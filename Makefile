@@ -59,6 +59,12 @@ $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(STAMPS)/old-client: requirements/old-client.txt | $(STAMPS)/python
+	$(call say,test: installing the old client of requirements/old-client.txt into .venv/old-client)
+	"$$(scripts/need --python)" -m venv $(VENV)/old-client
+	$(VENV)/old-client/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/old-client.txt
+	@touch $@
+
 node_modules/.package-lock.json: package.json package-lock.json
 	$(call say,test: installing the npm packages of package-lock.json into node_modules)
 	npm ci --silent --no-fund --no-audit
@@ -82,7 +88,7 @@ run: setup ## Start a demo origin and the edge in front of it, with TLS; says wh
 	$(call say,run: a demo origin and the edge in front of it (Ctrl-C ends both))
 	@exec $(BIN)/python examples/demo.py $(ARGS)
 
-test: need-test setup node_modules/.package-lock.json ## Run every test: the Rust core's, then Python's (ARGS for pytest)
+test: need-test setup node_modules/.package-lock.json $(STAMPS)/old-client ## Run every test: the Rust core's, then Python's (ARGS for pytest)
 	$(call say,test: cargo test)
 	cargo test --locked --workspace --exclude holdfast-native
 	$(call say,test: pytest)
@@ -128,6 +134,7 @@ lock: need-build ## Pin again after a change of dependencies in pyproject.toml (
 	.cache/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools==7.6.2
 	.cache/lock/bin/pip-compile $(UPGRADE) --extra dev -o requirements/dev.txt pyproject.toml
 	.cache/lock/bin/pip-compile $(UPGRADE) --extra bench -c requirements/dev.txt -o requirements/bench.txt pyproject.toml
+	.cache/lock/bin/pip-compile $(UPGRADE) -o requirements/old-client.txt requirements/old-client.in
 
 debian: ## As root on Debian 12: install the packages that build, test and bench need
 	@scripts/need --install build test bench

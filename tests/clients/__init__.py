@@ -1,0 +1,1 @@
+"""Other people's clients of the API, against a running installation."""

@@ -118,6 +118,12 @@ def test_python_packages_are_pinned_by_hash_and_as_the_project_asks(extra: str) 
     complain(complaints + unmet([*project["dependencies"], *project["optional-dependencies"][extra]], pins))
 
 
+def test_every_requirements_file_is_pinned_by_hash() -> None:
+    locks = [path for path in files(".txt", under="requirements") if path.name != "debian.txt"]
+    assert len(locks) >= 3
+    complain([f"{name_of(path)}: {one}" for path in locks for one in pins_of(path.read_text(encoding="utf-8"))[1]])
+
+
 def test_the_requirements_agree_on_what_they_share() -> None:
     dev, bench = (
         pins_of((ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8"))[0] for extra in ("dev", "bench")

@@ -19,6 +19,7 @@ GOOD = {
     "node": "echo v20.1.0",
     "npm": "exit 0",
     "chromium": "exit 0",
+    "curl": "exit 0",
     "openssl": "exit 0",
     "pg_createcluster": "exit 0",
 }
@@ -61,6 +62,7 @@ def test_a_bare_machine_hears_all_it_lacks_in_one_sentence(tmp_path: Path) -> No
         "chromium",
         "nodejs",
         "npm",
+        "curl",
         "postgresql",
         "apt-get install",
     ):
