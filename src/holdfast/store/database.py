@@ -11,8 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from threading import Thread
 from typing import Any
+from weakref import WeakSet
 
+import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -28,6 +32,8 @@ MAX_CONNECTIONS = 8
 # How long PostgreSQL may take for one statement, and for a new connection.
 STATEMENT_LIMIT_S = 10.0
 CONNECT_LIMIT_S = 5.0
+# How long the thread of a connection to SQLite may take to end.
+CLOSE_LIMIT_S = 5.0
 
 _WRITE = "holdfast_write"
 _LOOK = {"holdfast_look": True}
@@ -46,7 +52,8 @@ class Database:
     """An open database. `url` is SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(sa.make_url(url))
+        self._threads: WeakSet[Thread] = WeakSet()
+        self._engine = _engine(sa.make_url(url), self._threads)
         self._looking = self._engine.execution_options(
             **(_LOOK if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"})
         )
@@ -98,8 +105,11 @@ class Database:
                     yield connection
 
     async def close(self) -> None:
-        """Give all connections up."""
+        """Give all connections up, and return when the threads that served them are at their end."""
         await self._engine.dispose()
+        for thread in [one for one in self._threads if one.ident is not None]:
+            # One that was told to end says so to this loop: it must not be gone by then.
+            await asyncio.to_thread(thread.join, CLOSE_LIMIT_S)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -138,7 +148,7 @@ class _as_unavailable:  # noqa: N801  a context manager reads as a verb
             raise StoreUnavailable("the write collided with another; nothing of it was done") from error
 
 
-def _engine(url: sa.URL) -> AsyncEngine:
+def _engine(url: sa.URL, threads: WeakSet[Thread]) -> AsyncEngine:
     # Parameters are people's data, and secrets sealed or hashed: they stay out of errors, and so out of the log.
     options: dict[str, Any] = {
         "pool_size": MAX_CONNECTIONS,
@@ -147,12 +157,23 @@ def _engine(url: sa.URL) -> AsyncEngine:
         "hide_parameters": True,
     }
     if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_LIMIT_S}, **options)
+        arguments = {"timeout": BUSY_LIMIT_S, "async_creator_fn": partial(_connect_sqlite, threads)}
+        engine = create_async_engine(url, connect_args=arguments, **options)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
     limits = {"timeout": CONNECT_LIMIT_S, "command_timeout": STATEMENT_LIMIT_S}
     return create_async_engine(url, connect_args=limits, pool_pre_ping=True, **options)
+
+
+def _connect_sqlite(threads: WeakSet[Thread], *place: Any, **options: Any) -> aiosqlite.Connection:  # noqa: ANN401  the driver's
+    """A connection, not yet awaited, whose thread is noted."""
+    connection = aiosqlite.connect(*place, **options)
+    # As SQLAlchemy does it where it makes the connection itself: no process waits for the thread to exit.
+    thread = connection._thread  # noqa: SLF001
+    thread.daemon = True
+    threads.add(thread)
+    return connection
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401  DB-API connections have no type
