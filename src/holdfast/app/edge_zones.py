@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.certificates.local_zones import LocalZoneCertificates
 from holdfast.certificates.pair import read_chain
 from holdfast.config.run import Config
 from holdfast.config.spellings import SslMode
@@ -24,11 +25,12 @@ from holdfast.edge.policy import Policy
 from holdfast.edge.ports import Ports
 from holdfast.edge.snapshot import Snapshot, compile_snapshot, empty_snapshot
 from holdfast.errors import CertificateError, SetupError, reason_of
-from holdfast.event_log import EventLog
+from holdfast.event_log import EventLog, utc_now
 from holdfast.listeners import BoundAddress
-from holdfast.model.data_dir import control_socket, edge_journal
+from holdfast.model.data_dir import control_socket, edge_journal, tls_dir
+from holdfast.model.zone_document import CATCH_ALL
 from holdfast.sealing import load_or_create_key
-from holdfast.served_certificates import ServedCertificates
+from holdfast.served_certificates import ServedCertificates, native_certificates
 
 if TYPE_CHECKING:
     from holdfast._native import Certificate, Edge
@@ -99,6 +101,10 @@ class LiveZones:
     ) -> None:
         """Serve what the journal has. Raises SetupError where a file that is named cannot be used."""
         self._config, self._log = config, log
+        # Where the operator brought certificates, clients trust who made those, and not this machine.
+        is_local = certificates is not None and not config.certificate_files
+        self._local = LocalZoneCertificates(tls_dir(config.data_dir)) if is_local else None
+        self._own = certificates
         if config.origin_ca is not None:
             _trust_only(config.origin_ca)
         self._geoip = _geoip(config, log)
@@ -111,7 +117,7 @@ class LiveZones:
             self.policy,
             key=load_or_create_key(config.data_dir, os.environ),
             log=log.write,
-            own_certificates=certificates.native if certificates else tuple,
+            own_certificates=self._own_certificates,
             journal=Journal(edge_journal(config.data_dir), log=log.write),
         )
         self._live.load()
@@ -133,15 +139,37 @@ class LiveZones:
         self._live.refresh_tls()
 
     def poll(self) -> None:
-        """Take up a new database of countries."""
+        """Take up a new database of countries, and zones that have no certificate yet."""
         if self._geoip is not None:
             self._geoip.poll()
+        if self._local is not None:
+            self._keep_up(self._local)
 
     def stop(self) -> None:
         """Let control go, and write what is left to the journal."""
         if self._link is not None:
             self._link.stop()
         self._live.stop()
+
+    def _own_certificates(self) -> Sequence[Certificate]:
+        """The edge's own, and those it made for zones that brought none."""
+        made = self._local.pairs(zones_without_certificate(self.policy.snapshot)) if self._local else []
+        return [*(self._own.native() if self._own else ()), *(native_certificates(made) if made else ())]
+
+    def _keep_up(self, local: LocalZoneCertificates) -> None:
+        try:
+            has_news = local.keep_up(zones_without_certificate(self.policy.snapshot), utc_now())
+        except CertificateError as error:
+            self._local = None
+            self._log.write("certificate_warning", {"reason": f"zones get no local certificates: {error}"})
+            return
+        if has_news:
+            self._live.refresh_tls()
+
+
+def zones_without_certificate(snapshot: Snapshot) -> list[str]:
+    """The names of the zones that brought no certificate."""
+    return [zone.name for zone in snapshot.zones.values() if not zone.certificates and zone.name != CATCH_ALL]
 
 
 def _geoip(config: Config, log: EventLog) -> GeoIp | None:

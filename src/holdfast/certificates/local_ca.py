@@ -97,7 +97,36 @@ def _ensure(directory: Path, names: frozenset[str], now: dt.datetime) -> LocalCe
     )
 
 
-_Signer = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+# A certificate and its key.
+Authority = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+_Signer = Authority
+
+
+def read_authority(directory: Path) -> Authority | None:
+    """The authority in `directory`, if there is one. Raises CertificateError where it cannot be used."""
+    return _read_authority(directory / "ca.pem", directory / "ca-key.pem")
+
+
+def make_leaf(
+    authority: Authority,
+    key: ec.EllipticCurvePrivateKey,
+    names: frozenset[str],
+    *,
+    now: dt.datetime,
+    life: dt.timedelta,
+) -> x509.Certificate:
+    """A server's certificate for `names` and `key`, signed by `authority`, whose end it does not outlive."""
+    ca, ca_key = authority
+    not_after = min(now + life - _BACKDATE, ca.not_valid_after_utc)
+    builder = (
+        _builder(_name("localhost"), ca.subject, key.public_key(), (now, not_after), x509.random_serial_number())
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(is_authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+    )
+    return builder.sign(ca_key, hashes.SHA256())
 
 
 def _read_authority(ca_file: Path, key_file: Path) -> _Signer | None:
@@ -170,18 +199,8 @@ def _make_authority(now: dt.datetime) -> _Signer:
 
 
 def _make_leaf(authority: _Signer, names: frozenset[str], now: dt.datetime) -> _Signer:
-    ca, ca_key = authority
     key = ec.generate_private_key(ec.SECP256R1())
-    not_after = min(now + LEAF_LIFE - _BACKDATE, ca.not_valid_after_utc)
-    builder = (
-        _builder(_name("localhost"), ca.subject, key.public_key(), (now, not_after), x509.random_serial_number())
-        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(is_authority=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-    )
-    return builder.sign(ca_key, hashes.SHA256()), key
+    return make_leaf(authority, key, names, now=now, life=LEAF_LIFE), key
 
 
 def _builder(
