@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from fastapi import FastAPI, Response
 
 from holdfast import __version__
-from holdfast.api.application import create_application
+from holdfast.api.application import PREFIX, create_application
 from holdfast.api.context import ApiContext, Limits
 from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.first_start import FirstStart, ensure_owner
@@ -93,6 +94,7 @@ class Control:
         except StoreUnavailable as error:
             raise SetupError(f"database_url: {error}") from error
         await self.links.start()
+        await self._warm_up()
         self._spawn(self.publisher.keep_polling(self._pacing))
         self._spawn(self._keep_noting_uses())
         self._spawn(keep_trimming(self.database, self._clock, self._log, self._pacing))
@@ -109,6 +111,12 @@ class Control:
         with suppress(StoreUnavailable):
             await self._note_uses()
         await self.database.close()
+
+    async def _warm_up(self) -> None:
+        """Have FastAPI build its routes, which it does at the first request: a tenth of a second nobody should wait for."""
+        transport = httpx.ASGITransport(self.application, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://control") as client:
+            await client.get(f"{PREFIX}/zones")
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
