@@ -203,7 +203,9 @@ async def test_nothing_that_is_asked_is_our_failure(api: Api, data: st.DataObjec
     body = json.dumps(data.draw(VALUES)).encode() if route.is_write else b""
     async with api.client() as client:
         answer = await client.request(route.method, path, params=data.draw(QUERIES), content=body)
-    check_envelope(answer)
+    # A zone file is no JSON.
+    if not (route.path.endswith("/export") and answer.status_code == 200):
+        check_envelope(answer)
     assert answer.status_code < 500, (route, answer.text, api.log[-1:])
     if route.method == "DELETE" and answer.status_code == 200:
         context.fuzzed_zone = None
