@@ -53,7 +53,8 @@ EVERY_MESSAGE: list[Message] = [
 @given(st.lists(st.integers(1, 40), max_size=200))
 def test_every_message_arrives_in_order_however_it_is_chopped(cuts: list[int]) -> None:
     data = b"".join(map(frame, EVERY_MESSAGE))
-    reader, found = FrameReader(), []
+    reader = FrameReader()
+    found: list[Message] = []
     for cut in cuts:
         found += reader.feed(data[:cut])
         data = data[cut:]
