@@ -53,7 +53,7 @@ class Spelling:
         return tuple(self.parse(text, field) for text in given)
 
 
-def spelled(
+def spelled(  # noqa: PLR0913  one for each field of `Spelling`
     flag: str,
     metavar: str,
     help: str,  # noqa: A002  the word of every command line library
