@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from holdfast.api.access import Access, account_access, any_access
 from holdfast.api.envelope import Envelope, PageEnvelope, View, page_of, success
@@ -55,7 +55,7 @@ class AccountSettings(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     abuse_contact_email: str | None = None
-    enforce_twofactor: bool | None = None
+    enforce_twofactor: StrictBool | None = None
 
 
 class AccountCreate(BaseModel):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -157,7 +157,7 @@ class ZoneEdit(BaseModel):
     """What can be changed of a zone."""
 
     model_config = ConfigDict(extra="ignore")
-    paused: bool | None = None
+    paused: StrictBool | None = None
     type: Literal["full", "partial", "secondary", "internal"] | None = None
     plan: PlanChoice | None = None
     vanity_name_servers: list[str] | None = Field(
