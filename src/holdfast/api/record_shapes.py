@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from holdfast.api.envelope import View
 from holdfast.api.faults import ApiFault, Complaint
@@ -24,9 +24,9 @@ class RecordSettings(BaseModel):
     """What DNS servers of the original make of a record. It is kept; this edge serves no DNS."""
 
     model_config = ConfigDict(extra="ignore")
-    ipv4_only: bool | None = None
-    ipv6_only: bool | None = None
-    flatten_cname: bool | None = None
+    ipv4_only: StrictBool | None = None
+    ipv6_only: StrictBool | None = None
+    flatten_cname: StrictBool | None = None
 
 
 class RecordEdit(BaseModel):
@@ -37,11 +37,15 @@ class RecordEdit(BaseModel):
     type: Text | None = Field(default=None, max_length=40, description="A, AAAA or CNAME.")
     content: Text | None = Field(default=None, max_length=10_000, description="An address, or a host name.")
     ttl: int | None = Field(default=None, description=_TTL)
-    proxied: bool | None = Field(default=None, description="Whether the edge serves the name; else it is only kept.")
+    proxied: StrictBool | None = Field(
+        default=None, description="Whether the edge serves the name; else it is only kept."
+    )
     comment: Text | None = Field(default=None, max_length=10_000)
     tags: list[Text] | None = Field(default=None, max_length=1000)
     settings: RecordSettings | None = None
-    private_routing: bool | None = Field(default=None, description="Refused if true: this edge has no private network.")
+    private_routing: StrictBool | None = Field(
+        default=None, description="Refused if true: this edge has no private network."
+    )
 
     def over(self, record: DnsRecord) -> RecordFields:
         """What `record` would be, not parsed yet."""

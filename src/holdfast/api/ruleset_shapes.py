@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from holdfast.api.envelope import View
 from holdfast.api.faults import ApiFault, fault
@@ -65,7 +65,7 @@ class RuleBody(BaseModel):
     )
     expression: Text | None = Field(default=None, max_length=_MAX_EXPRESSION)
     description: Text | None = Field(default=None, max_length=MAX_DESCRIPTION)
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
     ratelimit: dict[str, Any] | None = Field(default=None, description="Refused: no phase here takes it.")
     exposed_credential_check: dict[str, Any] | None = Field(
         default=None, description="Refused: no phase here takes it."
