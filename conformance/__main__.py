@@ -1,153 +1,72 @@
-"""`python -m conformance`: the Autobahn suite directly and through the edge, compared case by case.
+"""`python -m conformance [SUITE...]`: other people's suites against Holdfast, and the long form of tests of our own.
 
-Ends with 0 where nothing is worse through the edge and all is as expected, 1 where not, 2 where something is missing.
+Ends with 0 where every suite is well, 1 where one is not, 2 where something is missing.
 """
 
 import argparse
-import dataclasses
-import json
-import shutil
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 
-from conformance import autobahn
-from conformance.autobahn import MissingError
-from conformance.verdict import Outcome, case_key, differences, worse_cases
+from conformance import api_schema, through_the_edge
+from conformance.installation import installation
+from conformance.missing import MissingError
 
-HERE = Path(__file__).parent
-EXPECTED = HERE / "expected" / "autobahn.json"
-HOLDFAST = Path(sys.executable).with_name("holdfast")
-DIRECT, PLAIN, TLS = "direct", "through the edge by ws", "through the edge by wss"
-
-# A thousand compressed messages of 64 KiB and more, or in fragments of 256 bytes: most of an hour in Python 2.7, and the edge
-# neither compresses nor holds messages. 12.1 has the same sizes once and is run whole; --all runs the rest.
-LEFT_OUT = tuple(
-    f"{group}.{number}"
-    for group in [f"12.{n}" for n in range(2, 6)] + [f"13.{n}" for n in range(1, 8)]
-    for number in (9, 10, *range(13, 19))
-)
+ROOT = Path(__file__).parent.parent
+CRASH_TESTS = ("tests/integration/test_crash_writes.py", "tests/integration/test_crash_serving.py")
 
 
-@contextmanager
-def echo_server() -> Iterator[int]:
-    """The origin: npm `ws` echoing, with permessage-deflate. Its port."""
-    node = shutil.which("node")
-    if node is None:
-        raise MissingError("the echo server needs Node.js: apt-get install nodejs")
-    if not (HERE.parent / "node_modules" / "ws").exists():
-        raise MissingError("the echo server needs npm's ws: npm ci")
-    with subprocess.Popen(
-        [node, str(HERE / "echo.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            yield int(server.stdout.readline())
-        finally:
-            server.stdin.close()
+def autobahn(options: argparse.Namespace) -> bool:
+    """The Autobahn suite, through the edge."""
+    return through_the_edge.run(options.cases, is_all=options.all, is_recorded=options.record)
 
 
-@contextmanager
-def edge(origin_port: int) -> Iterator[tuple[str, str]]:
-    """The edge in front of it. Its `ws` and `wss` URLs."""
-    if not HOLDFAST.exists():
-        raise MissingError(f"there is no {HOLDFAST.name} beside this Python: make setup")
-    with TemporaryDirectory() as data:
-        command: list[str | Path] = [
-            HOLDFAST,
-            "up",
-            f"http://127.0.0.1:{origin_port}",
-            "--data",
-            data,
-            "--log",
-            f"{data}/log",
-        ]
-        command += ["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"]
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            try:
-                ready = [process.stdout.readline() for _ in range(2)]
-                if not all(line.startswith("ready: ") for line in ready):
-                    raise MissingError(f"the edge did not start: it said {ready}")
-                plain, tls = (line.split()[1] for line in ready)
-                yield plain, tls
-            finally:
-                process.terminate()
-            if (status := process.wait(30)) != 0:
-                raise MissingError(
-                    f"the edge ended with status {status}; its log was {Path(data, 'log').read_text()[-2000:]}"
-                )
+def api(options: argparse.Namespace) -> bool:
+    """Schemathesis, against the API."""
+    print(f"conformance: schemathesis asks the API, seed {options.seed}; some minutes", flush=True)
+    with TemporaryDirectory() as data, installation(Path(data) / "data") as (base, token):
+        is_well, said = api_schema.run(api_schema.Subject(base, token), seed=options.seed, examples=options.examples)
+    print(said)
+    return is_well
 
 
-def read_expected() -> dict[str, dict[str, Outcome]]:
-    """The recorded result: agent -> case -> outcome. Empty before the first `--record`."""
-    if not EXPECTED.exists():
-        return {}
-    recorded = json.loads(EXPECTED.read_text())
-    return {agent: {case: Outcome(*said) for case, said in cases.items()} for agent, cases in recorded.items()}
+def crashes(options: argparse.Namespace) -> bool:
+    """Kills during writes, with many seeds."""
+    print(f"conformance: each process is killed during writes, {options.rounds} seeds", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", *CRASH_TESTS]
+    environment = {**os.environ, "CRASH_ROUNDS": str(options.rounds)}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
-def write_expected(results: Mapping[str, Mapping[str, Outcome]]) -> None:
-    """Record a result, one case a line, so that a change is seen in review. Cases that were not run stay as they were."""
-    agents = []
-    for agent, found in results.items():
-        cases = {**read_expected().get(agent, {}), **found}
-        lines = [
-            f"    {json.dumps(case)}: {json.dumps(dataclasses.astuple(cases[case]))}"
-            for case in sorted(cases, key=case_key)
-        ]
-        agents.append(f"  {json.dumps(agent)}: {{\n" + ",\n".join(lines) + "\n  }")
-    EXPECTED.parent.mkdir(exist_ok=True)
-    EXPECTED.write_text("{\n" + ",\n".join(agents) + "\n}\n")
-
-
-def compare(results: Mapping[str, Mapping[str, Outcome]], expected: Mapping[str, Mapping[str, Outcome]]) -> list[str]:
-    """Print how each agent fared; all that is worse or not as expected."""
-    faults = []
-    for agent, cases in results.items():
-        worse = worse_cases(cases, results[DIRECT])
-        unexpected = differences(cases, expected.get(agent, {}))
-        faults += [f"worse {agent}: {sentence}" for sentence in worse]
-        faults += [f"not as expected, {agent}: {sentence}" for sentence in unexpected]
-        good = sum(outcome.behavior in {"OK", "INFORMATIONAL"} for outcome in cases.values())
-        print(f"{agent}: {len(cases)} cases, {good} pass strictly, {len(worse)} worse than directly")
-    return faults
+SUITES: Mapping[str, Callable[[argparse.Namespace], bool]] = {"autobahn": autobahn, "api": api, "crashes": crashes}
 
 
 def main() -> int:
-    """Run, compare, report."""
+    """Run the suites that are asked for, one after the other."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
-    parser.add_argument("--cases", nargs="+", default=["*"], help="patterns of case numbers, such as 6.*")
-    parser.add_argument("--all", action="store_true", help="leave none out: about an hour")
-    parser.add_argument("--record", action="store_true", help="write the result to expected/autobahn.json")
+    parser.add_argument(
+        "suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all of them if none is named"
+    )
+    parser.add_argument("--cases", nargs="+", default=["*"], help="autobahn: patterns of case numbers, such as 6.*")
+    parser.add_argument("--all", action="store_true", help="autobahn: leave none out, about an hour")
+    parser.add_argument("--record", action="store_true", help="autobahn: write the result to expected/autobahn.json")
+    parser.add_argument("--seed", type=int, default=1, help="api: where its chance begins")
+    parser.add_argument("--examples", type=int, default=100, help="api: most questions of a kind for one operation")
+    parser.add_argument("--rounds", type=int, default=10, help="crashes: how many seeds")
     options = parser.parse_args()
-    start = monotonic()
+    if unknown := set(options.suites) - SUITES.keys():
+        parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     try:
-        python = autobahn.python2()
-        place = autobahn.install(python)
-        with echo_server() as port, edge(port) as (plain, tls):
-            agents = {DIRECT: f"ws://127.0.0.1:{port}", PLAIN: plain, TLS: tls}
-            print(f"conformance: running the Autobahn suite against {', '.join(agents)}", flush=True)
-            results = autobahn.run(python, place, agents, options.cases, leave_out=() if options.all else LEFT_OUT)
+        results = {name: SUITES[name](options) for name in options.suites or SUITES}
     except MissingError as missing:
         print(f"conformance: {missing}", file=sys.stderr)
         return 2
-    if options.record:
-        write_expected(results)
-    faults = compare(results, read_expected())
-    for fault in faults:
-        print(fault)
-    counts = [len(cases) for cases in results.values()]
-    print(f"{sum(counts) - len(faults)} passed, {len(faults)} failed")
-    print(
-        f"conformance: {monotonic() - start:.0f} s; every byte of every case is in conformance/out/reports/index.html"
-    )
-    return 1 if faults or not min(counts) else 0
+    for name, is_well in results.items():
+        print(f"conformance: {name}: {'well' if is_well else 'NOT WELL'}")
+    return 0 if all(results.values()) else 1
 
 
 if __name__ == "__main__":

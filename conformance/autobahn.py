@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from conformance.missing import MissingError
 from conformance.verdict import Outcome
 
 HERE = Path(__file__).parent
@@ -25,10 +26,6 @@ LIMIT_S = 3600
 
 # `--target` directories are no site-packages: their .pth files (zope's namespace) count only through addsitedir.
 START = "import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()"
-
-
-class MissingError(Exception):
-    """Something this machine needs is not there; the text says what, and how to get it."""
 
 
 def python2() -> str:
