@@ -40,7 +40,7 @@ _IMPORT_BODY = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "string", "maxLength": MAX_CHARS},
-                        "proxied": {"type": "string", "enum": ["true", "false"]},
+                        "proxied": {"type": "string", "enum": ["true", "false", ""]},
                     },
                 }
             }
@@ -146,7 +146,7 @@ async def import_records(request: Request, access: WriteAccess) -> Response:
     form = await read_form(request)
     if "file" not in form:
         raise invalid("/file", "file: expected a zone file as a member of a form (multipart/form-data)")
-    proxied = form.get("proxied", "").strip().lower()
+    proxied = form.get("proxied", "")
     if proxied not in ("", "true", "false"):
         raise invalid("/proxied", f"proxied: expected true or false, got {proxied[:40]!r}")
     try:
