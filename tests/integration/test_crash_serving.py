@@ -114,6 +114,33 @@ def test_an_edge_starts_and_serves_without_control_and_database_and_catches_up(
         assert status_of(edge, f"late.{ZONE}") == 200
 
 
+def test_a_database_that_is_lost_takes_no_zone_off_the_edge_and_is_taken_again_when_it_is_back(
+    stopped: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    data, token, zone_id = stopped
+    away = tmp_path / "away"
+    with Run(data) as run:
+        run.record(lambda record: record["event"] == "control_connected")
+        away.mkdir()
+        for name in DATABASE_FILES:
+            if (data / name).exists():
+                shutil.move(data / name, away / name)
+        os.kill(run.child(CONTROL), signal.SIGKILL)
+        exits = run.changes.until(
+            lambda: [one for one in run.records("child_exited") if "put the database back" in one.get("reason", "")],
+            what="control's reason",
+            limit_s=30,
+        )
+        assert exits[0]["status"] == 1
+        assert upgraded(run) == 101
+        assert not any((data / name).exists() for name in DATABASE_FILES)
+        for file in away.iterdir():
+            shutil.move(file, data / file.name)
+        run.changes.until(lambda: len(run.records("control_connected")) == 2, what="control", limit_s=30)
+        add_record(run, token, zone_id, f"late.{ZONE}")
+        assert status_of(run, f"late.{ZONE}") == 200
+
+
 @pytest.mark.parametrize("damage", ["cut", "cut in the first frame", "flipped", "noise after", "emptied", "noise"])
 def test_a_damaged_journal_costs_what_is_damaged_and_is_made_good_by_control(
     damage: str, stopped: tuple[Path, str, str]

@@ -18,13 +18,13 @@ from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.python_log import take_over_logging
 from holdfast.app.surroundings import Surroundings
 from holdfast.config.run import Config
-from holdfast.control.first_start import FirstStart, another_token, ensure_owner
+from holdfast.control.first_start import FirstStart, another_token, ensure_owner, refuse_to_begin_anew
 from holdfast.control.service import Control, ControlFacts, microseconds
 from holdfast.edge.compile import check_zone
 from holdfast.errors import SetupError, UnavailableError, reason_of
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
-from holdfast.model.data_dir import control_socket
+from holdfast.model.data_dir import control_socket, edge_journal
 from holdfast.sealing import SealingKey, load_or_create_key
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
@@ -43,10 +43,15 @@ def serve_control(config: Config, bound: Sequence[BoundAddress], around: Surroun
 
 
 def prepare_database(config: Config) -> None:
-    """Make the directory of a SQLite file, which only its owner may read. Raises SetupError."""
+    """Make the directory of a SQLite file, which only its owner may read. Raises SetupError.
+
+    Where the file has been lost, none is made that could stand in the way of the one that is put back: UnavailableError.
+    """
     file = config.database.sqlite_file
     if file is None:
         return
+    if not file.exists():
+        refuse_to_begin_anew(edge_journal(config.data_dir))
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # SQLite gives its journals the mode of the file.
@@ -67,7 +72,7 @@ async def _init(config: Config, *, new_token: bool) -> FirstStart | None:
     database = Database(config.database.text)
     try:
         await upgrade(database)
-        first = await ensure_owner(database, now=microseconds())
+        first = await ensure_owner(database, now=microseconds(), journal=edge_journal(config.data_dir))
         return await another_token(database, now=microseconds()) if first is None and new_token else first
     except StoreUnavailable as error:
         raise _unavailable(config, error) from error
@@ -125,4 +130,5 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
             requests_per_second_and_address=config.control_ip_rate_limit,
         ),
         log=log.write,
+        journal=edge_journal(config.data_dir),
     )

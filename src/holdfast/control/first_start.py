@@ -1,17 +1,21 @@
 """The first start: an account, its owner, and a token that may do everything in it.
 
-Law: the token's secret exists in the returned value only. It cannot be had again, only replaced.
+Law 1: the token's secret exists in the returned value only. It cannot be had again, only replaced.
+Law 2: there is no first start where zones have been served: there, an empty database is a lost one, and publishing it would
+take every zone off the edge.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.secret import new_secret
+from holdfast.errors import UnavailableError
 from holdfast.model.moment import Moment
 from holdfast.model.permission import GROUPS, Policy, Scope
 from holdfast.store import identities, tokens
@@ -37,13 +41,26 @@ class FirstStart:
         return f"FirstStart(account_id={self.account_id!r}, token='***')"
 
 
-async def ensure_owner(database: Database, *, now: Moment) -> FirstStart | None:
-    """Make account, owner and token if there is no account yet; else None. Two at once make one."""
+def refuse_to_begin_anew(journal: Path | None) -> None:
+    """Raise UnavailableError where `journal`, what the edge served last, says that this is no first start."""
+    if journal is not None and journal.exists():
+        raise UnavailableError(
+            f"database_url: the database is empty, and zones have been served from this data directory ({journal}): "
+            "put the database back, or remove that file to begin anew"
+        )
+
+
+async def ensure_owner(database: Database, *, now: Moment, journal: Path | None = None) -> FirstStart | None:
+    """Make account, owner and token if there is no account yet; else None. Two at once make one.
+
+    `journal` is the file of what the edge served last. Raises UnavailableError, where it is there and no account is.
+    """
     async with database.write() as connection:
         # On PostgreSQL this row is the lock; SQLite has one writer anyway.
         await connection.execute(sa.update(INSTALLATION).values(revision=INSTALLATION.c.revision))
         if await identities.first_account(connection) is not None:
             return None
+        refuse_to_begin_anew(journal)
         account = Account(id=secrets.token_hex(16), name=ACCOUNT_NAME, created_on=now)
         user_id = secrets.token_hex(16)
         owner = User(id=user_id, email=OWNER_EMAIL, first_name=None, last_name=None, created_on=now, modified_on=now)

@@ -49,7 +49,7 @@ def microseconds() -> Moment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
-    no edge could serve; `clock` is the time in microseconds."""
+    no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last."""
 
     database_url: str
     link_path: Path
@@ -58,6 +58,7 @@ class ControlFacts:
     limits: Limits
     log: Log
     clock: Callable[[], Moment] = microseconds
+    journal: Path | None = None
 
 
 class Control:
@@ -66,6 +67,7 @@ class Control:
     def __init__(self, facts: ControlFacts) -> None:
         self._log = facts.log
         self._clock = facts.clock
+        self._journal = facts.journal
         self.database = Database(facts.database_url)
         self.publisher = Publisher(self.database, check=facts.check, log=facts.log, clock=facts.clock)
         self.links = LinkServer(facts.link_path, self.publisher, log=facts.log)
@@ -85,11 +87,12 @@ class Control:
     async def start(self) -> FirstStart | None:
         """Bring the tables up to date, make the owner of a new installation, publish, and listen for edges.
 
-        What the first start made is returned, to be shown once. Raises SetupError.
+        What the first start made is returned, to be shown once. Raises SetupError, and UnavailableError for a database that
+        has been lost.
         """
         try:
             await upgrade(self.database)
-            first = await ensure_owner(self.database, now=self._clock())
+            first = await ensure_owner(self.database, now=self._clock(), journal=self._journal)
             await self.publisher.load()
         except StoreUnavailable as error:
             raise SetupError(f"database_url: {error}") from error

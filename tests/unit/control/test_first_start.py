@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+
+import pytest
 
 from holdfast.control.first_start import another_token, ensure_owner, everything
+from holdfast.errors import UnavailableError
 from holdfast.model.permission import GROUPS, Resource, Scope, may
 from holdfast.store import tokens
 from holdfast.store.database import Database
@@ -22,6 +26,19 @@ async def test_of_two_who_start_at_once_one_makes_the_owner(database_url: str) -
     assert await ensure_owner(first, now=2) is None
     await first.close()
     await second.close()
+
+
+async def test_an_empty_database_where_zones_were_served_is_a_lost_one(database_url: str, tmp_path: Path) -> None:
+    journal, database = tmp_path / "snapshot.bin", Database(database_url)
+    journal.touch()
+    with pytest.raises(UnavailableError, match=r"put the database back, or remove that file") as refused:
+        await ensure_owner(database, now=1, journal=journal)
+    assert str(journal) in str(refused.value)
+    journal.unlink()
+    assert await ensure_owner(database, now=2, journal=journal) is not None
+    journal.touch()
+    assert await ensure_owner(database, now=3, journal=journal) is None
+    await database.close()
 
 
 def test_the_first_token_may_do_everything_its_owner_may() -> None:
