@@ -129,7 +129,8 @@ class Publisher:
         gone = self._versions.keys() - versions.keys()
         if changed or gone:
             await self._publish(changed | gone)
-        self._polled, self._looked = max(revision, self._polled), now
+        # Also after a write of ours: the one that was announced may not have been the only one since.
+        self._polled, self._looked = revision, now
 
     async def keep_polling(self, pacing: Pacing) -> None:
         """Poll until it is time to stop."""
@@ -146,13 +147,9 @@ class Publisher:
     async def _publish(self, zone_ids: Collection[str]) -> int:
         async with self._publishing:
             async with self._database.read() as connection:
-                _, revision = await installation.source_and_revision(connection)
                 found = {
                     document.id: document for document in await documents_of(connection, zone_ids, now=self._clock())
                 }
-            if revision == self._polled + 1:
-                # That one write was the one we are told of: `poll` need not look for it.
-                self._polled = revision
             removed = [zone_id for zone_id in zone_ids if zone_id not in found and self._forget(zone_id)]
             taken = [document for document in found.values() if self._take(document)]
             if not taken and not removed:

@@ -157,6 +157,17 @@ async def test_what_another_process_wrote_is_found(world: World) -> None:
     assert (names(second.zones), second.removed) == (["a.com"], (gone,))
 
 
+async def test_a_write_that_nobody_announced_is_found_beside_one_that_was(world: World) -> None:
+    announced, silent = await world.add("a.com"), await world.add("bb.com")
+    await world.publisher.poll()
+    await world.touch(silent)
+    await world.touch(announced)
+    await world.publisher.on_change([announced])
+    await world.publisher.poll()
+    published = {zone.name: zone.paused for zone in world.publisher.snapshot().zones}
+    assert published == {"a.com": True, "bb.com": True}
+
+
 async def test_a_publisher_that_starts_anew_is_another_source(world: World) -> None:
     again = Publisher(world.database, check=lambda _: None, log=lambda *_: None)
     await again.load()
