@@ -24,6 +24,7 @@ from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition
+from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
 from holdfast.control.publisher import Check, Publisher
 from holdfast.errors import SetupError
@@ -81,6 +82,8 @@ class Control:
         )
         self.application = create_application(context, version=__version__, log=facts.log)
         self._add_operations(self.application)
+        # Added last, so it comes first.
+        self.application.add_middleware(NotThroughEdges)
         self._pacing = Pacing()
         self._tasks: list[asyncio.Task[None]] = []
 
