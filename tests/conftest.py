@@ -9,10 +9,19 @@ import os
 import sys
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+# What these assert is told in full, as in tests; before anything imports them.
+pytest.register_assert_rewrite("tests.integration.wire", "tests.integration.edge")
+
 # Fixtures of both databases, for every test that asks for them.
-from tests.databases import database_url, empty_database_url, postgres_cluster, sqlite_template  # noqa: F401
+from tests.databases import (  # noqa: E402
+    database_url,  # noqa: F401
+    empty_database_url,  # noqa: F401
+    postgres_cluster,  # noqa: F401
+    sqlite_template,  # noqa: F401
+)
 
 settings.register_profile("default", deadline=None)
 # More examples where nobody waits; the seed stays random, and a failure prints how to get it again.

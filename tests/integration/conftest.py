@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.integration.wire", "tests.integration.edge")
-
-from tests.integration.certificates import Authority, Pair  # noqa: E402  # after the registration above
-from tests.integration.edge import Edge  # noqa: E402
-from tests.integration.origin import Origin  # noqa: E402
-from tests.integration.origin_paths import PATHS  # noqa: E402
+from tests.integration.certificates import Authority, Pair
+from tests.integration.edge import Edge
+from tests.integration.origin import Origin
+from tests.integration.origin_paths import PATHS
 
 # Starts an edge in front of an origin URL, with more arguments; it is stopped, and must end well, with the test (or module).
 StartEdge = Callable[..., Edge]
