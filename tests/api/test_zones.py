@@ -10,7 +10,7 @@ import pytest
 from holdfast.model.plan import PLANS
 from holdfast.store import zones
 from holdfast.store.zones import Zone
-from tests.api.harness import ABSENT, Api, allow, codes, on_account, strict_sdk
+from tests.api.harness import ABSENT, ACCOUNT, ZONE, Api, allow, codes, deny, on_account, on_zone, strict_sdk
 
 
 async def _many(api: Api, names: list[str], **members: Any) -> None:
@@ -196,6 +196,19 @@ async def test_a_token_that_may_not_make_zones_makes_none(api: Api) -> None:
     zone_id = await api.zone()
     one = await api.token(allow("Zone Write", on={f"com.cloudflare.api.account.zone.{zone_id}": "*"}))
     assert (await api.ask("POST", "/zones", secret=one, json={"name": "b.example"})).status_code == 403
+
+
+async def test_what_denies_zones_wins_when_one_is_made(api: Api) -> None:
+    zone_id, all_zones = await api.zone(), {f"{ACCOUNT}.{api.account_id}": {f"{ZONE}.*": "*"}}
+    allowed = allow("Zone Write", on=on_zone(zone_id)), allow("Account Settings Write", on=on_account(api.account_id))
+    for policies in (allowed, (*allowed, deny("Zone Write", on=all_zones))):
+        secret = await api.token(*policies)
+        answer = await api.ask("POST", "/zones", secret=secret, json={"name": "b.example"})
+        assert (answer.status_code, codes(answer)) == (403, [10000])
+    secret = await api.token(
+        allow("Zone Write", on=on_account(api.account_id)), deny("Zone Write", on=on_zone(zone_id))
+    )
+    assert (await api.ask("POST", "/zones", secret=secret, json={"name": "b.example"})).status_code == 200
 
 
 async def test_the_official_sdk_keeps_zones_and_settings(api: Api) -> None:

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast.api.access import Access, any_access, require_account, zone_access
+from holdfast.api.access import Access, any_access, zone_access
 from holdfast.api.custom_certificates import MAX_CERTIFICATES
 from holdfast.api.envelope import Envelope, Identifier, PageEnvelope, View, page_of, success
-from holdfast.api.faults import fault, invalid, not_found
+from holdfast.api.faults import fault, invalid, not_found, not_permitted
 from holdfast.api.paging import Page, paged
 from holdfast.model.granting import zones_named
 from holdfast.model.hostname import parse_hostname
@@ -284,7 +284,7 @@ def _account_for(access: Access, choice: AccountChoice | None) -> str:
         raise invalid("/account/id", f"account.id: no account of yours has the id {account_id[:40]!r}")
     # A zone that does not exist yet: what is asked for is the right to any zone of the account.
     if not may(principal.policies, "Zone Write", Resource(Scope.ZONE, "*", account_id)):
-        require_account(principal, "Account Settings Write", account_id)
+        raise not_permitted("Zone Write")
     return account_id
 
 
