@@ -9,6 +9,7 @@ Law 3: every wait has a limit; who waits too long for the database gets StoreUna
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -42,6 +43,11 @@ _COLLISIONS = ("40001", "40P01")
 # Its classes of errors that say that the server is going, gone or full, and nothing of the statement: connection_exception,
 # insufficient_resources, operator_intervention (PostgreSQL, Appendix A).
 _ABSENCES = ("08", "53", "57")
+# What SQLite says of a file that is none of its own, or no longer (SQLite, "Result and Error Codes").
+_DAMAGES = {
+    sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged",
+}
 
 
 class StoreUnavailable(Exception):
@@ -136,6 +142,10 @@ class _as_unavailable:  # noqa: N801  a context manager reads as a verb
         state = str(getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else ""
         if isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(_ABSENCES)):
             raise StoreUnavailable("the database ended the connection") from error
+        # The low byte is the error, the rest says more about it.
+        damage = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF
+        if damage in _DAMAGES:
+            raise StoreUnavailable(_DAMAGES[damage]) from error
         if isinstance(error, PoolTimeoutError):
             raise StoreUnavailable("every connection to the database is taken") from error
         if isinstance(error, OperationalError | InterfaceError):

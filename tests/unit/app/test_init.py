@@ -25,3 +25,11 @@ def test_a_person_is_told_what_to_do_with_it(tmp_path: Path, capsys: pytest.Capt
     said = capsys.readouterr().out
     assert "token: " in said
     assert "HOLDFAST_TOKEN" in said
+
+
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "holdfast.db"
+    file.write_bytes(b"a letter to somebody\n" * 100)
+    with pytest.raises(SetupError, match=rf"^database_url: .*{file}: the file is no SQLite database$"):
+        run_init(InitOptions(data_dir=tmp_path))
+    assert file.read_bytes() == b"a letter to somebody\n" * 100

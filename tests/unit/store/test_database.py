@@ -83,3 +83,27 @@ async def test_a_database_that_is_not_there_is_unavailable(scheme: str, tmp_path
             async with way() as connection:
                 await connection.execute(sa.select(1))
     await database.close()
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "holdfast.db").write_bytes(b"a letter to somebody\n" * 100)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/holdfast.db")
+    with pytest.raises(StoreUnavailable, match=r"^the file is no SQLite database$"):
+        async with database.read() as connection:
+            await connection.execute(sa.select(1))
+    await database.close()
+
+
+async def test_a_database_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "holdfast.db"
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    async with database.note() as connection:
+        await connection.execute(sa.text("CREATE TABLE notes (text TEXT)"))
+    await database.close()
+    # All but the header and the schema, which are the first page.
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+    with pytest.raises(StoreUnavailable, match=r"^the file is damaged$"):
+        async with database.read() as connection:
+            await connection.execute(sa.text("SELECT * FROM notes"))
+    await database.close()
