@@ -1,11 +1,15 @@
 """Rulesets over the API: origin rules, their versions and places, and the dry run."""
 
 import asyncio
+import secrets
 from typing import Any
 
 import pytest
 from cloudflare import BadRequestError, NotFoundError
 
+from holdfast.edge.compile import compile_zone
+from holdfast.model.ruleset import MAX_EXPRESSION_CHARS
+from holdfast.rules.known import KNOWN
 from tests.api.harness import ABSENT, Api, codes
 from tests.api.serving import sdk
 
@@ -291,6 +295,30 @@ async def test_rules_that_are_added_at_once_are_all_there(api: Api) -> None:
     ruleset = await api.result("GET", f"/zones/{zone}/{ENTRYPOINT}")
     assert sorted(_descriptions(ruleset)) == [str(n) for n in range(6)]
     assert ruleset["version"] == "7"
+
+
+async def test_rules_are_compiled_once_however_often_their_zone_changes(api: Api) -> None:
+    zone = await api.zone()
+    before = KNOWN.statistics()["expression_compilations"]
+    await _put(api, zone, *(_rule(f"once{number}-{secrets.token_hex(4)}") for number in range(20)))
+    assert KNOWN.statistics()["expression_compilations"] - before == 20
+    for value in ("off", "on"):
+        await api.result("PATCH", f"/zones/{zone}/settings/websockets", json={"value": value})
+    published = {one.id: one for one in api.control.publisher.snapshot().zones}[zone]
+    compile_zone(published, key=None)
+    assert KNOWN.statistics()["expression_compilations"] - before == 20
+
+
+async def test_expressions_have_room_together(api: Api) -> None:
+    zone = await api.zone()
+    long = " or ".join([f'http.host eq "{"x" * 60}"'] * 50)
+    rules = [_rule(expression=long)] * (MAX_EXPRESSION_CHARS // len(long) + 1)
+    answer = await api.ask("PUT", f"/zones/{zone}/{ENTRYPOINT}", json={"rules": rules})
+    assert (answer.status_code, codes(answer)) == (400, [20218])
+    assert answer.json()["errors"][0]["source"] == {"pointer": "/rules"}
+    made = await _put(api, zone, *rules[1:])
+    answer = await api.ask("POST", f"/zones/{zone}/rulesets/{made['id']}/rules", json=rules[0])
+    assert (answer.status_code, codes(answer)) == (400, [20218])
 
 
 async def test_accounts_have_no_rulesets(api: Api) -> None:

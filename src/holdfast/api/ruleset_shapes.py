@@ -1,12 +1,15 @@
 """Rulesets and rules as JSON: what clients send, parsed, and what they are shown.
 
-Law: a rule is accepted as it will be compiled: its expression is read by the same compiler.
+Law 1: a rule is accepted as it will be compiled: its expression is read by the same compiler.
+Law 2: expressions are compiled in a thread (`check_expressions`), so that nobody waits for somebody else's rules.
 
 Source: Cloudflare API v4, "Rulesets".
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
@@ -24,10 +27,11 @@ from holdfast.model.ruleset import (
     RuleDraft,
     RuleError,
     Ruleset,
+    check_size,
     not_valid,
 )
-from holdfast.rules.compile import compile_expression
 from holdfast.rules.errors import ParseError
+from holdfast.rules.known import KNOWN
 
 BLANK_EXPRESSION = 20125
 INVALID_EXPRESSION = 20127
@@ -155,6 +159,25 @@ class RulesetView(RulesetEntry):
     rules: list[RuleView]
 
 
+async def check_expressions(bodies: Sequence[RuleBody], *, is_whole: bool) -> None:
+    """Compile the expressions of rules that are asked for, in a thread, so that `parsed` finds them compiled.
+
+    `is_whole` says that they are a ruleset's `rules`. Raises RuleError for one that does not compile.
+    """
+    texts = [(place, body.expression) for place, body in enumerate(bodies) if body.expression]
+    check_size(text for _, text in texts)
+
+    def check() -> None:
+        for place, text in texts:
+            try:
+                _expression(text)
+            except RuleError as error:
+                raise error.below(f"/rules/{place}" if is_whole else "") from None
+
+    if texts:
+        await asyncio.to_thread(check)
+
+
 def parse_rules(bodies: list[RuleBody] | None, phase: Phase) -> list[RuleDraft]:
     """Rules as they stand in a ruleset's `rules`. Raises RuleError."""
     drafts = []
@@ -170,7 +193,7 @@ def _expression(text: str | None) -> str:
     if text is None or not text.strip():
         raise not_valid("", "expression", "the expression cannot be blank", code=BLANK_EXPRESSION)
     try:
-        compile_expression(text)
+        KNOWN.compiled(text)
     except ParseError as error:
         reason = f"could not parse filter expression: {error.sentence}"
         raise not_valid(text, "expression", reason, code=INVALID_EXPRESSION) from None

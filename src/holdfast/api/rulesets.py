@@ -10,7 +10,7 @@ Source: Cloudflare API v4, "Rulesets". The phases are those of `holdfast.model.r
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -21,12 +21,14 @@ from holdfast.api.envelope import Envelope, success
 from holdfast.api.faults import ApiFault, fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.ruleset_shapes import (
+    RuleBody,
     RuleCreate,
     RuleEdit,
     RulesetCreate,
     RulesetEntry,
     RulesetPut,
     RulesetView,
+    check_expressions,
     entry_view,
     parse_rules,
     refused,
@@ -80,6 +82,7 @@ async def list_rulesets(access: ReadAccess) -> Response:
 @router.post(_ZONE, response_model=Envelope[RulesetView | None])
 async def create_ruleset(body: RulesetCreate, access: WriteAccess, is_dry: IsDry) -> Response:
     """Make the ruleset of a phase."""
+    await _compile(body.rules or (), is_whole=True)
 
     def change(before: Ruleset | None) -> Ruleset:
         if before is not None:
@@ -103,6 +106,7 @@ async def show_entrypoint(access: ReadAccess, phase: PhaseName) -> Response:
 @router.put(f"{_ZONE}/phases/{{phase}}/entrypoint", response_model=Envelope[RulesetView | None])
 async def put_entrypoint(body: RulesetPut, access: WriteAccess, phase: PhaseName, is_dry: IsDry) -> Response:
     """Put rules in place of those of a phase. Its ruleset is made if there is none."""
+    await _compile(body.rules or (), is_whole=True)
 
     def change(before: Ruleset | None) -> Ruleset:
         return _made(access, body, phase) if before is None else _replaced(access, body, before)
@@ -128,6 +132,7 @@ async def put_ruleset(
     is_dry: IsDry,
 ) -> Response:
     """Put rules in place of a ruleset's, or another description."""
+    await _compile(body.rules or (), is_whole=True)
     return await _change(access, lambda before: _replaced(access, body, before), ruleset_id, is_dry=is_dry)
 
 
@@ -150,6 +155,7 @@ async def create_rule(
     is_dry: IsDry,
 ) -> Response:
     """Add a rule, at the end if it names no position. The whole ruleset is answered."""
+    await _compile([body])
     now = access.context.clock()
 
     def change(before: Ruleset) -> Ruleset:
@@ -169,6 +175,7 @@ async def edit_rule(
     is_dry: IsDry,
 ) -> Response:
     """Put a whole rule in place of another, move it, or both. The whole ruleset is answered."""
+    await _compile([body])
     now = access.context.clock()
 
     def change(before: Ruleset) -> Ruleset:
@@ -221,6 +228,14 @@ def _of_zones_only() -> ApiFault:
 
 def _no_entrypoint(phase: str) -> ApiFault:
     return fault(404, NO_SUCH_RULE, f"could not find entrypoint ruleset in the {phase} phase")
+
+
+async def _compile(bodies: Sequence[RuleBody], *, is_whole: bool = False) -> None:
+    """Compile rules before the zone is locked: others who write it do not wait for that."""
+    try:
+        await check_expressions(bodies, is_whole=is_whole)
+    except RuleError as error:
+        raise refused(error) from None
 
 
 async def _find(access: Access, connection: AsyncConnection, ruleset_id: str) -> Ruleset:

@@ -4,7 +4,8 @@ Law 1: what is published compiles. A zone that does not keeps its last version t
 Law 2: publications are numbered in one order, each is sent to every edge once, and edges that miss one get everything.
 Law 3: a write that this process did not make (another control, a person with SQL) is found within POLL_S.
 Law 4: a certificate that becomes valid or expires is news of its zone, found in the same way.
-Law 5: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
+Law 5: zones are checked in a thread, one publication after the other: whatever a zone says, control goes on answering.
+Law 6: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -29,7 +30,7 @@ POLL_S = 1.0
 
 Log = Callable[[str, Mapping[str, str | int]], None]
 Clock = Callable[[], Moment]
-# Raises ValueError, a sentence, for a zone that no edge could serve.
+# Raises ValueError, a sentence, for a zone that no edge could serve. Called in a thread.
 Check = Callable[[ZoneDocument], None]
 
 
@@ -72,8 +73,10 @@ class Publisher:
         async with self._publishing, self._database.read() as connection:
             _, self._polled = await installation.source_and_revision(connection)
             self._looked = self._clock()
-            for document in await all_documents(connection, now=self._looked):
-                self._take(document)
+            documents = await all_documents(connection, now=self._looked)
+            reasons = await self._reasons(documents)
+            for document in documents:
+                self._take(document, reasons.get(document.id))
             self.revision += 1
 
     def snapshot(self) -> SnapshotDocument:
@@ -122,13 +125,11 @@ class Publisher:
                 self._looked = now
                 return
             versions = await zones.versions(connection)
-        for zone_id in turned:
-            # Its version is the same, its document is not: it is news.
-            self._versions.pop(zone_id, None)
+        turned = versions.keys() & turned
         changed = {zone_id for zone_id, version in versions.items() if self._versions.get(zone_id) != version}
         gone = self._versions.keys() - versions.keys()
-        if changed or gone:
-            await self._publish(changed | gone)
+        if changed or turned or gone:
+            await self._publish(changed | turned | gone, turned=turned)
         # Also after a write of ours: the one that was announced may not have been the only one since.
         self._polled, self._looked = revision, now
 
@@ -144,14 +145,18 @@ class Publisher:
                     self._log("store_unavailable", {"reason": str(error)})
                 is_away = True
 
-    async def _publish(self, zone_ids: Collection[str]) -> int:
+    async def _publish(self, zone_ids: Collection[str], *, turned: Collection[str] = ()) -> int:
+        """Publish what of these zones is news; `turned` is also where the version is the same. The revision then."""
         async with self._publishing:
             async with self._database.read() as connection:
                 found = {
                     document.id: document for document in await documents_of(connection, zone_ids, now=self._clock())
                 }
+            news = [one for one in found.values() if one.id in turned or self._versions.get(one.id) != one.version]
+            reasons = await self._reasons(news)
+            # From here on nothing waits: who goes away while we check has changed nothing, and `poll` finds it.
             removed = [zone_id for zone_id in zone_ids if zone_id not in found and self._forget(zone_id)]
-            taken = [document for document in found.values() if self._take(document)]
+            taken = [document for document in news if self._take(document, reasons.get(document.id))]
             if not taken and not removed:
                 return self.revision
             base, self.revision = self.revision, self.revision + 1
@@ -162,16 +167,16 @@ class Publisher:
                 subscriber.send(delta)
             return self.revision
 
-    def _take(self, document: ZoneDocument) -> bool:
-        """Keep `document` for publication, if it compiles and is news."""
-        if self._versions.get(document.id) == document.version:
-            return False
+    async def _reasons(self, documents: Sequence[ZoneDocument]) -> dict[str, str]:
+        """Why those of `documents` that do not compile do not, by id. In a thread: a zone may have many rules."""
+        return await asyncio.to_thread(_reasons_of, documents, self._check) if documents else {}
+
+    def _take(self, document: ZoneDocument, reason: str | None) -> bool:
+        """Keep `document` for publication, unless it does not compile, for `reason`."""
         self._versions[document.id] = document.version
-        try:
-            self._check(document)
-        except ValueError as error:
-            self.refused[document.id] = str(error)
-            self._log("snapshot_refused", {"zone": document.id, "name": document.name, "reason": str(error)})
+        if reason is not None:
+            self.refused[document.id] = reason
+            self._log("snapshot_refused", {"zone": document.id, "name": document.name, "reason": reason})
             return False
         self.refused.pop(document.id, None)
         self._documents[document.id] = document
@@ -181,3 +186,13 @@ class Publisher:
         self._versions.pop(zone_id, None)
         self.refused.pop(zone_id, None)
         return self._documents.pop(zone_id, None) is not None
+
+
+def _reasons_of(documents: Sequence[ZoneDocument], check: Check) -> dict[str, str]:
+    reasons = {}
+    for document in documents:
+        try:
+            check(document)
+        except ValueError as error:
+            reasons[document.id] = str(error)
+    return reasons

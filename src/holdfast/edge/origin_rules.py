@@ -32,11 +32,11 @@ def origin_rules_of(zone: str, documents: Iterable[OriginRuleDocument]) -> tuple
 
 def _rule(zone: str, document: OriginRuleDocument) -> OriginRule:
     # Loaded with the first rule: most zones have none.
-    from holdfast.rules.compile import compile_expression  # noqa: PLC0415
+    from holdfast.rules.known import KNOWN  # noqa: PLC0415
 
     field = f"origin_rules[{document.id}]"
     try:
-        compiled = compile_expression(document.expression)
+        compiled = KNOWN.compiled(document.expression)
     except ParseError as error:
         expected = f"an expression ({error.sentence})"
         raise CompileError(zone, f"{field}.expression", document.expression, expected) from None

@@ -4,6 +4,7 @@
     parser.parse_value(text) -> Expression               check an expression for a value
     compile.compile_expression(text, lists) -> CompiledExpression      `.matches(context) -> bool`
     compile.compile_value(text, lists) -> CompiledValue                `.evaluate(context)`, `.text(context) -> str | None`
+    known.KNOWN.compiled(text) -> CompiledExpression                   the same, compiled once for all who ask
     context.EvaluationContext(request, facts)            make one a request, give it to every rule
     context.Facts, context.Place                         what is known beside the request
     lists.RuleList.of_addresses / of_hostnames / of_asns what `in $name` looks in

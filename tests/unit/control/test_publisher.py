@@ -1,7 +1,8 @@
 """`holdfast.control.publisher`: from writes to what edges are sent, over a real database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -39,12 +40,26 @@ class World:
         self.database = database
         self.account_id = account_id
         self.unfit: set[str] = set()
+        # What is called while the zone of this name is checked.
+        self.while_checking: dict[str, Callable[[], None]] = {}
         self.log: list[tuple[str, Mapping[str, str | int]]] = []
         self.publisher = Publisher(database, check=self._check, log=lambda *entry: self.log.append(entry))
 
     def _check(self, document: ZoneDocument) -> None:
+        self.while_checking.get(document.name, lambda: None)()
         if document.name in self.unfit:
             raise ValueError(f"{document.name} does not compile")
+
+    def hold_check_of(self, name: str) -> tuple[asyncio.Event, threading.Event]:
+        """Let the check of a zone wait: what is set when it begins, and what is to be set for it to end."""
+        loop, is_checking, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        def wait_for_the_loop() -> None:
+            loop.call_soon_threadsafe(is_checking.set)
+            assert may_end.wait(5), "the event loop stood still while a zone was checked"
+
+        self.while_checking[name] = wait_for_the_loop
+        return is_checking, may_end
 
     async def add(self, name: str) -> str:
         zone = Zone(
@@ -140,6 +155,36 @@ async def test_an_edge_that_is_slow_holds_a_writer_for_a_moment_only(world: Worl
     world.publisher.subscribe(Edge(is_quick=False))
     async with asyncio.timeout(5):
         await world.publisher.on_change([await world.add("a.com")])
+
+
+async def test_zones_are_checked_beside_the_event_loop_and_published_in_order(world: World) -> None:
+    edge = Edge()
+    world.publisher.subscribe(edge)
+    slow, quick = await world.add("slow.com"), await world.add("a.com")
+    is_checking, may_end = world.hold_check_of("slow.com")
+    first = asyncio.create_task(world.publisher.on_change([slow]))
+    async with asyncio.timeout(10):
+        await is_checking.wait()
+        second = asyncio.create_task(world.publisher.on_change([quick]))
+        may_end.set()
+        await asyncio.gather(first, second)
+    deltas = [message for message in edge.sent if isinstance(message, Delta)]
+    assert [names(delta.zones) for delta in deltas] == [["slow.com"], ["a.com"]]
+    assert deltas[1].base == deltas[0].revision
+
+
+async def test_what_was_being_checked_for_a_writer_who_went_away_is_found(world: World) -> None:
+    zone_id = await world.add("slow.com")
+    is_checking, may_end = world.hold_check_of("slow.com")
+    writer = asyncio.create_task(world.publisher.on_change([zone_id]))
+    async with asyncio.timeout(10):
+        await is_checking.wait()
+        writer.cancel()
+        await asyncio.wait([writer])
+        may_end.set()
+        assert world.publisher.snapshot().zones == ()
+        await world.publisher.poll()
+    assert names(world.publisher.snapshot().zones) == ["slow.com"]
 
 
 async def test_what_another_process_wrote_is_found(world: World) -> None:

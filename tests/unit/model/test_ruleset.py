@@ -1,14 +1,16 @@
 """`holdfast.model.ruleset`: versions, places and identities of rules."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.ruleset import (
+    MAX_EXPRESSION_CHARS,
     MAX_RULES,
     Position,
     RuleDraft,
@@ -190,3 +192,24 @@ def test_whatever_is_done_ids_are_unique_and_versions_only_rise(changes: list[tu
             ruleset = before
         assert len({rule.id for rule in ruleset.rules}) == len(ruleset.rules)
         assert (ruleset.version > before.version) is (ruleset.rules != before.rules)
+
+
+def test_the_expressions_of_a_ruleset_have_room_together() -> None:
+    half = "x" * (MAX_EXPRESSION_CHARS // 2)
+    full = replaced(EMPTY, [_draft(half), _draft(half)], "", new_id=partial(_ids, itertools.count()), now=1)
+    changes: list[Callable[[], Ruleset]] = [
+        lambda: with_rule(full, _draft("y"), None, new_id=lambda: "z", now=2),
+        lambda: with_changed_rule(full, full.rules[0].id, _draft(half + "y"), None, now=2),
+        lambda: replaced(full, [_draft(half), _draft(half + "y")], "", new_id=partial(_ids, itertools.count()), now=2),
+    ]
+    for change in changes:
+        with pytest.raises(RuleError, match=f"{MAX_EXPRESSION_CHARS} characters") as error:
+            change()
+        assert (error.value.code, error.value.pointer) == (20218, "/rules")
+
+
+def test_a_ruleset_that_is_larger_than_there_is_room_for_can_be_made_smaller() -> None:
+    rule = with_rule(EMPTY, _draft("x"), None, new_id=lambda: "0", now=1).rules[0]
+    long = msgspec.structs.replace(rule, expression="x" * MAX_EXPRESSION_CHARS)
+    old = msgspec.structs.replace(EMPTY, rules=(long, *(msgspec.structs.replace(rule, id=one) for one in "12")))
+    assert len(without_rule(old, "1", now=2).rules) == 2
