@@ -9,7 +9,19 @@ from __future__ import annotations
 from holdfast.edge.answers import refuse
 from holdfast.edge.decision import Decision
 from holdfast.edge.view import NO_ZONE, View
-from holdfast.model.request import Request
+from holdfast.edge.zone import TlsSettings
+from holdfast.model.request import Request, TlsFacts
+
+# What a handshake calls the suites (RFC 5289, RFC 7905) that settings name as OpenSSL does.
+_IANA_NAMES = {
+    f"ECDHE-{key}-{ours}": f"TLS_ECDHE_{key}_WITH_{theirs}"
+    for key in ("ECDSA", "RSA")
+    for ours, theirs in (
+        ("AES128-GCM-SHA256", "AES_128_GCM_SHA256"),
+        ("AES256-GCM-SHA384", "AES_256_GCM_SHA384"),
+        ("CHACHA20-POLY1305", "CHACHA20_POLY1305_SHA256"),
+    )
+}
 
 
 def misdirected(request: Request, view: View) -> Decision | None:
@@ -18,11 +30,22 @@ def misdirected(request: Request, view: View) -> Decision | None:
     if request.tls is None:
         return None
     reason = ""
-    if view.zone.tls is not None and view.zone.tls.min_version == "1.3" and request.tls.version == "TLSv1.2":
-        reason = "The connection was made with a version of TLS that the zone of this host name does not take."
+    if view.zone.tls is not None and not _is_enough(request.tls, view.zone.tls):
+        reason = (
+            "The connection was made with a version or ciphers of TLS that the zone of this host name does not take."
+        )
     elif request.tls.server_name not in ("", view.host) and not _is_of_zone(request.tls.server_name, view):
         reason = "The connection was made for a host name of another zone."
     return refuse(request, status=421, code=421, reason=reason, now=view.now) if reason else None
+
+
+def _is_enough(settled: TlsFacts, wanted: TlsSettings) -> bool:
+    """Whether a handshake for whatever name has settled on what the zone takes."""
+    if not f"TLSv{wanted.min_version}" <= settled.version <= f"TLSv{wanted.max_version}":
+        return False
+    if settled.version != "TLSv1.2" or not wanted.ciphers:
+        return True
+    return settled.cipher in {_IANA_NAMES[cipher] for cipher in wanted.ciphers}
 
 
 def _is_of_zone(server_name: str, view: View) -> bool:

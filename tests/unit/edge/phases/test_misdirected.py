@@ -9,6 +9,7 @@ from holdfast.edge.decision import Respond
 from holdfast.edge.phases.misdirected import misdirected
 from holdfast.edge.view import view_of
 from holdfast.model.request import Request, TlsFacts
+from holdfast.model.setting import CIPHERS
 from tests.unit.edge.origins import a_snapshot, a_zone, snapshot_of
 from tests.unit.requests import a_request
 
@@ -60,7 +61,10 @@ def test_names_that_only_the_catch_all_has_are_of_one_zone() -> None:
     [
         ({"min_tls_version": "1.3"}, "TLSv1.2", True),
         ({"min_tls_version": "1.3"}, "TLSv1.3", False),
-        ({"tls_1_3": "off"}, "TLSv1.3", False),
+        ({"tls_1_3": "off"}, "TLSv1.3", True),
+        ({"tls_1_3": "off"}, "TLSv1.2", False),
+        ({"ciphers": ("ECDHE-RSA-AES128-GCM-SHA256",)}, "TLSv1.2", True),
+        ({"ciphers": ("ECDHE-RSA-AES128-GCM-SHA256",)}, "TLSv1.3", False),
         ({}, "TLSv1.2", False),
     ],
 )
@@ -70,3 +74,18 @@ def test_a_handshake_that_named_nobody_does_not_get_round_a_zone_s_demand(
     request = over_tls("a.example.com", "", version)
     decision = misdirected(request, view_of(request, snapshot_of(a_zone(**settings)), now=1.0))
     assert (decision is not None) is is_refused
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+def test_a_suite_that_the_zone_takes_is_known_by_the_name_that_a_handshake_has_for_it(cipher: str) -> None:
+    kind, rest = cipher.removeprefix("ECDHE-").split("-", 1)
+    name = {
+        "AES128-GCM-SHA256": "AES_128_GCM_SHA256",
+        "AES256-GCM-SHA384": "AES_256_GCM_SHA384",
+        "CHACHA20-POLY1305": "CHACHA20_POLY1305_SHA256",
+    }[rest]
+    settled = TlsFacts("TLSv1.2", f"TLS_ECDHE_{kind}_WITH_{name}", "")
+    request = msgspec.structs.replace(a_request(host="example.com"), tls=settled)
+    for taken, is_refused in (((cipher,), False), (tuple(one for one in CIPHERS if one != cipher), True)):
+        decision = misdirected(request, view_of(request, snapshot_of(a_zone(ciphers=taken)), now=1.0))
+        assert (decision is not None) is is_refused
