@@ -81,6 +81,8 @@ async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) 
 
     Raises ConnectError with the reason, UsageError for a --cacert that cannot be used.
     """
+    # The URL's host stays in the Host field, in SNI and in the check of the certificate.
+    place = {} if options.connect_to is None else options.connect_to.place(default_port=options.target.port)
     connection_type = cast("type[ClientConnection]", partial(_WatchedConnection, on_control=on_control))
     try:
         return await _ConnectOnce(
@@ -96,6 +98,7 @@ async def opened(options: ConnectOptions, *, on_control: Callable[[str], None]) 
             ping_interval=PING_INTERVAL_S,
             max_size=MAX_MESSAGE_BYTES,
             create_connection=connection_type,
+            **place,
         )
     except (WebSocketException, OSError, EOFError) as error:
         raise ConnectError(f"{printable(options.target.url, limit=200)}: {refused(error)}") from error
@@ -213,7 +216,8 @@ def _tls_context(options: ConnectOptions) -> ssl.SSLContext:
 
 
 def _is_local(options: ConnectOptions) -> bool:
-    return options.target.is_local or options.target.host == socket.gethostname().lower()
+    dialled = options.connect_to or options.target
+    return dialled.is_local or dialled.host == socket.gethostname().lower()
 
 
 def _greeting(connection: ClientConnection, url: str) -> str:

@@ -20,6 +20,7 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 # Fields that are the handshake's own (RFC 6455 §4.1): a second one could only break it.
 _HANDSHAKE_FIELDS = frozenset({"connection", "upgrade"})
+_PLACE = "a host name or an address, with a port or without, such as 127.0.0.1 or [::1]:8080"
 
 
 def _target(text: str, flag: str) -> Target:
@@ -31,11 +32,22 @@ def _header(text: str, flag: str) -> tuple[str, str]:
     value = value.strip(" \t")
     if not (colon and _TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
         raise UsageError(flag, text, "a header field, such as 'Authorization: Bearer abc'")
+    if name.lower() == "host":
+        raise UsageError(flag, text, "the host name in the URL, and with --connect-to the address to find it at")
     if name.lower() in _HANDSHAKE_FIELDS or name.lower().startswith("sec-websocket-"):
         raise UsageError(
             flag, text, "a field that is not the handshake's own (for subprotocols there is --subprotocol)"
         )
     return name, value
+
+
+def _place(text: str, flag: str) -> Target:
+    if not text or any(char in text for char in "/?#@"):
+        raise UsageError(flag, text, _PLACE)
+    try:
+        return Target.parse(f"ws://{text}", field=flag)
+    except UsageError:
+        raise UsageError(flag, text, _PLACE) from None
 
 
 def _subprotocol(text: str, flag: str) -> str:
@@ -56,6 +68,15 @@ class ConnectOptions:
         metadata=spelled(
             "URL", "URL", "Where to connect: ws:// or wss:// (http, https, or no scheme at all, do too).", _target
         )
+    )
+    connect_to: Target | None = dataclasses.field(
+        default=None,
+        metadata=spelled(
+            "--connect-to",
+            "HOST[:PORT]",
+            "Connect to this address instead of the URL's host, which stays what is asked for: for names without DNS.",
+            _place,
+        ),
     )
     headers: tuple[tuple[str, str], ...] = dataclasses.field(
         default=(),

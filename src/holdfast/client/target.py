@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from holdfast.errors import UsageError
@@ -36,6 +37,15 @@ class Target:
         scheme = _WEBSOCKET_SCHEMES[scheme.lower()]
         parts = _split(f"{scheme}://{rest}", text, field)
         return cls(url=parts.geturl(), host=parts.hostname or "", is_tls=scheme == "wss")
+
+    @property
+    def port(self) -> int:
+        """The port, by default that of the scheme (RFC 6455 §3)."""
+        return urlsplit(self.url).port or (443 if self.is_tls else 80)
+
+    def place(self, *, default_port: int) -> dict[str, Any]:
+        """Where to connect, as the arguments of `websockets.connect`; `default_port` is for where none was given."""
+        return {"host": self.host, "port": urlsplit(self.url).port or default_port}
 
     @property
     def is_local(self) -> bool:
