@@ -23,6 +23,8 @@ from holdfast.model.control_link import FrameReader, LinkError, Message, frame
 Log = Callable[[str, Mapping[str, str | int]], None]
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 2.0
+# How long a first control may take to be there before its absence is worth a record: both start at once, and it the slower.
+QUIET_START_S = 5.0
 # How long control may take to welcome us, and to take what we send.
 WELCOME_LIMIT_S = SEND_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
@@ -41,6 +43,7 @@ class ControlLink:
         self._edge = edge
         self._edge_id = edge_id
         self._log = log
+        self._has_found_control = False
         self._is_connected = threading.Event()
         self._is_stopping = threading.Event()
         # Closing the one end wakes whoever waits for the other.
@@ -67,16 +70,18 @@ class ControlLink:
 
     def _run(self) -> None:
         retry_s, last_reason = FIRST_RETRY_S, ""
+        started = time.monotonic()
         while not self._is_stopping.is_set():
             began = time.monotonic()
             reason = self._connect_once()
             if self._is_stopping.is_set():
                 break
+            is_missed = self._has_found_control or time.monotonic() - started >= QUIET_START_S
             # Said once, and not every two seconds while control is down.
-            if self._is_connected.is_set() or reason != last_reason:
+            if is_missed and (self._is_connected.is_set() or reason != last_reason):
                 self._log("control_lost", {"reason": reason, "revision": self._live.revision})
+                last_reason = reason
             self._is_connected.clear()
-            last_reason = reason
             if time.monotonic() - began > LAST_RETRY_S:
                 retry_s = FIRST_RETRY_S
             self._is_stopping.wait(retry_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
@@ -87,6 +92,7 @@ class ControlLink:
         """One connection, from its first byte to its last; why it ended, or did not come about."""
         try:
             with _connected(self._path) as connection:
+                self._has_found_control = True
                 self._converse(connection)
         except (OSError, LinkError) as error:
             return _sentence(error)

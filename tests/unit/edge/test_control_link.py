@@ -43,6 +43,7 @@ def test_control_that_is_not_there_is_said_once_and_asked_for_again(
 
     monkeypatch.setattr(control_link, "_connected", counted)
     monkeypatch.setattr(control_link, "LAST_RETRY_S", 0.01)
+    monkeypatch.setattr(control_link, "QUIET_START_S", 0.0)
     path = tmp_path / ("x" * 200 if kind == "too long" else "control.sock")
     if kind == "a file":
         path.write_text("not a socket")
@@ -56,6 +57,25 @@ def test_control_that_is_not_there_is_said_once_and_asked_for_again(
     assert watched.log[0][1]["reason"]
 
 
+def test_control_that_starts_beside_the_edge_is_not_missed_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = threading.Semaphore(0)
+    connected = control_link._connected
+
+    def counted(path: Path) -> Any:
+        tries.release()
+        return connected(path)
+
+    monkeypatch.setattr(control_link, "_connected", counted)
+    monkeypatch.setattr(control_link, "LAST_RETRY_S", 0.01)
+    monkeypatch.setattr(control_link, "QUIET_START_S", 600.0)
+    watched = Watched(tmp_path / "control.sock")
+    watched.link.start()
+    for _ in range(5):
+        assert tries.acquire(timeout=LIMIT_S)
+    watched.link.stop()
+    assert watched.log == []
+
+
 def test_a_mistake_of_ours_does_not_cost_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = threading.Semaphore(0)
 
@@ -64,6 +84,7 @@ def test_a_mistake_of_ours_does_not_cost_the_link(tmp_path: Path, monkeypatch: p
         raise KeyError("a mistake")
 
     monkeypatch.setattr(control_link, "_connected", mistaken)
+    monkeypatch.setattr(control_link, "QUIET_START_S", 0.0)
     watched = Watched(tmp_path / "control.sock")
     watched.link.start()
     for _ in range(3):
