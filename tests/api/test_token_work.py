@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.model.moment import parsed
 from holdfast.model.permission import BY_NAME, GROUPS, Scope
 from tests.api.harness import ABSENT, ACCOUNT, USER, ZONE, Api, allow, codes, deny, on_account, on_user, on_zone
 
@@ -200,9 +201,89 @@ async def test_nobody_comes_by_the_secret_of_a_token_that_may_do_more(api: Api, 
     assert (await api.ask("PUT", path, secret=secret, json=widened)).status_code == 403
     own_id = (await api.result("GET", "/user/tokens"))[0]["id"]
     assert (await api.ask("PUT", f"/user/tokens/{own_id}", secret=secret, json=widened)).status_code == 403
-    weakened = body(asked("Zone Read", on=on_zone(zone_id)))
-    assert (await api.ask("PUT", path, secret=secret, json=weakened)).status_code == 200
+    assert (await api.ask("DELETE", path)).status_code == 200
+
+
+@OWNERS
+async def test_nobody_stops_or_weakens_a_token_that_may_do_more(api: Api, owner: str) -> None:
+    zone_id = await api.zone()
+    policies = [asked("Zone Write", on=on_zone(zone_id)), asked("DNS Read", on=on_zone(zone_id))]
+    strong = await api.result("POST", base(api, owner), json=body(*policies))
+    secret = await _manager(api, allow("DNS Read", on=on_zone(zone_id)))
+    path = f"{base(api, owner)}/{strong['id']}"
+    weakened = body(policies[1])
+    for method, change in (
+        ("PUT", weakened),
+        ("PUT", {**body(*policies), "status": "disabled"}),
+        ("PUT", {**body(*policies), "name": "other"}),
+        ("DELETE", None),
+    ):
+        answer = await api.ask(method, path, secret=secret, json=change)
+        assert (answer.status_code, codes(answer)) == (403, [9109]), change
+        assert "'Zone Write'" in answer.json()["errors"][0]["message"]
+    assert await api.result("GET", path) == {name: strong[name] for name in strong if name != "value"}
+    # Once it may do no more than theirs, they may do with it as they like.
+    await api.result("PUT", path, json=weakened)
     assert (await api.ask("PUT", f"{path}/value", secret=secret, json={})).status_code == 200
+    assert (await api.ask("DELETE", path, secret=secret)).status_code == 200
+
+
+SOON, LATER = "2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z"
+NEAR, NEARER, FAR = "127.0.0.0/24", "127.0.0.1", "127.0.0.0/16"
+
+
+@OWNERS
+async def test_a_token_makes_none_that_outlives_it_or_is_used_from_elsewhere(api: Api, owner: str) -> None:
+    secret = await _bound(api)
+    policy = asked("Account API Tokens Write", on=on_account(api.account_id))
+    near, far, nearer = ({"request_ip": {"in": [one]}} for one in (NEAR, FAR, NEARER))
+    for members, pointer in (
+        ({}, "/expires_on"),
+        ({"expires_on": LATER, "condition": near}, "/expires_on"),
+        ({"expires_on": SOON}, "/condition/request_ip"),
+        ({"expires_on": SOON, "condition": far}, "/condition/request_ip"),
+        ({"expires_on": SOON, "condition": near}, None),
+        ({"expires_on": "2026-11-30T00:00:00Z", "condition": nearer}, None),
+    ):
+        answer = await api.ask("POST", base(api, owner), secret=secret, json=body(policy, **members))
+        assert answer.status_code == (200 if pointer is None else 403), members
+        assert [one["source"]["pointer"] for one in answer.json()["errors"]] == ([pointer] if pointer else [])
+
+
+async def test_a_token_does_not_free_itself_of_its_own_terms(api: Api) -> None:
+    secret = await _bound(api)
+    own = (await api.result("GET", "/user/tokens"))[0]
+    path = f"/user/tokens/{own['id']}"
+    kept: dict[str, Any] = {"expires_on": SOON, "condition": {"request_ip": {"in": [NEAR]}}}
+    policies = [{name: one[name] for name in ("effect", "permission_groups", "resources")} for one in own["policies"]]
+    looser: list[dict[str, Any]] = [
+        {},
+        {"expires_on": SOON},
+        {**kept, "expires_on": LATER},
+        {"condition": kept["condition"]},
+    ]
+    for members in looser:
+        answer = await api.ask("PUT", path, secret=secret, json=body(*policies, **members))
+        assert (answer.status_code, codes(answer)) == (403, [9109]), members
+    narrower: dict[str, Any] = {"expires_on": SOON, "condition": {"request_ip": {"in": [NEARER]}}}
+    assert (await api.ask("PUT", path, secret=secret, json=body(*policies, **narrower))).status_code == 200
+    # Back is no way either: what was given up stays given up.
+    assert (await api.ask("PUT", path, secret=secret, json=body(*policies, **kept))).status_code == 403
+    # One that is bound by nothing is not its to change, though it may do the same.
+    free = (await api.result("POST", "/user/tokens", json=body(*policies)))["id"]
+    for method, where in (("PUT", ""), ("PUT", "/value"), ("DELETE", "")):
+        answer = await api.ask(method, f"/user/tokens/{free}{where}", secret=secret, json=body(*policies, **narrower))
+        assert answer.status_code == 403, (method, where)
+    assert (await api.ask("DELETE", path, secret=secret)).status_code == 200
+
+
+async def _bound(api: Api) -> str:
+    """The secret of a token that may make tokens, until SOON and from NEAR."""
+    return await api.token(
+        allow(*MANAGE, on={**on_account(api.account_id), **on_user(api.user_id)}),
+        expires_on=parsed(SOON),
+        condition={"request_ip": {"in": [NEAR]}},
+    )
 
 
 async def test_what_a_token_is_denied_it_cannot_grant(api: Api) -> None:

@@ -1,7 +1,7 @@
 """What can be done with tokens, whoever owns them: a user or an account.
 
-Law 1: nobody makes, changes or rolls a token that may do more than the token they ask with. So no token leads to more than
-itself, in however many steps.
+Law 1: nobody makes, changes, rolls or removes a token that may do more than the token they ask with, or may be used for longer
+or from elsewhere. So no token leads to more than itself, in however many steps, nor outlives itself, nor stops a stronger one.
 Law 2: a secret is in the one answer that made it, and nowhere else: not in the audit log, not in another answer.
 """
 
@@ -20,14 +20,13 @@ from holdfast.api.faults import ApiFault, fault, not_found
 from holdfast.api.paging import Page
 from holdfast.api.secret import new_secret
 from holdfast.api.token_shapes import TokenCreate, TokenUpdate, condition_of, policies_of, times_of, token_view
-from holdfast.model.granting import Owner, overreach, zones_named
+from holdfast.model.granting import Overreach, Owner, overreach, zones_named
 from holdfast.model.moment import written
 from holdfast.model.permission import GROUPS, Policy, Scope, may_somewhere
+from holdfast.model.token_terms import Terms, looser_term
 from holdfast.store import tokens, zones
 from holdfast.store.tokens import Token, TokenQuery
 
-# Tokens of one owner. Precedent: Cloudflare, "Account limits".
-MAX_TOKENS = {"user": 50, "account": 500}
 TOO_MANY_TOKENS = 1010
 MORE_THAN_OWN = 9109
 VALID = (10000, "This API Token is valid and active")
@@ -63,8 +62,9 @@ async def create_token(access: Access, owner: Owner, body: TokenCreate) -> Respo
     condition = condition_of(body.condition)
     async with access.context.database.write() as connection:
         policies = await _granted(connection, access, owner, body)
-        if await tokens.lock_owner(connection, owner.kind, owner.id) >= MAX_TOKENS[owner.kind]:
-            message = f"A {owner.kind} has at most {MAX_TOKENS[owner.kind]} tokens: delete one you do not need"
+        _check_terms(access, Terms(expires_on=expires_on, condition=condition))
+        if await tokens.lock_owner(connection, owner.kind, owner.id) >= tokens.MAX_TOKENS[owner.kind]:
+            message = f"A {owner.kind} has at most {tokens.MAX_TOKENS[owner.kind]} tokens: delete one you do not need"
             raise fault(400, TOO_MANY_TOKENS, message)
         token = Token(
             id=secrets.token_hex(16),
@@ -92,12 +92,13 @@ async def update_token(access: Access, owner: Owner, token_id: str, body: TokenU
     condition = condition_of(body.condition)
     async with access.context.database.write() as connection:
         await tokens.lock_owner(connection, owner.kind, owner.id)
-        old = await _found(connection, owner, token_id)
+        old = await _own_to_change(connection, access, owner, token_id)
         # What has expired may be written back as it is.
         is_kept = (
             body.expires_on is not None and old.expires_on is not None and body.expires_on == written(old.expires_on)
         )
         not_before, expires_on = times_of(body, now=0 if is_kept else now)
+        _check_terms(access, Terms(expires_on=expires_on, condition=condition))
         token = msgspec.structs.replace(
             old,
             name=body.name,
@@ -119,8 +120,7 @@ async def roll_token(access: Access, owner: Owner, token_id: str) -> Response:
     """Give a token another secret, which is the answer. The one before is refused from now on."""
     now, secret = access.context.clock(), new_secret(owner.kind)
     async with access.context.database.write() as connection:
-        token = await _found(connection, owner, token_id)
-        await _check_own(connection, access, owner, token.policies)
+        token = await _own_to_change(connection, access, owner, token_id)
         if not await tokens.change_secret(connection, token, tokens.secret_hash(secret), now=now):
             raise not_found("token")
         before = {"modified_on": written(token.modified_on)}
@@ -133,7 +133,7 @@ async def roll_token(access: Access, owner: Owner, token_id: str) -> Response:
 async def delete_token(access: Access, owner: Owner, token_id: str) -> Response:
     """Remove a token: it is refused from now on."""
     async with access.context.database.write() as connection:
-        token = await _found(connection, owner, token_id)
+        token = await _own_to_change(connection, access, owner, token_id)
         if not await tokens.delete(connection, owner.kind, owner.id, token_id):
             raise not_found("token")
         view = token_view(token, now=access.context.clock())
@@ -179,24 +179,56 @@ async def _granted(connection: AsyncConnection, access: Access, owner: Owner, bo
     """The policies in a request, if they are one's own to give. Raises ApiFault."""
     named = zones_named(choice.resources for choice in body.policies)
     policies = policies_of(body.policies, owner, await zones.accounts_of(connection, named))
-    await _check_own(connection, access, owner, policies)
+    found = await _overreach(connection, access, owner, policies)
+    if found is not None:
+        raise _more_than_own(found)
     return policies
 
 
-async def _check_own(connection: AsyncConnection, access: Access, owner: Owner, policies: Sequence[Policy]) -> None:
+async def _own_to_change(connection: AsyncConnection, access: Access, owner: Owner, token_id: str) -> Token:
+    """The owner's token, if all that it may do is one's own to give. Raises ApiFault."""
+    token = await _found(connection, owner, token_id)
+    found = await _overreach(connection, access, owner, token.policies)
+    if found is not None:
+        raise _stronger(f"does not have {found.permission!r} on all that this token has it on")
+    term = looser_term(Terms(expires_on=token.expires_on, condition=token.condition), _own_terms(access))
+    if term is not None:
+        raise _stronger(f"has a stricter {term} than this token")
+    return token
+
+
+async def _overreach(
+    connection: AsyncConnection, access: Access, owner: Owner, policies: Sequence[Policy]
+) -> Overreach | None:
     own = access.principal.policies
     named = zones_named(policy.resources for policy in (*policies, *own))
-    found = overreach(policies, own, owner, await zones.accounts_of(connection, named))
-    if found is not None:
-        raise _more_than_own(found.policy, found.group, found.permission)
+    return overreach(policies, own, owner, await zones.accounts_of(connection, named))
 
 
-def _more_than_own(policy: int, group: int, permission: str) -> ApiFault:
-    message = (
-        "Unauthorized to access requested resource: "
-        f"the token you ask with does not have {permission!r} on all that this policy names"
-    )
-    return fault(403, MORE_THAN_OWN, message, pointer=f"/policies/{policy}/permission_groups/{group}")
+def _check_terms(access: Access, terms: Terms) -> None:
+    term = looser_term(terms, _own_terms(access))
+    if term is not None:
+        message = f"{term}: expected one at least as strict as that of the token you ask with"
+        pointer = {"condition": "/condition/request_ip"}.get(term, f"/{term}")
+        raise fault(403, MORE_THAN_OWN, f"{_UNAUTHORIZED}{message}", pointer=pointer)
+
+
+def _own_terms(access: Access) -> Terms:
+    token = access.principal.token
+    return Terms(expires_on=token.expires_on, condition=token.condition)
+
+
+_UNAUTHORIZED = "Unauthorized to access requested resource: "
+
+
+def _stronger(how: str) -> ApiFault:
+    return fault(403, MORE_THAN_OWN, f"{_UNAUTHORIZED}the token you ask with {how}")
+
+
+def _more_than_own(found: Overreach) -> ApiFault:
+    message = f"the token you ask with does not have {found.permission!r} on all that this policy names"
+    pointer = f"/policies/{found.policy}/permission_groups/{found.group}"
+    return fault(403, MORE_THAN_OWN, f"{_UNAUTHORIZED}{message}", pointer=pointer)
 
 
 def any_scope(kind: str) -> Collection[Scope]:

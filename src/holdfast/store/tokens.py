@@ -19,6 +19,9 @@ from holdfast.model.moment import Moment
 from holdfast.model.permission import Policy
 from holdfast.store.schema import ACCOUNTS, MEMBERS, TOKENS, USERS
 
+# Tokens of one owner. Precedent: Cloudflare, "Account limits".
+MAX_TOKENS = {"user": 50, "account": 500}
+
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """One token. `owner_kind` is "user" or "account"; `status` "active" or "disabled"; `condition` the API's shape."""
