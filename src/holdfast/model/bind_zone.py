@@ -2,7 +2,8 @@
 
 Law 1: what is written is read as the same names, contents, times and states; comments are for people.
 Law 2: whatever the text, reading returns records or raises BindError, which names the line.
-Law 3: only records an edge takes are read; others are counted. `$INCLUDE` and `$GENERATE` are refused: they name what is
+Law 3: reading takes time and memory in proportion to the text, whatever is in it.
+Law 4: only records an edge takes are read; others are counted. `$INCLUDE` and `$GENERATE` are refused: they name what is
 not in the text.
 
 Source: RFC 1035 §5.1; RFC 2308 §4 for `$TTL`. `; cf_tags=cf-proxied:true` is the original's way to say "proxied".
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from holdfast.model.dns_record import AUTOMATIC_TTL, TYPES, DnsRecord, RecordFields
+from holdfast.model.hostname import MAX_CHARS as MAX_NAME_CHARS
 
 # Cloudflare takes 256 KiB. As many records as a zone may have, with remarks, are twice that.
 MAX_CHARS = 512 * 1024
@@ -27,7 +29,12 @@ _TTL_PART = re.compile(r"([0-9]+)([smhdw]?)", re.IGNORECASE)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 # A text in quotes is one token, whatever is in it; so is a parenthesis, and a comment reaches to the end of its line.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[()]|;.*|(?:[^\s"();\\]|\\.)+|\\')
-_PROXIED = re.compile(r"cf_tags=\S*cf-proxied:(true|false)")
+# What stands last of a record's remark, after whatever a person wrote.
+_TAGS = "cf_tags="
+_WORD = re.compile(r"\S*")
+_STATES = {"cf-proxied:true": True, "cf-proxied:false": False}
+# Longest name that $ORIGIN may set, in whatever form: it is part of every name after it.
+MAX_ORIGIN_CHARS = MAX_NAME_CHARS + 1
 
 
 class BindError(ValueError):
@@ -74,28 +81,39 @@ def parse_bind(text: str, *, zone: str, proxied: bool) -> BindRecords:
             continue
         if len(data) != 1:
             raise BindError(f"line {number}: expected one value after {kind}, got {len(data)}")
-        says = _PROXIED.search(comment)
+        says = _state_in(comment)
         fields = RecordFields(
             name=owner,
             type=kind,
             content=_absolute(data[0], origin) if kind == "CNAME" else data[0],
             ttl=ttl if given_ttl is None else given_ttl,
-            proxied=says[1] == "true" if says else proxied,
+            proxied=proxied if says is None else says,
         )
         found.append((number, fields))
     return BindRecords(found, total)
 
 
+def _state_in(comment: str) -> bool | None:
+    """Whether the last tags of a remark say that a record is proxied; None if they say nothing of it."""
+    _, tags, rest = comment.rpartition(_TAGS)
+    word = _WORD.match(rest)
+    if not tags or word is None:
+        return None
+    said = [_STATES[tag] for tag in word[0].split(",") if tag in _STATES]
+    return said[-1] if said else None
+
+
 def _entries(text: str) -> Iterator[tuple[int, bool, list[str], str]]:
     """Each entry: its line, whether its owner is the one before, its tokens, its comment. Parentheses join lines."""
     tokens: list[str] = []
-    start, depth, is_continued, comment = 0, 0, False, ""
+    comments: list[str] = []
+    start, depth, is_continued = 0, 0, False
     for number, line in enumerate(text.split("\n"), 1):
         if not depth:
-            start, is_continued, comment, tokens = number, line[:1] in _BLANKS, "", []
+            start, is_continued, comments, tokens = number, line[:1] in _BLANKS, [], []
         for part in _TOKEN.findall(line):
             if part.startswith(";"):
-                comment += part
+                comments.append(part)
             elif part in "()":
                 depth += 1 if part == "(" else -1
             else:
@@ -103,7 +121,7 @@ def _entries(text: str) -> Iterator[tuple[int, bool, list[str], str]]:
         if depth < 0:
             raise BindError(f"line {number}: a parenthesis is closed that was not opened")
         if not depth and tokens:
-            yield start, is_continued, tokens, comment
+            yield start, is_continued, tokens, "".join(comments)
     if depth:
         raise BindError(f"line {start}: a parenthesis is not closed")
 
@@ -111,7 +129,10 @@ def _entries(text: str) -> Iterator[tuple[int, bool, list[str], str]]:
 def _directive(number: int, tokens: list[str], origin: str, ttl: int) -> tuple[str, int]:
     name, value = tokens[0].upper(), tokens[1] if len(tokens) > 1 else ""
     if name == "$ORIGIN" and value:
-        return _absolute(value, origin), ttl
+        origin = _absolute(value, origin)
+        if len(origin) > MAX_ORIGIN_CHARS:
+            raise BindError(f"line {number}: expected a name of at most {MAX_ORIGIN_CHARS} characters after $ORIGIN")
+        return origin, ttl
     if name == "$TTL" and _TTL.fullmatch(value):
         return origin, _seconds(value)
     raise BindError(

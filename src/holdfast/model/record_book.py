@@ -2,7 +2,8 @@
 
 Law 1: what is in a book compiles: a name has addresses or one alias (RFC 1034 §3.6.2), no record stands in it twice, and
 no name has more addresses than an edge spreads over.
-Law 2: an alias never leads back to itself over names that are in the book. Wildcards are not looked at: the name that
+Law 2: an alias that is put in leads neither back to itself over names that are in the book, nor over more of them than an
+edge follows: looking takes a few steps, however many aliases there are. What leads to it is not looked at. Wildcards are not looked at: the name that
 one seems to catch may be put in next, and until then the edge explains the loop.
 Law 3: a proxied name has no address behind which there is nobody.
 """
@@ -18,6 +19,8 @@ from holdfast.model.origin_address import is_nowhere, parse_address
 MAX_RECORDS = 3_500
 # What an edge spreads one name over (`holdfast.edge.records`).
 MAX_ADDRESSES = 64
+# As many names as an edge looks at to find where an alias ends (`holdfast.edge.route`).
+MAX_ALIASES = 8
 
 ABSENT = 81044
 QUOTA = 81045
@@ -76,17 +79,23 @@ class RecordBook:
         passed = [record.name]
         current: DnsRecord | None = record
         while current is not None and current.type == "CNAME":
+            if current.content == record.name:
+                raise _endless("CNAME content leads back to the record itself.", [*passed, record.name])
+            # A loop that is not ours was there before, and is somebody else's to mend.
             if current.content in passed:
-                # A loop that is not ours was there before, and is somebody else's to mend.
-                if current.content != record.name:
-                    return
-                chain = " -> ".join([*passed[:8], current.content])
-                raise RecordError(
-                    LOOP, "CNAME content leads back to the record itself.", field="content", detail=f"got {chain}"
-                )
+                return
             passed.append(current.content)
             following = self._by_name.get(current.content, {}).values()
             current = next((one for one in following if one.id != record.id), None)
+            if current is not None and len(passed) > MAX_ALIASES:
+                message = (
+                    f"CNAME content leads on over more than {MAX_ALIASES} names, and no edge follows it to the end."
+                )
+                raise _endless(message, passed)
+
+
+def _endless(message: str, names: list[str]) -> RecordError:
+    return RecordError(LOOP, message, field="content", detail=f"got {' -> '.join(names)}")
 
 
 def _check_beside(record: DnsRecord, beside: list[DnsRecord]) -> None:

@@ -32,6 +32,13 @@ def _read(text: str, *, proxied: bool = False) -> list[tuple[int, str, str, str,
         ),
         ("a ( 60\n IN ) A 1.1.1.1", [(1, "a.example.com.", "A", "1.1.1.1", 60, False)]),
         ("a A 1.1.1.1 ; x cf_tags=cf-proxied:true", [(1, "a.example.com.", "A", "1.1.1.1", 1, True)]),
+        (
+            "a A 1.1.1.1 ; cf_tags=cf-proxied:true cf_tags=cf-proxied:false",
+            [(1, "a.example.com.", "A", "1.1.1.1", 1, False)],
+        ),
+        ("a A 1.1.1.1 ; cf_tags=x,cf-proxied:true,y", [(1, "a.example.com.", "A", "1.1.1.1", 1, True)]),
+        ("a A 1.1.1.1 ; cf_tags=", [(1, "a.example.com.", "A", "1.1.1.1", 1, False)]),
+        ("a A 1.1.1.1 ; cf_tags= cf-proxied:true", [(1, "a.example.com.", "A", "1.1.1.1", 1, False)]),
         ('t TXT "a ; b ( c" "d"\na A 1.1.1.1', [(2, "a.example.com.", "A", "1.1.1.1", 1, False)]),
     ],
 )
@@ -58,6 +65,8 @@ def test_what_is_not_taken_is_counted() -> None:
         ("a A 1.1.1.1 1.1.1.2", 1),
         ("a A 1.1.1.1\nb (", 2),
         ("a ) A 1.1.1.1", 1),
+        ("$ORIGIN " + "a" * 255, 1),
+        ("$ORIGIN " + "a" * 200 + "\n$ORIGIN " + "b" * 100, 2),
     ],
 )
 def test_what_is_no_zone_file_is_refused_by_its_line(text: str, line: int) -> None:
@@ -80,6 +89,9 @@ def _read_or_refused(text: str) -> BindRecords | BindError:
 def test_a_long_line_takes_no_longer_than_its_length() -> None:
     assert isinstance(_read_or_refused("a " + "1" * 200_000 + "x A 1.1.1.1"), BindError)
     assert isinstance(_read_or_refused('a TXT "' + "\\" * 200_001), BindRecords)
+    # Were it looked at anew from each of these, it would take hours and not an instant.
+    assert isinstance(_read_or_refused("a A 1.1.1.1 ; " + "cf_tags=" * 62_000), BindRecords)
+    assert isinstance(_read_or_refused("a A (" + "; cf_tags=\n" * 45_000 + ") 1.1.1.1"), BindRecords)
 
 
 def test_a_file_has_a_largest_size() -> None:
@@ -104,7 +116,9 @@ _RECORD = st.builds(
     st.sampled_from([("A", "192.0.2.1"), ("AAAA", "2001:db8::1"), ("CNAME", "o.example.net")]),
     st.sampled_from([1, 60, 86_400]),
     st.booleans(),
-    st.none() | st.text(max_size=30).filter(lambda text: "cf_tags" not in text and "\0" not in text),
+    st.none()
+    | st.text(max_size=30).filter(lambda text: "\0" not in text)
+    | st.lists(st.sampled_from(["cf_tags=", "cf-proxied:", "true", "false", ",", " ", ";", "(", '"'])).map("".join),
 )
 
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from holdfast.edge.records import MAX_ADDRESSES as EDGE_MAX_ADDRESSES
 from holdfast.edge.records import targets_of
+from holdfast.edge.route import MAX_ALIASES as EDGE_MAX_ALIASES
 from holdfast.model.dns_record import DnsRecord, RecordError
-from holdfast.model.record_book import MAX_ADDRESSES, MAX_RECORDS, RecordBook
+from holdfast.model.record_book import MAX_ADDRESSES, MAX_ALIASES, MAX_RECORDS, RecordBook
 from holdfast.model.zone_document import RecordDocument
 
 ZONE = "z.example"
@@ -60,6 +61,43 @@ def test_an_alias_that_leads_back_is_refused_however_long_the_way() -> None:
     assert _refusal(book, _alias("x", "n40", "n40")) == 9039
     assert _refusal(book, _alias("5", "n5", "n3")) == 9039
     book.put(_alias("x", "n40", "elsewhere"))
+
+
+def test_an_alias_leads_over_as_many_names_as_an_edge_follows() -> None:
+    assert MAX_ALIASES == EDGE_MAX_ALIASES
+    book = RecordBook()
+    for number in range(MAX_ALIASES, 0, -1):
+        book.put(_alias(str(number), f"n{number}", f"n{number + 1}"))
+    assert _refusal(book, _alias("0", "n0", "n1")) == 9039
+    # The last one leads out of the zone; with an address there, all are still names that an edge looks at.
+    book.put(_record(str(MAX_ALIASES), f"n{MAX_ALIASES}", "10.0.0.1"))
+    book.put(_alias("1", "n1", "n2"))
+    assert _refusal(book, _alias("0", "n0", "n1")) == 9039
+
+
+class _CountedName(str):
+    """A name that counts how often it is compared."""
+
+    __slots__ = ()
+    comparisons = 0
+
+    def __eq__(self, other: object) -> bool:
+        _CountedName.comparisons += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_putting_an_alias_takes_a_few_steps_however_long_the_way_is() -> None:
+    names = [_CountedName(f"n{number}.{ZONE}") for number in range(1000)]
+    book = RecordBook(
+        DnsRecord(id=str(at), name=names[at], type="CNAME", content=names[at + 1], created_on=0, modified_on=0)
+        for at in range(len(names) - 1)
+    )
+    _CountedName.comparisons = 0
+    head = DnsRecord(id="x", name=f"head.{ZONE}", type="CNAME", content=names[0], created_on=0, modified_on=0)
+    assert _refusal(book, head) == 9039
+    assert _CountedName.comparisons < 100
 
 
 def test_an_alias_to_a_wildcard_or_to_an_old_loop_is_taken() -> None:
