@@ -71,12 +71,11 @@ def _ciphers(value: Value) -> Value:
 
 
 def _read_timeout(value: Value) -> Value:
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 1 <= number <= MAX_READ_TIMEOUT_S:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= MAX_READ_TIMEOUT_S:
         raise SettingError(f"expected a number of seconds from 1 to {MAX_READ_TIMEOUT_S}, got {_shown(value)}")
-    if number != int(number):
+    if value != int(value):
         raise SettingError(f"expected whole seconds, got {_shown(value)}")
-    return int(number)
+    return int(value)
 
 
 def _security_header(value: Value) -> Value:
