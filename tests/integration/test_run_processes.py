@@ -92,7 +92,8 @@ def test_a_database_server_that_is_away_does_not_keep_the_edge_from_serving(tmp_
             assert record["status"] == 1
             assert "database" in record["reason"]
             with wire.connect(run.plain) as client:
-                assert client.request(wire.request("GET", "/"))[0].status == 530
+                answer, _ = client.request(wire.request("GET", "/"))
+                assert (answer.status, answer.value("retry-after")) == (503, "2")
         assert not any("hunter2" in line for line in run.log_lines)
 
 

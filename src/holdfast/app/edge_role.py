@@ -3,11 +3,13 @@
 Law 1: whatever can be wrong with the options is found before it says that it is ready, and is one sentence.
 Law 2: the main thread owns signals, the files that are watched and the lifeline, and sleeps in the kernel between them.
 Law 3: an edge that was started is stopped, whatever is raised: its threads call Python, and must end before it does.
-Law 4: it ends by a signal, or when its supervisor is gone; either way with Close 1001 for open WebSockets.
+Law 4: it says that it is ready when it knows its zones; where control does not tell it, after FIRST_ZONES_LIMIT_S.
+Law 5: it ends by a signal, or when its supervisor is gone; either way with Close 1001 for open WebSockets.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 # How long requests in flight and the closing handshakes of tunnels may take when the edge stops.
 STOP_GRACE_S = 5.0
+# How long an edge that has never heard of any zones waits for control, which is started beside it, before it is ready all
+# the same: what it answers until it has heard (503) is true. Precedent: control is there in about one second.
+FIRST_ZONES_LIMIT_S = 2.0
+FIRST_ZONES_POLL_S = 0.02
 # How often certificate files and the lifeline are looked at.
 WATCH_INTERVAL_S = 1.0
 
@@ -46,8 +52,9 @@ def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], aroun
             edge = _made(options, bound, zones, certificates, log_fd=log_fd, max_connections=max_connections)
             _start(edge, zones)
             try:
-                around.ready(ready_lines(bound, options))
-                _wait(zones, certificates, around, log)
+                if not _ended_before_zones(zones, around):
+                    around.ready(ready_lines(bound, options))
+                    _wait(zones, certificates, around, log)
             finally:
                 around.let_the_next_signal_kill()
                 edge.stop(grace_s=STOP_GRACE_S)
@@ -121,6 +128,18 @@ def _start(edge: Edge, zones: Zones) -> None:
     except (ValueError, OSError) as error:
         raise SetupError(f"the edge cannot start: {error}") from error
     zones.started()
+
+
+def _ended_before_zones(zones: Zones, around: Surroundings) -> bool:
+    """Wait, for a moment, until it is known which zones there are; whether the edge was told to end meanwhile.
+
+    An edge that runs alone does not wait: nobody has said that control will come.
+    """
+    deadline = time.monotonic() + FIRST_ZONES_LIMIT_S
+    while around.is_supervised and not zones.policy.snapshot.is_published and time.monotonic() < deadline:
+        if around.told_to_end(limit_s=FIRST_ZONES_POLL_S):
+            return True
+    return False
 
 
 def _wait(zones: Zones, certificates: ServedCertificates | None, around: Surroundings, log: EventLog) -> None:

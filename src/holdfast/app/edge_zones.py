@@ -1,7 +1,7 @@
 """Where an edge has its zones from: one origin of the command line, or control.
 
 Law 1: both are used alike: a policy to decide with, then `start` with the running core, `poll` about once a second, `stop`.
-Law 2: whatever control does, or does not, `LiveZones` serves: from the journal, else nothing until control says more.
+Law 2: whatever control does, or does not, `LiveZones` serves: from the journal, else 503 until control says more.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class LiveZones:
         self._geoip = _geoip(config, log)
         self.policy = Policy(
             # Of this process: two edges in a row may share all that they keep.
-            empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound)),
+            empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound), is_published=False),
             place_of=self._geoip.place_of if self._geoip else None,
         )
         self._live = LiveEdge(

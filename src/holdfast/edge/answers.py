@@ -21,7 +21,7 @@ import msgspec
 from holdfast.edge.accept import preferred
 from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import error_page
-from holdfast.edge.explanations import SETTING_EXPLANATIONS, Explanation, explanation
+from holdfast.edge.explanations import NOT_CONFIGURED, SETTING_EXPLANATIONS, Explanation, explanation
 from holdfast.edge.zone import CompiledZone
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
@@ -124,6 +124,12 @@ def refuse(request: Request, *, status: int, code: int, reason: str, now: float)
     """
     meaning = explanation(status=status, code=code)
     return _told(request, _problem(request, meaning, status=status, code=code, reason=reason, now=now))
+
+
+def refuse_unconfigured(request: Request, *, now: float) -> Respond:
+    """The answer to any host name while the edge does not know of any zones: 503, and soon again."""
+    reason = "This edge has not heard yet which sites it serves."
+    return _told(request, _problem(request, NOT_CONFIGURED, status=503, code=503, reason=reason, now=now))
 
 
 def refuse_by_setting(request: Request, *, setting: str, zone: str, now: float) -> Respond:

@@ -221,6 +221,18 @@ SETTING_EXPLANATIONS: dict[str, Explanation] = {
     ),
 }
 
+# 503 before the edge has heard of any zones.
+NOT_CONFIGURED = Explanation(
+    "edge_not_configured",
+    "The edge has no configuration yet",
+    Side.EDGE,
+    2,
+    (
+        "See that control runs (`holdfast run`, or `holdfast control`) and that its database answers.",
+        "The edge's log says why it hears nothing of control (control_lost).",
+    ),
+)
+
 _OTHER_REQUEST = Explanation("bad_request", "The request cannot be served", Side.CLIENT, None, (_SEE_LOG,))
 _OTHER_EDGE = Explanation("edge_error", "The edge cannot serve this request", Side.EDGE, None, (_SEE_LOG,))
 

@@ -19,21 +19,23 @@ from holdfast.model.hostname import MAX_CHARS
 from holdfast.model.origin_url import OriginUrl
 from holdfast.model.zone_document import CATCH_ALL, ZoneSettings
 
-# The catch-all zone of `holdfast up`, which no database has: no zone gets this id.
-CATCH_ALL_ID = "0" * 32
+# The catch-all zone of `holdfast up`, which no database has. Records name only zones that somebody made.
+CATCH_ALL_ID = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """`zones` by name (lower case), `names` by the zones' ids, and this instance's member of `CDN-Loop`.
 
-    `ports` are those the edge listens on: redirects name them.
+    `ports` are those the edge listens on: redirects name them. `is_published` is false before anybody has said which zones
+    there are: then that a name is in none of them means nothing.
     """
 
     zones: MappingProxyType[str, CompiledZone]
     names: MappingProxyType[str, str]
     loop_member: str
     ports: Ports = field(default_factory=Ports)
+    is_published: bool = True
 
     def zone_of(self, host: str) -> CompiledZone | None:
         """The zone that answers for `host`: the longest name that is `host` or ends it, else the catch-all, else none."""
@@ -56,7 +58,10 @@ class Snapshot:
         return None if name is None else self.zones[name]
 
     def with_changes(self, zones: Iterable[CompiledZone] = (), removed: Iterable[str] = ()) -> Snapshot:
-        """This snapshot without the zones of the ids `removed`, and with `zones` added or in the place of their id's."""
+        """This snapshot without the zones of the ids `removed`, and with `zones` added or in the place of their id's.
+
+        It is published, also where nothing is added: that there are no zones is news as well.
+        """
         by_name, names = self.zones.copy(), self.names.copy()
         for zone_id in removed:
             _remove(zone_id, by_name, names)
@@ -67,11 +72,11 @@ class Snapshot:
                 names.pop(before.id, None)
             by_name[zone.name] = zone
             names[zone.id] = zone.name
-        return replace(self, zones=MappingProxyType(by_name), names=MappingProxyType(names))
+        return replace(self, zones=MappingProxyType(by_name), names=MappingProxyType(names), is_published=True)
 
 
-def empty_snapshot(*, instance: str, ports: Ports | None = None) -> Snapshot:
-    """No zones.
+def empty_snapshot(*, instance: str, ports: Ports | None = None, is_published: bool = True) -> Snapshot:
+    """No zones, because there are none, or because nothing `is_published` yet.
 
     `instance` names this edge in `CDN-Loop`; it must differ between edges and be the same in all threads of one.
     """
@@ -80,6 +85,7 @@ def empty_snapshot(*, instance: str, ports: Ports | None = None) -> Snapshot:
         names=MappingProxyType({}),
         loop_member=loop_member(instance),
         ports=ports or Ports(),
+        is_published=is_published,
     )
 
 

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ import pytest
 
 from holdfast.app import edge_role, lifeline
 from holdfast.app.edge_role import serve_edge
+from holdfast.app.edge_zones import StaticZones
 from holdfast.app.lifeline import Lifeline, Ready, messages_of
 from holdfast.app.surroundings import Surroundings
 from holdfast.config.up import UpOptions
+from holdfast.edge.snapshot import empty_snapshot
 from holdfast.errors import CertificateError, SetupError
-from holdfast.listeners import bind_all
+from holdfast.listeners import BoundAddress, bind_all
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -203,6 +205,73 @@ def test_supervised_it_says_that_it_is_ready_over_the_lifeline(
     assert isinstance(message, Ready)
     assert message.lines[0].endswith(" -> http://127.0.0.1:9000")
     assert capsys.readouterr().out == ""
+
+
+class Zones(StaticZones):
+    """Zones that nobody has told yet which there are."""
+
+    def __init__(self, options: UpOptions, bound: Sequence[BoundAddress]) -> None:
+        super().__init__(options, bound)
+        self.policy.publish(empty_snapshot(instance="ab", is_published=False))
+
+
+def test_supervised_it_is_ready_when_it_has_heard_which_zones_there_are(
+    supervised: tuple[socket.socket, Surroundings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, around = supervised
+    made: list[Zones] = []
+    said_before: list[object] = []
+
+    class Remembered(Zones):
+        def start(self, edge: Any) -> None:
+            made.append(self)
+            super().start(edge)
+
+    class Looking(Surroundings):
+        looks = 0
+
+        def told_to_end(self, *, limit_s: float) -> bool:
+            self.looks += 1
+            if self.looks == 3:
+                said_before.extend(messages_of(ours))
+                made[0].policy.publish(made[0].policy.snapshot.with_changes())
+            return self.looks > 3 or super().told_to_end(limit_s=limit_s)
+
+    monkeypatch.setattr(edge_role, "StaticZones", Remembered)
+    monkeypatch.setattr(edge_role, "FIRST_ZONES_LIMIT_S", 60.0)
+    assert run(_options(tmp_path), Looking("holdfast run", around.lifeline)) == 0
+    assert said_before == []
+    (message,) = messages_of(ours)
+    assert isinstance(message, Ready)
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_it_is_ready_without_zones_where_it_runs_alone_or_control_does_not_come(
+    is_alone: bool,
+    supervised: tuple[socket.socket, Surroundings],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ours, around = supervised
+    _signal_when_started(monkeypatch, signal.SIGTERM)
+    monkeypatch.setattr(edge_role, "StaticZones", Zones)
+    monkeypatch.setattr(edge_role, "FIRST_ZONES_LIMIT_S", 60.0 if is_alone else 0.0)
+    assert run(_options(tmp_path), None if is_alone else around) == 0
+    said = capsys.readouterr().out.splitlines() if is_alone else list(messages_of(ours))
+    assert len(said) == 1
+
+
+def test_an_edge_that_is_told_to_end_before_it_knows_its_zones_never_says_that_it_is_ready(
+    supervised: tuple[socket.socket, Surroundings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, around = supervised
+    _signal_when_started(monkeypatch, signal.SIGTERM)
+    monkeypatch.setattr(edge_role, "StaticZones", Zones)
+    monkeypatch.setattr(edge_role, "FIRST_ZONES_LIMIT_S", 60.0)
+    assert run(_options(tmp_path), around) == 0
+    assert list(messages_of(ours)) == []
+    assert FakeEdge.made[0].did == ["start", "stop 5.0"]
 
 
 def test_an_edge_whose_supervisor_is_gone_stops_in_an_orderly_way(

@@ -76,6 +76,7 @@ def test_an_origin_the_core_refuses_is_named(core: Any) -> None:
 def test_a_live_edge_begins_without_zones_and_takes_its_own_certificates_anew(tmp_path: Path) -> None:
     zones = LiveZones(Config(data_dir=tmp_path), BOUND, None, LOG)
     assert not zones.policy.snapshot.zones
+    assert not zones.policy.snapshot.is_published
     edge: Any = FakeEdge()
     zones.start(edge)
     zones.started()

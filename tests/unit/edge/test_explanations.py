@@ -2,11 +2,18 @@
 
 import pytest
 
-from holdfast.edge.explanations import EXPLANATIONS, SETTING_EXPLANATIONS, Explanation, Side, explanation
+from holdfast.edge.explanations import (
+    EXPLANATIONS,
+    NOT_CONFIGURED,
+    SETTING_EXPLANATIONS,
+    Explanation,
+    Side,
+    explanation,
+)
 
 # Every status a fault may have (the boundary), and what decide refuses with.
 ANSWERED = (421, 502, 503, 504, 508, *range(520, 527), 530, 1000, 1001, 1004, 1014, 1016)
-ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *SETTING_EXPLANATIONS.values()]
+ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *SETTING_EXPLANATIONS.values(), NOT_CONFIGURED]
 
 
 @pytest.mark.parametrize("meaning", ALL, ids=lambda meaning: meaning.name)
@@ -18,7 +25,7 @@ def test_each_code_we_answer_is_explained(meaning: Explanation) -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [meaning.name for meaning in (*EXPLANATIONS.values(), *SETTING_EXPLANATIONS.values())]
+    names = [meaning.name for meaning in (*EXPLANATIONS.values(), *SETTING_EXPLANATIONS.values(), NOT_CONFIGURED)]
     assert len(names) == len(set(names))
 
 

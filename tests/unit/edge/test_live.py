@@ -9,6 +9,7 @@ import trustme
 
 from holdfast.edge.link_frames import RawSnapshot
 from holdfast.edge.live import SLICE, OutOfStepError
+from holdfast.edge.snapshot import empty_snapshot
 from holdfast.edge.zone_certificates import sealing_purpose
 from holdfast.model.control_link import LinkError
 from holdfast.model.zone_document import CATCH_ALL, CertificateDocument, ZoneDocument
@@ -193,3 +194,22 @@ def test_an_edge_starts_with_what_it_served_last(tmp_path: Path) -> None:
     third = Parts(journal=file)
     assert third.live.load()
     assert third.names == {"a.test", "c.test", "d.test"}
+
+
+def is_published(parts: Parts) -> bool:
+    return parts.policy.snapshot.is_published
+
+
+def test_zones_are_known_from_the_first_publication_on_also_where_there_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "snapshot.bin"
+    unpublished = empty_snapshot(instance="ab", is_published=False)
+    first = Parts(journal=file, beginning=unpublished)
+    assert not first.live.load()
+    assert not is_published(first)
+    first.live.start(first.edge)
+    first.live.apply_full(full(1))
+    first.live.stop()
+    assert is_published(first)
+    again = Parts(journal=file, beginning=unpublished)
+    assert again.live.load()
+    assert is_published(again)
