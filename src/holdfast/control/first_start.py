@@ -1,7 +1,8 @@
 """The first start: an account, its owner, and a token that may do everything in it.
 
 Law 1: the token's secret exists in the returned value only. It cannot be had again, only replaced.
-Law 2: there is no first start where zones have been served: there, an empty database is a lost one, and publishing it would
+Law 2: a token that is made later is in the audit log, and counted as any other.
+Law 3: there is no first start where zones have been served: there, an empty database is a lost one, and publishing it would
 take every zone off the edge.
 """
 
@@ -15,10 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.secret import new_secret
-from holdfast.errors import UnavailableError
+from holdfast.api.token_shapes import token_view
+from holdfast.errors import SetupError, UnavailableError
 from holdfast.model.moment import Moment
 from holdfast.model.permission import GROUPS, Policy, Scope
-from holdfast.store import identities, tokens
+from holdfast.store import audit, identities, tokens
+from holdfast.store.audit import INSTALLATION_ITSELF, Entry
 from holdfast.store.database import Database
 from holdfast.store.identities import Account, User
 from holdfast.store.schema import INSTALLATION
@@ -67,23 +70,70 @@ async def ensure_owner(database: Database, *, now: Moment, journal: Path | None 
         await identities.insert_account(connection, account)
         await identities.insert_user(connection, owner)
         await identities.insert_member(connection, account.id, user_id)
-        secret = await _insert_token(connection, user_id, TOKEN_NAME, now=now)
+        _, secret = await _insert_token(connection, user_id, TOKEN_NAME, now=now)
     return FirstStart(account.id, secret)
 
 
 async def another_token(database: Database, *, now: Moment) -> FirstStart | None:
-    """Make the owner of the first account another token that may do everything; None where there is no account."""
+    """Make the owner of the first account another token that may do everything; None where there is no account.
+
+    Where they have as many tokens as a user can have, the oldest that was made here makes room. Raises SetupError where
+    there is none of those either.
+    """
     async with database.write() as connection:
         account = await identities.first_account(connection)
         owners, _ = await identities.members(connection, account.id, offset=0, limit=1) if account else ([], 0)
         if account is None or not owners:
             return None
-        secret = await _insert_token(connection, owners[0].id, RECOVERY_NAME, now=now)
+        await _make_room(connection, owners[0].id, now=now)
+        token, secret = await _insert_token(connection, owners[0].id, RECOVERY_NAME, now=now)
+        await audit.insert(connection, [_entry(token, "create", now=now)])
     return FirstStart(account.id, secret)
 
 
-async def _insert_token(connection: AsyncConnection, user_id: str, name: str, *, now: Moment) -> str:
-    """Give a user a token that may do all they may; its secret."""
+async def _make_room(connection: AsyncConnection, user_id: str, *, now: Moment) -> None:
+    limit = tokens.MAX_TOKENS["user"]
+    if await tokens.lock_owner(connection, "user", user_id) < limit:
+        return
+    previous = await tokens.oldest_named(connection, "user", user_id, RECOVERY_NAME)
+    if previous is None:
+        raise SetupError(
+            f"--new-token: the owner has {limit} tokens, as many as a user can have, and none of them was made by it: "
+            "delete one that is not needed (DELETE /client/v4/user/tokens/<id>)"
+        )
+    await tokens.delete(connection, "user", user_id, previous.id)
+    await audit.insert(connection, [_entry(previous, "delete", now=now)])
+
+
+def _entry(token: Token, action: str, *, now: Moment) -> Entry:
+    """What the installation itself did with a token: whoever may write the database asked for it, at its machine."""
+    view = token_view(token, now=now)
+    return Entry(
+        id=secrets.token_hex(16),
+        occurred_on=now,
+        account_id="",
+        zone_id=None,
+        zone_name=None,
+        actor_id=token.owner_id,
+        actor_email="",
+        actor_kind=INSTALLATION_ITSELF,
+        actor_ip="",
+        token_id=None,
+        token_name=None,
+        action=action,
+        resource_type="token",
+        resource_id=token.id,
+        old_value=view if action == "delete" else None,
+        new_value=view if action == "create" else None,
+        method="",
+        uri="holdfast init --new-token",
+        user_agent="",
+        request_id="",
+    )
+
+
+async def _insert_token(connection: AsyncConnection, user_id: str, name: str, *, now: Moment) -> tuple[Token, str]:
+    """Give a user a token that may do all they may; it and its secret."""
     secret = new_secret("user")
     token = Token(
         id=secrets.token_hex(16),
@@ -100,7 +150,7 @@ async def _insert_token(connection: AsyncConnection, user_id: str, name: str, *,
         expires_on=None,
     )
     await tokens.insert(connection, token, tokens.secret_hash(secret))
-    return secret
+    return token, secret
 
 
 def everything(user_id: str) -> tuple[Policy, ...]:

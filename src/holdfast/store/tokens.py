@@ -99,6 +99,14 @@ async def select(connection: AsyncConnection, query: TokenQuery) -> tuple[list[T
     return [_token(row) for row in rows], total or 0
 
 
+async def oldest_named(connection: AsyncConnection, owner_kind: str, owner_id: str, name: str) -> Token | None:
+    """The owner's token with this name that was made first."""
+    condition = sa.and_(_owned(owner_kind, owner_id), TOKENS.c.name == name)
+    statement = sa.select(*_COLUMNS).where(condition).order_by(TOKENS.c.issued_on, TOKENS.c.id).limit(1)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _token(row)
+
+
 async def lock_owner(connection: AsyncConnection, owner_kind: str, owner_id: str) -> int:
     """Hold the owner's row until the transaction ends, and count the owner's tokens: nobody adds one meanwhile."""
     table = ACCOUNTS if owner_kind == "account" else USERS
