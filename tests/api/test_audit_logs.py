@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from holdfast.control.audit_retention import trim
+from holdfast.control.first_start import another_token
 from holdfast.model.permission import BY_NAME
-from tests.api.harness import ACCOUNT, SECOND, ZONE, Api, allow, codes, on_account, strict_sdk
+from holdfast.store import identities
+from tests.api.harness import ACCOUNT, SECOND, ZONE, Api, allow, codes, on_account, on_user, strict_sdk
 
 BETWEEN = "since=2026-11-01&before=2026-12-01"
 POLICY = {"effect": "allow", "permission_groups": [{"id": BY_NAME["Zone Read"].id}], "resources": {f"{ZONE}.*": "*"}}
@@ -140,6 +142,57 @@ async def test_nobody_reads_the_log_of_others(api: Api) -> None:
         assert await api.result("GET", f"/accounts/{account_id}/{path}", secret=secret) == []
     reader = await api.token(allow("Account Settings Read", on=on_account(api.account_id)))
     assert (await api.ask("GET", f"/accounts/{api.account_id}/audit_logs", secret=reader)).status_code == 403
+
+
+async def test_a_users_log_shows_of_accounts_what_the_token_may_read_there(api: Api) -> None:
+    zone_id = await api.zone("secret.example")
+    await api.result("PATCH", f"/zones/{zone_id}", json={"paused": True})
+    await api.result("PATCH", "/user", json={"first_name": "Ada"})
+    await api.result("POST", "/user/tokens", json={"name": "one", "policies": [POLICY]})
+    details = allow("User Details Read", on=on_user(api.user_id))
+    for policies, of_account, values_of_token in (
+        ([details], 0, False),
+        ([details, allow("API Tokens Read", on=on_user(api.user_id))], 0, True),
+        ([details, allow("Access: Audit Logs Read", on=on_account(api.account_id))], 2, False),
+        ([details, allow("Access: Audit Logs Read", on=on_account("e" * 32))], 0, False),
+    ):
+        secret = await api.token(*policies)
+        answer = await api.ask("GET", "/user/audit_logs", secret=secret)
+        token, user, *others = answer.json()["result"]
+        assert (token["resource"]["type"], user["resource"]["type"]) == ("token", "user")
+        assert (token["newValue"] is not None) is values_of_token
+        assert user["newValue"] is not None
+        assert len(others) == answer.json()["result_info"]["total_count"] - 2 == of_account
+        assert ("secret.example" in answer.text) is (of_account > 0)
+
+
+async def test_an_accounts_log_shows_no_values_of_what_its_users_have_elsewhere(api: Api) -> None:
+    elsewhere, _ = await api.account()
+    async with api.control.database.write() as connection:
+        await identities.insert_member(connection, elsewhere, api.user_id)
+    on = {f"{ACCOUNT}.{elsewhere}": {f"{ZONE}.*": "*"}}
+    made = await api.result("POST", "/user/tokens", json={"name": "one", "policies": [{**POLICY, "resources": on}]})
+    for owner in ("user", "account"):
+        secret = await api.token(allow("Access: Audit Logs Read", on=on_account(api.account_id)), owner=owner)
+        for path in ("audit_logs", f"logs/audit?{BETWEEN}"):
+            answer = await api.ask("GET", f"/accounts/{api.account_id}/{path}", secret=secret)
+            assert made["id"] in answer.text
+            assert elsewhere not in answer.text
+    # Who may read the token itself reads it here, too.
+    assert values((await api.entries())[0])[1]["policies"][0]["resources"] == on
+
+
+async def test_what_the_installation_did_itself_is_told_apart(api: Api) -> None:
+    assert await another_token(api.control.database, now=api.clock())
+    entry = (await api.entries())[0]
+    assert entry["actor"] == {"id": api.user_id, "email": "", "ip": "", "type": "admin"}
+    assert (entry["interface"], entry["resource"]["type"]) == ("CLI", "token")
+    path = f"/accounts/{api.account_id}/logs/audit?{BETWEEN}"
+    (trail,) = await api.result("GET", f"{path}&actor_type=system&actor_context.not=api_token")
+    assert (trail["actor"]["type"], trail["actor"]["context"], trail["actor"]["token_id"]) == ("system", None, None)
+    (seen,) = [one async for one in strict_sdk(api).audit_logs.list(account_id=api.account_id) if one.actor]
+    assert seen.actor is not None
+    assert seen.actor.type == "admin"
 
 
 async def test_the_official_sdk_reads_both_versions(api: Api) -> None:

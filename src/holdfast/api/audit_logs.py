@@ -1,5 +1,9 @@
 """The audit log as its first version shows it: of an account, and of a user.
 
+Law 1: what was done in an account is shown to who has Access: Audit Logs Read on that account, and to nobody else.
+Law 2: what a user did to themselves or their tokens is shown in each of their accounts without its values: policies name what
+is in others. The values are the user's own to read, with the permission that the thing itself takes.
+
 Source: Cloudflare API v4, "Audit logs" (camelCase and all).
 """
 
@@ -18,12 +22,15 @@ from holdfast.api.envelope import PageEnvelope, View, page_of
 from holdfast.api.faults import invalid
 from holdfast.api.paging import Page, paged
 from holdfast.model.moment import Moment, moment_of, parsed, written
+from holdfast.model.permission import Resource, Scope, may
 from holdfast.store import audit
-from holdfast.store.audit import AuditQuery, Entry
+from holdfast.store.audit import INSTALLATION_ITSELF, AuditQuery, Entry
 
 router = APIRouter(tags=["Audit logs"])
 
 AuditPage = paged(largest=1000, default=100)
+READ_LOGS = "Access: Audit Logs Read"
+_TOKENS = ("token", "token_value")
 _DATE_CHARS = len("2026-11-25")
 
 
@@ -35,12 +42,12 @@ class ActionView(View):
 
 
 class ActorView(View):
-    """Who did it."""
+    """Who did it: a user, or, as "admin", the installation itself in their name."""
 
     id: str
     email: str
     ip: str
-    type: Literal["user"]
+    type: Literal["user", "admin"]
 
 
 class OwnerView(View):
@@ -63,7 +70,7 @@ class AuditView(View):
     id: str
     action: ActionView
     actor: ActorView
-    interface: Literal["API"]
+    interface: Literal["API", "CLI"]
     metadata: dict[str, str]
     new_value: str | None = Field(alias="newValue")
     old_value: str | None = Field(alias="oldValue")
@@ -89,7 +96,7 @@ class AuditFilter(BaseModel):
 
 @router.get("/accounts/{account_id}/audit_logs", response_model=PageEnvelope[list[AuditView]])
 async def list_account_logs(
-    access: Annotated[Access, Depends(account_access("Access: Audit Logs Read"))],
+    access: Annotated[Access, Depends(account_access(READ_LOGS))],
     page: AuditPage,  # type: ignore[valid-type]  # made by a function
     asked: Annotated[AuditFilter, Query()],
 ) -> Response:
@@ -104,8 +111,10 @@ async def list_user_logs(
     page: AuditPage,  # type: ignore[valid-type]  # made by a function
     asked: Annotated[AuditFilter, Query()],
 ) -> Response:
-    """What the user wrote, whatever with; the newest first."""
-    return await _page(access, AuditQuery(actor_id=access.principal.token.owner_id), asked, page)
+    """What the user wrote: about themselves, and in the accounts whose audit log the token may read; the newest first."""
+    principal = access.principal
+    accounts = frozenset(one for one in principal.accounts if _may(access, READ_LOGS, Scope.ACCOUNT, one))
+    return await _page(access, AuditQuery(actor_id=principal.token.owner_id, accounts=accounts), asked, page)
 
 
 async def _page(access: Access, query: AuditQuery, asked: AuditFilter, page: Page) -> Response:
@@ -128,7 +137,23 @@ async def _page(access: Access, query: AuditQuery, asked: AuditFilter, page: Pag
     async with access.context.database.read() as connection:
         found = await audit.select(connection, query)
         total = await audit.count(connection, query)
-    return page_of([_view(entry, query) for entry in found], page, total)
+    return page_of([_view(readable(access, entry), query) for entry in found], page, total)
+
+
+def readable(access: Access, entry: Entry) -> Entry:
+    """`entry` as who asks may see it: without its values, if it is of a user who is not the one that asks, or if theirs is not
+    the permission to read the thing itself. That the entry may be seen at all has been asked before."""
+    if entry.account_id:
+        return entry
+    permission = "API Tokens Read" if entry.resource_type in _TOKENS else "User Details Read"
+    is_own = access.principal.owner.kind == "user" and access.principal.owner.id == entry.actor_id
+    if is_own and _may(access, permission, Scope.USER, entry.actor_id):
+        return entry
+    return msgspec.structs.replace(entry, old_value=None, new_value=None)
+
+
+def _may(access: Access, permission: str, scope: Scope, id_: str) -> bool:
+    return may(access.principal.policies, permission, Resource(scope, id_, id_ if scope is Scope.ACCOUNT else ""))
 
 
 def _address(text: str | None) -> str | None:
@@ -154,6 +179,8 @@ def moment_or_date(name: str, text: str | None) -> Moment | None:
 
 
 def _view(entry: Entry, query: AuditQuery) -> dict[str, Any]:
+    is_ours = entry.actor_kind == INSTALLATION_ITSELF
+    kind = "admin" if is_ours else "user"
     metadata = {
         "zone_id": entry.zone_id,
         "zone_name": entry.zone_name,
@@ -164,8 +191,8 @@ def _view(entry: Entry, query: AuditQuery) -> dict[str, Any]:
     return {
         "id": entry.id,
         "action": {"type": entry.action, "result": True},
-        "actor": {"id": entry.actor_id, "email": entry.actor_email, "ip": entry.actor_ip, "type": "user"},
-        "interface": "API",
+        "actor": {"id": entry.actor_id, "email": entry.actor_email, "ip": entry.actor_ip, "type": kind},
+        "interface": "CLI" if is_ours else "API",
         "metadata": {name: text for name, text in metadata.items() if text is not None},
         "newValue": _text(entry.new_value),
         "oldValue": _text(entry.old_value),

@@ -16,12 +16,12 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from holdfast.api.access import ID_PATTERN, Access, account_access
-from holdfast.api.audit_logs import moment_or_date
+from holdfast.api.audit_logs import READ_LOGS, moment_or_date, readable
 from holdfast.api.envelope import Envelope, View, cursor_page_of
 from holdfast.api.faults import invalid, not_found
 from holdfast.model.moment import Moment, written
 from holdfast.store import audit, identities
-from holdfast.store.audit import FILTERS, AuditQuery, Entry
+from holdfast.store.audit import FILTERS, INSTALLATION_ITSELF, AuditQuery, Entry
 from holdfast.store.identities import Account
 
 router = APIRouter(prefix="/accounts/{account_id}/logs", tags=["Audit logs v2"])
@@ -47,15 +47,15 @@ class ActionView(View):
 
 
 class ActorView(View):
-    """Who did it, and with which token."""
+    """Who did it, and with which token. `system` is the installation itself, in a user's name and without a token."""
 
     id: str
-    context: Literal["api_token"]
+    context: Literal["api_token"] | None
     email: str
     ip_address: str
     token_id: str | None
     token_name: str | None
-    type: Literal["user", "account"]
+    type: Literal["user", "account", "system"]
 
 
 class RawView(View):
@@ -140,7 +140,7 @@ TrailFilter = create_model("TrailFilter", __base__=_Times, **_LISTS)
 
 @router.get("/audit", response_model=TrailEnvelope)
 async def list_audit(
-    access: Annotated[Access, Depends(account_access("Access: Audit Logs Read"))],
+    access: Annotated[Access, Depends(account_access(READ_LOGS))],
     asked: Annotated[TrailFilter, Query()],  # type: ignore[valid-type]  # made from a table
 ) -> Response:
     """What was written in the account, and by its users about themselves; the newest first."""
@@ -166,7 +166,7 @@ async def _page(access: Access, asked: _Times) -> Response:
         found = await audit.select(connection, query) if _is_named(account, asked) else []
     shown = found[: asked.limit]
     cursor = _cursor(shown[-1]) if len(found) > asked.limit else None
-    return cursor_page_of([_view(entry, account) for entry in shown], cursor)
+    return cursor_page_of([_view(readable(access, entry), account) for entry in shown], cursor)
 
 
 def _texts(asked: _Times, prefix: str) -> dict[str, list[str]]:
@@ -207,7 +207,7 @@ def _view(entry: Entry, account: Account) -> dict[str, Any]:
         },
         "actor": {
             "id": entry.actor_id,
-            "context": "api_token",
+            "context": None if entry.actor_kind == INSTALLATION_ITSELF else "api_token",
             "email": entry.actor_email,
             "ip_address": entry.actor_ip,
             "token_id": entry.token_id,

@@ -16,11 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.model.moment import Moment
 from holdfast.store.schema import AUDIT, MEMBERS
 
+# Who did it where nobody asked by the API: the command `init`.
+INSTALLATION_ITSELF = "system"
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Who did what to what, when and from where. `action` is "create", "update" or "delete"; the values are JSON.
 
-    `actor_kind` is "user" or "account": the owner of the token that was used. `account_id` is "" for what is of a user.
+    `actor_kind` is "user" or "account", the owner of the token that was used; or INSTALLATION_ITSELF, and then `actor_id` is
+    the user in whose name it was done. `account_id` is "" for what is of a user.
     """
 
     id: str
@@ -51,14 +55,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries: of an account (with its users' own unless `hide_user`), or by a user, from `since` until before `before`.
+    """Which entries: of an account (with its users' own unless `hide_user`), or by a user; from `since` until before `before`.
 
+    By a user are what is of the user, and what is of one of `accounts`.
     `wanted` and `unwanted` are texts by name of FILTERS: an entry has one of each wanted, and none of the unwanted. `after` is
     the last entry of the page before.
     """
 
     account_id: str | None = None
     actor_id: str | None = None
+    accounts: frozenset[str] = frozenset()
     hide_user: bool = False
     since: Moment | None = None
     before: Moment | None = None
@@ -77,7 +83,7 @@ FILTERS: Mapping[str, sa.ColumnElement[Any]] = {
     "audit_log_id": AUDIT.c.id,
     "action_type": AUDIT.c.action,
     "action_result": sa.literal("success"),
-    "actor_context": sa.literal("api_token"),
+    "actor_context": sa.case((AUDIT.c.actor_kind == INSTALLATION_ITSELF, ""), else_="api_token"),
     "actor_email": AUDIT.c.actor_email,
     "actor_id": AUDIT.c.actor_id,
     "actor_ip_address": AUDIT.c.actor_ip,
@@ -147,7 +153,7 @@ def _condition(query: AuditQuery) -> sa.ColumnElement[bool]:
 
 def _ownership(query: AuditQuery) -> sa.ColumnElement[bool]:
     if query.account_id is None:
-        return AUDIT.c.actor_id == query.actor_id
+        return sa.and_(AUDIT.c.actor_id == query.actor_id, AUDIT.c.account_id.in_({"", *query.accounts}))
     of_account = AUDIT.c.account_id == query.account_id
     if query.hide_user:
         return of_account

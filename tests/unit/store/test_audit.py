@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from holdfast.store import audit
 from holdfast.store.audit import FILTERS, AuditQuery, Entry
 from holdfast.store.database import Database
@@ -60,7 +62,10 @@ async def test_what_is_of_a_user_shows_in_their_accounts_and_nowhere_else(databa
         await audit.insert(connection, [of_user, of_stranger, elsewhere, of_zone])
         assert await audit.select(connection, AuditQuery(account_id=ACCOUNT_ID)) == [of_zone, of_user]
         assert await audit.select(connection, AuditQuery(account_id=ACCOUNT_ID, hide_user=True)) == [of_zone]
-        assert await audit.select(connection, AuditQuery(actor_id=USER_ID)) == [of_zone, elsewhere, of_user]
+        of_actor = AuditQuery(actor_id=USER_ID)
+        assert await audit.select(connection, of_actor) == [of_user]
+        both = msgspec.structs.replace(of_actor, accounts=frozenset({ACCOUNT_ID, "e" * 32}))
+        assert await audit.select(connection, both) == [of_zone, elsewhere, of_user]
         assert [one.scope for one in (of_user, elsewhere, of_zone)] == ["user", "accounts", "zones"]
 
 
