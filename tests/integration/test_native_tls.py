@@ -16,6 +16,7 @@ from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
 from tests.integration.in_process import Running, ask, fine, running
 from tests.integration.origin import Origin as FakeOrigin
+from tests.integration.origin_paths import PATHS
 from tests.integration.waiting import poll
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -189,6 +190,25 @@ def test_origins_are_looked_up_at_the_name_servers_that_are_given(origin: FakeOr
     ):
         assert [ask(edge.address)[0].status for _ in range(2)] == [200, 530]
     assert reasons == ["the origin's name no.test does not exist"]
+
+
+def test_a_connection_that_stays_busy_moves_with_the_name_of_its_origin(origin: FakeOrigin, token: str) -> None:
+    names = {"a.test": "127.0.0.1"}
+    named = Origin(label="o", scheme="http", host="a.test", port=origin.port)
+    with (
+        FakeOrigin(PATHS, host="127.0.0.2", port=origin.port) as moved,
+        name_server(names) as server,
+        running(lambda _: Forward(origin=named), resolvers=[server]) as edge,
+        wire.connect(edge.address) as client,
+    ):
+
+        def status() -> int:
+            return client.request(wire.request("GET", f"/status/200?{token}"))[0].status
+
+        assert status() == 200
+        assert origin.look_up(token)
+        names["a.test"] = "127.0.0.2"
+        poll(lambda: status() == 200 and moved.look_up(token), what="a request at the new address")
 
 
 @pytest.mark.parametrize("server", ["dns.test", "127.0.0.1:dns", ""])

@@ -65,7 +65,7 @@ async fn carry_out(
     context: &Context,
 ) -> Result<bool, Failure> {
     let origin = &forward.origin;
-    if let Some(pooled) = context.pool.take(origin, forward.tls_name()) {
+    if let Some(pooled) = context.pool.take(origin, forward.tls_name(), &context.names).await {
         match once(connection, asked, forward, context, pooled, is_repeatable(asked)).await {
             Err(Failure::Stale) => {}
             outcome => return outcome,

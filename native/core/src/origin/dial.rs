@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
+use std::time;
 
 use bytes::BytesMut;
 use rustls_pki_types::ServerName;
@@ -20,13 +21,22 @@ use crate::tls::{self, TlsFault};
 pub(crate) struct OriginConnection {
     pub(crate) stream: Stream,
     pub(crate) read: BytesMut,
+    /// The address that was dialled; None where there is none.
+    pub(super) address: Option<SocketAddr>,
+    /// When it was dialled.
+    pub(super) since: time::Instant,
+    /// How many requests it has carried to their end.
+    pub(super) requests: u32,
 }
 
 impl OriginConnection {
-    fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, address: Option<SocketAddr>) -> Self {
         Self {
             stream,
             read: BytesMut::new(),
+            address,
+            since: time::Instant::now(),
+            requests: 0,
         }
     }
 }
@@ -40,12 +50,13 @@ pub(crate) async fn dial(
     let deadline = Instant::now() + origin.connect_timeout;
     match &origin.address {
         Address::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
-            Ok(Ok(socket)) => Ok(OriginConnection::new(Stream::Unix(socket))),
+            Ok(Ok(socket)) => Ok(OriginConnection::new(Stream::Unix(socket), None)),
             Ok(Err(error)) => Err(connect_fault(origin, &error)),
             Err(_) => Err(connect_timed_out(origin)),
         },
         Address::Host(host, port) => {
-            let addresses = names.resolve(host, *port).await?;
+            let ips = names.resolve(host).await?;
+            let addresses = in_turn_of_kind(&ips, *port, origin.turn.fetch_add(1, Ordering::Relaxed));
             dial_one_of(origin, &addresses, name, deadline).await
         }
         Address::Addresses(ips, port) => {
@@ -62,6 +73,15 @@ fn in_turn(ips: &[IpAddr], port: u16, turn: u32) -> Vec<SocketAddr> {
     ips.map(|ip| SocketAddr::new(*ip, port)).collect()
 }
 
+/// As [`in_turn`], but none before one of the first one's kind: where IPv6 leads nowhere, no dial begins with it.
+fn in_turn_of_kind(ips: &[IpAddr], port: u16, turn: u32) -> Vec<SocketAddr> {
+    let is_ipv4 = ips.first().map(IpAddr::is_ipv4);
+    let (first, others): (Vec<IpAddr>, Vec<IpAddr>) = ips.iter().partition(|ip| Some(ip.is_ipv4()) == is_ipv4);
+    let mut addresses = in_turn(&first, port, turn);
+    addresses.extend(in_turn(&others, port, turn));
+    addresses
+}
+
 async fn dial_one_of(
     origin: &Origin,
     addresses: &[SocketAddr],
@@ -71,11 +91,11 @@ async fn dial_one_of(
     let (socket, address) = connect(origin, addresses, deadline).await?;
     prepare(&socket);
     match &origin.tls {
-        None => Ok(OriginConnection::new(Stream::Tcp(socket))),
+        None => Ok(OriginConnection::new(Stream::Tcp(socket), Some(address))),
         Some(tls) => {
             let name = name.or(tls.name.as_ref()).cloned();
             let name = name.unwrap_or_else(|| ServerName::IpAddress(address.ip().into()));
-            secure(origin, tls, name, socket, deadline).await
+            secure(origin, tls, name, (socket, address), deadline).await
         }
     }
 }
@@ -113,12 +133,12 @@ async fn secure(
     origin: &Origin,
     tls: &OriginTls,
     name: ServerName<'static>,
-    socket: TcpStream,
+    (socket, address): (TcpStream, SocketAddr),
     deadline: Instant,
 ) -> Result<OriginConnection, Fault> {
     let handshake = tls::connect(socket, tls.config.clone(), name);
     match timeout_at(deadline, handshake).await {
-        Ok(Ok(stream)) => Ok(OriginConnection::new(Stream::Tls(Box::new(stream)))),
+        Ok(Ok(stream)) => Ok(OriginConnection::new(Stream::Tls(Box::new(stream)), Some(address))),
         Ok(Err(fault)) => Err(tls_fault(origin, &fault)),
         Err(_) => Err(Fault::new(
             FaultKind::TlsFailed,

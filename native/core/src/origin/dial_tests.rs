@@ -1,6 +1,10 @@
+use std::net::TcpListener;
+
+use super::super::dns_server::{DnsServer, Says};
+use super::super::testing::{origin_at, run};
 use super::*;
 
-fn turns(ips: &[&str], turn: u32) -> Vec<String> {
+fn turns(in_turn: fn(&[IpAddr], u16, u32) -> Vec<SocketAddr>, ips: &[&str], turn: u32) -> Vec<String> {
     let ips: Vec<IpAddr> = ips.iter().map(|ip| ip.parse().unwrap()).collect();
     let addresses = in_turn(&ips, 80, turn);
     addresses.iter().map(|address| address.ip().to_string()).collect()
@@ -15,8 +19,62 @@ fn each_address_has_its_turn_and_the_others_stand_behind_it() {
         (2, ["2001:db8::3", "192.0.2.1", "192.0.2.2"]),
         (3, ["192.0.2.1", "192.0.2.2", "2001:db8::3"]),
     ] {
-        assert_eq!(turns(&ips, turn), expected);
+        assert_eq!(turns(in_turn, &ips, turn), expected);
     }
-    assert_eq!(turns(&ips, u32::MAX).len(), 3);
-    assert_eq!(turns(&["192.0.2.1"], 7), ["192.0.2.1"]);
+    assert_eq!(turns(in_turn, &ips, u32::MAX).len(), 3);
+    assert_eq!(turns(in_turn, &["192.0.2.1"], 7), ["192.0.2.1"]);
+}
+
+#[test]
+fn the_addresses_of_a_name_have_their_turns_each_kind_among_its_own() {
+    let ips = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8::3"];
+    for (turn, expected) in [
+        (0, ips),
+        (
+            1,
+            ["192.0.2.2", "192.0.2.1", "2001:db8::2", "2001:db8::3", "2001:db8::1"],
+        ),
+        (
+            2,
+            ["192.0.2.1", "192.0.2.2", "2001:db8::3", "2001:db8::1", "2001:db8::2"],
+        ),
+    ] {
+        assert_eq!(turns(in_turn_of_kind, &ips, turn), expected);
+    }
+    let mixed = ["2001:db8::1", "192.0.2.1", "2001:db8::2"];
+    assert_eq!(
+        turns(in_turn_of_kind, &mixed, 1),
+        ["2001:db8::2", "2001:db8::1", "192.0.2.1"]
+    );
+    assert_eq!(turns(in_turn_of_kind, &["2001:db8::1"], 7), ["2001:db8::1"]);
+    assert!(turns(in_turn_of_kind, &[], 7).is_empty());
+}
+
+#[test]
+fn dials_of_a_name_go_to_its_addresses_in_turn() {
+    // Somebody else may have the port at the second address.
+    let (_first, _second, port) = (0..100)
+        .find_map(|_| {
+            let first = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = first.local_addr().unwrap().port();
+            Some((first, TcpListener::bind(("127.0.0.2", port)).ok()?, port))
+        })
+        .unwrap();
+    let server = DnsServer::start();
+    let both = ["127.0.0.1", "127.0.0.2"].map(|ip| ip.parse().unwrap());
+    server.say("a.test", Says::Addresses(both.to_vec(), 60));
+    let origin = origin_at(Address::Host("a.test".to_owned(), port));
+    let names = Names::new(vec![server.address]);
+    let dialled = run(async {
+        let mut dialled = Vec::new();
+        for _ in 0..4 {
+            let connection = dial(&origin, None, &names).await.unwrap();
+            dialled.push(connection.address.unwrap().ip().to_string());
+        }
+        dialled
+    });
+    let mut servers = dialled[..2].to_vec();
+    servers.sort();
+    assert_eq!(servers, ["127.0.0.1", "127.0.0.2"]);
+    assert_eq!(dialled[..2], dialled[2..]);
 }

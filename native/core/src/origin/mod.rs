@@ -7,6 +7,8 @@ mod resolver;
 
 #[cfg(test)]
 mod dns_server;
+#[cfg(test)]
+mod testing;
 
 use std::net::IpAddr;
 use std::path::PathBuf;

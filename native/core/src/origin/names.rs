@@ -4,6 +4,8 @@
 //! Law 2: a failure is kept too, for a shorter moment.
 //! Law 3: while nobody can say where a name is, the last good answer serves on for a while, and nobody waits for the next
 //!        try. That a name does not exist is an answer, and ends it.
+//! Law 4: a connection that is there already asks as a dial would, but goes on, as long as it is kept at all, while nobody
+//!        can say: it has nothing to gain from a fault.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::pool::MAX_AGE;
 use super::resolver::{Found, NotFound, Resolver};
 use crate::fault::{Fault, FaultKind};
 
@@ -32,7 +35,8 @@ const PREFER_STALE: Duration = Duration::from_millis(500);
 /// Names kept at most; beyond it those are forgotten that have ended, and if there are none, all.
 const MAX_NAMES: usize = 16 * 1024;
 
-type Addresses = Rc<[IpAddr]>;
+/// Addresses of an origin, at least one. Cheap to clone.
+pub(super) type Addresses = Rc<[IpAddr]>;
 
 /// A name that is being looked up, or has been.
 #[derive(Debug, Default)]
@@ -55,9 +59,10 @@ impl Name {
         Some(found.clone())
     }
 
-    fn stale(&self, now: Instant) -> Option<Addresses> {
+    /// The last good answer, unless it ended longer ago than this.
+    fn stale(&self, now: Instant, limit: Duration) -> Option<Addresses> {
         let good = self.good.borrow();
-        let (ips, _) = good.as_ref().filter(|(_, ended)| now < *ended + MAX_STALE)?;
+        let (ips, _) = good.as_ref().filter(|(_, ended)| now < *ended + limit)?;
         Some(Rc::clone(ips))
     }
 
@@ -98,7 +103,10 @@ impl Name {
                     now + ttl.unwrap_or(MAX_ABSENT).clamp(MIN_TTL, MAX_ABSENT),
                 )
             }
-            Err(NotFound::Unknown(why)) => (self.stale(now).ok_or_else(|| failed(why)), now + KEEP_FAILURE),
+            Err(NotFound::Unknown(why)) => (
+                self.stale(now, MAX_STALE).ok_or_else(|| failed(why)),
+                now + KEEP_FAILURE,
+            ),
         };
         *self.answer.borrow_mut() = Some((answer, until));
         self.is_asking.set(false);
@@ -108,7 +116,7 @@ impl Name {
 
     /// Nobody needs it any more, as far as time goes.
     fn has_ended(&self, now: Instant) -> bool {
-        !self.is_asking.get() && self.fresh(now).is_none() && self.stale(now).is_none()
+        !self.is_asking.get() && self.fresh(now).is_none() && self.stale(now, MAX_STALE).is_none()
     }
 }
 
@@ -128,25 +136,33 @@ impl Names {
         }
     }
 
-    /// All addresses of `host`, at least one. For tasks of the thread's `LocalSet`.
-    pub(crate) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
-        self.resolve_at(host, port, Instant::now()).await
+    /// All addresses of `host`, for a dial. For tasks of the thread's `LocalSet`.
+    pub(super) async fn resolve(&self, host: &str) -> Result<Addresses, Fault> {
+        self.resolve_at(host, Instant::now(), MAX_STALE).await
     }
 
-    /// As [`Self::resolve`], at this time.
-    async fn resolve_at(&self, host: &str, port: u16, now: Instant) -> Result<Vec<SocketAddr>, Fault> {
+    /// As [`Self::resolve`], for connections that are there already.
+    pub(super) async fn resolve_for_kept(&self, host: &str) -> Result<Addresses, Fault> {
+        self.resolve_at(host, Instant::now(), MAX_AGE).await
+    }
+
+    /// As [`Self::resolve`], at this time, with a good answer that ended no longer ago than `limit` while nobody can say.
+    async fn resolve_at(&self, host: &str, now: Instant, limit: Duration) -> Result<Addresses, Fault> {
         if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
-            return Ok(vec![SocketAddr::new(ip, port)]);
+            return Ok(Rc::new([ip]));
         }
         let name = self.name(host, now);
-        let ips = match name.fresh(now) {
-            Some(answer) => answer?,
-            None => self.ask(&name, host, now).await?,
+        let answer = match name.fresh(now) {
+            Some(answer) => answer,
+            None => self.ask(&name, host, now, limit).await,
         };
-        Ok(ips.iter().map(|ip| SocketAddr::new(*ip, port)).collect())
+        match answer {
+            Err(fault) if name.is_unsure.get() => name.stale(now, limit).ok_or(fault),
+            answer => answer,
+        }
     }
 
-    async fn ask(&self, name: &Rc<Name>, host: &str, now: Instant) -> Result<Addresses, Fault> {
+    async fn ask(&self, name: &Rc<Name>, host: &str, now: Instant, limit: Duration) -> Result<Addresses, Fault> {
         if !name.is_asking.replace(true) {
             // A task of its own: the request that asked may end, and others wait for the same answer.
             let (asked, host, resolver) = (Rc::clone(name), host.to_owned(), Rc::clone(&self.resolver));
@@ -156,7 +172,7 @@ impl Names {
                 asked.settle(&host, found, now + begun.elapsed());
             });
         }
-        match name.stale(now) {
+        match name.stale(now, limit) {
             Some(stale) if name.is_unsure.get() => Ok(stale),
             Some(stale) => timeout(PREFER_STALE, name.next_answer()).await.unwrap_or(Ok(stale)),
             None => name.next_answer().await,

@@ -1,14 +1,6 @@
 use super::super::dns_server::{DnsServer, LIMIT, Says};
+use super::super::testing::run;
 use super::*;
-use tokio::task::LocalSet;
-
-fn run<T>(task: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    LocalSet::new().block_on(&runtime, task)
-}
 
 fn system() -> Names {
     Names::new(Vec::new())
@@ -25,11 +17,23 @@ fn address(ip: &str, ttl: u32) -> Says {
     Says::Addresses(vec![ip.parse().unwrap()], ttl)
 }
 
+fn list(ips: &[&str]) -> Addresses {
+    ips.iter().map(|ip| ip.parse().unwrap()).collect()
+}
+
 /// Where `a.test` is after so many seconds of a clock that the test turns.
 async fn after(names: &Names, start: Instant, seconds: f64) -> Result<String, Fault> {
-    let now = start + Duration::from_secs_f64(seconds);
-    let found = names.resolve_at("a.test", 80, now).await?;
-    Ok(found[0].ip().to_string())
+    at(names, start + Duration::from_secs_f64(seconds), MAX_STALE).await
+}
+
+/// The same for a connection that is there already.
+async fn kept_after(names: &Names, start: Instant, seconds: f64) -> Result<String, Fault> {
+    at(names, start + Duration::from_secs_f64(seconds), MAX_AGE).await
+}
+
+async fn at(names: &Names, now: Instant, limit: Duration) -> Result<String, Fault> {
+    let found = names.resolve_at("a.test", now, limit).await?;
+    Ok(found[0].to_string())
 }
 
 /// Waits until the look-up that is under way has ended.
@@ -47,12 +51,8 @@ async fn settled(names: &Names) {
 #[test]
 fn an_address_needs_no_resolver() {
     let names = system();
-    for (host, expected) in [
-        ("127.0.0.1", "127.0.0.1:80"),
-        ("::1", "[::1]:80"),
-        ("[::1]", "[::1]:80"),
-    ] {
-        assert_eq!(run(names.resolve(host, 80)).unwrap(), [expected.parse().unwrap()]);
+    for (host, expected) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("[::1]", "::1")] {
+        assert_eq!(run(names.resolve(host)).unwrap(), list(&[expected]));
     }
     assert!(names.known.borrow().is_empty());
 }
@@ -60,30 +60,30 @@ fn an_address_needs_no_resolver() {
 #[test]
 fn a_name_is_looked_up_once_for_all_who_wait() {
     let (server, names) = with("a.test", address("192.0.2.1", 60));
-    let (first, second) = run(async { tokio::join!(names.resolve("a.test", 80), names.resolve("a.test", 81)) });
-    assert_eq!(first.unwrap(), ["192.0.2.1:80".parse().unwrap()]);
-    assert_eq!(second.unwrap(), ["192.0.2.1:81".parse().unwrap()]);
+    let (first, second) = run(async { tokio::join!(names.resolve("a.test"), names.resolve("a.test")) });
+    assert_eq!(first.unwrap(), list(&["192.0.2.1"]));
+    assert_eq!(second.unwrap(), list(&["192.0.2.1"]));
     assert_eq!(server.asked("a.test"), 1);
 }
 
 #[test]
 fn a_name_that_does_not_resolve_is_a_fault_that_names_it() {
-    let fault = run(system().resolve("no-such-name.invalid", 80)).unwrap_err();
+    let fault = run(system().resolve("no-such-name.invalid")).unwrap_err();
     assert_eq!(fault.kind, FaultKind::NameUnknown);
     assert!(fault.reason.contains("no-such-name.invalid"), "{}", fault.reason);
 }
 
 #[test]
 fn the_system_knows_localhost() {
-    let found = run(system().resolve("localhost", 80)).unwrap();
-    assert!(found.iter().all(|address| address.ip().is_loopback()));
+    let found = run(system().resolve("localhost")).unwrap();
+    assert!(found.iter().all(IpAddr::is_loopback));
 }
 
 #[test]
 fn a_request_that_ends_does_not_take_the_look_up_along() {
     let (_server, names) = with("a.test", address("192.0.2.1", 60));
     run(async {
-        let asked = names.resolve("a.test", 80);
+        let asked = names.resolve("a.test");
         // Polled once, then dropped, as when its client goes away.
         tokio::select! { biased; _ = asked => {}, () = std::future::ready(()) => {} }
         settled(&names).await;
@@ -136,6 +136,23 @@ fn the_last_good_answer_serves_on_while_the_server_fails_but_not_for_ever() {
 }
 
 #[test]
+fn a_connection_that_is_there_goes_on_while_nobody_can_say() {
+    let (server, names) = with("a.test", address("192.0.2.1", 1));
+    run(async {
+        let start = Instant::now();
+        after(&names, start, 0.0).await.unwrap();
+        server.say("a.test", Says::Failure);
+        assert!(after(&names, start, 100.0).await.is_err());
+        // Also within the moment for which the failure of others stands.
+        for seconds in [100.1, 200.0, 3600.0] {
+            assert_eq!(kept_after(&names, start, seconds).await.unwrap(), "192.0.2.1");
+            settled(&names).await;
+        }
+        assert!(kept_after(&names, start, 4000.0).await.is_err());
+    });
+}
+
+#[test]
 fn a_silent_server_is_not_waited_for_where_there_is_a_last_answer() {
     let (server, names) = with("a.test", address("192.0.2.1", 1));
     run(async {
@@ -159,7 +176,7 @@ fn nobody_waits_for_a_server_that_has_just_failed() {
         server.say("a.test", Says::Silence);
         // Answered without a wait: polled once, and ready.
         let now = start + Duration::from_secs(40);
-        let mut asked = std::pin::pin!(names.resolve_at("a.test", 80, now));
+        let mut asked = std::pin::pin!(names.resolve_at("a.test", now, MAX_STALE));
         let polled = std::future::poll_fn(|context| std::task::Poll::Ready(asked.as_mut().poll(context))).await;
         assert!(polled.is_ready());
     });
@@ -208,7 +225,7 @@ fn a_name_leads_to_no_address_that_no_origin_can_have() {
         "::ffff:169.254.169.254",
     ] {
         let (_server, names) = with("a.test", address(ip, 60));
-        let fault = run(names.resolve("a.test", 80)).unwrap_err();
+        let fault = run(names.resolve("a.test")).unwrap_err();
         assert_eq!(fault.kind, FaultKind::NameUnknown, "{ip}");
         assert!(
             fault.reason.contains("no address that an origin can have"),
@@ -222,8 +239,5 @@ fn a_name_leads_to_no_address_that_no_origin_can_have() {
 fn the_addresses_of_a_name_that_an_origin_can_have_are_used() {
     let both = ["169.254.169.254", "192.0.2.1"].map(|ip| ip.parse().unwrap());
     let (_server, names) = with("a.test", Says::Addresses(both.to_vec(), 60));
-    assert_eq!(
-        run(names.resolve("a.test", 80)).unwrap(),
-        ["192.0.2.1:80".parse().unwrap()]
-    );
+    assert_eq!(run(names.resolve("a.test")).unwrap(), list(&["192.0.2.1"]));
 }
