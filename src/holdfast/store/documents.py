@@ -1,7 +1,8 @@
 """Zones as they are published: everything of a zone that an edge needs, put together.
 
 Law 1: a certificate is published while it is valid, for the zone's own hosts, in the order to choose in.
-Law 2: reading all zones is one statement a table, and the work of each row is small: there may be tens of thousands.
+Law 2: a document is no older than its version: what is written while it is read makes a later version, read again.
+Law 3: reading all zones is one statement a table, and the work of each row is small: there may be tens of thousands.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ async def documents_of(connection: AsyncConnection, zone_ids: Collection[str], *
 
 
 async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Moment) -> list[ZoneDocument]:
+    # First: where each statement sees what is written by then, a version stands for no more than is read after it.
+    found = await _rows(connection, _ZONES, ids)
     settings = await _settings(connection, ids)
     records = await _records(connection, ids)
     certificates = await _certificates(connection, ids, now)
@@ -83,7 +86,7 @@ async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Mo
             origin_rules=tuple(rules.get(zone_id, ())),
             certificates=_of_hosts(certificates.get(zone_id, ()), name),
         )
-        for zone_id, name, version, account_id, plan, paused in await _rows(connection, _ZONES, ids)
+        for zone_id, name, version, account_id, plan, paused in found
     ]
 
 

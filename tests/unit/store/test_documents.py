@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.zone_document import (
     CertificateDocument,
@@ -74,3 +78,37 @@ async def test_a_certificate_is_there_while_it_is_valid(database: Database) -> N
         for now, count in ((9, 0), (10, 1), (19, 1), (20, 0)):
             (document,) = await documents_of(connection, [one.id], now=now)
             assert len(document.certificates) == count
+
+
+class _Interrupted:
+    """A connection on which something happens after the first statement."""
+
+    def __init__(self, connection: AsyncConnection, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._connection = connection
+        self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
+
+    async def execute(self, *arguments: Any) -> Any:
+        result = await self._connection.execute(*arguments)
+        if self._meanwhile is not None:
+            meanwhile, self._meanwhile = self._meanwhile, None
+            await meanwhile()
+        return result
+
+
+async def test_a_document_that_is_written_while_it_is_read_is_no_older_than_its_version(database: Database) -> None:
+    one = zone(1, "one.example")
+    async with database.write() as connection:
+        await zones.insert(connection, one)
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await zones.touch(connection, one.id)
+            await settings.put(connection, one.id, {"ssl": "strict"}, now=1)
+
+    async with database.read() as connection:
+        interrupted = cast("AsyncConnection", _Interrupted(connection, write))
+        (document,) = await documents_of(interrupted, [one.id], now=15)
+    assert document.version == 1 or document.settings.ssl == "strict"
+    async with database.read() as connection:
+        (document,) = await documents_of(connection, [one.id], now=15)
+    assert (document.version, document.settings.ssl) == (2, "strict")
