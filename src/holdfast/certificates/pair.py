@@ -77,13 +77,17 @@ def read_chain(pem: bytes, where: str) -> list[x509.Certificate]:
     return chain
 
 
-def read_key(pem: bytes, where: str) -> PrivateKeyTypes:
-    """The plain private key in `pem`. Raises CertificateError."""
+def read_key(pem: bytes, where: str, *, is_unchecked: bool = False) -> PrivateKeyTypes:
+    """The plain private key in `pem`. Raises CertificateError.
+
+    With `is_unchecked`, RSA numbers are taken as they stand, which is quick however large they are: good for looking at
+    a key's size, and for nothing else.
+    """
     if b"PRIVATE KEY-----" not in pem:
         what = "a certificate" if b"-----BEGIN CERTIFICATE-----" in pem else "no PEM private key"
         raise CertificateError(f"{where} holds {what}, where a private key in PEM was expected")
     try:
-        return serialization.load_pem_private_key(pem, password=None)
+        return serialization.load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=is_unchecked)
     except TypeError as error:
         raise CertificateError(
             f"the key in {where} is encrypted, and the edge has nobody to ask for a password"

@@ -1,11 +1,15 @@
 """`holdfast.certificates.uploaded`: what a client may upload, and what is said of the rest."""
 
 import datetime as dt
+import math
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,7 +62,8 @@ def test_a_chain_stands_in_order() -> None:
     assert _read(ours + theirs + top, key).chain_pem.count("BEGIN CERTIFICATE") == 3
     for chain, words in (
         (ours + top, "certificate 1 of the chain was not issued by certificate 2"),
-        (ours + theirs + theirs, "certificate 2 of the chain was not issued by certificate 3"),
+        (ours + theirs + theirs, "certificate 3 of the chain stands in it already"),
+        (ours + theirs + top * 2, "certificate 4 of the chain stands in it already"),
         (ours + theirs + top * 9, "at most 10"),
         (theirs + ours, "must come first"),
     ):
@@ -90,8 +95,57 @@ def test_a_certificate_for_other_hosts_is_refused(names: tuple[str, ...], words:
     ids=["rsa-1024", "p-521", "secp256k1"],
 )
 def test_keys_that_clients_do_not_take_are_refused(key: CertificateIssuerPrivateKeyTypes) -> None:
-    with pytest.raises(UploadError, match="RSA of 2048 to 8192 bits, ECDSA on P-256 or P-384, or Ed25519") as refused:
+    with pytest.raises(UploadError, match="RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, or Ed25519") as refused:
         _read(cert_pem(key), key_pem(key))
+    assert refused.value.field == "private_key"
+
+
+def test_a_certificate_that_signed_itself_stands_in_a_chain_once() -> None:
+    key = a_key()
+    chain = cert_pem(key)
+    with pytest.raises(UploadError, match="certificate 2 of the chain stands in it already") as refused:
+        _read(chain * 2, key_pem(key))
+    assert refused.value.field == "certificate"
+
+
+def _rsa_shaped(bits: int) -> rsa.RSAPrivateKey:
+    """What has the form of an RSA key, and factors that are no primes: looking it over refuses it."""
+    exponent = 65_537
+    first, second = (2 ** (bits // 2) - 1 - 2 * step for step in (1, 2))
+    order = math.lcm(first - 1, second - 1)
+    public = rsa.RSAPublicNumbers(exponent, first * second)
+    private = pow(exponent, -1, order)
+    numbers = rsa.RSAPrivateNumbers(
+        p=first,
+        q=second,
+        d=private,
+        dmp1=private % (first - 1),
+        dmq1=private % (second - 1),
+        iqmp=pow(second, -1, first),
+        public_numbers=public,
+    )
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
+
+
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [(4096, "does not match"), (4352, "RSA of 2048 to 4096 bits"), (8192, "RSA of 2048 to 4096 bits")],
+)
+def test_a_key_is_looked_over_after_its_size_and_its_certificate(bits: int, words: str) -> None:
+    with pytest.raises(UploadError, match=words) as refused:
+        _read(cert_pem(a_key()), key_pem(_rsa_shaped(bits)))
+    assert refused.value.field == "private_key"
+
+
+def test_numbers_that_are_no_rsa_key_are_refused_though_they_match() -> None:
+    fake = _rsa_shaped(2048)
+    signed = (
+        x509.CertificateBuilder().subject_name(x509.Name([])).issuer_name(x509.Name([])).public_key(fake.public_key())
+    )
+    signed = signed.serial_number(1).not_valid_before(NOW - DAY).not_valid_after(NOW + DAY)
+    chain = signed.sign(a_key(), hashes.SHA256()).public_bytes(Encoding.PEM)
+    with pytest.raises(UploadError, match="cannot be read") as refused:
+        _read(chain, key_pem(fake))
     assert refused.value.field == "private_key"
 
 
