@@ -180,7 +180,7 @@ class Cluster:
 _EMPTY = f"""
     SET lock_timeout = '5s';
     TRUNCATE {", ".join(table.name for table in METADATA.sorted_tables if table is not INSTALLATION)};
-    UPDATE installation SET revision = 1, source = md5(random()::text);
+    UPDATE installation SET revision = 1, source = md5(random()::text), key_fingerprint = NULL;
 """
 _SERVER_OPTIONS = (
     # A Unix socket only; and nothing that is written needs to outlive the session.

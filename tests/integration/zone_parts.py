@@ -134,7 +134,7 @@ class ZoneEdge:
         self.policy = Policy(empty_snapshot(instance=os.urandom(4).hex(), ports=ports), place_of=place_of)
         self.live = LiveEdge(
             self.policy,
-            key=KEY,
+            key=lambda: KEY,
             log=self.note,
             own_certificates=self.own_certificates,
             journal=Journal(directory / "edge" / "snapshot.bin", log=self.note),

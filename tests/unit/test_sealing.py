@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.errors import SetupError
-from holdfast.sealing import KEY_BYTES, KEY_VARIABLE, SealError, SealingKey, key_file, load_or_create_key
+from holdfast.sealing import (
+    KEY_BYTES,
+    KEY_VARIABLE,
+    SealError,
+    SealingKey,
+    key_file,
+    key_when_there,
+    load_key,
+    load_or_create_key,
+)
 
 KEY = SealingKey(bytes(KEY_BYTES))
 
@@ -87,3 +96,32 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     with pytest.raises(SetupError, match=r"secret\.key cannot be used: file exists"):
         load_or_create_key(tmp_path / "file", {})
+
+
+def test_a_fingerprint_names_one_key_and_is_not_part_of_it() -> None:
+    first, second = SealingKey(b"a" * KEY_BYTES), SealingKey(b"b" * KEY_BYTES)
+    assert first.fingerprint == SealingKey(b"a" * KEY_BYTES).fingerprint
+    assert first.fingerprint != second.fingerprint
+    assert len(first.fingerprint) == 64
+    assert (b"a" * KEY_BYTES).hex() not in first.fingerprint
+
+
+def test_who_makes_no_key_leaves_none_behind_and_finds_the_one_that_is_made(tmp_path: Path) -> None:
+    key = key_when_there(tmp_path, {})
+    assert load_key(tmp_path, {}) is None
+    assert key() is None
+    assert not key_file(tmp_path).exists()
+    made = load_or_create_key(tmp_path, {})
+    found = key()
+    assert found is not None
+    assert found.fingerprint == made.fingerprint
+    key_file(tmp_path).unlink()
+    assert key() is found
+
+
+def test_a_key_that_cannot_be_used_is_refused_at_once_and_later_counts_as_none(tmp_path: Path) -> None:
+    key = key_when_there(tmp_path, {})
+    key_file(tmp_path).write_text("no key")
+    assert key() is None
+    with pytest.raises(SetupError, match=r"secret\.key: expected 32 bytes in base64"):
+        key_when_there(tmp_path, {})

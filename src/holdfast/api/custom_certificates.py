@@ -32,7 +32,7 @@ from holdfast.certificates.uploaded import (
     read_uploaded,
 )
 from holdfast.model.moment import Moment, moment_of, written
-from holdfast.sealing import SealError
+from holdfast.sealing import SealError, sealing_purpose
 from holdfast.store import certificates, zones
 from holdfast.store.certificates import Certificate
 
@@ -299,14 +299,9 @@ def _key_text(value: Any) -> str:  # noqa: ANN401  whatever was sent
 
 def _stored_key(access: Access, certificate: Certificate) -> str:
     try:
-        return access.context.key.open_sealed(certificate.sealed_key, purpose=_purpose(certificate.id)).decode()
+        return access.context.key.open_sealed(certificate.sealed_key, purpose=sealing_purpose(certificate.id)).decode()
     except SealError:
         raise invalid("/private_key", "private_key: expected the key, as the one kept here cannot be opened") from None
-
-
-def _purpose(certificate_id: str) -> str:
-    """What a certificate's key is sealed for, as the edge opens it."""
-    return f"certificate/{certificate_id}"
 
 
 async def _checked(access: Access, chain: str, key: str, now: Moment) -> UploadedCertificate:
@@ -325,7 +320,7 @@ def _facts(access: Access, certificate_id: str, uploaded: UploadedCertificate, n
         "issuer": uploaded.issuer,
         "signature": uploaded.signature,
         "chain_pem": uploaded.chain_pem,
-        "sealed_key": access.context.key.seal(uploaded.key_pem, purpose=_purpose(certificate_id)),
+        "sealed_key": access.context.key.seal(uploaded.key_pem, purpose=sealing_purpose(certificate_id)),
         "starts_on": moment_of(uploaded.not_before),
         "expires_on": moment_of(uploaded.not_after),
         "uploaded_on": now,

@@ -19,13 +19,14 @@ from holdfast.app.python_log import take_over_logging
 from holdfast.app.surroundings import Surroundings
 from holdfast.config.run import Config
 from holdfast.control.first_start import FirstStart, another_token, ensure_owner, refuse_to_begin_anew
+from holdfast.control.key_check import claim_key, refuse_to_make_a_key
 from holdfast.control.service import Control, ControlFacts, microseconds
 from holdfast.edge.compile import check_zone
 from holdfast.errors import SetupError, UnavailableError, reason_of
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import control_socket, edge_journal
-from holdfast.sealing import SealingKey, load_or_create_key
+from holdfast.sealing import SealingKey, load_key, load_or_create_key
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
 
@@ -37,8 +38,7 @@ def serve_control(config: Config, bound: Sequence[BoundAddress], around: Surroun
         log = EventLog(log_fd)
         take_over_logging(log)
         prepare_database(config)
-        key = load_or_create_key(config.data_dir, os.environ)
-        control = Control(_facts(config, key, log))
+        control = Control(_facts(config, asyncio.run(_sealing_key(config)), log))
         return serve(_ControlService(control, config, bound), config, bound, around, log=log)
 
 
@@ -64,14 +64,31 @@ def init(config: Config, *, new_token: bool = False) -> FirstStart | None:
     """Make the database, and in it account, owner and token. Where they are there already, None, or with `new_token`
     another token of the owner's. Raises HoldfastError."""
     prepare_database(config)
-    load_or_create_key(config.data_dir, os.environ)
     return asyncio.run(_init(config, new_token=new_token))
 
 
-async def _init(config: Config, *, new_token: bool) -> FirstStart | None:
+async def _sealing_key(config: Config) -> SealingKey:
+    """The installation's key, which the first start of a database makes. Raises HoldfastError."""
+    key = load_key(config.data_dir, os.environ)
+    if key is not None:
+        return key
     database = Database(config.database.text)
     try:
         await upgrade(database)
+        await refuse_to_make_a_key(database)
+    except StoreUnavailable as error:
+        raise _unavailable(config, error) from error
+    finally:
+        await database.close()
+    return load_or_create_key(config.data_dir, os.environ)
+
+
+async def _init(config: Config, *, new_token: bool) -> FirstStart | None:
+    key = await _sealing_key(config)
+    database = Database(config.database.text)
+    try:
+        await upgrade(database)
+        await claim_key(database, key)
         first = await ensure_owner(database, now=microseconds(), journal=edge_journal(config.data_dir))
         return await another_token(database, now=microseconds()) if first is None and new_token else first
     except StoreUnavailable as error:

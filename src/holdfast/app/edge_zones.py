@@ -29,7 +29,7 @@ from holdfast.event_log import EventLog, utc_now
 from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import control_socket, edge_journal, tls_dir
 from holdfast.model.zone_document import CATCH_ALL
-from holdfast.sealing import load_or_create_key
+from holdfast.sealing import key_when_there
 from holdfast.served_certificates import ServedCertificates, native_certificates
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class LiveZones:
         )
         self._live = LiveEdge(
             self.policy,
-            key=load_or_create_key(config.data_dir, os.environ),
+            key=key_when_there(config.data_dir, os.environ),
             log=log.write,
             own_certificates=self._own_certificates,
             journal=Journal(edge_journal(config.data_dir), log=log.write),

@@ -56,6 +56,7 @@ class EdgeSession:
         self.edge = hello.edge
         self.pid = hello.pid
         self.revision = 0
+        self.certificates_left_out = 0
         self._writer = writer
         self._changed = asyncio.Event()
         self._is_gone = False
@@ -205,6 +206,7 @@ class LinkServer:
 
     def _take(self, session: EdgeSession, message: Message) -> None:
         if isinstance(message, Applied):
+            session.certificates_left_out = message.certificates_left_out
             session.note(message.revision)
         elif isinstance(message, Report | ConnectionsClosed):
             answer = session.answers.get(message.request_id)

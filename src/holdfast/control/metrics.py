@@ -26,6 +26,10 @@ _GAUGES = {
         "Connections to origins that wait for a request.",
     ),
     "policy_waiting": ("holdfast_edge_policy_queue", "Requests that wait for a decision."),
+    "certificates_left_out": (
+        "holdfast_edge_certificates_left_out",
+        "Certificates that cannot be opened or read, and are not shown.",
+    ),
     "log_waiting": ("holdfast_edge_log_queue", "Lines that wait for the log."),
 }
 _COUNTERS = {

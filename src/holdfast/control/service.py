@@ -22,6 +22,7 @@ from holdfast.api.application import PREFIX, create_application
 from holdfast.api.context import ApiContext, Limits
 from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.first_start import FirstStart, ensure_owner
+from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition
 from holdfast.control.not_through_edges import NotThroughEdges
@@ -69,6 +70,7 @@ class Control:
         self._log = facts.log
         self._clock = facts.clock
         self._journal = facts.journal
+        self._key = facts.key
         self.database = Database(facts.database_url)
         self.publisher = Publisher(self.database, check=facts.check, log=facts.log, clock=facts.clock)
         self.links = LinkServer(facts.link_path, self.publisher, log=facts.log)
@@ -90,11 +92,12 @@ class Control:
     async def start(self) -> FirstStart | None:
         """Bring the tables up to date, make the owner of a new installation, publish, and listen for edges.
 
-        What the first start made is returned, to be shown once. Raises SetupError, and UnavailableError for a database that
-        has been lost.
+        What the first start made is returned, to be shown once. Raises SetupError, also for a database that is sealed with
+        another key, and UnavailableError for one that has been lost.
         """
         try:
             await upgrade(self.database)
+            await claim_key(self.database, self._key)
             first = await ensure_owner(self.database, now=self._clock(), journal=self._journal)
             await self.publisher.load()
         except StoreUnavailable as error:
@@ -162,7 +165,14 @@ class Control:
         if not self.links.sessions:
             amiss.append("no edge is connected")
         status = 503 if amiss else 200
-        notes = [f"zone {self.publisher.zone_name(zone)}: {reason}" for zone, reason in self.publisher.refused.items()]
+        notes = [
+            *(
+                f"edge {session.edge}: {count} certificates are left out, and its log says why"
+                for session in self.links.sessions
+                if (count := session.certificates_left_out)
+            ),
+            *(f"zone {self.publisher.zone_name(zone)}: {reason}" for zone, reason in self.publisher.refused.items()),
+        ]
         return Response("\n".join([*(amiss or ["ok"]), *notes]) + "\n", status, media_type="text/plain")
 
     async def _metrics(self) -> Response:

@@ -1,7 +1,8 @@
 """Compile zones: documents, as control publishes them, to what `decide` reads.
 
 Law 1: a zone compiles as a whole or raises CompileError, a sentence that names zone, field and value. Nothing that a
-request meets can fail because of what a document says.
+request meets can fail because of what a document says. Where it is `tolerant`, a certificate that cannot be shown is left
+out instead: an edge has its own key, and control may have another.
 Law 2: a zone is compiled from its own document alone, so that the news of one zone is the work of one zone. What crosses
 zones (an alias into another) is looked up when a request comes.
 Law 3: what has not changed is taken over from the zone's last version: targets with their origins, certificates.
@@ -16,7 +17,7 @@ from holdfast.edge.features import check_settings, features_of, tls_settings_of
 from holdfast.edge.origin_rules import origin_rules_of
 from holdfast.edge.records import targets_of
 from holdfast.edge.zone import CompiledZone
-from holdfast.edge.zone_certificates import certificates_of
+from holdfast.edge.zone_certificates import certificates_of, usable_certificates_of
 from holdfast.model.hostname import parse_hostname
 from holdfast.model.zone_document import CATCH_ALL, ZoneDocument
 from holdfast.sealing import SealingKey
@@ -27,7 +28,9 @@ _PLANS = {"free": "FREE", "pro": "PRO", "business": "BIZ", "enterprise": "ENT"}
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: CompiledZone | None = None) -> CompiledZone:
+def compile_zone(
+    document: ZoneDocument, *, key: SealingKey | None, before: CompiledZone | None = None, tolerant: bool = False
+) -> CompiledZone:
     """`document` as `decide` reads it.
 
     `key` opens the private keys of its certificates; None where there are none. `before` is the zone's last version.
@@ -38,6 +41,11 @@ def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: Comp
     check_settings(name, document.settings)
     targets = targets_of(name, document.records, before=before.targets if before else None)
     features = features_of(document.settings, paused=document.paused)
+    shown_before = before.certificates if before else ()
+    if tolerant:
+        certificates, left_out = usable_certificates_of(name, document.certificates, key=key, before=shown_before)
+    else:
+        certificates, left_out = certificates_of(name, document.certificates, key=key, before=shown_before), {}
     return CompiledZone(
         id=document.id,
         name=name,
@@ -48,9 +56,8 @@ def compile_zone(document: ZoneDocument, *, key: SealingKey | None, before: Comp
         has_wildcards=any(target.startswith("*.") for target in targets),
         fallback=targets.get(CATCH_ALL),
         rules=origin_rules_of(name, document.origin_rules),
-        certificates=certificates_of(
-            name, document.certificates, key=key, before=before.certificates if before else ()
-        ),
+        certificates=certificates,
+        certificates_left_out=left_out,
         tls=None if name == CATCH_ALL else tls_settings_of(name, targets, document.settings),
     )
 

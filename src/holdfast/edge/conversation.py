@@ -73,7 +73,7 @@ class Conversation:
         match message:
             case RawFull():
                 self._awaits_everything = False
-                return _applied(message.snapshot.revision, self._live.apply_full(message.snapshot))
+                return self._applied(message.snapshot.revision, self._live.apply_full(message.snapshot))
             case RawDelta():
                 return self._apply_delta(message)
             case CloseConnections():
@@ -93,13 +93,17 @@ class Conversation:
 
     def _apply_delta(self, delta: RawDelta) -> Answers:
         try:
-            return _applied(delta.revision, self._live.apply_delta(delta))
+            return self._applied(delta.revision, self._live.apply_delta(delta))
         except OutOfStepError:
             # One question is enough: the deltas on the way are on the same state as this one.
             if self._awaits_everything:
                 return ()
             self._awaits_everything = True
             return (Resync(revision=self._live.revision),)
+
+    def _applied(self, revision: int, refusals: Sequence[Refusal]) -> Answers:
+        refused = (Refused(revision=revision, zone_id=one.zone_id, reason=one.reason) for one in refusals)
+        return (*refused, Applied(revision=revision, certificates_left_out=self._live.certificates_left_out))
 
     def _close(self, asked: CloseConnections) -> Answers:
         try:
@@ -124,8 +128,3 @@ class Conversation:
             decide_sum_s=sum_s,
             decide_count=count,
         )
-
-
-def _applied(revision: int, refusals: Sequence[Refusal]) -> Answers:
-    refused = (Refused(revision=revision, zone_id=one.zone_id, reason=one.reason) for one in refusals)
-    return (*refused, Applied(revision=revision))

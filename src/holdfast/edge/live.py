@@ -2,7 +2,8 @@
 
 Law 1: news is in force when `apply` returns: the snapshot is swapped in one step, for every request from then on. What
 is open already goes on as it began.
-Law 2: a zone that does not compile keeps its last good version, or stays unknown; all others are served.
+Law 2: a zone that does not compile keeps its last good version, or stays unknown; all others are served. A certificate that
+cannot be shown is left out of its zone, and said.
 Law 3: compiling lets requests in between: it pauses every SLICE zones, so that the policy thread gets the GIL.
 Law 4: TLS is touched only when certificates or TLS settings have changed.
 """
@@ -24,6 +25,7 @@ from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_tls import certificates_shown, has_other_tls, tls_rules
+from holdfast.model.zone_document import ZoneDocument
 from holdfast.sealing import SealingKey
 
 if TYPE_CHECKING:
@@ -57,8 +59,8 @@ class OutOfStepError(Exception):
 class LiveEdge:
     """One edge's zones. `apply_full` and `apply_delta` are for one thread; the others may be called from any.
 
-    `policy` has the snapshot to begin with, of no zones or of a catch-all; its zones stay. `key` opens the private keys
-    of certificates. `own_certificates` gives those of the edge itself, the first of which is for clients whose name
+    `policy` has the snapshot to begin with, of no zones or of a catch-all; its zones stay. `key` gives what opens the private
+    keys of certificates, once it is there. `own_certificates` gives those of the edge itself, the first of which is for clients whose name
     fits none; it is asked whenever TLS changes.
     """
 
@@ -66,7 +68,7 @@ class LiveEdge:
         self,
         policy: Policy,
         *,
-        key: SealingKey | None,
+        key: Callable[[], SealingKey | None],
         log: Log,
         own_certificates: Callable[[], Sequence[Certificate]] = tuple,
         journal: Journal | None = None,
@@ -105,6 +107,11 @@ class LiveEdge:
         """The zones that are not served as their documents say."""
         return tuple(self._refusals.values())
 
+    @property
+    def certificates_left_out(self) -> int:
+        """How many certificates of served zones cannot be opened or read, and are not shown."""
+        return sum(len(zone.certificates_left_out) for zone in self._policy.snapshot.zones.values())
+
     def zone_ids(self) -> frozenset[str]:
         """The zones that are served, the catch-all too."""
         return frozenset(self._policy.snapshot.names)
@@ -112,7 +119,12 @@ class LiveEdge:
     def statistics(self) -> dict[str, int]:
         """How many zones are served and refused, and the sizes of the journal."""
         sizes = self._journal.statistics() if self._journal is not None else {}
-        return {"zones": len(self._policy.snapshot.zones), "zones_refused": len(self._refusals), **sizes}
+        return {
+            "zones": len(self._policy.snapshot.zones),
+            "zones_refused": len(self._refusals),
+            "certificates_left_out": self.certificates_left_out,
+            **sizes,
+        }
 
     def load(self) -> bool:
         """Serve what the journal says was served last. False where it says nothing."""
@@ -210,9 +222,18 @@ class LiveEdge:
 
     def _compiled_one(self, zone_id: str, raw: bytes) -> CompiledZone:
         before = self._policy.snapshot.zone(zone_id)
-        if before is not None and self._served.zones.get(zone_id) == raw:
+        is_whole = before is not None and not before.certificates_left_out
+        if before is not None and is_whole and self._served.zones.get(zone_id) == raw:
             return before
-        return compile_zone(zone_in(raw), key=self._key, before=before)
+        document = zone_in(raw)
+        zone = compile_zone(document, key=self._key_for(document), before=before, tolerant=True)
+        for ident, reason in zone.certificates_left_out.items():
+            if before is None or before.certificates_left_out.get(ident) != reason:
+                self._log("certificate_warning", {"zone": zone_id, "certificate": ident, "reason": reason})
+        return zone
+
+    def _key_for(self, document: ZoneDocument) -> SealingKey | None:
+        return self._key() if document.certificates else None
 
     def _remember(self, refusals: Sequence[Refusal], *, forget: Collection[str] = ()) -> None:
         # A new dictionary, as others read the one that is there.

@@ -132,7 +132,7 @@ class TlsSettings(msgspec.Struct, frozen=True, gc=False):
 class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One zone. `targets` are by host name, a wildcard's under `*.example.com`; `fallback` is for every other name.
 
-    `plan` is as rules name it. `tls` is None where a zone leaves TLS as the edge has it.
+    `certificates_left_out` says, by id, why a certificate is not shown. `plan` is as rules name it. `tls` is None where a zone leaves TLS as the edge has it.
     """
 
     id: str
@@ -145,6 +145,7 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     plan: str = ""
     rules: tuple[OriginRule, ...] = ()
     certificates: tuple[ServedCertificate, ...] = ()
+    certificates_left_out: Mapping[str, str] = {}
     tls: TlsSettings | None = None
 
     def target_of(self, host: str) -> Target | None:

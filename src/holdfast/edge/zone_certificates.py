@@ -5,23 +5,19 @@ Law 2: a certificate is shown for names of its own zone only, whatever else it i
 name gets it shown to nobody.
 Law 3: a certificate that has not changed is taken over from the zone's last version: reading PEM costs a thousand times
 what comparing a digest does.
+Law 4: a certificate that cannot be opened or read costs itself, and not its zone the rest: an edge leaves it out.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.zone import ServedCertificate
 from holdfast.model.hostname import is_within, parse_hostname
 from holdfast.model.zone_document import CATCH_ALL, CertificateDocument
-from holdfast.sealing import SealError, SealingKey
-
-
-def sealing_purpose(certificate_id: str) -> str:
-    """What the private key of a certificate is sealed for (`SealingKey.seal`)."""
-    return f"certificate/{certificate_id}"
+from holdfast.sealing import SealError, SealingKey, sealing_purpose
 
 
 def certificates_of(
@@ -34,6 +30,25 @@ def certificates_of(
     """The certificates, in the order to choose in. `before` are those of the zone's last version. Raises CompileError."""
     known = {certificate.digest: certificate for certificate in before}
     return tuple(known.get(_digest(one)) or _served(zone, one, key) for one in documents)
+
+
+def usable_certificates_of(
+    zone: str,
+    documents: Iterable[CertificateDocument],
+    *,
+    key: SealingKey | None,
+    before: Iterable[ServedCertificate] = (),
+) -> tuple[tuple[ServedCertificate, ...], Mapping[str, str]]:
+    """The same without those that cannot be shown, and why each of those, by id, is left out."""
+    known = {certificate.digest: certificate for certificate in before}
+    served: list[ServedCertificate] = []
+    left_out: dict[str, str] = {}
+    for one in documents:
+        try:
+            served.append(known.get(_digest(one)) or _served(zone, one, key))
+        except CompileError as error:
+            left_out[one.id] = str(error)
+    return tuple(served), left_out
 
 
 def _digest(document: CertificateDocument) -> bytes:

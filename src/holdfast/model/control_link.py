@@ -65,9 +65,10 @@ class Delta(_Message, frozen=True, kw_only=True, tag="delta"):
 
 
 class Applied(_Message, frozen=True, kw_only=True, tag="applied"):
-    """Edge: requests from now on are decided by this revision."""
+    """Edge: requests from now on are decided by this revision. `certificates_left_out` are those it cannot show."""
 
     revision: int
+    certificates_left_out: int = 0
 
 
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):

@@ -58,6 +58,12 @@ async def of_zone(connection: AsyncConnection, zone_id: str) -> list[Certificate
     return [_value(row) for row in (await connection.execute(statement)).all()]
 
 
+async def some_sealed_keys(connection: AsyncConnection, *, limit: int) -> list[tuple[str, bytes]]:
+    """(id, sealed private key) of `limit` certificates at most, whichever."""
+    rows = (await connection.execute(sa.select(CERTIFICATES.c.id, CERTIFICATES.c.sealed_key).limit(limit))).all()
+    return [(row.id, row.sealed_key) for row in rows]
+
+
 async def find(connection: AsyncConnection, zone_id: str, certificate_id: str) -> Certificate | None:
     """The zone's certificate with this id."""
     statement = sa.select(*_COLUMNS).where(CERTIFICATES.c.zone_id == zone_id, CERTIFICATES.c.id == certificate_id)

@@ -48,13 +48,15 @@ def _moment(name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, BigInteger, nullable=nullable)
 
 
-# One row. `source` names this database for good; `revision` counts its writes.
+# One row. `source` names this database for good; `revision` counts its writes; `key_fingerprint` names the key that its
+# secrets are sealed with (`SealingKey.fingerprint`), null until the first start.
 INSTALLATION = Table(
     "installation",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("source", String(ID_CHARS), nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("key_fingerprint", String(64)),
 )
 
 ACCOUNTS = Table("accounts", METADATA, _id(), Column("name", Text, nullable=False), _moment("created_on"))
@@ -213,4 +215,5 @@ AUDIT = Table(
     Index(None, "occurred_on"),
     Index(None, "account_id", "occurred_on"),
     Index(None, "actor_id", "occurred_on"),
+    Index(None, "zone_id", "occurred_on"),
 )

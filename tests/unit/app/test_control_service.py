@@ -1,5 +1,6 @@
 """Control as an installation has it: its database, its facts, and which failures are whose."""
 
+import base64
 import json
 import stat
 from pathlib import Path
@@ -96,3 +97,24 @@ def test_init_says_whose_database_is_away(monkeypatch: pytest.MonkeyPatch, tmp_p
     with pytest.raises(UnavailableError, match=r"postgresql\+asyncpg://me:\*\*\*@h/n"):
         init(config)
     assert json.dumps(str(config.database)).count("secret") == 0
+
+
+def test_a_lost_key_is_not_made_anew_beside_a_database_that_has_one(tmp_path: Path) -> None:
+    config = Config(data_dir=tmp_path / "data")
+    init(config)
+    key = tmp_path / "data" / "secret.key"
+    kept = key.rename(tmp_path / "kept.key")
+    for _ in range(2):
+        with pytest.raises(SetupError, match=r"the key that the database is sealed with is missing: put back"):
+            init(config)
+        assert not key.exists()
+    kept.rename(key)
+    assert init(config) is None
+
+
+def test_another_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(data_dir=tmp_path / "data")
+    init(config)
+    monkeypatch.setenv("HOLDFAST_SECRET_KEY", base64.b64encode(b"o" * 32).decode())
+    with pytest.raises(SetupError, match="another key than the one given here"):
+        init(config)

@@ -84,7 +84,7 @@ def test_a_live_edge_begins_without_zones_and_takes_its_own_certificates_anew(tm
     zones.publish([])
     zones.stop()
     assert edge.did == ["tls [] []", "tls [] []"]
-    assert (tmp_path / "secret.key").exists()
+    assert not (tmp_path / "secret.key").exists(), "control makes the key"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`holdfast.control.service`: what it starts, what it says of its health, and how it ends."""
 
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -62,6 +63,29 @@ async def test_it_is_healthy_without_an_edge_and_ready_with_one(control: Control
 async def test_a_zone_that_does_not_compile_is_named_where_readiness_is_asked(control: Control) -> None:
     control.publisher.refused["1" * 32] = "records: expected something else"
     assert (await asked(control, "/readyz"))[1].endswith(f"zone {'1' * 32}: records: expected something else\n")
+
+
+async def test_certificates_that_an_edge_leaves_out_are_said_where_readiness_is_asked(
+    control: Control, tmp_path: Path
+) -> None:
+    hello = frame(Hello(version=VERSION, edge="e", pid=1))
+    async with connected(tmp_path / "control.sock", hello):
+        (session,) = control.links.sessions
+        session.certificates_left_out = 2
+        assert await asked(control, "/readyz") == (
+            200,
+            "ok\nedge e: 2 certificates are left out, and its log says why\n",
+        )
+
+
+async def test_a_start_with_another_key_is_refused(tmp_path: Path) -> None:
+    first = Control(facts(tmp_path))
+    await first.start()
+    await first.stop()
+    second = Control(dataclasses.replace(facts(tmp_path), key=SealingKey(b"o" * 32)))
+    with pytest.raises(SetupError, match=r"another key than the one given here"):
+        await second.start()
+    await second.stop()
 
 
 async def test_metrics_are_there_without_an_edge_and_without_a_token(control: Control) -> None:

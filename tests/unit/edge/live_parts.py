@@ -63,7 +63,7 @@ class Parts:
         self.policy = Policy(beginning or snapshot_of(), clock=lambda: 1.0)
         self.live = LiveEdge(
             self.policy,
-            key=KEY,
+            key=lambda: KEY,
             log=self.note,
             own_certificates=lambda: self.own,
             journal=Journal(journal, log=self.note) if journal else None,

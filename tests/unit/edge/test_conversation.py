@@ -93,7 +93,7 @@ def test_it_reports_and_then_forgets_zones_that_are_gone() -> None:
         Report(
             request_id=9,
             revision=4,
-            statistics={"requests": 5, "zones": 1, "zones_refused": 0},
+            statistics={"requests": 5, "zones": 1, "zones_refused": 0, "certificates_left_out": 0},
             zones=(nobody, here),
             decide_buckets=((0.001, 2), (0.01, 4)),
             decide_sum_s=0.02,

@@ -10,9 +10,9 @@ import trustme
 from holdfast.edge.link_frames import RawSnapshot
 from holdfast.edge.live import SLICE, OutOfStepError
 from holdfast.edge.snapshot import empty_snapshot
-from holdfast.edge.zone_certificates import sealing_purpose
 from holdfast.model.control_link import LinkError
 from holdfast.model.zone_document import CATCH_ALL, CertificateDocument, ZoneDocument
+from holdfast.sealing import SealingKey, sealing_purpose
 from tests.unit.edge.live_parts import KEY, Parts, delta, full
 from tests.unit.edge.origins import a_document, a_record, a_snapshot, zone_id
 
@@ -213,3 +213,24 @@ def test_zones_are_known_from_the_first_publication_on_also_where_there_are_none
     again = Parts(journal=file, beginning=unpublished)
     assert again.live.load()
     assert is_published(again)
+
+
+def test_a_certificate_that_cannot_be_opened_is_left_out_and_its_zone_kept_up_to_date(
+    certificate: CertificateDocument,
+) -> None:
+    parts = Parts()
+    key: list[SealingKey | None] = [None]
+    parts.live._key = lambda: key[0]
+    document = msgspec.structs.replace(a_document("a.test"), certificates=(certificate,))
+    changed = msgspec.structs.replace(a_document("a.test", websockets="off"), certificates=(certificate,))
+    assert parts.live.apply_full(full(7, document)) == ()
+    assert parts.live.apply_delta(delta(7, changed)) == ()
+    assert parts.zone("a.test").features.refuses_websockets
+    assert parts.zone("a.test").certificates == ()
+    assert parts.live.certificates_left_out == parts.live.statistics()["certificates_left_out"] == 1
+    ((event, fields),) = parts.log
+    assert (event, fields["zone"], fields["certificate"]) == ("certificate_warning", zone_id("a.test"), "c1")
+    key[0] = KEY
+    assert parts.live.apply_full(full(9, changed)) == ()
+    assert len(parts.zone("a.test").certificates) == 1
+    assert parts.live.certificates_left_out == 0

@@ -6,9 +6,9 @@ import pytest
 import trustme
 
 from holdfast.edge.compile_error import CompileError
-from holdfast.edge.zone_certificates import certificates_of, sealing_purpose
+from holdfast.edge.zone_certificates import certificates_of, usable_certificates_of
 from holdfast.model.zone_document import CATCH_ALL, CertificateDocument
-from holdfast.sealing import SealingKey
+from holdfast.sealing import SealingKey, sealing_purpose
 
 KEY, OTHER_KEY = SealingKey(b"k" * 32), SealingKey(b"o" * 32)
 
@@ -97,3 +97,14 @@ def test_an_edge_without_a_key_serves_no_certificates(leaf: trustme.LeafCert) ->
     with pytest.raises(CompileError, match="no key to open it with"):
         certificates_of("example.com", [document(leaf)], key=None)
     assert certificates_of("example.com", [], key=None) == ()
+
+
+def test_one_that_cannot_be_shown_costs_itself_alone(leaf: trustme.LeafCert) -> None:
+    good, bad = document(leaf), document(leaf, id="c2", sealed_key=OTHER_KEY.seal(b"secret words", purpose="other"))
+    served, left_out = usable_certificates_of("example.com", [bad, good], key=KEY)
+    assert len(served) == 1
+    assert list(left_out) == ["c2"]
+    assert "sealed with another key" in left_out["c2"]
+    again, _ = usable_certificates_of("example.com", [bad, good], key=KEY, before=served)
+    assert again[0] is served[0]
+    assert usable_certificates_of("example.com", [good], key=None)[0] == ()
