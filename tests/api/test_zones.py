@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from holdfast.model.plan import PLANS
 from holdfast.store import zones
 from holdfast.store.zones import Zone
-from tests.api.harness import ABSENT, ACCOUNT, ZONE, Api, allow, codes, deny, on_account, on_zone, strict_sdk
+from tests.api.harness import ABSENT, ACCOUNT, START, ZONE, Api, allow, codes, deny, on_account, on_zone, strict_sdk
+from tests.unit.certificates.making import a_key, cert_pem, key_pem
 
 
 async def _many(api: Api, names: list[str], **members: Any) -> None:
@@ -103,11 +106,76 @@ async def test_edits_at_once_are_written_down_one_after_the_other(api: Api) -> N
     edits = [{"paused": number % 2 == 0} for number in range(6)]
     await asyncio.gather(*(api.result("PATCH", f"/zones/{zone_id}", json=edit) for edit in edits))
     entries = [entry for entry in await api.entries() if entry["action"]["type"] == "update"]
-    assert len(entries) == 6
+    values = [json.loads(entry[side])["paused"] for entry in reversed(entries) for side in ("oldValue", "newValue")]
+    # Each changed what the one before left; one that found it as it wants it left no trace.
+    assert values == [one for at in range(len(entries)) for one in (at % 2 == 1, at % 2 == 0)]
     async with api.control.database.look() as connection:
         zone = await zones.find(connection, zone_id)
     assert zone is not None
-    assert zone.version == 13
+    assert (zone.paused, zone.version) == (values[-1], 1 + 2 * len(entries))
+
+
+async def test_an_edit_that_changes_nothing_leaves_no_trace(api: Api) -> None:
+    zone_id = await api.zone()
+    edited = await api.result("PATCH", f"/zones/{zone_id}", json={"paused": True, "plan": {"id": "pro"}})
+    before = (api.control.publisher.revision, len(await api.entries()))
+    for same in ({"paused": True}, {"plan": {"id": "pro"}}, {"paused": True, "type": "full"}):
+        assert await api.result("PATCH", f"/zones/{zone_id}", json=same) == edited
+    assert (api.control.publisher.revision, len(await api.entries())) == before
+    await api.result("PATCH", f"/zones/{zone_id}", json={"paused": False, "plan": {"id": "pro"}})
+    assert json.loads((await api.entries())[0]["newValue"]) == {"paused": False}
+
+
+async def test_a_zone_lies_neither_within_nor_above_one_of_another_account(api: Api) -> None:
+    other = (await api.result("POST", "/accounts", json={"name": "Somebody else"}))["id"]
+    owners = {"ours": api.account_id, "theirs": other}
+    await api.zone("a.test")
+    await api.zone("deep.down.b.test")
+    for who, name, is_taken in (
+        ("theirs", "a.test", True),
+        ("theirs", "ws.a.test", True),
+        ("theirs", "x.y.a.test", True),
+        ("theirs", "b.test", True),
+        ("theirs", "down.b.test", True),
+        ("theirs", "xa.test", False),
+        ("theirs", "up.b.test", False),
+        ("ours", "b.test", True),
+        ("ours", "ws.a.test", False),
+        ("ours", "down.b.test", False),
+    ):
+        answer = await api.ask("POST", "/zones", json={"name": name, "account": {"id": owners[who]}})
+        assert (answer.status_code, codes(answer)) == ((400, [1061]) if is_taken else (200, [])), (who, name)
+        assert not is_taken or answer.json()["errors"][0]["source"] == {"pointer": "/name"}
+        assert not is_taken or not [one for one in (*owners.values(), "Somebody") if one in answer.text]
+
+
+async def test_of_two_accounts_that_take_overlapping_names_at_once_one_gets_its_name(api: Api) -> None:
+    other = (await api.result("POST", "/accounts", json={"name": "Somebody else"}))["id"]
+    wanted = [("race.example", api.account_id), ("ws.race.example", other)] * 3
+    answers = await asyncio.gather(
+        *(api.ask("POST", "/zones", json={"name": name, "account": {"id": account}}) for name, account in wanted)
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, *[400] * 5]
+
+
+async def test_the_entry_of_a_removed_zone_says_what_went_with_it(api: Api) -> None:
+    zone_id = await api.zone()
+    for number in range(3):
+        record = {"type": "A", "name": f"r{number}", "content": "192.0.2.1"}
+        await api.result("POST", f"/zones/{zone_id}/dns_records", json=record)
+    key = a_key()
+    today = dt.datetime.fromtimestamp(START / 1e6, dt.UTC)
+    chain = cert_pem(key, not_before=today, not_after=today + dt.timedelta(days=9)).decode()
+    certificate = {"certificate": chain, "private_key": key_pem(key).decode()}
+    await api.result("POST", f"/zones/{zone_id}/custom_certificates", json=certificate)
+    rule = {"action": "route", "expression": "true", "action_parameters": {"origin": {"port": 1}}}
+    path = f"/zones/{zone_id}/rulesets/phases/http_request_origin/entrypoint"
+    await api.result("PUT", path, json={"rules": [rule, rule]})
+    await api.result("DELETE", f"/zones/{zone_id}")
+    removed = json.loads((await api.entries())[0]["oldValue"])
+    assert (removed["name"], removed["removed"]) == (
+        "example.com", {"dns_records": 3, "custom_certificates": 1, "rules": 2},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Zones: list, create, show, edit, delete.
 
-Law: a zone's name is one domain, and belongs to one zone only, over all accounts.
+Law 1: a zone's name is one domain, and belongs to one zone only, over all accounts. So do the names below it: those of one
+account may lie within each other (the longest answers for a host name), those of two may not.
+Law 2: a removed zone's audit entry says how much went with it.
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, any_access, zone_access
+from holdfast.api.connections import GOING_AWAY
 from holdfast.api.custom_certificates import MAX_CERTIFICATES
 from holdfast.api.envelope import Envelope, Identifier, PageEnvelope, View, page_of, success
 from holdfast.api.faults import fault, invalid, not_found, not_permitted
 from holdfast.api.paging import Page, paged
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.granting import zones_named
 from holdfast.model.hostname import parse_hostname
 from holdfast.model.moment import written
 from holdfast.model.permission import GROUPS, Resource, Scope, may
 from holdfast.model.plan import PLANS, Plan, find_plan
-from holdfast.store import identities, zones
+from holdfast.store import identities, rulesets, zones
 from holdfast.store.zones import Visible, Zone, ZoneQuery
 
 router = APIRouter(prefix="/zones", tags=["Zones"])
@@ -35,6 +39,8 @@ ZonePage = paged(largest=50, default=20)
 
 NAME_TAKEN = 1061
 INVALID_NAME = 1049
+# What the Close of a removed zone's WebSockets says.
+ZONE_REMOVED = "the zone was removed"
 _NAME_OPERATORS = (
     "equal",
     "not_equal",
@@ -267,6 +273,9 @@ async def create_zone(body: ZoneCreate, access: Annotated[Access, Depends(any_ac
             await zones.insert(connection, zone)
         except IntegrityError:
             raise fault(400, NAME_TAKEN, f"{name} already exists", pointer="/name") from None
+        if await zones.is_within_or_above_others(connection, zone):
+            message = f"{name} is within or above a zone of another account, whose host names it would share"
+            raise fault(400, NAME_TAKEN, message, pointer="/name")
         view = zone_view(zone, access)
         await access.record(connection, "create", "zone", zone.id, new=view, zone=zone)
     await access.context.on_change([zone.id])
@@ -300,14 +309,19 @@ async def edit_zone(body: ZoneEdit, access: WriteAccess) -> Response:
     zone, now = access.known_zone, access.context.clock()
     if body.vanity_name_servers:
         raise invalid("/vanity_name_servers", "vanity_name_servers: expected none, since this edge serves no DNS")
-    changes = _changes(body)
-    if not changes:
+    asked = _changes(body)
+    if not asked:
         return success(zone_view(zone, access))
-    async with access.context.database.write() as connection:
+    async with writing(access.context.database) as connection:
         zone = await _held(connection, zone.id)
+        changes = {name: value for name, value in asked.items() if value != getattr(zone, name)}
+        if not changes:
+            raise Undone
         old = {name: getattr(zone, name) for name in changes}
         await zones.change(connection, zone.id, changes, now=now)
         await access.record(connection, "update", "zone", zone.id, old=old, new=changes)
+    if not changes:
+        return success(zone_view(zone, access))
     await access.context.on_change([zone.id])
     return success(zone_view(msgspec.structs.replace(zone, **changes, modified_on=now), access))
 
@@ -342,14 +356,24 @@ def plan_of(name: str, pointer: str) -> Plan:
 
 @router.delete("/{zone_id}", response_model=Envelope[Identifier])
 async def delete_zone(access: WriteAccess) -> Response:
-    """Remove a zone and all that belongs to it. Its open WebSockets stay until they end."""
+    """Remove a zone and all that belongs to it, and close its open WebSockets, on both legs, with 1001."""
     zone = access.known_zone
     async with access.context.database.write() as connection:
-        await access.record(connection, "delete", "zone", zone.id, old=zone_view(zone, access))
-        if not await zones.delete(connection, zone.id):
-            raise not_found("zone")
+        zone = await _held(connection, zone.id)
+        belongings = await _belongings(connection, zone.id)
+        await access.record(connection, "delete", "zone", zone.id, old={**zone_view(zone, access), **belongings})
+        await zones.delete(connection, zone.id)
     await access.context.on_change([zone.id])
+    # Of a zone that is gone, nobody could ask for it later. An edge that says nothing is told all the same.
+    await access.context.connections.close_zone(zone.id, code=GOING_AWAY, reason=ZONE_REMOVED)
     return success({"id": zone.id})
+
+
+async def _belongings(connection: AsyncConnection, zone_id: str) -> dict[str, Any]:
+    """How much is removed with a zone, by what the audit log calls it."""
+    records, certificates = await zones.belongings(connection, zone_id)
+    rules = sum(len(one.rules) for one in await rulesets.of_zone(connection, zone_id))
+    return {"removed": {"dns_records": records, "custom_certificates": certificates, "rules": rules}}
 
 
 @router.put("/{zone_id}/activation_check", response_model=Envelope[Identifier])

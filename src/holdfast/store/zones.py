@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
 from holdfast.model.plan import PLANS
-from holdfast.store.schema import ACCOUNTS, ZONES
+from holdfast.store.schema import ACCOUNTS, CERTIFICATES, DNS_RECORDS, INSTALLATION, ZONES
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +122,21 @@ async def insert(connection: AsyncConnection, zone: Zone) -> None:
     await connection.execute(sa.insert(ZONES).values(values))
 
 
+async def is_within_or_above_others(connection: AsyncConnection, zone: Zone) -> bool:
+    """Whether a zone that has been added lies within a zone of another account, or has one within it.
+
+    Of two who add such zones at once, one is asked after the other's is there: until the transaction ends, nobody else is
+    asked.
+    """
+    await connection.execute(sa.select(INSTALLATION.c.revision).with_for_update())
+    labels = zone.name.split(".")
+    above = [".".join(labels[at:]) for at in range(1, len(labels))]
+    below = f".{zone.name}"
+    overlapping = sa.or_(ZONES.c.name.in_(above), _positioned(ZONES.c.name, "ends_with", below))
+    others = sa.select(ZONES.c.id).where(ZONES.c.account_id != zone.account_id, overlapping).limit(1)
+    return (await connection.execute(others)).first() is not None
+
+
 async def change(connection: AsyncConnection, zone_id: str, values: Mapping[str, Any], *, now: Moment) -> None:
     """Set columns of a zone, and touch it."""
     statement = sa.update(ZONES).where(ZONES.c.id == zone_id)
@@ -137,6 +152,16 @@ async def touch(connection: AsyncConnection, zone_id: str) -> bool:
 async def delete(connection: AsyncConnection, zone_id: str) -> bool:
     """Remove the zone and all that belongs to it; False where there is none."""
     return (await connection.execute(sa.delete(ZONES).where(ZONES.c.id == zone_id))).rowcount == 1
+
+
+async def belongings(connection: AsyncConnection, zone_id: str) -> tuple[int, int]:
+    """How many DNS records and how many certificates a zone has."""
+    counts = [
+        sa.select(sa.func.count()).select_from(table).where(table.c.zone_id == zone_id).scalar_subquery()
+        for table in (DNS_RECORDS, CERTIFICATES)
+    ]
+    records, certificates = (await connection.execute(sa.select(*counts))).one()
+    return records, certificates
 
 
 def _condition(query: ZoneQuery) -> sa.ColumnElement[bool]:
