@@ -1,6 +1,7 @@
 """Many DNS records at once: batches that are done whole or not at all, and zone files."""
 
 import asyncio
+import json
 from typing import Any
 
 from tests.api.harness import ABSENT, Api, codes
@@ -51,6 +52,30 @@ async def test_a_batch_is_done_in_its_own_order_and_published_once(api: Api) -> 
     assert api.control.publisher.revision == revision + 1
     actions = [one["action"]["type"] for one in await api.entries() if one["resource"]["type"] == "dns_record"]
     assert sorted(actions[:5]) == ["create", "create", "delete", "update", "update"]
+
+
+async def test_a_batch_of_many_is_one_entry_that_counts_them_and_lists_the_first(api: Api) -> None:
+    zone = await api.zone()
+    before = len(await api.entries())
+    answer = await _batch(api, zone, posts=[_a(f"n{number}") for number in range(300)])
+    made = answer.json()["result"]["posts"]
+    answer = await _batch(
+        api,
+        zone,
+        deletes=[{"id": one["id"]} for one in made[:40]],
+        patches=[{"id": one["id"], "ttl": 60} for one in made[40:80]],
+    )
+    assert answer.status_code == 200, answer.text
+    changed, created, *others = await api.entries()
+    assert len(others) == before
+    for entry in (changed, created):
+        assert (entry["action"]["type"], entry["resource"]) == ("update", {"id": zone, "type": "dns_records"})
+    old, new = (json.loads(changed[side]) for side in ("oldValue", "newValue"))
+    assert (old["counts"], new["counts"]) == ({"deleted": 40, "updated": 40}, {"updated": 40, "created": 0})
+    assert [one["id"] for one in old["deleted"][:3]] == [one["id"] for one in made[:3]]
+    assert (new["updated"][0]["id"], new["updated"][0]["ttl"]) == (made[40]["id"], 60)
+    assert json.loads(created["newValue"])["counts"] == {"updated": 0, "created": 300}
+    assert max(len(one[side] or "") for one in (changed, created) for side in ("oldValue", "newValue")) <= 8192
 
 
 async def test_a_record_may_be_changed_twice_in_one_batch(api: Api) -> None:

@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,8 +43,6 @@ ID_PATTERN = r"[0-9a-f]{32}"
 _ID = re.compile(ID_PATTERN)
 # What we keep of a client's header in the audit log.
 _MAX_AUDIT_TEXT = 512
-# Longest value of an audit entry, as JSON. Settings and records have a hundred bytes, rulesets some thousand.
-MAX_AUDIT_BYTES = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +115,8 @@ class Access:
             action=action,
             resource_type=resource_type,
             resource_id=resource_id,
-            old_value=_bounded(old),
-            new_value=_bounded(new),
+            old_value=old,
+            new_value=new,
             method=request.method,
             uri=_storable(request.url.path),
             user_agent=_storable(request.headers.get("user-agent", "")),
@@ -329,14 +326,6 @@ def own_token_access(kind: str) -> Dependency:
 async def _identified(request: Request) -> Principal:
     async with context_of(request).database.look() as connection:
         return await principal_of(request, connection)
-
-
-def _bounded(value: Any) -> Any:  # noqa: ANN401  JSON
-    """`value`, or the beginning of its text where it is too long to be kept for years."""
-    encoded = msgspec.json.encode(value)
-    if len(encoded) <= MAX_AUDIT_BYTES:
-        return value
-    return {"truncated": encoded[:MAX_AUDIT_BYTES].decode("utf-8", "ignore"), "bytes": len(encoded)}
 
 
 def _storable(text: str) -> str:

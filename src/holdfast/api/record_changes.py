@@ -3,14 +3,17 @@
 Law 1: all changes of a request are made or none (one transaction, under the zone's lock), so no client sees or undoes
 half of another's.
 Law 2: a change that changes nothing is no write: nothing is audited, no time moves.
+Law 3: no request leaves more than MAX_ENTRIES audit entries: beyond, it is one, which counts the changes and lists the first.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access
@@ -20,8 +23,14 @@ from holdfast.api.undoing import Undone, writing
 from holdfast.model.dns_record import DnsRecord, RecordFields, changed, made, parse_fields
 from holdfast.model.record_book import RecordBook
 from holdfast.store import records, zones
+from holdfast.store.audit import MAX_VALUE_BYTES
 
 RESOURCE = "dns_record"
+# What one entry is about that is of many records. Its id is the zone's.
+RESOURCES = "dns_records"
+# Audit entries of one request. People and their tools change a few records at a time; a zone file has thousands, and their
+# entries would push out the history of the zone.
+MAX_ENTRIES = 10
 
 
 class RecordChanges:
@@ -93,9 +102,30 @@ async def _write(connection: AsyncConnection, zone_id: str, changes: RecordChang
 
 
 async def _note(access: Access, connection: AsyncConnection, changes: RecordChanges) -> None:
+    if len(changes.deleted) + len(changes.updated) + len(changes.inserted) > MAX_ENTRIES:
+        old = _listing(deleted=changes.deleted, updated=[before for before, _ in changes.updated])
+        new = _listing(updated=[after for _, after in changes.updated], created=changes.inserted)
+        await access.record(connection, "update", RESOURCES, access.known_zone.id, old=old, new=new)
+        return
     for record in changes.deleted:
         await access.record(connection, "delete", RESOURCE, record.id, old=record_view(record))
     for before, after in changes.updated:
         await access.record(connection, "update", RESOURCE, after.id, old=record_view(before), new=record_view(after))
     for record in changes.inserted:
         await access.record(connection, "create", RESOURCE, record.id, new=record_view(record))
+
+
+def _listing(**parts: Sequence[DnsRecord]) -> dict[str, Any]:
+    """How many records each part has, and the first of them, as many as an entry holds."""
+    counts = {name: len(part) for name, part in parts.items()}
+    listing: dict[str, Any] = {"counts": counts, **{name: [] for name in parts}}
+    room = MAX_VALUE_BYTES - len(msgspec.json.encode(listing))
+    for name, part in parts.items():
+        for record in part:
+            view = record_view(record)
+            # And the comma.
+            room -= len(msgspec.json.encode(view)) + 1
+            if room < 0:
+                return listing
+            listing[name].append(view)
+    return listing

@@ -2,11 +2,13 @@
 
 Law 1: an entry with an account is of that account; one without is of a user, and shows in all accounts of that user.
 Law 2: pages are in order of time and then id, so that no entry is on two pages or on none.
+Law 3: no value is longer than MAX_VALUE_BYTES, whoever writes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -16,6 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.model.moment import Moment
 from holdfast.store.schema import AUDIT, MEMBERS
 
+# Longest value of an entry, as JSON; of one that is longer the beginning of its text is kept. Settings and records have some
+# hundred bytes, most rulesets and tokens some thousand.
+MAX_VALUE_BYTES = 8 * 1024
 # Who did it where nobody asked by the API: the command `init`.
 INSTALLATION_ITSELF = "system"
 
@@ -104,8 +109,8 @@ FILTERS: Mapping[str, sa.ColumnElement[Any]] = {
 
 
 async def insert(connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-    """Add entries."""
-    await connection.execute(sa.insert(AUDIT), [msgspec.structs.asdict(entry) for entry in entries])
+    """Add entries, with their values cut to what is kept."""
+    await connection.execute(sa.insert(AUDIT), [_row(entry) for entry in entries])
 
 
 async def select(connection: AsyncConnection, query: AuditQuery) -> list[Entry]:
@@ -125,17 +130,66 @@ async def count(connection: AsyncConnection, query: AuditQuery) -> int:
     return await connection.scalar(statement) or 0
 
 
-async def nth_newest(connection: AsyncConnection, place: int) -> Moment | None:
-    """When the entry that has `place` newer ones occurred; None if there are not so many."""
-    statement = sa.select(AUDIT.c.occurred_on).order_by(AUDIT.c.occurred_on.desc()).offset(place).limit(1)
-    found: Moment | None = await connection.scalar(statement)
+class Share(Enum):
+    """Entries that are counted together, so that nobody's push out those of others: each is of one key.
+
+    The key is a zone, an account (its own entries, or those of all its zones), or a user (what is of nothing but them).
+    """
+
+    ZONE = "zone"
+    ZONES_OF_ACCOUNT = "zones of account"
+    ACCOUNT = "account"
+    USER = "user"
+
+
+_SHARES: Mapping[Share, tuple[sa.Column[Any], sa.ColumnElement[bool]]] = {
+    Share.ZONE: (AUDIT.c.zone_id, AUDIT.c.zone_id.is_not(None)),
+    Share.ZONES_OF_ACCOUNT: (AUDIT.c.account_id, AUDIT.c.zone_id.is_not(None)),
+    Share.ACCOUNT: (AUDIT.c.account_id, sa.and_(AUDIT.c.zone_id.is_(None), AUDIT.c.account_id != "")),
+    Share.USER: (AUDIT.c.actor_id, AUDIT.c.account_id == ""),
+}
+
+
+async def crowded(connection: AsyncConnection, share: Share, most: int) -> list[str]:
+    """The keys of `share` that have more than `most` entries."""
+    key, condition = _SHARES[share]
+    statement = sa.select(key).where(condition).group_by(key).having(sa.func.count() > most).order_by(key)
+    return list((await connection.scalars(statement)).all())
+
+
+async def nth_newest(connection: AsyncConnection, place: int, share: Share, key: str) -> Moment | None:
+    """When the entry of a share that has `place` newer ones occurred; None if there are not so many."""
+    statement = sa.select(AUDIT.c.occurred_on).where(_of_share(share, key)).order_by(AUDIT.c.occurred_on.desc())
+    found: Moment | None = await connection.scalar(statement.offset(place).limit(1))
     return found
 
 
-async def delete_until(connection: AsyncConnection, moment: Moment, *, limit: int) -> int:
-    """Remove the oldest entries up to `moment`, at most `limit` of them; how many it were."""
-    oldest = sa.select(AUDIT.c.id).where(AUDIT.c.occurred_on <= moment).order_by(AUDIT.c.occurred_on).limit(limit)
+async def delete_until(
+    connection: AsyncConnection, moment: Moment, *, limit: int, of: tuple[Share, str] | None = None
+) -> int:
+    """Remove the oldest entries up to `moment`, at most `limit` of them, of one share or of all; how many it were."""
+    condition = sa.true() if of is None else _of_share(*of)
+    until = sa.and_(condition, AUDIT.c.occurred_on <= moment)
+    oldest = sa.select(AUDIT.c.id).where(until).order_by(AUDIT.c.occurred_on).limit(limit)
     return (await connection.execute(sa.delete(AUDIT).where(AUDIT.c.id.in_(oldest)))).rowcount
+
+
+def _of_share(share: Share, key: str) -> sa.ColumnElement[bool]:
+    column, condition = _SHARES[share]
+    return sa.and_(condition, column == key)
+
+
+def bounded(value: Any) -> Any:  # noqa: ANN401  JSON
+    """`value`, or the beginning of its text where it is too long to be kept for years."""
+    encoded = msgspec.json.encode(value)
+    if len(encoded) <= MAX_VALUE_BYTES:
+        return value
+    return {"truncated": encoded[:MAX_VALUE_BYTES].decode("utf-8", "ignore"), "bytes": len(encoded)}
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    values = {"old_value": bounded(entry.old_value), "new_value": bounded(entry.new_value)}
+    return {**msgspec.structs.asdict(entry), **values}
 
 
 def _condition(query: AuditQuery) -> sa.ColumnElement[bool]:

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from holdfast.api.access import Access
-from holdfast.api.record_changes import RecordChanges
+from holdfast.api.record_changes import RecordChanges, _listing
 from holdfast.model.dns_record import RecordError, RecordFields
 from holdfast.model.record_book import RecordBook
+from holdfast.store.audit import bounded
 
 
 def _changes() -> RecordChanges:
@@ -54,3 +55,14 @@ def test_what_is_refused_is_not_noted() -> None:
         with pytest.raises(RecordError):
             refuse()
     assert (changes.inserted, changes.updated, changes.deleted, len(changes.book)) == ([record], [], [], 1)
+
+
+def test_a_listing_counts_all_and_holds_the_first_that_fit() -> None:
+    changes = _changes()
+    made = [changes.insert(_fields(f"n{number}")) for number in range(100)]
+    listing = _listing(deleted=made[:2], updated=made)
+    assert listing["counts"] == {"deleted": 2, "updated": 100}
+    assert [one["id"] for one in listing["deleted"]] == [one.id for one in made[:2]]
+    assert 10 < len(listing["updated"]) < 100
+    assert [one["id"] for one in listing["updated"]] == [one.id for one in made[: len(listing["updated"])]]
+    assert bounded(listing) == listing

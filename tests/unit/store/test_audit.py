@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from holdfast.store import audit
-from holdfast.store.audit import FILTERS, AuditQuery, Entry
+from holdfast.store.audit import FILTERS, MAX_VALUE_BYTES, AuditQuery, Entry, Share
 from holdfast.store.database import Database
 from tests.unit.store.conftest import ACCOUNT_ID, USER_ID
 
@@ -82,9 +82,53 @@ async def test_every_filter_can_be_asked_both_ways(database: Database) -> None:
 async def test_the_oldest_go_first_and_no_more_than_asked(database: Database) -> None:
     async with database.write() as connection:
         await audit.insert(connection, [entry(number) for number in range(9)])
-        assert await audit.nth_newest(connection, 9) is None
-        assert await audit.nth_newest(connection, 8) == 0
+        assert await audit.nth_newest(connection, 9, Share.ACCOUNT, ACCOUNT_ID) is None
+        assert await audit.nth_newest(connection, 8, Share.ACCOUNT, ACCOUNT_ID) == 0
         assert await audit.delete_until(connection, 1, limit=4) == 4
         assert await audit.delete_until(connection, 1, limit=4) == 2
         left = await audit.select(connection, AuditQuery(account_id=ACCOUNT_ID, ascending=True))
     assert [one.occurred_on for one in left] == [2, 2, 2]
+
+
+async def test_each_share_is_counted_and_removed_by_itself(database: Database) -> None:
+    other = "e" * 32
+    kinds: list[dict[str, Any]] = [
+        *[{"zone_id": "z"}] * 4,
+        *[{"zone_id": "y"}] * 2,
+        *[{"zone_id": "x", "account_id": other}] * 3,
+        *[{}] * 3,
+        *[{"account_id": ""}] * 5,
+    ]
+    async with database.write() as connection:
+        await audit.insert(connection, [entry(3 * place, **kind) for place, kind in enumerate(kinds)])
+        for share, most, crowded in (
+            (Share.ZONE, 1, ["x", "y", "z"]),
+            (Share.ZONE, 2, ["x", "z"]),
+            (Share.ZONE, 4, []),
+            (Share.ZONES_OF_ACCOUNT, 2, [ACCOUNT_ID, other]),
+            (Share.ZONES_OF_ACCOUNT, 3, [ACCOUNT_ID]),
+            (Share.ACCOUNT, 2, [ACCOUNT_ID]),
+            (Share.ACCOUNT, 3, []),
+            (Share.USER, 4, [USER_ID]),
+            (Share.USER, 5, []),
+        ):
+            assert await audit.crowded(connection, share, most) == crowded, (share, most)
+        assert await audit.nth_newest(connection, 2, Share.ZONE, "z") == 1
+        assert await audit.nth_newest(connection, 2, Share.USER, USER_ID) == 14
+        for share, key, removed in (
+            (Share.ZONE, "z", 4),
+            (Share.ZONES_OF_ACCOUNT, ACCOUNT_ID, 2),
+            (Share.ACCOUNT, ACCOUNT_ID, 3),
+            (Share.USER, USER_ID, 5),
+            (Share.ZONES_OF_ACCOUNT, other, 3),
+        ):
+            assert await audit.delete_until(connection, 99, limit=99, of=(share, key)) == removed, (share, key)
+
+
+async def test_a_value_too_long_to_be_kept_is_cut_whoever_writes_it(database: Database) -> None:
+    async with database.write() as connection:
+        await audit.insert(connection, [entry(1, old_value={"text": "ä" * MAX_VALUE_BYTES}, new_value={"text": "ä"})])
+        (found,) = await audit.select(connection, AuditQuery(account_id=ACCOUNT_ID))
+    assert found.new_value == {"text": "ä"}
+    assert found.old_value["bytes"] == 2 * MAX_VALUE_BYTES + len('{"text":""}')
+    assert MAX_VALUE_BYTES - 1 <= len(found.old_value["truncated"].encode()) <= MAX_VALUE_BYTES
