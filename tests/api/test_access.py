@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -193,6 +194,10 @@ CONDITIONS: list[tuple[dict[str, list[str]], str, int]] = [
     ({"in": ["2001:db8::/32"]}, "2001:db8::1", 200),
     ({"in": ["2001:db8::/32"]}, "2001:db9::1", 401),
     ({"in": ["0.0.0.0/0"]}, "not an address", 401),
+    ({"not_in": ["::ffff:127.0.0.0/104"]}, "127.0.0.1", 401),
+    ({"not_in": ["::ffff:127.0.0.0/104"]}, "192.0.2.1", 200),
+    ({"in": ["::ffff:192.0.2.7"]}, "::ffff:192.0.2.7", 200),
+    ({"in": ["::/0"]}, "2001:db8::1", 200),
 ]
 
 
@@ -220,3 +225,38 @@ async def test_unknown_headers_and_versions_are_ignored(api: Api) -> None:
     assert answer.status_code == 200
     assert answer.headers["cf-ray"]
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_whoever_has_no_valid_token_is_not_read_whatever_they_send(api: Api) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"{" * 65_536
+        raise AssertionError("the body was read")
+
+    disabled = await api.token(allow("Zone Write", on=on_account(api.account_id)), status="disabled")
+    for secret, path, status in (
+        ("", "/zones", 403),
+        ("x" * 40, "/zones", 401),
+        (disabled, "/zones", 401),
+        ("", "/nowhere", 404),
+        ("", "/ips", 405),
+    ):
+        answer = await api.ask("POST", path, secret=secret, content=endless())
+        assert answer.status_code == status, (secret, path)
+
+
+async def test_a_401_says_what_would_let_in(api: Api) -> None:
+    for path in ("/zones", "/user/tokens/verify"):
+        answer = await api.ask("GET", path, secret="x" * 40)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+
+
+async def test_head_is_answered_wherever_get_is(api: Api) -> None:
+    zone_id = await api.zone()
+    async with api.client() as client:
+        for route in ROUTES:
+            path = route.about(zone_id=zone_id, account_id=api.account_id)
+            head = await client.head(path)
+            assert head.content == b"", route
+            if route.method == "GET":
+                assert head.status_code == (await client.get(path)).status_code, route

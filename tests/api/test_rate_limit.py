@@ -61,3 +61,25 @@ async def test_an_address_is_blocked_whatever_it_asks_and_others_are_not(start_a
     assert (await api.ask("GET", "/user", address="192.0.2.2")).status_code == 200
     api.clock.advance(1)
     assert (await api.ask("GET", "/user", address="192.0.2.1")).status_code == 200
+
+
+async def test_tokens_that_let_nobody_in_take_nothing_of_their_owners_limit(start_api: StartApi) -> None:
+    api = await start_api(Limits(requests_per_5_minutes=3, requests_per_second_and_address=0))
+    zones = allow("Zone Read", on={"com.cloudflare.api.account.*": "*"})
+    refused = [
+        await api.token(zones, status="disabled"),
+        await api.token(zones, expires_on=api.clock.now - 1),
+        await api.token(zones, not_before=api.clock.now + 60 * SECOND),
+        await api.token(zones, condition={"request_ip": {"in": ["192.0.2.0/24"]}}),
+    ]
+    for secret in refused:
+        for method in ("GET", "POST"):
+            answer = await api.ask(method, "/zones", secret=secret)
+            assert (answer.status_code, "x-ratelimit-limit" in answer.headers) == (401, False)
+    assert (await api.ask("GET", "/user")).headers["x-ratelimit-remaining"] == "2"
+
+
+async def test_a_write_counts_once(start_api: StartApi) -> None:
+    api = await start_api(Limits(requests_per_5_minutes=3, requests_per_second_and_address=0))
+    answer = await api.ask("POST", "/zones", json={"name": "a.example"})
+    assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (200, "2")

@@ -4,6 +4,7 @@ Law 1: fail closed. A request without a valid token gets in nowhere, and a handl
 (a test looks at every route).
 Law 2: who may not see a thing is told the same whether it exists or not.
 Law 3: time, address and state of a token are looked at for each request: disabling one is in force at once.
+Law 4: a token that lets nobody in takes nothing of its owner's rate limit.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.types import Scope as AsgiScope
 
 from holdfast.api.context import ApiContext
 from holdfast.api.faults import (
@@ -29,11 +31,14 @@ from holdfast.api.faults import (
     not_found,
     not_permitted,
     not_yours,
+    unavailable,
     unknown_key,
 )
+from holdfast.api.frame import REFUSED
 from holdfast.model.granting import Owner
 from holdfast.model.permission import GROUPS, Policy, Resource, Scope, may, may_somewhere
 from holdfast.store import audit, tokens, zones
+from holdfast.store.database import StoreUnavailable
 from holdfast.store.tokens import Token
 from holdfast.store.zones import Zone
 
@@ -131,19 +136,31 @@ def context_of(request: Request) -> ApiContext:
     return context
 
 
+async def admit(scope: AsgiScope) -> None:
+    """Raise ApiFault unless a valid token asks: of a request of which nothing but the head has been read."""
+    request = Request(scope)
+    bearer_secret(request)
+    try:
+        await _identified(request)
+    except StoreUnavailable as error:
+        raise unavailable(str(error)) from error
+
+
 async def principal_of(
     request: Request, connection: AsyncConnection, refused: Callable[[], ApiFault] = authentication_failed
 ) -> Principal:
     """Who asks. Raises ApiFault for anybody without a valid token: `refused` for one that is not (any more)."""
+    if (earlier := request.scope.get(REFUSED)) is not None:
+        raise earlier
     secret = bearer_secret(request)
     bearer = await tokens.find_bearer(connection, tokens.secret_hash(secret))
     if bearer is None:
         raise refused()
     context, token, address = context_of(request), bearer.token, client_address(request)
-    request.app.state.rate_limit.count(request, f"{token.owner_kind}/{token.owner_id}")
     now = context.clock()
     if state_of(token, now) != "active" or (token.not_before or 0) > now or not _is_from_allowed(token, address):
         raise refused()
+    request.app.state.rate_limit.count(request, f"{token.owner_kind}/{token.owner_id}")
     note_use(request, token.id, now)
     return Principal(token=token, email=bearer.email, accounts=bearer.accounts, address=address)
 
@@ -190,11 +207,25 @@ def _is_from_allowed(token: Token, address: str) -> bool:
     mapped = getattr(ip, "ipv4_mapped", None) or ip
 
     def is_in(networks: list[str]) -> bool:
-        return any(mapped in ipaddress.ip_network(network, strict=False) for network in networks)
+        return any(mapped in network_of(network) for network in networks)
 
     return (not wanted or is_in(wanted)) and not is_in(unwanted)
 
 
+def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The network, or address, that `text` names. Raises ValueError.
+
+    One of IPv4 written as IPv6 (RFC 4291 §2.5.5.2) is that of IPv4: as such a client's address is compared.
+    """
+    network = ipaddress.ip_network(text, strict=False)
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= _MAPPED_BITS:
+        mapped = network.network_address.ipv4_mapped
+        return network if mapped is None else ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
+
+
+# What comes before an address of IPv4 in one of IPv6.
+_MAPPED_BITS = 96
 Dependency = Callable[..., Awaitable[Access]]
 # What cannot be an id is no route, and no invalid parameter: so this describes, and checks nothing.
 _AN_ID = Path(json_schema_extra={"pattern": f"^{ID_PATTERN}$", "maxLength": 32})

@@ -16,6 +16,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from holdfast.api import (
+    access,
     account_tokens,
     accounts,
     audit_logs,
@@ -34,16 +35,17 @@ from holdfast.api import (
     zone_settings,
     zones,
 )
+from holdfast.api.complaints import INVALID_REQUEST, complaints_of
 from holdfast.api.context import ApiContext
 from holdfast.api.envelope import FailureEnvelope, failure
 from holdfast.api.faults import ApiFault, Complaint, fault, internal, method_not_allowed, no_route, unavailable
 from holdfast.api.frame import Frame
 from holdfast.api.json_body import MALFORMED_JSON, MALFORMED_TEXT
 from holdfast.api.rate_limit import RateLimit
+from holdfast.api.request_body import BodyBudget
 from holdfast.store.database import StoreUnavailable
 
 PREFIX = "/client/v4"
-INVALID_REQUEST = 1004
 
 # Each of their handlers lets nobody in without a token.
 GUARDED_ROUTERS = (
@@ -94,7 +96,9 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
     for router in OPEN_ROUTERS:
         application.include_router(router, prefix=PREFIX)
     _add_handlers(application)
-    application.add_middleware(Frame, rate_limit=application.state.rate_limit, log=log)
+    application.add_middleware(
+        Frame, rate_limit=application.state.rate_limit, admit=access.admit, bodies=BodyBudget(), log=log
+    )
     return application
 
 
@@ -126,31 +130,13 @@ def _methods_of(request: Request) -> set[str]:
     path = request.url.path.removeprefix(PREFIX)
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     named = next((route.path for route in routes if route.path_regex.match(path)), None)
-    return {method for route in routes if route.path == named for method in route.methods or ()}
+    methods = {method for route in routes if route.path == named for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
-    details = error.errors() if isinstance(error, RequestValidationError) else []
-    return failure(
-        ApiFault(400, [_complaint(detail) for detail in details[:20]] or [Complaint(INVALID_REQUEST, "invalid")])
-    )
-
-
-def _complaint(detail: Mapping[str, Any]) -> Complaint:
-    """One finding of pydantic's as a complaint: which member, what is wrong, what came."""
-    where, *path = detail["loc"]
-    if detail["type"] == "json_invalid":
-        return Complaint(MALFORMED_JSON, MALFORMED_TEXT)
-    name = ".".join(str(part) for part in path) or where
-    given = "" if detail["type"] == "missing" else f", got {_shown(detail.get('input'))}"
-    message = f"{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}{given}"
-    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
-    return Complaint(INVALID_REQUEST, message, pointer or "/")
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401  JSON
-    text = repr(value)
-    return f"{text[:80]}…" if len(text) > 80 else text
+    found = complaints_of(error.errors(), error.body) if isinstance(error, RequestValidationError) else []
+    return failure(ApiFault(400, found or [Complaint(INVALID_REQUEST, "invalid")]))
 
 
 async def _on_unavailable(_: Request, error: Exception) -> Response:

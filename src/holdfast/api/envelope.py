@@ -15,7 +15,7 @@ import msgspec
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from holdfast.api.faults import ApiFault, Complaint
+from holdfast.api.faults import MAX_COMPLAINTS, ApiFault, Complaint
 from holdfast.api.paging import Page
 
 ResultT = TypeVar("ResultT")
@@ -117,7 +117,7 @@ def cursor_page_of(results: Sequence[Any], after: str | None) -> Response:
 
 def failure(fault: ApiFault) -> Response:
     """`fault` in the envelope."""
-    errors = [_item(complaint) for complaint in fault.complaints]
+    errors = [_item(complaint) for complaint in fault.complaints[:MAX_COMPLAINTS]]
     answer = json_answer({"result": None, "success": False, "errors": errors, "messages": []}, fault.status)
     answer.headers.update(fault.headers)
     return answer

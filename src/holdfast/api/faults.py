@@ -34,6 +34,18 @@ class ApiFault(Exception):
         return "; ".join(complaint.message for complaint in self.complaints)
 
 
+# Longest JSON pointer that is said. One beyond it names members that no model has, of a body of megabytes.
+_MAX_POINTER_CHARS = 500
+# Complaints of one answer; beyond it the first ones. A client mends a few at a time.
+MAX_COMPLAINTS = 20
+
+
+def pointer_to(path: Sequence[str | int]) -> str | None:
+    """The JSON pointer (RFC 6901) along `path`, "" to all there is; None where it would be too long to be said."""
+    pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+    return pointer if len(pointer) <= _MAX_POINTER_CHARS else None
+
+
 def fault(
     status: int, code: int, message: str, *, pointer: str | None = None, chain: tuple[tuple[int, str], ...] = ()
 ) -> ApiFault:
@@ -41,6 +53,8 @@ def fault(
     return ApiFault(status, (Complaint(code, message, pointer, chain),))
 
 
+# RFC 9110 §15.5.2: a 401 says what would let in (RFC 6750 §3).
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 # How much of a path is said back.
 _MAX_PATH_CHARS = 300
 
@@ -76,12 +90,12 @@ def malformed_authorization() -> ApiFault:
 
 def authentication_failed() -> ApiFault:
     """The token is unknown, disabled, expired, not yet valid, or used from elsewhere."""
-    return fault(401, 10000, "Authentication error")
+    return ApiFault(401, (Complaint(10000, "Authentication error"),), _CHALLENGE)
 
 
 def invalid_token() -> ApiFault:
     """The same, where a token is verified."""
-    return fault(401, 1000, "Invalid API Token")
+    return ApiFault(401, (Complaint(1000, "Invalid API Token"),), _CHALLENGE)
 
 
 def not_permitted(permission: str) -> ApiFault:

@@ -1,15 +1,15 @@
 """Around every request: an id, limits on what may come, and headers for the answer.
 
 Law 1: what an address may not ask any more costs nothing but a look into a table, whatever it asks for.
-Law 2: a body has a bound in bytes and in time, and is read before any handler runs.
-Law 3: whatever a handler raises becomes an answer in the envelope. The reason goes to the log, not to the client.
+Law 2: who has no valid token is not read to: what they send stays where it is, and their route says what they are told.
+Law 3: a body is read within its bounds, and is known to be JSON, before any handler runs.
+Law 4: whatever a handler raises becomes an answer in the envelope. The reason goes to the log, not to the client.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from fastapi import Response
@@ -19,25 +19,28 @@ from holdfast.api.envelope import failure
 from holdfast.api.faults import ApiFault, fault, internal, no_route
 from holdfast.api.json_body import check_json
 from holdfast.api.rate_limit import RateLimit
+from holdfast.api.request_body import BodyBudget, Share, read_body
 
-# The largest honest body is a certificate chain or a batch of a few thousand records.
-MAX_BODY_BYTES = 4 * 1024 * 1024
-# How long a body may take to arrive.
-BODY_LIMIT_S = 30.0
-TOO_LARGE = 10413
-TOO_SLOW = 10408
 UNREADABLE = 1004
+# Where a request that is not to be read says why: whoever lets requests in raises it.
+REFUSED = "holdfast.refused"
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _Headers = Iterable[tuple[bytes, bytes]]
 Log = Callable[[str, Mapping[str, str | int]], None]
+# Raises ApiFault unless a valid token asks, of which nothing but the head is known yet.
+Admit = Callable[[Scope], Awaitable[None]]
 
 
 class Frame:
-    """Middleware. `scope["holdfast.headers"]` is what handlers add to the answer's headers."""
+    """Middleware. `scope["holdfast.headers"]` is what handlers add to the answer's headers, `scope[REFUSED]` the fault of a
+    request whose body was not read."""
 
-    def __init__(self, app: ASGIApp, *, rate_limit: RateLimit, log: Log) -> None:
+    def __init__(self, app: ASGIApp, *, rate_limit: RateLimit, admit: Admit, bodies: BodyBudget, log: Log) -> None:
         self._app = app
         self._rate_limit = rate_limit
+        self._admit = admit
+        self._bodies = bodies
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,14 +50,17 @@ class Frame:
             return
         scope["holdfast.request_id"] = secrets.token_hex(8)
         scope["headers"] = _as_json(scope["headers"])
-        answer = _Answer(scope, send)
+        if is_head := scope["method"] == "HEAD":
+            # RFC 9110 §9.3.2: the answer to a GET, without its content.
+            scope = {**scope, "method": "GET"}
+        answer = _Answer(scope, send, is_head=is_head)
         try:
             self._rate_limit.count_address(scope["client"][0] if scope.get("client") else "")
             _check_target(scope)
-            body = await _body(scope, receive)
-            if body is None:
-                return
-            await self._app(scope, _replayed(body, receive), answer.send)
+            with self._bodies.share() as share:
+                body = await self._body(scope, receive, share)
+                if body is not None:
+                    await self._app(scope, _replayed(body, receive), answer.send)
         except ApiFault as refused:
             await answer.give(failure(refused))
         except Exception as error:  # noqa: BLE001  whatever it is, the client gets an answer and the log the reason
@@ -62,13 +68,28 @@ class Frame:
             self._log("api_failed", fields)
             await answer.give(failure(internal()))
 
+    async def _body(self, scope: Scope, receive: Receive, share: Share) -> bytes | None:
+        """The body, b"" of a request that is not to be read, None if the client went away. Raises ApiFault."""
+        if scope["method"] in _BODILESS:
+            return b""
+        try:
+            await self._admit(scope)
+        except ApiFault as refused:
+            scope[REFUSED] = refused
+            return b""
+        body = await read_body(scope, receive, share)
+        if body and not _is_form(scope["headers"]):
+            check_json(body)
+        return body
+
 
 class _Answer:
-    """What goes back. Headers of ours go along with it."""
+    """What goes back. Headers of ours go along with it; of an answer to HEAD the head alone."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, *, is_head: bool) -> None:
         self._scope = scope
         self._send = send
+        self._is_head = is_head
         self._has_begun = False
 
     async def send(self, message: Message) -> None:
@@ -76,6 +97,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self._has_begun = True
             message = {**message, "headers": [*message["headers"], *_extra_headers(self._scope)]}
+        elif self._is_head:
+            message = {**message, "body": b""}
         await self._send(message)
 
     async def give(self, response: Response) -> None:
@@ -109,42 +132,6 @@ def _check_target(scope: Scope) -> None:
         raise no_route(scope["path"].replace("\0", "%00"))
     if b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
         raise fault(400, UNREADABLE, "query: expected parameters without NUL")
-
-
-async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, None if the client went away. Raises ApiFault."""
-    if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
-        return b""
-    try:
-        async with asyncio.timeout(BODY_LIMIT_S):
-            body = await _all(scope, receive)
-    except TimeoutError:
-        raise fault(408, TOO_SLOW, f"The request body did not arrive within {BODY_LIMIT_S:.0f} s") from None
-    if body and not _is_form(scope["headers"]):
-        check_json(body)
-    return body
-
-
-async def _all(scope: Scope, receive: Receive) -> bytes | None:
-    announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if announced.isdigit() and int(announced[:20]) > MAX_BODY_BYTES:
-        raise _too_large()
-    parts: list[bytes] = []
-    received = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        parts.append(message.get("body", b""))
-        received += len(parts[-1])
-        if received > MAX_BODY_BYTES:
-            raise _too_large()
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _too_large() -> ApiFault:
-    return fault(413, TOO_LARGE, f"The request body is longer than {MAX_BODY_BYTES} bytes")
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -26,6 +26,8 @@ SECOND_US = 1_000_000
 # Users and addresses remembered at most; each takes about 200 bytes.
 MAX_REMEMBERED = 20_000
 TOO_MANY = 10429
+# What a request that has been counted says of itself.
+_COUNTED = "holdfast.counted"
 
 
 @dataclass(slots=True)
@@ -52,11 +54,12 @@ class RateLimit:
         return {"users": len(self._users), "addresses": len(self._addresses)}
 
     def count(self, request: Request, user: str) -> None:
-        """Count one request of `user`, and add the headers that say how many are left. Raises ApiFault when it is one too
-        many."""
+        """Count one request of `user`, once however often it is told of, and add the headers that say how many are left.
+        Raises ApiFault when it is one too many."""
         limit = self._limits.requests_per_5_minutes
-        if not limit:
+        if not limit or _COUNTED in request.scope:
             return
+        request.scope[_COUNTED] = True
         now = self._clock()
         window = _counted(self._users, user, now, length=WINDOW_US)
         if window.blocked_until <= now and window.count > limit:
@@ -78,7 +81,7 @@ class RateLimit:
         if not limit or not address:
             return
         now = self._clock()
-        window = _counted(self._addresses, _network(address), now, length=SECOND_US)
+        window = _counted(self._addresses, asker_of(address), now, length=SECOND_US)
         if window.count > limit:
             window.blocked_until = max(window.blocked_until, window.since + SECOND_US)
             raise _too_many(window.blocked_until - now)
@@ -95,7 +98,7 @@ def _counted(windows: OrderedDict[str, _Window], key: str, now: Moment, *, lengt
     return window
 
 
-def _network(address: str) -> str:
+def asker_of(address: str) -> str:
     """Whom an address counts as: one of IPv6 counts as its /64, which one asker has all of."""
     if ":" not in address:
         return address

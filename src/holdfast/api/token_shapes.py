@@ -7,14 +7,13 @@ Source: Cloudflare API v4, "User API Tokens" and "Account Owned API Tokens".
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from holdfast.api.access import state_of
+from holdfast.api.access import network_of, state_of
 from holdfast.api.envelope import View
 from holdfast.api.faults import invalid
 from holdfast.model.granting import Owner, ResourceError, check_resources
@@ -128,17 +127,17 @@ class PolicyChoice(BaseModel):
 
 
 class RequestIp(BaseModel):
-    """Addresses and networks (CIDR)."""
+    """Addresses and networks (CIDR). A member that is not known is refused: whoever wrote it means it to shut somebody out."""
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
     in_: list[str] | None = Field(default=None, alias="in", max_length=MAX_NETWORKS)
     not_in: list[str] | None = Field(default=None, max_length=MAX_NETWORKS)
 
 
 class Condition(BaseModel):
-    """What must hold for a token to be used."""
+    """What must hold for a token to be used. A condition that is not known is refused: it could not be kept to."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
     # "request.ip" is how older clients spell it.
     request_ip: RequestIp | None = Field(default=None, validation_alias=AliasChoices("request_ip", "request.ip"))
 
@@ -199,7 +198,7 @@ def condition_of(condition: Condition | None) -> dict[str, Any]:
 
 def _check_network(pointer: str, text: str) -> None:
     try:
-        ipaddress.ip_network(text, strict=False)
+        network_of(text)
     except ValueError:
         raise invalid(
             pointer, f"request_ip: expected an address or network such as 192.0.2.0/24, got {text[:60]!r}"

@@ -1,6 +1,7 @@
 """Settings of a zone: one, all, and several at once.
 
-Law: several are set together or not at all, and so are settings that exclude each other.
+Law 1: several are set together or not at all, and so are settings that exclude each other.
+Law 2: what has its value already is not written: nothing is audited, no time moves.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from holdfast.api.access import Access, zone_access
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, Complaint, fault, not_found
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.moment import written_or_none
 from holdfast.model.setting import SETTINGS, SettingError, Value, check_together, with_defaults
 from holdfast.store import settings, zones
@@ -52,10 +54,21 @@ class SettingItem(SettingEdit):
     id: str
 
 
+# There are about a dozen.
+_Items = Annotated[list[SettingItem], Field(max_length=100)]
+
+
 class SettingItems(BaseModel):
     """The older form of several."""
 
-    items: list[SettingItem]
+    items: _Items
+
+
+# Which of the two forms a body has is seen before it is looked at, so that it is told of that one's faults alone.
+_Form = Annotated[
+    Annotated[_Items, Tag("an array")] | Annotated[SettingItems, Tag("an object")],
+    Discriminator(lambda body: "an array" if isinstance(body, list) else "an object"),
+]
 
 
 @router.get("", response_model=Envelope[list[SettingView]])
@@ -88,7 +101,7 @@ async def edit_setting(setting_id: str, edit: SettingEdit, access: WriteAccess) 
 
 
 @router.patch("", response_model=Envelope[list[SettingView]])
-async def edit_settings(edits: Annotated[list[SettingItem] | SettingItems, Body()], access: WriteAccess) -> Response:
+async def edit_settings(edits: Annotated[_Form, Body()], access: WriteAccess) -> Response:
     """Set several settings of the zone: `[{"id": …, "value": …}]`, or the same as `items`."""
     items, prefix = (edits, "") if isinstance(edits, list) else (edits.items, "/items")
     values: dict[str, Value] = {}
@@ -105,14 +118,14 @@ async def edit_settings(edits: Annotated[list[SettingItem] | SettingItems, Body(
         raise ApiFault(400, complaints)
     if not values:
         return success([])
-    stored = await _put(access, values, pointer=prefix or "/")
+    stored = await _put(access, values, pointer=prefix)
     return success([_view(name, stored) for name in values], messages=_notes(values))
 
 
 async def _put(access: Access, values: Mapping[str, Value], *, pointer: str) -> dict[str, StoredSetting]:
-    """Write, publish, and return all that is stored then."""
+    """Write and publish what is another value, and return all that is stored then."""
     zone, now = access.known_zone, access.context.clock()
-    async with access.context.database.write() as connection:
+    async with writing(access.context.database) as connection:
         if not await zones.touch(connection, zone.id):
             raise not_found("zone")
         stored = await settings.of_zone(connection, zone.id)
@@ -121,13 +134,17 @@ async def _put(access: Access, values: Mapping[str, Value], *, pointer: str) -> 
             check_together({**before, **values})
         except SettingError as error:
             raise _invalid(" and ".join(values), pointer, error) from None
-        await settings.put(connection, zone.id, values, now=now)
-        for name, value in values.items():
+        changes = {name: value for name, value in values.items() if value != before[name]}
+        if not changes:
+            raise Undone
+        await settings.put(connection, zone.id, changes, now=now)
+        for name, value in changes.items():
             await access.record(
                 connection, "update", "zone_setting", name, old={"value": before[name]}, new={"value": value}
             )
-    await access.context.on_change([zone.id])
-    return stored | {name: StoredSetting(value, now) for name, value in values.items()}
+    if changes:
+        await access.context.on_change([zone.id])
+    return stored | {name: StoredSetting(value, now) for name, value in changes.items()}
 
 
 def _check_known(setting_id: str, *, pointer: str | None = None) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from holdfast.api import frame
+from holdfast.api import request_body
 from holdfast.api.context import Limits
-from holdfast.api.frame import Frame
+from holdfast.api.faults import ApiFault, fault
+from holdfast.api.frame import REFUSED, Admit, Frame
 from holdfast.api.rate_limit import RateLimit
+from holdfast.api.request_body import UNCOUNTED_BYTES, BodyBudget
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,7 +31,18 @@ def _type(scope: Scope) -> bytes:
     return b", ".join(found)
 
 
-async def asked(messages: list[Message], app: Any = echo, **members: Any) -> tuple[list[Message], list[str]]:
+async def let_in(_: Scope) -> None:
+    """Whoever asks."""
+
+
+async def asked(
+    messages: list[Message],
+    app: Any = echo,
+    *,
+    admit: Admit = let_in,
+    bodies: BodyBudget | None = None,
+    **members: Any,
+) -> tuple[list[Message], list[str]]:
     """What is sent back for a request that comes as `messages`, and what is logged."""
     sent: list[Message] = []
     log: list[str] = []
@@ -46,7 +59,7 @@ async def asked(messages: list[Message], app: Any = echo, **members: Any) -> tup
         log.append(event)
 
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [], "client": ("::1", 1)}
-    framed = Frame(app, rate_limit=RateLimit(Limits(), lambda: 0), log=note)
+    framed = Frame(app, rate_limit=RateLimit(Limits(), lambda: 0), admit=admit, bodies=bodies or BodyBudget(), log=note)
     await framed({**scope, **members}, receive, send)
     return sent, log
 
@@ -69,7 +82,7 @@ async def test_a_form_passes_as_it_is() -> None:
 
 
 async def test_a_body_that_never_comes_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "BODY_LIMIT_S", 0.01)
+    monkeypatch.setattr(request_body, "BODY_LIMIT_S", 0.01)
     sent, _ = await asked([part(b"{", more=True)])
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["errors"][0]["code"] == 10408
@@ -97,3 +110,57 @@ async def test_what_is_no_request_passes() -> None:
 
     await asked([], app, type="lifespan")
     assert seen == ["lifespan"]
+
+
+async def test_whoever_is_not_let_in_is_not_read_and_their_route_answers() -> None:
+    refusal, seen = fault(401, 10000, "Authentication error"), []
+
+    async def refuse(_: Scope) -> None:
+        raise refusal
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((scope[REFUSED], await receive()))
+
+    messages = [part(b"{", more=True), part(b"no JSON")]
+    await asked(messages, app, admit=refuse)
+    assert seen == [(refusal, {"type": "http.request", "body": b"", "more_body": False})]
+    assert len(messages) == 2
+
+
+async def test_bodies_have_a_bound_together_and_a_small_one_passes_all_the_same() -> None:
+    bodies = BodyBudget(limit_bytes=1000)
+    body = b'"' + b"x" * (UNCOUNTED_BYTES + 898) + b'"'
+    inner: list[list[Message]] = []
+
+    async def ask_again(scope: Scope, receive: Receive, send: Send) -> None:
+        assert bodies.statistics() == {"held_bytes": 900}
+        for other in (body, b"{}"):
+            sent, _ = await asked([part(other)], bodies=bodies)
+            inner.append(sent)
+
+    await asked([part(body[:70_000], more=True), part(body[70_000:])], ask_again, bodies=bodies)
+    (refused, _), (small, _) = inner
+    assert (refused["status"], dict(refused["headers"])[b"retry-after"], small["status"]) == (503, b"1", 200)
+    assert bodies.statistics() == {"held_bytes": 0}
+    sent, _ = await asked([part(body)], bodies=bodies)
+    assert sent[0]["status"] == 200
+
+
+async def test_what_a_client_held_that_went_away_or_failed_is_given_back() -> None:
+    bodies = BodyBudget()
+    await asked([part(b" " * 100_000, more=True), {"type": "http.disconnect"}], bodies=bodies)
+    await asked([part(b" " * 100_000)], bodies=bodies)
+    assert bodies.statistics() == {"held_bytes": 0}
+
+
+async def test_head_is_get_without_its_content() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/fault":
+            raise ApiFault(404, fault(404, 1001, "no").complaints)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-method", scope["method"].encode())]})
+        await send({"type": "http.response.body", "body": b"content"})
+
+    for path, status in (("/", 200), ("/fault", 404)):
+        sent, _ = await asked([], app, method="HEAD", path=path)
+        assert (sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])) == (status, b"")
+        assert path != "/" or dict(sent[0]["headers"])[b"x-method"] == b"GET"

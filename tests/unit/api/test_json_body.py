@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -60,6 +61,9 @@ def test_no_bytes_raise_anything_but_a_fault(body: bytes) -> None:
         (b'{"a":{"b":["x\\u0000"]}}', "/a/b/0"),
         (b'{"a/b":"\\u0000"}', "/a~1b"),
         (b'{"\\u0000":1}', None),
+        (b'{"a":{"\\u0000":1}}', "/a"),
+        (b'{"' + b"a" * 600 + b'":"\\u0000"}', None),
+        (b'{"x":"]]]]","a":' + b'{"b":[' * 40 + b"]}" * 40 + b"}", None),
         (b'{"a":9223372036854775808}', "/a"),
         (b'{"a":[-9223372036854775809]}', "/a/0"),
     ],
@@ -78,9 +82,23 @@ def test_what_no_database_keeps_is_refused(body: bytes, pointer: str | None) -> 
         b"[" * MAX_DEPTH + b"]" * MAX_DEPTH,
         b'"\\\\u0000"',
         b"9223372036854775807",
+        b"[" + b",".join([b'{"a":[{}]}'] * 200) + b"]",
+        b'["' + b'[\\\\\\"{' * 100 + b'"]',
         b'{"a":1,"a":2}',
         b'"\\ud83d\\ude00"',
     ],
 )
 def test_what_only_looks_bad_passes(body: bytes) -> None:
     check_json(body)
+
+
+def test_looking_takes_no_memory_for_where_everything_is() -> None:
+    # A long key with many members: their pointers together would be a gigabyte.
+    body = b'{"1234567890123456789' + b"a" * 20_000 + b'":[' + b",".join([b"1"] * 50_000) + b"]}"
+    tracemalloc.start()
+    try:
+        check_json(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * 1024 * 1024

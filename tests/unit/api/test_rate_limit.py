@@ -54,3 +54,11 @@ def test_what_is_no_address_is_counted_as_it_is() -> None:
     limit.count_address("a:b")
     with pytest.raises(ApiFault):
         limit.count_address("a:b")
+
+
+def test_one_request_counts_once_however_often_it_is_told_of() -> None:
+    limit, one = limiter(requests_per_5_minutes=1), request()
+    limit.count(one, "user/a")
+    limit.count(one, "user/a")
+    with pytest.raises(ApiFault):
+        limit.count(request(), "user/a")

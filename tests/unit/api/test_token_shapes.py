@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from holdfast.api.faults import ApiFault
 from holdfast.api.token_shapes import Condition, PolicyChoice, TokenCreate, condition_of, policies_of, times_of
@@ -48,3 +49,11 @@ def test_times_are_moments_in_order() -> None:
     for wrong in ({"expires_on": "1970-01-01T00:00:00Z"}, {"not_before": "x"}):
         with pytest.raises(ApiFault, match="expected"):
             times_of(token(**wrong), now=5)
+
+
+@pytest.mark.parametrize(
+    "condition", [{"requestIp": {"in": ["192.0.2.0/24"]}}, {"request_ip": {"ni": ["192.0.2.0/24"]}}, {"other": {}}]
+)
+def test_a_condition_that_could_not_be_kept_to_is_refused(condition: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        token(condition=condition)
