@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 # How long requests in flight may take when control stops, and then the service itself.
 GRACE_S = 5
 STOP_LIMIT_S = 3.0
-# Connections and requests at once; beyond it 503. The API has a handful of clients, each of which has a rate limit.
-MAX_CONCURRENCY = 1_000
 # How long a client may take nothing of an answer. Precedent: the edge's own 60 s.
 CLIENT_STALL_MS = 60_000
 # Longest request head that is waited for; one that comes in a single read may be as long as that, 256 KiB.
@@ -119,7 +117,6 @@ def _settings(service: Service, config: Config) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MAX_CONCURRENCY,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         timeout_graceful_shutdown=GRACE_S,
         ssl_certfile=config.control_cert,

@@ -1,24 +1,38 @@
-"""How long a client of the API may keep the server waiting: uvicorn's protocol with a limit for each part of a request.
+"""How long a client of the API may keep the server waiting, and how often it may connect: uvicorn's protocol with limits.
 
 Law 1: a client that owes us something, a head or the rest of a body, owes it for a limited time; then it is cut.
 Law 2: a client that waits for us is never cut by this.
+Law 3: one address takes no more than its part of the places there are. Whoever finds none is told so, and whoever has one
+keeps it.
 
 uvicorn limits only the silence between two requests of one connection (`timeout_keep_alive`), so a thousand connections
-that send nothing would take every place there is, for good.
+that send nothing would take every place there is, for good; and its `limit_concurrency` refuses those who are connected, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from holdfast.api.envelope import failure
+from holdfast.api.faults import ApiFault, fault
+from holdfast.api.rate_limit import asker_of
+
 # From the connection, or the last answer, to the end of the head. Precedent: the edge's own 10 s.
 HEAD_LIMIT_S = 10.0
 # From the head to the end of the body, which the API keeps small.
 BODY_LIMIT_S = 30.0
+# Connections at once; beyond it 503. The API has a handful of clients, each of which has a rate limit.
+MAX_CONNECTIONS = 1_000
+# Those of one address (of IPv6: one /64); beyond it 429. Precedents: browsers have 6 to one host, HTTP libraries 100.
+MAX_CONNECTIONS_PER_ADDRESS = 200
+TOO_MANY_CONNECTIONS = 10429
+NO_PLACE = 10503
+_RETRY_AFTER_S = 2
 
 
 class LimitedProtocol(H11Protocol):
@@ -27,16 +41,32 @@ class LimitedProtocol(H11Protocol):
     # What the client owes by h11's word -> for how long.
     limits: ClassVar[dict[type, float]] = {h11.IDLE: HEAD_LIMIT_S, h11.SEND_BODY: BODY_LIMIT_S}
 
+    max_connections: ClassVar[int] = MAX_CONNECTIONS
+    max_connections_per_address: ClassVar[int] = MAX_CONNECTIONS_PER_ADDRESS
+
+    # Who is connected, "" where that is no address.
+    asker: str = ""
+    _is_refused: bool = False
     _owed: type | None = None
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """asyncio's call: the client is there."""
+        peer = transport.get_extra_info("peername")
+        self.asker = asker_of(peer[0]) if isinstance(peer, tuple) else ""
+        if (refused := self._refusal()) is not None:
+            self._is_refused = True
+            transport.write(_written(refused))
+            transport.close()
+            return
         super().connection_made(transport)
         self._look()
 
     def data_received(self, data: bytes) -> None:
         """asyncio's call: the client has sent something."""
+        if self._is_refused:
+            # TLS hands on what has come before it is closed.
+            return
         super().data_received(data)
         self._look()
 
@@ -47,8 +77,20 @@ class LimitedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio's call: the client is gone."""
-        self._owe(None)
-        super().connection_lost(exc)
+        if not self._is_refused:
+            self._owe(None)
+            super().connection_lost(exc)
+
+    def _refusal(self) -> ApiFault | None:
+        """Why there is no place for this client; None if there is one."""
+        others = self.server_state.connections
+        if len(others) >= self.max_connections:
+            return fault(503, NO_PLACE, f"There are {self.max_connections} connections already")
+        of_the_same = sum(isinstance(one, LimitedProtocol) and one.asker == self.asker for one in others)
+        if self.asker and of_the_same >= self.max_connections_per_address:
+            message = f"Your address has {self.max_connections_per_address} connections already"
+            return fault(429, TOO_MANY_CONNECTIONS, message)
+        return None
 
     def _look(self) -> None:
         state = self.conn.their_state
@@ -61,3 +103,13 @@ class LimitedProtocol(H11Protocol):
             self._timer.cancel()
         self._owed = owed
         self._timer = None if owed is None else self.loop.call_later(self.limits[owed], self.transport.abort)
+
+
+def _written(refused: ApiFault) -> bytes:
+    """A whole HTTP/1.1 answer, after which the connection ends."""
+    body = bytes(failure(refused).body)
+    head = (
+        f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nRetry-After: {_RETRY_AFTER_S}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,6 +1,7 @@
 """A client of the API that keeps the server waiting is cut; one that waits is not."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -99,3 +100,58 @@ async def test_each_request_of_a_connection_has_its_own_time(port: int) -> None:
     request = b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"
     answer, _ = await talk(port, request, request)
     assert answer.count(b"HTTP/1.1 200 ") == 2
+
+
+class Crowded(LimitedProtocol):
+    """The same with places for three, two of them for one address."""
+
+    max_connections = 3
+    max_connections_per_address = 2
+
+
+class Peer(asyncio.Transport):
+    """The transport of a connection from an address; `written` is what went out."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__({"peername": (address, 1)})
+        self.written = b""
+        self.is_closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+
+async def test_an_address_has_no_more_than_its_places_and_others_have_theirs() -> None:
+    config = uvicorn.Config(application, interface="asgi3", http=Crowded, log_config=None, lifespan="off")
+    config.load()
+    state = uvicorn.server.ServerState()
+
+    def connected(address: str) -> tuple[Crowded, Peer]:
+        one = Crowded(config=config, server_state=state, app_state={}, _loop=asyncio.get_running_loop())
+        peer = Peer(address)
+        one.connection_made(peer)
+        return one, peer
+
+    first = connected("2001:db8::1")
+    peers = [first, connected("2001:db8::2"), connected("2001:db8::3"), connected("192.0.2.1"), connected("192.0.2.2")]
+    assert [peer.written.split(b" ")[1:2] for _, peer in peers] == [[], [], [b"429"], [], [b"503"]]
+    for one, peer in peers:
+        if peer.written:
+            head, _, body = peer.written.partition(b"\r\n\r\n")
+            assert b"Content-Length: %d\r\nRetry-After: " % len(body) in head
+            assert (json.loads(body)["success"], peer.is_closed) == (False, True)
+            one.data_received(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            one.connection_lost(None)
+    assert not state.tasks
+    first[0].connection_lost(None)
+    again = connected("2001:db8::4")
+    assert again[1].written == b""
+    for one, _ in (peers[1], peers[3], again):
+        one.connection_lost(None)
+    assert not state.connections
