@@ -28,13 +28,16 @@ JsonObject = Mapping[str, object]
 
 
 class ApiRefused(HoldfastError):
-    """The API understood and said no (4xx). `status` is the HTTP status, `codes` those of its errors."""
+    """The API understood and said no (4xx). `status` is the HTTP status, `codes` those of its errors, `pointers` what they
+    are about."""
 
     exit_status = 2
 
-    def __init__(self, sentence: str, *, status: int, codes: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, sentence: str, *, status: int, codes: tuple[int, ...] = (), pointers: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(sentence)
-        self.status, self.codes = status, codes
+        self.status, self.codes, self.pointers = status, codes, pointers
 
 
 class ApiFailed(HoldfastError):
@@ -125,19 +128,25 @@ def _refusal(answer: Answer, envelope: JsonObject, what: str) -> HoldfastError:
     if answer.status == 429 or answer.status >= 500 or answer.status < 400:
         return ApiFailed(f"{sentence}{_wait(answer)}", may_be_done=answer.status >= 500)
     codes = tuple(code for item in items if isinstance(code := item.get("code"), int))
-    return ApiRefused(sentence, status=answer.status, codes=codes)
+    pointers = frozenset(pointer for item in items if (pointer := _pointer(item)))
+    return ApiRefused(sentence, status=answer.status, codes=codes, pointers=pointers)
 
 
 def _told(item: Mapping[str, object]) -> str:
     """One error: `code 1004: DNS Validation Error (at /name): its chain`."""
     said = [f"code {printable(str(item.get('code', '?')), limit=20)}: {_message(item)}"]
-    source = item.get("source")
-    if isinstance(source, dict) and (pointer := source.get("pointer")):
-        said.append(f"(at {printable(str(pointer), limit=200)})")
+    if pointer := _pointer(item):
+        said.append(f"(at {printable(pointer, limit=200)})")
     chain = item.get("error_chain")
     links = [link for link in chain if isinstance(link, dict)] if isinstance(chain, list) else []
     said += [f"[code {printable(str(link.get('code', '?')), limit=20)}: {_message(link)}]" for link in links[:3]]
     return " ".join(said)
+
+
+def _pointer(item: Mapping[str, object]) -> str:
+    """Which member of the request an error is about, "" where it says none. Not yet printable."""
+    source = item.get("source")
+    return str(source.get("pointer") or "") if isinstance(source, dict) else ""
 
 
 def _message(item: Mapping[str, object]) -> str:

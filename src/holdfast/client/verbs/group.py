@@ -8,6 +8,7 @@ what it must open is open, and is closed whatever happens.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import inspect
 import io
 import sys
@@ -78,7 +79,7 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
 
     options = verb.options.parse(given)
     # None: closed before Python started.
-    out, notices = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+    out, notices = sys.stdout or _Closed(), sys.stderr or io.StringIO()
     output = Output(out, notices, as_json=options.as_json, is_terminal=out.isatty())
     try:
         with Api(options) as api:
@@ -95,6 +96,14 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
         reason = error.strerror or str(error)
         raise OutputError(f"what was asked is done, but what came of it could not be written: {reason}") from error
     return 0
+
+
+class _Closed(io.StringIO):
+    """A standard output that there is not."""
+
+    def write(self, _: str) -> int:
+        """Raise OSError: who asked must not believe that there was nothing to say."""
+        raise OSError(errno.EBADF, "standard output is closed")
 
 
 def _give_up_stdout() -> None:

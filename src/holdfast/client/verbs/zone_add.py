@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from holdfast.client.api.answer import as_object, text_of
+from holdfast.client.api.answer import ApiRefused, as_object, text_of
 from holdfast.client.api.options import ApiOptions
 from holdfast.client.api.zones import Zone, find_account, host_name, zone_of
 from holdfast.client.verbs.origin_plan import OriginPlan, origin_plan
@@ -108,7 +108,14 @@ def add_zone(options: ZoneAddOptions, api: Api, output: Output) -> None:
     body: dict[str, object] = {"name": options.name, "type": "full"}
     if options.account is not None:
         body["account"] = {"id": find_account(api, options.account)}
-    result = as_object(api.send("POST", "/zones", what=what, body=body), what=what)
+    try:
+        result = as_object(api.send("POST", "/zones", what=what, body=body), what=what)
+    except ApiRefused as error:
+        if options.account is None and "/account/id" in error.pointers:
+            raise UsageError(
+                "--account", None, "the id or name of one of your accounts, of which there are several"
+            ) from error
+        raise
     zone = zone_of(result, what=what)
     done: list[str] = []
     try:

@@ -165,7 +165,8 @@ def test_a_full_disk_below_stdout_is_a_sentence(monkeypatch: pytest.MonkeyPatch)
         _status(app, "do", "x", "--token", "t")
 
 
-def test_a_closed_stdout_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stdout_takes_nothing_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     _answered_by(FakeApi({"GET /zones": [ZONE]}), monkeypatch)
     monkeypatch.setattr(sys, "stdout", None)
-    assert _status(app_of("zone"), "list", "--token", "t") == 0
+    with pytest.raises(OutputError, match="could not be written: standard output is closed"):
+        _status(app_of("zone"), "list", "--token", "t")

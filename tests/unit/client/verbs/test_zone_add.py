@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from holdfast.client.api.answer import ApiRefused
 from holdfast.client.verbs.zone import VERBS
 from holdfast.client.verbs.zone_add import ZoneAddError, ZoneAddOptions
 from holdfast.errors import UsageError
@@ -67,6 +68,16 @@ def test_account_and_plan_are_looked_up_and_set() -> None:
         (f"POST {IN_ZONE}/subscription", {"rate_plan": {"id": "business"}}),
     ]
     assert "plan: business" in out
+
+
+def test_an_account_that_must_be_named_is_asked_for_by_its_flag() -> None:
+    refused = Failure(400, 1004, "account.id: expected the id of an account", pointer="/account/id")
+    with pytest.raises(
+        UsageError, match=r"^--account: expected the id or name of one of your accounts, .*got nothing$"
+    ):
+        run(FakeApi({"POST /zones": refused}), ADD, name="example.com")
+    with pytest.raises(ApiRefused, match=r"account\.id"):
+        run(FakeApi({"POST /zones": refused}), ADD, name="example.com", account=ACCOUNT_ID)
 
 
 def test_json_is_the_zone() -> None:
