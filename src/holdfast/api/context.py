@@ -14,11 +14,21 @@ from holdfast.sealing import SealingKey
 from holdfast.store.database import Database
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What came of closing: `edges` edges said that they told `closed` WebSockets to close; `silent` ones live, and said
+    nothing in time: what is open there may stay so."""
+
+    closed: int
+    edges: int
+    silent: int
+
+
 class Connections(Protocol):
     """The WebSockets that are open, on all edges."""
 
-    async def close_zone(self, zone_id: str, *, code: int, reason: str) -> int:
-        """Close every WebSocket of a zone; how many were told to."""
+    async def close_zone(self, zone_id: str, *, code: int, reason: str) -> Closing:
+        """Close every WebSocket of a zone. Returns within seconds, whatever edges do, and never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from holdfast.api.context import Limits
 from holdfast.app.control_role import ready_line, serve
-from holdfast.app.data_lock import data_lock
+from holdfast.app.data_lock import data_lock, holder_of
 from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.python_log import take_over_logging
 from holdfast.app.surroundings import Surroundings
@@ -148,4 +148,5 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
         ),
         log=log.write,
         journal=edge_journal(config.data_dir),
+        living_edge=lambda: holder_of(config.data_dir, "edge"),
     )

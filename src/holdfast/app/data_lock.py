@@ -40,6 +40,25 @@ def data_lock(data_dir: Path, role: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def holder_of(data_dir: Path, role: str) -> int | None:
+    """The process that has the lock of `role` in `data_dir`, None where nobody has; 0 where it has not said yet who it is.
+
+    Whoever wants the lock in this very moment tries again (`data_lock`).
+    """
+    try:
+        descriptor = os.open(data_dir / f"{role}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.pread(descriptor, 20, 0).strip()
+        return int(said) if said.isdigit() else 0
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _locked(descriptor: int) -> bool:
     deadline = time.monotonic() + _LIMIT_S
     while True:

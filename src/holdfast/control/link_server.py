@@ -1,7 +1,9 @@
 """Control's end of the control link: a Unix socket that edges connect to.
 
 Law 1: an edge that does not keep to the protocol, or takes nothing, is let go; it comes back and gets everything.
-Law 2: whatever is asked of edges has a limit in time, and those that did not answer are left out.
+Law 2: whatever is asked of edges has a limit in time. From figures, those that did not answer are left out.
+Law 3: "nobody answered" is not "nothing was there": who has WebSockets closed learns of each edge that lives and was not heard,
+also one that is not connected (`living_edge`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from holdfast.api.context import Closing
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
 from holdfast.model import control_link
@@ -34,6 +37,8 @@ from holdfast.model.control_link import (
 
 # How long edges have to answer what is asked of them.
 ANSWER_LIMIT_S = 2.0
+# How long an edge that lives has to connect before what is asked of all is asked without it.
+JOIN_LIMIT_S = 1.0
 # How long an edge has for its first message.
 HELLO_LIMIT_S = 5.0
 # How long edges have to notice that they are let go.
@@ -90,13 +95,20 @@ class EdgeSession:
 
 
 class LinkServer:
-    """Takes edges in, publishes to them, and asks them."""
+    """Takes edges in, publishes to them, and asks them.
 
-    def __init__(self, path: Path, publisher: Publisher, *, log: Log) -> None:
+    `living_edge` gives the process of the edge that lives on this data, connected or not, and None where none does.
+    """
+
+    def __init__(
+        self, path: Path, publisher: Publisher, *, log: Log, living_edge: Callable[[], int | None] = lambda: None
+    ) -> None:
         self._path = path
         self._publisher = publisher
         self._log = log
+        self._living_edge = living_edge
         self._sessions: set[EdgeSession] = set()
+        self._has_joined = asyncio.Event()
         self._request_ids = itertools.count(1)
         self._server: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -132,19 +144,52 @@ class LinkServer:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    async def close_zone(self, zone_id: str, *, code: int, reason: str) -> int:
-        """Close every WebSocket of a zone, on all edges; how many were told to (`api.context.Connections`)."""
+    def is_edge_missing(self) -> bool:
+        """Whether an edge lives that is not connected."""
+        living = self._living_edge()
+        return living is not None and all(session.pid != living for session in self._sessions)
+
+    async def until_all_serve(self, limit_s: float) -> None:
+        """Return when the edge that lives is connected, and all serve by what is published; after `limit_s` in any case."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._until_joined()
+                revision = self._publisher.revision
+                await asyncio.gather(*(session.applied(revision) for session in self.sessions))
+
+    async def close_zone(self, zone_id: str, *, code: int, reason: str) -> Closing:
+        """Close every WebSocket of a zone, on all edges (`api.context.Connections`)."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._until_joined(), JOIN_LIMIT_S)
         answers = await self._ask_all(
             lambda number: CloseConnections(request_id=number, zone_id=zone_id, code=code, reason=reason)
         )
-        return sum(answer.count for answer in answers if isinstance(answer, ConnectionsClosed))
+        told = [answer for answer in answers.values() if isinstance(answer, ConnectionsClosed)]
+        return Closing(closed=sum(one.count for one in told), edges=len(told), silent=self._silent(answers))
 
     async def reports(self) -> list[Report]:
         """The figures of every edge that gives them in time."""
         answers = await self._ask_all(lambda number: AskReport(request_id=number))
-        return [answer for answer in answers if isinstance(answer, Report)]
+        return [answer for answer in answers.values() if isinstance(answer, Report)]
 
-    async def _ask_all(self, question: Callable[[int], Message]) -> list[Report | ConnectionsClosed]:
+    def _silent(self, answers: Mapping[EdgeSession, Report | ConnectionsClosed | None]) -> int:
+        """How many edges live and did not answer. One that ended meanwhile has nothing that is open."""
+        living = self._living_edge()
+        alive = {session.pid for session in self._sessions} | {living}
+        unheard = [session for session, answer in answers.items() if answer is None and session.pid in alive]
+        was_not_asked = living is not None and all(session.pid != living for session in answers)
+        return len(unheard) + was_not_asked
+
+    async def _until_joined(self) -> None:
+        while self.is_edge_missing():
+            self._has_joined.clear()
+            await self._has_joined.wait()
+
+    async def _ask_all(
+        self, question: Callable[[int], Message]
+    ) -> dict[EdgeSession, Report | ConnectionsClosed | None]:
+        """What each edge that is connected answers; None where it does not in time."""
+
         async def ask(session: EdgeSession) -> Report | ConnectionsClosed | None:
             number = next(self._request_ids)
             answer = session.answers[number] = asyncio.get_running_loop().create_future()
@@ -158,8 +203,8 @@ class LinkServer:
             finally:
                 session.answers.pop(number, None)
 
-        answers = await asyncio.gather(*(ask(session) for session in self.sessions))
-        return [answer for answer in answers if answer is not None]
+        asked = tuple(self.sessions)
+        return dict(zip(asked, await asyncio.gather(*map(ask, asked)), strict=True))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session: EdgeSession | None = None
@@ -175,6 +220,7 @@ class LinkServer:
             session = EdgeSession(hello, writer)
             self._sessions.add(session)
             self._publisher.subscribe(session)
+            self._has_joined.set()
             self._log("edge_connected", {"edge": hello.edge, "pid": hello.pid})
             await self._take_all(session, reader, frames, waiting)
         except (LinkError, TimeoutError) as error:

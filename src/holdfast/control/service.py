@@ -1,14 +1,16 @@
 """The control process, put together: database, API, publisher, control link, health and metrics.
 
 Law 1: `start` brings everything up or raises one sentence; `stop` takes everything down, and can be called at any time.
-Law 2: while the database is away, reads and writes are answered 503 and nothing else ends: edges go on, the link stays.
+Law 2: HTTP is served when the edge that lives serves what is published, EDGE_LIMIT_S after the start at the latest: then
+the first write is in force when its answer arrives, as every other.
+Law 3: while the database is away, reads and writes are answered 503 and nothing else ends: edges go on, the link stays.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,7 @@ from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition
 from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
-from holdfast.control.publisher import Check, Publisher
+from holdfast.control.publisher import APPLY_LIMIT_S, Check, Publisher
 from holdfast.errors import SetupError
 from holdfast.model.moment import Moment
 from holdfast.sealing import SealingKey
@@ -37,6 +39,8 @@ from holdfast.store.upgrade import upgrade
 
 # How long what is done in the background may take to end.
 STOP_LIMIT_S = 5.0
+# How long the edge of an earlier control has to come back. It looks for us every 50 ms.
+EDGE_LIMIT_S = 1.0
 # How often it is written down which tokens were used.
 TOKEN_USE_INTERVAL_S = 5.0
 
@@ -51,7 +55,8 @@ def microseconds() -> Moment:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
-    no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last."""
+    no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
+    `living_edge` gives the process of the edge that lives, connected or not, and None where none does."""
 
     database_url: str
     link_path: Path
@@ -61,6 +66,7 @@ class ControlFacts:
     log: Log
     clock: Callable[[], Moment] = microseconds
     journal: Path | None = None
+    living_edge: Callable[[], int | None] = lambda: None
 
 
 class Control:
@@ -73,12 +79,12 @@ class Control:
         self._key = facts.key
         self.database = Database(facts.database_url)
         self.publisher = Publisher(self.database, check=facts.check, log=facts.log, clock=facts.clock)
-        self.links = LinkServer(facts.link_path, self.publisher, log=facts.log)
+        self.links = LinkServer(facts.link_path, self.publisher, log=facts.log, living_edge=facts.living_edge)
         context = ApiContext(
             database=self.database,
             key=facts.key,
             clock=facts.clock,
-            on_change=self.publisher.on_change,
+            on_change=self._on_change,
             connections=self.links,
             limits=facts.limits,
         )
@@ -104,6 +110,7 @@ class Control:
             raise SetupError(f"database_url: {error}") from error
         await self.links.start()
         await self._warm_up()
+        await self.links.until_all_serve(EDGE_LIMIT_S)
         self._spawn(self.publisher.keep_polling(self._pacing))
         self._spawn(self._keep_noting_uses())
         self._spawn(keep_trimming(self.database, self._clock, self._log, self._pacing))
@@ -120,6 +127,11 @@ class Control:
         with suppress(StoreUnavailable):
             await self._note_uses()
         await self.database.close()
+
+    async def _on_change(self, zone_ids: Collection[str]) -> None:
+        await self.publisher.on_change(zone_ids)
+        if self.links.is_edge_missing():
+            await self.links.until_all_serve(APPLY_LIMIT_S)
 
     async def _warm_up(self) -> None:
         """Have FastAPI build its routes, which it does at the first request: a tenth of a second nobody should wait for."""

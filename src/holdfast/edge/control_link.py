@@ -1,8 +1,8 @@
 """The edge's end of the control link: one thread that connects, hears what changed, and answers.
 
 Law 1: whatever control says or does, serving goes on with what is served. What cannot be understood ends the connection.
-Law 2: a connection that ends is made anew, after a pause that grows to LAST_RETRY_S and is never quite the same, so
-that many edges do not come back at once.
+Law 2: a connection that ends is made anew, after a pause that grows to LAST_RETRY_S and is never quite the same. A control
+that is not there is looked for much more often: it cannot say that a write is in force before it has us back.
 Law 3: every wait for a peer that owes something has a limit; waiting for news has none.
 """
 
@@ -23,6 +23,10 @@ from holdfast.model.control_link import FrameReader, LinkError, Message, frame
 Log = Callable[[str, Mapping[str, str | int]], None]
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.05, 2.0
+# How often a control is looked for that is not there: while it may be about to start, EAGER_S, and after that. A look costs
+# one system call.
+EAGER_PAUSE_S, ABSENT_PAUSE_S = 0.05, 0.25
+EAGER_S = 5.0
 # How long a first control may take to be there before its absence is worth a record: both start at once, and it the slower.
 QUIET_START_S = 5.0
 # How long control may take to welcome us, and to take what we send.
@@ -44,6 +48,7 @@ class ControlLink:
         self._edge_id = edge_id
         self._log = log
         self._has_found_control = False
+        self._is_met = False
         self._is_connected = threading.Event()
         self._is_stopping = threading.Event()
         # Closing the one end wakes whoever waits for the other.
@@ -70,9 +75,10 @@ class ControlLink:
 
     def _run(self) -> None:
         retry_s, last_reason = FIRST_RETRY_S, ""
-        started = time.monotonic()
+        started = last_met = time.monotonic()
         while not self._is_stopping.is_set():
             began = time.monotonic()
+            self._is_met = False
             reason = self._connect_once()
             if self._is_stopping.is_set():
                 break
@@ -82,9 +88,12 @@ class ControlLink:
                 self._log("control_lost", {"reason": reason, "revision": self._live.revision})
                 last_reason = reason
             self._is_connected.clear()
-            if time.monotonic() - began > LAST_RETRY_S:
+            now = time.monotonic()
+            if not self._is_met or now - began > LAST_RETRY_S:
                 retry_s = FIRST_RETRY_S
-            self._is_stopping.wait(retry_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
+            last_met = now if self._is_met else last_met
+            pause_s = retry_s if self._is_met else absent_pause_s(now - last_met)
+            self._is_stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
             retry_s = min(2 * retry_s, LAST_RETRY_S)
         self._is_connected.clear()
 
@@ -92,7 +101,7 @@ class ControlLink:
         """One connection, from its first byte to its last; why it ended, or did not come about."""
         try:
             with _connected(self._path) as connection:
-                self._has_found_control = True
+                self._has_found_control = self._is_met = True
                 self._converse(connection)
         except (OSError, LinkError) as error:
             return _sentence(error)
@@ -126,6 +135,11 @@ class ControlLink:
         if not ready:
             raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
         return connection.recv(_READ_BYTES)
+
+
+def absent_pause_s(absent_s: float) -> float:
+    """How long to wait before looking again for a control that has not been there for `absent_s` seconds."""
+    return EAGER_PAUSE_S if absent_s < EAGER_S else ABSENT_PAUSE_S
 
 
 def _connected(path: Path) -> socket.socket:

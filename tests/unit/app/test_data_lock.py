@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.app import data_lock as module
-from holdfast.app.data_lock import data_lock
+from holdfast.app.data_lock import data_lock, holder_of
 from holdfast.errors import SetupError
 
 
@@ -29,6 +29,18 @@ def test_two_roles_share_a_directory_and_two_of_one_do_not(tmp_path: Path, monke
         ):
             pass
         assert (tmp_path / "edge.lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_who_holds_a_lock_is_known_and_that_nobody_does(tmp_path: Path) -> None:
+    assert holder_of(tmp_path, "edge") is None
+    with data_lock(tmp_path, "edge"):
+        assert holder_of(tmp_path, "edge") == os.getpid()
+        assert holder_of(tmp_path, "control") is None
+        (tmp_path / "edge.lock").write_text("")
+        assert holder_of(tmp_path, "edge") == 0
+    assert holder_of(tmp_path, "edge") is None
+    with data_lock(tmp_path, "edge"):
+        assert holder_of(tmp_path, "edge") == os.getpid()
 
 
 def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

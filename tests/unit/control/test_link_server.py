@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from holdfast.api.context import Closing
+from holdfast.control import link_server
 from holdfast.control.link_server import LinkServer
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
@@ -61,7 +63,9 @@ class World:
         self.log: list[tuple[str, Mapping[str, str | int]]] = []
         self.logged = asyncio.Event()
         self.publisher = Publisher(database, check=lambda _: None, log=self.write)
-        self.server = LinkServer(path, self.publisher, log=self.write)
+        # The process of the edge that lives, connected or not.
+        self.living: int | None = None
+        self.server = LinkServer(path, self.publisher, log=self.write, living_edge=lambda: self.living)
         self.peers: list[Peer] = []
 
     def write(self, event: str, fields: Mapping[str, str | int]) -> None:
@@ -84,9 +88,9 @@ class World:
             peer.send(message)
         return peer
 
-    async def peer(self) -> Peer:
+    async def peer(self, pid: int = 1) -> Peer:
         """An edge that has been let in and has its snapshot."""
-        peer = await self.connect(HELLO)
+        peer = await self.connect(Hello(version=VERSION, edge="e1", pid=pid))
         assert isinstance(await peer.next(), Welcome)
         assert isinstance(await peer.next(), FullSnapshot)
         return peer
@@ -123,7 +127,7 @@ async def test_every_edge_is_asked_and_the_answers_are_added_up(world: World) ->
         assert isinstance(question, CloseConnections)
         assert (question.zone_id, question.code, question.reason) == ("z", 1001, "why")
         peer.send(ConnectionsClosed(request_id=question.request_id, count=count))
-    assert await asked == 3
+    assert await asked == Closing(closed=3, edges=2, silent=0)
 
 
 async def test_an_edge_that_goes_while_it_is_asked_is_left_out(world: World) -> None:
@@ -135,6 +139,83 @@ async def test_an_edge_that_goes_while_it_is_asked_is_left_out(world: World) -> 
     going.writer.close()
     staying.send(Report(request_id=question.request_id, revision=1, statistics={"requests": 5}))
     assert [report.statistics for report in await asked] == [{"requests": 5}]
+
+
+async def closed_by(peer: Peer, count: int) -> None:
+    """`peer` says that it told so many WebSockets to close."""
+    question = await peer.next()
+    assert isinstance(question, CloseConnections)
+    peer.send(ConnectionsClosed(request_id=question.request_id, count=count))
+
+
+async def test_an_edge_that_is_silent_is_counted_and_not_taken_for_one_without_websockets(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_server, "ANSWER_LIMIT_S", 0.5)
+    talking, _silent = await world.peer(1), await world.peer(2)
+    asked = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+    await closed_by(talking, 4)
+    assert await asked == Closing(closed=4, edges=1, silent=1)
+    assert await world.server.reports() == []
+
+
+@pytest.mark.parametrize("lives", [True, False])
+async def test_an_edge_that_goes_while_it_is_asked_to_close_is_silent_as_long_as_its_process_lives(
+    world: World, monkeypatch: pytest.MonkeyPatch, lives: bool
+) -> None:
+    going = await world.peer(9)
+    world.living = 9
+    asked = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+    assert isinstance(await going.next(), CloseConnections)
+    world.living = 9 if lives else None
+    going.writer.close()
+    assert await asked == Closing(closed=0, edges=0, silent=int(lives))
+
+
+async def test_an_edge_that_lives_and_does_not_connect_is_silent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_server, "JOIN_LIMIT_S", 0.01)
+    world.living = 9
+    other = await world.peer(1)
+    asked = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+    await closed_by(other, 2)
+    assert await asked == Closing(closed=2, edges=1, silent=1)
+
+
+async def test_an_edge_that_connects_in_time_is_asked_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_server, "JOIN_LIMIT_S", LIMIT_S)
+    world.living = 9
+    asked = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+    await closed_by(await world.peer(9), 2)
+    assert await asked == Closing(closed=2, edges=1, silent=0)
+
+
+async def test_without_any_edge_nothing_is_open(world: World) -> None:
+    assert await world.server.close_zone("z", code=1001, reason="why") == Closing(closed=0, edges=0, silent=0)
+
+
+async def test_to_wait_for_all_is_to_wait_for_the_edge_that_lives_and_what_it_serves(world: World) -> None:
+    world.living = 9
+    waiting = asyncio.create_task(world.server.until_all_serve(LIMIT_S))
+    await world.peer(1)
+    peer = await world.peer(9)
+    assert not world.server.is_edge_missing()
+    assert not waiting.done()
+    peer.send(Applied(revision=world.publisher.revision))
+    world.peers[0].send(Applied(revision=world.publisher.revision))
+    async with asyncio.timeout(LIMIT_S / 2):
+        await waiting
+
+
+async def test_the_wait_for_an_edge_that_does_not_come_has_an_end_and_without_one_there_is_no_wait(
+    world: World,
+) -> None:
+    world.living = 9
+    async with asyncio.timeout(LIMIT_S):
+        await world.server.until_all_serve(0.01)
+    assert world.server.is_edge_missing()
+    world.living = None
+    async with asyncio.timeout(LIMIT_S):
+        await world.server.until_all_serve(10 * LIMIT_S)
 
 
 async def test_a_writer_waits_until_the_edge_serves_by_what_was_written(world: World) -> None:

@@ -1,24 +1,27 @@
 """`holdfast.control.service`: what it starts, what it says of its health, and how it ends."""
 
+import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import httpx
 import pytest
 
 from holdfast.api.context import Limits
+from holdfast.control import service
 from holdfast.control.service import Control, ControlFacts
 from holdfast.errors import SetupError
-from holdfast.model.control_link import VERSION, Hello, frame
+from holdfast.model.control_link import VERSION, Applied, Hello, frame
 from holdfast.sealing import SealingKey
-from tests.unit.control.edge_peer import connected
+from tests.unit.control.edge_peer import LIMIT_S, connected
 
 LOG: list[tuple[str, Mapping[str, str | int]]] = []
 
 
-def facts(directory: Path, **changes: str) -> ControlFacts:
+def facts(directory: Path, *, living_edge: Callable[[], int | None] = lambda: None, **changes: str) -> ControlFacts:
     return ControlFacts(
+        living_edge=living_edge,
         database_url=changes.get("database_url", f"sqlite+aiosqlite:///{directory}/db"),
         link_path=directory / "control.sock",
         key=SealingKey(bytes(32)),
@@ -51,6 +54,33 @@ async def test_the_first_start_makes_a_token_and_the_next_one_none(tmp_path: Pat
         await running.stop()
     assert made[0] is not None
     assert made[1] is None
+
+
+async def test_it_has_started_when_the_edge_that_lives_serves_what_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "EDGE_LIMIT_S", 60.0)
+    running = Control(facts(tmp_path, living_edge=lambda: 9))
+    starting = asyncio.create_task(running.start())
+    async with asyncio.timeout(LIMIT_S):
+        while not (tmp_path / "control.sock").exists():
+            await asyncio.wait({starting}, timeout=0.01)
+        hello = frame(Hello(version=VERSION, edge="e", pid=9))
+        async with connected(tmp_path / "control.sock", hello + frame(Applied(revision=1))):
+            await starting
+            assert {session.revision for session in running.links.sessions} == {running.publisher.revision}
+    await running.stop()
+
+
+async def test_an_edge_that_lives_and_does_not_come_back_keeps_nobody_from_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "EDGE_LIMIT_S", 0.01)
+    running = Control(facts(tmp_path, living_edge=lambda: 9))
+    async with asyncio.timeout(LIMIT_S):
+        await running.start()
+        assert running.links.is_edge_missing()
+    await running.stop()
 
 
 async def test_it_is_healthy_without_an_edge_and_ready_with_one(control: Control, tmp_path: Path) -> None:

@@ -76,6 +76,13 @@ def test_control_that_starts_beside_the_edge_is_not_missed_yet(tmp_path: Path, m
     assert watched.log == []
 
 
+@pytest.mark.parametrize(("absent_s", "pause_s"), [(0.0, 0.05), (4.9, 0.05), (5.0, 0.25), (86_400.0, 0.25)])
+def test_a_control_that_is_away_is_looked_for_eagerly_and_never_more_seldom_than_four_times_a_second(
+    absent_s: float, pause_s: float
+) -> None:
+    assert control_link.absent_pause_s(absent_s) == pause_s
+
+
 def test_a_mistake_of_ours_does_not_cost_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries = threading.Semaphore(0)
 
