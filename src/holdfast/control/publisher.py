@@ -22,7 +22,7 @@ from holdfast.model.control_link import Delta, FullSnapshot
 from holdfast.model.moment import Moment
 from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
 from holdfast.store import certificates, installation, zones
-from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.database import Database, StorageFault, StoreUnavailable
 from holdfast.store.documents import all_documents, documents_of
 
 APPLY_LIMIT_S = 0.25
@@ -141,7 +141,8 @@ class Publisher:
                 await self.poll()
                 is_away = False
             except StoreUnavailable as error:
-                if not is_away:
+                # What is wrong with the storage, the database has said itself.
+                if not is_away and not isinstance(error, StorageFault):
                     self._log("store_unavailable", {"reason": str(error)})
                 is_away = True
 

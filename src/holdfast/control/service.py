@@ -77,7 +77,9 @@ class Control:
         self._clock = facts.clock
         self._journal = facts.journal
         self._key = facts.key
-        self.database = Database(facts.database_url)
+        self.database = Database(
+            facts.database_url, on_fault=lambda reason: facts.log("store_unavailable", {"reason": reason})
+        )
         self.publisher = Publisher(self.database, check=facts.check, log=facts.log, clock=facts.clock)
         self.links = LinkServer(facts.link_path, self.publisher, log=facts.log, living_edge=facts.living_edge)
         context = ApiContext(
@@ -145,6 +147,9 @@ class Control:
     async def _keep_noting_uses(self) -> None:
         while await self._pacing.pause(TOKEN_USE_INTERVAL_S):
             with suppress(StoreUnavailable):
+                if self.database.storage_fault:
+                    # So that it is known to be well again also where nobody writes.
+                    await self.database.try_to_write()
                 await self._note_uses()
 
     async def _note_uses(self) -> None:
@@ -167,13 +172,15 @@ class Control:
         return Response("ok\n", media_type="text/plain")
 
     async def _ready(self) -> Response:
-        """The database answers and an edge serves; what is amiss is said, a line each."""
+        """The database answers and took the last write, and an edge serves; what is amiss is said, a line each."""
         amiss = []
         try:
             async with self.database.read() as connection:
                 await installation.source_and_revision(connection)
         except StoreUnavailable as error:
             amiss.append(str(error))
+        if (fault := self.database.storage_fault) and fault not in amiss:
+            amiss.append(fault)
         if not self.links.sessions:
             amiss.append("no edge is connected")
         status = 503 if amiss else 200

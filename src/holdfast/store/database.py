@@ -4,14 +4,16 @@ Law 1: a write is one transaction that raises the revision. When `write` is left
 synchronous=FULL, PostgreSQL as its server is set up), or all of it is undone.
 Law 2: on SQLite a write takes the one write lock at its beginning, so that it never fails in its middle for want of it.
 Law 3: every wait has a limit; who waits too long for the database gets StoreUnavailable.
+Law 4: what is wrong with the storage is remembered until a write succeeds, damage for good: reads from memory may go on
+as if nothing were.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -40,6 +42,8 @@ _WRITE = "holdfast_write"
 _LOOK = {"holdfast_look": True}
 # PostgreSQL's serialization_failure and deadlock_detected: the transaction may be tried again.
 _COLLISIONS = ("40001", "40P01")
+# Its disk_full and read_only_sql_transaction.
+_REFUSED_WRITES = {"53100": "its disk is full", "25006": "it is read-only"}
 # Its classes of errors that say that the server is going, gone or full, and nothing of the statement: connection_exception,
 # insufficient_resources, operator_intervention (PostgreSQL, Appendix A).
 _ABSENCES = ("08", "53", "57")
@@ -48,16 +52,31 @@ _DAMAGES = {
     sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
     sqlite3.SQLITE_CORRUPT: "the file is damaged",
 }
+# What it says where the disk is full, or failing, or may not be written.
+_DISK_FAULTS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
 
 
 class StoreUnavailable(Exception):
     """The database cannot be reached, or does not answer in time. `str` is a sentence without its address."""
 
 
-class Database:
-    """An open database. `url` is SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`."""
+class StorageFault(StoreUnavailable):
+    """The database can be reached, and its storage is full, failing or read-only."""
 
-    def __init__(self, url: str) -> None:
+
+class StorageDamaged(StorageFault):
+    """The file is no database, or no longer: it has to be put back."""
+
+
+class Database:
+    """An open database. `url` is SQLAlchemy's, of `sqlite+aiosqlite` or `postgresql+asyncpg`.
+
+    `on_fault` is told, in a sentence, what is wrong with the storage: once, until a write has succeeded.
+    """
+
+    def __init__(self, url: str, *, on_fault: Callable[[str], None] = lambda _: None) -> None:
+        self._on_fault = on_fault
+        self._fault, self._is_damaged = "", False
         self._threads: WeakSet[Thread] = WeakSet()
         self._engine = _engine(sa.make_url(url), self._threads)
         self._looking = self._engine.execution_options(
@@ -76,10 +95,15 @@ class Database:
         """Whether this is SQLite; else it is PostgreSQL."""
         return self._engine.dialect.name == "sqlite"
 
+    @property
+    def storage_fault(self) -> str:
+        """What was wrong with the storage when it was last needed, a sentence; "" for nothing."""
+        return self._fault
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that sees one moment. Raises StoreUnavailable."""
-        with _as_unavailable():
+        with self._noting_damage(), _as_unavailable():
             async with self._engine.connect() as connection:
                 yield connection
 
@@ -87,14 +111,14 @@ class Database:
     async def look(self) -> AsyncIterator[AsyncConnection]:
         """For reads of which each is complete in itself: every statement sees its own moment, and none costs a transaction.
         Raises StoreUnavailable."""
-        with _as_unavailable():
+        with self._noting_damage(), _as_unavailable():
             async with self._looking.connect() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that raises the revision and is committed at its end. Raises StoreUnavailable."""
-        with _as_unavailable():
+        with self._noting_faults(), _as_unavailable():
             async with self._turn(), self._engine.connect() as plain:
                 connection = await plain.execution_options(**{_WRITE: True})
                 async with connection.begin():
@@ -104,11 +128,16 @@ class Database:
     @asynccontextmanager
     async def note(self) -> AsyncIterator[AsyncConnection]:
         """A transaction for what changes nothing that is published: when a token was last used."""
-        with _as_unavailable():
+        with self._noting_faults(), _as_unavailable():
             async with self._turn(), self._engine.connect() as plain:
                 connection = await plain.execution_options(**{_WRITE: True})
                 async with connection.begin():
                     yield connection
+
+    async def try_to_write(self) -> None:
+        """Find out whether the storage is well again, by a write that changes nothing. Raises StoreUnavailable."""
+        async with self.note() as connection:
+            await connection.execute(sa.update(INSTALLATION).values(revision=INSTALLATION.c.revision))
 
     async def close(self) -> None:
         """Give all connections up, and return when the threads that served them are at their end."""
@@ -116,6 +145,31 @@ class Database:
         for thread in [one for one in self._threads if one.ident is not None]:
             # One that was told to end says so to this loop: it must not be gone by then.
             await asyncio.to_thread(thread.join, CLOSE_LIMIT_S)
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageDamaged as error:
+            self._note_fault(error)
+            raise
+
+    @contextmanager
+    def _noting_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageFault as error:
+            self._note_fault(error)
+            raise
+        if not self._is_damaged:
+            self._fault = ""
+
+    def _note_fault(self, error: StorageFault) -> None:
+        is_news = not self._fault
+        self._is_damaged = self._is_damaged or isinstance(error, StorageDamaged)
+        self._fault = str(error)
+        if is_news:
+            self._on_fault(self._fault)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -139,23 +193,49 @@ class _as_unavailable:  # noqa: N801  a context manager reads as a verb
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        state = str(getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else ""
-        if isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(_ABSENCES)):
-            raise StoreUnavailable("the database ended the connection") from error
-        # The low byte is the error, the rest says more about it.
-        damage = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF
-        if damage in _DAMAGES:
-            raise StoreUnavailable(_DAMAGES[damage]) from error
-        if isinstance(error, PoolTimeoutError):
-            raise StoreUnavailable("every connection to the database is taken") from error
-        if isinstance(error, OperationalError | InterfaceError):
-            raise StoreUnavailable("the database cannot be used") from error
-        if isinstance(error, TimeoutError):
-            raise StoreUnavailable("the database did not answer in time") from error
-        if isinstance(error, OSError):
-            raise StoreUnavailable("the database cannot be reached") from error
-        if state in _COLLISIONS:
-            raise StoreUnavailable("the write collided with another; nothing of it was done") from error
+        unavailable = _storage_fault(error) or _absence(error) if error is not None else None
+        if unavailable is not None:
+            raise unavailable from error
+
+
+def _storage_fault(error: BaseException) -> StorageFault | None:
+    """What `error` says of the storage, if it does."""
+    words = getattr(error, "orig", None)
+    # The low byte is the error, the rest says more about it.
+    code = getattr(words, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGES:
+        return StorageDamaged(_DAMAGES[code])
+    if code in _DISK_FAULTS:
+        return StorageFault(f"the database cannot be written: {words}")
+    if refusal := _REFUSED_WRITES.get(_sqlstate(error)):
+        return StorageFault(f"the database cannot be written: {refusal}")
+    return None
+
+
+def _absence(error: BaseException) -> StoreUnavailable | None:
+    """What `error` says of a database that is away or busy, if it does."""
+    state = _sqlstate(error)
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(_ABSENCES)):
+        return StoreUnavailable("the database ended the connection")
+    if isinstance(error, OperationalError | InterfaceError):
+        # PostgreSQL's words may have its address.
+        is_file = hasattr(error.orig, "sqlite_errorcode")
+        return StoreUnavailable(f"the database cannot be used{f': {error.orig}' if is_file else ''}")
+    if state in _COLLISIONS:
+        return StoreUnavailable("the write collided with another; nothing of it was done")
+    return next((StoreUnavailable(sentence) for kind, sentence in _ABSENT if isinstance(error, kind)), None)
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "") if isinstance(error, DBAPIError) else ""
+
+
+# An exception of the pool's, of asyncio and of sockets: in this order, as TimeoutError is an OSError.
+_ABSENT: tuple[tuple[type[BaseException], str], ...] = (
+    (PoolTimeoutError, "every connection to the database is taken"),
+    (TimeoutError, "the database did not answer in time"),
+    (OSError, "the database cannot be reached"),
+)
 
 
 def _engine(url: sa.URL, threads: WeakSet[Thread]) -> AsyncEngine:

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from holdfast.api.context import Limits
 from holdfast.control import service
+from holdfast.control.pacing import Pacing
 from holdfast.control.service import Control, ControlFacts
 from holdfast.errors import SetupError
 from holdfast.model.control_link import VERSION, Applied, Hello, frame
 from holdfast.sealing import SealingKey
+from holdfast.store.database import StorageFault
 from tests.unit.control.edge_peer import LIMIT_S, connected
 
 LOG: list[tuple[str, Mapping[str, str | int]]] = []
@@ -129,3 +132,35 @@ async def test_a_database_that_cannot_be_used_is_one_sentence(tmp_path: Path) ->
     with pytest.raises(SetupError, match=r"^database_url: the database cannot be used"):
         await running.start()
     await running.stop()
+
+
+async def test_while_the_disk_is_full_writes_are_refused_and_readiness_says_why(
+    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LOG.clear()
+    reason = "the database cannot be written: attempt to write a readonly database"
+    async with connected(tmp_path / "control.sock", frame(Hello(version=VERSION, edge="e", pid=1))):
+        may_write = False
+
+        def begin(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(f"PRAGMA query_only={int(not may_write)}")
+
+        sa.event.listen(control.database.engine.sync_engine, "begin", begin)
+        for _ in range(2):
+            with pytest.raises(StorageFault):
+                await control.database.try_to_write()
+        assert await asked(control, "/readyz") == (503, f"{reason}\n")
+        assert [entry for entry in LOG if entry[0] == "store_unavailable"] == [
+            ("store_unavailable", {"reason": reason})
+        ]
+        may_write = True
+        monkeypatch.setattr(service, "TOKEN_USE_INTERVAL_S", 0.01)
+        pacing = Pacing()
+        monkeypatch.setattr(control, "_pacing", pacing)
+        healing = asyncio.create_task(control._keep_noting_uses())
+        async with asyncio.timeout(LIMIT_S):
+            while control.database.storage_fault:
+                await asyncio.wait({healing}, timeout=0.01)
+        pacing.stop()
+        await healing
+        assert await asked(control, "/readyz") == (200, "ok\n")

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.store import identities, installation
-from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.database import Database, StorageDamaged, StorageFault, StoreUnavailable
+from holdfast.store.upgrade import upgrade
 from tests.unit.store.conftest import ACCOUNT_ID
 
 
@@ -107,3 +108,76 @@ async def test_a_database_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
         async with database.read() as connection:
             await connection.execute(sa.text("SELECT * FROM notes"))
     await database.close()
+
+
+class Ailing:
+    """A SQLite database, on one connection, whose storage fails when a test says so; what it said of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.said: list[str] = []
+        self.database = Database(f"sqlite+aiosqlite:///{path}", on_fault=self.said.append)
+
+    async def pragma(self, text: str) -> None:
+        async with self.database.look() as connection:
+            await connection.execute(sa.text(f"PRAGMA {text}"))
+
+    async def write(self) -> None:
+        async with self.database.note() as connection:
+            await connection.execute(sa.text("INSERT INTO notes VALUES (zeroblob(100000))"))
+
+
+@pytest.mark.parametrize(
+    ("ill", "well", "reason"),
+    [
+        ("max_page_count=1", "max_page_count=1000000", "database or disk is full"),
+        ("query_only=ON", "query_only=OFF", "attempt to write a readonly database"),
+    ],
+)
+async def test_what_is_wrong_with_the_storage_is_said_once_until_a_write_succeeds(
+    tmp_path: Path, ill: str, well: str, reason: str
+) -> None:
+    ailing = Ailing(tmp_path / "holdfast.db")
+    await upgrade(ailing.database)
+    async with ailing.database.note() as connection:
+        await connection.execute(sa.text("CREATE TABLE notes (text TEXT)"))
+    for turn in (1, 2):
+        await ailing.pragma(ill)
+        for _ in range(2):
+            with pytest.raises(StorageFault, match=rf"^the database cannot be written: {reason}$"):
+                await ailing.write()
+        assert await revision(ailing.database)
+        assert ailing.database.storage_fault == f"the database cannot be written: {reason}"
+        assert len(ailing.said) == turn
+        await ailing.pragma(well)
+        await ailing.database.try_to_write()
+        assert ailing.database.storage_fault == ""
+    await ailing.database.close()
+
+
+async def test_a_write_that_fails_for_what_was_asked_says_nothing_of_the_storage(tmp_path: Path) -> None:
+    ailing = Ailing(tmp_path / "holdfast.db")
+    with pytest.raises(StoreUnavailable, match=r"^the database cannot be used: no such table: notes$"):
+        await ailing.write()
+    assert (ailing.said, ailing.database.storage_fault) == ([], "")
+    await ailing.database.close()
+
+
+async def test_damage_that_a_read_finds_is_remembered_whatever_is_written_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "holdfast.db"
+    ailing = Ailing(path)
+    await upgrade(ailing.database)
+    async with ailing.database.note() as connection:
+        await connection.execute(sa.text("CREATE TABLE notes (text TEXT)"))
+        for _ in range(200):
+            await connection.execute(sa.text("INSERT INTO notes VALUES (zeroblob(1000))"))
+    await ailing.database.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) - 65536] + b"\xff" * 65536)
+    again = Ailing(path)
+    with pytest.raises(StorageDamaged):
+        async with again.database.read() as connection:
+            await connection.execute(sa.text("SELECT sum(length(text)) FROM notes"))
+    await again.database.try_to_write()
+    assert again.database.storage_fault == "the file is damaged"
+    assert again.said == ["the file is damaged"]
+    await again.database.close()
