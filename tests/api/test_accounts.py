@@ -17,6 +17,9 @@ async def test_an_account_is_shown_listed_and_renamed(api: Api) -> None:
     assert await api.result("GET", path) == renamed
     entry = (await api.entries())[0]
     assert (entry["oldValue"], entry["newValue"]) == ('{"name":"Holdfast"}', '{"name":"Ours"}')
+    entries = len(await api.entries())
+    assert await api.result("PUT", path, json={"name": "Ours"}) == renamed
+    assert len(await api.entries()) == entries
 
 
 async def test_accounts_are_found_by_name_and_listed_page_by_page(api: Api) -> None:

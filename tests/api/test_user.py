@@ -17,3 +17,13 @@ async def test_the_user_is_shown_and_changes_their_name(api: Api) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["source"]["pointer"]) == (400, "/country")
     of_account = await api.token(allow("User Details Write", on=on_user(api.user_id)), owner="account")
     assert (await api.ask("GET", "/user", secret=of_account)).status_code == 403
+
+
+async def test_a_name_that_is_the_same_leaves_no_trace(api: Api) -> None:
+    changed = await api.result("PATCH", "/user", json={"first_name": "Ada"})
+    before = len(await api.entries())
+    assert await api.result("PATCH", "/user", json={"first_name": "Ada", "last_name": None}) == changed
+    assert len(await api.entries()) == before
+    await api.result("PATCH", "/user", json={"first_name": "Ada", "last_name": "L"})
+    entry = (await api.entries())[0]
+    assert (entry["oldValue"], entry["newValue"]) == ('{"last_name":null}', '{"last_name":"L"}')

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.model.setting import SETTINGS
+from holdfast.store import zones
 from tests.api.harness import Api, codes
 
 
@@ -45,6 +46,29 @@ async def _try_setting(api: Api, name: str, path: str) -> None:
         assert answer.json()["errors"][0]["source"]["pointer"] == "/value"
         assert len(answer.text) < 2000
     assert (await api.result("GET", path))["value"] == value
+
+
+async def test_a_setting_that_has_its_value_already_leaves_no_trace(api: Api) -> None:
+    zone_id = await api.zone()
+    path = f"/zones/{zone_id}/settings"
+    changed = await api.result("PATCH", f"{path}/ssl", json={"value": "strict"})
+
+    async def traces() -> tuple[int, int, int]:
+        async with api.control.database.look() as connection:
+            zone = await zones.find(connection, zone_id)
+        assert zone is not None
+        return zone.version, api.control.publisher.revision, len(await api.entries())
+
+    before = await traces()
+    assert await api.result("PATCH", f"{path}/ssl", json={"value": "strict"}) == changed
+    default = await api.result("PATCH", f"{path}/websockets", json={"value": "on"})
+    assert (default["value"], default["modified_on"]) == ("on", None)
+    both = [{"id": "ssl", "value": "strict"}, {"id": "websockets", "value": "on"}]
+    assert await api.result("PATCH", path, json=both) == [changed, default]
+    assert await traces() == before
+    both[1]["value"] = "off"
+    assert [one["value"] for one in await api.result("PATCH", path, json=both)] == ["strict", "off"]
+    assert await traces() == (before[0] + 1, before[1] + 1, before[2] + 1)
 
 
 async def test_a_setting_there_is_not_is_named_with_those_there_are(api: Api) -> None:

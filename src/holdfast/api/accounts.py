@@ -17,6 +17,7 @@ from holdfast.api.access import Access, account_access, any_access
 from holdfast.api.envelope import Envelope, PageEnvelope, View, page_of, success
 from holdfast.api.faults import fault, invalid, not_found, not_permitted
 from holdfast.api.paging import Page, paged
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.moment import written
 from holdfast.model.permission import Resource, Scope, may
 from holdfast.store import identities
@@ -129,8 +130,10 @@ async def update_account(body: AccountUpdate, access: WriteAccess) -> Response:
     _check_type(body)
     if body.settings and (body.settings.abuse_contact_email or body.settings.enforce_twofactor):
         raise invalid("/settings", "settings: expected the ones that the account has, since none can be changed here")
-    async with access.context.database.write() as connection:
+    async with writing(access.context.database) as connection:
         old = await identities.find_account(connection, access.account_id, lock=True)
+        if old is not None and old.name == body.name:
+            raise Undone
         if old is None or not await identities.rename_account(connection, access.account_id, body.name):
             raise not_found("account")
         await access.record(connection, "update", "account", old.id, old={"name": old.name}, new={"name": body.name})

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from holdfast.api.access import Access, user_access
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import invalid, not_found
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.moment import written
 from holdfast.store import identities
 from holdfast.store.identities import Account, User
@@ -86,14 +87,19 @@ async def edit_user(body: UserEdit, access: Annotated[Access, Depends(user_acces
     if not given:
         return await show_user(access)
     now, user_id = access.context.clock(), access.principal.token.owner_id
-    async with access.context.database.write() as connection:
+    async with writing(access.context.database) as connection:
         user = await identities.find_user(connection, user_id, lock=True)
-        if user is None or not await identities.edit_user(connection, user_id, given, now=now):
+        if user is None:
             raise not_found("user")
         accounts = await identities.accounts_named(connection, access.principal.accounts)
-        old = {name: getattr(user, name) for name in given}
-        await access.record(connection, "update", "user", user_id, old=old, new=given)
-    return success(_user_view(msgspec.structs.replace(user, **given, modified_on=now), accounts))
+        changes = {name: value for name, value in given.items() if value != getattr(user, name)}
+        if not changes:
+            raise Undone
+        await identities.edit_user(connection, user_id, changes, now=now)
+        old = {name: getattr(user, name) for name in changes}
+        await access.record(connection, "update", "user", user_id, old=old, new=changes)
+    after = msgspec.structs.replace(user, **changes, modified_on=now) if changes else user
+    return success(_user_view(after, accounts))
 
 
 def _user_view(user: User, accounts: Sequence[Account]) -> dict[str, Any]:
