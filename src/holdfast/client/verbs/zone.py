@@ -144,7 +144,9 @@ VERBS = {
     ),
     "list": Verb(ZoneListOptions, list_zones, "List the zones."),
     "show": Verb(ZoneOptions, show_zone, "Show one zone."),
-    "remove": Verb(ZoneOptions, remove_zone, "Remove a zone and all that belongs to it."),
+    "remove": Verb(
+        ZoneOptions, remove_zone, "Remove a zone and all that belongs to it; its open WebSockets end with 1001."
+    ),
     "pause": Verb(ZoneOptions, pause_zone, "Forward a zone to its origin without its other features."),
     "resume": Verb(ZoneOptions, resume_zone, "End a pause."),
     "disconnect": Verb(ZoneOptions, disconnect_zone, "Close every open WebSocket of a zone with 1001."),
