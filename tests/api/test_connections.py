@@ -7,6 +7,8 @@ import json
 import pytest
 
 from holdfast.api.context import Closing
+from holdfast.store import audit
+from holdfast.store.database import StoreUnavailable
 from tests.api.harness import Api, codes
 
 
@@ -34,7 +36,21 @@ async def test_how_many_were_closed_is_answered_and_audited(api: Api, monkeypatc
     edges = Edges(api, Closing(closed=7, edges=2, silent=0), monkeypatch)
     assert await api.result("DELETE", f"/zones/{zone_id}/websocket_connections") == {"closed": 7}
     assert edges.asked == [(zone_id, 1001, "closed by the operator of this zone")]
-    assert json.loads((await api.entries())[0]["oldValue"]) == {"open": 7}
+    came, asked = (await api.entries())[:2]
+    assert (json.loads(came["oldValue"]), json.loads(asked["newValue"])) == ({"open": 7}, {"asked": "close"})
+
+
+async def test_nothing_is_closed_that_cannot_be_written_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone_id = await api.zone()
+    edges = Edges(api, Closing(closed=7, edges=2, silent=0), monkeypatch)
+
+    async def unwritable(*_: object) -> None:
+        raise StoreUnavailable("the database is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(audit, "insert", unwritable)
+        answer = await api.ask("DELETE", f"/zones/{zone_id}/websocket_connections")
+    assert (answer.status_code, edges.asked) == (503, [])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""Open WebSockets of a zone. This is ours; the original has nothing like it."""
+"""Open WebSockets of a zone. This is ours; the original has nothing like it.
+
+Law: nothing is closed that the audit log does not know of. It is written down before that this was asked for, and after it
+what came of that.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ router = APIRouter(prefix="/zones/{zone_id}/websocket_connections", tags=["WebSo
 
 # RFC 6455 §7.4.1: the endpoint is going away.
 GOING_AWAY = 1001
+RESOURCE = "websocket_connections"
 REASON = "closed by the operator of this zone"
 # Ours: an edge did not say that it closed what it has.
 EDGE_SILENT = 10504
@@ -31,12 +36,12 @@ class ClosedView(View):
 async def close_connections(access: Annotated[Access, Depends(zone_access("Zone Settings Write"))]) -> Response:
     """Close every WebSocket of the zone, on both legs, with 1001. 503 where an edge did not say that it did."""
     zone = access.known_zone
+    async with access.context.database.write() as connection:
+        await access.record(connection, "delete", RESOURCE, zone.id, new={"asked": "close"})
     closing = await access.context.connections.close_zone(zone.id, code=GOING_AWAY, reason=REASON)
     edges = {"edges": closing.edges, "silent_edges": closing.silent} if closing.silent else {}
     async with access.context.database.write() as connection:
-        await access.record(
-            connection, "delete", "websocket_connections", zone.id, old={"open": closing.closed, **edges}
-        )
+        await access.record(connection, "delete", RESOURCE, zone.id, old={"open": closing.closed, **edges})
     if closing.silent:
         raise edge_silent(closing)
     return success({"closed": closing.closed})

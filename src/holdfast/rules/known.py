@@ -5,21 +5,21 @@ each edge. All of them ask here, so that a rule is compiled once in each process
 
 Law 1: what is given is what `compile_expression` gives, which is immutable: it can be shared between zones and threads.
 Law 2: memory is bounded: the texts that were asked for longest ago are forgotten beyond MAX_CHARS.
-Law 3: nothing is remembered of a text that does not compile; finding that out again costs at most one short text.
+Law 3: any thread may ask, and none waits for another: each step on the dictionary is one that the interpreter does whole.
+At worst two compile the same text at once, and one of them for nothing.
+Law 4: nothing is remembered of a text that does not compile; finding that out again costs at most one short text.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 
 from holdfast.rules.compile import CompiledExpression, compile_expression
 
 # The rules of four zones as large as a zone's can be. A compiled expression takes up to 60 bytes a character.
-MAX_CHARS = 512 * 1024
-# What an expression takes however short it is, in characters.
-_EACH_CHARS = 64
+MAX_CHARS = 768 * 1024
+# What each counts for beside its text, so that there are some thousands at most: they are counted anew for each that comes.
+EACH_CHARS = 256
 
 
 class KnownExpressions:
@@ -33,42 +33,42 @@ class KnownExpressions:
     ) -> None:
         self._compile = compile_text
         self._max_chars = max_chars
-        self._by_text: OrderedDict[str, CompiledExpression] = OrderedDict()
-        self._chars = 0
+        # Those asked for longest ago first.
+        self._by_text: dict[str, CompiledExpression] = {}
         self._compilations = 0
-        self._lock = threading.Lock()
 
     def compiled(self, text: str) -> CompiledExpression:
         """The condition `text`, ready. Raises ParseError."""
-        with self._lock:
-            found = self._by_text.get(text)
-            if found is not None:
-                self._by_text.move_to_end(text)
-                return found
-            self._compilations += 1
-        # Without the lock: who only looks up does not wait for who compiles.
-        made = self._compile(text)
-        with self._lock:
-            self._keep(text, made)
+        found = self._by_text.pop(text, None)
+        if found is not None:
+            self._by_text[text] = found
+            return found
+        self._compilations += 1
+        made = self._by_text[text] = self._compile(text)
+        self._forget_the_oldest()
         return made
 
     def statistics(self) -> dict[str, int]:
         """How many expressions are known, how many characters they count for, and how often one was compiled."""
-        with self._lock:
-            return {
-                "expressions": len(self._by_text),
-                "expression_chars": self._chars,
-                "expression_compilations": self._compilations,
-            }
+        texts = tuple(self._by_text)
+        return {
+            "expressions": len(texts),
+            "expression_chars": _chars(texts),
+            "expression_compilations": self._compilations,
+        }
 
-    def _keep(self, text: str, made: CompiledExpression) -> None:
-        if text in self._by_text:
-            return
-        self._by_text[text] = made
-        self._chars += len(text) + _EACH_CHARS
-        while self._chars > self._max_chars:
-            forgotten, _ = self._by_text.popitem(last=False)
-            self._chars -= len(forgotten) + _EACH_CHARS
+    def _forget_the_oldest(self) -> None:
+        texts = tuple(self._by_text)
+        excess = _chars(texts) - self._max_chars
+        for text in texts:
+            if excess <= 0:
+                return
+            self._by_text.pop(text, None)
+            excess -= len(text) + EACH_CHARS
+
+
+def _chars(texts: tuple[str, ...]) -> int:
+    return sum(map(len, texts)) + EACH_CHARS * len(texts)
 
 
 # One for each process: control's and the edge's rules are the same texts again and again.

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from holdfast.rules.compile import CompiledExpression, compile_expression
 from holdfast.rules.errors import ParseError
-from holdfast.rules.known import KnownExpressions
+from holdfast.rules.known import EACH_CHARS, KnownExpressions
 
 _TRUE = compile_expression("true")
 
@@ -39,19 +39,19 @@ def test_a_text_that_does_not_compile_says_so_each_time() -> None:
 
 
 def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
-    known, compiled = _counting(max_chars=3 * 100)
-    for text in ("a" * 36, "b" * 36, "c" * 36, "a" * 36, "d" * 36, "a" * 36, "b" * 36):
+    known, compiled = _counting(max_chars=3 * (EACH_CHARS + 1))
+    for text in "abcadab":
         known.compiled(text)
-    assert "".join(text[0] for text in compiled) == "abcdb"
+    assert compiled == list("abcdb")
 
 
 def test_what_is_larger_than_all_the_room_is_compiled_and_not_kept() -> None:
-    known, _ = _counting(max_chars=100)
+    known, _ = _counting(max_chars=EACH_CHARS + 100)
     assert known.compiled("a" * 101) is _TRUE
     assert known.statistics() == {"expressions": 0, "expression_chars": 0, "expression_compilations": 1}
 
 
-@given(st.lists(st.text(max_size=40)), st.integers(0, 600))
+@given(st.lists(st.text(max_size=40)), st.integers(0, 6 * EACH_CHARS))
 def test_whatever_is_asked_for_the_room_is_enough(texts: list[str], max_chars: int) -> None:
     known, compiled = _counting(max_chars)
     for text in texts:
