@@ -21,6 +21,9 @@ MALFORMED_JSON = 6007
 MALFORMED_TEXT = "Malformed JSON in request body"
 # Beyond it no honest body goes; the deepest is a ruleset's, of about ten.
 MAX_DEPTH = 64
+# Most brackets that open in one body: each is a value that takes its time and memory before a handler says that it is none
+# of its own. The largest honest body, a batch of thousands of records, has some ten thousand.
+MAX_BRACKETS = 200_000
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
@@ -31,6 +34,9 @@ _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 def check_json(body: bytes) -> None:
     """Raise ApiFault unless `body` is JSON as above."""
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets > MAX_BRACKETS:
+        raise _malformed(f"it has {brackets} arrays and objects, more than {MAX_BRACKETS}")
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
@@ -38,7 +44,7 @@ def check_json(body: bytes) -> None:
     except (msgspec.DecodeError, ValueError) as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise _malformed(reason) from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_too_deep(body):
+    if brackets > MAX_DEPTH and _is_too_deep(body):
         raise _malformed(f"nested more than {MAX_DEPTH} deep")
     if _SUSPICIOUS.search(body):
         _check_values(value, [])

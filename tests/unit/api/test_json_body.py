@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.api.faults import ApiFault
-from holdfast.api.json_body import MALFORMED_JSON, MAX_DEPTH, check_json
+from holdfast.api.json_body import MALFORMED_JSON, MAX_BRACKETS, MAX_DEPTH, check_json
 
 JSON = st.recursive(
     st.none()
@@ -57,6 +57,7 @@ def test_no_bytes_raise_anything_but_a_fault(body: bytes) -> None:
         (b'"\xed\xa0\x80"', None),
         (b"\xef\xbb\xbf{}", None),
         (b"[" * 100_000 + b"]" * 100_000, None),
+        (b"[" + b"[]," * MAX_BRACKETS + b"1]", None),
         (b"[" * (MAX_DEPTH + 2) + b"]" * (MAX_DEPTH + 2), None),
         (b'{"a":{"b":["x\\u0000"]}}', "/a/b/0"),
         (b'{"a/b":"\\u0000"}', "/a~1b"),
