@@ -120,7 +120,11 @@ def _config_show(found: Effective, *, as_json: bool) -> int:
 
 
 def _config_check(found: Effective) -> int:
+    from holdfast.app.config_check import check_files  # noqa: PLC0415  Law 3
+
     _warn(found, "holdfast config check")
+    for warning in check_files(found.config):
+        _say("holdfast config check", warning, 0)
     sys.stdout.write("The configuration can be used.\n")
     return 0
 

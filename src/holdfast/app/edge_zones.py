@@ -206,17 +206,22 @@ def _static_snapshot(options: UpOptions, ports: Ports) -> Snapshot:
         raise SetupError(f"the origin {options.origin} cannot be used: {error}") from error
 
 
-def _trust_only(file: Path) -> None:
-    """Have the core verify origins by the authorities in `file`. For a process whose core has not begun to work.
-
-    The core reads the system's authorities once, from where OpenSSL's two variables say; a zone's origins have none of
-    their own to give. Raises SetupError.
-    """
+def check_origin_ca(file: Path) -> None:
+    """Raise SetupError where the authorities in `file` cannot be read."""
     try:
         read_chain(file.read_bytes(), str(file))
     except OSError as error:
         raise SetupError(f"origin_ca: cannot read {file}: {reason_of(error)}") from error
     except CertificateError as error:
         raise SetupError(f"origin_ca: {error}") from error
+
+
+def _trust_only(file: Path) -> None:
+    """Have the core verify origins by the authorities in `file`. For a process whose core has not begun to work.
+
+    The core reads the system's authorities once, from where OpenSSL's two variables say; a zone's origins have none of
+    their own to give. Raises SetupError.
+    """
+    check_origin_ca(file)
     os.environ["SSL_CERT_FILE"] = str(file.absolute())
     os.environ.pop("SSL_CERT_DIR", None)

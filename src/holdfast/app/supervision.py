@@ -18,6 +18,8 @@ from holdfast.app.back_off import BackOff
 
 # The exit status of a process whose configuration is at fault (`holdfast.errors`).
 _CONFIGURATION = 2
+# What one that could not even be started counts as: its configuration is not at fault.
+_NOT_STARTED = 1
 
 
 # --- Commands ---
@@ -126,6 +128,11 @@ class Supervision:
         """Start all children."""
         return [command for child in self._children.values() for command in self._start(child, now)]
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing is started any more."""
+        return self._is_ending
+
     def next_moment(self) -> float | None:
         """When `time_passed` has something to do; None if nothing is due."""
         return min((child.due for child in self._children.values() if child.due is not None), default=None)
@@ -149,6 +156,18 @@ class Supervision:
     def child_failed(self, name: str, sentence: str) -> None:
         """The child says why it is about to end."""
         self._children[name].sentence = sentence
+
+    def child_not_started(self, name: str, reason: str, now: float) -> list[Command]:
+        """There is no process of a `Start`, for `reason`. A first one will not do better later; others may."""
+        child = self._children[name]
+        if not self._is_ending and child.starts == 1:
+            # Nor is there a process of those whose turn comes after it: they are not begun any more.
+            for one in self._children.values():
+                if one.state is _State.STARTING and not one.pid:
+                    one.state, one.due = _State.ENDED, None
+            return self._end(Finish(_NOT_STARTED, f"the {name} cannot be started: {reason}"), now)
+        self.child_failed(name, f"it cannot be started: {reason}")
+        return self.child_exited(name, _NOT_STARTED, now)
 
     def child_exited(self, name: str, status: int, now: float) -> list[Command]:
         """The child has ended and is reaped; `status` is its exit status, or the negative number of the signal."""

@@ -29,12 +29,10 @@ from holdfast.app.supervision import (
     Start,
     Supervision,
 )
-from holdfast.errors import SetupError
+from holdfast.errors import SetupError, reason_of
 from holdfast.event_log import EventLog
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# What a child that could not even be started counts as: not 2, for its configuration is not at fault.
-_NOT_STARTED = 1
 
 
 def supervise(
@@ -47,7 +45,8 @@ def supervise(
     """Keep the children of `specs` running until SIGTERM or SIGINT; then the exit status, 0.
 
     They are stopped in their order. For the main thread of a process of its own. A second signal ends this process by
-    that signal. Raises SetupError with a child's sentence when its first start finds the configuration wrong.
+    that signal. Raises SetupError when a child cannot be started at all, and with a child's sentence when its first start
+    finds the configuration wrong.
     """
     with _signals() as wakeup, selectors.DefaultSelector() as selector:
         supervisor = _Supervisor(specs, wakeup, selector, close_listeners=close_listeners, announce=announce, log=log)
@@ -130,7 +129,9 @@ class _Supervisor:
         for command in commands:
             match command:
                 case Start():
-                    self._start(self._specs[command.child])
+                    # One that cannot be started ends all, also those whose turn it would be next.
+                    if not self._supervision.is_ending:
+                        self._start(self._specs[command.child])
                 case Send():
                     if (process := self._processes.get(command.child)) is not None:
                         process.send(command.number)
@@ -148,8 +149,7 @@ class _Supervisor:
         try:
             process = ChildProcess(spec)
         except OSError as error:
-            self._supervision.child_failed(name, f"it cannot be started: {(error.strerror or str(error)).lower()}")
-            self._carry_out(self._supervision.child_exited(name, _NOT_STARTED, time.monotonic()))
+            self._carry_out(self._supervision.child_not_started(name, reason_of(error), time.monotonic()))
             return
         self._processes[name] = process
         self._selector.register(process.lifeline, selectors.EVENT_READ)

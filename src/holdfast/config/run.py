@@ -17,7 +17,7 @@ from holdfast.config import spellings
 from holdfast.config.database_url import DatabaseUrl
 from holdfast.config.spellings import usable_cpus
 from holdfast.errors import UsageError
-from holdfast.model.data_dir import default_data_dir
+from holdfast.model.data_dir import MAX_SOCKET_PATH_BYTES, control_socket, default_data_dir, has_room_for_the_socket
 from holdfast.model.listen_address import ListenAddress
 from holdfast.model.option import Given, parsed_fields
 
@@ -58,6 +58,12 @@ class Config:
         return cls(**{**parsed_fields(cls, spellings.without_none(given)), **empty})
 
     def __post_init__(self) -> None:
+        if not has_room_for_the_socket(self.data_dir):
+            name = control_socket(self.data_dir).name
+            expected = (
+                f"a path of at most {MAX_SOCKET_PATH_BYTES - len(name) - 1} bytes, as the socket {name} lies in it"
+            )
+            raise UsageError("data_dir", str(self.data_dir), expected)
         spellings.check_serving(self.listen, self.tls_listen, self.cert, self.key, name=lambda key: key)
         if (self.control_cert is None) != (self.control_key is None):
             missing, present = (

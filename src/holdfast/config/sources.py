@@ -137,12 +137,14 @@ def _flat(table: Mapping[str, Any], *, known: frozenset[str], above: str = "") -
 
 def _texts(value: object, spelling: Spelling, where: str) -> str | list[str]:
     """A TOML value as a person would have written it on the command line."""
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return [str(value)] if spelling.is_many else str(value)
+    if isinstance(value, str):
+        return [value] if spelling.is_many else value
+    if spelling.is_number and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if spelling.is_many and isinstance(value, list) and all(isinstance(one, str) for one in value):
         return list(value)
-    expected = "a text in quotes, or a list of them" if spelling.is_many else "a text in quotes, or a number"
-    raise UsageError(where, str(value), expected)
+    others = ", or a list of them" if spelling.is_many else ", or a number" if spelling.is_number else ""
+    raise UsageError(where, str(value), f"a text in quotes{others}")
 
 
 def _meant(key: str, known: Mapping[str, object], *, prefix: str = "") -> str:

@@ -176,6 +176,7 @@ THREADS = spelled(
     _threads,
     default="processors",
     key="threads",
+    is_number=True,
 )
 LOG_FILE = spelled(
     "--log", "FILE", "Append records here, one JSON object a line.", path_of, default="stderr", key="log_file"
@@ -234,6 +235,7 @@ CONTROL_RATE_LIMIT = spelled(
     _rate,
     default="1200",
     key="control.rate_limit",
+    is_number=True,
 )
 CONTROL_IP_RATE_LIMIT = spelled(
     "--control-ip-rate-limit",
@@ -242,4 +244,5 @@ CONTROL_IP_RATE_LIMIT = spelled(
     _rate,
     default="200",
     key="control.ip_rate_limit",
+    is_number=True,
 )

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+# sockaddr_un holds 108 bytes, the last of which is the terminating zero (unix(7)).
+MAX_SOCKET_PATH_BYTES = 107
+
 
 def default_data_dir(environ: Mapping[str, str], home: Path) -> Path:
     """The data directory when none is given: $XDG_DATA_HOME/holdfast, or ~/.local/share/holdfast.
@@ -31,6 +34,11 @@ def local_ca_file(data_dir: Path) -> Path:
 def control_socket(data_dir: Path) -> Path:
     """The Unix socket of the control link (`holdfast.model.control_link`): control listens, edges connect."""
     return data_dir / "control.sock"
+
+
+def has_room_for_the_socket(data_dir: Path) -> bool:
+    """Whether the path of the control socket is as short as the system wants it."""
+    return len(str(control_socket(data_dir)).encode(errors="surrogateescape")) <= MAX_SOCKET_PATH_BYTES
 
 
 def edge_journal(data_dir: Path) -> Path:

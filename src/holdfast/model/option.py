@@ -20,7 +20,8 @@ class Spelling:
     """One option. `parse` takes the text and the flag, and raises UsageError, naming the flag.
 
     `short` is "" or a flag of one letter; `default` says in words what holds when it is not given. `key` is its name in a
-    configuration file, dotted ("control.listen"), or "" where it cannot stand in one.
+    configuration file, dotted ("control.listen"), or "" where it cannot stand in one. `is_number`: there it may stand without
+    quotes.
     """
 
     flag: str
@@ -32,6 +33,7 @@ class Spelling:
     is_switch: bool = False
     default: str = ""
     key: str = ""
+    is_number: bool = False
 
     @property
     def is_argument(self) -> bool:
@@ -63,9 +65,13 @@ def spelled(  # noqa: PLR0913  one for each field of `Spelling`
     is_many: bool = False,
     default: str = "",
     key: str = "",
+    is_number: bool = False,
 ) -> dict[str, Spelling]:
     """Metadata for `dataclasses.field`; the arguments are those of `Spelling`."""
-    return {"spelling": Spelling(flag, metavar, help, parse, short=short, is_many=is_many, default=default, key=key)}
+    made = Spelling(
+        flag, metavar, help, parse, short=short, is_many=is_many, default=default, key=key, is_number=is_number
+    )
+    return {"spelling": made}
 
 
 def switch(flag: str, help: str) -> dict[str, Spelling]:  # noqa: A002  as above

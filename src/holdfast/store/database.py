@@ -11,6 +11,7 @@ as if nothing were.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -223,6 +224,9 @@ def _absence(error: BaseException) -> StoreUnavailable | None:
         return StoreUnavailable(f"the database cannot be used{f': {error.orig}' if is_file else ''}")
     if state in _COLLISIONS:
         return StoreUnavailable("the write collided with another; nothing of it was done")
+    if isinstance(error, UnicodeDecodeError | json.JSONDecodeError):
+        # The driver's, of a file that is damaged in a way that SQLite does not notice.
+        return StoreUnavailable("the database holds something that cannot be read")
     return next((StoreUnavailable(sentence) for kind, sentence in _ABSENT if isinstance(error, kind)), None)
 
 

@@ -90,6 +90,32 @@ def test_a_first_start_that_crashes_is_tried_again(status: int) -> None:
     assert deeds(supervision.child_exited(EDGE, status, 0.1)) == [Start(EDGE)]
 
 
+def test_a_first_start_without_a_process_ends_all_and_starts_nobody_else() -> None:
+    supervision = of(EDGE, CONTROL)
+    supervision.begin(0.0)
+    assert supervision.child_not_started(EDGE, "no such file", 0.1) == [
+        CloseListeners(),
+        Finish(1, f"the {EDGE} cannot be started: no such file"),
+    ]
+    supervision = of(EDGE, CONTROL)
+    supervision.begin(0.0)
+    supervision.child_started(EDGE, 7)
+    assert supervision.child_not_started(CONTROL, "no such file", 0.1) == [CloseListeners(), Send(EDGE, SIGTERM)]
+    assert supervision.is_ending
+    assert deeds(supervision.child_exited(EDGE, 0, 0.2)) == [
+        Finish(1, f"the {CONTROL} cannot be started: no such file")
+    ]
+
+
+def test_a_later_start_without_a_process_is_tried_again() -> None:
+    supervision = running(EDGE)
+    supervision.child_exited(EDGE, 1, 1.0)
+    (record,) = supervision.child_not_started(EDGE, "no memory", 1.1)
+    assert isinstance(record, Record)
+    assert record.fields["reason"] == "it cannot be started: no memory"
+    assert supervision.next_moment() is not None
+
+
 def test_a_first_start_that_finds_its_configuration_wrong_ends_all_with_its_sentence() -> None:
     supervision = of(EDGE, CONTROL)
     supervision.begin(0.0)

@@ -62,7 +62,7 @@ def announce(lines):
 
 specs = [
     ChildSpec(limits=ChildLimits(name=name, start_limit_s=30, stop_limit_s=0.2),
-              argv=(sys.executable, "-c", {CHILD!r}, name),
+              argv=("/nonexistent/python" if name == "nowhere" else sys.executable, "-c", {CHILD!r}, name),
               inheritance=Inheritance(command="test", kind="run", options={{}}))
     for name in sys.argv[1:]
 ]
@@ -114,6 +114,15 @@ def test_twenty_deaths_leave_no_descriptor_behind() -> None:
     first, last = (line for line in said if line.startswith("descriptors"))
     assert first == last
     assert sum(one["event"] == "child_exited" and one.get("status") == 7 for one in records) >= 20
+
+
+@pytest.mark.parametrize("children", [("nowhere", "other"), ("other", "nowhere")])
+def test_a_child_that_cannot_be_started_is_a_sentence_and_the_others_are_stopped(children: tuple[str, ...]) -> None:
+    status, said, records = Supervisor(*children).ended()
+    assert status == 2
+    assert said[-1] == "error: the nowhere cannot be started: no such file or directory"
+    assert "closed" in said
+    assert not [one for one in records if one.get("child") == "nowhere"]
 
 
 def test_a_configuration_that_is_wrong_is_the_childs_sentence_and_the_others_are_stopped() -> None:

@@ -63,3 +63,11 @@ def test_a_key_is_spelled_the_same_in_the_environment() -> None:
     variables = {spelling_of(field).key: spelling_of(field).environment for field in dataclasses.fields(Config)}
     assert variables["control.listen"] == "HOLDFAST_CONTROL_LISTEN"
     assert variables["data_dir"] == "HOLDFAST_DATA_DIR"
+
+
+def test_a_data_directory_whose_path_leaves_no_room_for_the_socket_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"^data_dir: expected a path of at most 94 bytes, as the socket control\.sock"
+    ):
+        Config.parse({"data_dir": "/" + "x" * 94})
+    assert Config.parse({"data_dir": "/" + "x" * 93}).data_dir

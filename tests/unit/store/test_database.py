@@ -181,3 +181,16 @@ async def test_damage_that_a_read_finds_is_remembered_whatever_is_written_after_
     assert again.database.storage_fault == "the file is damaged"
     assert again.said == ["the file is damaged"]
     await again.database.close()
+
+
+async def test_what_is_no_json_where_json_was_written_is_a_database_that_cannot_be_read(tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/holdfast.db")
+    await upgrade(database)
+    async with database.note() as connection:
+        await connection.execute(sa.text("CREATE TABLE notes (value JSON)"))
+        await connection.execute(sa.text("INSERT INTO notes VALUES ('{')"))
+    with pytest.raises(StoreUnavailable, match=r"^the database holds something that cannot be read$"):
+        async with database.read() as connection:
+            (await connection.execute(sa.select(sa.column("value", sa.JSON)).select_from(sa.table("notes")))).all()
+    assert database.storage_fault == ""
+    await database.close()
