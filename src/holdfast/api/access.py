@@ -37,6 +37,7 @@ from holdfast.api.faults import (
 from holdfast.api.frame import REFUSED
 from holdfast.model.granting import Owner
 from holdfast.model.permission import GROUPS, Policy, Resource, Scope, may, may_somewhere
+from holdfast.model.token_terms import network_of
 from holdfast.store import audit, tokens, zones
 from holdfast.store.database import StoreUnavailable
 from holdfast.store.tokens import Token
@@ -212,20 +213,6 @@ def _is_from_allowed(token: Token, address: str) -> bool:
     return (not wanted or is_in(wanted)) and not is_in(unwanted)
 
 
-def network_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """The network, or address, that `text` names. Raises ValueError.
-
-    One of IPv4 written as IPv6 (RFC 4291 §2.5.5.2) is that of IPv4: as such a client's address is compared.
-    """
-    network = ipaddress.ip_network(text, strict=False)
-    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= _MAPPED_BITS:
-        mapped = network.network_address.ipv4_mapped
-        return network if mapped is None else ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
-    return network
-
-
-# What comes before an address of IPv4 in one of IPv6.
-_MAPPED_BITS = 96
 Dependency = Callable[..., Awaitable[Access]]
 # What cannot be an id is no route, and no invalid parameter: so this describes, and checks nothing.
 _AN_ID = Path(json_schema_extra={"pattern": f"^{ID_PATTERN}$", "maxLength": 32})

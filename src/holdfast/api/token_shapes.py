@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from holdfast.api.access import network_of, state_of
+from holdfast.api.access import state_of
 from holdfast.api.envelope import View
 from holdfast.api.faults import invalid
 from holdfast.model.granting import Owner, ResourceError, check_resources
 from holdfast.model.moment import Moment, parsed, written_or_none
 from holdfast.model.permission import BY_ID, Policy
+from holdfast.model.token_terms import network_of
 from holdfast.store.tokens import Token
 
 MAX_NAME_CHARS = 120

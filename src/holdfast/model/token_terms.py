@@ -50,16 +50,19 @@ class _Networks:
 
 def _merged(texts: Iterable[str]) -> tuple[Network, ...]:
     """The networks, neighbours as one: so a network that is within several of them is within one."""
-    networks = [_network(text) for text in texts]
+    networks = [network_of(text) for text in texts]
     fours = [one for one in networks if isinstance(one, ipaddress.IPv4Network)]
     sixes = [one for one in networks if isinstance(one, ipaddress.IPv6Network)]
     return (*ipaddress.collapse_addresses(fours), *ipaddress.collapse_addresses(sixes))
 
 
-def _network(text: str) -> Network:
+def network_of(text: str) -> Network:
+    """The network, or address, that `text` names. Raises ValueError.
+
+    One of IPv4 written as IPv6 (RFC 4291 §2.5.5.2) is that of IPv4: as such a client's address is compared.
+    """
     network = ipaddress.ip_network(text, strict=False)
     mapped = getattr(network.network_address, "ipv4_mapped", None)
-    # An IPv4 address is compared as one, however it is spelled (RFC 4291 §2.5.5.2).
     if mapped is None or network.prefixlen < _MAPPED_BITS:
         return network
     return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
