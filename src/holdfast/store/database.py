@@ -106,7 +106,9 @@ class Database:
         """A transaction that sees one moment. Raises StoreUnavailable."""
         with self._noting_damage(), _as_unavailable():
             async with self._engine.connect() as connection:
-                yield connection
+                # PostgreSQL's default sees another moment at each statement. Reading alone never conflicts.
+                options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+                yield await connection.execution_options(**options)
 
     @asynccontextmanager
     async def look(self) -> AsyncIterator[AsyncConnection]:

@@ -70,4 +70,4 @@ def test_a_data_directory_whose_path_leaves_no_room_for_the_socket_is_refused() 
         UsageError, match=r"^data_dir: expected a path of at most 94 bytes, as the socket control\.sock"
     ):
         Config.parse({"data_dir": "/" + "x" * 94})
-    assert Config.parse({"data_dir": "/" + "x" * 93}).data_dir
+    assert str(Config.parse({"data_dir": "/" + "x" * 93}).data_dir) == "/" + "x" * 93

@@ -32,6 +32,16 @@ async def test_a_write_raises_the_revision_and_a_note_does_not(database: Databas
     assert account.name == "Newer"
 
 
+async def test_a_read_sees_one_moment(database: Database) -> None:
+    async with database.read() as connection:
+        before = await identities.find_account(connection, ACCOUNT_ID)
+        async with database.write() as other:
+            await identities.rename_account(other, ACCOUNT_ID, "New")
+        assert await identities.find_account(connection, ACCOUNT_ID) == before
+    async with database.read() as connection:
+        assert await identities.find_account(connection, ACCOUNT_ID) != before
+
+
 async def test_a_write_that_fails_is_undone_whole(database: Database) -> None:
     before = await revision(database)
 
