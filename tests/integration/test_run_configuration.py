@@ -124,3 +124,32 @@ def test_init_makes_an_installation_that_run_uses_and_never_shows_its_token_agai
     with Run(tmp_path) as run:
         assert not any("token" in line for line in run.ready_lines)
         assert run.ask("GET", "/client/v4/zones", token=token)[0] == 200
+
+
+def test_a_key_that_was_lost_ends_the_start_with_a_sentence_and_no_new_key(tmp_path: Path) -> None:
+    assert run_to_end(["init", "--data", tmp_path], environment=NO_FILE).returncode == 0
+    kept = (tmp_path / "secret.key").rename(tmp_path / "kept.key")
+    addresses = ["--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"]
+    told = run_to_end(["run", "--data", tmp_path, *addresses], environment=NO_FILE)
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[-1].startswith(
+        "holdfast run: the key that the database is sealed with is missing: put back the secret.key"
+    )
+    assert "Traceback" not in told.stderr
+    assert not (tmp_path / "secret.key").exists()
+    kept.rename(tmp_path / "secret.key")
+    with Run(tmp_path) as run:
+        assert run.ask("GET", "/healthz")[0] == 200
+        run.record(lambda one: one["event"] == "control_connected")
+        assert not any("control_lost" in line for line in run.log_lines)
+
+
+def test_a_database_that_was_written_over_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
+    assert run_to_end(["init", "--data", tmp_path], environment=NO_FILE).returncode == 0
+    file = tmp_path / "holdfast.db"
+    file.write_bytes(bytes(range(256)) * 64 + file.read_bytes()[16384:])
+    addresses = ["--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"]
+    told = run_to_end(["run", "--data", tmp_path, *addresses], environment=NO_FILE)
+    assert told.returncode == 2
+    assert told.stderr.splitlines()[-1].endswith("holdfast.db: the file is no SQLite database")
+    assert "Traceback" not in told.stderr
