@@ -142,7 +142,7 @@ class ZoneEdge:
         self.had_a_journal = self.live.load()
         with ExitStack() as stack:
             sockets = [
-                stack.enter_context(socket.create_server((EDGE_IP, port), backlog=128))
+                stack.enter_context(socket.create_server((EDGE_IP, port), backlog=128, reuse_port=True))
                 for port in (*ports.plain, *ports.tls)
             ]
             listeners = [
@@ -191,9 +191,9 @@ class Bench:
         self._directory = directory
         self._own = own
         self._stack = stack
-        self.plain_origin = stack.enter_context(Origin(PATHS, host=ORIGIN_IP))
-        self.tls_origin_port = free_port()
-        self.ports = Ports(plain=(self.plain_origin.port,), tls=(self.tls_origin_port,))
+        plain_port, self.tls_origin_port = (kept_port(stack) for _ in range(2))
+        self.plain_origin = stack.enter_context(Origin(PATHS, host=ORIGIN_IP, port=plain_port))
+        self.ports = Ports(plain=(plain_port,), tls=(self.tls_origin_port,))
         self.plain: Address = (EDGE_IP, self.ports.plain[0])
         self.tls: Address = (EDGE_IP, self.ports.tls[0])
         self.control = stack.enter_context(closing(Control(directory / "control.sock")))
@@ -208,11 +208,16 @@ class Bench:
         return self._stack.enter_context(Origin(PATHS, host=ORIGIN_IP, port=self.tls_origin_port, tls=context))
 
 
-def free_port() -> int:
-    """A port that nobody has on the address of the origins."""
-    with socket.create_server((ORIGIN_IP, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def kept_port(stack: ExitStack) -> int:
+    """A port that nobody has on the address of the origins, kept for the edge on its own as long as `stack` is open: no
+    connection that others make meanwhile is given it."""
+    while True:
+        kept = stack.enter_context(socket.socket())
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind((EDGE_IP, 0))
+        port: int = kept.getsockname()[1]
+        with suppress(OSError), socket.create_server((ORIGIN_IP, port)):
+            return port
 
 
 @contextmanager
