@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.edge.decision import Respond
@@ -75,6 +75,7 @@ _LATIN = st.text(st.characters(max_codepoint=0xFF), max_size=30)
 
 
 @given(label=_LATIN.filter(lambda text: "." not in text and text), path=_LATIN, query=_LATIN)
+@example(label="[", path="", query="")
 def test_whatever_is_asked_the_location_is_printable_and_of_the_same_site(label: str, path: str, query: str) -> None:
     request = asking("http", f"/{path}", query, host=f"{label}.example.com")
     where = location(request, always_use_https="on")
