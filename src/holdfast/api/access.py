@@ -317,15 +317,6 @@ def any_access(permission: str) -> Dependency:
     return _named(dependency, permission)
 
 
-def token_access() -> Dependency:
-    """Let in whoever has a valid token: what is behind it is no secret, or is about the token itself."""
-
-    async def dependency(request: Request) -> Access:
-        return Access(context=context_of(request), principal=await _identified(request), request=request)
-
-    return _named(dependency, ANY_TOKEN)
-
-
 def own_token_access(kind: str) -> Dependency:
     """Let in whose token is of a `kind` ("user" or "account"), to ask about it. Who else asks has no valid token."""
 
