@@ -22,7 +22,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "__main__": frozenset({"cli"}),
     "errors": frozenset(),
     "model": frozenset({"errors"}),
-    "rules": SHARED,
+    # `_native` for what is matched there: patterns and transformations of the SecLang engine.
+    "rules": SHARED | {"_native"},
     "limits": SHARED,
     "edge": SHARED | {"rules", "limits", "sealing", "_native"},
     "store": SHARED,

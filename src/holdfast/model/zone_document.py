@@ -13,6 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from holdfast.model.rule_documents import AccessRuleDocument, RulesetDocument
+
 Switch = Literal["on", "off"]
 
 # The zone that answers for every host name no other zone has: what `holdfast up` is made of.
@@ -91,6 +93,7 @@ class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One zone. `id` is 32 hexadecimal digits; `name` its domain, lower case, or CATCH_ALL. `version` counts its changes.
 
     `plan` is the plan's legacy id. A `paused` zone is forwarded to where its records and origin rules say, without its other features.
+    `rulesets` are its entrypoints of all phases but that of origin rules.
     """
 
     id: str
@@ -102,6 +105,8 @@ class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     settings: ZoneSettings = ZoneSettings()
     records: tuple[RecordDocument, ...] = ()
     origin_rules: tuple[OriginRuleDocument, ...] = ()
+    rulesets: tuple[RulesetDocument, ...] = ()
+    access_rules: tuple[AccessRuleDocument, ...] = ()
     certificates: tuple[CertificateDocument, ...] = ()
 
 
