@@ -146,7 +146,9 @@ def test_every_room_that_exists_is_described_in_the_architecture() -> None:
 
 
 def test_a_pure_room_uses_pure_rooms_only() -> None:
-    complain([f"{room} uses {used}" for room in PURE for used in MAY_IMPORT[room] - PURE])
+    # What rules take of the core are functions of bytes: the same bytes give the same answer.
+    pure = PURE | {"_native"}
+    complain([f"{room} uses {used}" for room in PURE for used in MAY_IMPORT[room] - pure])
 
 
 @pytest.mark.parametrize(
