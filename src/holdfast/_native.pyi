@@ -12,7 +12,18 @@ from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 from holdfast.model.zone_statistics import ZoneStatistics
 
-__all__ = ["Certificate", "Edge", "Origin", "TlsRule"]
+__all__ = [
+    "Certificate",
+    "Edge",
+    "Origin",
+    "Pattern",
+    "PhraseSet",
+    "Screen",
+    "TlsRule",
+    "is_xss",
+    "sqli_fingerprint",
+    "transform",
+]
 
 @type_check_only
 class ForwardLike(Protocol):
@@ -157,3 +168,60 @@ class Edge:
     def decide_latency(self) -> tuple[list[tuple[float, int]], float, int]:
         """How long `decide` takes: (upper bound in seconds, how many took no longer) ascending and cumulative, without
         the unbounded bucket, which is the last value; the sum in seconds; how many decisions there were."""
+
+def transform(names: Sequence[str], value: bytes) -> bytes:
+    """`value` after ModSecurity's transformations `names` in their order (SecLang's names without "t:", in any case).
+
+    "none" forgets what came before it. Decoding anything never fails: what is not encoded stays as it is. Raises
+    ValueError for a name that is none of them.
+    """
+
+def sqli_fingerprint(value: bytes) -> bytes | None:
+    """The fingerprint by which libinjection takes `value` for an SQL injection (5 token types at most), or None."""
+
+def is_xss(value: bytes) -> bool:
+    """Whether a browser could run a script of `value` in one of the five HTML contexts that libinjection tries."""
+
+@final
+class Pattern:
+    """One regular expression in PCRE's syntax, over bytes: what SecLang's `@rx` means by it.
+
+    "." matches any byte, "$" only the very end, classes are ASCII. What a linear-time engine can do is done by one;
+    look-around, back-references, possessive and atomic groups are left to a backtracker that gives up after a bounded
+    number of steps, which counts as no match. Raises ValueError with a sentence where the pattern cannot be compiled.
+    """
+
+    def __new__(cls, pattern: str, *, ignore_case: bool = False) -> Pattern: ...
+    @property
+    def is_linear(self) -> bool: ...
+    def search(self, value: bytes) -> tuple[bytes, ...] | None:
+        """The leftmost match and its groups in order; b"" for a group that took no part. None without a match."""
+    def is_match(self, value: bytes) -> bool: ...
+
+@final
+class PhraseSet:
+    """Phrases, any of which may be found, in any ASCII case: SecLang's `@pm` and `@pmFromFile`. Empty ones are left out."""
+
+    def __new__(cls, phrases: Sequence[bytes]) -> PhraseSet: ...
+    def first(self, value: bytes) -> bytes | None:
+        """The phrase that is found first (where several begin together, the longest), as it stands in `value`; or None."""
+
+@final
+class Screen:
+    """Many tests over many values in one call: which of them may hold. It never misses one that does.
+
+    Each group is (source index, transformation names, tests). A test is ("rx", pattern), ("pm", phrases), ("sqli", "") or
+    ("xss", ""). Tests are numbered over all groups in order, from 0. Raises ValueError with a sentence that names the test.
+    """
+
+    def __new__(
+        cls, groups: Sequence[tuple[int, Sequence[str], Sequence[tuple[str, str | Sequence[bytes]]]]]
+    ) -> Screen: ...
+    def scan(self, sources: Sequence[Sequence[bytes]]) -> list[int]:
+        """The numbers, ascending, of the tests that hold for at least one value of their source after its transformations.
+
+        `sources` are the values by source index; a source that is not there has none. All but the patterns that are not
+        linear are decided exactly; those are there where a pattern without their look-around matches.
+        """
+    def statistics(self) -> dict[str, int]:
+        """What it holds: "tests", "sets" (automata), "chains" (distinct transformed values a source value becomes)."""
