@@ -44,8 +44,8 @@ router = APIRouter(tags=["Rulesets"])
 _ZONE = "/zones/{zone_id}/rulesets"
 _ACCOUNT = "/accounts/{account_id}/rulesets"
 
-ReadAccess = Annotated[Access, Depends(zone_access("Origin Rules Read"))]
-WriteAccess = Annotated[Access, Depends(zone_access("Origin Rules Write"))]
+ReadAccess = Annotated[Access, Depends(zone_access("Origin Read"))]
+WriteAccess = Annotated[Access, Depends(zone_access("Origin Write"))]
 _ACCOUNT_READ = [Depends(account_access("Account Settings Read"))]
 _ACCOUNT_WRITE = [Depends(account_access("Account Settings Write"))]
 RulesetId = path_id("ruleset_id")

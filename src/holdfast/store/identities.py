@@ -42,16 +42,19 @@ class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
+_ACCOUNT = tuple(ACCOUNTS.c[name] for name in Account.__struct_fields__)
+
+
 async def find_account(connection: AsyncConnection, account_id: str, *, lock: bool = False) -> Account | None:
     """The account with this id. `lock` keeps it as it is for others until the transaction ends."""
-    statement = sa.select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)
+    statement = sa.select(*_ACCOUNT).where(ACCOUNTS.c.id == account_id)
     row = (await connection.execute(_maybe_locked(statement, lock=lock))).mappings().one_or_none()
     return None if row is None else Account(**row)
 
 
 async def first_account(connection: AsyncConnection) -> Account | None:
     """The oldest account: that of the first start."""
-    statement = sa.select(ACCOUNTS).order_by(ACCOUNTS.c.created_on, ACCOUNTS.c.id).limit(1)
+    statement = sa.select(*_ACCOUNT).order_by(ACCOUNTS.c.created_on, ACCOUNTS.c.id).limit(1)
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else Account(**row)
 
@@ -86,7 +89,7 @@ async def select_accounts(connection: AsyncConnection, query: AccountQuery) -> t
         lowered = sa.func.lower(ACCOUNTS.c.name)
         condition &= sa.func.replace(lowered, query.name.lower(), "") != lowered
     order = ACCOUNTS.c.name.desc() if query.descending else ACCOUNTS.c.name
-    statement = sa.select(ACCOUNTS).where(condition).order_by(order, ACCOUNTS.c.id)
+    statement = sa.select(*_ACCOUNT).where(condition).order_by(order, ACCOUNTS.c.id)
     rows = (await connection.execute(statement.offset(query.offset).limit(query.limit))).mappings().all()
     total = await connection.scalar(sa.select(sa.func.count()).select_from(ACCOUNTS).where(condition))
     return [Account(**row) for row in rows], total or 0
@@ -98,9 +101,15 @@ async def rename_account(connection: AsyncConnection, account_id: str, name: str
     return (await connection.execute(statement)).rowcount == 1
 
 
+async def touch_account(connection: AsyncConnection, account_id: str) -> bool:
+    """Raise the account's version, because its rules change; False where there is no such account (any more)."""
+    statement = sa.update(ACCOUNTS).where(ACCOUNTS.c.id == account_id).values(version=ACCOUNTS.c.version + 1)
+    return (await connection.execute(statement)).rowcount == 1
+
+
 async def accounts_named(connection: AsyncConnection, ids: Collection[str]) -> list[Account]:
     """These accounts, by name."""
-    rows = await connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.name))
+    rows = await connection.execute(sa.select(*_ACCOUNT).where(ACCOUNTS.c.id.in_(ids)).order_by(ACCOUNTS.c.name))
     return [Account(**row) for row in rows.mappings().all()]
 
 

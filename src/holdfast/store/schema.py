@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -59,7 +60,15 @@ INSTALLATION = Table(
     Column("key_fingerprint", String(64)),
 )
 
-ACCOUNTS = Table("accounts", METADATA, _id(), Column("name", Text, nullable=False), _moment("created_on"))
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    _id(),
+    Column("name", Text, nullable=False),
+    _moment("created_on"),
+    # Counts the changes of its rulesets and access rules.
+    Column("version", BigInteger, nullable=False, server_default="0"),
+)
 
 USERS = Table(
     "users",
@@ -172,11 +181,13 @@ CERTIFICATES = Table(
     Index(None, "expires_on"),
 )
 
+# Of a zone or of an account.
 RULESETS = Table(
     "rulesets",
     METADATA,
     _id(),
-    _zone(),
+    Column("zone_id", String(ID_CHARS), ForeignKey("zones.id", ondelete="CASCADE")),
+    Column("account_id", String(ID_CHARS), ForeignKey("accounts.id", ondelete="CASCADE")),
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("kind", String(16), nullable=False),
@@ -185,6 +196,20 @@ RULESETS = Table(
     Column("rules", _JSON, nullable=False),
     _moment("last_updated"),
     Index(None, "zone_id", "phase"),
+    Index(None, "account_id", "phase"),
+    CheckConstraint("(zone_id IS NULL) <> (account_id IS NULL)", name="ck_rulesets_owner"),
+)
+
+# What a ruleset was before its last changes; what it is stands in `rulesets` alone. `size` is the length of its rules.
+RULESET_VERSIONS = Table(
+    "ruleset_versions",
+    METADATA,
+    Column("ruleset_id", String(ID_CHARS), ForeignKey("rulesets.id", ondelete="CASCADE"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("description", Text, nullable=False),
+    Column("rules", _JSON, nullable=False),
+    Column("size", Integer, nullable=False),
+    _moment("last_updated"),
 )
 
 # One row a write: who did what to what, from where, and both values.

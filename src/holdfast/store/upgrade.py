@@ -23,17 +23,17 @@ from holdfast.store.schema import INSTALLATION
 _LOCK = 0x486F6C64
 
 
-async def upgrade(database: Database) -> None:
-    """Run the steps that are missing. Raises SetupError for a newer database, StoreUnavailable where there is none."""
+async def upgrade(database: Database, *, to: str = "head") -> None:
+    """Run the steps that are missing, up to that of the revision `to`. Raises SetupError for a newer database, StoreUnavailable where there is none."""
     async with database.note() as connection:
         if not database.is_sqlite:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        await connection.run_sync(_run_steps)
+        await connection.run_sync(_run_steps, to)
         if await connection.scalar(sa.select(INSTALLATION.c.id)) is None:
             await connection.execute(sa.insert(INSTALLATION).values(id=1, source=secrets.token_hex(16), revision=1))
 
 
-def _run_steps(connection: sa.Connection) -> None:
+def _run_steps(connection: sa.Connection, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
@@ -41,4 +41,4 @@ def _run_steps(connection: sa.Connection) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in known:
         raise SetupError(f"the database is of a newer Holdfast (its tables are at step {current})")
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
