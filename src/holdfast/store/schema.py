@@ -212,6 +212,77 @@ RULESET_VERSIONS = Table(
     _moment("last_updated"),
 )
 
+# Lists that rules of an account name. `kind` is "ip", "hostname" or "asn"; `version` counts the changes of the list and of
+# its items, `num_items` is how many it has.
+LISTS = Table(
+    "lists",
+    METADATA,
+    _id(),
+    Column("account_id", String(ID_CHARS), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("num_items", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    _moment("created_on"),
+    _moment("modified_on"),
+    Index(None, "account_id", "name", unique=True),
+)
+
+LIST_ITEMS = Table(
+    "list_items",
+    METADATA,
+    _id(),
+    Column("list_id", String(ID_CHARS), ForeignKey("lists.id", ondelete="CASCADE"), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("comment", Text),
+    _moment("created_on"),
+    _moment("modified_on"),
+    Index(None, "list_id", "value", unique=True),
+)
+
+# Changes of items that are asked for, under way and done. `status` is "pending", "running", "completed" or "failed".
+LIST_OPERATIONS = Table(
+    "list_operations",
+    METADATA,
+    _id(),
+    Column("account_id", String(ID_CHARS), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    _moment("created_on"),
+    _moment("completed_on", nullable=True),
+    Index(None, "account_id", "created_on"),
+)
+
+# IP access rules. `owner_kind` is "zone", "account" or "user"; `zone_id` is the owner where that is a zone, else null. An
+# owner has one rule for each value.
+ACCESS_RULES = Table(
+    "access_rules",
+    METADATA,
+    _id(),
+    Column("owner_kind", String(8), nullable=False),
+    Column("owner_id", String(ID_CHARS), nullable=False),
+    Column("zone_id", String(ID_CHARS), ForeignKey("zones.id", ondelete="CASCADE")),
+    Column("mode", String(32), nullable=False),
+    Column("target", String(16), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+    _moment("created_on"),
+    _moment("modified_on"),
+    Index(None, "owner_kind", "owner_id", "target", "value", unique=True),
+    Index(None, "zone_id"),
+)
+
+# Managed rules that the operator loaded. `files` are their texts by name (`holdfast.store.managed`), each deflated.
+MANAGED_DOCUMENTS = Table(
+    "managed_documents",
+    METADATA,
+    _id(),
+    Column("version", BigInteger, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("files", LargeBinary, nullable=False),
+)
+
 # One row a write: who did what to what, from where, and both values.
 AUDIT = Table(
     "audit_log",
