@@ -313,3 +313,42 @@ AUDIT = Table(
     Index(None, "actor_id", "occurred_on"),
     Index(None, "zone_id", "occurred_on"),
 )
+
+# What edges did with requests, and by which rule (`holdfast.model.security_event`). The zone is no foreign key: a zone that is
+# removed does not wait for its events, which are trimmed behind it. `client_ip_bytes` is the address in 16 bytes, IPv4 mapped
+# (RFC 4291 §2.5.5.2), so that a network is a range; empty where it is none. `sample_interval` is how many the row stands for.
+SECURITY_EVENTS = Table(
+    "security_events",
+    METADATA,
+    _id(),
+    _moment("occurred_on"),
+    Column("account_id", String(ID_CHARS), nullable=False),
+    Column("zone_id", String(ID_CHARS), nullable=False),
+    Column("ray", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("rule_id", String(64), nullable=False),
+    Column("ruleset_id", String(64), nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("client_ip", String(64), nullable=False),
+    Column("client_ip_bytes", LargeBinary, nullable=False),
+    Column("country", String(64), nullable=False),
+    Column("asn", BigInteger, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("scheme", String(64), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("is_upgrade", Boolean, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("fields", _JSON, nullable=False),
+    Column("components", _JSON, nullable=False),
+    Column("score", BigInteger, nullable=False),
+    Column("sample_interval", BigInteger, nullable=False),
+    Index(None, "zone_id", "occurred_on", "id"),
+    Index(None, "account_id", "occurred_on", "id"),
+    Index(None, "occurred_on"),
+    Index(None, "ray"),
+)
