@@ -1,5 +1,6 @@
 """Membership: of networks, of names below a star, of overlapping intervals."""
 
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from holdfast.rules.errors import ParseError
 from holdfast.rules.lists import AddressRanges, Hostnames, Ranges, RuleList
+from holdfast.rules.literals import address_range
 from holdfast.rules.value_types import BYTES, INT, IP
 
 SMALL = st.integers(-20, 20)
@@ -62,7 +64,37 @@ def test_a_list_holds_items_of_its_kind() -> None:
     assert [one.type for one in (addresses, asns, RuleList.of_hostnames([]))] == [IP, INT, BYTES]
 
 
-@pytest.mark.parametrize("item", ["", "x", "10.0.0.1/8", "1.2.3.4 ", "1.2.3.4x"])
+ADDRESSES = st.integers(0, 2**32 - 1) | st.integers(0, 255).map(lambda low: 0x0A000000 | low)
+
+
+@given(st.lists(st.tuples(ADDRESSES, st.integers(0, 32)), max_size=6), ADDRESSES)
+def test_a_list_of_networks_holds_what_one_of_them_holds(networks: list[tuple[int, int]], value: int) -> None:
+    drawn = [IPv4Network((number, length), strict=False) for number, length in networks]
+    found = RuleList.of_addresses(str(network) for network in drawn)
+    assert holds(found, (4, value)) == [any(IPv4Address(value) in network for network in drawn)]
+
+
+@given(st.integers(0, 255), st.integers(0, 128), st.integers(0, 2**128 - 1))
+def test_networks_of_one_family_hold_nothing_of_the_other(low: int, length: int, value: int) -> None:
+    network = IPv6Network((low, length), strict=False)
+    found = RuleList.of_addresses([str(network)])
+    assert holds(found, (6, value), (4, low)) == [IPv6Address(value) in network, False]
+
+
+@pytest.mark.parametrize("item", ["10", "010.0.0.1", "10.0.0.0/08", "::ffff:10.0.0.1", "1.2.3.4/32", "0.0.0.0/0"])
+def test_the_quick_way_to_read_an_item_reads_what_the_language_reads(item: str) -> None:
+    try:
+        (first, last), _ = address_range(item, 0)
+    except ParseError:
+        with pytest.raises(ParseError):
+            RuleList.of_addresses([item])
+    else:
+        assert holds(RuleList.of_addresses([item]), first, last) == [True, True]
+
+
+@pytest.mark.parametrize(
+    "item", ["", "x", "10.0.0.1/8", "1.2.3.4 ", "1.2.3.4x", "1.2.3.4/", "1.1.1.1..1.1.1.9", "1.2.3.4/33"]
+)
 def test_what_is_no_network_is_refused(item: str) -> None:
     with pytest.raises(ParseError):
         RuleList.of_addresses([item])
