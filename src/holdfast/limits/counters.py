@@ -48,6 +48,7 @@ _CHANGING = struct.Struct("<Ii")
 _CHANGING_AT = 12
 _RECORDS_BYTES = _WAYS * _RECORD.size
 _BUCKET_BYTES = _TAGS_BYTES + _RECORDS_BYTES
+_RECORD_PER_TAG = _RECORD.size // _TAG_BYTES
 _LIMITED = 2**32 - 1
 
 _HEADER = struct.Struct("<8sIIQ32s")
@@ -104,19 +105,22 @@ class RateCounters:
         number, tag = _unpack_digest(_blake2b(self._secret + key).digest())
         bucket = _HEADER_BYTES + number % self._buckets * _BUCKET_BYTES
         found = memory.find(tag, bucket, bucket + _TAGS_BYTES) - bucket
-        if found < 0 or found % _TAG_BYTES:
+        if found < 0 or found & 7:
             if not is_counted:
                 return _NOTHING_COUNTED
             asked = _Asked(now, period_s, limit, mitigation_s)
             place = self._place_for(tag, bucket, now)
             return self._judge(place, Window(now), asked, is_counted=True)
-        place = bucket + _TAGS_BYTES + found * _RECORD.size // _TAG_BYTES
+        place = bucket + _TAGS_BYTES + found * _RECORD_PER_TAG
         start, previous, count, offset, _ = _unpack_record(memory, place)
         elapsed = now - start
-        # What is neither over, nor turning, nor limited, nor nonsense: by far the most requests.
-        if 0.0 <= elapsed < period_s and count < MAX_COUNT and previous >= 0.0 and is_counted:
-            estimate = count + 1 + previous * (period_s - elapsed) / period_s
-            if estimate <= limit + TOLERANCE and elapsed - offset * TICK_S < period_s - TICK_S:
+        # What is neither over, nor turning, nor limited, nor nonsense: by far the most requests. The last one came in this
+        # bucket (`offset`), so that it is not a period ago.
+        if 0.0 <= elapsed < period_s and previous >= 0.0 and offset >= 0 and count < MAX_COUNT and is_counted:
+            estimate = count + 1
+            if previous:
+                estimate += previous * (period_s - elapsed) / period_s
+            if estimate <= limit + TOLERANCE:
                 _pack_changing(memory, place + _CHANGING_AT, count + 1, int(elapsed * 1000))
                 return Verdict(False, 0, int(estimate))  # noqa: FBT003
         asked = _Asked(now, period_s, limit, mitigation_s)
