@@ -21,11 +21,20 @@ import msgspec
 from holdfast.edge.accept import preferred
 from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import error_page
-from holdfast.edge.explanations import NOT_CONFIGURED, SETTING_EXPLANATIONS, Explanation, explanation
+from holdfast.edge.explanations import (
+    CHALLENGE,
+    NOT_CONFIGURED,
+    SETTING_EXPLANATIONS,
+    Explanation,
+    explanation,
+)
+from holdfast.edge.firewall.values import CUSTOM, IP_ACCESS, MANAGED, RATE_LIMITS, Answer
 from holdfast.edge.zone import CompiledZone
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 
+# Cloudflare's code for what is beyond a rate limit; those of other rules are 403.
+_LIMITED = 1015
 _HTML, _JSON, _PROBLEM = "text/html", "application/json", "application/problem+json"
 
 # Longest host and reason we repeat. A DNS name has at most 253 characters; a reason is one sentence of ours.
@@ -91,6 +100,41 @@ class SettingProblem(Problem, frozen=True, kw_only=True, omit_defaults=True):
     zone: str
 
 
+class RefusedBy(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The rule that refuses a request. `phase` is its phase in the API, or IP_ACCESS; `action` what it says ("block", or a
+    challenge); `code` one of Cloudflare's 1xxx; `retry_after_s` when to come back, where the rule knows that better."""
+
+    rule_id: str
+    phase: str
+    action: str
+    zone: str
+    code: int
+    ruleset_id: str = ""
+    retry_after_s: int | None = None
+
+
+class RuleProblem(Problem, frozen=True, kw_only=True, omit_defaults=True):
+    """A refusal by a rule: which one, of which ruleset and phase, what it says, and the name of the zone it is about.
+
+    What people call the rule is not here: a client is anybody, and it may say what is nobody else's to know. Whoever may
+    read the zone's security events finds it there, by the ray id.
+    """
+
+    rule_id: str
+    ruleset_id: str = ""
+    phase: str
+    action: str
+    zone: str
+
+
+_RULE_KINDS = {
+    CUSTOM: "custom rule",
+    RATE_LIMITS: "rate limiting rule",
+    MANAGED: "managed rule",
+    IP_ACCESS: "IP access rule",
+}
+
+
 def answer(fault: Fault, *, now: float) -> Respond:
     """What the client of a failed forward is told. `now` is Unix time in seconds."""
     reason = public_reason(fault)
@@ -142,6 +186,50 @@ def refuse_by_setting(request: Request, *, setting: str, zone: str, now: float) 
     answer = _told(request, SettingProblem(**msgspec.structs.asdict(problem), setting=setting, zone=zone))
     refused = ("Holdfast-Refused", f"setting;id={_quoted(setting)};zone={_quoted(zone)}")
     return msgspec.structs.replace(answer, headers=(*answer.headers, refused))
+
+
+def refuse_by_rule(request: Request, by: RefusedBy, *, now: float, answer: Answer | None = None) -> Respond:
+    """The answer where a rule says no: 403, or 429 beyond a rate limit; or the rule's own `answer`.
+
+    For programs the rule is in `Holdfast-Refused` as well, a structured field (RFC 8941 §3.1).
+    """
+    headers = [("Holdfast-Refused", _refused_by(by))]
+    if answer is not None:
+        headers += [("Content-Type", answer.content_type), ("Cache-Control", "no-store")]
+        if by.retry_after_s is not None:
+            headers.append(("Retry-After", str(by.retry_after_s)))
+        return Respond(answer.status, tuple(headers), answer.body)
+    is_limit = by.code == _LIMITED
+    meaning, reason = explanation(status=403, code=by.code), f"The {_RULE_KINDS[by.phase]} {by.rule_id}"
+    if by.action == "block":
+        reason += " lets no more requests through now." if is_limit else " refuses this request."
+    else:
+        meaning = msgspec.structs.replace(CHALLENGE, retry_after_s=meaning.retry_after_s if is_limit else None)
+        reason += f" asks for a challenge ({by.action}), which {_unable(request)} cannot solve."
+    if by.retry_after_s is not None:
+        meaning = msgspec.structs.replace(meaning, retry_after_s=by.retry_after_s)
+    problem = _problem(request, meaning, status=429 if is_limit else 403, code=by.code, reason=reason, now=now)
+    told = _told(
+        request,
+        RuleProblem(
+            **msgspec.structs.asdict(problem),
+            rule_id=by.rule_id,
+            ruleset_id=by.ruleset_id,
+            phase=by.phase,
+            action=by.action,
+            zone=by.zone,
+        ),
+    )
+    return msgspec.structs.replace(told, headers=(*told.headers, *headers))
+
+
+def _unable(request: Request) -> str:
+    return "a WebSocket" if request.is_upgrade else "an API client"
+
+
+def _refused_by(by: RefusedBy) -> str:
+    ruleset = f";ruleset={_quoted(by.ruleset_id)}" if by.ruleset_id else ""
+    return f"rule;id={_quoted(by.rule_id)}{ruleset};phase={by.phase};zone={_quoted(by.zone)}"
 
 
 def in_zone(answer: Respond, zone: CompiledZone, request: Request) -> Respond:

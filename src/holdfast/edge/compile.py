@@ -14,6 +14,7 @@ import re
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.features import check_settings, features_of, tls_settings_of
+from holdfast.edge.firewall.account import firewall_of
 from holdfast.edge.origin_rules import origin_rules_of
 from holdfast.edge.records import targets_of
 from holdfast.edge.zone import CompiledZone
@@ -46,6 +47,9 @@ def compile_zone(
         certificates, left_out = usable_certificates_of(name, document.certificates, key=key, before=shown_before)
     else:
         certificates, left_out = certificates_of(name, document.certificates, key=key, before=shown_before), {}
+    rules = origin_rules_of(name, document.origin_rules)
+    # Compiled also while the zone is paused: that it can be must not be found out when it is let go.
+    firewall = firewall_of(name, document.rulesets, document.access_rules)
     return CompiledZone(
         id=document.id,
         name=name,
@@ -55,7 +59,10 @@ def compile_zone(
         targets=targets,
         has_wildcards=any(target.startswith("*.") for target in targets),
         fallback=targets.get(CATCH_ALL),
-        rules=origin_rules_of(name, document.origin_rules),
+        is_paused=document.paused,
+        rules=rules,
+        firewall=firewall,
+        asks_place=any(rule.asks_place for rule in rules) or (firewall is not None and firewall.asks_place),
         certificates=certificates,
         certificates_left_out=left_out,
         tls=None if name == CATCH_ALL else tls_settings_of(name, targets, document.settings),

@@ -7,8 +7,9 @@ meet another outcome without adding to the trouble. No wait means that waiting d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Side(StrEnum):
@@ -19,8 +20,7 @@ class Side(StrEnum):
     ORIGIN = "origin"
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True, gc=False):
     """One code. `name` is for programs (snake case), `title` and `checks` for people; `retry_after_s` in seconds."""
 
     name: str
@@ -180,6 +180,33 @@ EXPLANATIONS: dict[int, Explanation] = {
         120,
         ("Set the DNS record of this host name to proxied, or reach its server directly.",),
     ),
+    1005: Explanation(
+        "network_denied",
+        "The network of this address is not let in",
+        Side.CLIENT,
+        120,
+        (
+            "An IP access rule of the zone or its account refuses this autonomous system. The answer names the rule.",
+            "Let single addresses of it pass with a rule of their own: the more special rule counts.",
+        ),
+    ),
+    1006: Explanation(
+        "address_denied",
+        "This address is not let in",
+        Side.CLIENT,
+        None,
+        ("An IP access rule of the zone or its account refuses this address. The answer names the rule.",),
+    ),
+    1009: Explanation(
+        "country_denied",
+        "The country of this address is not let in",
+        Side.CLIENT,
+        None,
+        (
+            "An IP access rule of the zone or its account refuses this country. The answer names the rule.",
+            "If the client is elsewhere, see that the edge's database of addresses (geoip_database) is up to date.",
+        ),
+    ),
     1014: Explanation(
         "cname_cross_account",
         "The DNS record leads into another account",
@@ -187,12 +214,32 @@ EXPLANATIONS: dict[int, Explanation] = {
         None,
         ("Point the CNAME at a name outside this edge, or put both zones into one account.",),
     ),
+    1015: Explanation(
+        "rate_limited",
+        "Too many requests",
+        Side.CLIENT,
+        30,
+        (
+            "A rate limiting rule of the zone or its account holds back this client. The answer names the rule.",
+            "A WebSocket counts once, when it is opened: see what opens them again and again.",
+        ),
+    ),
     1016: Explanation(
         "origin_dns_error",
         "The origin's name does not resolve",
         Side.ORIGIN,
         None,
         ("See that the origin's name exists and resolves where the edge runs.", _SEE_LOG),
+    ),
+    1020: Explanation(
+        "access_denied",
+        "Access denied",
+        Side.CLIENT,
+        None,
+        (
+            "A rule of the zone or its account refuses this request. The answer names the rule.",
+            "Find the ray id among the zone's security events: they say what the rule matched.",
+        ),
     ),
     1033: Explanation(
         "tunnel_error",
@@ -220,6 +267,18 @@ SETTING_EXPLANATIONS: dict[str, Explanation] = {
         ("The setting websockets of the zone is off. Set it to on to let WebSockets through again.",),
     ),
 }
+
+# What a rule refuses by asking for a challenge, which is a page with a script: only a browser that shows pages gets over it.
+CHALLENGE = Explanation(
+    "challenge_not_possible",
+    "A challenge is asked for, and cannot be solved here",
+    Side.CLIENT,
+    None,
+    (
+        "A rule asks for a challenge. A WebSocket and an API client cannot solve one, so here it is the same as block.",
+        "Let the rule skip or leave out these requests, or make it a block to say what happens.",
+    ),
+)
 
 # 503 before the edge has heard of any zones.
 NOT_CONFIGURED = Explanation(

@@ -9,28 +9,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from holdfast.edge import answers
-from holdfast.edge.decide import decide
+from holdfast.edge.decide import Record, decide
 from holdfast.edge.decision import Decision, Respond
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import PlaceOf, view_of
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 
+if TYPE_CHECKING:
+    from holdfast.limits.counters import RateCounters
+
 
 class Policy:
     """The two callables an `Edge` is made with, over the snapshot that is in force.
 
-    `clock` gives Unix time in seconds. `place_of` is None where there is no database of addresses.
+    `clock` gives Unix time in seconds. `place_of` is None where there is no database of addresses. `counters` are those of
+    rate limits; None where no zone can have any. `record` takes the events of a request that had some, on the policy thread.
     """
 
     def __init__(
-        self, snapshot: Snapshot, *, clock: Callable[[], float] = time.time, place_of: PlaceOf | None = None
+        self,
+        snapshot: Snapshot,
+        *,
+        clock: Callable[[], float] = time.time,
+        place_of: PlaceOf | None = None,
+        counters: RateCounters | None = None,
+        record: Record | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._clock = clock
         self._place_of = place_of
+        self._counters = counters
+        self._record = record
 
     @property
     def snapshot(self) -> Snapshot:
@@ -43,7 +56,14 @@ class Policy:
 
     def decide(self, request: Request) -> Decision:
         """What becomes of `request` (`_native.Edge`, `decide`)."""
-        return decide(request, self._snapshot, now=self._clock(), place_of=self._place_of)
+        return decide(
+            request,
+            self._snapshot,
+            now=self._clock(),
+            place_of=self._place_of,
+            counters=self._counters,
+            record=self._record,
+        )
 
     def answer(self, fault: Fault) -> Respond:
         """What the client of a failed forward is told (`_native.Edge`, `answer`)."""

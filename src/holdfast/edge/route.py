@@ -14,7 +14,6 @@ from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import View
 from holdfast.edge.zone import CompiledZone, OriginRule, Target
 from holdfast.model.request import Request
-from holdfast.rules.context import NOWHERE, EvaluationContext, Facts
 
 # Precedents: BIND follows 16, Unbound 11, most stub resolvers 8.
 MAX_ALIASES = 8
@@ -63,16 +62,8 @@ def route_of(request: Request, view: View) -> Route | DeadEnd:
 
 
 def _matching(request: Request, view: View) -> list[OriginRule]:
-    rules = view.zone.rules
-    asks_place = view.place_of is not None and any(rule.asks_place for rule in rules)
-    facts = Facts(
-        zone_name=view.zone.name,
-        zone_plan=view.zone.plan,
-        now_ms=int(view.now * 1000),
-        place=view.place_of(request.client_ip) if asks_place and view.place_of is not None else NOWHERE,
-    )
-    context = EvaluationContext(request, facts)
-    return [rule for rule in rules if rule.matches(context)]
+    context = view.context(request)
+    return [rule for rule in view.zone.rules if rule.matches(context)]
 
 
 def _end_of(target: Target, zone: CompiledZone, snapshot: Snapshot) -> Target | DeadEnd:

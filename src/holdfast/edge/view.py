@@ -1,21 +1,29 @@
 """What a phase sees besides the request: the snapshot, what the host name leads to in it, and the moment.
 
-Law: a view is made once for a request and never changes; what a phase finds out, it returns.
+Law: a view is made once for a request and never changes; what a phase finds out, it returns. The one exception is `notes`,
+which collects what rules found out, for the phases after them and for the record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from holdfast.edge.decision import Decision
 from holdfast.edge.features import features_of
+from holdfast.edge.firewall.notes import Notes
+from holdfast.edge.firewall.values import Firewall
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone, Target
 from holdfast.model.request import Request
 from holdfast.model.zone_document import ZoneSettings
-from holdfast.rules.context import Place
+from holdfast.rules.context import NOWHERE, EvaluationContext, Facts, Place
+
+if TYPE_CHECKING:
+    from holdfast.limits.counters import RateCounters
+    from holdfast.rules.managed_ruleset import ManagedRuleset
 
 # Where an address is, as far as it is known. Never raises, never waits.
 PlaceOf = Callable[[str], Place]
@@ -28,7 +36,9 @@ NO_TARGET = Target(name="", is_proxied=False)
 class View(msgspec.Struct, frozen=True, gc=False):
     """`host` is the request's without a final dot; `zone` and `target` are what it leads to, or NO_ZONE and NO_TARGET.
 
-    `now` is Unix time in seconds. `place_of` is None where the edge has no database of addresses.
+    `now` is Unix time in seconds. `place_of` is None where the edge has no database of addresses, `counters` where nothing
+    is counted. `firewalls` are those of the zone's account and of the zone, in the order in which they are asked; () where
+    neither says anything, and for a paused zone.
     """
 
     snapshot: Snapshot
@@ -37,14 +47,62 @@ class View(msgspec.Struct, frozen=True, gc=False):
     target: Target
     now: float
     place_of: PlaceOf | None = None
+    firewalls: tuple[Firewall, ...] = ()
+    counters: RateCounters | None = None
+    notes: Notes = msgspec.field(default_factory=Notes)
+
+    @property
+    def managed(self) -> Mapping[str, ManagedRuleset]:
+        """The managed rulesets that are loaded, by id."""
+        return getattr(self.snapshot, "managed", {})
+
+    def context(self, request: Request) -> EvaluationContext:
+        """What every expression about `request` is evaluated against: made once, so that what one computed the others use."""
+        context = self.notes.context
+        if context is None:
+            context = self.notes.context = EvaluationContext(request, self._facts(request))
+        return context
+
+    def place(self, request: Request) -> Place:
+        """Where the client is, as far as it is known."""
+        return NOWHERE if self.place_of is None else self.place_of(request.client_ip)
+
+    def _facts(self, request: Request) -> Facts:
+        zone = self.zone
+        asks_place = zone.asks_place or any(firewall.asks_place for firewall in self.firewalls)
+        return Facts(
+            zone_name=zone.name,
+            zone_plan=zone.plan,
+            now_ms=int(self.now * 1000),
+            place=self.place(request) if asks_place else NOWHERE,
+        )
 
 
 Phase = Callable[[Request, View], Decision | None]
 
 
-def view_of(request: Request, snapshot: Snapshot, *, now: float, place_of: PlaceOf | None = None) -> View:
+def view_of(
+    request: Request,
+    snapshot: Snapshot,
+    *,
+    now: float,
+    place_of: PlaceOf | None = None,
+    counters: RateCounters | None = None,
+) -> View:
     """What is known when `request` has come."""
     # A final dot says that a name is whole (RFC 1034 §3.1), and is no part of it.
     host = request.host.removesuffix(".")
     zone = snapshot.zone_of(host) or NO_ZONE
-    return View(snapshot, host, zone, zone.target_of(host) or NO_TARGET, now, place_of)
+    return View(
+        snapshot, host, zone, zone.target_of(host) or NO_TARGET, now, place_of, _firewalls(zone, snapshot), counters
+    )
+
+
+def _firewalls(zone: CompiledZone, snapshot: Snapshot) -> tuple[Firewall, ...]:
+    if zone.is_paused:
+        return ()
+    own = zone.firewall
+    account = getattr(snapshot, "accounts", {}).get(zone.account_id)
+    if account is None or account.firewall is None:
+        return () if own is None else (own,)
+    return (account.firewall,) if own is None else (account.firewall, own)

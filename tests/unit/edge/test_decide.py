@@ -20,6 +20,10 @@ def test_the_order_of_the_phases_is_what_it_says() -> None:
         "refuse_loop",
         "misdirected",
         "redirect",
+        "ip_access",
+        "custom_rules",
+        "rate_limits",
+        "managed_rules",
         "websockets_switch",
         "forward",
     ]

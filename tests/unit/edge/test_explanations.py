@@ -3,6 +3,7 @@
 import pytest
 
 from holdfast.edge.explanations import (
+    CHALLENGE,
     EXPLANATIONS,
     NOT_CONFIGURED,
     SETTING_EXPLANATIONS,
@@ -12,8 +13,12 @@ from holdfast.edge.explanations import (
 )
 
 # Every status a fault may have (the boundary), and what decide refuses with.
-ANSWERED = (421, 502, 503, 504, 508, *range(520, 527), 530, 1000, 1001, 1004, 1014, 1016)
-ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *SETTING_EXPLANATIONS.values(), NOT_CONFIGURED]
+ANSWERED = (
+    421, 502, 503, 504, 508, *range(520, 527), 530,
+    1000, 1001, 1004, 1005, 1006, 1009, 1014, 1015, 1016, 1020,
+)  # fmt: skip
+OTHERS = [*SETTING_EXPLANATIONS.values(), NOT_CONFIGURED, CHALLENGE]
+ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *OTHERS]
 
 
 @pytest.mark.parametrize("meaning", ALL, ids=lambda meaning: meaning.name)
@@ -25,7 +30,7 @@ def test_each_code_we_answer_is_explained(meaning: Explanation) -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [meaning.name for meaning in (*EXPLANATIONS.values(), *SETTING_EXPLANATIONS.values(), NOT_CONFIGURED)]
+    names = [meaning.name for meaning in (*EXPLANATIONS.values(), *OTHERS)]
     assert len(names) == len(set(names))
 
 
@@ -52,7 +57,20 @@ def test_the_side_is_where_the_cause_is(code: int, side: Side) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "seconds"), [(1004, 120), (1033, 120), (1200, 60), (421, None), (525, None), (526, None), (508, None)]
+    ("code", "seconds"),
+    [
+        (1004, 120),
+        (1005, 120),
+        (1006, None),
+        (1015, 30),
+        (1020, None),
+        (1033, 120),
+        (1200, 60),
+        (421, None),
+        (525, None),
+        (526, None),
+        (508, None),
+    ],
 )
 def test_waits_are_given_only_where_waiting_helps(code: int, seconds: int | None) -> None:
     assert EXPLANATIONS[code].retry_after_s == seconds

@@ -1,0 +1,54 @@
+"""What one owner of rules, a zone or an account, comes to: its firewall.
+
+Law 1: an owner that says nothing has none, so that its requests are asked nothing.
+Law 2: an account compiles from its own document alone; that it is asked before its zones is `walk`'s and the phases' to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, CompiledAccount, CompiledRuleset, Firewall
+from holdfast.model.rule_documents import AccessRuleDocument, AccountDocument, RulesetDocument
+
+
+def compile_account(document: AccountDocument) -> CompiledAccount:
+    """`document` as `decide` reads it. Raises CompileError, which names the account."""
+    firewall = firewall_of(document.id, document.rulesets, document.access_rules, kind="account")
+    return CompiledAccount(id=document.id, version=document.version, firewall=firewall)
+
+
+def firewall_of(
+    owner: str,
+    rulesets: Sequence[RulesetDocument],
+    access_rules: Sequence[AccessRuleDocument],
+    *,
+    kind: str = "zone",
+) -> Firewall | None:
+    """The firewall of `owner`, a zone's name or an account's id; None where it says nothing. Raises CompileError."""
+    if not (rulesets or access_rules):
+        return None
+    # Loaded with the first rules: most zones have none.
+    from holdfast.edge.firewall.access_rules import access_rules_of  # noqa: PLC0415
+    from holdfast.edge.firewall.rulesets import asks_place, entrypoints_of  # noqa: PLC0415
+
+    place = Place(owner, "", kind)
+    entrypoints = {
+        phase: ruleset for phase, ruleset in entrypoints_of(place, rulesets).items() if _does_something(ruleset)
+    }
+    access = access_rules_of(place, access_rules)
+    if not entrypoints and access is None:
+        return None
+    return Firewall(
+        custom=entrypoints.get(CUSTOM),
+        rate_limits=entrypoints.get(RATE_LIMITS),
+        managed=entrypoints.get(MANAGED),
+        access=access,
+        asks_place=any(map(asks_place, entrypoints.values())) or (access is not None and access.asks_place),
+    )
+
+
+def _does_something(ruleset: CompiledRuleset) -> bool:
+    """Whether there are rules in it. Those that are not enabled are kept for whoever traces."""
+    return bool(ruleset.rules)

@@ -1,0 +1,113 @@
+"""Whose counter a request is, and how often it may come: one rule of the phase `http_ratelimit`.
+
+Law 1: two requests share a counter where the rule, its period and every characteristic are the same. A characteristic that
+is missing (a header that was not sent) is not the same as one that is empty.
+Law 2: no two lists of values give one key: each value says how long it is.
+Law 3: an IPv6 client is its network of 64 bits, the least that a customer is given (RFC 6177): one who has 2^64 addresses
+has one counter.
+
+Source: Cloudflare, "Rate limiting parameters". Counters are those of one machine, so `cf.colo.id`, which the API asks for, is
+the same for all of them and in no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from holdfast.edge.firewall.actions import Place
+from holdfast.model.rule_documents import RateLimitDocument
+from holdfast.rules.compile import compile_value
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.errors import ParseError
+from holdfast.rules.scheme import FIELDS
+
+_COLO = "cf.colo.id"
+_CLIENT = "ip.src"
+_IPV6_NETWORK_BITS = 64
+
+KeyPart: TypeAlias = Callable[[EvaluationContext], bytes]
+
+
+class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """How often requests that share a key may come. Times in seconds; `mitigation_s` 0 lets through what is within the limit.
+
+    `counts_itself` says that what counts is what the rule's own expression matches.
+    """
+
+    prefix: bytes
+    parts: tuple[KeyPart, ...]
+    period_s: int
+    limit: int
+    mitigation_s: int
+    counts_itself: bool = True
+    asks_place: bool = False
+
+    def key(self, context: EvaluationContext) -> bytes:
+        """Which counter the request is for."""
+        parts = self.parts
+        if len(parts) == 1:
+            return self.prefix + parts[0](context)
+        return self.prefix + b"".join([part(context) for part in parts])
+
+
+def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) -> RateLimit:
+    """The limit that `document` says, of the rule `rule_id`. Raises CompileError."""
+    for name, least in (("period", 1), ("requests_per_period", 1), ("mitigation_timeout", 0)):
+        value = getattr(document, name)
+        if value < least:
+            raise place.below(name).wrong(value, f"{least} or more")
+    parts, asks_place = [], False
+    for text in document.characteristics:
+        if text == _COLO:
+            continue
+        part, asks = _part(text, place.below("characteristics"))
+        parts.append(part)
+        asks_place = asks_place or asks
+    return RateLimit(
+        # Other requests are within another period, so they are counted anew when it changes.
+        prefix=f"{rule_id}:{document.period}:".encode(),
+        parts=tuple(parts),
+        period_s=document.period,
+        limit=document.requests_per_period,
+        mitigation_s=document.mitigation_timeout,
+        counts_itself=not document.counting_expression,
+        asks_place=asks_place,
+    )
+
+
+def _part(text: str, place: Place) -> tuple[KeyPart, bool]:
+    """What reads one characteristic, and whether it asks where the client is."""
+    if text == _CLIENT:
+        return _client, False
+    try:
+        value = compile_value(text)
+    except ParseError as error:
+        raise place.wrong(text, f"a characteristic ({error.sentence})") from None
+    evaluate = value.evaluate
+    asks_place = any(name.startswith(("ip.src.", "ip.geoip.")) for name in value.expression.fields)
+    return (lambda context: encoded(evaluate(context))), asks_place
+
+
+def _client(context: EvaluationContext) -> bytes:
+    text = context.request.client_ip
+    if ":" not in text:
+        return encoded(text)
+    address = FIELDS[_CLIENT].read(context)
+    return encoded(text if address is None else str(address[1] >> _IPV6_NETWORK_BITS))
+
+
+def encoded(value: Any) -> bytes:  # noqa: ANN401  any value of the language
+    """`value` as a part of a key: no other value, and no beginning of one, is spelled so."""
+    if isinstance(value, str):
+        data = value.encode("latin-1", "backslashreplace")
+        return b"s%d:%b" % (len(data), data)
+    if value is None:
+        return b"-"
+    if isinstance(value, dict):
+        return b"m%d:%b" % (len(value), b"".join(encoded(name) + encoded(one) for name, one in value.items()))
+    if isinstance(value, list | tuple):
+        return b"l%d:%b" % (len(value), b"".join(map(encoded, value)))
+    return b"i%d:" % value

@@ -1,0 +1,150 @@
+"""Compile rulesets: documents of one owner in, what is asked for each request out.
+
+Law 1: all rulesets of an owner compile together or raise CompileError, which names ruleset, rule, member and value. A rule
+that is not enabled is checked like any other.
+Law 2: entrypoints execute custom rulesets of their own owner; a custom ruleset executes no other, so nothing goes round.
+Law 3: an expression is compiled once in a process (`KNOWN`), whoever uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from holdfast.edge.firewall.actions import Place, action_of, check_limit, check_phase, deploy_of
+from holdfast.edge.firewall.rate_limit import rate_limit_of
+from holdfast.edge.firewall.readings import readings_of
+from holdfast.edge.firewall.values import (
+    Action,
+    CompiledRule,
+    CompiledRuleset,
+    Execute,
+    Matching,
+    Step,
+)
+from holdfast.model.rule_documents import RuleDocument, RulesetDocument
+from holdfast.rules.compile import CompiledExpression
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.errors import ParseError
+from holdfast.rules.known import KNOWN
+
+# The fields that are looked up by the client's address, and their older names.
+PLACES = ("ip.src.", "ip.geoip.")
+
+Customs = Mapping[str, CompiledRuleset]
+
+
+def entrypoints_of(place: Place, documents: Iterable[RulesetDocument]) -> dict[str, CompiledRuleset]:
+    """The entrypoints of one owner by phase. Raises CompileError."""
+    given = list(documents)
+    customs: dict[str, CompiledRuleset] = {}
+    entrypoints: dict[str, CompiledRuleset] = {}
+    for document in sorted(given, key=lambda one: one.kind != "custom"):
+        where = place.below(f"rulesets[{document.id}]")
+        check_phase(document.phase, where)
+        if document.kind == "custom":
+            customs[document.id] = _ruleset(document, None, where)
+            continue
+        if document.phase in entrypoints:
+            raise where.below("phase").wrong(document.phase, "a phase that has no other entrypoint")
+        entrypoints[document.phase] = _ruleset(document, customs, where)
+    return entrypoints
+
+
+def asks_place(ruleset: CompiledRuleset) -> bool:
+    """Whether it matters for the ruleset, or one that it executes, where a client is."""
+    return any(
+        any(reading.name.startswith(PLACES) for reading in rule.readings)
+        or (rule.limit is not None and rule.limit.asks_place)
+        or (isinstance(rule.action, Execute) and asks_place(rule.action.ruleset))
+        for rule in ruleset.rules
+    )
+
+
+def _ruleset(document: RulesetDocument, customs: Customs | None, where: Place) -> CompiledRuleset:
+    """`document` compiled. `customs` are what it may execute, None where it may execute managed rulesets only."""
+    rules = []
+    steps: list[Step] = []
+    expressions: list[CompiledExpression] = []
+    for given in document.rules:
+        place = where.below(f"rules[{given.id}]")
+        compiled = _expression(given.expression, place.below("expression"))
+        rule = _rule(given, document, compiled, customs, place)
+        counting = _counting(given, place)
+        rules.append(rule)
+        if not rule.enabled:
+            continue
+        if counting is not None:
+            steps.append(Step(rule, is_counting=True))
+            expressions.append(counting)
+        steps.append(Step(rule))
+        expressions.append(compiled)
+    return CompiledRuleset(
+        id=document.id,
+        kind=document.kind,
+        phase=document.phase,
+        name=document.name,
+        rules=tuple(rules),
+        steps=tuple(steps),
+        matching=matching_of(expressions),
+        has_limits=any(rule.limit is not None for rule in rules),
+    )
+
+
+def _rule(
+    given: RuleDocument,
+    ruleset: RulesetDocument,
+    compiled: CompiledExpression,
+    customs: Customs | None,
+    place: Place,
+) -> CompiledRule:
+    check_limit(given, ruleset.phase, place)
+    limit = given.ratelimit
+    return CompiledRule(
+        id=given.id,
+        ruleset_id=ruleset.id,
+        phase=ruleset.phase,
+        action=_action(given, ruleset, customs, place),
+        action_name=given.action,
+        expression=given.expression,
+        ref=given.ref,
+        description=given.description,
+        enabled=given.enabled,
+        readings=readings_of(compiled.expression),
+        limit=None if limit is None else rate_limit_of(limit, rule_id=given.id, place=place.below("ratelimit")),
+    )
+
+
+def _action(given: RuleDocument, ruleset: RulesetDocument, customs: Customs | None, place: Place) -> Action:
+    if given.action != "execute":
+        return action_of(given, place)
+    custom = (customs or {}).get(str(given.action_parameters.get("id")))
+    if custom is None:
+        return deploy_of(given, place)
+    if custom.phase != ruleset.phase:
+        raise place.below("action_parameters.id").wrong(custom.id, f"a ruleset of the phase {ruleset.phase}")
+    return Execute(custom)
+
+
+def _counting(given: RuleDocument, place: Place) -> CompiledExpression | None:
+    if given.ratelimit is None or not given.ratelimit.counting_expression:
+        return None
+    return _expression(given.ratelimit.counting_expression, place.below("ratelimit.counting_expression"))
+
+
+def _expression(text: str, place: Place) -> CompiledExpression:
+    try:
+        return KNOWN.compiled(text)
+    except ParseError as error:
+        raise place.wrong(text, f"an expression ({error.sentence})") from None
+
+
+def matching_of(expressions: Sequence[CompiledExpression]) -> Matching:
+    """A program that finds which of `expressions` hold."""
+    conditions = tuple(one.matches for one in expressions)
+
+    def matching(context: EvaluationContext) -> Iterator[int]:
+        for index, condition in enumerate(conditions):
+            if condition(context):
+                yield index
+
+    return matching

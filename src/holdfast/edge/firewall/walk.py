@@ -1,0 +1,243 @@
+"""Ask the rules of one ruleset about one request, in their order, until one decides.
+
+Law 1: a rule is asked when those before it have acted, so what a rule leaves out (`skip`) is always later than itself.
+Law 2: what is skipped is not counted, not recorded and not asked for what it would do.
+Law 3: of a rate limit, what its counting expression matches is counted, whether or not the rule's own expression does; only
+what the latter matches is held to the limit. With no counting expression they are the same.
+Law 4: exceptions beat overrides: a rule of a managed ruleset that is skipped is not asked, whatever its deployment says.
+
+Source: Cloudflare, "Ruleset Engine", "Skip options", "Request rate calculation", "Create exceptions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from holdfast.edge.answers import RefusedBy, refuse_by_rule
+from holdfast.edge.decision import Respond
+from holdfast.edge.firewall.deployments import deployment_of
+from holdfast.edge.firewall.notes import Finding, Seen
+from holdfast.edge.firewall.values import (
+    CUSTOM,
+    MANAGED,
+    RATE_LIMITS,
+    CompiledRule,
+    CompiledRuleset,
+    Deploy,
+    Execute,
+    Note,
+    Refuse,
+    Skip,
+)
+from holdfast.edge.view import View
+from holdfast.limits.verdict import Verdict
+from holdfast.model.request import Request
+from holdfast.rules.managed_ruleset import Match
+
+_SOURCES = {CUSTOM: "firewallCustom", RATE_LIMITS: "rateLimit", MANAGED: "firewallManaged"}
+# What a client is told, as Cloudflare's "1xxx errors": a firewall rule, and rate limiting.
+_REFUSED, _LIMITED = 1020, 1015
+
+_UNCOUNTED = Verdict(is_limited=False, retry_after_s=0, count=0)
+
+
+def run(ruleset: CompiledRuleset, request: Request, view: View) -> Respond | None:
+    """What `ruleset` decides about `request`; None where it lets it go on."""
+    notes = view.notes
+    if notes.skips is not None and (by := notes.skips.of_ruleset(ruleset)) is not None:
+        if notes.trace is not None:
+            notes.trace.append(Seen(what="ruleset_skipped", ruleset=ruleset, by=by))
+        return None
+    if notes.trace is not None:
+        notes.trace.append(Seen(what="ruleset_begun", ruleset=ruleset))
+    acting = _over_limits(ruleset, request, view) if ruleset.has_limits else _matched(ruleset, request, view)
+    for rule, verdict in acting:
+        decision = _act(rule, verdict, request, view)
+        if decision is not None or _ends(rule, ruleset, view):
+            _see(view, "ruleset_ended", None, by=rule.id)
+            return decision
+    _see(view, "ruleset_ended", None)
+    return None
+
+
+def _matched(ruleset: CompiledRuleset, request: Request, view: View) -> Iterator[tuple[CompiledRule, Verdict | None]]:
+    steps = ruleset.steps
+    for index in ruleset.matching(view.context(request)):
+        rule = steps[index].rule
+        if not _is_left_out(rule, ruleset, view):
+            yield rule, None
+
+
+def _over_limits(
+    ruleset: CompiledRuleset, request: Request, view: View
+) -> Iterator[tuple[CompiledRule, Verdict | None]]:
+    """The rules that act: of those with a limit, the ones that are over it. Everything that counts is counted."""
+    # A rule whose counting expression, which stands before its own, has matched.
+    counted: CompiledRule | None = None
+    for index in ruleset.matching(view.context(request)):
+        step = ruleset.steps[index]
+        rule = step.rule
+        if counted is not None and counted is not rule:
+            _hit(counted, request, view, is_counted=True)
+            counted = None
+        if _is_left_out(rule, ruleset, view):
+            continue
+        if step.is_counting:
+            counted = rule
+            continue
+        if rule.limit is None:
+            yield rule, None
+            continue
+        verdict = _hit(rule, request, view, is_counted=rule.limit.counts_itself or counted is rule)
+        counted = None
+        if verdict.is_limited:
+            yield rule, verdict
+        else:
+            _see(view, "rule_within_limit", rule, reason=f"counted {verdict.count} of {rule.limit.limit}")
+    if counted is not None:
+        _hit(counted, request, view, is_counted=True)
+
+
+def _hit(rule: CompiledRule, request: Request, view: View, *, is_counted: bool) -> Verdict:
+    limit = rule.limit
+    if limit is None or view.counters is None:
+        return _UNCOUNTED
+    return view.counters.hit(
+        limit.key(view.context(request)),
+        now=view.now,
+        period_s=limit.period_s,
+        limit=limit.limit,
+        mitigation_s=limit.mitigation_s,
+        is_counted=is_counted,
+    )
+
+
+def _is_left_out(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:
+    skips = view.notes.skips
+    if skips is None or not skips.rules or (by := skips.rules.get(ruleset.id, {}).get(rule.id)) is None:
+        return False
+    _see(view, "rule_skipped", rule, by=by)
+    return True
+
+
+def _ends(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:
+    """Whether the rest of `ruleset` is left out after what `rule` did."""
+    if isinstance(rule.action, Skip) and rule.action.ruleset:
+        return True
+    skips = view.notes.skips
+    return skips is not None and skips.of_ruleset(ruleset) is not None
+
+
+def _act(rule: CompiledRule, verdict: Verdict | None, request: Request, view: View) -> Respond | None:
+    """Do what `rule` says, which has matched."""
+    action = rule.action
+    if view.notes.trace is not None:
+        view.notes.trace.append(Seen(what="rule_matched", rule=rule, fields=_fields(rule, request, view)))
+    match action:
+        case Refuse():
+            return _refuse(rule, action, verdict, request, view)
+        case Note():
+            _find(rule, "log", request, view)
+        case Skip():
+            view.notes.skips_from_here().add(action, by=rule.id, phase=rule.phase)
+            if action.is_logged:
+                _find(rule, "skip", request, view)
+        case Execute():
+            return run(action.ruleset, request, view)
+        case Deploy():
+            return _ask_managed(rule, action, request, view)
+        case _:
+            assert_never(action)
+    return None
+
+
+def _refuse(rule: CompiledRule, action: Refuse, verdict: Verdict | None, request: Request, view: View) -> Respond:
+    by = RefusedBy(
+        rule_id=rule.id,
+        ruleset_id=rule.ruleset_id,
+        phase=rule.phase,
+        action=action.action,
+        zone=view.zone.name,
+        code=_REFUSED if verdict is None else _LIMITED,
+        retry_after_s=None if verdict is None else verdict.retry_after_s,
+    )
+    decision = refuse_by_rule(request, by, now=view.now, answer=action.answer)
+    _find(rule, action.action, request, view, status=decision.status)
+    return decision
+
+
+def _find(rule: CompiledRule, action: str, request: Request, view: View, *, status: int = 0) -> None:
+    view.notes.add(
+        Finding(
+            action=action,
+            source=_SOURCES[rule.phase],
+            rule_id=rule.id,
+            ruleset_id=rule.ruleset_id,
+            ref=rule.ref,
+            description=rule.description,
+            status=status,
+            fields=_fields(rule, request, view),
+        )
+    )
+
+
+def _fields(rule: CompiledRule, request: Request, view: View) -> tuple[tuple[str, str], ...]:
+    # Loaded with the first rule that matches.
+    from holdfast.edge.firewall.readings import values_of  # noqa: PLC0415
+
+    return values_of(rule.readings, view.context(request))
+
+
+def _ask_managed(rule: CompiledRule, deploy: Deploy, request: Request, view: View) -> Respond | None:
+    """What the managed ruleset that `rule` executes decides."""
+    skips = view.notes.skips
+    if skips is not None and (by := skips.rulesets.get(deploy.ruleset_id)) is not None:
+        _see(view, "rule_skipped", rule, by=by)
+        return None
+    deployment = deployment_of(deploy, view.managed, rule.phase)
+    if isinstance(deployment, str):
+        _see(view, "rule_inert", rule, reason=deployment)
+        return None
+    skipped = skips.rules.get(deploy.ruleset_id, {}) if skips is not None else {}
+    for match in deployment.matches(view.context(request), skipped):
+        decision = _managed_decision(match, deploy, rule, request, view)
+        if decision is not None:
+            return decision
+    return None
+
+
+def _managed_decision(match: Match, deploy: Deploy, rule: CompiledRule, request: Request, view: View) -> Respond | None:
+    decision = None
+    if match.action != "log":
+        by = RefusedBy(
+            rule_id=match.rule.id,
+            ruleset_id=deploy.ruleset_id,
+            phase=rule.phase,
+            action=match.action,
+            zone=view.zone.name,
+            code=_REFUSED,
+        )
+        decision = refuse_by_rule(request, by, now=view.now)
+    finding = Finding(
+        action=match.action,
+        source=_SOURCES[MANAGED],
+        rule_id=match.rule.id,
+        ruleset_id=deploy.ruleset_id,
+        ref=match.rule.ref,
+        description=match.rule.description,
+        status=decision.status if decision is not None else 0,
+        fields=match.fields,
+        components=tuple(component.id for component in match.components),
+        score=match.score,
+    )
+    view.notes.add(finding)
+    if view.notes.trace is not None:
+        view.notes.trace.append(Seen(what="managed_matched", rule=rule, finding=finding))
+    return decision
+
+
+def _see(view: View, what: str, rule: CompiledRule | None, *, by: str = "", reason: str = "") -> None:
+    """Tell whoever traces."""
+    if view.notes.trace is not None:
+        view.notes.trace.append(Seen(what=what, rule=rule, by=by, reason=reason))

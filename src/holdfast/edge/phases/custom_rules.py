@@ -1,0 +1,17 @@
+"""Custom rules (`http_request_firewall_custom`): those of the account first, then those of the zone."""
+
+from __future__ import annotations
+
+from holdfast.edge.decision import Decision
+from holdfast.edge.firewall.walk import run
+from holdfast.edge.view import View
+from holdfast.model.request import Request
+
+
+def custom_rules(request: Request, view: View) -> Decision | None:
+    """The first rule that decides; None where none does."""
+    for firewall in view.firewalls:
+        ruleset = firewall.custom
+        if ruleset is not None and (decision := run(ruleset, request, view)) is not None:
+            return decision
+    return None
