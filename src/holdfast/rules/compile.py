@@ -1,6 +1,6 @@
 """Make an expression that has been read into Python closures that answer for one request.
 
-Law 1: all that can be decided without a request is decided here: patterns, sets, constants, lists.
+Law 1: all that can be decided without a request is decided here: patterns, sets, constants. Lists belong to the request.
 Law 2: evaluating never raises, whatever the client sent. A comparison with a missing value is false, `ne` as well: that is
        what the original documents, though its open engine can be set to say otherwise.
 Law 3: where a value is mapped over (`[*]`), a condition is a list of truths, element by element; combining them takes the
@@ -11,16 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from holdfast.rules.arguments import defaults, prepared
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.function_bodies import to_string
 from holdfast.rules.functions import FUNCTIONS, Function
-from holdfast.rules.lists import RuleList
 from holdfast.rules.parser import parse, parse_value, refused_if_too_deep
-from holdfast.rules.predicates import Predicate, comparison_of, has_common_bits, predicate_of
+from holdfast.rules.predicates import comparison_of, has_common_bits, list_predicate_of, predicate_of
 from holdfast.rules.scheme import FIELDS
 from holdfast.rules.syntax_tree import (
     Argument,
@@ -34,6 +32,7 @@ from holdfast.rules.syntax_tree import (
     HasBits,
     Index,
     Indexed,
+    InList,
     InText,
     Literal,
     LogicalOp,
@@ -48,8 +47,6 @@ Truth: TypeAlias = Callable[[EvaluationContext], bool]
 Truths: TypeAlias = Callable[[EvaluationContext], list[bool]]
 # Reads a value, None if it is missing. Where the value is mapped over, the list of its elements.
 Read: TypeAlias = Callable[[EvaluationContext], Any]
-
-NO_LISTS: Mapping[str, RuleList] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,143 +73,140 @@ class CompiledValue:
         return value if self.type == BYTES else to_string(value)  # type: ignore[return-value, arg-type]
 
 
-def compile_expression(expression: str | Expression, lists: Mapping[str, RuleList] = NO_LISTS) -> CompiledExpression:
-    """Compile a condition. `lists` by name without "$". Raises ParseError, also for a list that is not there."""
+def compile_expression(expression: str | Expression) -> CompiledExpression:
+    """Compile a condition. Raises ParseError. Whether the lists that it names are there, `lists.check_lists` says."""
     read = parse(expression) if isinstance(expression, str) else expression
     if isinstance(read.root, Indexed):
         raise TypeError("expected an expression that is a condition, got one that is a value")
     with refused_if_too_deep(read.text):
-        return CompiledExpression(read, _Compiler(read.text, lists).truth(read.root))
+        return CompiledExpression(read, truth_of(read.root))
 
 
-def compile_value(expression: str | Expression, lists: Mapping[str, RuleList] = NO_LISTS) -> CompiledValue:
+def compile_value(expression: str | Expression) -> CompiledValue:
     """Compile an expression for a value (`concat("new.", http.host)`). Raises ParseError."""
     read = parse_value(expression) if isinstance(expression, str) else expression
     if not isinstance(read.root, Indexed):
         raise TypeError("expected an expression that is a value, got one that is a condition")
     with refused_if_too_deep(read.text):
-        return CompiledValue(read, read.root.full_type, _Compiler(read.text, lists).value(read.root))
+        return CompiledValue(read, read.root.full_type, value_of(read.root))
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiler:
-    """What compiling needs besides the tree: the text to point into, and the lists."""
+def truth_of(node: Condition) -> Truth:
+    """A condition that is one truth."""
+    match node:
+        case Comparison():
+            return _comparison(node)
+        case Combination(op=op, items=items):
+            return _combined(op, list(map(truth_of, items)))
+        case Negation(item=item):
+            negated = truth_of(item)
+            return lambda context: not negated(context)
+        case Quantified(is_any=is_any, item=item):
+            return _quantified(any if is_any else all, item)
+        case Constant(truth=truth):
+            return lambda _: truth
 
-    source: str
-    lists: Mapping[str, RuleList]
 
-    # One truth.
+def _quantified(reduce: Callable[[list[bool]], bool], item: Condition | Indexed) -> Truth:
+    if not isinstance(item, Indexed):
+        truths = truths_of(item)
+        return lambda context: reduce(truths(context))
+    read = value_of(item)
+    # What is missing as a whole fulfils nothing; an array without elements fulfils "all".
+    return lambda context: (values := read(context)) is not None and reduce(values)
 
-    def truth(self, node: Condition) -> Truth:
-        """A condition that is one truth."""
-        match node:
-            case Comparison():
-                return self._comparison(node)
-            case Combination(op=op, items=items):
-                return _combined(op, list(map(self.truth, items)))
-            case Negation(item=item):
-                negated = self.truth(item)
-                return lambda context: not negated(context)
-            case Quantified(is_any=is_any, item=item):
-                return self._quantified(any if is_any else all, item)
-            case Constant(truth=truth):
-                return lambda _: truth
 
-    def _quantified(self, reduce: Callable[[list[bool]], bool], item: Condition | Indexed) -> Truth:
-        if not isinstance(item, Indexed):
-            truths = self.truths(item)
-            return lambda context: reduce(truths(context))
-        read = self.value(item)
-        # What is missing as a whole fulfils nothing; an array without elements fulfils "all".
-        return lambda context: (values := read(context)) is not None and reduce(values)
+def _comparison(node: Comparison) -> Truth:
+    read, relation = value_of(node.left), node.relation
+    if isinstance(relation, InText):
+        members = relation.members
+        return lambda context: read(context) in members
+    if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
+        compare, other = _two_sided(relation, node.left.type), value_of(relation.operand)
+        return lambda context: (
+            (left := read(context)) is not None and (right := other(context)) is not None and compare(left, right)
+        )
+    if isinstance(relation, Ordered) and relation.op is Ordering.EQUAL:
+        return _equals(read, relation.operand)
+    if isinstance(relation, InList):
+        predicate_for = list_predicate_of(relation, node.left.type)
+        return lambda context: (value := read(context)) is not None and predicate_for(context)(value)
+    predicate = predicate_of(relation, node.left.type)
+    return lambda context: (value := read(context)) is not None and predicate(value)
 
-    def _comparison(self, node: Comparison) -> Truth:
-        read, relation = self.value(node.left), node.relation
-        if isinstance(relation, InText):
-            members = relation.members
-            return lambda context: read(context) in members
-        if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
-            compare, other = _two_sided(relation, node.left.type), self.value(relation.operand)
-            return lambda context: (
-                (left := read(context)) is not None and (right := other(context)) is not None and compare(left, right)
-            )
-        if isinstance(relation, Ordered) and relation.op is Ordering.EQUAL:
-            return _equals(read, relation.operand)
-        predicate = self._predicate(node)
-        return lambda context: (value := read(context)) is not None and predicate(value)
 
-    def _predicate(self, node: Comparison) -> Predicate:
-        return predicate_of(node.relation, node.left.type, self.lists, self.source)
+def truths_of(node: Condition) -> Truths:
+    """A condition that is an array of truths."""
+    match node:
+        case Comparison():
+            return _comparisons(node)
+        case Combination(op=op, items=items):
+            parts, reduce = list(map(truths_of, items)), _REDUCE[op]
+            return lambda context: [reduce(row) for row in zip(*(part(context) for part in parts), strict=False)]
+        case Negation(item=item):
+            negated = truths_of(item)
+            return lambda context: [not truth for truth in negated(context)]
+        case Quantified() | Constant():
+            raise AssertionError("one truth is no array of them")
 
-    # Truths of many elements.
 
-    def truths(self, node: Condition) -> Truths:
-        """A condition that is an array of truths."""
-        match node:
-            case Comparison():
-                return self._comparisons(node)
-            case Combination(op=op, items=items):
-                parts, reduce = list(map(self.truths, items)), _REDUCE[op]
-                return lambda context: [reduce(row) for row in zip(*(part(context) for part in parts), strict=False)]
-            case Negation(item=item):
-                negated = self.truths(item)
-                return lambda context: [not truth for truth in negated(context)]
-            case Quantified() | Constant():
-                raise AssertionError("one truth is no array of them")
+def _comparisons(node: Comparison) -> Truths:
+    read, relation = value_of(node.left), node.relation
+    if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
+        compare, other = _two_sided(relation, node.left.type), value_of(relation.operand)
 
-    def _comparisons(self, node: Comparison) -> Truths:
-        read, relation = self.value(node.left), node.relation
-        if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
-            compare, other = _two_sided(relation, node.left.type), self.value(relation.operand)
+        def compared(context: EvaluationContext) -> list[bool]:
+            values, right = read(context), other(context)
+            return [right is not None and compare(left, right) for left in values or ()]
 
-            def compared(context: EvaluationContext) -> list[bool]:
-                values, right = read(context), other(context)
-                return [right is not None and compare(left, right) for left in values or ()]
+        return compared
+    if isinstance(relation, InList):
+        predicate_for = list_predicate_of(relation, node.left.type)
+        return lambda context: list(map(predicate_for(context), read(context) or ()))
+    predicate = predicate_of(relation, node.left.type)
+    return lambda context: [predicate(value) for value in read(context) or ()]
 
-            return compared
-        predicate = self._predicate(node)
-        return lambda context: [predicate(value) for value in read(context) or ()]
 
-    # Values.
+def value_of(node: Indexed) -> Read:
+    """A value, or the list of its elements where it is mapped over."""
+    target = _call(node.target) if isinstance(node.target, Call) else FIELDS[node.target.name].read
+    if not node.indexes:
+        return target
+    if Each.EACH not in node.indexes:
+        return _followed(target, node.indexes)
+    before = node.indexes.index(Each.EACH)
+    first = _followed(target, node.indexes[:before]) if before else target
+    return _spread(first, node.indexes[before:])
 
-    def value(self, node: Indexed) -> Read:
-        """A value, or the list of its elements where it is mapped over."""
-        target = self._call(node.target) if isinstance(node.target, Call) else FIELDS[node.target.name].read
-        if not node.indexes:
-            return target
-        if Each.EACH not in node.indexes:
-            return _followed(target, node.indexes)
-        before = node.indexes.index(Each.EACH)
-        first = _followed(target, node.indexes[:before]) if before else target
-        return _spread(first, node.indexes[before:])
 
-    def _call(self, node: Call) -> Read:
-        function = FUNCTIONS[node.name]
-        if all(isinstance(argument, Literal) for argument in node.args):
-            constants = [
-                prepared(function, place, argument)
-                for place, argument in enumerate(node.args)
-                if isinstance(argument, Literal)
-            ]
-            result = function.body(*constants, *defaults(function, len(node.args)))
-            return lambda _: result
-        constant_tail = [argument for argument in node.args[1:] if isinstance(argument, Literal)]
-        if len(constant_tail) == len(node.args) - 1 and not function.takes_missing:
-            tail = [prepared(function, place, argument) for place, argument in enumerate(constant_tail, 1)]
-            tail += defaults(function, len(node.args))
-            return _call_of_one(function.body, self._argument(function, 0, node.args[0]), tail, each=node.each)
-        reads = []
-        for place, argument in enumerate(node.args):
-            # No comprehension: it is a frame more for each level of nesting.
-            reads.append(self._argument(function, place, argument))
-        return _call_of_many(function, reads, defaults(function, len(node.args)), each=node.each)
+def _call(node: Call) -> Read:
+    function = FUNCTIONS[node.name]
+    if all(isinstance(argument, Literal) for argument in node.args):
+        constants = [
+            prepared(function, place, argument)
+            for place, argument in enumerate(node.args)
+            if isinstance(argument, Literal)
+        ]
+        result = function.body(*constants, *defaults(function, len(node.args)))
+        return lambda _: result
+    constant_tail = [argument for argument in node.args[1:] if isinstance(argument, Literal)]
+    if len(constant_tail) == len(node.args) - 1 and not function.takes_missing:
+        tail = [prepared(function, place, argument) for place, argument in enumerate(constant_tail, 1)]
+        tail += defaults(function, len(node.args))
+        return _call_of_one(function.body, _argument(function, 0, node.args[0]), tail, each=node.each)
+    reads = []
+    for place, argument in enumerate(node.args):
+        # No comprehension: it is a frame more for each level of nesting.
+        reads.append(_argument(function, place, argument))
+    return _call_of_many(function, reads, defaults(function, len(node.args)), each=node.each)
 
-    def _argument(self, function: Function, place: int, argument: Argument) -> Read:
-        if isinstance(argument, Literal):
-            return _constantly(prepared(function, place, argument))
-        if isinstance(argument, Indexed):
-            return self.value(argument)
-        return self.truth(argument) if argument.type == BOOL else self.truths(argument)
+
+def _argument(function: Function, place: int, argument: Argument) -> Read:
+    if isinstance(argument, Literal):
+        return _constantly(prepared(function, place, argument))
+    if isinstance(argument, Indexed):
+        return value_of(argument)
+    return truth_of(argument) if argument.type == BOOL else truths_of(argument)
 
 
 def _is_odd(truths: Sequence[bool]) -> bool:

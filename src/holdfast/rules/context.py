@@ -7,11 +7,13 @@ for `Request`, they hold nothing that could be in a cycle.)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from holdfast.model.request import Request
+from holdfast.rules.lists import NO_LISTS, RuleList
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -45,7 +47,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `zone_name` is the zone's ("example.com"), `zone_plan` its plan as `cf.zone.plan` has it ("ENT"), `now_ms` Unix
     milliseconds, `place` where the client is, `server_ip` the address it connected to, `random_seed` 16 bytes that are
-    new for each request (one character a byte), `upstream_zone` the zone of the Worker that makes this request ("": none).
+    new for each request (one character a byte), `upstream_zone` the zone of the Worker that makes this request ("": none),
+    `lists` what rules may name as `$name`, without the "$".
     """
 
     zone_name: str = ""
@@ -55,6 +58,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     server_ip: str | None = None
     random_seed: str | None = None
     upstream_zone: str = ""
+    lists: Mapping[str, RuleList] = NO_LISTS
 
 
 NOTHING_KNOWN = Facts()

@@ -3,17 +3,21 @@
 Law 1: a list is immutable and ready to be asked; membership costs a few look-ups or a binary search, whatever its length.
 Law 2: a list holds one kind of items, and only values of the type of that kind can be in it.
 Law 3: a list is made item by item, with no step that takes long: whoever gives the items can pause between them.
+Law 4: a rule finds its lists when it is evaluated, in the facts of the request: a list that changes changes no rule. One that
+is gone, or has become one of another kind, has nothing in it. Whether there is such a list is asked where a rule is saved.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from holdfast.rules.errors import ParseError
 from holdfast.rules.literals import address_range
 from holdfast.rules.patterns import ascii_lower
+from holdfast.rules.syntax_tree import Expression, list_uses
 from holdfast.rules.value_types import BYTES, INT, IP, Address, ValueType
 
 _ANY_LABEL = "*."
@@ -127,6 +131,20 @@ class RuleList:
     def of_asns(cls, items: Iterable[int]) -> RuleList:
         """Numbers of autonomous systems."""
         return cls(INT, frozenset(items))
+
+
+NO_LISTS: Mapping[str, RuleList] = MappingProxyType({})
+
+
+def check_lists(expression: Expression, kinds: Mapping[str, ValueType]) -> None:
+    """Raise ParseError, pointing at the name, for a list that is not among `kinds` or holds items of another type."""
+    for use, type_ in list_uses(expression.root):
+        held = kinds.get(use.name)
+        if held is None:
+            raise ParseError.at(expression.text, use.start, use.end, f'unknown list "{use.name}"')
+        if held != type_:
+            reason = f'the list "{use.name}" has items of type {held}, the value is of type {type_}'
+            raise ParseError.at(expression.text, use.start, use.end, reason)
 
 
 _OCTETS = {str(number): number for number in range(256)}

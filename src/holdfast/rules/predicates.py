@@ -10,13 +10,12 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, assert_never
 
-from holdfast.rules.errors import ParseError
-from holdfast.rules.lists import AddressRanges, Ranges, RuleList
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.lists import AddressRanges, Ranges
 from holdfast.rules.syntax_tree import (
     Contains,
     HasBits,
     InAddresses,
-    Indexed,
     InIntegers,
     InList,
     InText,
@@ -60,11 +59,8 @@ def comparison_of(op: Ordering, type_: ValueType) -> Compare:
     return compare_addresses
 
 
-def predicate_of(relation: Relation, type_: ValueType, lists: Mapping[str, RuleList], text: str) -> Predicate:
-    """What `relation`, which compares with something constant, asks of a value of `type_`.
-
-    Raises ParseError, pointing into `text`, for a list that is not in `lists` or holds something else.
-    """
+def predicate_of(relation: Relation, type_: ValueType) -> Predicate:
+    """What `relation`, which compares with something constant, asks of a value of `type_`."""
     match relation:
         case IsTrue():
             return bool
@@ -79,33 +75,32 @@ def predicate_of(relation: Relation, type_: ValueType, lists: Mapping[str, RuleL
             return pattern.is_in
         case MatchesWildcard(wildcard=wildcard):
             return wildcard.covers
-        case InText() | InIntegers() | InAddresses() | InList():
-            members = _members(relation, type_, lists, text)
+        case InText() | InIntegers() | InAddresses():
+            members = members_of(relation)
             return lambda left: left in members
-        case Ordered(operand=Indexed()) | HasBits(operand=Indexed()):
-            raise AssertionError("a comparison of two values of a request is not about one of them")
-        case Ordered() | HasBits():
-            raise AssertionError("an operand is a literal or a value of the request")
+        case InList() | Ordered() | HasBits():
+            raise AssertionError("what depends on more of the request than one value is not asked of one")
         case _:
             assert_never(relation)
 
 
-def _members(
-    relation: InText | InIntegers | InAddresses | InList,
-    type_: ValueType,
-    lists: Mapping[str, RuleList],
-    text: str,
-) -> Any:  # noqa: ANN401
+def members_of(relation: InText | InIntegers | InAddresses) -> Any:  # noqa: ANN401
+    """What is in the braces, as something to look in."""
     if isinstance(relation, InText):
         return relation.members
-    if isinstance(relation, InIntegers):
-        return Ranges(relation.ranges)
-    if isinstance(relation, InAddresses):
-        return AddressRanges(relation.ranges)
-    found = lists.get(relation.name)
-    if found is None:
-        raise ParseError.at(text, relation.start, relation.end, f'unknown list "{relation.name}"')
-    if found.type != type_:
-        reason = f'the list "{relation.name}" has items of type {found.type}, the value is of type {type_}'
-        raise ParseError.at(text, relation.start, relation.end, reason)
-    return found.members
+    return Ranges(relation.ranges) if isinstance(relation, InIntegers) else AddressRanges(relation.ranges)
+
+
+def list_predicate_of(relation: InList, type_: ValueType) -> Callable[[EvaluationContext], Predicate]:
+    """For a request, what `relation` asks of a value of `type_`: nothing is in a list that is gone, or of another kind."""
+    name = relation.name
+
+    def predicate_for(context: EvaluationContext) -> Predicate:
+        found = context.facts.lists.get(name)
+        return _is_in_nothing if found is None or found.type != type_ else found.members.__contains__
+
+    return predicate_for
+
+
+def _is_in_nothing(_: object) -> bool:
+    return False

@@ -1,12 +1,12 @@
 """What an expression says, after reading: a tree of frozen values in which every node knows its type.
 
-Law 1: a tree that exists is right: names are known, types fit, patterns compile. Only lists are looked up later.
+Law 1: a tree that exists is right: names are known, types fit, patterns compile. Only lists are looked up when a request is there.
 Law 2: a node holds no position of the text but where something can still go wrong after reading (`InList`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
@@ -144,7 +144,8 @@ class InAddresses:
 
 @dataclass(frozen=True, slots=True)
 class InList:
-    """`in $name`. `start` and `end` are where the name stands in the text, for whoever finds that there is no such list."""
+    """`in $name`. `start` and `end` are where the name stands in the text, for whoever finds that there is no such list
+    (`lists.check_lists`)."""
 
     name: str
     start: int
@@ -252,13 +253,19 @@ class Expression:
         return frozenset(node.name for node in nodes_of(self.root) if isinstance(node, Call))
 
     @property
-    def lists(self) -> frozenset[str]:
-        """The names of the lists it looks in, without their "$"."""
-        return frozenset(
-            node.relation.name
-            for node in nodes_of(self.root)
-            if isinstance(node, Comparison) and isinstance(node.relation, InList)
-        )
+    def lists(self) -> Mapping[str, ValueType]:
+        """The names of the lists it looks in, without their "$", and the type of what it looks for there."""
+        return {relation.name: type_ for relation, type_ in list_uses(self.root)}
+
+
+def list_uses(root: Node) -> list[tuple[InList, ValueType]]:
+    """Each place where a list is looked in, in the order of the text, and the type of what is looked for."""
+    found = [
+        (node.relation, node.left.type)
+        for node in nodes_of(root)
+        if isinstance(node, Comparison) and isinstance(node.relation, InList)
+    ]
+    return sorted(found, key=lambda use: use[0].start)
 
 
 def nodes_of(root: Node) -> Iterator[Node]:

@@ -70,6 +70,11 @@ REQUEST = Request(
     TlsFacts("TLSv1.3", "TLS13_AES_256_GCM_SHA384", "www.example.com"),
     True,  # noqa: FBT003
 )
+LISTS = {
+    "office": RuleList.of_addresses(["203.0.113.0/24", "2001:db8::/32"]),
+    "sites": RuleList.of_hostnames(["*.example.com", "example.org"]),
+    "networks": RuleList.of_asns([64500, 64512]),
+}
 FACTS = Facts(
     zone_name="example.com",
     zone_plan="ENT",
@@ -77,9 +82,5 @@ FACTS = Facts(
     place=Place(asn=64512, country="NL", continent="EU", region="Fryslân"),
     server_ip="2001:db8::1",
     random_seed="0123456789abcdef",
+    lists=LISTS,
 )
-LISTS = {
-    "office": RuleList.of_addresses(["203.0.113.0/24", "2001:db8::/32"]),
-    "sites": RuleList.of_hostnames(["*.example.com", "example.org"]),
-    "networks": RuleList.of_asns([64500, 64512]),
-}

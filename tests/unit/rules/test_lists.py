@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.rules.errors import ParseError
-from holdfast.rules.lists import AddressRanges, Hostnames, Ranges, RuleList
+from holdfast.rules.lists import AddressRanges, Hostnames, Ranges, RuleList, check_lists
 from holdfast.rules.literals import address_range
+from holdfast.rules.parser import parse
 from holdfast.rules.value_types import BYTES, INT, IP
 
 SMALL = st.integers(-20, 20)
@@ -98,3 +99,25 @@ def test_the_quick_way_to_read_an_item_reads_what_the_language_reads(item: str) 
 def test_what_is_no_network_is_refused(item: str) -> None:
     with pytest.raises(ParseError):
         RuleList.of_addresses([item])
+
+
+KINDS = {"office": IP, "sites": BYTES, "networks": INT}
+
+
+def test_lists_that_are_there_are_fine() -> None:
+    check_lists(parse("ip.src in $office and (http.host in $sites or not ip.src.asnum in $networks)"), KINDS)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("ip.src in $nowhere", '(1:11):\nip.src in $nowhere\n          ^^^^^^^^ unknown list "nowhere"'),
+        ("http.host in $office", 'the list "office" has items of type Ip, the value is of type Bytes'),
+        ('ssl and any(http.request.headers["x"][*] in $one) or ip.src in $two', "(1:45)"),
+        ("ip.src in $office and http.host in $office", "(1:36)"),
+    ],
+)
+def test_a_list_that_does_not_fit_is_pointed_at(expression: str, reason: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        check_lists(parse(expression), KINDS)
+    assert reason in str(caught.value)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from holdfast.rules.errors import ParseError
 from holdfast.rules.parser import MAX_CHARACTERS, MAX_NESTING, parse, parse_value
+from holdfast.rules.value_types import BYTES, IP
 from tests.unit.rules.case_files import Case, cases, verdict_of_the_original
 from tests.unit.rules.expressions import CONDITIONS, VALUES, damaged
 
@@ -108,7 +109,7 @@ def test_an_expression_says_what_it_uses() -> None:
     )
     assert expression.fields == {"http.request.headers", "ip.src", "http.host", "cf.ray_id"}
     assert expression.functions == {"lower"}
-    assert expression.lists == {"names", "office"}
+    assert expression.lists == {"names": BYTES, "office": IP}
 
 
 @pytest.mark.parametrize(

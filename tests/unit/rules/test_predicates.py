@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.rules.errors import ParseError
+from holdfast.rules.context import EvaluationContext, Facts
 from holdfast.rules.lists import RuleList
 from holdfast.rules.patterns import Pattern, Wildcard
-from holdfast.rules.predicates import comparison_of, has_common_bits, predicate_of
+from holdfast.rules.predicates import comparison_of, has_common_bits, list_predicate_of, predicate_of
 from holdfast.rules.syntax_tree import (
     Contains,
     HasBits,
@@ -26,6 +26,7 @@ from holdfast.rules.syntax_tree import (
     Relation,
 )
 from holdfast.rules.value_types import BOOL, BYTES, INT, IP, ValueType
+from tests.unit.requests import a_request
 
 LISTS = {"sites": RuleList.of_hostnames(["example.com"])}
 COMPARE = {
@@ -52,11 +53,10 @@ COMPARE = {
         (InText(frozenset({"a"})), BYTES, "b", False),
         (InIntegers(((1, 5), (9, 9))), INT, 9, True),
         (InAddresses((((4, 1), (4, 5)),)), IP, (4, 6), False),
-        (InList("sites", 0, 0), BYTES, "example.com", True),
     ],
 )
 def test_a_relation_is_asked_of_a_value(relation: Relation, type_: ValueType, value: object, truth: bool) -> None:
-    assert predicate_of(relation, type_, LISTS, "text")(value) is truth
+    assert predicate_of(relation, type_)(value) is truth
 
 
 @given(st.sampled_from(Ordering), st.integers(), st.integers())
@@ -71,7 +71,15 @@ def test_bits_are_common_or_not() -> None:
     assert not has_common_bits(6, 1)
 
 
-@pytest.mark.parametrize(("name", "type_"), [("other", BYTES), ("sites", IP)])
-def test_a_list_that_does_not_fit_is_refused(name: str, type_: ValueType) -> None:
-    with pytest.raises(ParseError):
-        predicate_of(InList(name, 0, 1), type_, LISTS, "text")
+@pytest.mark.parametrize(
+    ("name", "type_", "value", "truth"),
+    [
+        ("sites", BYTES, "example.com", True),
+        ("sites", BYTES, "example.org", False),
+        ("other", BYTES, "example.com", False),
+        ("sites", IP, (4, 1), False),
+    ],
+)
+def test_a_list_is_asked_if_it_is_there_and_fits(name: str, type_: ValueType, value: object, truth: bool) -> None:
+    context = EvaluationContext(a_request(), Facts(lists=LISTS))
+    assert list_predicate_of(InList(name, 0, 0), type_)(context)(value) is truth
