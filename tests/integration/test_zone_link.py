@@ -146,7 +146,7 @@ def test_a_zone_that_does_not_compile_keeps_its_last_version_and_others_are_serv
     parts.control.full(zone())
     broken = with_fields(zone(), records=(a_record("example.com", "not an address!"),))
     (refused,) = parts.control.delta(broken, zone("other.test"), refused=1)
-    assert refused.zone_id == zone_id("example.com")
+    assert refused.id == zone_id("example.com")
     assert "'example.com', records[example.com].content: expected" in refused.reason
     assert upgrade_status(parts) == 101
     assert upgrade_status(parts, "other.test") == 101

@@ -259,7 +259,8 @@ class LinkServer:
             if answer is not None and not answer.done():
                 answer.set_result(message)
         elif isinstance(message, Refused):
-            self._log("edge_refused_zone", {"edge": session.edge, "zone": message.zone_id, "reason": message.reason})
+            event = "edge_refused_zone" if message.kind == "zone" else "edge_refused_rules"
+            self._log(event, {"edge": session.edge, message.kind: message.id, "reason": message.reason})
         elif isinstance(message, Resync):
             session.send(control_link.FullSnapshot(snapshot=self._publisher.snapshot()))
         else:

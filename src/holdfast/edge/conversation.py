@@ -10,8 +10,9 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
+from holdfast.edge.compilation import Refusal
 from holdfast.edge.link_frames import RawDelta, RawFull, message_from_control
-from holdfast.edge.live import LiveEdge, OutOfStepError, Refusal
+from holdfast.edge.live import LiveEdge, OutOfStepError
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -102,7 +103,7 @@ class Conversation:
             return (Resync(revision=self._live.revision),)
 
     def _applied(self, revision: int, refusals: Sequence[Refusal]) -> Answers:
-        refused = (Refused(revision=revision, zone_id=one.zone_id, reason=one.reason) for one in refusals)
+        refused = (Refused(revision=revision, kind=one.kind, id=one.id, reason=one.reason) for one in refusals)
         return (*refused, Applied(revision=revision, certificates_left_out=self._live.certificates_left_out))
 
     def _close(self, asked: CloseConnections) -> Answers:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from holdfast.edge.journal_format import ServedZones, entry, replay
+from holdfast.edge.journal_format import Served, entry, replay
 
 Log = Callable[[str, Mapping[str, str | int]], None]
 
@@ -45,7 +45,7 @@ class Journal:
         self._full_bytes = self._appended_bytes = 0
         self._thread: threading.Thread | None = None
 
-    def load(self) -> ServedZones | None:
+    def load(self) -> Served | None:
         """What was served last, as far as it can be read. Whatever is wrong is a record in the log."""
         try:
             with self._file.open("rb") as opened:
@@ -64,7 +64,7 @@ class Journal:
             self._full_bytes = replayed.good_bytes
         return replayed.served
 
-    def start(self, state: Callable[[], ServedZones | None]) -> None:
+    def start(self, state: Callable[[], Served | None]) -> None:
         """Begin to write."""
         self._thread = threading.Thread(target=self._run, args=(state,), name="journal", daemon=True)
         self._thread.start()
@@ -106,7 +106,7 @@ class Journal:
         self._waiting_bytes = 0
         self._must_rewrite = True
 
-    def _run(self, state: Callable[[], ServedZones | None]) -> None:
+    def _run(self, state: Callable[[], Served | None]) -> None:
         retry_s = 0.0
         while True:
             with self._changed:
@@ -131,7 +131,7 @@ class Journal:
     def _has_work(self) -> bool:
         return self._is_stopping or bool(self._waiting) or self._must_rewrite
 
-    def _write(self, bodies: list[bytes], state: Callable[[], ServedZones | None]) -> None:
+    def _write(self, bodies: list[bytes], state: Callable[[], Served | None]) -> None:
         added = b"".join(map(entry, bodies))
         grown = self._appended_bytes + len(added) > max(self._full_bytes, MIN_GROWTH_BYTES)
         if not (self._must_rewrite or grown):

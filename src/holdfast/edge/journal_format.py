@@ -15,29 +15,42 @@ from collections.abc import Iterator
 
 import msgspec
 
-from holdfast.edge.link_frames import RawDelta, RawFull, RawSnapshot, body_of, change_in, identity_in
+from holdfast.edge.link_frames import RawDelta, RawFull, RawSnapshot, body_of, change_in, documents_of, identity_in
 from holdfast.model.control_link import MAX_FRAME_BYTES, LinkError
+from holdfast.model.zone_document import KINDS, Kind
 
 _LENGTH_BYTES = _CRC_BYTES = 4
 
 
-class ServedZones(msgspec.Struct, frozen=True, kw_only=True):
-    """What an edge serves, or served: the bytes of each zone by its id, and which revision of which source it is."""
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edge serves, or served: the bytes of each document by its id, and which revision of which source it is."""
 
     source: str
     revision: int
-    zones: dict[str, bytes]
+    zones: dict[str, bytes] = {}
+    accounts: dict[str, bytes] = {}
+    lists: dict[str, bytes] = {}
+    managed: dict[str, bytes] = {}
+
+    def of(self, kind: Kind) -> dict[str, bytes]:
+        """The documents of one kind."""
+        found: dict[str, bytes] = getattr(self, KINDS[kind])
+        return found
+
+    def snapshot(self) -> RawSnapshot:
+        """The same as control would send it."""
+        documents = {name: tuple(map(msgspec.Raw, self.of(kind).values())) for kind, name in KINDS.items()}
+        return RawSnapshot(source=self.source, revision=self.revision, **documents)
 
     def full_body(self) -> bytes:
         """The body of the frame that says it all."""
-        zones = tuple(msgspec.Raw(raw) for raw in self.zones.values())
-        return body_of(RawFull(snapshot=RawSnapshot(source=self.source, revision=self.revision, zones=zones)))
+        return body_of(RawFull(snapshot=self.snapshot()))
 
 
 class Replayed(msgspec.Struct, frozen=True):
     """What a journal says: `served` (None: nothing), from its first `good_bytes` bytes."""
 
-    served: ServedZones | None
+    served: Served | None
     good_bytes: int
 
 
@@ -76,11 +89,12 @@ def _bodies(journal: bytes) -> Iterator[tuple[bytes, int]]:
         start = end
 
 
-def _with_change(served: ServedZones | None, change: RawFull | RawDelta) -> ServedZones | None:
+def _with_change(served: Served | None, change: RawFull | RawDelta) -> Served | None:
     """What is served after `change`; None where it does not fit."""
     if isinstance(change, RawFull):
         said = change.snapshot
-        return ServedZones(source=said.source, revision=said.revision, zones=_by_id(said.zones))
+        everything = {name: _by_id(documents_of(said, kind)) for kind, name in KINDS.items()}
+        return Served(source=said.source, revision=said.revision, **everything)
     if served is None or change.source != served.source:
         return None
     if change.revision <= served.revision:
@@ -88,12 +102,14 @@ def _with_change(served: ServedZones | None, change: RawFull | RawDelta) -> Serv
     if change.base != served.revision:
         return None
     # Changed in place: nobody else has seen it, and a copy for each of many deltas would take the square of their number.
-    for zone_id in change.removed:
-        served.zones.pop(zone_id, None)
-    served.zones.update(_by_id(change.zones))
-    return ServedZones(source=served.source, revision=change.revision, zones=served.zones)
+    for kind in KINDS:
+        documents = served.of(kind)
+        for removed in change.removed:
+            documents.pop(removed, None)
+        documents.update(_by_id(documents_of(change, kind)))
+    return msgspec.structs.replace(served, revision=change.revision)
 
 
-def _by_id(zones: tuple[msgspec.Raw, ...]) -> dict[str, bytes]:
-    copies = map(bytes, zones)
+def _by_id(documents: tuple[msgspec.Raw, ...]) -> dict[str, bytes]:
+    copies = map(bytes, documents)
     return {identity_in(copy)[0]: copy for copy in copies}

@@ -1,46 +1,59 @@
-"""Snapshots as they lie in a frame: every zone as the bytes it was sent in.
+"""Snapshots as they lie in a frame: every document as the bytes it was sent in.
 
 Law 1: these are the messages of `model.control_link` with the same tags and fields, so what is written here is read
-there. Only the zones are left as they came: ten thousand take 25 ms to decode at once, with the GIL held all the while,
-and 3 ms to find.
-Law 2: the bytes of a zone are what the edge keeps of it, and what its journal writes: they need no second encoding, and
+there. Only the documents are left as they came: ten thousand zones take 25 ms to decode at once, with the GIL held all the
+while, and 3 ms to find.
+Law 2: the bytes of a document are what the edge keeps of it, and what its journal writes: they need no second encoding, and
 fields that a newer control wrote are not lost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
 import msgspec
 
 from holdfast.model.control_link import AskReport, CloseConnections, LinkError, Message, Welcome, decoded
-from holdfast.model.zone_document import ZoneDocument
+from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
+from holdfast.model.zone_document import KINDS, Document, Kind, ZoneDocument
+
+D = TypeVar("D", bound=Document)
 
 
 class RawSnapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`SnapshotDocument`, its zones undecoded."""
+    """`SnapshotDocument`, its documents undecoded."""
 
     source: str
     revision: int
     zones: tuple[msgspec.Raw, ...] = ()
+    accounts: tuple[msgspec.Raw, ...] = ()
+    lists: tuple[msgspec.Raw, ...] = ()
+    managed: tuple[msgspec.Raw, ...] = ()
 
 
 class RawFull(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="full"):
-    """`FullSnapshot`, its zones undecoded."""
+    """`FullSnapshot`, its documents undecoded."""
 
     snapshot: RawSnapshot
 
 
 class RawDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="delta"):
-    """`Delta`, its zones undecoded."""
+    """`Delta`, its documents undecoded."""
 
     source: str
     base: int
     revision: int
     zones: tuple[msgspec.Raw, ...] = ()
+    accounts: tuple[msgspec.Raw, ...] = ()
+    lists: tuple[msgspec.Raw, ...] = ()
+    managed: tuple[msgspec.Raw, ...] = ()
     removed: tuple[str, ...] = ()
 
 
 class _Identity(msgspec.Struct, frozen=True):
-    """What a zone is called, whatever else it says."""
+    """What a document is called, whatever else it says."""
 
     id: str
     name: str = ""
@@ -50,7 +63,9 @@ _FROM_CONTROL: msgspec.msgpack.Decoder[RawFull | RawDelta | Welcome | CloseConne
     msgspec.msgpack.Decoder(RawFull | RawDelta | Welcome | CloseConnections | AskReport)
 )
 _CHANGES: msgspec.msgpack.Decoder[RawFull | RawDelta] = msgspec.msgpack.Decoder(RawFull | RawDelta)
-_ZONES: msgspec.msgpack.Decoder[ZoneDocument] = msgspec.msgpack.Decoder(ZoneDocument)
+_DECODERS: Final[Mapping[type, msgspec.msgpack.Decoder[Any]]] = MappingProxyType(
+    {kind: msgspec.msgpack.Decoder(kind) for kind in (ZoneDocument, AccountDocument, ListDocument, ManagedDocument)}
+)
 _IDENTITIES: msgspec.msgpack.Decoder[_Identity] = msgspec.msgpack.Decoder(_Identity)
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -72,20 +87,27 @@ def change_in(body: bytes) -> RawFull | RawDelta:
         raise LinkError(f"a frame holds neither a full snapshot nor a delta: {error}") from error
 
 
-def zone_in(raw: bytes) -> ZoneDocument:
-    """The zone in its bytes. Raises ValueError, a sentence, where a newer control says what this edge cannot read."""
+def documents_of(change: RawSnapshot | RawDelta, kind: Kind) -> tuple[msgspec.Raw, ...]:
+    """The documents of one kind that `change` has."""
+    found: tuple[msgspec.Raw, ...] = getattr(change, KINDS[kind])
+    return found
+
+
+def document_in(raw: bytes, kind: type[D]) -> D:
+    """The document in its bytes. Raises ValueError, a sentence, where a newer control says what this edge cannot read."""
     try:
-        return _ZONES.decode(raw)
+        document: D = _DECODERS[kind].decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"the document of the zone cannot be read: {error}") from error
+        raise ValueError(f"the document cannot be read: {error}") from error
+    return document
 
 
 def identity_in(raw: bytes) -> tuple[str, str]:
-    """The id and the name of the zone in its bytes. Raises LinkError."""
+    """The id and the name of the document in its bytes; "" for one that has no name. Raises LinkError."""
     try:
         identity = _IDENTITIES.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LinkError(f"a snapshot holds a zone without an id: {error}") from error
+        raise LinkError(f"a snapshot holds a document without an id: {error}") from error
     return identity.id, identity.name
 
 
@@ -94,6 +116,6 @@ def body_of(change: RawFull | RawDelta) -> bytes:
     return _ENCODER.encode(change)
 
 
-def raw_of(zone: ZoneDocument) -> msgspec.Raw:
-    """`zone` as it lies in a frame."""
-    return msgspec.Raw(_ENCODER.encode(zone))
+def raw_of(document: Document) -> msgspec.Raw:
+    """`document` as it lies in a frame."""
+    return msgspec.Raw(_ENCODER.encode(document))

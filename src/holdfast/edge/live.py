@@ -2,9 +2,9 @@
 
 Law 1: news is in force when `apply` returns: the snapshot is swapped in one step, for every request from then on. What
 is open already goes on as it began.
-Law 2: a zone that does not compile keeps its last good version, or stays unknown; all others are served. A certificate that
-cannot be shown is left out of its zone, and said.
-Law 3: compiling lets requests in between: it pauses every SLICE zones, so that the policy thread gets the GIL.
+Law 2: a document that does not compile keeps its last good version, or stays unknown; all others are served. A certificate
+that cannot be shown is left out of its zone, and said.
+Law 3: a document whose bytes have not changed is not compiled again.
 Law 4: TLS is touched only when certificates or TLS settings have changed.
 """
 
@@ -12,29 +12,30 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
+from holdfast.edge.compilation import SOURCES, CompileAlone, Compiled, Refusal, compile_all
 from holdfast.edge.compile import compile_zone
 from holdfast.edge.journal import Journal
-from holdfast.edge.journal_format import ServedZones
-from holdfast.edge.link_frames import RawDelta, RawSnapshot, body_of, identity_in, zone_in
+from holdfast.edge.journal_format import Served
+from holdfast.edge.link_frames import RawDelta, RawSnapshot, body_of, document_in
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_tls import certificates_shown, has_other_tls, tls_rules
-from holdfast.model.zone_document import ZoneDocument
+from holdfast.model.zone_document import KINDS, Kind, ZoneDocument
 from holdfast.sealing import SealingKey
 
 if TYPE_CHECKING:
     from holdfast._native import Certificate, TlsRule
 
 Log = Callable[[str, Mapping[str, str | int]], None]
+T = TypeVar("T")
 
-# Zones compiled without a pause: about 0.3 ms, where a thread that waits for the GIL may wait 5 ms for one that computes.
-SLICE = 8
 _PAUSE_S = 0.0001
 
 
@@ -45,23 +46,16 @@ class TlsEdge(Protocol):
         """Swap both for new handshakes."""
 
 
-class Refusal(msgspec.Struct, frozen=True):
-    """A zone that is not served as its document says, and why."""
-
-    zone_id: str
-    reason: str
-
-
 class OutOfStepError(Exception):
     """A delta that is not on what is served: everything has to be sent."""
 
 
 class LiveEdge:
-    """One edge's zones. `apply_full` and `apply_delta` are for one thread; the others may be called from any.
+    """One edge's zones, and what their rules draw on. `apply_full` and `apply_delta` are for one thread; the others may be called from any.
 
     `policy` has the snapshot to begin with, of no zones or of a catch-all; its zones stay. `key` gives what opens the private
     keys of certificates, once it is there. `own_certificates` gives those of the edge itself, the first of which is for clients whose name
-    fits none; it is asked whenever TLS changes.
+    fits none; it is asked whenever TLS changes. `sources` compile what is no zone.
     """
 
     def __init__(
@@ -73,6 +67,7 @@ class LiveEdge:
         own_certificates: Callable[[], Sequence[Certificate]] = tuple,
         journal: Journal | None = None,
         pause: Callable[[], None] = lambda: time.sleep(_PAUSE_S),
+        sources: Mapping[Kind, CompileAlone] = SOURCES,
     ) -> None:
         self._policy = policy
         self._beginning = policy.snapshot
@@ -81,7 +76,10 @@ class LiveEdge:
         self._own_certificates = own_certificates
         self._journal = journal
         self._pause = pause
-        self._served = ServedZones(source="", revision=0, zones={})
+        self._served = Served(source="", revision=0)
+        # What is served besides zones, compiled, by kind and id.
+        self._sources: dict[Kind, dict[str, Any]] = {kind: {} for kind in sources}
+        self._compilers = {kind: partial(self._source, kind, compile_) for kind, compile_ in sources.items()}
         self._refusals: dict[str, Refusal] = {}
         # Guards what other threads read: the served zones, and the order of changes to TLS.
         self._lock = threading.Lock()
@@ -89,22 +87,22 @@ class LiveEdge:
 
     @property
     def source(self) -> str:
-        """The database that the served zones are from, "" for none."""
+        """The database that what is served is from, "" for none."""
         return self._served.source
 
     @property
     def revision(self) -> int:
-        """Which state of it they are."""
+        """Which state of it that is."""
         return self._served.revision
 
     @property
     def known_revision(self) -> int:
-        """The revision to tell control: 0, so that all is sent again, while a zone is not served as it should be."""
+        """The revision to tell control: 0, so that all is sent again, while something is not served as it should be."""
         return 0 if self._refusals else self._served.revision
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
-        """The zones that are not served as their documents say."""
+        """What is not served as its document says."""
         return tuple(self._refusals.values())
 
     @property
@@ -117,11 +115,13 @@ class LiveEdge:
         return frozenset(self._policy.snapshot.names)
 
     def statistics(self) -> dict[str, int]:
-        """How many zones are served and refused, and the sizes of the journal."""
+        """How many documents of each kind are served and refused, and the sizes of the journal."""
         sizes = self._journal.statistics() if self._journal is not None else {}
+        refused = [one.kind for one in self._refusals.values()]
         return {
             "zones": len(self._policy.snapshot.zones),
-            "zones_refused": len(self._refusals),
+            **{KINDS[kind]: len(served) for kind, served in self._sources.items()},
+            **{f"{name}_refused": refused.count(kind) for kind, name in KINDS.items()},
             "certificates_left_out": self.certificates_left_out,
             **sizes,
         }
@@ -131,8 +131,7 @@ class LiveEdge:
         served = self._journal.load() if self._journal is not None else None
         if served is None:
             return False
-        zones = tuple(msgspec.Raw(raw) for raw in served.zones.values())
-        self._apply_full(RawSnapshot(source=served.source, revision=served.revision, zones=zones))
+        self._apply_full(served.snapshot())
         return True
 
     def start(self, edge: TlsEdge) -> None:
@@ -161,71 +160,83 @@ class LiveEdge:
                 self._log("tls_refused", {"reason": str(error)})
 
     def apply_full(self, news: RawSnapshot) -> tuple[Refusal, ...]:
-        """Serve `news` and nothing else; the zones that are not served as it says. Raises LinkError."""
+        """Serve `news` and nothing else; what is not served as it says. Raises LinkError."""
         refusals = self._apply_full(news)
         if self._journal is not None:
             self._journal.rewrite()
         return refusals
 
     def apply_delta(self, news: RawDelta) -> tuple[Refusal, ...]:
-        """Serve `news` on what is served; the zones of it that are not served as it says.
+        """Serve `news` on what is served; what of it is not served as it says.
 
         Raises OutOfStepError where it is on something else, and LinkError.
         """
         if (news.source, news.base) != (self._served.source, self._served.revision):
             raise OutOfStepError
-        good, refusals = self._compiled(news.zones)
+        good = self._compiled(news)
         before = self._policy.snapshot
-        after = before.with_changes([zone for zone, _ in good], news.removed)
-        gone = {*news.removed, *(zone.id for zone, _ in good)}
-        everything = self._served.zones | {zone.id: raw for zone, raw in good}
-        zones = {zone_id: raw for zone_id, raw in everything.items() if zone_id in after.names}
-        self._remember(refusals, forget=gone)
-        old = [zone for zone_id in gone if (zone := before.zone(zone_id)) is not None]
-        self._publish(after, ServedZones(source=news.source, revision=news.revision, zones=zones))
+        gone = {*news.removed, *good.ids()}
+        self._remember(good.refusals, forget=gone)
+        old = [zone for ident in gone if (zone := before.zone(ident)) is not None]
+        after = before.with_changes(good.values["zone"].values(), news.removed)
+        values = self._sources
+        if good.has_sources() or any(ident in served for served in values.values() for ident in news.removed):
+            values = {kind: _followed(served, good.values[kind], news.removed) for kind, served in values.items()}
+            after = _with_sources(after, values)
+        raws = {kind: _followed(self._served.of(kind), good.raws[kind], news.removed) for kind in KINDS}
+        self._publish(news, after, values, raws)
         if self._journal is not None:
-            said = tuple(msgspec.Raw(raw) for _, raw in good)
-            self._journal.append(body_of(msgspec.structs.replace(news, zones=said)))
-        if has_other_tls(old, (zone for zone, _ in good), after):
+            said = {name: tuple(map(msgspec.Raw, good.raws[kind].values())) for kind, name in KINDS.items()}
+            self._journal.append(body_of(msgspec.structs.replace(news, **said)))
+        if has_other_tls(old, good.values["zone"].values(), after):
             self.refresh_tls()
-        return refusals
+        return good.refusals
 
     def _apply_full(self, news: RawSnapshot) -> tuple[Refusal, ...]:
-        good, refusals = self._compiled(news.zones)
+        good = self._compiled(news)
         before = self._policy.snapshot
-        old = self._served.zones
-        kept = [(zone, old[zone.id]) for one in refusals if (zone := before.zone(one.zone_id)) and zone.id in old]
-        everything = [*kept, *good]
-        after = self._beginning.with_changes(zone for zone, _ in everything)
-        zones = {zone.id: raw for zone, raw in everything if zone.id in after.names}
+        for one in good.refusals:
+            self._keep(one.kind, one.id, good)
+        values = {kind: good.values[kind] for kind in self._sources}
+        after = _with_sources(self._beginning.with_changes(good.values["zone"].values()), values)
         self._refusals = {}
-        self._remember(refusals)
-        self._publish(after, ServedZones(source=news.source, revision=news.revision, zones=zones))
+        self._remember(good.refusals)
+        self._publish(news, after, values, good.raws)
         if has_other_tls(before.zones.values(), after.zones.values(), after):
             self.refresh_tls()
-        return refusals
+        return good.refusals
 
-    def _compiled(self, zones: Iterable[msgspec.Raw]) -> tuple[list[tuple[CompiledZone, bytes]], tuple[Refusal, ...]]:
-        """The zones that compile, each with its bytes, and those that do not."""
-        good: list[tuple[CompiledZone, bytes]] = []
-        refusals: list[Refusal] = []
-        for number, raw in enumerate(map(bytes, zones), 1):
-            zone_id, _ = identity_in(raw)
-            try:
-                good.append((self._compiled_one(zone_id, raw), raw))
-            except ValueError as error:
-                refusals.append(Refusal(zone_id, str(error)))
-            # Before it is started, nobody waits.
-            if number % SLICE == 0 and self._edge is not None:
-                self._pause()
-        return good, tuple(refusals)
+    def _keep(self, kind: Kind, ident: str, good: Compiled) -> None:
+        """Count what is served of a refused document among the `good`. It is older than all of them."""
+        raw, value = self._served.of(kind).get(ident), self._value(kind, ident)
+        if raw is not None and value is not None:
+            good.raws[kind] = {ident: raw} | good.raws[kind]
+            good.values[kind] = {ident: value} | good.values[kind]
 
-    def _compiled_one(self, zone_id: str, raw: bytes) -> CompiledZone:
+    def _value(self, kind: Kind, ident: str) -> Any:  # noqa: ANN401  what it is depends on the kind
+        """What is served for a document; None for nothing."""
+        return self._policy.snapshot.zone(ident) if kind == "zone" else self._sources[kind].get(ident)
+
+    def _compiled(self, news: RawSnapshot | RawDelta) -> Compiled:
+        return compile_all(news, {"zone": self._zone, **self._compilers}, pause=self._breathe)
+
+    def _breathe(self) -> None:
+        # Before it is started, nobody waits.
+        if self._edge is not None:
+            self._pause()
+
+    def _source(self, kind: Kind, compile_alone: CompileAlone, ident: str, raw: bytes) -> object:
+        before = self._sources[kind].get(ident)
+        if before is not None and self._served.of(kind).get(ident) == raw:
+            return before
+        return compile_alone(raw, self._breathe)
+
+    def _zone(self, zone_id: str, raw: bytes) -> CompiledZone:
         before = self._policy.snapshot.zone(zone_id)
         is_whole = before is not None and not before.certificates_left_out
         if before is not None and is_whole and self._served.zones.get(zone_id) == raw:
             return before
-        document = zone_in(raw)
+        document = document_in(raw, ZoneDocument)
         zone = compile_zone(document, key=self._key_for(document), before=before, tolerant=True)
         for ident, reason in zone.certificates_left_out.items():
             if before is None or before.certificates_left_out.get(ident) != reason:
@@ -237,16 +248,42 @@ class LiveEdge:
 
     def _remember(self, refusals: Sequence[Refusal], *, forget: Collection[str] = ()) -> None:
         # A new dictionary, as others read the one that is there.
-        kept = {zone_id: one for zone_id, one in self._refusals.items() if zone_id not in forget}
-        self._refusals = kept | {one.zone_id: one for one in refusals}
+        kept = {ident: one for ident, one in self._refusals.items() if ident not in forget}
+        self._refusals = kept | {one.id: one for one in refusals}
         for refusal in refusals:
-            self._log("zone_refused", {"zone": refusal.zone_id, "reason": refusal.reason})
+            event = "zone_refused" if refusal.kind == "zone" else "rules_refused"
+            self._log(event, {refusal.kind: refusal.id, "reason": refusal.reason})
 
-    def _publish(self, snapshot: Snapshot, served: ServedZones) -> None:
+    def _publish(
+        self,
+        news: RawSnapshot | RawDelta,
+        snapshot: Snapshot,
+        values: dict[Kind, dict[str, Any]],
+        raws: Mapping[Kind, dict[str, bytes]],
+    ) -> None:
+        """Serve `snapshot`, which has the `values`, and is what `raws` say."""
+        documents = {KINDS[kind]: of_kind for kind, of_kind in raws.items()}
+        # A zone has gone where another has taken its name.
+        documents["zones"] = {ident: raw for ident, raw in raws["zone"].items() if ident in snapshot.names}
+        served = Served(source=news.source, revision=news.revision, **documents)
         with self._lock:
             self._policy.publish(snapshot)
             self._served = served
+            self._sources = values
 
-    def _state(self) -> ServedZones | None:
+    def _state(self) -> Served | None:
         with self._lock:
             return self._served if self._served.source else None
+
+
+def _with_sources(snapshot: Snapshot, values: Mapping[Kind, dict[str, Any]]) -> Snapshot:
+    return snapshot.with_sources(accounts=values["account"], lists=values["list"].values(), managed=values["managed"])
+
+
+def _followed(before: Mapping[str, T], good: Mapping[str, T], removed: Collection[str]) -> dict[str, T]:
+    """What is there after news: a new dictionary."""
+    after = {**before, **good}
+    for ident in removed:
+        if ident not in good:
+            after.pop(ident, None)
+    return after

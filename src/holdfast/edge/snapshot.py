@@ -7,9 +7,10 @@ Law 3: the news of one zone costs a copy of two dictionaries of pointers, howeve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.edge.features import features_of
 from holdfast.edge.headers import loop_member
@@ -18,6 +19,14 @@ from holdfast.edge.zone import CompiledZone, Target
 from holdfast.model.hostname import MAX_CHARS
 from holdfast.model.origin_url import OriginUrl
 from holdfast.model.zone_document import CATCH_ALL, ZoneSettings
+
+if TYPE_CHECKING:
+    from holdfast.edge.firewall.values import CompiledAccount
+    from holdfast.edge.rule_sources import CompiledList
+    from holdfast.rules.lists import RuleList
+    from holdfast.rules.managed_ruleset import ManagedRuleset
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 # The catch-all zone of `holdfast up`, which no database has. Records name only zones that somebody made.
 CATCH_ALL_ID = ""
@@ -28,7 +37,8 @@ class Snapshot:
     """`zones` by name (lower case), `names` by the zones' ids, and this instance's member of `CDN-Loop`.
 
     `ports` are those the edge listens on: redirects name them. `is_published` is false before anybody has said which zones
-    there are: then that a name is in none of them means nothing.
+    there are: then that a name is in none of them means nothing. `accounts` are what accounts say for all of their zones, by
+    id, `lists` what their rules name, by id and name, and `managed` the managed rulesets, by id.
     """
 
     zones: MappingProxyType[str, CompiledZone]
@@ -36,6 +46,9 @@ class Snapshot:
     loop_member: str
     ports: Ports = field(default_factory=Ports)
     is_published: bool = True
+    accounts: Mapping[str, CompiledAccount] = field(default_factory=lambda: _NOTHING)
+    lists: Mapping[str, Mapping[str, RuleList]] = field(default_factory=lambda: _NOTHING)
+    managed: Mapping[str, ManagedRuleset] = field(default_factory=lambda: _NOTHING)
 
     def zone_of(self, host: str) -> CompiledZone | None:
         """The zone that answers for `host`: the longest name that is `host` or ends it, else the catch-all, else none."""
@@ -56,6 +69,28 @@ class Snapshot:
         """The zone with this id."""
         name = self.names.get(zone_id)
         return None if name is None else self.zones[name]
+
+    def lists_of(self, account_id: str) -> Mapping[str, RuleList]:
+        """The lists that rules of this account name, by name."""
+        return self.lists.get(account_id, _NOTHING)
+
+    def with_sources(
+        self,
+        *,
+        accounts: Mapping[str, CompiledAccount],
+        lists: Iterable[CompiledList],
+        managed: Mapping[str, ManagedRuleset],
+    ) -> Snapshot:
+        """This snapshot with these in the place of all that rules draw on besides their zone."""
+        by_account: dict[str, dict[str, RuleList]] = {}
+        for one in lists:
+            by_account.setdefault(one.account_id, {})[one.name] = one.items
+        return replace(
+            self,
+            accounts=MappingProxyType(dict(accounts)),
+            lists=MappingProxyType({ident: MappingProxyType(named) for ident, named in by_account.items()}),
+            managed=MappingProxyType(dict(managed)),
+        )
 
     def with_changes(self, zones: Iterable[CompiledZone] = (), removed: Iterable[str] = ()) -> Snapshot:
         """This snapshot without the zones of the ids `removed`, and with `zones` added or in the place of their id's.

@@ -15,11 +15,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
+from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
+from holdfast.model.zone_document import Kind, SnapshotDocument, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
 
-VERSION = 1
-# 10,000 zones with 3 records each are about 3 MB; a thousandfold margin would let a broken peer take the memory.
+# 2: rules. An edge that reads 1 would pass over accounts, lists and managed rules, and let in what they keep out.
+VERSION = 2
+# 10,000 zones with 3 records each are about 3 MB, a list of 100,000 addresses 1.5 MB; a thousandfold margin would let a
+# broken peer take the memory.
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 _LENGTH_BYTES = 4
 
@@ -55,12 +58,16 @@ class FullSnapshot(_Message, frozen=True, kw_only=True, tag="full"):
 
 
 class Delta(_Message, frozen=True, kw_only=True, tag="delta"):
-    """Control: `revision` is `base` of `source` with these zones added or replaced, and those of `removed` (ids) gone."""
+    """Control: `revision` is `base` of `source` with these documents added or replaced, and those of `removed` (ids, of
+    whatever kind) gone."""
 
     source: str
     base: int
     revision: int
     zones: tuple[ZoneDocument, ...] = ()
+    accounts: tuple[AccountDocument, ...] = ()
+    lists: tuple[ListDocument, ...] = ()
+    managed: tuple[ManagedDocument, ...] = ()
     removed: tuple[str, ...] = ()
 
 
@@ -72,10 +79,12 @@ class Applied(_Message, frozen=True, kw_only=True, tag="applied"):
 
 
 class Refused(_Message, frozen=True, kw_only=True, tag="refused"):
-    """Edge: `zone_id` of this revision does not compile, for `reason`; its previous version is kept, the rest is served."""
+    """Edge: the document `id` of this revision does not compile, for `reason`; its previous version is kept, the rest is
+    served."""
 
     revision: int
-    zone_id: str
+    kind: Kind
+    id: str
     reason: str
 
 

@@ -1,4 +1,4 @@
-"""What control publishes and an edge compiles: every zone, as plain values.
+"""What control publishes and an edge compiles: every zone and all that rules need besides, as plain values.
 
 Law 1: a document is data. It holds nothing that must be looked up, and no secret in the clear: private keys are sealed
 (`holdfast.sealing`), so that a document may lie on a disk and pass over a link.
@@ -9,11 +9,19 @@ control wrote.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 import msgspec
 
-from holdfast.model.rule_documents import AccessRuleDocument, RulesetDocument
+from holdfast.model.rule_documents import (
+    AccessRuleDocument,
+    AccountDocument,
+    ListDocument,
+    ManagedDocument,
+    RulesetDocument,
+)
 
 Switch = Literal["on", "off"]
 
@@ -110,10 +118,22 @@ class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     certificates: tuple[CertificateDocument, ...] = ()
 
 
+Document = ZoneDocument | AccountDocument | ListDocument | ManagedDocument
+Kind = Literal["zone", "account", "list", "managed"]
+
+# Each kind of document, and under which name the messages of the link have those of it, in the order that edges take them in.
+KINDS: Final[Mapping[Kind, str]] = MappingProxyType(
+    {"zone": "zones", "account": "accounts", "list": "lists", "managed": "managed"}
+)
+
+
 class SnapshotDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All zones at one moment. `source` names the database they are from; `revision` counts its changes, and means
-    something within one source only."""
+    """All documents at one moment. `source` names the database they are from; `revision` counts its changes, and means
+    something within one source only. An id names one document, of whatever kind."""
 
     source: str
     revision: int
     zones: tuple[ZoneDocument, ...] = ()
+    accounts: tuple[AccountDocument, ...] = ()
+    lists: tuple[ListDocument, ...] = ()
+    managed: tuple[ManagedDocument, ...] = ()

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from holdfast.edge.compilation import SOURCES, Pause
 from holdfast.edge.journal import Journal
-from holdfast.edge.link_frames import RawDelta, RawSnapshot, raw_of
+from holdfast.edge.link_frames import RawDelta, RawSnapshot, document_in, raw_of
 from holdfast.edge.live import LiveEdge
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone
-from holdfast.model.zone_document import ZoneDocument
+from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
+from holdfast.model.zone_document import KINDS, Document, Kind, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
 from holdfast.sealing import SealingKey
 from tests.unit.edge.origins import snapshot_of
@@ -58,6 +62,7 @@ class Parts:
     def __init__(self, *, journal: Path | None = None, beginning: Snapshot | None = None) -> None:
         self.log: list[tuple[str, dict[str, Any]]] = []
         self.pauses = 0
+        self.compiled: list[str] = []
         self.own: list[Any] = ["own"]
         self.edge = FakeEdge()
         self.policy = Policy(beginning or snapshot_of(), clock=lambda: 1.0)
@@ -68,7 +73,16 @@ class Parts:
             own_certificates=lambda: self.own,
             journal=Journal(journal, log=self.note) if journal else None,
             pause=self.pause,
+            sources={**SOURCES, "managed": self.managed},
         )
+
+    def managed(self, raw: bytes, _: Pause) -> str:
+        """Managed rules of any release but one, as their release."""
+        release = document_in(raw, ManagedDocument).release
+        self.compiled.append(release)
+        if release == "broken":
+            raise ValueError("release: expected another")
+        return release
 
     def note(self, event: str, fields: Any) -> None:
         self.log.append((event, dict(fields)))
@@ -84,9 +98,26 @@ class Parts:
         return self.policy.snapshot.zones[name]
 
 
-def full(revision: int, *zones: ZoneDocument, source: str = "s") -> RawSnapshot:
-    return RawSnapshot(source=source, revision=revision, zones=tuple(map(raw_of, zones)))
+def full(revision: int, *documents: Document, source: str = "s") -> RawSnapshot:
+    return RawSnapshot(source=source, revision=revision, **by_kind(documents))
 
 
-def delta(base: int, *zones: ZoneDocument, removed: tuple[str, ...] = (), source: str = "s") -> RawDelta:
-    return RawDelta(source=source, base=base, revision=base + 1, zones=tuple(map(raw_of, zones)), removed=removed)
+def delta(base: int, *documents: Document, removed: tuple[str, ...] = (), source: str = "s") -> RawDelta:
+    return RawDelta(source=source, base=base, revision=base + 1, removed=removed, **by_kind(documents))
+
+
+def by_kind(documents: Sequence[Document]) -> dict[str, Any]:
+    """The documents as a message has them."""
+    found: dict[str, tuple[msgspec.Raw, ...]] = {}
+    for document in documents:
+        name = KINDS[_KIND_OF[type(document)]]
+        found[name] = (*found.get(name, ()), raw_of(document))
+    return found
+
+
+_KIND_OF: dict[type, Kind] = {
+    ZoneDocument: "zone",
+    AccountDocument: "account",
+    ListDocument: "list",
+    ManagedDocument: "managed",
+}

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.edge import journal as journal_module
 from holdfast.edge.journal import Journal
-from holdfast.edge.journal_format import ServedZones, entry, replay
+from holdfast.edge.journal_format import Served, entry, replay
 from holdfast.edge.link_frames import RawDelta, body_of, raw_of
 from tests.unit.edge.origins import a_document, zone_id
 
@@ -25,14 +25,14 @@ class State:
         self.log: list[tuple[str, dict[str, Any]]] = []
         self.warned = threading.Event()
         self.asked = 0
-        self.served = ServedZones(source="s", revision=1, zones={})
+        self.served = Served(source="s", revision=1, zones={})
         self.journal = Journal(file, log=self.note)
 
     def note(self, event: str, fields: Any) -> None:
         self.log.append((event, dict(fields)))
         self.warned.set()
 
-    def now(self) -> ServedZones:
+    def now(self) -> Served:
         self.asked += 1
         return self.served
 
@@ -41,7 +41,7 @@ class State:
         before = self.served
         raw = raw_of(a_document(name, plan="x" * padding))
         zones = before.zones | {zone_id(name): bytes(raw)}
-        self.served = ServedZones(source="s", revision=before.revision + 1, zones=zones)
+        self.served = Served(source="s", revision=before.revision + 1, zones=zones)
         delta = RawDelta(source="s", base=before.revision, revision=self.served.revision, zones=(raw,))
         self.journal.append(body_of(delta))
 
@@ -64,7 +64,7 @@ def start(file: Path) -> Iterator[Callable[[], State]]:
         state.journal.stop()
 
 
-def on_disk(file: Path) -> ServedZones | None:
+def on_disk(file: Path) -> Served | None:
     return replay(file.read_bytes()).served
 
 

@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.edge.journal_format import ServedZones, entry, replay
-from holdfast.edge.link_frames import RawDelta, body_of, identity_in, raw_of
+from holdfast.edge.journal_format import Served, entry, replay
+from holdfast.edge.link_frames import RawDelta, RawFull, RawSnapshot, body_of, identity_in, raw_of
+from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
+from holdfast.model.zone_document import KINDS, Document, Kind
 from tests.unit.edge.origins import a_document, zone_id
 
 NAMES = ["a.test", "b.test", "c.test"]
 RAW = {zone_id(name): bytes(raw_of(a_document(name))) for name in NAMES}
 
 
-def served(revision: int, *names: str, source: str = "s") -> ServedZones:
-    return ServedZones(source=source, revision=revision, zones={zone_id(name): RAW[zone_id(name)] for name in names})
+def served(revision: int, *names: str, source: str = "s") -> Served:
+    return Served(source=source, revision=revision, zones={zone_id(name): RAW[zone_id(name)] for name in names})
 
 
 def full(revision: int, *names: str, source: str = "s") -> bytes:
@@ -49,11 +51,40 @@ def delta(base: int, revision: int, *names: str, removed: tuple[str, ...] = (), 
     ],
 )
 def test_entries_are_followed_as_far_as_they_fit(
-    entries: list[bytes], expected: ServedZones | None, good_entries: int
+    entries: list[bytes], expected: Served | None, good_entries: int
 ) -> None:
     replayed = replay(b"".join(entries))
     assert replayed.served == expected
     assert replayed.good_bytes == sum(map(len, entries[:good_entries]))
+
+
+OTHERS: dict[Kind, Document] = {
+    "account": AccountDocument(id="a" * 32, version=1),
+    "list": ListDocument(id="7" * 32, account_id="a" * 32, version=1, name="office", kind="asn", items=("1", "2")),
+    "managed": ManagedDocument(id="4" * 32, version=1, release="3.3.4", files={"a.conf": b"x\xff"}),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_documents_of_every_kind_are_followed(kind: Kind) -> None:
+    document = OTHERS[kind]
+    raw, name = raw_of(document), KINDS[kind]
+    first = RawFull(snapshot=RawSnapshot(source="s", revision=1))
+    added = msgspec.structs.replace(RawDelta(source="s", base=1, revision=2), **{name: (raw,)})
+    gone = RawDelta(source="s", base=2, revision=3, removed=(document.id,))
+    entries = [entry(body_of(change)) for change in (first, added, gone)]
+    states = [replay(b"".join(entries[:count])).served for count in (1, 2, 3)]
+    assert [state and state.of(kind) for state in states] == [{}, {document.id: bytes(raw)}, {}]
+    with_it = states[1]
+    assert with_it is not None
+    assert replay(entry(with_it.full_body())).served == with_it
+
+
+def test_a_journal_of_an_edge_that_knew_zones_only_is_read() -> None:
+    body = msgspec.msgpack.encode(
+        {"type": "full", "snapshot": {"source": "s", "revision": 5, "zones": [msgspec.Raw(RAW[zone_id("a.test")])]}}
+    )
+    assert replay(entry(body)).served == served(5, "a.test")
 
 
 ENTRIES = [full(1, "a.test"), delta(1, 2, "b.test"), delta(2, 3, removed=("a.test",)), delta(3, 4, "c.test", "a.test")]

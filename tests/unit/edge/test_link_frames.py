@@ -11,10 +11,11 @@ from holdfast.edge.link_frames import (
     RawSnapshot,
     body_of,
     change_in,
+    document_in,
+    documents_of,
     identity_in,
     message_from_control,
     raw_of,
-    zone_in,
 )
 from holdfast.model.control_link import (
     AskReport,
@@ -29,12 +30,30 @@ from holdfast.model.control_link import (
     decoded,
     frame,
 )
-from holdfast.model.zone_document import SnapshotDocument
+from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
+from holdfast.model.zone_document import Document, Kind, SnapshotDocument, ZoneDocument
 from tests.unit.edge.origins import a_document
 
 ZONES = (a_document("a.test"), a_document("b.test", websockets="off"))
-FULL = FullSnapshot(snapshot=SnapshotDocument(source="s", revision=3, zones=ZONES))
-DELTA = Delta(source="s", base=3, revision=4, zones=ZONES[:1], removed=("x",))
+ACCOUNT = AccountDocument(id="a" * 32, version=1)
+LIST = ListDocument(id="7" * 32, account_id="a" * 32, version=1, name="office", kind="asn", items=("64512",))
+MANAGED = ManagedDocument(id="4" * 32, version=1, release="3.3.4", files={"a.conf": b"x\xff"})
+FULL = FullSnapshot(
+    snapshot=SnapshotDocument(
+        source="s", revision=3, zones=ZONES, accounts=(ACCOUNT,), lists=(LIST,), managed=(MANAGED,)
+    )
+)
+DELTA = Delta(
+    source="s",
+    base=3,
+    revision=4,
+    zones=ZONES[:1],
+    accounts=(ACCOUNT,),
+    lists=(LIST,),
+    managed=(MANAGED,),
+    removed=("x",),
+)
+KIND_OF: dict[Kind, Document] = {"zone": ZONES[0], "account": ACCOUNT, "list": LIST, "managed": MANAGED}
 MESSAGES: tuple[Message, ...] = (
     Welcome(version=1),
     FULL,
@@ -51,9 +70,19 @@ def body(message: Message) -> bytes:
 def test_zones_stay_the_bytes_they_came_as() -> None:
     full = message_from_control(body(FULL))
     assert isinstance(full, RawFull)
-    assert [zone_in(bytes(raw)) for raw in full.snapshot.zones] == list(ZONES)
+    assert [document_in(bytes(raw), ZoneDocument) for raw in full.snapshot.zones] == list(ZONES)
     assert [bytes(raw) for raw in full.snapshot.zones] == [bytes(raw_of(zone)) for zone in ZONES]
     assert [identity_in(bytes(raw)) for raw in full.snapshot.zones] == [(zone.id, zone.name) for zone in ZONES]
+
+
+def test_documents_of_every_kind_stay_the_bytes_they_came_as() -> None:
+    change = change_in(body(DELTA))
+    assert isinstance(change, RawDelta)
+    found = [
+        [document_in(bytes(raw), type(one)) for raw in documents_of(change, kind)] for kind, one in KIND_OF.items()
+    ]
+    assert found == [[ZONES[0]], [ACCOUNT], [LIST], [MANAGED]]
+    assert identity_in(bytes(raw_of(ACCOUNT))) == (ACCOUNT.id, "")
 
 
 @pytest.mark.parametrize("message", [FULL, DELTA], ids=["full", "delta"])
@@ -70,7 +99,7 @@ def test_fields_of_a_newer_control_are_kept() -> None:
     again = change_in(body_of(full))
     assert isinstance(again, RawFull)
     assert msgspec.msgpack.decode(bytes(again.snapshot.zones[0]))["colour"] == "blue"
-    assert zone_in(newer).name == "a.test"
+    assert document_in(newer, ZoneDocument).name == "a.test"
 
 
 def test_a_message_of_the_other_side_is_told_from_none() -> None:
@@ -84,10 +113,10 @@ def test_a_message_of_the_other_side_is_told_from_none() -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"\x80", msgspec.msgpack.encode({"name": "a"}), msgspec.msgpack.encode([1])])
 def test_a_zone_without_an_id_is_an_error_of_the_link(raw: bytes) -> None:
-    with pytest.raises(LinkError, match="zone without an id"):
+    with pytest.raises(LinkError, match="document without an id"):
         identity_in(raw)
     with pytest.raises(ValueError, match="cannot be read"):
-        zone_in(raw)
+        document_in(raw, ZoneDocument)
 
 
 @given(st.lists(st.sampled_from(MESSAGES), max_size=5), st.data())

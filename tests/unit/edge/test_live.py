@@ -7,10 +7,13 @@ import msgspec
 import pytest
 import trustme
 
+from holdfast.edge.compilation import SLICE
 from holdfast.edge.link_frames import RawSnapshot
-from holdfast.edge.live import SLICE, OutOfStepError
+from holdfast.edge.live import OutOfStepError
+from holdfast.edge.rule_sources import LIST_SLICE
 from holdfast.edge.snapshot import empty_snapshot
 from holdfast.model.control_link import LinkError
+from holdfast.model.rule_documents import AccessRuleDocument, AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import CATCH_ALL, CertificateDocument, ZoneDocument
 from holdfast.sealing import SealingKey, sealing_purpose
 from tests.unit.edge.live_parts import KEY, Parts, delta, full
@@ -83,7 +86,7 @@ def test_a_zone_that_does_not_compile_keeps_its_last_version(in_a_delta: bool) -
     before = parts.zone("a.test")
     news = (broken(), a_document("b.test", ssl="full"), broken("new.test"))
     refusals = parts.live.apply_delta(delta(1, *news)) if in_a_delta else parts.live.apply_full(full(2, *news))
-    assert [one.zone_id for one in refusals] == [zone_id("a.test"), zone_id("new.test")]
+    assert [one.id for one in refusals] == [zone_id("a.test"), zone_id("new.test")]
     assert "records[a.test].content" in refusals[0].reason
     assert parts.names == {"a.test", "b.test"}
     assert parts.zone("a.test") is before
@@ -96,7 +99,7 @@ def test_a_zone_that_is_mended_or_removed_is_refused_no_longer() -> None:
     parts = Parts()
     parts.live.apply_full(full(1, broken("a.test"), broken("b.test")))
     parts.live.apply_delta(delta(1, a_document("a.test")))
-    assert [one.zone_id for one in parts.live.refusals] == [zone_id("b.test")]
+    assert [one.id for one in parts.live.refusals] == [zone_id("b.test")]
     parts.live.apply_delta(delta(2, removed=(zone_id("b.test"),)))
     assert parts.live.refusals == ()
     assert parts.live.known_revision == 3
@@ -110,7 +113,7 @@ def test_a_document_of_a_newer_control_that_cannot_be_read_is_one_zone_s_matter(
     newer = msgspec.msgpack.encode({"id": zone_id("a.test"), "name": "a.test", **members})
     news = RawSnapshot(source="s", revision=1, zones=(msgspec.Raw(newer), *full(1, a_document("b.test")).zones))
     (refusal,) = parts.live.apply_full(news)
-    assert refusal.zone_id == zone_id("a.test")
+    assert refusal.id == zone_id("a.test")
     assert "cannot be read" in refusal.reason
     assert parts.names == {"b.test"}
 
@@ -122,6 +125,125 @@ def test_a_zone_without_an_id_is_nobody_s_and_nothing_is_changed() -> None:
     with pytest.raises(LinkError):
         parts.live.apply_full(nameless)
     assert (parts.names, parts.live.revision) == ({"a.test"}, 1)
+
+
+ACCOUNT_ID = "a" * 32
+
+
+def an_account(*values: str, version: int = 1) -> AccountDocument:
+    """An account that blocks these addresses."""
+    rules = tuple(AccessRuleDocument(id=f"{n:032x}", mode="block", target="ip", value=v) for n, v in enumerate(values))
+    return AccountDocument(id=ACCOUNT_ID, version=version, access_rules=rules)
+
+
+def a_list(name: str = "office", *items: str, ident: str = "7" * 32) -> ListDocument:
+    return ListDocument(id=ident, account_id=ACCOUNT_ID, version=1, name=name, kind="ip", items=items)
+
+
+def a_managed(release: str) -> ManagedDocument:
+    return ManagedDocument(id="4" * 32, version=1, release=release, files={"a.conf": b"x"})
+
+
+def lists(parts: Parts) -> dict[str, bool]:
+    """The lists there are, and whether 10.0.0.1 is in them."""
+    found: Any = parts.policy.snapshot.lists_of(ACCOUNT_ID)
+    return {name: (4, 0x0A000001) in one.members for name, one in found.items()}
+
+
+def managed(parts: Parts) -> dict[str, Any]:
+    return dict(parts.policy.snapshot.managed)
+
+
+def test_what_rules_draw_on_comes_and_goes_without_any_zone() -> None:
+    parts = Parts()
+    parts.live.apply_full(full(1, a_document("a.test"), a_list("office", "10.0.0.1")))
+    zone = parts.zone("a.test")
+    parts.live.apply_delta(delta(1, an_account("10.0.0.1"), a_managed("1")))
+    assert lists(parts) == {"office": True}
+    assert parts.policy.snapshot.accounts[ACCOUNT_ID].firewall is not None
+    assert managed(parts) == {"4" * 32: "1"}
+    assert parts.live.statistics() | {"accounts": 1, "lists": 1, "managed": 1} == parts.live.statistics()
+    parts.live.apply_delta(delta(2, a_list("office", "10.0.0.2"), a_list("home", ident="8" * 32)))
+    assert lists(parts) == {"office": False, "home": False}
+    parts.live.apply_delta(delta(3, a_list("work", "10.0.0.1")))
+    assert lists(parts) == {"work": True, "home": False}
+    parts.live.apply_delta(delta(4, removed=("7" * 32, ACCOUNT_ID, "4" * 32)))
+    assert lists(parts) == {"home": False}
+    assert parts.policy.snapshot.lists_of("b" * 32) == {}
+    assert (dict(parts.policy.snapshot.accounts), dict(parts.policy.snapshot.managed)) == ({}, {})
+    assert parts.zone("a.test") is zone
+    parts.live.apply_full(full(9, a_document("a.test")))
+    assert lists(parts) == {}
+    assert parts.zone("a.test") is zone
+
+
+def test_the_news_of_a_zone_leaves_what_rules_draw_on_as_it_is() -> None:
+    parts = Parts()
+    parts.live.apply_full(full(1, an_account("10.0.0.1"), a_list(), a_managed("1")))
+    before = parts.policy.snapshot
+    parts.live.apply_delta(delta(1, a_document("a.test")))
+    after = parts.policy.snapshot
+    assert (after.accounts, after.lists, after.managed) == (before.accounts, before.lists, before.managed)
+    assert after.lists is before.lists
+
+
+@pytest.mark.parametrize("in_a_delta", [True, False])
+def test_what_rules_draw_on_keeps_its_last_good_version(in_a_delta: bool) -> None:
+    parts = Parts()
+    parts.live.apply_full(full(1, an_account("10.0.0.1"), a_list("office", "10.0.0.1"), a_managed("1")))
+    before = parts.policy.snapshot
+    news = (an_account("10.0.0.300"), a_list("office", "10.0.0.1/8"), a_managed("broken"), a_document("a.test"))
+    refusals = parts.live.apply_delta(delta(1, *news)) if in_a_delta else parts.live.apply_full(full(2, *news))
+    assert [(one.kind, one.id) for one in refusals] == [
+        ("account", ACCOUNT_ID), ("list", "7" * 32), ("managed", "4" * 32),
+    ]  # fmt: skip
+    after = parts.policy.snapshot
+    assert parts.names == {"a.test"}
+    assert lists(parts) == {"office": True}
+    assert (after.accounts, after.managed) == (before.accounts, before.managed)
+    assert (parts.live.revision, parts.live.known_revision) == (2, 0)
+    refused = {"accounts_refused": 1, "lists_refused": 1, "managed_refused": 1, "zones_refused": 0}
+    assert parts.live.statistics() | refused == parts.live.statistics()
+    assert [event for event, _ in parts.log] == ["rules_refused"] * 3
+    assert parts.log[1][1]["list"] == "7" * 32
+    parts.live.apply_delta(delta(2, an_account("10.0.0.3"), a_list("office", "10.0.0.2"), removed=("4" * 32,)))
+    assert (parts.live.refusals, parts.live.known_revision) == ((), 3)
+
+
+def test_what_has_not_changed_is_not_compiled_again() -> None:
+    parts = Parts()
+    everything = (an_account("10.0.0.1"), a_list("office", "10.0.0.1"), a_managed("1"))
+    parts.live.apply_full(full(1, *everything))
+    before = parts.policy.snapshot
+    parts.live.apply_full(full(1, *everything, source="restarted"))
+    assert parts.compiled == ["1"]
+    after = parts.policy.snapshot
+    assert after.accounts[ACCOUNT_ID] is before.accounts[ACCOUNT_ID]
+    assert after.lists_of(ACCOUNT_ID)["office"] is before.lists_of(ACCOUNT_ID)["office"]
+
+
+def test_a_long_list_lets_requests_in_between() -> None:
+    parts = Parts()
+    parts.live.start(parts.edge)
+    items = tuple(f"10.0.{high}.{low}" for high in range(20) for low in range(256))
+    parts.live.apply_full(full(1, a_list("office", *items)))
+    assert parts.pauses == len(items) // LIST_SLICE
+
+
+def test_an_edge_starts_with_what_its_rules_drew_on_last(tmp_path: Path) -> None:
+    file = tmp_path / "snapshot.bin"
+    first = Parts(journal=file)
+    first.live.start(first.edge)
+    first.live.apply_full(full(7, an_account("10.0.0.1"), a_list("office", "10.0.0.1"), a_managed("1")))
+    first.live.apply_delta(delta(7, a_list("home", "10.0.0.1", ident="8" * 32), removed=(ACCOUNT_ID,)))
+    first.live.apply_delta(delta(8, a_managed("2"), a_list("office", "no address!")))
+    first.live.stop()
+    second = Parts(journal=file)
+    assert second.live.load()
+    assert lists(second) == {"office": True, "home": True}
+    assert managed(second) == {"4" * 32: "2"}
+    assert dict(second.policy.snapshot.accounts) == {}
+    assert second.live.revision == 9
 
 
 def test_compiling_much_lets_requests_in_between() -> None:

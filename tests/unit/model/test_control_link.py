@@ -23,17 +23,22 @@ from holdfast.model.control_link import (
     Welcome,
     frame,
 )
+from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
 
 ZONE = ZoneDocument(id="1" * 32, name="a.com")
+ACCOUNT = AccountDocument(id="a" * 32, version=1)
+LIST = ListDocument(id="7" * 32, account_id="a" * 32, version=1, name="office", kind="asn", items=("64512",))
+MANAGED = ManagedDocument(id="4" * 32, version=1, release="3.3.4", files={"a.conf": b"x\xff"})
 EVERY_MESSAGE: list[Message] = [
     Hello(version=VERSION, edge="e", pid=1, source="s", revision=2),
     Welcome(version=VERSION),
     FullSnapshot(snapshot=SnapshotDocument(source="s", revision=1, zones=(ZONE,))),
     Delta(source="s", base=1, revision=2, zones=(ZONE,), removed=("2" * 32,)),
+    Delta(source="s", base=2, revision=3, accounts=(ACCOUNT,), lists=(LIST,), managed=(MANAGED,)),
     Applied(revision=2),
-    Refused(revision=2, zone_id="1" * 32, reason="why"),
+    Refused(revision=2, kind="zone", id="1" * 32, reason="why"),
     Resync(revision=2),
     CloseConnections(request_id=1, zone_id="1" * 32, code=1001, reason="why"),
     ConnectionsClosed(request_id=1, count=3),

@@ -1,10 +1,19 @@
 """`holdfast.model.zone_document`: what is published survives every way it takes."""
 
+from typing import get_args
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.model.zone_document import SnapshotDocument, StrictTransportSecurity, ZoneDocument, ZoneSettings
+from holdfast.model.zone_document import (
+    KINDS,
+    Kind,
+    SnapshotDocument,
+    StrictTransportSecurity,
+    ZoneDocument,
+    ZoneSettings,
+)
 
 SETTINGS = st.builds(
     ZoneSettings,
@@ -23,6 +32,11 @@ ZONES = st.builds(
 def test_a_snapshot_is_read_as_it_was_written(zones: list[ZoneDocument]) -> None:
     snapshot = SnapshotDocument(source="s", revision=1, zones=tuple(zones))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(snapshot), type=SnapshotDocument) == snapshot
+
+
+def test_every_kind_is_a_member_of_the_snapshot() -> None:
+    assert SnapshotDocument.__struct_fields__ == ("source", "revision", *KINDS.values())
+    assert set(get_args(Kind)) == set(KINDS)
 
 
 def test_what_is_as_it_is_by_default_takes_no_bytes() -> None:
