@@ -34,6 +34,13 @@ from holdfast.model.control_link import (
     Resync,
     Welcome,
 )
+from holdfast.model.event_messages import (
+    AskRequests,
+    EventsTaken,
+    RecentRequests,
+    RecordedRequest,
+    SecurityEvents,
+)
 
 # How long edges have to answer what is asked of them.
 ANSWER_LIMIT_S = 2.0
@@ -52,6 +59,9 @@ _READ_BYTES = 256 * 1024
 _MAX_PATH_BYTES = 107
 
 Log = Callable[[str, Mapping[str, str | int]], None]
+# Takes a batch of events in, and has what it is given told when it is kept. Never waits.
+TakeEvents = Callable[[SecurityEvents, Callable[[EventsTaken], None]], None]
+_EdgeAnswer = Report | ConnectionsClosed | RecentRequests
 
 
 class EdgeSession:
@@ -65,10 +75,12 @@ class EdgeSession:
         self._writer = writer
         self._changed = asyncio.Event()
         self._is_gone = False
-        self.answers: dict[int, asyncio.Future[Report | ConnectionsClosed]] = {}
+        self.answers: dict[int, asyncio.Future[_EdgeAnswer]] = {}
 
     def send(self, message: Message) -> None:
         """Pass `message` on, without waiting. An edge that lets too much wait is let go."""
+        if self._is_gone:
+            return
         if self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self._writer.transport.abort()
             return
@@ -98,15 +110,23 @@ class LinkServer:
     """Takes edges in, publishes to them, and asks them.
 
     `living_edge` gives the process of the edge that lives on this data, connected or not, and None where none does.
+    `take_events` takes the security events that edges send; without it they keep them.
     """
 
     def __init__(
-        self, path: Path, publisher: Publisher, *, log: Log, living_edge: Callable[[], int | None] = lambda: None
+        self,
+        path: Path,
+        publisher: Publisher,
+        *,
+        log: Log,
+        living_edge: Callable[[], int | None] = lambda: None,
+        take_events: TakeEvents = lambda *_: None,
     ) -> None:
         self._path = path
         self._publisher = publisher
         self._log = log
         self._living_edge = living_edge
+        self._take_events = take_events
         self._sessions: set[EdgeSession] = set()
         self._has_joined = asyncio.Event()
         self._request_ids = itertools.count(1)
@@ -172,7 +192,13 @@ class LinkServer:
         answers = await self._ask_all(lambda number: AskReport(request_id=number))
         return [answer for answer in answers.values() if isinstance(answer, Report)]
 
-    def _silent(self, answers: Mapping[EdgeSession, Report | ConnectionsClosed | None]) -> int:
+    async def recent_requests(self, zone_id: str, count: int) -> list[RecordedRequest]:
+        """The last requests of a zone on all edges that answer in time, the newest first, at most `count`."""
+        answers = await self._ask_all(lambda number: AskRequests(request_id=number, zone_id=zone_id, count=count))
+        found = [one for answer in answers.values() if isinstance(answer, RecentRequests) for one in answer.requests]
+        return sorted(found, key=lambda one: one.occurred_at, reverse=True)[:count]
+
+    def _silent(self, answers: Mapping[EdgeSession, _EdgeAnswer | None]) -> int:
         """How many edges live and did not answer. One that ended meanwhile has nothing that is open."""
         living = self._living_edge()
         alive = {session.pid for session in self._sessions} | {living}
@@ -185,12 +211,10 @@ class LinkServer:
             self._has_joined.clear()
             await self._has_joined.wait()
 
-    async def _ask_all(
-        self, question: Callable[[int], Message]
-    ) -> dict[EdgeSession, Report | ConnectionsClosed | None]:
+    async def _ask_all(self, question: Callable[[int], Message]) -> dict[EdgeSession, _EdgeAnswer | None]:
         """What each edge that is connected answers; None where it does not in time."""
 
-        async def ask(session: EdgeSession) -> Report | ConnectionsClosed | None:
+        async def ask(session: EdgeSession) -> _EdgeAnswer | None:
             number = next(self._request_ids)
             answer = session.answers[number] = asyncio.get_running_loop().create_future()
             session.send(question(number))
@@ -254,7 +278,9 @@ class LinkServer:
         if isinstance(message, Applied):
             session.certificates_left_out = message.certificates_left_out
             session.note(message.revision)
-        elif isinstance(message, Report | ConnectionsClosed):
+        elif isinstance(message, SecurityEvents):
+            self._take_events(message, session.send)
+        elif isinstance(message, Report | ConnectionsClosed | RecentRequests):
             answer = session.answers.get(message.request_id)
             if answer is not None and not answer.done():
                 answer.set_result(message)

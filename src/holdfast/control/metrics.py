@@ -31,6 +31,11 @@ _GAUGES = {
         "Certificates that cannot be opened or read, and are not shown.",
     ),
     "log_waiting": ("holdfast_edge_log_queue", "Lines that wait for the log."),
+    "security_events_waiting": ("holdfast_edge_security_events_queue", "Security events that wait for control."),
+    "security_events_held": (
+        "holdfast_edge_security_events_held",
+        "Security events that wait for one that stands for them.",
+    ),
 }
 _COUNTERS = {
     "connections_accepted": ("holdfast_edge_connections_accepted", "Client connections accepted."),
@@ -43,13 +48,28 @@ _COUNTERS = {
     "origin_faults": ("holdfast_edge_origin_faults", "Requests that failed at or on the way to the origin."),
     "log_written": ("holdfast_edge_log_lines", "Lines written to the log."),
     "log_dropped": ("holdfast_edge_log_lines_dropped", "Lines lost because the log took none."),
+    "security_events_sent": ("holdfast_edge_security_events_sent", "Rows of security events that control has taken."),
+    "security_events_left_out": (
+        "holdfast_edge_security_events_left_out",
+        "Security events that no row stands for: too many at once.",
+    ),
+    "security_events_lost": (
+        "holdfast_edge_security_events_lost",
+        "Security events that no row stands for: of too many rules at once.",
+    ),
 }
 
 
 def exposition(
-    reports: Sequence[Report], *, zone_name: Callable[[str], str], edges: int, zones: int, refused_zones: int
+    reports: Sequence[Report],
+    *,
+    zone_name: Callable[[str], str],
+    edges: int,
+    zones: int,
+    refused_zones: int,
+    event_rows: int = 0,
 ) -> bytes:
-    """The text that Prometheus reads (exposition format 0.0.4)."""
+    """The text that Prometheus reads (exposition format 0.0.4). `event_rows` are the security events in the database."""
     registry = CollectorRegistry(auto_describe=False)
     families = [
         GaugeMetricFamily("holdfast_edges", "Edges that are connected to control.", value=edges),
@@ -57,8 +77,10 @@ def exposition(
         GaugeMetricFamily(
             "holdfast_zones_refused", "Zones whose newest version does not compile.", value=refused_zones
         ),
+        GaugeMetricFamily("holdfast_security_events_stored", "Rows of security events.", value=event_rows),
         *_edge_families(reports),
         *_zone_families(reports, zone_name),
+        _event_family(reports, zone_name),
     ]
     registry.register(_Families(families))
     return generate_latest(registry)
@@ -132,6 +154,20 @@ def _zone_families(reports: Sequence[Report], zone_name: Callable[[str], str]) -
             closed_by, _, why = str(how).partition("/")
             closes.add_metric([name, closed_by, why], count)
     yield from (live, opened, upgrades, requests, messages, sizes, closes)
+
+
+def _event_family(reports: Sequence[Report], zone_name: Callable[[str], str]) -> Metric:
+    """All that occurred, also what no row stands for."""
+    events = CounterMetricFamily(
+        "holdfast_security_events", "What rules and the edge did with requests.", labels=["zone", "source", "action"]
+    )
+    total: Counter[tuple[str, str, str]] = Counter()
+    for report in reports:
+        for zone, source, action, count in report.security_events:
+            total[zone_name(zone), source, action] += count
+    for labels, count in sorted(total.items()):
+        events.add_metric(labels, count)
+    return events
 
 
 def _summed(counts: Iterable[dict[int, int] | dict[str, int]]) -> dict[int | str, int]:

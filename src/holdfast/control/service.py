@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from holdfast import __version__
 from holdfast.api.application import PREFIX, create_application
 from holdfast.api.context import ApiContext, Limits
 from holdfast.control.audit_retention import keep_trimming
+from holdfast.control.event_intake import EventIntake
+from holdfast.control.event_retention import EventKeeping, EventLimits
 from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
@@ -56,7 +58,8 @@ def microseconds() -> Moment:
 class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
     no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
-    `living_edge` gives the process of the edge that lives, connected or not, and None where none does."""
+    `living_edge` gives the process of the edge that lives, connected or not, and None where none does; `event_limits` say how
+    many security events are kept."""
 
     database_url: str
     link_path: Path
@@ -67,6 +70,7 @@ class ControlFacts:
     clock: Callable[[], Moment] = microseconds
     journal: Path | None = None
     living_edge: Callable[[], int | None] = lambda: None
+    event_limits: EventLimits = field(default_factory=EventLimits)
 
 
 class Control:
@@ -81,7 +85,15 @@ class Control:
             facts.database_url, on_fault=lambda reason: facts.log("store_unavailable", {"reason": reason})
         )
         self.publisher = Publisher(self.database, check=facts.check, log=facts.log, clock=facts.clock)
-        self.links = LinkServer(facts.link_path, self.publisher, log=facts.log, living_edge=facts.living_edge)
+        self._intake = EventIntake(self.database, log=facts.log)
+        self._events = EventKeeping(self.database, self._intake, facts.event_limits, clock=facts.clock, log=facts.log)
+        self.links = LinkServer(
+            facts.link_path,
+            self.publisher,
+            log=facts.log,
+            living_edge=facts.living_edge,
+            take_events=self._intake.offer,
+        )
         context = ApiContext(
             database=self.database,
             key=facts.key,
@@ -116,6 +128,7 @@ class Control:
         self._spawn(self.publisher.keep_polling(self._pacing))
         self._spawn(self._keep_noting_uses())
         self._spawn(keep_trimming(self.database, self._clock, self._log, self._pacing))
+        self._spawn(self._events.keep_trimming(self._pacing))
         return first
 
     async def stop(self) -> None:
@@ -125,6 +138,7 @@ class Control:
             _, late = await asyncio.wait(self._tasks, timeout=STOP_LIMIT_S)
             for task in late:
                 task.cancel()
+        await self._intake.stop()
         await self.links.stop()
         with suppress(StoreUnavailable):
             await self._note_uses()
@@ -204,5 +218,6 @@ class Control:
             edges=len(self.links.sessions),
             zones=len(self.publisher.snapshot().zones),
             refused_zones=len(self.publisher.refused),
+            event_rows=self._events.rows,
         )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

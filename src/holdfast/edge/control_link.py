@@ -18,6 +18,7 @@ from pathlib import Path
 
 from holdfast.edge.conversation import Conversation, ReportingEdge
 from holdfast.edge.live import LiveEdge
+from holdfast.edge.recording import Recorder
 from holdfast.model.control_link import FrameReader, LinkError, Message, frame
 
 Log = Callable[[str, Mapping[str, str | int]], None]
@@ -38,14 +39,24 @@ _READ_BYTES = 256 * 1024
 class ControlLink:
     """Keeps `live` as control, which listens on the Unix socket `path`, says; and tells control about `edge`.
 
-    `edge_id` names this edge to control.
+    `edge_id` names this edge to control, which gets what `recorder` has.
     """
 
-    def __init__(self, path: Path, live: LiveEdge, edge: ReportingEdge, *, edge_id: str, log: Log) -> None:
+    def __init__(
+        self,
+        path: Path,
+        live: LiveEdge,
+        edge: ReportingEdge,
+        *,
+        edge_id: str,
+        log: Log,
+        recorder: Recorder | None = None,
+    ) -> None:
         self._path = path
         self._live = live
         self._edge = edge
         self._edge_id = edge_id
+        self._recorder = recorder
         self._log = log
         self._has_found_control = False
         self._is_met = False
@@ -111,11 +122,11 @@ class ControlLink:
 
     def _converse(self, connection: socket.socket) -> None:
         """Say hello, then carry out what comes, until either side ends it."""
-        conversation = Conversation(self._live, self._edge, edge_id=self._edge_id)
+        conversation = Conversation(self._live, self._edge, edge_id=self._edge_id, recorder=self._recorder)
         _send(connection, [conversation.hello()])
         reader = FrameReader()
         limit_s: float | None = WELCOME_LIMIT_S
-        while data := self._read(connection, limit_s):
+        while data := self._read(connection, conversation, limit_s):
             for body in reader.bodies(data):
                 _send(connection, conversation.hear(body))
             if conversation.is_welcome and limit_s is not None:
@@ -123,18 +134,24 @@ class ControlLink:
                 self._is_connected.set()
                 self._log("control_connected", {"revision": self._live.revision})
 
-    def _read(self, connection: socket.socket, limit_s: float | None) -> bytes:
-        """What has come; b"" where the connection has ended, or this link is to."""
+    def _read(self, connection: socket.socket, conversation: Conversation, limit_s: float | None) -> bytes:
+        """What has come; b"" where the connection has ended, or this link is to. Says meanwhile what is new."""
         # poll, for select takes no descriptor over 1,023, and clients may have all of those.
         waiting = select.poll()
-        for one in (connection, self._wake_reader):
-            waiting.register(one, select.POLLIN)
-        ready = {descriptor for descriptor, _ in waiting.poll(None if limit_s is None else limit_s * 1000)}
-        if self._wake_reader.fileno() in ready:
-            return b""
-        if not ready:
-            raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
-        return connection.recv(_READ_BYTES)
+        outbox = self._recorder.outbox if self._recorder is not None and conversation.is_welcome else None
+        for one in (connection, self._wake_reader, outbox):
+            if one is not None:
+                waiting.register(one, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in waiting.poll(None if limit_s is None else limit_s * 1000)}
+            if self._wake_reader.fileno() in ready:
+                _send(connection, conversation.news(is_last=True))
+                return b""
+            if not ready:
+                raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
+            if connection.fileno() in ready:
+                return connection.recv(_READ_BYTES)
+            _send(connection, conversation.news())
 
 
 def absent_pause_s(absent_s: float) -> float:

@@ -13,6 +13,7 @@ from typing import Protocol
 from holdfast.edge.compilation import Refusal
 from holdfast.edge.link_frames import RawDelta, RawFull, message_from_control
 from holdfast.edge.live import LiveEdge, OutOfStepError
+from holdfast.edge.recording import Recorder
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -27,6 +28,7 @@ from holdfast.model.control_link import (
     Resync,
     Welcome,
 )
+from holdfast.model.event_messages import AskRequests, EventsTaken, RecentRequests
 from holdfast.model.zone_statistics import ZoneStatistics
 
 Answers = Sequence[Message]
@@ -52,12 +54,16 @@ class ReportingEdge(Protocol):
 
 
 class Conversation:
-    """One connection to control. `hello` is to be said first, then what `hear` answers to each frame."""
+    """One connection to control. `hello` is to be said first, then what `hear` answers to each frame, and `news` whenever
+    there are some (`recorder.outbox`)."""
 
-    def __init__(self, live: LiveEdge, edge: ReportingEdge, *, edge_id: str) -> None:
+    def __init__(self, live: LiveEdge, edge: ReportingEdge, *, edge_id: str, recorder: Recorder | None = None) -> None:
         self._live = live
         self._edge = edge
         self._edge_id = edge_id
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.outbox.begin()
         self._awaits_everything = False
         self.is_welcome = False
 
@@ -81,8 +87,20 @@ class Conversation:
                 return self._close(message)
             case AskReport():
                 return (self._report(message.request_id),)
+            case EventsTaken() if self._recorder is not None:
+                self._recorder.outbox.taken(message)
+                return self.news()
+            case AskRequests():
+                return (self._requests(message),)
             case _:
                 raise LinkError(f"control sent a message that has no place here: {type(message).__name__}")
+
+    def news(self, *, is_last: bool = False) -> Answers:
+        """Security events that are to be sent now. `is_last`: also what would wait for an answer."""
+        if self._recorder is None or not self.is_welcome:
+            return ()
+        batch = self._recorder.outbox.next_batch(is_last=is_last)
+        return () if batch is None else (batch,)
 
     def _welcomed(self, message: object) -> Answers:
         if not isinstance(message, Welcome):
@@ -90,7 +108,7 @@ class Conversation:
         if message.version != VERSION:
             raise LinkError(f"control speaks version {message.version} of this link, and this edge {VERSION}")
         self.is_welcome = True
-        return ()
+        return self.news()
 
     def _apply_delta(self, delta: RawDelta) -> Answers:
         try:
@@ -113,6 +131,11 @@ class Conversation:
             raise LinkError(f"control asked for a Close that cannot be sent: {error}") from error
         return (ConnectionsClosed(request_id=asked.request_id, count=count),)
 
+    def _requests(self, asked: AskRequests) -> RecentRequests:
+        if self._recorder is None:
+            return RecentRequests(request_id=asked.request_id)
+        return self._recorder.recent.of_zone(asked.request_id, asked.zone_id, asked.count)
+
     def _report(self, request_id: int) -> Report:
         buckets, sum_s, count = self._edge.decide_latency()
         zones = self._edge.zone_statistics()
@@ -120,12 +143,17 @@ class Conversation:
         if any(one.zone and one.zone not in known for one in zones):
             # Their last figures are in this report.
             self._edge.forget_zones(keep=sorted(known))
+        recorder = self._recorder
+        # "" is for requests that belong to no zone.
+        events = recorder.queue.counts(keep={"", *known}) if recorder else {}
+        recorded = recorder.statistics() if recorder else {}
         return Report(
             request_id=request_id,
             revision=self._live.revision,
-            statistics=self._edge.statistics() | self._live.statistics(),
+            statistics=self._edge.statistics() | self._live.statistics() | recorded,
             zones=tuple(zones),
             decide_buckets=tuple(buckets),
             decide_sum_s=sum_s,
             decide_count=count,
+            security_events=tuple((*key, number) for key, number in events.items()),
         )

@@ -82,23 +82,19 @@ class EventOutbox:
         with self._lock:
             self._sent_until = 0
 
-    def next_batch(self) -> SecurityEvents | None:
-        """What to send now; None where nothing waits, or a batch is under way."""
+    def next_batch(self, *, is_last: bool = False) -> SecurityEvents | None:
+        """What to send now; None where nothing waits, or a batch is under way. `is_last`: what comes after that, for there will
+        be no answer."""
         with self._lock:
             with suppress(BlockingIOError):
                 os.eventfd_read(self._news)
-            if self._sent_until or not self._waiting:
+            if self._sent_until and not is_last:
                 return None
-            batch: list[CountedEvent] = []
-            size = 0
-            for one in self._waiting:
-                if len(batch) == MAX_BATCH or size > MAX_BATCH_BYTES:
-                    break
-                batch.append(one.event)
-                size += one.size
-            first = self._waiting[0].number
-            self._sent_until = first + len(batch)
-            return SecurityEvents(run=self._run, first=first, events=tuple(batch))
+            batch = self._batch()
+            if not batch:
+                return None
+            self._sent_until = batch[-1].number + 1
+            return SecurityEvents(run=self._run, first=batch[0].number, events=tuple(one.event for one in batch))
 
     def taken(self, message: EventsTaken) -> None:
         """Control has the batch that is under way. Raises LinkError where it has something else."""
@@ -109,6 +105,18 @@ class EventOutbox:
             while self._waiting and self._waiting[0].number < message.until:
                 self._bytes -= self._waiting.popleft().size
                 self._taken += 1
+
+    def _batch(self) -> list[_Waiting]:
+        """The oldest that were not sent on this connection."""
+        batch: list[_Waiting] = []
+        size = 0
+        for one in self._waiting:
+            if len(batch) == MAX_BATCH or size > MAX_BATCH_BYTES:
+                break
+            if one.number >= self._sent_until:
+                batch.append(one)
+                size += one.size
+        return batch
 
     def statistics(self) -> dict[str, int]:
         """`security_events_waiting` now, and `security_events_sent` (and taken) since the start."""

@@ -2,7 +2,7 @@
 
 policy thread -> EventQueue, Recent -> this thread -> Sampler -> EventOutbox -> control link.
 
-Law 1: `record` never waits and never raises, whatever becomes of control, of the link and of this thread.
+Law 1: what the policy thread calls never waits and never raises, whatever becomes of control, of the link and of this thread.
 Law 2: what happens alone is passed on at once, what happens often every INTERVAL_S.
 Law 3: the policy thread gets the interpreter: nothing here computes for longer than a SLICE without a pause.
 """
@@ -22,8 +22,7 @@ from holdfast.model.event_messages import CountedEvent
 from holdfast.model.request import Request
 from holdfast.model.security_event import SecurityEvent
 
-# What becomes of each decision, told by the policy thread: its request, the decision, and what rules had a say in it.
-Record = Callable[[Request, Decision, Sequence[SecurityEvent]], None]
+Decide = Callable[[Request], Decision]
 Log = Callable[[str, Mapping[str, str | int]], None]
 
 # How often events are passed on that come one after the other.
@@ -42,6 +41,8 @@ class Recorder:
     def __init__(self, *, log: Log, clock: Callable[[], float] = time.time) -> None:
         self._log = log
         self._clock = clock
+        # Of the request that is decided now: one thread decides.
+        self._latest: Sequence[SecurityEvent] = ()
         self._has_complained = False
         self._is_stopping = threading.Event()
         self._sampler = Sampler(now=time.monotonic())
@@ -50,11 +51,22 @@ class Recorder:
         self.outbox = EventOutbox()
         self.recent = Recent(on_many=self.queue.nudge)
 
-    def record(self, request: Request, decision: Decision, events: Sequence[SecurityEvent]) -> None:
-        """Note a decision, and what had a say in it (`Record`)."""
-        self.recent.add(self._clock(), request, decision, events)
-        if events:
-            self.queue.put(events)
+    def record(self, request: Request, events: Sequence[SecurityEvent]) -> None:
+        """Take over what had a say in the decision on `request`, before that returns (`edge.decide.Record`)."""
+        self._latest = events
+        self.queue.put(events)
+
+    def deciding(self, decide: Decide) -> Decide:
+        """`decide`, with each decision noted."""
+        add, clock = self.recent.add, self._clock
+
+        def decide_and_note(request: Request) -> Decision:
+            decision = decide(request)
+            events, self._latest = self._latest, ()
+            add(clock(), request, decision, events)
+            return decision
+
+        return decide_and_note
 
     def start(self) -> None:
         """Begin to pass on."""

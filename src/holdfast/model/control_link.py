@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from holdfast.model.event_messages import AskRequests, EventsTaken, RecentRequests, SecurityEvents
 from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import Kind, SnapshotDocument, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
@@ -117,7 +118,8 @@ class AskReport(_Message, frozen=True, kw_only=True, tag="ask_report"):
 
 
 class Report(_Message, frozen=True, kw_only=True, tag="report"):
-    """Edge, in answer. `decide_buckets` are (upper bound in seconds, decisions that took at most that), cumulative."""
+    """Edge, in answer. `decide_buckets` are (upper bound in seconds, decisions that took at most that), cumulative;
+    `security_events` are (zone, source, action, how many since the edge started)."""
 
     request_id: int
     revision: int
@@ -126,6 +128,7 @@ class Report(_Message, frozen=True, kw_only=True, tag="report"):
     decide_buckets: tuple[tuple[float, int], ...] = ()
     decide_sum_s: float = 0.0
     decide_count: int = 0
+    security_events: tuple[tuple[str, str, str, int], ...] = ()
 
 
 Message = (
@@ -140,6 +143,10 @@ Message = (
     | ConnectionsClosed
     | AskReport
     | Report
+    | SecurityEvents
+    | EventsTaken
+    | AskRequests
+    | RecentRequests
 )
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -24,6 +24,8 @@ IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MICROSECONDS = 1_000_000
 # The end of the year 9999, in seconds: later moments have no date, whatever a clock said.
 _LATEST_S = 253_402_300_799
+# Most ids put into one statement: SQLite takes 32,766 values, PostgreSQL's driver 32,767.
+_MAX_IDS = 10_000
 
 
 class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +107,11 @@ async def insert(connection: AsyncConnection, events: Sequence[StoredEvent]) -> 
 
 async def accounts_of(connection: AsyncConnection, zone_ids: Collection[str]) -> dict[str, str]:
     """The accounts of those zones that there are."""
-    statement = sa.select(ZONES.c.id, ZONES.c.account_id).where(ZONES.c.id.in_(sorted(zone_ids)))
-    return dict((await connection.execute(statement)).all())
+    ids, found = sorted(zone_ids), dict[str, str]()
+    for start in range(0, len(ids), _MAX_IDS):
+        statement = sa.select(ZONES.c.id, ZONES.c.account_id).where(ZONES.c.id.in_(ids[start : start + _MAX_IDS]))
+        found.update((await connection.execute(statement)).all())
+    return found
 
 
 async def select(connection: AsyncConnection, query: EventQuery) -> list[StoredEvent]:
