@@ -108,7 +108,7 @@ def _made(
             listeners=[(descriptor, one.is_tls) for one in bound for descriptor in one.descriptors],
             threads=options.threads,
             # The boundary says `object`; what Rust passes are the values that the two take.
-            decide=zones.policy.decide,
+            decide=zones.decide,
             answer=zones.policy.answer,
             certificates=certificates.native() if certificates else (),
             log_fd=log_fd,

@@ -23,6 +23,7 @@ from holdfast.edge.journal import Journal
 from holdfast.edge.live import LiveEdge
 from holdfast.edge.policy import Policy
 from holdfast.edge.ports import Ports
+from holdfast.edge.recording import Decide, Recorder
 from holdfast.edge.snapshot import Snapshot, compile_snapshot, empty_snapshot
 from holdfast.errors import CertificateError, SetupError, reason_of
 from holdfast.event_log import EventLog, utc_now
@@ -42,6 +43,11 @@ class Zones(Protocol):
 
     @property
     def policy(self) -> Policy:
+        """What answers faults, and has the snapshot."""
+        ...
+
+    @property
+    def decide(self) -> Decide:
         """What the core asks."""
         ...
 
@@ -72,6 +78,7 @@ class StaticZones:
     def __init__(self, options: UpOptions, bound: Sequence[BoundAddress]) -> None:
         """Raises SetupError where the origin cannot be used."""
         self.policy = Policy(_static_snapshot(options, ports_of(bound)))
+        self.decide = self.policy.decide
         self._edge: Edge | None = None
 
     def start(self, edge: Edge) -> None:
@@ -108,11 +115,14 @@ class LiveZones:
         if config.origin_ca is not None:
             _trust_only(config.origin_ca)
         self._geoip = _geoip(config, log)
+        self._recorder = Recorder(log=log.write)
         self.policy = Policy(
             # Of this process: two edges in a row may share all that they keep.
             empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound), is_published=False),
             place_of=self._geoip.place_of if self._geoip else None,
+            record=self._recorder.record,
         )
+        self.decide = self._recorder.deciding(self.policy.decide)
         self._live = LiveEdge(
             self.policy,
             key=key_when_there(config.data_dir, os.environ),
@@ -127,10 +137,13 @@ class LiveZones:
         """Show `edge` the zones' certificates."""
         self._live.start(edge)
         path = control_socket(self._config.data_dir)
-        self._link = ControlLink(path, self._live, edge, edge_id=socket.gethostname(), log=self._log.write)
+        self._link = ControlLink(
+            path, self._live, edge, edge_id=socket.gethostname(), log=self._log.write, recorder=self._recorder
+        )
 
     def started(self) -> None:
-        """Hear what control says."""
+        """Hear what control says, and tell it what becomes of requests."""
+        self._recorder.start()
         if self._link is not None:
             self._link.start()
 
@@ -146,7 +159,8 @@ class LiveZones:
             self._keep_up(self._local)
 
     def stop(self) -> None:
-        """Let control go, and write what is left to the journal."""
+        """Tell control the last, let it go, and write what is left to the journal."""
+        self._recorder.stop()
         if self._link is not None:
             self._link.stop()
         self._live.stop()
