@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.certificate_hosts import hosts_within
 from holdfast.model.moment import Moment
+from holdfast.model.rule_documents import AccessRuleDocument, RulesetDocument
 from holdfast.model.rule_phase import ORIGIN
 from holdfast.model.setting import zone_settings
 from holdfast.model.zone_document import (
@@ -27,10 +28,8 @@ from holdfast.model.zone_document import (
     ZoneSettings,
 )
 from holdfast.store.certificates import BEST_FIRST
-from holdfast.store.schema import CERTIFICATES, DNS_RECORDS, RULESETS, ZONE_SETTINGS, ZONES
-
-# Most ids put into one statement: SQLite takes 32,766 values, PostgreSQL's driver 32,767.
-_MAX_IDS = 10_000
+from holdfast.store.rule_documents import access_rule_of, batches, ruleset_of
+from holdfast.store.schema import ACCESS_RULES, CERTIFICATES, DNS_RECORDS, RULESETS, ZONE_SETTINGS, ZONES
 
 _DEFAULTS = ZoneSettings()
 
@@ -46,11 +45,20 @@ _RECORDS = _columns(DNS_RECORDS, "zone_id", "name", "type", "content", "proxied"
 _CERTIFICATES = _columns(
     CERTIFICATES, "zone_id", "id", "hosts", "chain_pem", "sealed_key", "priority", "starts_on", "expires_on"
 ).order_by(*BEST_FIRST)
-_RULES = _columns(RULESETS, "zone_id", "rules").where(RULESETS.c.phase == ORIGIN)
+_RULESETS = (
+    _columns(RULESETS, "zone_id", "id", "kind", "phase", "version", "name", "rules")
+    .where(RULESETS.c.zone_id.is_not(None))
+    .order_by(RULESETS.c.phase, RULESETS.c.id)
+)
+_ACCESS_RULES = (
+    _columns(ACCESS_RULES, "zone_id", "id", "mode", "target", "value", "notes")
+    .where(ACCESS_RULES.c.zone_id.is_not(None))
+    .order_by(ACCESS_RULES.c.created_on, ACCESS_RULES.c.id)
+)
 # The same, of some zones: made once, since one zone is read for each write.
 _OF_SOME = {
     statement: statement.where(statement.selected_columns[0].in_(sa.bindparam("zone_ids", expanding=True)))
-    for statement in (_ZONES, _SETTINGS, _RECORDS, _CERTIFICATES, _RULES)
+    for statement in (_ZONES, _SETTINGS, _RECORDS, _CERTIFICATES, _RULESETS, _ACCESS_RULES)
 }
 
 
@@ -61,9 +69,7 @@ async def all_documents(connection: AsyncConnection, *, now: Moment) -> list[Zon
 
 async def documents_of(connection: AsyncConnection, zone_ids: Collection[str], *, now: Moment) -> list[ZoneDocument]:
     """The zones of `zone_ids` that there are."""
-    ids = sorted(zone_ids)
-    parts = [ids[start : start + _MAX_IDS] for start in range(0, len(ids), _MAX_IDS)]
-    return [document for part in parts for document in await _documents(connection, part, now)]
+    return [document for part in batches(zone_ids) for document in await _documents(connection, part, now)]
 
 
 async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Moment) -> list[ZoneDocument]:
@@ -72,7 +78,8 @@ async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Mo
     settings = await _settings(connection, ids)
     records = await _records(connection, ids)
     certificates = await _certificates(connection, ids, now)
-    rules = await _origin_rules(connection, ids)
+    rules, rulesets = await _rules(connection, ids)
+    access_rules = await _access_rules(connection, ids)
     return [
         ZoneDocument(
             id=zone_id,
@@ -84,6 +91,8 @@ async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Mo
             settings=zone_settings(settings[zone_id]) if zone_id in settings else _DEFAULTS,
             records=tuple(records.get(zone_id, ())),
             origin_rules=tuple(rules.get(zone_id, ())),
+            rulesets=tuple(rulesets.get(zone_id, ())),
+            access_rules=tuple(access_rules.get(zone_id, ())),
             certificates=_of_hosts(certificates.get(zone_id, ()), name),
         )
         for zone_id, name, version, account_id, plan, paused in found
@@ -114,10 +123,24 @@ async def _certificates(
     return found
 
 
-async def _origin_rules(connection: AsyncConnection, ids: list[str] | None) -> dict[str, list[OriginRuleDocument]]:
-    found: dict[str, list[OriginRuleDocument]] = defaultdict(list)
-    for zone_id, rules in await _rows(connection, _RULES, ids):
-        found[zone_id] += [_origin_rule(rule) for rule in rules]
+async def _rules(
+    connection: AsyncConnection, ids: list[str] | None
+) -> tuple[dict[str, list[OriginRuleDocument]], dict[str, list[RulesetDocument]]]:
+    """The origin rules of each zone, and its rulesets of all other phases."""
+    of_origin: dict[str, list[OriginRuleDocument]] = defaultdict(list)
+    others: dict[str, list[RulesetDocument]] = defaultdict(list)
+    for row in await _rows(connection, _RULESETS, ids):
+        if row.phase == ORIGIN:
+            of_origin[row.zone_id] += [_origin_rule(rule) for rule in row.rules]
+        else:
+            others[row.zone_id].append(ruleset_of(row))
+    return of_origin, others
+
+
+async def _access_rules(connection: AsyncConnection, ids: list[str] | None) -> dict[str, list[AccessRuleDocument]]:
+    found: dict[str, list[AccessRuleDocument]] = defaultdict(list)
+    for row in await _rows(connection, _ACCESS_RULES, ids):
+        found[row.zone_id].append(access_rule_of(row))
     return found
 
 

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import msgspec
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from holdfast.model.rule_documents import AccessRuleDocument, RuleDocument, RulesetDocument
 from holdfast.model.zone_document import (
     CertificateDocument,
     OriginRuleDocument,
@@ -18,9 +20,11 @@ from holdfast.model.zone_document import (
 from holdfast.store import certificates, records, rulesets, settings, zones
 from holdfast.store.database import Database
 from holdfast.store.documents import all_documents, documents_of
+from holdfast.store.schema import ACCESS_RULES
 from tests.unit.store.conftest import ACCOUNT_ID
 from tests.unit.store.test_certificates import certificate
 from tests.unit.store.test_records import record
+from tests.unit.store.test_rule_documents import an_access_rule
 from tests.unit.store.test_rulesets import ruleset
 from tests.unit.store.test_zones import zone
 
@@ -52,6 +56,19 @@ async def test_a_zone_is_put_together_from_all_tables(database: Database) -> Non
     )
     full = ZoneDocument(
         id=one.id,
+    limits = tuple(
+        RuleDocument(
+            id=f"2-{place}",
+            version=place,
+            ref=f"ref{place}",
+            action="route",
+            action_parameters={"origin": {"port": 8443}, "host_header": "a.example"},
+            expression='http.host eq "a"',
+            description="d",
+            enabled=place == 0,
+        )
+        for place in range(2)
+    )
         name="one.example",
         version=1,
         account_id=ACCOUNT_ID,
@@ -60,6 +77,12 @@ async def test_a_zone_is_put_together_from_all_tables(database: Database) -> Non
         origin_rules=rules,
         certificates=(
             CertificateDocument(
+        rulesets=(
+            RulesetDocument(
+                id=f"{2:032x}", kind="zone", phase="http_ratelimit", version=3, name="default", rules=limits
+            ),
+        ),
+        access_rules=(AccessRuleDocument(id=f"{4:032x}", mode="block", target="ip", value="192.0.2.4", notes="why"),),
                 id=certificate(1).id, hosts=("one.example",), chain_pem="chain", sealed_key=b"\0\xff sealed"
             ),
         ),
