@@ -61,7 +61,7 @@ def compile_zone(
         fallback=targets.get(CATCH_ALL),
         is_paused=document.paused,
         rules=rules,
-        firewall=firewall,
+        firewalls=() if firewall is None or document.paused else (firewall,),
         asks_place=any(rule.asks_place for rule in rules) or (firewall is not None and firewall.asks_place),
         certificates=certificates,
         certificates_left_out=left_out,

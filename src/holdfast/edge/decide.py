@@ -24,11 +24,10 @@ from holdfast.edge.phases.redirect import redirect
 from holdfast.edge.phases.refuse_loop import refuse_loop
 from holdfast.edge.phases.websockets_switch import websockets_switch
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import Phase, PlaceOf, View, view_of
+from holdfast.edge.view import Counters, Phase, PlaceOf, View, view_of
 from holdfast.model.request import Request
 
 if TYPE_CHECKING:
-    from holdfast.limits.counters import RateCounters
     from holdfast.model.security_event import SecurityEvent
 
 PHASES: tuple[Phase, ...] = (
@@ -44,6 +43,11 @@ PHASES: tuple[Phase, ...] = (
     forward,
 )
 
+# What is left of them where nobody has said any rules about the host name: those would find nothing to ask.
+_WITHOUT_RULES: tuple[Phase, ...] = tuple(
+    phase for phase in PHASES if phase not in {ip_access, custom_rules, rate_limits, managed_rules}
+)
+
 # Takes the events of a request that had any. Never raises, never waits.
 Record = Callable[[Request, Sequence["SecurityEvent"]], None]
 
@@ -54,23 +58,29 @@ def decide(
     *,
     now: float,
     place_of: PlaceOf | None = None,
-    counters: RateCounters | None = None,
+    counters: Counters | None = None,
     record: Record | None = None,
 ) -> Decision:
     """What becomes of `request`: the answer of the first phase that has one. `now` is Unix time in seconds."""
-    view = view_of(request, snapshot, now=now, place_of=place_of, counters=counters)
-    decision, phase = decide_in(request, view)
-    if record is not None and (view.notes.findings is not None or isinstance(decision, Respond)):
-        # Loaded with the first event: most requests have none.
-        from holdfast.edge.firewall.events import events_of  # noqa: PLC0415
-
-        record(request, events_of(request, view, decision, phase=phase.__name__))
-    return decision
+    return decide_in(request, view_of(request, snapshot, now=now, place_of=place_of, counters=counters), record)
 
 
-def decide_in(request: Request, view: View) -> tuple[Decision, Phase]:
-    """The same where the view is made already: the decision, and the phase that made it."""
-    for phase in PHASES:
+def decide_in(request: Request, view: View, record: Record | None = None) -> Decision:
+    """The same where the view is made already."""
+    for phase in PHASES if view.firewalls else _WITHOUT_RULES:
         if (decision := phase(request, view)) is not None:
-            return in_zone(decision, view.zone, request) if isinstance(decision, Respond) else decision, phase
+            if isinstance(decision, Respond):
+                decision = in_zone(decision, view.zone, request)
+            elif view.notes.findings is None:
+                return decision
+            if record is not None:
+                _tell(record, request, view, decision, phase)
+            return decision
     raise AssertionError("the last phase always decides")
+
+
+def _tell(record: Record, request: Request, view: View, decision: Decision, phase: Phase) -> None:
+    # Loaded with the first event: most requests have none.
+    from holdfast.edge.firewall.events import events_of  # noqa: PLC0415
+
+    record(request, events_of(request, view, decision, phase=phase.__name__))

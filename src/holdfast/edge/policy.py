@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from holdfast.edge import answers
 from holdfast.edge.decide import Record, decide
 from holdfast.edge.decision import Decision, Respond
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import PlaceOf, view_of
+from holdfast.edge.view import Counters, PlaceOf, view_of
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
-
-if TYPE_CHECKING:
-    from holdfast.limits.counters import RateCounters
 
 
 class Policy:
@@ -36,7 +32,7 @@ class Policy:
         *,
         clock: Callable[[], float] = time.time,
         place_of: PlaceOf | None = None,
-        counters: RateCounters | None = None,
+        counters: Counters | None = None,
         record: Record | None = None,
     ) -> None:
         self._snapshot = snapshot

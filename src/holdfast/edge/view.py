@@ -7,7 +7,7 @@ which collects what rules found out, for the phases after them and for the recor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -22,7 +22,7 @@ from holdfast.model.zone_document import ZoneSettings
 from holdfast.rules.context import NOWHERE, EvaluationContext, Facts, Place
 
 if TYPE_CHECKING:
-    from holdfast.limits.counters import RateCounters
+    from holdfast.limits.verdict import Verdict
     from holdfast.rules.managed_ruleset import ManagedRuleset
 
 # Where an address is, as far as it is known. Never raises, never waits.
@@ -31,6 +31,16 @@ PlaceOf = Callable[[str], Place]
 # What stands in a view where there is no such thing, so that no phase but `find_zone` has to ask.
 NO_ZONE = CompiledZone(id="", name="", account_id="", features=features_of(ZoneSettings(), paused=True), targets={})
 NO_TARGET = Target(name="", is_proxied=False)
+
+
+class Counters(Protocol):
+    """What counts the requests of rate limits (`holdfast.limits.counters.RateCounters`)."""
+
+    def hit(
+        self, key: bytes, *, now: float, period_s: int, limit: int, mitigation_s: int, is_counted: bool = True
+    ) -> Verdict:
+        """Count a request, or with `is_counted` false only look."""
+        ...
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
@@ -46,15 +56,15 @@ class View(msgspec.Struct, frozen=True, gc=False):
     zone: CompiledZone
     target: Target
     now: float
-    place_of: PlaceOf | None = None
+    notes: Notes
     firewalls: tuple[Firewall, ...] = ()
-    counters: RateCounters | None = None
-    notes: Notes = msgspec.field(default_factory=Notes)
+    place_of: PlaceOf | None = None
+    counters: Counters | None = None
 
     @property
     def managed(self) -> Mapping[str, ManagedRuleset]:
         """The managed rulesets that are loaded, by id."""
-        return getattr(self.snapshot, "managed", {})
+        return self.snapshot.managed
 
     def context(self, request: Request) -> EvaluationContext:
         """What every expression about `request` is evaluated against: made once, so that what one computed the others use."""
@@ -75,6 +85,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
             zone_plan=zone.plan,
             now_ms=int(self.now * 1000),
             place=self.place(request) if asks_place else NOWHERE,
+            lists=self.snapshot.lists_of(zone.account_id),
         )
 
 
@@ -87,22 +98,15 @@ def view_of(
     *,
     now: float,
     place_of: PlaceOf | None = None,
-    counters: RateCounters | None = None,
+    counters: Counters | None = None,
 ) -> View:
     """What is known when `request` has come."""
     # A final dot says that a name is whole (RFC 1034 §3.1), and is no part of it.
     host = request.host.removesuffix(".")
     zone = snapshot.zone_of(host) or NO_ZONE
-    return View(
-        snapshot, host, zone, zone.target_of(host) or NO_TARGET, now, place_of, _firewalls(zone, snapshot), counters
-    )
-
-
-def _firewalls(zone: CompiledZone, snapshot: Snapshot) -> tuple[Firewall, ...]:
-    if zone.is_paused:
-        return ()
-    own = zone.firewall
-    account = getattr(snapshot, "accounts", {}).get(zone.account_id)
-    if account is None or account.firewall is None:
-        return () if own is None else (own,)
-    return (account.firewall,) if own is None else (account.firewall, own)
+    firewalls = zone.firewalls
+    if snapshot.accounts and not zone.is_paused:
+        account = snapshot.accounts.get(zone.account_id)
+        if account is not None and account.firewall is not None:
+            firewalls = (account.firewall, *firewalls)
+    return View(snapshot, host, zone, zone.target_of(host) or NO_TARGET, now, Notes(), firewalls, place_of, counters)

@@ -134,8 +134,8 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One zone. `targets` are by host name, a wildcard's under `*.example.com`; `fallback` is for every other name.
 
     `certificates_left_out` says, by id, why a certificate is not shown. `plan` is as rules name it. `tls` is None where a zone leaves TLS as the edge has it.
-    `rules` are its origin rules; `firewall` is None where it has no other rules. For a zone that `is_paused` only the former
-    count. `asks_place` says that where the client is matters for one of either.
+    `rules` are its origin rules, `firewalls` its other rules: () where it has none, and where it `is_paused`; one otherwise.
+    `asks_place` says that where the client is matters for one of either.
     """
 
     id: str
@@ -148,7 +148,7 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     plan: str = ""
     is_paused: bool = False
     rules: tuple[OriginRule, ...] = ()
-    firewall: Firewall | None = None
+    firewalls: tuple[Firewall, ...] = ()
     asks_place: bool = False
     certificates: tuple[ServedCertificate, ...] = ()
     certificates_left_out: Mapping[str, str] = {}

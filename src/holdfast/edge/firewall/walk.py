@@ -54,9 +54,12 @@ def run(ruleset: CompiledRuleset, request: Request, view: View) -> Respond | Non
     acting = _over_limits(ruleset, request, view) if ruleset.has_limits else _matched(ruleset, request, view)
     for rule, verdict in acting:
         decision = _act(rule, verdict, request, view)
-        if decision is not None or _ends(rule, ruleset, view):
+        if decision is not None:
             _see(view, "ruleset_ended", None, by=rule.id)
             return decision
+        if _ends(rule, ruleset, view):
+            _see(view, "ruleset_ended", None, by=rule.id, reason=f"The rule {rule.id} skips what comes after it.")
+            return None
     _see(view, "ruleset_ended", None)
     return None
 
