@@ -1,16 +1,19 @@
 //! `holdfast._native`: the pymodule, nothing else. The contract is `src/holdfast/_native.pyi`.
 
 mod edge;
+mod inspect;
 mod policy;
 mod values;
 
 use pyo3::prelude::*;
 
-/// The Rust core of the Holdfast edge.
+/// The Rust parts of Holdfast: the edge's core, and what rules ask of bytes.
 #[pymodule]
 mod _native {
     #[pymodule_export]
     use crate::edge::Edge;
+    #[pymodule_export]
+    use crate::inspect::{Pattern, PhraseSet, Screen, is_xss, sqli_fingerprint, transform};
     #[pymodule_export]
     use crate::values::{Certificate, Origin, TlsRule};
 }

@@ -1,0 +1,148 @@
+//! `holdfast-inspect` as Python calls it: bytes and numbers over the boundary, nothing kept but what was compiled.
+
+use std::ops::Range;
+
+use holdfast_inspect::pattern::Pattern as CorePattern;
+use holdfast_inspect::phrases::PhraseSet as CorePhrases;
+use holdfast_inspect::screen::{Group, Screen as CoreScreen, Test};
+use holdfast_inspect::{injection, transform as transformations};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+/// `value` after ModSecurity's transformations of these names.
+#[pyfunction]
+// PyO3 takes sequences by value.
+#[allow(clippy::needless_pass_by_value)]
+pub(crate) fn transform<'py>(py: Python<'py>, names: Vec<String>, value: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let chain = transformations::chain(&names).map_err(PyValueError::new_err)?;
+    Ok(PyBytes::new(py, &transformations::apply(&chain, value)))
+}
+
+/// The fingerprint of an SQL injection.
+#[pyfunction]
+pub(crate) fn sqli_fingerprint<'py>(py: Python<'py>, value: &[u8]) -> Option<Bound<'py, PyBytes>> {
+    injection::sqli_fingerprint(value).map(|fingerprint| PyBytes::new(py, &fingerprint))
+}
+
+/// Whether a browser could run a script of it.
+#[pyfunction]
+pub(crate) fn is_xss(value: &[u8]) -> bool {
+    injection::is_xss(value)
+}
+
+/// One regular expression.
+#[pyclass(frozen, module = "holdfast._native")]
+pub(crate) struct Pattern {
+    core: CorePattern,
+}
+
+#[pymethods]
+impl Pattern {
+    #[new]
+    #[pyo3(signature = (pattern, *, ignore_case = false))]
+    fn new(pattern: &str, ignore_case: bool) -> PyResult<Self> {
+        let core = CorePattern::new(pattern.as_bytes(), ignore_case).map_err(PyValueError::new_err)?;
+        Ok(Self { core })
+    }
+
+    #[getter]
+    fn is_linear(&self) -> bool {
+        self.core.is_linear()
+    }
+
+    fn search<'py>(&self, py: Python<'py>, value: &[u8]) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(groups) = self.core.search(value) else {
+            return Ok(None);
+        };
+        let text = |group: Option<Range<usize>>| PyBytes::new(py, group.map_or(&[], |group| &value[group]));
+        PyTuple::new(py, groups.into_iter().map(text)).map(Some)
+    }
+
+    fn is_match(&self, value: &[u8]) -> bool {
+        self.core.is_match(value)
+    }
+}
+
+/// Phrases, any of which may be found.
+#[pyclass(frozen, module = "holdfast._native")]
+pub(crate) struct PhraseSet {
+    core: CorePhrases,
+}
+
+#[pymethods]
+impl PhraseSet {
+    #[new]
+    // PyO3 takes sequences by value.
+    #[allow(clippy::needless_pass_by_value)]
+    fn new(phrases: Vec<PyBackedBytes>) -> PyResult<Self> {
+        let core = CorePhrases::new(&phrases).map_err(PyValueError::new_err)?;
+        Ok(Self { core })
+    }
+
+    fn first<'py>(&self, py: Python<'py>, value: &[u8]) -> Option<Bound<'py, PyBytes>> {
+        self.core.first(value).map(|found| PyBytes::new(py, &value[found]))
+    }
+}
+
+/// Many tests over one request in one call.
+#[pyclass(frozen, module = "holdfast._native")]
+pub(crate) struct Screen {
+    core: CoreScreen,
+}
+
+/// A test as Python writes it: what it does, and the pattern or the phrases.
+type Written<'py> = (String, Bound<'py, PyAny>);
+
+#[pymethods]
+impl Screen {
+    #[new]
+    fn new(py: Python<'_>, groups: Vec<(usize, Vec<String>, Vec<Written<'_>>)>) -> PyResult<Self> {
+        let mut number = 0;
+        let mut read = Vec::with_capacity(groups.len());
+        for (source, names, written) in groups {
+            let chain = transformations::chain(&names).map_err(PyValueError::new_err)?;
+            let mut tests = Vec::with_capacity(written.len());
+            for one in written {
+                tests.push(test(&one).map_err(|what| PyValueError::new_err(format!("test {number}: {what}")))?);
+                number += 1;
+            }
+            read.push(Group { source, chain, tests });
+        }
+        let core = py.detach(|| CoreScreen::new(&read)).map_err(PyValueError::new_err)?;
+        Ok(Self { core })
+    }
+
+    /// With the GIL: a scan takes a tenth of a millisecond, and the thread that decides has nothing else to do.
+    // PyO3 takes sequences by value.
+    #[allow(clippy::needless_pass_by_value)]
+    fn scan(&self, sources: Vec<Vec<PyBackedBytes>>) -> Vec<usize> {
+        self.core.scan(&sources)
+    }
+
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let figures = PyDict::new(py);
+        for (name, figure) in self.core.statistics() {
+            figures.set_item(name, figure)?;
+        }
+        Ok(figures)
+    }
+}
+
+fn test((what, of): &Written<'_>) -> Result<Test, String> {
+    let wrong = |expected: &str| format!("{what:?} takes {expected}");
+    match what.as_str() {
+        "rx" => match of.extract::<String>() {
+            Ok(pattern) => Ok(Test::Pattern(pattern.into_bytes())),
+            Err(_) => Err(wrong("a pattern (str)")),
+        },
+        "pm" => match of.extract::<Vec<Vec<u8>>>() {
+            Ok(phrases) => Ok(Test::Phrases(phrases)),
+            Err(_) => Err(wrong("phrases (a sequence of bytes)")),
+        },
+        "sqli" => Ok(Test::Sqli),
+        "xss" => Ok(Test::Xss),
+        _ => Err(format!("expected \"rx\", \"pm\", \"sqli\" or \"xss\", got {what:?}")),
+    }
+}
