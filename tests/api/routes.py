@@ -14,11 +14,13 @@ from tests.api.harness import ABSENT
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path. `permission` is None where nothing guards it, "" where any valid token will do."""
+    """One method of one path. `permission` is None where nothing guards it, "" where any valid token will do; `others` let in
+    as well, and the handler looks which it is."""
 
     method: str
     path: str
     permission: str | None
+    others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -33,13 +35,18 @@ class Route:
         return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], _STANDINS.get(found[1], ABSENT)), self.path)
 
 
-_STANDINS = {"setting_id": "websockets", "phase": "http_request_origin", "plan_identifier": ABSENT}
+_STANDINS = {
+    "setting_id": "websockets",
+    "phase": "http_request_origin",
+    "plan_identifier": ABSENT,
+    "ruleset_version": "1",
+}
 
 
 def routes() -> list[Route]:
     """All routes below /client/v4 but the description of the API itself."""
     return [
-        Route(method, route.path, permission_of(route.dependant))
+        Route(method, route.path, permission_of(route.dependant), _others_of(route.dependant))
         for router in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
@@ -54,3 +61,7 @@ def permission_of(dependant: Dependant) -> str | None:
         if isinstance(permission, str):
             return permission
     return None
+
+
+def _others_of(dependant: Dependant) -> tuple[str, ...]:
+    return next((getattr(one.call, "others") for one in dependant.dependencies if hasattr(one.call, "others")), ())  # noqa: B009  from the dependency

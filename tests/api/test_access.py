@@ -41,8 +41,9 @@ def test_every_route_is_guarded_by_a_permission(route: Route) -> None:
         assert route.permission == ANY_TOKEN
     else:
         assert route.permission
-        assert route.permission in BY_NAME
-        assert route.permission.endswith("Write" if route.is_write else "Read")
+        for permission in (route.permission, *route.others):
+            assert permission in BY_NAME
+            assert permission.endswith("Write" if route.is_write else "Read")
 
 
 NO_CREDENTIALS: list[tuple[dict[str, Any], int, int]] = [
@@ -133,12 +134,12 @@ async def test_a_token_that_may_only_read_writes_nothing(api: Api) -> None:
 
 async def test_every_other_permission_is_not_enough(api: Api) -> None:
     zone_id = await api.zone()
-    for needed in sorted({route.permission or "" for route in GUARDED}):
-        enough = {needed, f"{needed.removesuffix(' Read')} Write"}
+    for needed in sorted({(route.permission or "", *route.others) for route in GUARDED}):
+        enough = {*needed, *(f"{one.removesuffix(' Read')} Write" for one in needed)}
         others = [group.name for group in GROUPS if group.name not in enough]
         secret = await api.token(allow(*others, on={**on_account(api.account_id), **on_user(api.user_id)}))
         async with api.client(secret) as client:
-            for route in (one for one in GUARDED if one.permission == needed):
+            for route in (one for one in GUARDED if (one.permission, *one.others) == needed):
                 path = route.about(zone_id=zone_id, account_id=api.account_id)
                 answer = await client.request(route.method, path, json={})
                 assert (answer.status_code, codes(answer)) == (403, [10000]), route

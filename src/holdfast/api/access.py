@@ -88,6 +88,14 @@ class Access:
             raise AssertionError("the route names no zone")
         return self.zone
 
+    def has(self, permission: str) -> bool:
+        """Whether the token has `permission` (a group's name) on the zone or account that this is about."""
+        if self.zone is not None:
+            resource = Resource(Scope.ZONE, self.zone.id, self.zone.account_id)
+        else:
+            resource = Resource(Scope.ACCOUNT, self.account_id, self.account_id)
+        return may(self.principal.policies, permission, resource)
+
     async def record(
         self,
         connection: AsyncConnection,
@@ -222,13 +230,15 @@ AccountId = Annotated[str, _AN_ID]
 ANY_TOKEN = ""
 
 
-def _named(dependency: Dependency, permission: str) -> Dependency:
-    dependency.permission = permission  # type: ignore[attr-defined]  # read by the test that looks at every route
+def _named(dependency: Dependency, permission: str, *others: str) -> Dependency:
+    # Read by the tests that look at every route.
+    dependency.permission = permission  # type: ignore[attr-defined]
+    dependency.others = others  # type: ignore[attr-defined]
     return dependency
 
 
-def zone_access(permission: str) -> Dependency:
-    """Let in who has `permission` on the zone of the path."""
+def zone_access(permission: str, *others: str) -> Dependency:
+    """Let in who has `permission`, or one of `others`, on the zone of the path. The handler looks which of them it is."""
 
     async def dependency(request: Request, zone_id: ZoneId) -> Access:
         context = context_of(request)
@@ -236,19 +246,19 @@ def zone_access(permission: str) -> Dependency:
             principal = await principal_of(request, connection)
             if not _ID.fullmatch(zone_id):
                 raise no_route(request.url.path)
-            zone = permitted(principal, permission, await zones.find(connection, zone_id))
+            zone = permitted(principal, permission, await zones.find(connection, zone_id), *others)
         return Access(context=context, principal=principal, request=request, zone=zone)
 
-    return _named(dependency, permission)
+    return _named(dependency, permission, *others)
 
 
-def permitted(principal: Principal, permission: str, zone: Zone | None) -> Zone:
-    """`zone`, if there is one and `principal` has `permission` on it. Raises ApiFault."""
+def permitted(principal: Principal, permission: str, zone: Zone | None, *others: str) -> Zone:
+    """`zone`, if there is one and `principal` has `permission`, or one of `others`, on it. Raises ApiFault."""
     # A policy reaches no further than its owner does.
     if zone is None or zone.account_id not in principal.accounts:
         raise _unseen(principal)
     resource = Resource(Scope.ZONE, zone.id, zone.account_id)
-    if may(principal.policies, permission, resource):
+    if any(may(principal.policies, one, resource) for one in (permission, *others)):
         return zone
     raise not_permitted(permission) if _sees_zone(principal, resource) else _unseen(principal)
 
@@ -269,24 +279,25 @@ def _unseen(principal: Principal) -> ApiFault:
     return not_found("zone") if any(_sees_zone(principal, one) for one in everywhere) else not_yours()
 
 
-def account_access(permission: str) -> Dependency:
-    """Let in who has `permission` on the account of the path."""
+def account_access(permission: str, *others: str) -> Dependency:
+    """Let in who has `permission`, or one of `others`, on the account of the path."""
 
     async def dependency(request: Request, account_id: AccountId) -> Access:
         principal = await _identified(request)
         if not _ID.fullmatch(account_id):
             raise no_route(request.url.path)
-        require_account(principal, permission, account_id)
+        require_account(principal, permission, account_id, *others)
         return Access(context=context_of(request), principal=principal, request=request, account_id=account_id)
 
-    return _named(dependency, permission)
+    return _named(dependency, permission, *others)
 
 
-def require_account(principal: Principal, permission: str, account_id: str) -> None:
-    """Raise ApiFault unless `principal` has `permission` on the account."""
+def require_account(principal: Principal, permission: str, account_id: str, *others: str) -> None:
+    """Raise ApiFault unless `principal` has `permission`, or one of `others`, on the account."""
     if account_id not in principal.accounts:
         raise not_yours()
-    if not may(principal.policies, permission, Resource(Scope.ACCOUNT, account_id, account_id)):
+    resource = Resource(Scope.ACCOUNT, account_id, account_id)
+    if not any(may(principal.policies, one, resource) for one in (permission, *others)):
         raise not_permitted(permission)
 
 

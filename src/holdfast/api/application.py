@@ -28,7 +28,9 @@ from holdfast.api import (
     ips,
     members,
     plans,
+    ruleset_versions,
     rulesets,
+    security_events,
     subscriptions,
     user,
     user_tokens,
@@ -63,7 +65,9 @@ GUARDED_ROUTERS = (
     dns_records.router,
     custom_certificates.router,
     rulesets.router,
+    ruleset_versions.router,
     plans.router,
+    security_events.router,
     subscriptions.router,
 )
 OPEN_ROUTERS = (ips.router,)

@@ -5,11 +5,12 @@ Law: the API knows of edges only what stands here: that a change is to be publis
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.model.moment import Moment
+from holdfast.rules.managed_ruleset import ManagedRuleset
 from holdfast.sealing import SealingKey
 from holdfast.store.database import Database
 
@@ -39,12 +40,17 @@ class Limits:
     requests_per_second_and_address: int = 200
 
 
+async def _nobody(_: Collection[str]) -> None:
+    """There is no edge to publish to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
     """What all handlers share.
 
     `on_change` publishes the zones with these ids (a zone that is gone included) and returns when edges have them, or
-    soon after; it never raises. `clock` is the time in microseconds.
+    soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones.
+    `managed` gives the managed rulesets that can be deployed, by id, without waiting. `clock` is the time in microseconds.
     """
 
     database: Database
@@ -53,3 +59,5 @@ class ApiContext:
     on_change: Callable[[Collection[str]], Awaitable[None]]
     connections: Connections
     limits: Limits = Limits()
+    on_account_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
+    managed: Callable[[], Mapping[str, ManagedRuleset]] = dict

@@ -1,338 +1,320 @@
-"""Rulesets of a zone: one for each phase, its entrypoint, and the rules in it.
+"""Rulesets of zones and of accounts, their entrypoints, and the rules in them.
 
-Law 1: a ruleset is read, changed and written in one transaction under the zone's lock: of two who write at once, each
-changes what the other left.
-Law 2: `dry_run=true` does all that a write does and then undoes it: what it lets through, the write lets through.
+A zone has one ruleset for each phase, its entrypoint. An account has an entrypoint for each phase as well, which is run for all
+of its zones and before theirs, and rulesets that it executes. Managed rulesets are shown at both levels.
 
 Source: Cloudflare API v4, "Rulesets". The phases are those of `holdfast.model.rule_phase`.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
-from typing import Annotated
+import base64
+import binascii
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from holdfast.api.access import Access, account_access, zone_access
-from holdfast.api.envelope import Envelope, success
-from holdfast.api.faults import ApiFault, fault, invalid, not_found
+from holdfast.api import managed_rulesets
+from holdfast.api.access import Access
+from holdfast.api.envelope import Envelope, json_answer, success
+from holdfast.api.faults import invalid
 from holdfast.api.identifiers import path_id
+from holdfast.api.rule_expressions import AllUses
+from holdfast.api.ruleset_scope import (
+    ACCOUNTS,
+    ZONES,
+    IsDry,
+    Scope,
+    entrypoint_kind,
+    managed_of,
+    no_entrypoint,
+    owner_of,
+    refused,
+    require,
+    sees,
+    visible,
+)
 from holdfast.api.ruleset_shapes import (
-    RuleBody,
     RuleCreate,
     RuleEdit,
     RulesetCreate,
-    RulesetEntry,
+    RulesetPage,
     RulesetPut,
     RulesetView,
-    check_expressions,
     entry_view,
     parse_rules,
-    refused,
     ruleset_view,
 )
-from holdfast.api.undoing import Undone, writing
+from holdfast.api.ruleset_writing import Target, find, new_id, read_drafts, write
 from holdfast.model import ruleset as model
-from holdfast.model.rule_phase import PHASES, phase_of
-from holdfast.model.ruleset import NO_SUCH_RULE, RuleError, Ruleset, not_valid
-from holdfast.store import rulesets, zones
+from holdfast.model.rule_error import ONE_A_PHASE, RuleError, not_valid
+from holdfast.model.rule_phase import EXECUTED, PHASES, phase_of
+from holdfast.model.ruleset import RuleDraft, Ruleset
+from holdfast.store import rulesets
 
 router = APIRouter(tags=["Rulesets"])
-_ZONE = "/zones/{zone_id}/rulesets"
-_ACCOUNT = "/accounts/{account_id}/rulesets"
 
-ReadAccess = Annotated[Access, Depends(zone_access("Origin Read"))]
-WriteAccess = Annotated[Access, Depends(zone_access("Origin Write"))]
-_ACCOUNT_READ = [Depends(account_access("Account Settings Read"))]
-_ACCOUNT_WRITE = [Depends(account_access("Account Settings Write"))]
 RulesetId = path_id("ruleset_id")
 RuleId = path_id("rule_id")
 PhaseName = Annotated[str, Path(max_length=100)]
+_Answer = Envelope[RulesetView | None]
 
-ONE_A_PHASE = 20217
 ENTRYPOINT_NAME = "default"
-RESOURCE = "ruleset"
-
-# From the ruleset that is there (None: there is none) to the one to be; None removes it.
-Change = Callable[[Ruleset | None], Ruleset | None]
+MAX_PAGE = 50
 
 
-def _is_dry(
-    dry_run: Annotated[str | None, Query(description="`true`: check everything, write nothing.")] = None,
-) -> bool:
-    if dry_run not in (None, "true"):
-        raise invalid("/dry_run", f"dry_run: expected true, or nothing at all, got {dry_run[:40]!r}")
-    return dry_run is not None
+def _add_reading(scope: Scope) -> None:
+    """What shows rulesets."""
+    reader = Depends(scope.read)
+
+    @router.get(scope.path, response_model=RulesetPage, response_model_exclude_unset=True)
+    async def list_rulesets(
+        *,
+        access: Access = reader,
+        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        per_page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = MAX_PAGE,
+    ) -> Response:
+        """All rulesets, without their rules; managed ones too."""
+        async with access.context.database.read() as connection:
+            found = await rulesets.of_owner(connection, owner_of(access))
+        entries = [entry_view(one) for one in found if sees(access, one.phase)]
+        entries += [managed_rulesets.entry_view(one) for one in managed_of(access).values()]
+        return _page(entries, cursor, per_page)
+
+    @router.get(f"{scope.path}/{{ruleset_id}}", response_model=Envelope[RulesetView])
+    async def show_ruleset(
+        *,
+        access: Access = reader,
+        ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
+    ) -> Response:
+        """One ruleset."""
+        if (managed := managed_of(access).get(ruleset_id)) is not None:
+            return success(managed_rulesets.ruleset_view(managed))
+        async with access.context.database.read() as connection:
+            found = await rulesets.find(connection, owner_of(access), ruleset_id)
+        return success(ruleset_view(visible(access, found, ruleset_id)))
+
+    @router.get(f"{scope.path}/phases/{{phase}}/entrypoint", response_model=Envelope[RulesetView])
+    async def show_entrypoint(phase: PhaseName, *, access: Access = reader) -> Response:
+        """The ruleset that is run in a phase."""
+        require(access, phase, "Read")
+        found = None
+        if phase in PHASES:
+            async with access.context.database.read() as connection:
+                found = await rulesets.find_entrypoint(connection, owner_of(access), phase)
+        if found is None:
+            raise no_entrypoint(phase)
+        return success(ruleset_view(found))
 
 
-IsDry = Annotated[bool, Depends(_is_dry)]
+def _add_writing(scope: Scope) -> None:
+    """What writes whole rulesets."""
+    writer = Depends(scope.write)
+
+    @router.post(scope.path, response_model=_Answer)
+    async def create_ruleset(body: RulesetCreate, *, access: Access = writer, is_dry: IsDry) -> Response:
+        """Make a ruleset: the one of a phase, or of an account one to be executed."""
+        drafts, uses = await _drafts(access, body, body.phase, body.kind)
+
+        def change(before: Ruleset | None) -> Ruleset:
+            if before is not None:
+                reason = f"exceeded maximum number of {body.kind} rulesets for phase {body.phase}"
+                raise not_valid(body.kind, "kind", reason, code=ONE_A_PHASE)
+            return _made(access, body, body.phase, body.kind, drafts)
+
+        target = Target() if body.kind == EXECUTED else Target(entrypoint=body.phase)
+        return await write(access, target, change, uses=uses, is_dry=is_dry)
+
+    @router.put(f"{scope.path}/phases/{{phase}}/entrypoint", response_model=_Answer)
+    async def put_entrypoint(body: RulesetPut, phase: PhaseName, *, access: Access = writer, is_dry: IsDry) -> Response:
+        """Put rules in place of those that are run in a phase. Its ruleset is made if there is none."""
+        kind = entrypoint_kind(access)
+        drafts, uses = await _drafts(access, body, phase, kind)
+
+        def change(before: Ruleset | None) -> Ruleset:
+            if before is None:
+                return _made(access, body, phase, kind, drafts)
+            return _replaced(access, body, before, drafts)
+
+        return await write(access, Target(entrypoint=phase), change, uses=uses, is_dry=is_dry)
+
+    @router.put(f"{scope.path}/{{ruleset_id}}", response_model=_Answer)
+    async def put_ruleset(
+        body: RulesetPut,
+        *,
+        access: Access = writer,
+        ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
+        is_dry: IsDry,
+    ) -> Response:
+        """Put rules in place of a ruleset's, or another description."""
+        known = await find(access, ruleset_id)
+        drafts, uses = await _drafts(access, body, known.phase, known.kind)
+
+        def change(before: Ruleset | None) -> Ruleset | None:
+            return before and _replaced(access, body, before, drafts)
+
+        return await write(access, Target(ruleset_id=ruleset_id), change, uses=uses, is_dry=is_dry)
+
+    @router.delete(f"{scope.path}/{{ruleset_id}}", status_code=204, response_class=Response)
+    async def delete_ruleset(
+        *,
+        access: Access = writer,
+        ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
+        is_dry: IsDry,
+    ) -> Response:
+        """Remove a ruleset and its rules."""
+        await find(access, ruleset_id)
+        await write(access, Target(ruleset_id=ruleset_id), lambda _: None, uses={}, is_dry=is_dry)
+        return Response(status_code=204)
 
 
-@router.get(_ZONE, response_model=Envelope[list[RulesetEntry]])
-async def list_rulesets(access: ReadAccess) -> Response:
-    """The zone's rulesets, without their rules."""
-    async with access.context.database.read() as connection:
-        found = await rulesets.of_zone(connection, access.known_zone.id)
-    return success([entry_view(ruleset) for ruleset in found])
+def _add_rules(scope: Scope) -> None:
+    """What writes single rules."""
+    writer = Depends(scope.write)
+    path = f"{scope.path}/{{ruleset_id}}/rules"
+
+    @router.post(path, response_model=_Answer)
+    async def create_rule(
+        body: RuleCreate,
+        *,
+        access: Access = writer,
+        ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
+        is_dry: IsDry,
+    ) -> Response:
+        """Add a rule, at the end if it names no position. The whole ruleset is answered."""
+        draft, uses = await _draft(access, body, await find(access, ruleset_id))
+        now = access.context.clock()
+
+        def change(before: Ruleset | None) -> Ruleset | None:
+            position = body.position.parsed() if body.position else None
+            return before and model.with_rule(before, draft, position, new_id=new_id, now=now)
+
+        return await write(access, Target(ruleset_id=ruleset_id), change, uses=uses, is_dry=is_dry, is_whole=False)
+
+    @router.patch(f"{path}/{{rule_id}}", response_model=_Answer)
+    async def edit_rule(
+        body: RuleEdit,
+        *,
+        access: Access = writer,
+        ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
+        rule_id: RuleId,  # type: ignore[valid-type]  # the same
+        is_dry: IsDry,
+    ) -> Response:
+        """Put a whole rule in place of another, move it, or both. The whole ruleset is answered."""
+        known = await find(access, ruleset_id)
+        draft, uses = (None, {}) if body.is_move else await _draft(access, body, known)
+        now = access.context.clock()
+
+        def change(before: Ruleset | None) -> Ruleset | None:
+            position = body.position.parsed() if body.position else None
+            return before and model.with_changed_rule(before, rule_id, draft, position, now=now)
+
+        return await write(access, Target(ruleset_id=ruleset_id), change, uses=uses, is_dry=is_dry, is_whole=False)
+
+    @router.delete(f"{path}/{{rule_id}}", response_model=_Answer)
+    async def delete_rule(
+        *,
+        access: Access = writer,
+        ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
+        rule_id: RuleId,  # type: ignore[valid-type]  # the same
+        is_dry: IsDry,
+    ) -> Response:
+        """Remove a rule. The ruleset that is left is answered."""
+        await find(access, ruleset_id)
+        now = access.context.clock()
+
+        def change(before: Ruleset | None) -> Ruleset | None:
+            return before and model.without_rule(before, rule_id, now=now)
+
+        return await write(access, Target(ruleset_id=ruleset_id), change, uses={}, is_dry=is_dry)
 
 
-@router.post(_ZONE, response_model=Envelope[RulesetView | None])
-async def create_ruleset(body: RulesetCreate, access: WriteAccess, is_dry: IsDry) -> Response:
-    """Make the ruleset of a phase."""
-    await _compile(body.rules or (), is_whole=True)
-
-    def change(before: Ruleset | None) -> Ruleset:
-        if before is not None:
-            reason = f"exceeded maximum number of zone rulesets for phase {body.phase}"
-            raise not_valid("zone", "kind", reason, code=ONE_A_PHASE)
-        return _made(access, body, body.phase)
-
-    return await _write(access, change, phase=body.phase, is_dry=is_dry)
+for _scope in (ZONES, ACCOUNTS):
+    _add_reading(_scope)
+    _add_writing(_scope)
+    _add_rules(_scope)
 
 
-@router.get(f"{_ZONE}/phases/{{phase}}/entrypoint", response_model=Envelope[RulesetView])
-async def show_entrypoint(access: ReadAccess, phase: PhaseName) -> Response:
-    """The ruleset of a phase."""
-    async with access.context.database.read() as connection:
-        found = await rulesets.find_entrypoint(connection, access.known_zone.id, phase) if phase in PHASES else None
-    if found is None:
-        raise _no_entrypoint(phase)
-    return success(ruleset_view(found))
-
-
-@router.put(f"{_ZONE}/phases/{{phase}}/entrypoint", response_model=Envelope[RulesetView | None])
-async def put_entrypoint(body: RulesetPut, access: WriteAccess, phase: PhaseName, is_dry: IsDry) -> Response:
-    """Put rules in place of those of a phase. Its ruleset is made if there is none."""
-    await _compile(body.rules or (), is_whole=True)
-
-    def change(before: Ruleset | None) -> Ruleset:
-        return _made(access, body, phase) if before is None else _replaced(access, body, before)
-
-    return await _write(access, change, phase=phase, is_dry=is_dry)
-
-
-@router.get(f"{_ZONE}/{{ruleset_id}}", response_model=Envelope[RulesetView])
-async def show_ruleset(
-    access: ReadAccess,
-    ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
-) -> Response:
-    """One ruleset."""
-    async with access.context.database.read() as connection:
-        return success(ruleset_view(await _find(access, connection, ruleset_id)))
-
-
-@router.put(f"{_ZONE}/{{ruleset_id}}", response_model=Envelope[RulesetView | None])
-async def put_ruleset(
-    body: RulesetPut,
-    access: WriteAccess,
-    ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
-    is_dry: IsDry,
-) -> Response:
-    """Put rules in place of a ruleset's, or another description."""
-    await _compile(body.rules or (), is_whole=True)
-    return await _change(access, lambda before: _replaced(access, body, before), ruleset_id, is_dry=is_dry)
-
-
-@router.delete(f"{_ZONE}/{{ruleset_id}}", status_code=204, response_class=Response)
-async def delete_ruleset(
-    access: WriteAccess,
-    ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
-    is_dry: IsDry,
-) -> Response:
-    """Remove a ruleset and its rules."""
-    await _write(access, lambda _: None, ruleset_id=ruleset_id, is_dry=is_dry)
-    return Response(status_code=204)
-
-
-@router.post(f"{_ZONE}/{{ruleset_id}}/rules", response_model=Envelope[RulesetView | None])
-async def create_rule(
-    body: RuleCreate,
-    access: WriteAccess,
-    ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
-    is_dry: IsDry,
-) -> Response:
-    """Add a rule, at the end if it names no position. The whole ruleset is answered."""
-    await _compile([body])
-    now = access.context.clock()
-
-    def change(before: Ruleset) -> Ruleset:
-        draft = body.parsed(phase_of(before.phase))
-        position = body.position.parsed() if body.position else None
-        return model.with_rule(before, draft, position, new_id=_new_id, now=now)
-
-    return await _change(access, change, ruleset_id, is_dry=is_dry)
-
-
-@router.patch(f"{_ZONE}/{{ruleset_id}}/rules/{{rule_id}}", response_model=Envelope[RulesetView | None])
-async def edit_rule(
-    body: RuleEdit,
-    access: WriteAccess,
-    ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
-    rule_id: RuleId,  # type: ignore[valid-type]  # made by a function
-    is_dry: IsDry,
-) -> Response:
-    """Put a whole rule in place of another, move it, or both. The whole ruleset is answered."""
-    await _compile([body])
-    now = access.context.clock()
-
-    def change(before: Ruleset) -> Ruleset:
-        draft = None if body.is_move else body.parsed(phase_of(before.phase))
-        position = body.position.parsed() if body.position else None
-        return model.with_changed_rule(before, rule_id, draft, position, now=now)
-
-    return await _change(access, change, ruleset_id, is_dry=is_dry)
-
-
-@router.delete(f"{_ZONE}/{{ruleset_id}}/rules/{{rule_id}}", response_model=Envelope[RulesetView | None])
-async def delete_rule(
-    access: WriteAccess,
-    ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
-    rule_id: RuleId,  # type: ignore[valid-type]  # made by a function
-    is_dry: IsDry,
-) -> Response:
-    """Remove a rule. The ruleset that is left is answered."""
-    now = access.context.clock()
-    return await _change(access, lambda before: model.without_rule(before, rule_id, now=now), ruleset_id, is_dry=is_dry)
-
-
-@router.get(_ACCOUNT, response_model=Envelope[list[RulesetEntry]], dependencies=_ACCOUNT_READ)
-async def list_account_rulesets() -> Response:
-    """None: rules are of zones here."""
-    return success([])
-
-
-@router.get(f"{_ACCOUNT}/phases/{{phase}}/entrypoint", response_model=Envelope[None], dependencies=_ACCOUNT_READ)
-async def show_account_entrypoint(phase: PhaseName) -> Response:
-    """None either."""
-    raise _no_entrypoint(phase)
-
-
-@router.post(_ACCOUNT, response_model=Envelope[None], dependencies=_ACCOUNT_WRITE)
-async def refuse_account_ruleset() -> Response:
-    """Refused: rules are of zones here."""
-    raise _of_zones_only()
-
-
-@router.put(f"{_ACCOUNT}/phases/{{phase}}/entrypoint", response_model=Envelope[None], dependencies=_ACCOUNT_WRITE)
-async def refuse_account_entrypoint(phase: PhaseName) -> Response:  # noqa: ARG001  it is part of the path
-    """Refused, whatever the phase."""
-    raise _of_zones_only()
-
-
-def _of_zones_only() -> ApiFault:
-    return refused(not_valid("root", "kind", "this edge runs rules of zones, and none of accounts"))
-
-
-def _no_entrypoint(phase: str) -> ApiFault:
-    return fault(404, NO_SUCH_RULE, f"could not find entrypoint ruleset in the {phase} phase")
-
-
-async def _compile(bodies: Sequence[RuleBody], *, is_whole: bool = False) -> None:
-    """Compile rules before the zone is locked: others who write it do not wait for that."""
+async def _drafts(
+    access: Access, body: RulesetPut, phase_name: str, kind: str
+) -> tuple[list[RuleDraft] | None, AllUses]:
+    """The rules of `body` (None: it names none) for a ruleset of this phase and kind. Raises ApiFault."""
+    require(access, phase_name, "Write")
     try:
-        await check_expressions(bodies, is_whole=is_whole)
+        phase = phase_of(phase_name)
+        _check_kind(access, phase_name, kind)
+        drafts = None if body.rules is None else parse_rules(body.rules, phase, kind)
     except RuleError as error:
         raise refused(error) from None
+    return drafts, await read_drafts(access, drafts or (), is_whole=True)
 
 
-async def _find(access: Access, connection: AsyncConnection, ruleset_id: str) -> Ruleset:
-    found = await rulesets.find(connection, access.known_zone.id, ruleset_id)
-    if found is None:
-        raise fault(404, NO_SUCH_RULE, f"could not find ruleset {ruleset_id}")
-    return found
+def _check_kind(access: Access, phase: str, kind: str) -> None:
+    if access.zone is not None:
+        if kind != entrypoint_kind(access):
+            raise not_valid(kind, "kind", f"a ruleset of a zone is of kind zone, got {kind}")
+    elif kind not in (entrypoint_kind(access), EXECUTED):
+        raise not_valid(kind, "kind", f"a ruleset of an account is of kind root or custom, got {kind}")
+    if kind not in PHASES[phase].actions:
+        raise not_valid(phase, "phase", f"this edge runs rules of the phase {phase} for zones, and none of accounts")
 
 
-async def _change(access: Access, change: Callable[[Ruleset], Ruleset], ruleset_id: str, *, is_dry: bool) -> Response:
-    """Change the ruleset with this id."""
-
-    def of_found(before: Ruleset | None) -> Ruleset | None:
-        return None if before is None else change(before)
-
-    return await _write(access, of_found, ruleset_id=ruleset_id, is_dry=is_dry)
-
-
-async def _write(
-    access: Access, change: Change, *, is_dry: bool, ruleset_id: str | None = None, phase: str = ""
-) -> Response:
-    """Change the ruleset with this id, or the one of this phase; publish, and answer what it is then."""
-    zone = access.known_zone
-    is_changed = False
+async def _draft(access: Access, body: RuleCreate, known: Ruleset) -> tuple[RuleDraft, AllUses]:
+    """The rule of `body`, for the ruleset `known`. Raises ApiFault."""
     try:
-        async with writing(access.context.database) as connection:
-            if not await zones.touch(connection, zone.id):
-                raise not_found("zone")
-            if ruleset_id is not None:
-                before: Ruleset | None = await _find(access, connection, ruleset_id)
-            else:
-                before = await rulesets.find_entrypoint(connection, zone.id, phase_of(phase).name)
-            after = change(before)
-            await _put(access, connection, before, after)
-            is_changed = after != before and not is_dry
-            _end_unless(is_changed)
+        draft = body.parsed(phase_of(known.phase), known.kind)
     except RuleError as error:
         raise refused(error) from None
-    if is_changed:
-        await access.context.on_change([zone.id])
-    return success(None if after is None or is_dry else ruleset_view(after))
+    return draft, await read_drafts(access, [draft], is_whole=False)
 
 
-def _end_unless(is_changed: bool) -> None:
-    if not is_changed:
-        raise Undone
-
-
-async def _put(access: Access, connection: AsyncConnection, before: Ruleset | None, after: Ruleset | None) -> None:
-    """Write the difference, and write it down."""
-    old = None if before is None else ruleset_view(before)
-    new = None if after is None else ruleset_view(after)
-    if after is not None and before is None:
-        await rulesets.insert(connection, access.known_zone.id, after)
-        await access.record(connection, "create", RESOURCE, after.id, new=new)
-    elif after is not None and after != before:
-        await rulesets.update(connection, after)
-        await access.record(connection, "update", RESOURCE, after.id, old=old, new=new)
-    elif after is None and before is not None:
-        await rulesets.delete(connection, before.id)
-        await access.record(connection, "delete", RESOURCE, before.id, old=old)
-
-
-def _made(access: Access, body: RulesetPut, phase: str) -> Ruleset:
-    """A new ruleset of `phase`. Raises RuleError."""
+def _made(access: Access, body: RulesetPut, phase: str, kind: str, drafts: list[RuleDraft] | None) -> Ruleset:
+    """A new ruleset. Raises RuleError."""
     now = access.context.clock()
     empty = Ruleset(
-        id=_new_id(),
+        id=new_id(),
         name=body.name or ENTRYPOINT_NAME,
         description=body.description or "",
-        kind="zone",
+        kind=kind,
         phase=phase,
         version=0,
         rules=(),
         last_updated=now,
     )
     _check_same(body, empty)
-    drafts = parse_rules(body.rules, phase_of(phase))
-    return model.first(model.replaced(empty, drafts, empty.description, new_id=_new_id, now=now))
+    return model.first(model.replaced(empty, drafts, empty.description, new_id=new_id, now=now))
 
 
-def _replaced(access: Access, body: RulesetPut, before: Ruleset) -> Ruleset:
+def _replaced(access: Access, body: RulesetPut, before: Ruleset, drafts: list[RuleDraft] | None) -> Ruleset:
     """`before` with what `body` gives. Raises RuleError."""
-    now = access.context.clock()
     _check_same(body, before)
-    drafts = None if body.rules is None else parse_rules(body.rules, phase_of(before.phase))
     description = before.description if body.description is None else body.description
-    return model.replaced(before, drafts, description, new_id=_new_id, now=now)
+    return model.replaced(before, drafts, description, new_id=new_id, now=access.context.clock())
 
 
 def _check_same(body: RulesetPut, ruleset: Ruleset) -> None:
     """Raise RuleError where `body` asks for another kind or phase: those never change."""
     if body.kind is not None and body.kind != ruleset.kind:
-        raise not_valid(body.kind, "kind", f"a ruleset of a zone is of kind zone, got {body.kind}")
+        raise not_valid(body.kind, "kind", f"the ruleset is of kind {ruleset.kind}, which cannot be changed")
     if body.phase is not None and body.phase != ruleset.phase:
         raise not_valid(body.phase, "phase", f"the phase is {ruleset.phase}, and cannot be changed")
 
 
-def _new_id() -> str:
-    return secrets.token_hex(16)
+def _page(entries: list[dict[str, Any]], cursor: str | None, size: int) -> Response:
+    """One page: there are some dozens at most, so all are read, and a cursor is the id of the last that was shown."""
+    start = 0
+    if cursor:
+        ids = [entry["id"] for entry in entries]
+        start = ids.index(last) + 1 if (last := _last_shown(cursor)) in ids else len(ids)
+    shown = entries[start : start + size]
+    info: dict[str, Any] = {"count": len(shown)}
+    if start + size < len(entries):
+        info["cursor"] = base64.urlsafe_b64encode(shown[-1]["id"].encode()).decode()
+    return json_answer({"result": shown, "result_info": info, "success": True, "errors": [], "messages": []}, 200)
+
+
+def _last_shown(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor).decode("ascii")
+    except (binascii.Error, ValueError):
+        raise invalid("/cursor", "cursor: expected one that a page before this gave") from None

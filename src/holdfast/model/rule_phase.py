@@ -1,61 +1,99 @@
 """The phases this edge runs rules of, and what a rule of each may do. A table: a phase more is an entry more.
 
-Law: what an action's parser returns is what the edge acts on, in the API's shape and nothing besides; whatever JSON came,
-it returns that or raises RuleError.
+Law 1: what a rule may do depends on the phase and on the kind of its ruleset, and on nothing else.
+Law 2: who may see or write a phase's rules is said here, once (`Phase.permission`).
 
-Source: Cloudflare, "Phases list" and "Origin Rules".
+Kinds: `zone` is what a zone runs in a phase, `root` what an account runs for all of its zones, `custom` a ruleset of an account
+that its root executes. An account's root holds no rules of its own that act: it says which rulesets are executed for what.
+
+Source: Cloudflare, "Phases list", "Rulesets", "Functions" (where each may be used).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.model.hostname import parse_hostname
-from holdfast.model.origin_address import is_nowhere, parse_address
-from holdfast.model.ruleset import INVALID_VALUE, RuleError, not_valid
-
-ParseParameters = Callable[[Mapping[str, Any]], dict[str, Any]]
+from holdfast.model.rule_actions import (
+    ParseParameters,
+    parse_block,
+    parse_execute,
+    parse_nothing,
+    parse_route,
+    skip_parser,
+)
+from holdfast.model.rule_error import RuleError, not_valid
 
 ORIGIN = "http_request_origin"
-_HOST_AND_PORT = re.compile(r"([^:]+)(?::([0-9]{1,5}))?")
-_MAX_PORT = 65_535
+CUSTOM = "http_request_firewall_custom"
+RATE_LIMIT = "http_ratelimit"
+MANAGED = "http_request_firewall_managed"
+
+ZONE, ROOT, EXECUTED = "zone", "root", "custom"
+
+CHALLENGES = ("challenge", "js_challenge", "managed_challenge")
+Actions = Mapping[str, ParseParameters]
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase. `actions` maps what a rule of it may do to the parser of its parameters."""
+    """One phase. `permission` is a zone's, without its "Read" or "Write". `actions` maps kinds of rulesets to what a rule may
+    do there, and that to the parser of its parameters. `functions` are those of `LIMITED_FUNCTIONS` that may be used."""
 
     name: str
-    actions: Mapping[str, ParseParameters]
+    permission: str
+    actions: Mapping[str, Actions]
+    functions: frozenset[str] = frozenset()
+    has_rate_limits: bool = False
 
 
-def parse_route(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of `route`: at least one of host_header, origin (host, port) and sni. Raises RuleError."""
-    route: dict[str, Any] = {}
-    if (host_header := parameters.get("host_header")) is not None:
-        route["host_header"] = _host_header(host_header)
-    origin = _members(parameters, "origin")
-    where: dict[str, Any] = {}
-    if origin.get("host") is not None:
-        where["host"] = _origin_host(origin["host"])
-    if origin.get("port") is not None:
-        where["port"] = _port(origin["port"], "origin.port")
-    if where:
-        route["origin"] = where
-    sni = _members(parameters, "sni")
-    if sni.get("value") is not None:
-        route["sni"] = {"value": _hostname(sni["value"], "sni.value")}
-    if not route:
-        raise RuleError(
-            INVALID_VALUE, "route needs at least one of host_header, origin.host, origin.port and sni.value"
-        )
-    return route
+_ACTING: Actions = {"block": parse_block, **dict.fromkeys(CHALLENGES, parse_nothing), "log": parse_nothing}
+_IN_CUSTOM = ("phases", "products", "ruleset")
+_IN_MANAGED = skip_parser("rules", "ruleset", "rulesets")
 
+_ALL = (
+    Phase(ORIGIN, "Origin", {ZONE: {"route": parse_route}}),
+    Phase(
+        CUSTOM,
+        "Zone WAF",
+        {
+            # `phase: current` leaves out products of the zone: of an account it would say nothing.
+            ZONE: {**_ACTING, "skip": skip_parser("phase", *_IN_CUSTOM)},
+            ROOT: {"execute": parse_execute, "skip": skip_parser(*_IN_CUSTOM)},
+            EXECUTED: {**_ACTING, "skip": skip_parser(*_IN_CUSTOM)},
+        },
+        frozenset({"cidr", "cidr6", "decode_base64", "join"}),
+    ),
+    Phase(
+        RATE_LIMIT,
+        "Zone WAF",
+        {ZONE: _ACTING, ROOT: {"execute": parse_execute}, EXECUTED: _ACTING},
+        frozenset({"cidr", "cidr6", "decode_base64"}),
+        has_rate_limits=True,
+    ),
+    Phase(
+        MANAGED,
+        "Zone WAF",
+        {kind: {"execute": parse_execute, "skip": _IN_MANAGED} for kind in (ZONE, ROOT, EXECUTED)},
+    ),
+)
+PHASES: Mapping[str, Phase] = {phase.name: phase for phase in _ALL}
 
-PHASES: Mapping[str, Phase] = {phase.name: phase for phase in (Phase(ORIGIN, {"route": parse_route}),)}
+# Functions that are for some phases, with the original's words for where. What is not named may be used everywhere.
+_REWRITING = "rewriting and redirecting"
+LIMITED_FUNCTIONS: Mapping[str, str] = {
+    "cidr": "custom rules and rate limiting",
+    "cidr6": "custom rules and rate limiting",
+    "decode_base64": "custom rules and rate limiting",
+    "join": "custom rules",
+    "regex_replace": _REWRITING,
+    "remove_query_args": _REWRITING,
+    "split": "answers of the origin",
+    "to_string": _REWRITING,
+    "uuidv4": _REWRITING,
+    "wildcard_replace": _REWRITING,
+}
 
 
 def phase_of(name: str) -> Phase:
@@ -67,64 +105,16 @@ def phase_of(name: str) -> Phase:
     return phase
 
 
-def parse_action(phase: Phase, action: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The parameters of `action` in a rule of `phase`. Raises RuleError."""
-    parse = phase.actions.get(action)
+def parse_action(phase: Phase, kind: str, action: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parameters of `action` in a rule of `phase`, of a ruleset of this `kind`. Raises RuleError."""
+    actions = phase.actions.get(kind, {})
+    parse = actions.get(action)
     if parse is None:
         reason = (
-            f"it is not possible to use the {action[:80]} action in a ruleset with phase {phase.name} and kind zone"
+            f"it is not possible to use the {action[:80]} action in a ruleset with phase {phase.name} and kind {kind}"
         )
-        raise not_valid(action[:80], "action", f"{reason}: expected {' or '.join(phase.actions)}")
+        raise not_valid(action[:80], "action", f"{reason}: expected {' or '.join(actions)}")
     try:
         return parse(parameters or {})
     except RuleError as error:
         raise error.below("/action_parameters") from None
-
-
-def _members(parameters: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = parameters.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise not_valid(_shown(value), name, "it is no object")
-    return value
-
-
-def _host_header(value: Any) -> str:  # noqa: ANN401  JSON
-    match = _HOST_AND_PORT.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise not_valid(_shown(value), "host_header", "it is no host name, or host name and port")
-    host = _hostname(match[1], "host_header")
-    if match[2] is None:
-        return host
-    return f"{host}:{_port(int(match[2]), 'host_header')}"
-
-
-def _origin_host(value: Any) -> str:  # noqa: ANN401  JSON
-    address = parse_address(value) if isinstance(value, str) else None
-    if address is None:
-        return _hostname(value, "origin.host")
-    if is_nowhere(address):
-        raise not_valid(_shown(value), "origin.host", "no origin can be at that address")
-    return str(address)
-
-
-def _hostname(value: Any, field: str) -> str:  # noqa: ANN401  JSON
-    try:
-        if isinstance(value, str):
-            return parse_hostname(value, single_label=True)
-    except ValueError:
-        pass
-    raise not_valid(_shown(value), field, "it is no host name")
-
-
-def _port(value: Any, field: str) -> int:  # noqa: ANN401  JSON
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MAX_PORT:
-        return value
-    raise not_valid(_shown(value), field, f"it is no port from 1 to {_MAX_PORT}")
-
-
-def _shown(value: Any) -> str:  # noqa: ANN401  JSON
-    """`value` as a message can hold it: short, and without what is no Unicode."""
-    text = value if isinstance(value, str) else repr(value)
-    return text[:80].encode("utf-8", "backslashreplace").decode()

@@ -10,54 +10,16 @@ Source: Cloudflare API v4, "Rulesets"; sentences as its clients know them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from holdfast.model.moment import Moment
-
-# Precedent: Cloudflare's quota of origin rules on its largest plan.
-MAX_RULES = 300
-# All expressions of a ruleset together. A compiled one takes up to half a second of a core, and 8 MB; the original's rules
-# have 4 KiB each, and few are that long.
-MAX_EXPRESSION_CHARS = 128 * 1024
-
-INVALID_VALUE = 20120
-INVALID_RULES = 20021
-TOO_MANY_RULES = 20216
-TOO_LARGE = 20218
-NO_SUCH_RULE = 10003
+from holdfast.model.rate_limit_terms import RateLimit
+from holdfast.model.rule_error import NO_SUCH_RULE, RuleError, not_valid
 
 NewId = Callable[[], str]
-
-
-class RuleError(ValueError):
-    """A ruleset that cannot be. `pointer` is the member at fault, relative to what was given."""
-
-    def __init__(self, code: int, message: str, pointer: str = "") -> None:
-        super().__init__(message)
-        self.code, self.pointer = code, pointer
-
-    def below(self, pointer: str) -> RuleError:
-        """The same, where what was given stands at `pointer`."""
-        return RuleError(self.code, str(self), pointer + self.pointer)
-
-
-def not_valid(value: object, field: str, reason: str, *, code: int = INVALID_VALUE) -> RuleError:
-    """`value` is not a value of the member `field`, as the original says it."""
-    text = str(value)
-    shown = text if len(text) <= 4096 else f"{text[:80]}…"
-    pointer = "/" + field.replace(".", "/")
-    return RuleError(code, f"'{shown}' is not a valid value for {field} because {reason}", pointer)
-
-
-def check_size(expressions: Iterable[str], *, allowed: int = MAX_EXPRESSION_CHARS) -> None:
-    """Raise RuleError where the expressions of a ruleset have more than `allowed` characters together."""
-    chars = sum(map(len, expressions))
-    if chars > allowed:
-        reason = f"exceeded maximum size of all expressions: {chars} out of {MAX_EXPRESSION_CHARS} characters"
-        raise RuleError(TOO_LARGE, f"rules are not valid because {reason}", "/rules")
 
 
 class RuleDraft(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +32,12 @@ class RuleDraft(msgspec.Struct, frozen=True, kw_only=True):
     expression: str
     description: str = ""
     enabled: bool = True
+    ratelimit: RateLimit | None = None
+    is_logged: bool | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule. `action_parameters` have the API's shape."""
+class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One rule. `action_parameters` have the API's shape; `is_logged` is None where the rule does not say."""
 
     id: str
     version: int
@@ -84,6 +48,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     enabled: bool
     last_updated: Moment
+    ratelimit: RateLimit | None = None
+    is_logged: bool | None = None
+
+    def is_as(self, other: Rule) -> bool:
+        """Whether it says the same as `other`, whatever their versions are."""
+        return self == msgspec.structs.replace(other, version=self.version, last_updated=self.last_updated)
 
 
 class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +67,16 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     rules: tuple[Rule, ...]
     last_updated: Moment
+
+
+def changed_rules(before: Ruleset | None, after: Ruleset) -> list[tuple[int, Rule]]:
+    """The rules of `after` that are new or say something else than in `before`, each with its place."""
+    known = {rule.id: rule for rule in before.rules} if before else {}
+    return [
+        (place, rule)
+        for place, rule in enumerate(after.rules)
+        if rule.id not in known or not rule.is_as(known[rule.id])
+    ]
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +159,8 @@ def _rule(draft: RuleDraft, before: Rule | None, new_id: NewId, now: Moment) -> 
         expression=draft.expression,
         description=draft.description,
         enabled=draft.enabled,
+        ratelimit=draft.ratelimit,
+        is_logged=draft.is_logged,
         last_updated=before.last_updated if before else now,
     )
     if before is None or rule == before:
@@ -188,19 +170,10 @@ def _rule(draft: RuleDraft, before: Rule | None, new_id: NewId, now: Moment) -> 
 
 def _changed(ruleset: Ruleset, rules: Sequence[Rule], now: Moment, *, before: Ruleset | None = None) -> Ruleset:
     """`ruleset` with `rules`, a version later than `before` (by default `ruleset`) unless it is the same."""
-    if len(rules) > MAX_RULES:
-        reason = f"exceeded maximum number of rules: {len(rules)} out of {MAX_RULES}"
-        raise RuleError(TOO_MANY_RULES, f"rules are not valid because {reason}", "/rules")
-    # One that is larger already (it is older than the bound) can be made smaller step by step.
-    check_size((rule.expression for rule in rules), allowed=max(MAX_EXPRESSION_CHARS, _size(before or ruleset)))
     after = msgspec.structs.replace(ruleset, rules=tuple(rules))
     if after == (before or ruleset):
         return after
     return msgspec.structs.replace(after, version=ruleset.version + 1, last_updated=now)
-
-
-def _size(ruleset: Ruleset) -> int:
-    return sum(len(rule.expression) for rule in ruleset.rules)
 
 
 def _check_unique(rules: Sequence[Rule], *, pointer: str | None = None) -> None:

@@ -1,0 +1,19 @@
+"""Lists as rules see them: by name, with the kind of what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from holdfast.store.schema import LISTS
+
+
+async def kinds_of(connection: AsyncConnection, account_id: str, names: Collection[str]) -> dict[str, str]:
+    """The kind (ip, hostname, asn, redirect) of each of the account's lists with these names that there is, by name."""
+    if not names:
+        return {}
+    mine = sa.and_(LISTS.c.account_id == account_id, LISTS.c.name.in_(names))
+    rows = (await connection.execute(sa.select(LISTS.c.name, LISTS.c.kind).where(mine))).all()
+    return {row.name: row.kind for row in rows}
