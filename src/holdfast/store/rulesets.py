@@ -113,8 +113,10 @@ async def old_versions(connection: AsyncConnection, ruleset_id: str) -> list[tup
 async def find_old_version(connection: AsyncConnection, ruleset_id: str, version: int) -> OldVersion | None:
     """One version before the last."""
     statement = sa.select(*_OLD_COLUMNS).where(_is_version(ruleset_id, version))
-    row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else msgspec.convert(dict(row), OldVersion)
+    row = (await connection.execute(statement)).one_or_none()
+    return (
+        None if row is None else msgspec.convert(dict(zip(OldVersion.__struct_fields__, row, strict=True)), OldVersion)
+    )
 
 
 async def delete_old_version(connection: AsyncConnection, ruleset_id: str, version: int) -> bool:
