@@ -31,8 +31,8 @@ ACCOUNT_RULESETS = 10
 ACCOUNT_PATH_RULES = 1_000
 # The longest list that a body may have: the largest of these.
 MAX_RULES = 1_000
-# All expressions of a ruleset together. A thousand rules of some 500 characters: reading and compiling them takes a core two
-# seconds at worst, once in each process, in slices, while others are served. The original's have 4,096 each, and few are long.
+# All expressions of a ruleset together: a thousand rules of some 500 characters. Reading and compiling them takes a core one
+# and a half seconds at worst, once in each process and in slices. The original's have 4,096 each, and few are long.
 MAX_EXPRESSION_CHARS = 512 * 1024
 
 

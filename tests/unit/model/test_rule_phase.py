@@ -1,99 +1,75 @@
-"""`holdfast.model.rule_phase`: what a rule of each phase may do."""
+"""`holdfast.model.rule_phase`: what a rule of each phase and kind may do."""
 
-from typing import Any
+from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from holdfast.edge.origin_rules import origin_rules_of
-from holdfast.model.rule_phase import ORIGIN, PHASES, parse_action, parse_route, phase_of
-from holdfast.model.ruleset import RuleError
-from holdfast.model.zone_document import OriginRuleDocument
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
-    max_leaves=4,
+from holdfast.model.permission import BY_NAME
+from holdfast.model.rule_error import RuleError
+from holdfast.model.rule_phase import (
+    CUSTOM,
+    LIMITED_FUNCTIONS,
+    MANAGED,
+    ORIGIN,
+    PHASES,
+    RATE_LIMIT,
+    parse_action,
+    phase_of,
 )
-HOSTS = st.sampled_from(["a.example", "A.example:8080", "10.0.0.1", "::1", "169.254.0.1", "localhost", "a b", ""])
+from holdfast.rules.functions import FUNCTIONS
+
+ACTING = ["block", "challenge", "js_challenge", "log", "managed_challenge"]
 
 
-def test_there_is_one_phase_so_far_and_others_are_named() -> None:
-    assert list(PHASES) == [ORIGIN]
+def test_phases_that_are_not_run_are_named() -> None:
     assert phase_of(ORIGIN).name == ORIGIN
-    with pytest.raises(RuleError, match="this edge runs no rules of the phase http_ratelimit: it runs") as refused:
-        phase_of("http_ratelimit")
+    with pytest.raises(
+        RuleError, match="this edge runs no rules of the phase ddos_l7: it runs http_request"
+    ) as refused:
+        phase_of("ddos_l7")
     assert refused.value.pointer == "/phase"
 
 
+@pytest.mark.parametrize(
+    ("phase", "kind", "actions"),
+    [
+        (ORIGIN, "zone", ["route"]),
+        (ORIGIN, "root", []),
+        (CUSTOM, "zone", [*ACTING, "skip"]),
+        (CUSTOM, "root", ["execute", "skip"]),
+        (CUSTOM, "custom", [*ACTING, "skip"]),
+        (RATE_LIMIT, "zone", ACTING),
+        (RATE_LIMIT, "root", ["execute"]),
+        (RATE_LIMIT, "custom", ACTING),
+        (MANAGED, "zone", ["execute", "skip"]),
+        (MANAGED, "root", ["execute", "skip"]),
+        (MANAGED, "custom", ["execute", "skip"]),
+        (MANAGED, "managed", []),
+    ],
+)
+def test_a_rule_may_do_what_its_phase_and_kind_say(phase: str, kind: str, actions: list[str]) -> None:
+    assert sorted(phase_of(phase).actions.get(kind, {})) == sorted(actions)
+
+
 def test_another_action_is_refused_in_the_words_of_the_original() -> None:
-    words = "'block' is not a valid value for action because it is not possible to use the block action"
+    words = (
+        "'block' is not a valid value for action because it is not possible to use the block action in a ruleset with "
+        "phase http_request_firewall_custom and kind root"
+    )
     with pytest.raises(RuleError, match=words) as refused:
-        parse_action(phase_of(ORIGIN), "block", {})
+        parse_action(phase_of(CUSTOM), "root", "block", {})
     assert refused.value.pointer == "/action"
 
 
-def test_a_route_is_brought_into_one_form() -> None:
-    given_ = {
-        "host_header": "A.example:08080",
-        "origin": {"host": "2001:DB8::1", "port": 65_535, "more": 1},
-        "sni": {"value": "B.example."},
-        "more": {},
-    }
-    assert parse_action(phase_of(ORIGIN), "route", given_) == {
-        "host_header": "a.example:8080",
-        "origin": {"host": "2001:db8::1", "port": 65_535},
-        "sni": {"value": "b.example"},
-    }
-    assert parse_route({"origin": {"port": 1}, "sni": None, "host_header": None}) == {"origin": {"port": 1}}
-
-
-@pytest.mark.parametrize(
-    ("parameters", "pointer"),
-    [
-        ({}, ""),
-        ({"origin": {}}, ""),
-        ({"origin": 1}, "/origin"),
-        ({"sni": "a.example"}, "/sni"),
-        ({"sni": {"value": "10.0.0.1"}}, "/sni/value"),
-        ({"origin": {"host": "169.254.169.254"}}, "/origin/host"),
-        ({"origin": {"host": "http://a.example"}}, "/origin/host"),
-        ({"origin": {"port": 80.5}}, "/origin/port"),
-        ({"origin": {"port": False}}, "/origin/port"),
-        ({"host_header": "a.example:0"}, "/host_header"),
-        ({"host_header": "a.example\r\nx: y"}, "/host_header"),
-        ({"host_header": "[::1]"}, "/host_header"),
-    ],
-)
-def test_what_no_edge_could_do_is_refused_where_it_stands(parameters: dict[str, Any], pointer: str) -> None:
+def test_parameters_are_pointed_at_below_the_rule() -> None:
     with pytest.raises(RuleError) as refused:
-        parse_action(phase_of(ORIGIN), "route", parameters)
-    assert refused.value.pointer == f"/action_parameters{pointer}"
+        parse_action(phase_of(ORIGIN), "zone", "route", {"origin": {"port": 0}})
+    assert refused.value.pointer == "/action_parameters/origin/port"
+    assert parse_action(phase_of(CUSTOM), "zone", "block", None) == {}
 
 
-@given(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "host_header": JSON | HOSTS,
-            "origin": JSON | st.fixed_dictionaries({}, optional={"host": JSON | HOSTS, "port": JSON}),
-            "sni": JSON | st.fixed_dictionaries({}, optional={"value": JSON | HOSTS}),
-        },
-    )
-)
-def test_whatever_is_sent_it_is_a_route_that_compiles_or_refused(parameters: dict[str, Any]) -> None:
-    try:
-        route = parse_route(parameters)
-    except RuleError:
-        return
-    assert parse_route(route) == route
-    document = OriginRuleDocument(
-        id="1",
-        expression="true",
-        host_header=route.get("host_header"),
-        origin_host=route.get("origin", {}).get("host"),
-        origin_port=route.get("origin", {}).get("port"),
-        sni=route.get("sni", {}).get("value"),
-    )
-    assert len(origin_rules_of("z.example", [document])) == 1
+def test_what_the_table_names_is_there() -> None:
+    assert LIMITED_FUNCTIONS.keys() <= FUNCTIONS.keys()
+    for phase in PHASES.values():
+        assert phase.functions <= LIMITED_FUNCTIONS.keys()
+        assert {f"{phase.permission} Read", f"{phase.permission} Write"} <= BY_NAME.keys()

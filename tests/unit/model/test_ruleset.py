@@ -1,23 +1,21 @@
 """`holdfast.model.ruleset`: versions, places and identities of rules."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.model.rate_limit_terms import RateLimit
+from holdfast.model.rule_error import RuleError
 from holdfast.model.ruleset import (
-    MAX_EXPRESSION_CHARS,
-    MAX_RULES,
     Position,
     RuleDraft,
-    RuleError,
     Ruleset,
+    changed_rules,
     first,
-    not_valid,
     replaced,
     with_changed_rule,
     with_rule,
@@ -153,18 +151,23 @@ def test_a_ref_is_anothers_or_free() -> None:
     assert refused.value.pointer == "/ref"
 
 
-def test_a_ruleset_has_room_for_so_many() -> None:
-    numbers = itertools.count()
-    full = replaced(EMPTY, [_draft("x")] * MAX_RULES, "", new_id=lambda: _ids(numbers), now=1)
-    with pytest.raises(RuleError, match=f"{MAX_RULES + 1} out of {MAX_RULES}"):
-        with_rule(full, _draft("y"), None, new_id=lambda: "y", now=2)
+def test_rules_that_are_new_or_say_something_else_are_named() -> None:
+    before = _ruleset("a", "b", "c")
+    turned = with_changed_rule(before, "c", None, Position(index=1), now=5)
+    assert changed_rules(before, turned) == []
+    changed = with_changed_rule(turned, "b", _draft("b", is_logged=True), None, now=5)
+    more = with_rule(changed, _draft("d"), Position(index=1), new_id=lambda: "d", now=6)
+    assert [(place, rule.id) for place, rule in changed_rules(before, more)] == [(0, "d"), (3, "b")]
+    assert [place for place, _ in changed_rules(None, before)] == [0, 1, 2]
 
 
-def test_errors_are_in_the_words_of_the_original() -> None:
-    error = not_valid("x", "origin.port", "it is none").below("/rules/3")
-    assert str(error) == "'x' is not a valid value for origin.port because it is none"
-    assert error.pointer == "/rules/3/origin/port"
-    assert len(str(not_valid("x" * 10_000, "expression", "it is long"))) < 200
+def test_every_term_of_a_rule_counts() -> None:
+    terms = RateLimit(characteristics=("cf.colo.id",), period=10, requests_per_period=1)
+    before = _ruleset("a")
+    for draft in (_draft("a", ratelimit=terms), _draft("a", is_logged=False)):
+        after = with_changed_rule(before, "a", draft, None, now=2)
+        assert (after.version, after.rules[0].version) == (before.version + 1, before.rules[0].version + 1)
+        assert with_changed_rule(after, "a", draft, None, now=3) == after
 
 
 _CHANGES = st.one_of(
@@ -192,24 +195,3 @@ def test_whatever_is_done_ids_are_unique_and_versions_only_rise(changes: list[tu
             ruleset = before
         assert len({rule.id for rule in ruleset.rules}) == len(ruleset.rules)
         assert (ruleset.version > before.version) is (ruleset.rules != before.rules)
-
-
-def test_the_expressions_of_a_ruleset_have_room_together() -> None:
-    half = "x" * (MAX_EXPRESSION_CHARS // 2)
-    full = replaced(EMPTY, [_draft(half), _draft(half)], "", new_id=partial(_ids, itertools.count()), now=1)
-    changes: list[Callable[[], Ruleset]] = [
-        lambda: with_rule(full, _draft("y"), None, new_id=lambda: "z", now=2),
-        lambda: with_changed_rule(full, full.rules[0].id, _draft(half + "y"), None, now=2),
-        lambda: replaced(full, [_draft(half), _draft(half + "y")], "", new_id=partial(_ids, itertools.count()), now=2),
-    ]
-    for change in changes:
-        with pytest.raises(RuleError, match=f"{MAX_EXPRESSION_CHARS} characters") as error:
-            change()
-        assert (error.value.code, error.value.pointer) == (20218, "/rules")
-
-
-def test_a_ruleset_that_is_larger_than_there_is_room_for_can_be_made_smaller() -> None:
-    rule = with_rule(EMPTY, _draft("x"), None, new_id=lambda: "0", now=1).rules[0]
-    long = msgspec.structs.replace(rule, expression="x" * MAX_EXPRESSION_CHARS)
-    old = msgspec.structs.replace(EMPTY, rules=(long, *(msgspec.structs.replace(rule, id=one) for one in "12")))
-    assert len(without_rule(old, "1", now=2).rules) == 2
