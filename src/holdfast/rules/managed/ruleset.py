@@ -1,0 +1,125 @@
+"""The Holdfast Managed Ruleset: files of rules compiled once, and deployments of them.
+
+Law 1: what does not compile is an error of the file, with its line; a process that loads the ruleset knows that all of it works.
+Law 2: a deployment asks each file's `when` once, and of the files for which it holds each rule that is enabled, in order.
+Law 3: a match shows what the rule read, but of cookies and credentials only how long they were: events are read by many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from holdfast.rules.compile import CompiledExpression, Truth, compile_expression
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.errors import ParseError
+from holdfast.rules.managed.rule_file import RuleFile, RuleFileError, RuleText
+from holdfast.rules.managed_ruleset import ManagedRule, Match, Overrides, shown_field
+from holdfast.rules.read_values import ReadValue, values_read_by
+
+PHASE = "http_request_firewall_managed"
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule ready to be asked; it holds where `when` of its file does too."""
+
+    rule: ManagedRule
+    condition: CompiledExpression
+    reads: tuple[ReadValue, ...]
+
+    def match(self, action: str, context: EvaluationContext) -> Match:
+        """What there is to say when it has matched."""
+        fields = tuple(_shown(value, context) for value in self.reads)
+        return Match(self.rule, action, fields, score=self.rule.score)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFile:
+    """A file ready to be asked."""
+
+    when: CompiledExpression
+    rules: tuple[CompiledRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldfastRuleset:
+    """A `ManagedRuleset` of files of rules."""
+
+    id: str
+    name: str
+    description: str
+    version: str
+    files: tuple[CompiledFile, ...]
+    phase: str = PHASE
+
+    @property
+    def rules(self) -> tuple[ManagedRule, ...]:
+        """All of them, file after file."""
+        return tuple(one.rule for file in self.files for one in file.rules)
+
+    def deploy(self, overrides: Overrides) -> FileDeployment:
+        """Make it ready, without what is not enabled. Raises OverrideError."""
+        overrides.refuse_unknown(self.rules)
+        groups = []
+        for file in self.files:
+            settled = [(one, overrides.of(one.rule)) for one in file.rules]
+            asked = [(one, str(override.action)) for one, override in settled if override.enabled]
+            if asked:
+                groups.append(_Group(file.when.matches, tuple(asked)))
+        return FileDeployment(tuple(groups))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What is enabled of a file: each rule with what it does."""
+
+    applies: Truth
+    rules: tuple[tuple[CompiledRule, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileDeployment:
+    """A `Deployment` of files of rules."""
+
+    groups: tuple[_Group, ...]
+
+    def matches(self, context: EvaluationContext, skipped: Collection[str]) -> Iterator[Match]:
+        """What matches, in order, found as it is asked for."""
+        for group in self.groups:
+            if not group.applies(context):
+                continue
+            for one, action in group.rules:
+                if one.condition.matches(context) and one.rule.id not in skipped:
+                    yield one.match(action, context)
+
+
+def compile_files(files: Sequence[RuleFile]) -> tuple[CompiledFile, ...]:
+    """Compile what was read. Raises RuleFileError, also for an id or a ref that two rules have."""
+    compiled, seen = [], set[str]()
+    for file in files:
+        for one in file.rules:
+            for name in (one.rule.ref, one.rule.id):
+                if name in seen:
+                    raise RuleFileError(file.name, one.line, f"'{name}' is another rule's already")
+                seen.add(name)
+        when = _compiled(file, file.when, file.when_line)
+        compiled.append(CompiledFile(when, tuple(_rule(file, one) for one in file.rules)))
+    return tuple(compiled)
+
+
+def _rule(file: RuleFile, text: RuleText) -> CompiledRule:
+    condition = _compiled(file, text.condition, text.line)
+    return CompiledRule(text.rule, condition, values_read_by(condition.expression))
+
+
+def _compiled(file: RuleFile, condition: str, line: int) -> CompiledExpression:
+    try:
+        return compile_expression(condition)
+    except ParseError as error:
+        raise RuleFileError(file.name, line + error.line - 1, error.sentence) from None
+
+
+def _shown(value: ReadValue, context: EvaluationContext) -> tuple[str, str]:
+    text = value.text(context) or ""
+    return shown_field(value.name, f"({len(text)} characters)" if value.is_secret and text else text)
