@@ -2,7 +2,8 @@
 
 Law 1: an event has one row, however often it is handed in (`insert`): its id was given where it occurred.
 Law 2: pages are in order of time and then id, so that no event is on two pages or on none, whatever arrives meanwhile.
-Law 3: both databases answer alike: text is compared as it is, or without regard to the case of ASCII letters.
+Law 3: a ray is kept without the "-<colo>" that clients see. Precedent: the original's `rayName`.
+Law 4: both databases answer alike: text is compared as it is, or without regard to the case of ASCII letters.
 """
 
 from __future__ import annotations
@@ -86,6 +87,11 @@ def address_bytes(text: str) -> bytes:
         return _mapped(ipaddress.ip_address(text))
     except ValueError:
         return b""
+
+
+def bare_ray(text: str) -> str:
+    """A ray as it is kept, of one as a client was told it."""
+    return text.partition("-")[0].lower()
 
 
 def moment_of_event(event: SecurityEvent) -> Moment:
@@ -189,6 +195,7 @@ def _row(stored: StoredEvent) -> dict[str, Any]:
     return {
         **{name: getattr(event, name) for name in _OF_EVENT},
         "id": stored.id,
+        "ray": bare_ray(event.ray),
         "occurred_on": stored.occurred_on,
         "account_id": stored.account_id,
         "zone_id": event.zone,

@@ -20,7 +20,7 @@ ZONE, OTHER = "c" * 32, "d" * 32
 
 def stored(number: int, *, weight: int = 1, zone: str = ZONE, **facts: Any) -> StoredEvent:
     members: dict[str, Any] = {
-        "ray": f"{number:016x}-LOC", "zone": zone, "occurred_at": 1_700_000_000 + number // 3, "action": "block",
+        "ray": f"{number:016x}", "zone": zone, "occurred_at": 1_700_000_000 + number // 3, "action": "block",
         "source": "firewallCustom", "client_ip": "192.0.2.1", "host": "example.com", "path": "/", "method": "GET",
     }  # fmt: skip
     event = SecurityEvent(**{**members, **facts})
@@ -162,6 +162,11 @@ def a_zone() -> zones.Zone:
         id=ZONE, account_id=ACCOUNT_ID, account_name="Ours", name="example.com", type="full", plan="free",
         paused=False, version=1, created_on=1, modified_on=1,
     )  # fmt: skip
+
+
+async def test_a_ray_is_kept_without_its_colo(database: Database) -> None:
+    await add(database, stored(1, ray="00ff00ff00ff00ff-LOC"))
+    assert [one.event.ray for one in await found(database)] == ["00ff00ff00ff00ff"]
 
 
 @pytest.mark.parametrize(
