@@ -24,10 +24,11 @@ from holdfast.edge.phases.redirect import redirect
 from holdfast.edge.phases.refuse_loop import refuse_loop
 from holdfast.edge.phases.websockets_switch import websockets_switch
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import Counters, Phase, PlaceOf, View, view_of
+from holdfast.edge.view import Phase, PlaceOf, View, view_of
 from holdfast.model.request import Request
 
 if TYPE_CHECKING:
+    from holdfast.edge.firewall.rate_limit import Counters
     from holdfast.model.security_event import SecurityEvent
 
 PHASES: tuple[Phase, ...] = (

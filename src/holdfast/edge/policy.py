@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from holdfast.edge import answers
 from holdfast.edge.decide import Record, decide
 from holdfast.edge.decision import Decision, Respond
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import Counters, PlaceOf, view_of
+from holdfast.edge.view import PlaceOf, view_of
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
+
+if TYPE_CHECKING:
+    from holdfast.edge.firewall.rate_limit import Counters
 
 
 class Policy:

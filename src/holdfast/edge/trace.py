@@ -14,12 +14,13 @@ from typing import Literal
 from holdfast.edge.decide import PHASES
 from holdfast.edge.decision import Respond
 from holdfast.edge.firewall.notes import Finding, Seen
+from holdfast.edge.firewall.rate_limit import Counters
 from holdfast.edge.firewall.traced import traced_rulesets
 from holdfast.edge.firewall.values import CUSTOM, IP_ACCESS, MANAGED, RATE_LIMITS, CompiledRuleset
 from holdfast.edge.phases.forward import forward
 from holdfast.edge.route import Route, route_of
 from holdfast.edge.snapshot import Snapshot
-from holdfast.edge.view import Counters, PlaceOf, View, view_of
+from holdfast.edge.view import PlaceOf, View, view_of
 from holdfast.limits.verdict import Verdict
 from holdfast.model.request import Request
 from holdfast.model.request_trace import Trace, TracedPhase, TracedRule, TracedRuleset

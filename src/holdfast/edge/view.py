@@ -7,7 +7,7 @@ which collects what rules found out, for the phases after them and for the recor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,7 +22,7 @@ from holdfast.model.zone_document import ZoneSettings
 from holdfast.rules.context import NOWHERE, EvaluationContext, Facts, Place
 
 if TYPE_CHECKING:
-    from holdfast.limits.verdict import Verdict
+    from holdfast.edge.firewall.rate_limit import Counters
     from holdfast.rules.managed_ruleset import ManagedRuleset
 
 # Where an address is, as far as it is known. Never raises, never waits.
@@ -31,16 +31,6 @@ PlaceOf = Callable[[str], Place]
 # What stands in a view where there is no such thing, so that no phase but `find_zone` has to ask.
 NO_ZONE = CompiledZone(id="", name="", account_id="", features=features_of(ZoneSettings(), paused=True), targets={})
 NO_TARGET = Target(name="", is_proxied=False)
-
-
-class Counters(Protocol):
-    """What counts the requests of rate limits (`holdfast.limits.counters.RateCounters`)."""
-
-    def hit(
-        self, key: bytes, *, now: float, period_s: int, limit: int, mitigation_s: int, is_counted: bool = True
-    ) -> Verdict:
-        """Count a request, or with `is_counted` false only look."""
-        ...
 
 
 class View(msgspec.Struct, frozen=True, gc=False):

@@ -58,7 +58,8 @@ def _mapped(file: Path, size: int) -> RateCounters:
         os.posix_fallocate(descriptor, 0, size)
         return RateCounters(mmap.mmap(descriptor, size), secret=secrets.token_bytes(_SECRET_BYTES))
     finally:
-        # The mapping keeps a descriptor of its own; the lock ends with this one.
+        # Said in so many words: the mapping keeps a duplicate of the descriptor, and the lock would be that one's too (flock(2)).
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 

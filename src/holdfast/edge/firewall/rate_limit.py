@@ -13,11 +13,13 @@ the same for all of them and in no key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
 from holdfast.edge.firewall.actions import Place
+from holdfast.limits.counters import MAX_COUNT, MAX_SECONDS
+from holdfast.limits.verdict import Verdict
 from holdfast.model.rule_documents import RateLimitDocument
 from holdfast.rules.compile import compile_value
 from holdfast.rules.context import EvaluationContext
@@ -28,7 +30,24 @@ _COLO = "cf.colo.id"
 _CLIENT = "ip.src"
 _IPV6_NETWORK_BITS = 64
 
+# Precedent for the first: Cloudflare's longest; a limit is bounded by what a counter can hold.
+_BOUNDS = (
+    ("period", 1, MAX_SECONDS),
+    ("requests_per_period", 1, MAX_COUNT - 1),
+    ("mitigation_timeout", 0, MAX_SECONDS),
+)
+
 KeyPart: TypeAlias = Callable[[EvaluationContext], bytes]
+
+
+class Counters(Protocol):
+    """What counts requests by key (`holdfast.limits.counters.RateCounters`)."""
+
+    def hit(
+        self, key: bytes, *, now: float, period_s: int, limit: int, mitigation_s: int, is_counted: bool = True
+    ) -> Verdict:
+        """Count a request, or with `is_counted` false only look."""
+        ...
 
 
 class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -52,13 +71,31 @@ class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return self.prefix + parts[0](context)
         return self.prefix + b"".join([part(context) for part in parts])
 
+    def hit(self, counters: Counters, context: EvaluationContext, *, now: float, is_counted: bool) -> Verdict:
+        """Count the request, or with `is_counted` false only look whether it is beyond the limit. `now` in Unix seconds."""
+        limit = self.limit
+        # Where other requests count than are held to the limit, those that are beyond it must be seen to be: counters count
+        # nothing beyond a limit that is only throttled.
+        ceiling = limit if self.counts_itself or self.mitigation_s else limit + 1
+        verdict = counters.hit(
+            self.key(context),
+            now=now,
+            period_s=self.period_s,
+            limit=ceiling,
+            mitigation_s=self.mitigation_s,
+            is_counted=is_counted,
+        )
+        if ceiling == limit or verdict.is_limited or verdict.count <= limit:
+            return verdict
+        return Verdict(is_limited=True, retry_after_s=self.period_s, count=verdict.count)
+
 
 def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) -> RateLimit:
     """The limit that `document` says, of the rule `rule_id`. Raises CompileError."""
-    for name, least in (("period", 1), ("requests_per_period", 1), ("mitigation_timeout", 0)):
+    for name, least, most in _BOUNDS:
         value = getattr(document, name)
-        if value < least:
-            raise place.below(name).wrong(value, f"{least} or more")
+        if not least <= value <= most:
+            raise place.below(name).wrong(value, f"a number from {least} to {most}")
     parts, asks_place = [], False
     for text in document.characteristics:
         if text == _COLO:

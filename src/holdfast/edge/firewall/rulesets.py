@@ -9,6 +9,7 @@ Law 3: an expression is compiled once in a process (`KNOWN`), whoever uses it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from holdfast.edge.firewall.actions import Place, action_of, check_limit, check_phase, deploy_of
 from holdfast.edge.firewall.rate_limit import rate_limit_of
@@ -53,9 +54,7 @@ def entrypoints_of(place: Place, documents: Iterable[RulesetDocument]) -> dict[s
 def asks_place(ruleset: CompiledRuleset) -> bool:
     """Whether it matters for the ruleset, or one that it executes, where a client is."""
     return any(
-        any(reading.name.startswith(PLACES) for reading in rule.readings)
-        or (rule.limit is not None and rule.limit.asks_place)
-        or (isinstance(rule.action, Execute) and asks_place(rule.action.ruleset))
+        rule.asks_place or (isinstance(rule.action, Execute) and asks_place(rule.action.ruleset))
         for rule in ruleset.rules
     )
 
@@ -68,8 +67,8 @@ def _ruleset(document: RulesetDocument, customs: Customs | None, where: Place) -
     for given in document.rules:
         place = where.below(f"rules[{given.id}]")
         compiled = _expression(given.expression, place.below("expression"))
-        rule = _rule(given, document, compiled, customs, place)
         counting = _counting(given, place)
+        rule = _rule(given, document, _Read(compiled, counting), customs, place)
         rules.append(rule)
         if not rule.enabled:
             continue
@@ -90,15 +89,25 @@ def _ruleset(document: RulesetDocument, customs: Customs | None, where: Place) -
     )
 
 
+class _Read(NamedTuple):
+    """The expressions of a rule: its own, and what it counts where that is another."""
+
+    own: CompiledExpression
+    counting: CompiledExpression | None
+
+
 def _rule(
     given: RuleDocument,
     ruleset: RulesetDocument,
-    compiled: CompiledExpression,
+    read: _Read,
     customs: Customs | None,
     place: Place,
 ) -> CompiledRule:
     check_limit(given, ruleset.phase, place)
-    limit = given.ratelimit
+    limit = None
+    if given.ratelimit is not None:
+        limit = rate_limit_of(given.ratelimit, rule_id=given.id, place=place.below("ratelimit"))
+    fields = read.own.expression.fields | (read.counting.expression.fields if read.counting else frozenset())
     return CompiledRule(
         id=given.id,
         ruleset_id=ruleset.id,
@@ -109,8 +118,9 @@ def _rule(
         ref=given.ref,
         description=given.description,
         enabled=given.enabled,
-        readings=readings_of(compiled.expression),
-        limit=None if limit is None else rate_limit_of(limit, rule_id=given.id, place=place.below("ratelimit")),
+        readings=readings_of(read.own.expression),
+        asks_place=any(name.startswith(PLACES) for name in fields) or (limit is not None and limit.asks_place),
+        limit=limit,
     )
 
 

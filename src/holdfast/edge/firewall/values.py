@@ -95,7 +95,8 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One rule. `ruleset_id` and `phase` are those of the ruleset it stands in; `readings` what its expression looks at."""
+    """One rule. `ruleset_id` and `phase` are those of the ruleset it stands in; `readings` what its expression looks at.
+    `asks_place` says that where the client is matters for it."""
 
     id: str
     ruleset_id: str
@@ -107,6 +108,7 @@ class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     description: str = ""
     enabled: bool = True
     readings: tuple[Reading, ...] = ()
+    asks_place: bool = False
     limit: RateLimit | None = None
 
 

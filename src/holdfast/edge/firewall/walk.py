@@ -106,14 +106,7 @@ def _hit(rule: CompiledRule, request: Request, view: View, *, is_counted: bool) 
     limit = rule.limit
     if limit is None or view.counters is None:
         return _UNCOUNTED
-    return view.counters.hit(
-        limit.key(view.context(request)),
-        now=view.now,
-        period_s=limit.period_s,
-        limit=limit.limit,
-        mitigation_s=limit.mitigation_s,
-        is_counted=is_counted,
-    )
+    return limit.hit(view.counters, view.context(request), now=view.now, is_counted=is_counted)
 
 
 def _is_left_out(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:

@@ -28,9 +28,14 @@ ACCOUNT = "acc0"
 NOW = 1_772_366_400.0
 
 
-def a_rule(ident: str, action: str = "block", expression: str = "true", **fields: Any) -> RuleDocument:
-    """A rule; `fields` that are none of the document's are its action parameters."""
-    own = {name: fields.pop(name) for name in list(fields) if name in RuleDocument.__struct_fields__}
+def a_rule(
+    ident: str, action: str = "block", expression: str = "true", *, executes: str = "", **fields: Any
+) -> RuleDocument:
+    """A rule; `fields` that are none of the document's are its action parameters, `executes` is the id among them."""
+    if executes:
+        fields["id"] = executes
+        action = "execute"
+    own = {name: fields.pop(name) for name in list(fields) if name in RuleDocument.__struct_fields__ and name != "id"}
     return RuleDocument(
         id=ident, version=1, action=action, expression=expression, **{"action_parameters": fields, **own}
     )

@@ -1,0 +1,36 @@
+"""What rules leave out: the first that says so is the reason, and nothing is left out that nobody named."""
+
+from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.notes import Finding, Notes, Skips
+from holdfast.edge.firewall.rulesets import entrypoints_of
+from holdfast.edge.firewall.values import CUSTOM, MANAGED, PHASE_NAMES, Skip
+from tests.unit.edge.firewall.rules import a_rule, a_ruleset
+
+RULESET = entrypoints_of(Place("example.com", ""), [a_ruleset(a_rule("one"), ident="ruleset")])[CUSTOM]
+
+
+def test_what_is_left_out_knows_who_said_so_first() -> None:
+    skips = Skips()
+    skips.add(Skip(phases=(MANAGED,), rulesets=("ruleset",), rules={"other": ("a",)}), by="first", phase=CUSTOM)
+    skips.add(Skip(phase=True, rules={"other": ("a", "b")}), by="second", phase=CUSTOM)
+    assert skips.phases == {MANAGED: "first", CUSTOM: "second"}
+    assert skips.rules == {"other": {"a": "first", "b": "second"}}
+    assert skips.of_ruleset(RULESET) == "second"
+
+
+def test_a_ruleset_is_left_out_by_its_phase_or_by_itself() -> None:
+    skips = Skips()
+    assert skips.of_ruleset(RULESET) is None
+    skips.add(Skip(rulesets=("ruleset",)), by="rule", phase=MANAGED)
+    assert skips.of_ruleset(RULESET) == "rule"
+    skips.add_all_phases(by="access")
+    assert set(skips.phases) == set(PHASE_NAMES)
+
+
+def test_two_requests_share_no_notes() -> None:
+    one, other = Notes(), Notes()
+    one.add(Finding(action="log", source="ip", rule_id="a"))
+    one.skips_from_here().phases["x"] = "y"
+    assert (other.findings, other.skips) == (None, None)
+    assert one.skips_from_here() is one.skips
+    assert Skips().phases == {}
