@@ -49,7 +49,8 @@ class ApiContext:
     """What all handlers share.
 
     `on_change` publishes the zones with these ids (a zone that is gone included) and returns when edges have them, or
-    soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones.
+    soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones, and
+    `on_list_change` with lists, which may be long: it waits for seconds, where the others wait for a moment.
     `managed` gives the managed rulesets that can be deployed, by id, without waiting. `clock` is the time in microseconds.
     """
 
@@ -60,4 +61,5 @@ class ApiContext:
     connections: Connections
     limits: Limits = Limits()
     on_account_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
+    on_list_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     managed: Callable[[], Mapping[str, ManagedRuleset]] = dict

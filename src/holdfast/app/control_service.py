@@ -21,7 +21,7 @@ from holdfast.config.run import Config
 from holdfast.control.first_start import FirstStart, another_token, ensure_owner, refuse_to_begin_anew
 from holdfast.control.key_check import claim_key, refuse_to_make_a_key
 from holdfast.control.service import Control, ControlFacts, microseconds
-from holdfast.edge.compile import check_zone
+from holdfast.edge.compilation import check_document
 from holdfast.errors import SetupError, UnavailableError, reason_of
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
@@ -141,7 +141,7 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
         database_url=config.database.text,
         link_path=control_socket(config.data_dir),
         key=key,
-        check=lambda document: check_zone(document, key),
+        check=lambda document: check_document(document, key),
         limits=Limits(
             requests_per_5_minutes=config.control_rate_limit,
             requests_per_second_and_address=config.control_ip_rate_limit,

@@ -50,8 +50,8 @@ JOIN_LIMIT_S = 1.0
 HELLO_LIMIT_S = 5.0
 # How long edges have to notice that they are let go.
 STOP_LIMIT_S = 1.0
-# What may wait for an edge that takes nothing: two snapshots of a very large installation.
-MAX_UNSENT_BYTES = 64 * 1024 * 1024
+# What may wait for an edge that takes nothing: the largest snapshot.
+MAX_UNSENT_BYTES = control_link.MAX_FRAME_BYTES
 # Edges at once: one, and as many that end as releases follow each other.
 MAX_EDGES = 64
 _READ_BYTES = 256 * 1024

@@ -8,13 +8,14 @@ Law 3: labels come from tables, zones and status codes: what a client sends can 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
 from holdfast.model.control_link import Report
+from holdfast.model.zone_document import Kind
 from holdfast.model.zone_statistics import ZoneStatistics
 
 # What the core calls its figures -> what Prometheus calls them. Those that are sizes now are gauges, others count.
@@ -65,18 +66,15 @@ def exposition(
     *,
     zone_name: Callable[[str], str],
     edges: int,
-    zones: int,
-    refused_zones: int,
+    published: Mapping[Kind, tuple[int, int]],
     event_rows: int = 0,
 ) -> bytes:
-    """The text that Prometheus reads (exposition format 0.0.4). `event_rows` are the security events in the database."""
+    """The text that Prometheus reads (exposition format 0.0.4). `published` are how many documents of each kind are, and
+    how many are refused; `event_rows` are the security events in the database."""
     registry = CollectorRegistry(auto_describe=False)
     families = [
         GaugeMetricFamily("holdfast_edges", "Edges that are connected to control.", value=edges),
-        GaugeMetricFamily("holdfast_zones", "Zones that are published.", value=zones),
-        GaugeMetricFamily(
-            "holdfast_zones_refused", "Zones whose newest version does not compile.", value=refused_zones
-        ),
+        *_published_families(published),
         GaugeMetricFamily("holdfast_security_events_stored", "Rows of security events.", value=event_rows),
         *_edge_families(reports),
         *_zone_families(reports, zone_name),
@@ -84,6 +82,25 @@ def exposition(
     ]
     registry.register(_Families(families))
     return generate_latest(registry)
+
+
+def _published_families(published: Mapping[Kind, tuple[int, int]]) -> Iterator[Metric]:
+    zones, refused_zones = published["zone"]
+    yield GaugeMetricFamily("holdfast_zones", "Zones that are published.", value=zones)
+    yield GaugeMetricFamily(
+        "holdfast_zones_refused", "Zones whose newest version does not compile.", value=refused_zones
+    )
+    kinds = GaugeMetricFamily(
+        "holdfast_rule_documents", "Accounts with rules, lists and managed rules that are published.", labels=["kind"]
+    )
+    refusals = GaugeMetricFamily(
+        "holdfast_rule_documents_refused", "Those whose newest version does not compile.", labels=["kind"]
+    )
+    for kind, (count, refused) in published.items():
+        if kind != "zone":
+            kinds.add_metric([kind], count)
+            refusals.add_metric([kind], refused)
+    yield from (kinds, refusals)
 
 
 class _Families:

@@ -1,10 +1,11 @@
 """Publishing: from a write in the database to the edges that serve by it.
 
-Law 1: what is published compiles. A zone that does not keeps its last version that did; `refused` says why.
+Law 1: what is published compiles. A document that does not keeps its last version that did; `refused` says why.
 Law 2: publications are numbered in one order, each is sent to every edge once, and edges that miss one get everything.
 Law 3: a write that this process did not make (another control, a person with SQL) is found within POLL_S.
 Law 4: a certificate that becomes valid or expires is news of its zone, found in the same way.
-Law 5: zones are checked in a thread, one publication after the other: whatever a zone says, control goes on answering.
+Law 5: documents are read and checked kind by kind, in a thread, one publication after the other: whatever one says, control
+goes on answering, and a long list keeps no zone waiting.
 Law 6: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
 """
 
@@ -15,23 +16,28 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import msgspec
 
 from holdfast.control.pacing import Pacing
+from holdfast.control.shelves import SOURCES, Checked, Refused, Shelf, name_of, says_nothing
 from holdfast.model.control_link import Delta, FullSnapshot
 from holdfast.model.moment import Moment
-from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
-from holdfast.store import certificates, installation, zones
+from holdfast.model.zone_document import KINDS, Document, Kind, SnapshotDocument
+from holdfast.store import certificates, installation
 from holdfast.store.database import Database, StorageFault, StoreUnavailable
-from holdfast.store.documents import all_documents, documents_of
 
 APPLY_LIMIT_S = 0.25
 POLL_S = 1.0
 
 Log = Callable[[str, Mapping[str, str | int]], None]
 Clock = Callable[[], Moment]
-# Raises ValueError, a sentence, for a zone that no edge could serve. Called in a thread.
-Check = Callable[[ZoneDocument], None]
+# What an edge makes of a document. Raises ValueError, a sentence, for one that no edge could serve. Called in a thread.
+Check = Callable[[Document], Any]
+# What is named is published before what names it.
+_ORDER: tuple[Kind, ...] = ("managed", "list", "account", "zone")
 
 
 def wall_clock() -> Moment:
@@ -50,7 +56,7 @@ class Subscriber(Protocol):
 
 
 class Publisher:
-    """All zones as published. One for each control process; `source` names its publications."""
+    """All documents as published. One for each control process; `source` names its publications."""
 
     def __init__(self, database: Database, *, check: Check, log: Log, clock: Clock = wall_clock) -> None:
         self._database = database
@@ -59,34 +65,51 @@ class Publisher:
         self._looked = clock()
         self._check = check
         self._log = log
-        self._documents: dict[str, ZoneDocument] = {}
-        self._versions: dict[str, int] = {}
+        self._shelves: dict[Kind, Shelf] = {kind: Shelf(kind) for kind in KINDS}
         self._subscribers: set[Subscriber] = set()
-        self._publishing = asyncio.Lock()
+        self._publishing: dict[Kind, asyncio.Lock] = {kind: asyncio.Lock() for kind in KINDS}
         self._polled = 0
         self.source = secrets.token_hex(16)
         self.revision = 0
-        self.refused: dict[str, str] = {}
 
     async def load(self) -> None:
         """Read everything, the first publication. Raises StoreUnavailable."""
-        async with self._publishing, self._database.read() as connection:
+        async with self._database.read() as connection:
             _, self._polled = await installation.source_and_revision(connection)
             self._looked = self._clock()
-            documents = await all_documents(connection, now=self._looked)
-            reasons = await self._reasons(documents)
-            for document in documents:
-                self._take(document, reasons.get(document.id))
+            for kind, (read, _) in SOURCES.items():
+                documents = await read(connection, None, self._looked)
+                for checked in await self._checked(documents):
+                    self._take(kind, checked)
+                for one in documents:
+                    if says_nothing(one):
+                        self._shelves[kind].withdraw(one)
             self.revision += 1
 
     def snapshot(self) -> SnapshotDocument:
         """All that is published."""
-        return SnapshotDocument(source=self.source, revision=self.revision, zones=tuple(self._documents.values()))
+        everything = {name: tuple(self._shelves[kind].documents.values()) for kind, name in KINDS.items()}
+        empty = SnapshotDocument(source=self.source, revision=self.revision)
+        return msgspec.structs.replace(empty, **everything)
 
     def zone_name(self, zone_id: str) -> str:
         """The name of a published zone; its id where there is none (any more)."""
-        document = self._documents.get(zone_id)
-        return zone_id if document is None else document.name
+        document = self._shelves["zone"].documents.get(zone_id)
+        return zone_id if document is None else name_of(document)
+
+    @property
+    def refused(self) -> Mapping[str, Refused]:
+        """What is not published in its newest version, by id."""
+        return {ident: one for shelf in self._shelves.values() for ident, one in shelf.refused.items()}
+
+    @property
+    def managed(self) -> Mapping[str, Any]:
+        """What the published managed rules compiled to, by id."""
+        return MappingProxyType(self._shelves["managed"].compiled)
+
+    def counts(self) -> dict[Kind, tuple[int, int]]:
+        """How many documents of each kind are published, and how many refused."""
+        return {kind: (len(shelf.documents), len(shelf.refused)) for kind, shelf in self._shelves.items()}
 
     @property
     def subscribers(self) -> int:
@@ -102,18 +125,27 @@ class Publisher:
         """Send it nothing more."""
         self._subscribers.discard(subscriber)
 
-    async def on_change(self, zone_ids: Collection[str]) -> None:
-        """Publish these zones, a removed one too, and wait a moment for the edges. Never raises: what the database does
-        not give now is found by `poll`."""
+    async def on_change(
+        self,
+        zones: Collection[str] = (),
+        *,
+        accounts: Collection[str] = (),
+        lists: Collection[str] = (),
+        managed: Collection[str] = (),
+        limit_s: float = APPLY_LIMIT_S,
+    ) -> None:
+        """Publish what has these ids, also what is gone, and wait for the edges, `limit_s` at most. Never raises: what the
+        database does not give now is found by `poll`."""
+        ids: Mapping[Kind, Collection[str]] = {"zone": zones, "account": accounts, "list": lists, "managed": managed}
         try:
-            revision = await self._publish(zone_ids)
+            revision = await self._publish_all(ids)
         except StoreUnavailable as error:
             self._log("publish_failed", {"reason": str(error)})
             return
         waiting = [subscriber.applied(revision) for subscriber in self._subscribers]
         if waiting:
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*waiting), APPLY_LIMIT_S)
+                await asyncio.wait_for(asyncio.gather(*waiting), limit_s)
 
     async def poll(self) -> None:
         """Find and publish what others wrote, and what time changed. Raises StoreUnavailable."""
@@ -124,12 +156,11 @@ class Publisher:
             if revision == self._polled and not turned:
                 self._looked = now
                 return
-            versions = await zones.versions(connection)
-        turned = versions.keys() & turned
-        changed = {zone_id for zone_id, version in versions.items() if self._versions.get(zone_id) != version}
-        gone = self._versions.keys() - versions.keys()
-        if changed or turned or gone:
-            await self._publish(changed | turned | gone, turned=turned)
+            news = {
+                kind: self._shelves[kind].news(await versions(connection)) for kind, (_, versions) in SOURCES.items()
+            }
+        news["zone"] |= turned
+        await self._publish_all(news, turned=turned)
         # Also after a write of ours: the one that was announced may not have been the only one since.
         self._polled, self._looked = revision, now
 
@@ -146,54 +177,50 @@ class Publisher:
                     self._log("store_unavailable", {"reason": str(error)})
                 is_away = True
 
-    async def _publish(self, zone_ids: Collection[str], *, turned: Collection[str] = ()) -> int:
-        """Publish what of these zones is news; `turned` is also where the version is the same. The revision then."""
-        async with self._publishing:
+    async def _publish_all(self, ids: Mapping[Kind, Collection[str]], *, turned: Collection[str] = ()) -> int:
+        """Publish what of `ids` is news; `turned` are zones that are news in the same version. The revision then."""
+        for kind in _ORDER:
+            if ids[kind]:
+                await self._publish(kind, ids[kind], turned)
+        return self.revision
+
+    async def _publish(self, kind: Kind, ids: Collection[str], turned: Collection[str]) -> None:
+        shelf, (read, _) = self._shelves[kind], SOURCES[kind]
+        async with self._publishing[kind]:
             async with self._database.read() as connection:
-                found = {
-                    document.id: document for document in await documents_of(connection, zone_ids, now=self._clock())
-                }
-            news = [one for one in found.values() if one.id in turned or self._versions.get(one.id) != one.version]
-            reasons = await self._reasons(news)
+                found = {one.id: one for one in await read(connection, ids, self._clock())}
+            news = [one for one in found.values() if one.id in turned or shelf.is_news(one)]
+            checked = await self._checked(news)
             # From here on nothing waits: who goes away while we check has changed nothing, and `poll` finds it.
-            removed = [zone_id for zone_id in zone_ids if zone_id not in found and self._forget(zone_id)]
-            taken = [document for document in news if self._take(document, reasons.get(document.id))]
+            empty = {one.id for one in news if says_nothing(one) and shelf.withdraw(one)}
+            removed = tuple(ident for ident in ids if ident in empty or (ident not in found and shelf.forget(ident)))
+            taken = tuple(one.document for one in checked if self._take(kind, one))
             if not taken and not removed:
-                return self.revision
+                return
             base, self.revision = self.revision, self.revision + 1
-            delta = Delta(
-                source=self.source, base=base, revision=self.revision, zones=tuple(taken), removed=tuple(removed)
-            )
+            delta = Delta(source=self.source, base=base, revision=self.revision, removed=removed)
             for subscriber in tuple(self._subscribers):
-                subscriber.send(delta)
-            return self.revision
+                subscriber.send(msgspec.structs.replace(delta, **{KINDS[kind]: taken}))
 
-    async def _reasons(self, documents: Sequence[ZoneDocument]) -> dict[str, str]:
-        """Why those of `documents` that do not compile do not, by id. In a thread: a zone may have many rules."""
-        return await asyncio.to_thread(_reasons_of, documents, self._check) if documents else {}
+    async def _checked(self, documents: Sequence[Document]) -> list[Checked]:
+        """What comes of each that says something. In a thread: a zone may have many rules, and a list many items."""
+        spoken = [one for one in documents if not says_nothing(one)]
+        return await asyncio.to_thread(_checked_all, spoken, self._check) if spoken else []
 
-    def _take(self, document: ZoneDocument, reason: str | None) -> bool:
-        """Keep `document` for publication, unless it does not compile, for `reason`."""
-        self._versions[document.id] = document.version
-        if reason is not None:
-            self.refused[document.id] = reason
-            self._log("snapshot_refused", {"zone": document.id, "name": document.name, "reason": reason})
-            return False
-        self.refused.pop(document.id, None)
-        self._documents[document.id] = document
-        return True
-
-    def _forget(self, zone_id: str) -> bool:
-        self._versions.pop(zone_id, None)
-        self.refused.pop(zone_id, None)
-        return self._documents.pop(zone_id, None) is not None
+    def _take(self, kind: Kind, checked: Checked) -> bool:
+        """Keep what was checked for publication, unless it does not compile."""
+        if checked.reason is not None:
+            said = {kind: checked.document.id, "name": name_of(checked.document), "reason": checked.reason}
+            self._log("snapshot_refused", said)
+        return self._shelves[kind].take(checked)
 
 
-def _reasons_of(documents: Sequence[ZoneDocument], check: Check) -> dict[str, str]:
-    reasons = {}
-    for document in documents:
-        try:
-            check(document)
-        except ValueError as error:
-            reasons[document.id] = str(error)
-    return reasons
+def _checked_all(documents: Sequence[Document], check: Check) -> list[Checked]:
+    return [_checked_one(document, check) for document in documents]
+
+
+def _checked_one(document: Document, check: Check) -> Checked:
+    try:
+        return Checked(document, check(document))
+    except ValueError as error:
+        return Checked(document, reason=str(error))

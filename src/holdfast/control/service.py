@@ -43,6 +43,8 @@ from holdfast.store.upgrade import upgrade
 STOP_LIMIT_S = 5.0
 # How long the edge of an earlier control has to come back. It looks for us every 50 ms.
 EDGE_LIMIT_S = 1.0
+# How long whoever changed a list waits for the edges: reading and compiling 100,000 items takes each side half a second.
+LIST_LIMIT_S = 10.0
 # How often it is written down which tokens were used.
 TOKEN_USE_INTERVAL_S = 5.0
 
@@ -59,7 +61,7 @@ class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
     no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
     `living_edge` gives the process of the edge that lives, connected or not, and None where none does; `event_limits` say how
-    many security events are kept."""
+    many security events are kept; `managed` gives the managed rulesets that are always there, by id."""
 
     database_url: str
     link_path: Path
@@ -71,6 +73,7 @@ class ControlFacts:
     journal: Path | None = None
     living_edge: Callable[[], int | None] = lambda: None
     event_limits: EventLimits = field(default_factory=EventLimits)
+    managed: Callable[[], Mapping[str, Any]] = dict
 
 
 class Control:
@@ -94,11 +97,15 @@ class Control:
             living_edge=facts.living_edge,
             take_events=self._intake.offer,
         )
+        self._managed_always_there = facts.managed
         context = ApiContext(
             database=self.database,
             key=facts.key,
             clock=facts.clock,
             on_change=self._on_change,
+            on_account_change=self._on_account_change,
+            on_list_change=self._on_list_change,
+            managed=self._managed,
             connections=self.links,
             limits=facts.limits,
         )
@@ -107,7 +114,7 @@ class Control:
         # Added last, so it comes first.
         self.application.add_middleware(NotThroughEdges)
         self._pacing = Pacing()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> FirstStart | None:
         """Bring the tables up to date, make the owner of a new installation, publish, and listen for edges.
@@ -127,6 +134,8 @@ class Control:
         await self.links.until_all_serve(EDGE_LIMIT_S)
         self._spawn(self.publisher.keep_polling(self._pacing))
         self._spawn(self._keep_noting_uses())
+        # Before somebody asks for them: it takes a while, once.
+        self._spawn(asyncio.to_thread(self._managed_always_there))
         self._spawn(keep_trimming(self.database, self._clock, self._log, self._pacing))
         self._spawn(self._events.keep_trimming(self._pacing))
         return first
@@ -146,6 +155,20 @@ class Control:
 
     async def _on_change(self, zone_ids: Collection[str]) -> None:
         await self.publisher.on_change(zone_ids)
+        await self._until_edges_are_there()
+
+    async def _on_account_change(self, account_ids: Collection[str]) -> None:
+        await self.publisher.on_change(accounts=account_ids)
+        await self._until_edges_are_there()
+
+    async def _on_list_change(self, list_ids: Collection[str]) -> None:
+        await self.publisher.on_change(lists=list_ids, limit_s=LIST_LIMIT_S)
+        await self._until_edges_are_there()
+
+    def _managed(self) -> Mapping[str, Any]:
+        return {**self._managed_always_there(), **self.publisher.managed}
+
+    async def _until_edges_are_there(self) -> None:
         if self.links.is_edge_missing():
             await self.links.until_all_serve(APPLY_LIMIT_S)
 
@@ -156,7 +179,7 @@ class Control:
         async with httpx.AsyncClient(transport=transport, base_url="http://control") as client:
             await client.get(f"{PREFIX}/zones")
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         self._tasks.append(asyncio.create_task(work))
 
     async def _keep_noting_uses(self) -> None:
@@ -205,7 +228,7 @@ class Control:
                 for session in self.links.sessions
                 if (count := session.certificates_left_out)
             ),
-            *(f"zone {self.publisher.zone_name(zone)}: {reason}" for zone, reason in self.publisher.refused.items()),
+            *(f"{one.kind} {one.name}: {one.reason}" for one in self.publisher.refused.values()),
         ]
         return Response("\n".join([*(amiss or ["ok"]), *notes]) + "\n", status, media_type="text/plain")
 
@@ -216,8 +239,7 @@ class Control:
             reports,
             zone_name=self.publisher.zone_name,
             edges=len(self.links.sessions),
-            zones=len(self.publisher.snapshot().zones),
-            refused_zones=len(self.publisher.refused),
+            published=self.publisher.counts(),
             event_rows=self._events.rows,
         )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

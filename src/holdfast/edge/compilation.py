@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from holdfast.edge.link_frames import RawDelta, RawSnapshot, document_in, documents_of, identity_in
+from holdfast.edge.link_frames import RawDelta, RawSnapshot, document_in, documents_of, identity_in, raw_of
 from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
-from holdfast.model.zone_document import KINDS, Kind
+from holdfast.model.zone_document import KINDS, Document, Kind, ZoneDocument
+from holdfast.sealing import SealingKey
 
 # Zones compiled without a pause: about 0.3 ms, where a thread that waits for the GIL may wait 5 ms for one that computes.
 SLICE = 8
@@ -88,3 +89,21 @@ def _managed(raw: bytes, _: Pause) -> object:
 
 # What rules draw on besides their zone.
 SOURCES: Final[Mapping[Kind, CompileAlone]] = {"account": _account, "list": _list, "managed": _managed}
+
+
+def check_document(document: Document, key: SealingKey | None) -> Any:  # noqa: ANN401  what it is depends on the kind
+    """What an edge that has `key` makes of `document`, read from its bytes as there; of a zone nothing that is kept.
+
+    For control, before it publishes one. Raises ValueError, a sentence, where an edge would refuse it.
+    """
+    raw = bytes(raw_of(document))
+    for type_, compile_alone in _COMPILED_ALONE:
+        if isinstance(document, type_):
+            return compile_alone(raw, lambda: None)
+    from holdfast.edge.compile import check_zone  # noqa: PLC0415  law 3
+
+    check_zone(document_in(raw, ZoneDocument), key)
+    return None
+
+
+_COMPILED_ALONE = ((AccountDocument, _account), (ListDocument, _list), (ManagedDocument, _managed))

@@ -4,6 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from holdfast.control.metrics import exposition
 from holdfast.model.control_link import Report
+from holdfast.model.zone_document import Kind
 from holdfast.model.zone_statistics import ZoneStatistics
 
 ZONE = ZoneStatistics(
@@ -30,7 +31,8 @@ REPORT = Report(
 
 
 def samples(*reports: Report) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    text = exposition(reports, zone_name={"z1": "a.com"}.__getitem__, edges=1, zones=3, refused_zones=0).decode()
+    published: dict[Kind, tuple[int, int]] = {"zone": (3, 0), "account": (2, 1), "list": (9, 0), "managed": (1, 0)}
+    text = exposition(reports, zone_name={"z1": "a.com"}.__getitem__, edges=1, published=published).decode()
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -47,6 +49,14 @@ def test_the_figures_of_a_zone_bear_its_name() -> None:
     assert found["holdfast_zone_websocket_bytes_total", (("direction", "to_origin"), ("zone", "a.com"))] == 100
     reset = (("closed_by", "origin"), ("why", "reset"), ("zone", "a.com"))
     assert found["holdfast_zone_websocket_closes_total", reset] == 1
+
+
+def test_what_is_published_is_counted_kind_by_kind() -> None:
+    found = samples()
+    assert (found["holdfast_zones", ()], found["holdfast_zones_refused", ()]) == (3, 0)
+    assert found["holdfast_rule_documents", (("kind", "list"),)] == 9
+    assert found["holdfast_rule_documents_refused", (("kind", "account"),)] == 1
+    assert ("holdfast_rule_documents", (("kind", "zone"),)) not in found
 
 
 def test_the_figures_of_several_edges_are_added_up() -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.sql import Executable
 
 from holdfast.control.first_start import ensure_owner
 from holdfast.control.publisher import Publisher
+from holdfast.control.shelves import Refused, name_of
 from holdfast.model.control_link import Delta, FullSnapshot
-from holdfast.model.zone_document import ZoneDocument
-from holdfast.store import zones
+from holdfast.model.rule_documents import ManagedDocument
+from holdfast.model.zone_document import Document, ZoneDocument
+from holdfast.store import managed, zones
 from holdfast.store.database import Database
+from holdfast.store.schema import ACCESS_RULES, ACCOUNTS, LIST_ITEMS, LISTS
 from holdfast.store.upgrade import upgrade
 from holdfast.store.zones import Zone
 
@@ -45,10 +50,12 @@ class World:
         self.log: list[tuple[str, Mapping[str, str | int]]] = []
         self.publisher = Publisher(database, check=self._check, log=lambda *entry: self.log.append(entry))
 
-    def _check(self, document: ZoneDocument) -> None:
-        self.while_checking.get(document.name, lambda: None)()
-        if document.name in self.unfit:
-            raise ValueError(f"{document.name} does not compile")
+    def _check(self, document: Document) -> str | None:
+        name = name_of(document)
+        self.while_checking.get(name, lambda: None)()
+        if name in self.unfit:
+            raise ValueError(f"{name} does not compile")
+        return name if isinstance(document, ManagedDocument) else None
 
     def hold_check_of(self, name: str) -> tuple[asyncio.Event, threading.Event]:
         """Let the check of a zone wait: what is set when it begins, and what is to be set for it to end."""
@@ -77,6 +84,45 @@ class World:
         async with self.database.write() as connection:
             await zones.insert(connection, zone)
         return zone.id
+
+    async def write(self, *statements: Executable) -> None:
+        """Write as somebody does who tells nobody."""
+        async with self.database.write() as connection:
+            for statement in statements:
+                await connection.execute(statement)
+
+    async def say(self, *, version: int, rules: int) -> None:
+        """Have the account say so many access rules."""
+        row = {"owner_kind": "account", "owner_id": self.account_id, "mode": "block", "target": "ip", "notes": ""}
+        access_rules = [
+            {**row, "id": f"{number:032x}", "value": f"192.0.2.{number}", "created_on": 1, "modified_on": 1}
+            for number in range(rules)
+        ]
+        await self.write(
+            sa.delete(ACCESS_RULES),
+            *(sa.insert(ACCESS_RULES).values(one) for one in access_rules),
+            sa.update(ACCOUNTS).values(version=version),
+        )
+
+    async def put_list(self, ident: str, *items: str, version: int = 1) -> None:
+        """Have a list with these items."""
+        row = {"id": ident, "account_id": self.account_id, "name": f"list_{ident[0]}", "kind": "ip", "description": ""}
+        values = [
+            {"id": f"{ident[:28]}{number:04x}", "list_id": ident, "value": item, "created_on": 1, "modified_on": 1}
+            for number, item in enumerate(items)
+        ]
+        counts = {"num_items": len(items), "version": version, "created_on": 1, "modified_on": 1}
+        await self.write(
+            sa.delete(LISTS).where(LISTS.c.id == ident),
+            sa.insert(LISTS).values({**row, **counts}),
+            *(sa.insert(LIST_ITEMS).values(value) for value in values),
+        )
+
+    async def put_managed(self, release: str) -> ManagedDocument:
+        """Load managed rules."""
+        async with self.database.write() as connection:
+            files = {"a.conf": b"x"}
+            return await managed.put(connection, ManagedDocument(id="4" * 32, version=0, release=release, files=files))
 
     async def touch(self, zone_id: str) -> None:
         async with self.database.write() as connection:
@@ -143,7 +189,7 @@ async def test_a_zone_that_does_not_compile_keeps_its_last_good_version(world: W
     published = {zone.name: zone for zone in world.publisher.snapshot().zones}
     assert sorted(published) == ["a.com", "bb.com"]
     assert published["a.com"].paused is False
-    assert world.publisher.refused == {zone_id: "a.com does not compile"}
+    assert world.publisher.refused == {zone_id: Refused("zone", "a.com", "a.com does not compile")}
     assert [event for event, _ in world.log] == ["snapshot_refused"]
     world.unfit = set()
     await world.touch(zone_id)
@@ -225,6 +271,115 @@ async def test_a_database_that_is_away_is_logged_and_not_raised(world: World, tm
     )
     await away.on_change(["0" * 32])
     assert [event for event, _ in world.log] == ["publish_failed"]
+
+
+LIST_ID = "7" * 32
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_accounts_lists_and_managed_rules_are_published_by_themselves(world: World, is_announced: bool) -> None:
+    zone_id = await world.add("a.com")
+    await world.publisher.poll()
+    edge = Edge()
+    world.publisher.subscribe(edge)
+
+    async def publish(*, accounts: Sequence[str] = (), lists: Sequence[str] = (), managed: Sequence[str] = ()) -> Delta:
+        on_change = world.publisher.on_change(accounts=accounts, lists=lists, managed=managed)
+        await (on_change if is_announced else world.publisher.poll())
+        on_change.close()
+        message = edge.sent[-1]
+        assert isinstance(message, Delta)
+        assert message.zones == ()
+        return message
+
+    await world.say(version=1, rules=2)
+    (account,) = (await publish(accounts=[world.account_id])).accounts
+    assert (account.id, account.version, len(account.access_rules)) == (world.account_id, 1, 2)
+    await world.put_list(LIST_ID, "10.0.0.1", "10.0.0.2")
+    (found,) = (await publish(lists=[LIST_ID])).lists
+    assert (found.id, found.items) == (LIST_ID, ("10.0.0.1", "10.0.0.2"))
+    loaded = await world.put_managed("3.3.4")
+    assert (await publish(managed=[loaded.id])).managed == (loaded,)
+    assert world.publisher.managed == {loaded.id: "3.3.4"}
+    snapshot = world.publisher.snapshot()
+    assert (names(snapshot.zones), snapshot.accounts, snapshot.lists) == (["a.com"], (account,), (found,))
+    assert world.publisher.counts() == {"zone": (1, 0), "account": (1, 0), "list": (1, 0), "managed": (1, 0)}
+    await world.say(version=2, rules=0)
+    await world.write(sa.delete(LISTS))
+    async with world.database.write() as connection:
+        await managed.remove(connection, loaded.id)
+    edge.sent.clear()
+    await publish(accounts=[world.account_id], lists=[LIST_ID], managed=[loaded.id])
+    removed = [ident for delta in edge.sent if isinstance(delta, Delta) for ident in delta.removed]
+    assert removed == [loaded.id, LIST_ID, world.account_id]
+    assert world.publisher.managed == {}
+    assert [one.id for one in world.publisher.snapshot().zones] == [zone_id]
+    before = world.publisher.revision
+    await world.publisher.poll()
+    assert world.publisher.revision == before
+
+
+async def test_an_account_that_says_nothing_is_no_news(world: World) -> None:
+    await world.publisher.poll()
+    before = world.publisher.revision
+    await world.say(version=3, rules=0)
+    await world.publisher.poll()
+    await world.publisher.on_change(accounts=[world.account_id])
+    assert (world.publisher.revision, world.publisher.snapshot().accounts) == (before, ())
+
+
+async def test_what_rules_draw_on_keeps_its_last_good_version(world: World) -> None:
+    await world.say(version=1, rules=1)
+    await world.put_list(LIST_ID, "10.0.0.1")
+    await world.put_managed("3.3.4")
+    await world.publisher.poll()
+    before = world.publisher.snapshot()
+    world.unfit = {world.account_id, "list_7", "4.0"}
+    await world.say(version=2, rules=2)
+    await world.put_list(LIST_ID, "10.0.0.2", version=2)
+    await world.put_managed("4.0")
+    await world.publisher.poll()
+    after = world.publisher.snapshot()
+    assert (after.accounts, after.lists, after.managed) == (before.accounts, before.lists, before.managed)
+    assert world.publisher.managed == {"4" * 32: "3.3.4"}
+    assert {one.kind: one.name for one in world.publisher.refused.values()} == {
+        "account": world.account_id,
+        "list": "list_7",
+        "managed": "4.0",
+    }
+    assert world.publisher.zone_name(LIST_ID) == LIST_ID
+    assert [event for event, _ in world.log] == ["snapshot_refused"] * 3
+    assert {"account", "list", "managed"} == {kind for _, fields in world.log for kind in fields} - {"name", "reason"}
+
+
+async def test_a_long_list_that_is_checked_keeps_no_zone_waiting(world: World) -> None:
+    await world.put_list(LIST_ID, "10.0.0.1")
+    zone_id = await world.add("a.com")
+    is_checking, may_end = world.hold_check_of("list_7")
+    slow = asyncio.create_task(world.publisher.on_change(lists=[LIST_ID]))
+    async with asyncio.timeout(10):
+        await is_checking.wait()
+        await world.publisher.on_change([zone_id])
+        published = names(world.publisher.snapshot().zones), world.publisher.snapshot().lists
+        may_end.set()
+        await slow
+    assert published == (["a.com"], ())
+    assert [one.id for one in world.publisher.snapshot().lists] == [LIST_ID]
+
+
+async def test_a_publisher_that_starts_reads_all_kinds(world: World) -> None:
+    await world.say(version=1, rules=1)
+    await world.put_list(LIST_ID, "10.0.0.1")
+    await world.put_managed("3.3.4")
+    await world.publisher.poll()
+    again = Publisher(world.database, check=lambda _: None, log=lambda *_: None)
+    await again.load()
+    one, other = world.publisher.snapshot(), again.snapshot()
+    assert (one.accounts, one.lists, one.managed) == (other.accounts, other.lists, other.managed)
+    edge = Edge()
+    again.subscribe(edge)
+    await again.poll()
+    assert len(edge.sent) == 1
 
 
 def test_a_document_survives_the_link() -> None:

@@ -13,6 +13,7 @@ from holdfast.api.context import Limits
 from holdfast.control import service
 from holdfast.control.pacing import Pacing
 from holdfast.control.service import Control, ControlFacts
+from holdfast.control.shelves import Refused
 from holdfast.errors import SetupError
 from holdfast.model.control_link import VERSION, Applied, Hello, frame
 from holdfast.sealing import SealingKey
@@ -93,9 +94,29 @@ async def test_it_is_healthy_without_an_edge_and_ready_with_one(control: Control
         assert await asked(control, "/readyz") == (200, "ok\n")
 
 
-async def test_a_zone_that_does_not_compile_is_named_where_readiness_is_asked(control: Control) -> None:
-    control.publisher.refused["1" * 32] = "records: expected something else"
-    assert (await asked(control, "/readyz"))[1].endswith(f"zone {'1' * 32}: records: expected something else\n")
+async def test_what_does_not_compile_is_named_where_readiness_is_asked(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {
+        "1" * 32: Refused("zone", "a.com", "records: expected something else"),
+        "7" * 32: Refused("list", "office", "items[3]: expected an address"),
+    }
+    monkeypatch.setattr(type(control.publisher), "refused", refused)
+    assert (await asked(control, "/readyz"))[1].splitlines()[-2:] == [
+        "zone a.com: records: expected something else",
+        "list office: items[3]: expected an address",
+    ]
+
+
+async def test_managed_rulesets_are_those_always_there_and_those_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always = {"3" * 32: "ours"}
+    running = Control(dataclasses.replace(facts(tmp_path), managed=lambda: always))
+    monkeypatch.setattr(type(running.publisher), "managed", {"4" * 32: "loaded"})
+    found: Mapping[str, object] = running.application.state.context.managed()
+    assert dict(found) == {"3" * 32: "ours", "4" * 32: "loaded"}
+    await running.stop()
 
 
 async def test_certificates_that_an_edge_leaves_out_are_said_where_readiness_is_asked(

@@ -3,19 +3,23 @@
 import msgspec
 import pytest
 
-from holdfast.edge.compilation import SLICE, SOURCES, Compile, compile_all
+from holdfast.edge.compilation import SLICE, SOURCES, Compile, check_document, compile_all
 from holdfast.edge.link_frames import RawSnapshot, raw_of
 from holdfast.edge.rule_sources import CompiledList
 from holdfast.model.control_link import LinkError
-from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
+from holdfast.model.rule_documents import AccessRuleDocument, AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import KINDS, Document, Kind
 from tests.unit.edge.live_parts import delta
-from tests.unit.edge.origins import a_document
+from tests.unit.edge.origins import a_document, a_record
 
 ACCOUNT = AccountDocument(id="a" * 32, version=1)
 LIST = ListDocument(id="7" * 32, account_id="a" * 32, version=1, name="office", kind="ip", items=("10.0.0.1",))
 MANAGED = ManagedDocument(id="4" * 32, version=1, release="3.3.4", files={})
 ZONE = a_document("a.test")
+
+
+def rule(value: str) -> AccessRuleDocument:
+    return AccessRuleDocument(id="1" * 32, mode="block", target="ip", value=value)
 
 
 def test_each_kind_is_compiled_by_its_own() -> None:
@@ -74,3 +78,24 @@ def test_a_document_of_a_newer_control_that_cannot_be_read_is_refused(kind: Kind
     newer = msgspec.msgpack.encode({"id": "1" * 32, "version": "soon"})
     with pytest.raises(ValueError, match="cannot be read"):
         SOURCES[kind](newer, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (a_document("a.test", websockets="perhaps"), "cannot be read"),
+        (a_document("a.test", a_record("a.test", "no address!")), "records[a.test].content"),
+        (msgspec.structs.replace(LIST, kind="redirect"), "cannot be read"),
+        (msgspec.structs.replace(LIST, items=("no address!",)), "items[0]"),
+        (AccountDocument(id="a" * 32, version=1, access_rules=(rule("10.0.0.300"),)), "10.0.0.300"),
+    ],
+)
+def test_control_is_told_what_an_edge_would_refuse(document: Document, reason: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|cannot be read") as caught:
+        check_document(document, None)
+    assert reason in str(caught.value)
+
+
+def test_control_is_given_what_an_edge_would_make_of_a_document() -> None:
+    assert check_document(ZONE, None) is None
+    assert check_document(LIST, None).name == "office"
