@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from conformance import api_schema, through_the_edge
+from conformance import api_schema, crs, through_the_edge
 from conformance.installation import installation
 from conformance.missing import MissingError
 
@@ -41,18 +41,39 @@ def crashes(options: argparse.Namespace) -> bool:
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
 
 
-SUITES: Mapping[str, Callable[[argparse.Namespace], bool]] = {"autobahn": autobahn, "api": api, "crashes": crashes}
+def core_rules(options: argparse.Namespace) -> bool:
+    """The OWASP Core Rule Set's regression tests, against our engine."""
+    if options.crs is None:
+        raise MissingError("crs needs --crs DIR, a copy of a release of the OWASP Core Rule Set with its tests")
+    return crs.run(options.crs, options.crs_rules, is_recorded=options.record)
+
+
+SUITES: Mapping[str, Callable[[argparse.Namespace], bool]] = {
+    "autobahn": autobahn,
+    "api": api,
+    "crashes": crashes,
+    "crs": core_rules,
+}
 
 
 def main() -> int:
     """Run the suites that are asked for, one after the other."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument(
-        "suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all of them if none is named"
+        "suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all of them but crs if none is named"
     )
     parser.add_argument("--cases", nargs="+", default=["*"], help="autobahn: patterns of case numbers, such as 6.*")
     parser.add_argument("--all", action="store_true", help="autobahn: leave none out, about an hour")
-    parser.add_argument("--record", action="store_true", help="autobahn: write the result to expected/autobahn.json")
+    parser.add_argument("--record", action="store_true", help="autobahn, crs: write the result to expected/")
+    parser.add_argument("--crs", type=Path, metavar="DIR", help="crs: a copy of a release, with its tests")
+    parser.add_argument(
+        "--crs-rules",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="crs: folders of the rules, if not that copy",
+    )
     parser.add_argument("--seed", type=int, default=1, help="api: where its chance begins")
     parser.add_argument("--examples", type=int, default=100, help="api: most questions of a kind for one operation")
     parser.add_argument("--rounds", type=int, default=10, help="crashes: how many seeds")
@@ -60,13 +81,18 @@ def main() -> int:
     if unknown := set(options.suites) - SUITES.keys():
         parser.error(f"there is no suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
     try:
-        results = {name: SUITES[name](options) for name in options.suites or SUITES}
+        results = {name: SUITES[name](options) for name in options.suites or _usual(options)}
     except MissingError as missing:
         print(f"conformance: {missing}", file=sys.stderr)
         return 2
     for name, is_well in results.items():
         print(f"conformance: {name}: {'well' if is_well else 'NOT WELL'}")
     return 0 if all(results.values()) else 1
+
+
+def _usual(options: argparse.Namespace) -> list[str]:
+    """What runs if nothing is named: everything there is something to run for."""
+    return [name for name in SUITES if name != "crs" or options.crs is not None]
 
 
 if __name__ == "__main__":

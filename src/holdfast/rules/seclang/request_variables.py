@@ -1,7 +1,8 @@
 """The head of one request as SecLang's variables: ARGS, REQUEST_HEADERS and their kin.
 
 Law 1: a variable is made when it is first asked for, and once a request.
-Law 2: the values are ModSecurity 2's: targets, names and cookies as they came, arguments decoded once.
+Law 2: the values are ModSecurity 2's: targets, names and cookies as they came; arguments, and the path as REQUEST_FILENAME,
+decoded once.
 Law 3: what costs by the piece is bounded: beyond MAX_PIECES arguments or cookies the rest is one more, whole and undivided,
 so nothing is looked at less for being many.
 
@@ -10,10 +11,12 @@ Source: ModSecurity Reference Manual, "Variables"; its `apache2/re_variables.c` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from holdfast._native import transform
 from holdfast.rules.context import EvaluationContext
@@ -26,6 +29,12 @@ Pairs = Sequence[Pair]
 MAX_PIECES: Final = 1_000
 _URL_DECODE = ("urlDecode",)
 _COMPUTED = "seclang"
+_PROCESSORS: Final = (
+    (re.compile(rb"application/x-www-form-urlencoded"), b"URLENCODED"),
+    (re.compile(rb"multipart/form-data"), b"MULTIPART"),
+    (re.compile(rb"application/(?:[a-z0-9.-]+\+)?json"), b"JSON"),
+    (re.compile(rb"(?:application/(?:soap\+)?|text/)xml"), b"XML"),
+)
 
 
 class RequestVariables:
@@ -133,9 +142,22 @@ def _line(of: RequestVariables) -> Pairs:
     return _one(f"{request.method} {_target(of)} {request.version}")
 
 
+def _filename(of: RequestVariables) -> Pairs:
+    path = as_bytes(of.context.request.path)
+    return _one(unquote_to_bytes(path) if b"%" in path else path)
+
+
 def _basename(of: RequestVariables) -> Pairs:
-    path = of.context.request.path
-    return _one(path[max(path.rfind("/"), path.rfind("\\")) + 1 :])
+    path = of.pairs("REQUEST_FILENAME")[0][1]
+    return _one(path[max(path.rfind(b"/"), path.rfind(b"\\")) + 1 :])
+
+
+def _body_processor(of: RequestVariables) -> Pairs:
+    """What would read a body of this type, as ModSecurity and its recommended rules choose it."""
+    types = of.named("REQUEST_HEADERS", b"content-type")
+    kind = types[0][1].partition(b";")[0].strip().lower() if types else b""
+    named = next((name for pattern, name in _PROCESSORS if pattern.fullmatch(kind)), b"")
+    return _one(named)
 
 
 def _full_request(of: RequestVariables) -> Pairs:
@@ -209,12 +231,12 @@ _MADE_BY: Final[Mapping[str, Callable[[RequestVariables], Pairs]]] = MappingProx
         "REMOTE_HOST": lambda of: _one(of.context.request.client_ip),
         "REMOTE_PORT": lambda of: _one(str(of.context.request.client_port)),
         "REQBODY_ERROR_MSG": _constant(b""),
-        "REQBODY_PROCESSOR": _constant(b""),
+        "REQBODY_PROCESSOR": _body_processor,
         "REQBODY_PROCESSOR_ERROR_MSG": _constant(b""),
         "REQUEST_BASENAME": _basename,
         "REQUEST_COOKIES": _cookies,
         "REQUEST_COOKIES_NAMES": _names_of("REQUEST_COOKIES"),
-        "REQUEST_FILENAME": lambda of: _one(of.context.request.path),
+        "REQUEST_FILENAME": _filename,
         "REQUEST_HEADERS": _headers,
         "REQUEST_HEADERS_NAMES": _names_of("REQUEST_HEADERS"),
         "REQUEST_LINE": _line,
