@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from holdfast.rules.compile import CompiledExpression, Truth, compile_expression
+from holdfast.rules.compile import CompiledExpression, compile_expression
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.errors import ParseError
 from holdfast.rules.managed.rule_file import RuleFile, RuleFileError, RuleText
 from holdfast.rules.managed_ruleset import ManagedRule, Match, Overrides, shown_field
+from holdfast.rules.program import Program, compile_program
 from holdfast.rules.read_values import ReadValue, values_read_by
 
 PHASE = "http_request_firewall_managed"
@@ -64,33 +65,37 @@ class HoldfastRuleset:
         groups = []
         for file in self.files:
             settled = [(one, overrides.of(one.rule)) for one in file.rules]
-            asked = [(one, str(override.action)) for one, override in settled if override.enabled]
+            asked = tuple((one, str(override.action)) for one, override in settled if override.enabled)
             if asked:
-                groups.append(_Group(file.when.matches, tuple(asked)))
-        return FileDeployment(tuple(groups))
+                groups.append((file.when, asked))
+        return FileDeployment(
+            compile_program([when for when, _ in groups]),
+            tuple(_Group(compile_program([one.condition for one, _ in asked]), asked) for _, asked in groups),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What is enabled of a file: each rule with what it does."""
+    """What is enabled of a file: each rule with what it does, in the order in which the program numbers them."""
 
-    applies: Truth
+    program: Program
     rules: tuple[tuple[CompiledRule, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FileDeployment:
-    """A `Deployment` of files of rules."""
+    """A `Deployment` of files of rules. `applies` numbers the groups whose `when` holds."""
 
+    applies: Program
     groups: tuple[_Group, ...]
 
     def matches(self, context: EvaluationContext, skipped: Collection[str]) -> Iterator[Match]:
         """What matches, in order, found as it is asked for."""
-        for group in self.groups:
-            if not group.applies(context):
-                continue
-            for one, action in group.rules:
-                if one.condition.matches(context) and one.rule.id not in skipped:
+        for place in self.applies.matching(context):
+            group = self.groups[place]
+            for number in group.program.matching(context):
+                one, action = group.rules[number]
+                if one.rule.id not in skipped:
                     yield one.match(action, context)
 
 

@@ -30,9 +30,7 @@ def a_ruleset(*texts: str) -> HoldfastRuleset:
     return HoldfastRuleset(id="f" * 32, name="Test", description="", version="1", files=files)
 
 
-def matched(
-    ruleset: HoldfastRuleset, request: str, overrides: Any = None, skipped: set[str] = frozenset()
-) -> list[str]:  # type: ignore[assignment]
+def matched(ruleset: HoldfastRuleset, request: str, overrides: Any = None, skipped: Collection[str] = ()) -> list[str]:
     """What a deployment says of a request: "ref action" each."""
     deployment = ruleset.deploy(Overrides.parse(overrides))
     context = EvaluationContext(short_request(request))
