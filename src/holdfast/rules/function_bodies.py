@@ -15,8 +15,8 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from urllib.parse import unquote_to_bytes
 
+from holdfast._native import transform
 from holdfast.rules.literals import INT_MAX, INT_MIN, bytes_of
 from holdfast.rules.patterns import Pattern, Wildcard
 from holdfast.rules.value_types import Address
@@ -30,6 +30,7 @@ _SEED_BYTES = 16
 # Base64 of 32 bytes of HMAC-SHA256, without padding.
 _MIN_MAC_CHARS = 43
 _TIMESTAMP_DIGITS = 10
+_URL_DECODE = ("urldecode",)
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -77,7 +78,10 @@ def wildcard_replace(source: str, wildcard: Wildcard, template: Template) -> str
 def url_decode(source: str, flags: str) -> str:
     """`%XX` and "+" decoded; with "u" also `%uXXXX` (to UTF-8), with "r" until nothing is left to decode."""
     if not flags:
-        return unquote_to_bytes(source.replace("+", " ").encode("latin-1")).decode("latin-1")
+        if "%" not in source and "+" not in source:
+            return source
+        # What decodes for SecLang means the same, and takes a hundredth of the time where escapes are wrong.
+        return transform(_URL_DECODE, source.encode("latin-1")).decode("latin-1")
     if "r" in flags:
         return _decoded_fully(source, unicode="u" in flags)
     # Only "u": one pass over the pieces after each "%".

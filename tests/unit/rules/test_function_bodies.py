@@ -86,6 +86,12 @@ def test_urls_are_decoded(source: str, flags: str, decoded: str) -> None:
     assert bodies.url_decode(source, flags) == decoded
 
 
+@given(st.text(st.sampled_from("%%%+0123456789abcdefABCDEFguU \x00\xff"), max_size=20))
+def test_decoding_once_is_what_the_standard_library_does(source: str) -> None:
+    expected = unquote_to_bytes(source.replace("+", " ").encode("latin-1")).decode("latin-1")
+    assert bodies.url_decode(source, "") == expected
+
+
 def _decoded_until_nothing_changes(source: str) -> str:
     while (decoded := unquote_to_bytes(source.replace("+", " ").encode("latin-1")).decode("latin-1")) != source:
         source = decoded
