@@ -22,6 +22,7 @@ from holdfast.control.first_start import FirstStart, another_token, ensure_owner
 from holdfast.control.key_check import claim_key, refuse_to_make_a_key
 from holdfast.control.service import Control, ControlFacts, microseconds
 from holdfast.edge.compilation import check_document
+from holdfast.edge.managed_rulesets import always_there
 from holdfast.errors import SetupError, UnavailableError, reason_of
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
@@ -142,6 +143,7 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
         link_path=control_socket(config.data_dir),
         key=key,
         check=lambda document: check_document(document, key),
+        managed=always_there,
         limits=Limits(
             requests_per_5_minutes=config.control_rate_limit,
             requests_per_second_and_address=config.control_ip_rate_limit,

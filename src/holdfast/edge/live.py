@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from holdfast.edge.compilation import SOURCES, CompileAlone, Compiled, Refusal, compile_all
+from holdfast.edge.compilation import SOURCES, Compile, CompileAlone, Compiled, Refusal, compile_all
 from holdfast.edge.compile import compile_zone
 from holdfast.edge.journal import Journal
 from holdfast.edge.journal_format import Served
 from holdfast.edge.link_frames import RawDelta, RawSnapshot, body_of, document_in
+from holdfast.edge.managed_rulesets import ManagedRulesets
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone
@@ -79,7 +80,9 @@ class LiveEdge:
         self._served = Served(source="", revision=0)
         # What is served besides zones, compiled, by kind and id.
         self._sources: dict[Kind, dict[str, Any]] = {kind: {} for kind in sources}
-        self._compilers = {kind: partial(self._source, kind, compile_) for kind, compile_ in sources.items()}
+        self._compilers: dict[Kind, Compile] = {
+            kind: partial(self._source, kind, compile_) for kind, compile_ in sources.items()
+        }
         self._refusals: dict[str, Refusal] = {}
         # Guards what other threads read: the served zones, and the order of changes to TLS.
         self._lock = threading.Lock()
@@ -184,6 +187,7 @@ class LiveEdge:
             values = {kind: _followed(served, good.values[kind], news.removed) for kind, served in values.items()}
             after = _with_sources(after, values)
         raws = {kind: _followed(self._served.of(kind), good.raws[kind], news.removed) for kind in KINDS}
+        self._prepare(good, after)
         self._publish(news, after, values, raws)
         if self._journal is not None:
             said = {name: tuple(map(msgspec.Raw, good.raws[kind].values())) for kind, name in KINDS.items()}
@@ -201,6 +205,7 @@ class LiveEdge:
         after = _with_sources(self._beginning.with_changes(good.values["zone"].values()), values)
         self._refusals = {}
         self._remember(good.refusals)
+        self._prepare(good, after)
         self._publish(news, after, values, good.raws)
         if has_other_tls(before.zones.values(), after.zones.values(), after):
             self.refresh_tls()
@@ -212,6 +217,24 @@ class LiveEdge:
         if raw is not None and value is not None:
             good.raws[kind] = {ident: raw} | good.raws[kind]
             good.values[kind] = {ident: value} | good.values[kind]
+
+    def _prepare(self, good: Compiled, after: Snapshot) -> None:
+        """Make ready what rules execute, of the documents that are new, or of all where managed rules have come or gone."""
+        has_other = _loaded(after) != _loaded(self._policy.snapshot)
+        zones = after.zones.values() if has_other else self._fresh("zone", good)
+        accounts = after.accounts.values() if has_other else self._fresh("account", good)
+        firewalls = [*(one for zone in zones for one in zone.firewalls), *(one.firewall for one in accounts)]
+        asked = [firewall for firewall in firewalls if firewall is not None]
+        if not asked:
+            return
+        from holdfast.edge.firewall.deployments import prepare  # noqa: PLC0415  loaded with the first rules
+
+        for inert in prepare(asked, after.managed):
+            self._log("rule_inert", {"rule": inert.rule_id, "ruleset": inert.ruleset_id, "reason": inert.reason})
+
+    def _fresh(self, kind: Kind, good: Compiled) -> list[Any]:
+        """What of a kind is not served yet as it is."""
+        return [value for ident, value in good.values[kind].items() if value is not self._value(kind, ident)]
 
     def _value(self, kind: Kind, ident: str) -> Any:  # noqa: ANN401  what it is depends on the kind
         """What is served for a document; None for nothing."""
@@ -274,6 +297,10 @@ class LiveEdge:
     def _state(self) -> Served | None:
         with self._lock:
             return self._served if self._served.source else None
+
+
+def _loaded(snapshot: Snapshot) -> Mapping[str, object]:
+    return snapshot.managed.loaded if isinstance(snapshot.managed, ManagedRulesets) else {}
 
 
 def _with_sources(snapshot: Snapshot, values: Mapping[Kind, dict[str, Any]]) -> Snapshot:

@@ -9,6 +9,7 @@ Law 3: what reads managed rules is loaded when there are some.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Items of a list that are read without a pause.
 LIST_SLICE = 1_000
+# All files of a release together. Those of the OWASP Core Rule Set have 0.6 MB in release 3.3, and 1 MB in release 4.
+MAX_TEXT_BYTES = 16 * 1024 * 1024
 # Precedent: Cloudflare's rule for names of lists, which expressions can spell.
 _NAME = re.compile(r"[a-z0-9_]{1,50}")
 # RFC 6793
@@ -55,8 +58,37 @@ def compile_list(document: ListDocument, *, pause: Callable[[], None] = lambda: 
 
 
 def compile_managed(document: ManagedDocument) -> ManagedRuleset:
-    """`document` as rules execute it. Raises ValueError."""
-    raise ValueError(f"managed ruleset {document.id}, release: this edge reads none, got {shown(document.release)}")
+    """`document` as rules execute it: half a second of a core for the OWASP Core Rule Set, and 4 MB. Raises ValueError."""
+    from holdfast.rules.managed_ruleset import Overrides  # noqa: PLC0415  law 3
+    from holdfast.rules.seclang import OWASP_RULESET_ID, owasp_ruleset  # noqa: PLC0415  law 3
+
+    if document.id != OWASP_RULESET_ID:
+        raise ValueError(f"managed ruleset {shown(document.id)}, id: expected {OWASP_RULESET_ID}")
+    try:
+        ruleset = owasp_ruleset(_inflated(document), release=document.release)
+        # What cannot be executed as it is, is better refused here than by every rule that executes it.
+        ruleset.deploy(Overrides())
+    except ValueError as error:
+        raise ValueError(f"managed ruleset {document.id}, release {shown(document.release)}: {error}") from error
+    return ruleset
+
+
+def _inflated(document: ManagedDocument) -> dict[str, bytes]:
+    """The files as they were before they were deflated. Raises ValueError."""
+    texts, room = {}, MAX_TEXT_BYTES
+    for name, deflated in document.files.items():
+        inflating = zlib.decompressobj()
+        try:
+            # A byte more than there is room for tells what does not fit.
+            texts[name] = inflating.decompress(deflated, room + 1)
+        except zlib.error as error:
+            raise ValueError(f"files[{shown(name)}]: expected deflated text ({error})") from error
+        room -= len(texts[name])
+        if room < 0:
+            raise ValueError(f"files: expected {MAX_TEXT_BYTES} bytes of text at most")
+        if not inflating.eof:
+            raise ValueError(f"files[{shown(name)}]: expected the whole of a deflated text")
+    return texts
 
 
 _EXPECTED = {

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdfast.edge.features import features_of
 from holdfast.edge.headers import loop_member
+from holdfast.edge.managed_rulesets import ManagedRulesets
 from holdfast.edge.ports import Ports
 from holdfast.edge.zone import CompiledZone, Target
 from holdfast.model.hostname import MAX_CHARS
@@ -38,7 +39,8 @@ class Snapshot:
 
     `ports` are those the edge listens on: redirects name them. `is_published` is false before anybody has said which zones
     there are: then that a name is in none of them means nothing. `accounts` are what accounts say for all of their zones, by
-    id, `lists` what their rules name, by id and name, and `managed` the managed rulesets, by id.
+    id, `lists` what their rules name, by id and name, and `managed` the managed rulesets, by id:
+    none where nothing is published.
     """
 
     zones: MappingProxyType[str, CompiledZone]
@@ -89,7 +91,7 @@ class Snapshot:
             self,
             accounts=MappingProxyType(dict(accounts)),
             lists=MappingProxyType({ident: MappingProxyType(named) for ident, named in by_account.items()}),
-            managed=MappingProxyType(dict(managed)),
+            managed=ManagedRulesets(managed),
         )
 
     def with_changes(self, zones: Iterable[CompiledZone] = (), removed: Iterable[str] = ()) -> Snapshot:

@@ -1,5 +1,6 @@
 """A live edge: news in force at once, bad zones kept out, TLS touched only where it changed."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import trustme
 
 from holdfast.edge.compilation import SLICE
+from holdfast.edge.firewall.values import MANAGED, Deploy, Firewall
 from holdfast.edge.link_frames import RawSnapshot
 from holdfast.edge.live import OutOfStepError
 from holdfast.edge.rule_sources import LIST_SLICE
@@ -15,7 +17,9 @@ from holdfast.edge.snapshot import empty_snapshot
 from holdfast.model.control_link import LinkError
 from holdfast.model.rule_documents import AccessRuleDocument, AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import CATCH_ALL, CertificateDocument, ZoneDocument
+from holdfast.rules.managed import HOLDFAST_RULESET_ID
 from holdfast.sealing import SealingKey, sealing_purpose
+from tests.unit.edge.firewall.rules import FakeManaged, a_rule, a_ruleset
 from tests.unit.edge.live_parts import KEY, Parts, delta, full
 from tests.unit.edge.origins import a_document, a_record, a_snapshot, zone_id
 
@@ -151,7 +155,8 @@ def lists(parts: Parts) -> dict[str, bool]:
 
 
 def managed(parts: Parts) -> dict[str, Any]:
-    return dict(parts.policy.snapshot.managed)
+    found: Any = parts.policy.snapshot.managed
+    return dict(found.loaded)
 
 
 def test_what_rules_draw_on_comes_and_goes_without_any_zone() -> None:
@@ -170,7 +175,7 @@ def test_what_rules_draw_on_comes_and_goes_without_any_zone() -> None:
     parts.live.apply_delta(delta(4, removed=("7" * 32, ACCOUNT_ID, "4" * 32)))
     assert lists(parts) == {"home": False}
     assert parts.policy.snapshot.lists_of("b" * 32) == {}
-    assert (dict(parts.policy.snapshot.accounts), dict(parts.policy.snapshot.managed)) == ({}, {})
+    assert (dict(parts.policy.snapshot.accounts), managed(parts)) == ({}, {})
     assert parts.zone("a.test") is zone
     parts.live.apply_full(full(9, a_document("a.test")))
     assert lists(parts) == {}
@@ -183,8 +188,9 @@ def test_the_news_of_a_zone_leaves_what_rules_draw_on_as_it_is() -> None:
     before = parts.policy.snapshot
     parts.live.apply_delta(delta(1, a_document("a.test")))
     after = parts.policy.snapshot
-    assert (after.accounts, after.lists, after.managed) == (before.accounts, before.lists, before.managed)
-    assert after.lists is before.lists
+    assert (after.accounts, after.lists) == (before.accounts, before.lists)
+    assert (after.lists, after.managed) == (before.lists, before.managed)
+    assert after.managed is before.managed
 
 
 @pytest.mark.parametrize("in_a_delta", [True, False])
@@ -200,7 +206,8 @@ def test_what_rules_draw_on_keeps_its_last_good_version(in_a_delta: bool) -> Non
     after = parts.policy.snapshot
     assert parts.names == {"a.test"}
     assert lists(parts) == {"office": True}
-    assert (after.accounts, after.managed) == (before.accounts, before.managed)
+    assert after.accounts == before.accounts
+    assert managed(parts) == {"4" * 32: "1"}
     assert (parts.live.revision, parts.live.known_revision) == (2, 0)
     refused = {"accounts_refused": 1, "lists_refused": 1, "managed_refused": 1, "zones_refused": 0}
     assert parts.live.statistics() | refused == parts.live.statistics()
@@ -220,6 +227,36 @@ def test_what_has_not_changed_is_not_compiled_again() -> None:
     after = parts.policy.snapshot
     assert after.accounts[ACCOUNT_ID] is before.accounts[ACCOUNT_ID]
     assert after.lists_of(ACCOUNT_ID)["office"] is before.lists_of(ACCOUNT_ID)["office"]
+
+
+def test_what_rules_execute_is_made_ready_and_what_does_nothing_is_said_once() -> None:
+    parts = Parts()
+    ours = a_rule("ours", executes=HOLDFAST_RULESET_ID)
+    rules = a_ruleset(ours, a_rule("loaded", executes="4" * 32), phase=MANAGED, kind="root")
+    account = AccountDocument(id=ACCOUNT_ID, version=1, rulesets=(rules,))
+    parts.live.apply_full(full(1, account, a_document("a.test")))
+    ((event, fields),) = parts.log
+    assert (event, fields["rule"]) == ("rule_inert", "loaded")
+    assert "not loaded here" in str(fields["reason"])
+    firewall = parts.policy.snapshot.accounts[ACCOUNT_ID].firewall
+    assert firewall is not None
+    (ready, _) = deploys(firewall)
+    assert list(ready.made)
+    parts.live.apply_full(full(1, account, a_document("a.test"), source="restarted"))
+    parts.live.apply_delta(delta(1, a_document("b.test"), source="restarted"))
+    assert len(parts.log) == 1
+    # What executes it has not changed, and yet there is something to make ready.
+    parts.live._compilers["managed"] = partial(FakeManaged, "4" * 32)
+    parts.live.apply_delta(delta(2, a_managed("any"), source="restarted"))
+    assert [len(one.made) for one in deploys(firewall)] == [1, 1]
+    parts.live.apply_delta(delta(3, removed=("4" * 32,), source="restarted"))
+    assert [event for event, _ in parts.log] == ["rule_inert"] * 2
+
+
+def deploys(firewall: Firewall) -> list[Deploy]:
+    """What a firewall's rules execute."""
+    assert firewall.managed is not None
+    return [rule.action for rule in firewall.managed.rules if isinstance(rule.action, Deploy)]
 
 
 def test_a_long_list_lets_requests_in_between() -> None:

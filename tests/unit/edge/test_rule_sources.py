@@ -1,12 +1,14 @@
 """Lists as rules ask them: what they hold, what is refused, and how little is read at a stretch."""
 
+import zlib
 from typing import Any
 
 import msgspec
 import pytest
 
-from holdfast.edge.rule_sources import LIST_SLICE, CompiledList, compile_list
-from holdfast.model.rule_documents import ListDocument
+from holdfast.edge.rule_sources import LIST_SLICE, MAX_TEXT_BYTES, CompiledList, compile_list, compile_managed
+from holdfast.model.rule_documents import ListDocument, ManagedDocument
+from holdfast.rules.seclang import OWASP_RULESET_ID
 
 
 def a_list(kind: Any = "ip", *items: str, name: str = "office") -> ListDocument:
@@ -61,3 +63,38 @@ def test_a_long_list_is_read_with_pauses() -> None:
     pauses = []
     assert holds(compile_list(long, pause=lambda: pauses.append(1)), numbers[-1])
     assert len(pauses) == 9
+
+
+SETUP = b"""
+SecAction "id:900990,phase:1,nolog,pass,t:none,setvar:tx.crs_setup_version=334"
+SecRule ARGS "@contains attack" "id:942100,phase:2,block,t:none,msg:'An attack',tag:'paranoia-level/1',severity:'CRITICAL',\\
+  setvar:'tx.anomaly_score_pl1=+%{tx.critical_anomaly_score}'"
+SecRule TX:ANOMALY_SCORE "@ge %{tx.inbound_anomaly_score_threshold}" "id:949110,phase:2,deny,t:none,msg:'Exceeded'"
+"""
+
+
+def a_managed(ident: str = OWASP_RULESET_ID, **files: bytes) -> ManagedDocument:
+    return ManagedDocument(id=ident, version=1, release="3.3.4", files={f"{n}.conf": one for n, one in files.items()})
+
+
+def test_managed_rules_are_read_from_their_deflated_files() -> None:
+    found = compile_managed(a_managed(setup=zlib.compress(SETUP)))
+    assert (found.id, found.version.partition("+")[0]) == (OWASP_RULESET_ID, "3.3.4")
+    assert "942100" in {rule.ref for rule in found.rules}
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        (a_managed("5" * 32), f"id: expected {OWASP_RULESET_ID}"),
+        (a_managed(setup=SETUP), "files['setup.conf']: expected deflated text"),
+        (a_managed(setup=zlib.compress(SETUP)[:-9]), "files['setup.conf']: expected the whole of a deflated text"),
+        (a_managed(a=zlib.compress(bytes(MAX_TEXT_BYTES)), b=zlib.compress(b"x")), "bytes of text at most"),
+        (a_managed(setup=zlib.compress(b"SecNonsense x")), "setup.conf:1: expected"),
+        (a_managed(), "949110"),
+    ],
+)
+def test_managed_rules_that_cannot_be_read_are_named(document: ManagedDocument, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^managed ruleset '?{document.id}") as caught:
+        compile_managed(document)
+    assert sentence in str(caught.value)

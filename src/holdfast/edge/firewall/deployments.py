@@ -65,6 +65,9 @@ def _made(deploy: Deploy, ruleset: ManagedRuleset, phase: str) -> Deployment | s
         return ruleset.deploy(deploy.overrides)
     except OverrideError as error:
         return f"The managed ruleset {deploy.ruleset_id} cannot take the overrides{error.pointer}: {error}."
+    except ValueError as error:
+        # A release of the Core Rule Set may hold rules, of a paranoia level that nothing else needs, that cannot be compiled.
+        return f"The managed ruleset {deploy.ruleset_id} cannot be made ready: {error}."
 
 
 def _deploys(firewalls: Iterable[Firewall]) -> Iterator[tuple[CompiledRule, Deploy]]:

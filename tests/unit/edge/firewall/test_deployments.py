@@ -1,5 +1,7 @@
 """Managed rulesets made ready: once for each rule, before requests come, and known to be missing where they are."""
 
+import pytest
+
 from holdfast.edge.firewall.account import firewall_of
 from holdfast.edge.firewall.deployments import deployment_of, prepare
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, MAX_DEPLOYMENTS, Deploy, Firewall
@@ -33,6 +35,16 @@ def test_what_does_nothing_is_said() -> None:
     assert [(one.rule_id, one.ruleset_id) for one in inert] == [("a", f"zone-{MANAGED}"), ("b", f"zone-{MANAGED}")]
     assert inert[0].reason == "The managed ruleset missing is not loaded here."
     assert "/rules/0/id" in inert[1].reason
+
+
+def test_a_managed_ruleset_that_cannot_be_made_ready_costs_its_rule_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("a.conf:7: expected an operator")
+
+    managed = FakeManaged()
+    monkeypatch.setattr(managed, "deploy", refuse)
+    (inert,) = prepare([firewall(DEPLOY)], {managed.id: managed})
+    assert inert.reason == "The managed ruleset managed-ruleset cannot be made ready: a.conf:7: expected an operator."
 
 
 def test_a_managed_ruleset_of_another_phase_does_nothing() -> None:
