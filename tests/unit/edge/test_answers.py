@@ -2,15 +2,26 @@
 
 import json
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.edge.answers import MAX_HOST_CHARS, MAX_REASON_CHARS, answer, public_reason, refuse, refuse_by_setting
+from holdfast.edge.answers import (
+    MAX_HOST_CHARS,
+    MAX_REASON_CHARS,
+    RefusedBy,
+    answer,
+    public_reason,
+    refuse,
+    refuse_by_rule,
+    refuse_by_setting,
+)
 from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import MAX_PAGE_BYTES
 from holdfast.edge.explanations import EXPLANATIONS
+from holdfast.edge.firewall.values import CUSTOM, IP_ACCESS, MANAGED, RATE_LIMITS, Answer
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 from tests.unit.requests import a_request
@@ -315,3 +326,84 @@ def test_only_a_setting_s_refusal_names_a_setting() -> None:
     problem = json.loads(_answer(521, 521, a_request()).body)
     assert "setting" not in problem
     assert "zone" not in problem
+
+
+def by(**fields: Any) -> RefusedBy:
+    """A custom rule that blocks, but for `fields`."""
+    given_fields: dict[str, Any] = {
+        "rule_id": "b",
+        "ruleset_id": "a",
+        "phase": CUSTOM,
+        "action": "block",
+        "zone": "z",
+        "code": 1020,
+    }
+    return RefusedBy(**given_fields | fields)
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "name", "detail", "retry_after"),
+    [
+        (by(), 403, "access_denied", "The custom rule b refuses this request.", None),
+        (by(phase=MANAGED), 403, "access_denied", "The managed rule b refuses this request.", None),
+        (by(phase=IP_ACCESS, code=1006), 403, "address_denied", "The IP access rule b refuses this request.", None),
+        (
+            by(phase=RATE_LIMITS, code=1015, retry_after_s=7),
+            429,
+            "rate_limited",
+            "The rate limiting rule b lets no more requests through now.",
+            "7",
+        ),
+        (by(phase=RATE_LIMITS, code=1015), 429, "rate_limited", None, "30"),
+        (
+            by(action="managed_challenge"),
+            403,
+            "challenge_not_possible",
+            "The custom rule b asks for a challenge (managed_challenge), which a WebSocket cannot solve.",
+            None,
+        ),
+        (
+            by(phase=RATE_LIMITS, code=1015, action="challenge", retry_after_s=9),
+            429,
+            "challenge_not_possible",
+            "The rate limiting rule b asks for a challenge (challenge), which a WebSocket cannot solve.",
+            "9",
+        ),
+    ],
+)
+def test_a_refusal_by_a_rule_names_it(
+    refused: RefusedBy, status: int, name: str, detail: str | None, retry_after: str | None
+) -> None:
+    respond = refuse_by_rule(a_request(), refused, now=NOW)
+    headers, problem = dict(respond.headers), json.loads(respond.body)
+    assert (respond.status, headers["cf-error-type"]) == (status, str(refused.code))
+    assert (problem["error_name"], problem["error_code"]) == (name, refused.code)
+    assert detail is None or problem["detail"] == detail
+    assert headers.get("Retry-After") == retry_after
+    assert (problem["rule_id"], problem["ruleset_id"], problem["phase"]) == ("b", "a", refused.phase)
+    assert (problem["action"], problem["zone"]) == (refused.action, "z")
+    assert problem["ray_id"] == "230b030023ae2822-LOC"
+    assert headers["Holdfast-Refused"] == f'rule;id="b";ruleset="a";phase={refused.phase};zone="z"'
+
+
+def test_an_api_client_is_told_that_it_cannot_solve_a_challenge_either() -> None:
+    request = a_request(headers=PROGRAM, is_upgrade=False)
+    problem = json.loads(refuse_by_rule(request, by(action="js_challenge"), now=NOW).body)
+    assert problem["detail"].endswith("asks for a challenge (js_challenge), which an API client cannot solve.")
+
+
+def test_a_person_gets_a_page_that_names_the_rule() -> None:
+    respond = refuse_by_rule(a_request(headers=PAGE, is_upgrade=False), by(), now=NOW)
+    assert "The custom rule b refuses this request." in _Page(respond.body).text
+
+
+def test_an_answer_of_the_rule_s_own_is_all_there_is() -> None:
+    own = Answer(418, "text/plain", b"tea")
+    respond = refuse_by_rule(a_request(), by(retry_after_s=3), now=NOW, answer=own)
+    assert (respond.status, respond.body) == (418, b"tea")
+    assert dict(respond.headers) == {
+        "Holdfast-Refused": f'rule;id="b";ruleset="a";phase={CUSTOM};zone="z"',
+        "Content-Type": "text/plain",
+        "Cache-Control": "no-store",
+        "Retry-After": "3",
+    }

@@ -19,6 +19,7 @@ from holdfast.model.zone_document import (
     ZoneSettings,
 )
 from holdfast.sealing import SealingKey
+from tests.unit.edge.firewall.rules import a_rule, a_ruleset
 from tests.unit.edge.origins import a_document, a_record, a_zone, zone_id
 
 
@@ -38,6 +39,17 @@ def test_a_paused_zone_keeps_its_tls_and_its_origin_rules() -> None:
     zone = a_zone(paused=True, min_tls_version="1.3", origin_rules=(rule,))
     assert len(zone.rules) == 1
     assert zone.tls is not None
+
+
+def test_a_zone_compiles_its_rules_also_while_it_is_paused() -> None:
+    rulesets = (a_ruleset(a_rule("r", expression='ip.src.country eq "NL"')),)
+    zone, paused = (a_zone(rulesets=rulesets, paused=paused) for paused in (False, True))
+    assert len(zone.firewalls) == 1
+    assert zone.asks_place
+    assert (paused.firewalls, paused.is_paused) == ((), True)
+    assert a_zone().firewalls == ()
+    with pytest.raises(CompileError, match=r"rules\[r\]\.expression"):
+        a_zone(rulesets=(a_ruleset(a_rule("r", expression="x")),), paused=True)
 
 
 def test_a_catch_all_answers_with_its_one_record_and_asks_nothing_of_tls() -> None:

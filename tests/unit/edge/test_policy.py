@@ -3,10 +3,12 @@
 import json
 
 from holdfast.edge.decision import Forward, Respond
+from holdfast.edge.firewall.values import RATE_LIMITS
 from holdfast.edge.policy import Policy
 from holdfast.model.fault import Fault
 from holdfast.model.zone_document import StrictTransportSecurity
 from holdfast.rules.context import Place
+from tests.unit.edge.firewall.rules import a_limit, a_ruled_snapshot, a_ruleset, counters
 from tests.unit.edge.origins import a_snapshot, a_zone, snapshot_of, zone_id
 from tests.unit.requests import a_request
 
@@ -32,6 +34,19 @@ def test_it_knows_where_clients_are() -> None:
     decision = policy.decide(a_request())
     assert isinstance(decision, Forward)
     assert ("CF-IPCountry", "NL") in decision.set_headers
+
+
+def test_it_counts_and_records_with_what_it_was_given() -> None:
+    recorded: list[tuple[str, str]] = []
+    policy = Policy(
+        a_ruled_snapshot(a_ruleset(a_limit("limit", 1), phase=RATE_LIMITS)),
+        clock=lambda: 1000.0,
+        counters=counters(),
+        record=lambda request, events: recorded.extend((request.path, event.rule_id) for event in events),
+    )
+    assert isinstance(policy.decide(a_request(path="/one")), Forward)
+    assert isinstance(policy.decide(a_request(path="/two")), Respond)
+    assert recorded == [("/two", "limit")]
 
 
 def test_the_answer_for_a_fault_is_the_zone_s() -> None:

@@ -3,6 +3,9 @@
 import pytest
 
 from holdfast.edge.view import NO_TARGET, NO_ZONE, view_of
+from holdfast.model.zone_document import OriginRuleDocument
+from holdfast.rules.context import NOWHERE, Place
+from tests.unit.edge.firewall.rules import a_rule, a_ruled_snapshot, a_ruleset
 from tests.unit.edge.origins import a_record, a_zone, snapshot_of
 from tests.unit.requests import a_request
 
@@ -26,3 +29,42 @@ def test_a_zone_without_a_record_has_no_target() -> None:
     view = view_of(a_request(host="www.example.com"), SNAPSHOT, now=1.0)
     assert view.zone is SNAPSHOT.zones["example.com"]
     assert view.target is NO_TARGET
+
+
+def test_the_account_s_rules_come_before_the_zone_s() -> None:
+    own, root = a_ruleset(a_rule("own")), a_ruleset(a_rule("root"), kind="root")
+    both = view_of(a_request(), a_ruled_snapshot(own, account=[root]), now=1.0).firewalls
+    assert [firewall.custom and firewall.custom.kind for firewall in both] == ["root", "zone"]
+    assert len(view_of(a_request(), a_ruled_snapshot(own), now=1.0).firewalls) == 1
+    assert len(view_of(a_request(), a_ruled_snapshot(account=[root]), now=1.0).firewalls) == 1
+    assert view_of(a_request(), a_ruled_snapshot(), now=1.0).firewalls == ()
+    assert view_of(a_request(), a_ruled_snapshot(own, account=[root], paused=True), now=1.0).firewalls == ()
+    assert view_of(a_request(host="other.test"), a_ruled_snapshot(own, account=[root]), now=1.0).firewalls == ()
+
+
+def test_all_expressions_are_evaluated_against_one_context() -> None:
+    request = a_request()
+    view = view_of(request, a_ruled_snapshot(plan="enterprise"), now=12.5)
+    context = view.context(request)
+    assert view.context(request) is context
+    assert (context.facts.zone_name, context.facts.zone_plan, context.facts.now_ms) == ("example.com", "ENT", 12_500)
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_origin_rule", "is_asked"),
+    [('ip.src.country eq "NL"', False, True), ('ip.src.country eq "NL"', True, True), ("true", False, False)],
+)
+def test_where_a_client_is_is_asked_where_a_rule_does(expression: str, is_origin_rule: bool, is_asked: bool) -> None:
+    origin_rules = (OriginRuleDocument(id="1", expression=expression),) if is_origin_rule else ()
+    rulesets = () if is_origin_rule else (a_ruleset(a_rule("r", expression=expression)),)
+    snapshot = snapshot_of(a_zone(origin_rules=origin_rules, rulesets=rulesets))
+    asked: list[str] = []
+
+    def place_of(address: str) -> Place:
+        asked.append(address)
+        return Place(country="NL")
+
+    request = a_request()
+    place = view_of(request, snapshot, now=1.0, place_of=place_of).context(request).facts.place
+    assert (place.country, asked) == (("NL", ["203.0.113.7"]) if is_asked else (None, []))
+    assert view_of(request, snapshot, now=1.0).place(request) is NOWHERE

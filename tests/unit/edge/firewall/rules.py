@@ -19,6 +19,7 @@ from holdfast.model.rule_documents import (
     RulesetDocument,
 )
 from holdfast.model.security_event import SecurityEvent
+from holdfast.model.zone_document import RecordDocument
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.managed_ruleset import ManagedRule, Match, Overrides
 from tests.unit.edge.origins import a_zone, snapshot_of
@@ -65,11 +66,14 @@ def a_ruled_snapshot(
     access: Sequence[AccessRuleDocument] = (),
     account_access: Sequence[AccessRuleDocument] = (),
     managed: Sequence[Any] = (),
+    records: Sequence[RecordDocument] = (),
     **zone: Any,
 ) -> Snapshot:
     """A snapshot with example.com, whose rules these are, in an account that has those."""
     document = AccountDocument(id=ACCOUNT, version=1, rulesets=tuple(account), access_rules=tuple(account_access))
-    snapshot = snapshot_of(a_zone(account_id=ACCOUNT, rulesets=rulesets, access_rules=tuple(access), **zone))
+    snapshot = snapshot_of(
+        a_zone("example.com", *records, account_id=ACCOUNT, rulesets=rulesets, access_rules=tuple(access), **zone)
+    )
     return snapshot.with_sources(
         accounts={ACCOUNT: compile_account(document)}, lists=(), managed={one.id: one for one in managed}
     )
