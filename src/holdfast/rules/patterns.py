@@ -7,9 +7,11 @@ Law 3: a wildcard needs no engine: its pieces are searched one after another, ea
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol, cast
+from operator import attrgetter
+from typing import Protocol, TypeAlias, cast
 
 import re2  # type: ignore[import-untyped]
 
@@ -19,6 +21,9 @@ from holdfast.rules.regex_dialect import describe, translate
 # RE2 spends two thirds on the compiled program, and beyond the rest matches without its cache, more slowly. The original
 # allows 10 MiB and 2 MiB; an edge may hold thousands of rules.
 MAX_PATTERN_BYTES = 2 * 1024 * 1024
+# What patterns that are asked together may be in all, in instructions of the engine, and the values that they are asked about.
+MAX_GUARD_PROGRAM = 8_000
+MAX_GUARDED_CHARS = 2_048
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _ASCII_UPPER = {upper + 32: upper for upper in range(ord("A"), ord("Z") + 1)}
@@ -36,7 +41,15 @@ class _Found(Protocol):
 class _Compiled(Protocol):
     """A pattern of `google-re2`, which has no types of its own."""
 
+    @property
+    def programsize(self) -> int: ...
     def search(self, text: bytes) -> _Found | None: ...
+
+
+# What one search of the engine itself takes, and gives: a list of (start, end), (-1, -1) first if there is no match.
+_Spans: TypeAlias = Callable[[object, bytes, int, int], list[tuple[int, int]]]
+_ANYWHERE = re2._Anchor.UNANCHORED  # noqa: SLF001  (as below)
+_NOWHERE = (-1, -1)
 
 
 class PatternError(ValueError):
@@ -60,13 +73,17 @@ class Pattern:
     source: str
     with_groups: bool = False
     _compiled: _Compiled = field(init=False, repr=False, compare=False)
+    _spans: _Spans = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_compiled", _compiled(self.source, self.with_groups))
+        compiled = _compiled(self.source, self.with_groups)
+        object.__setattr__(self, "_compiled", compiled)
+        object.__setattr__(self, "_spans", _spans_of(compiled))
 
     def is_in(self, value: str) -> bool:
         """Whether the pattern matches anywhere in `value`, one character a byte."""
-        return self._compiled.search(value.encode("latin-1")) is not None
+        data = value.encode("latin-1")
+        return self._spans(_ANYWHERE, data, 0, len(data))[0] != _NOWHERE
 
     def first_match(self, value: str) -> tuple[int, int, tuple[str, ...]] | None:
         """Start and end of the first match, and what it and each group matched ("" for one that took no part)."""
@@ -77,25 +94,61 @@ class Pattern:
         return found.start(), found.end(), tuple(group.decode("latin-1") for group in groups)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Guard:
+    """Many patterns asked at once: `may_match` is false for a value only if none of them is in it.
+
+    It is true for a value longer than MAX_GUARDED_CHARS, which each pattern is asked about by itself: where patterns are
+    together, a value that is made for it can drive the engine into its slower way, whose time is that of all of them.
+    """
+
+    _spans: _Spans
+
+    @classmethod
+    def of(cls, patterns: Sequence[Pattern]) -> Guard | None:
+        """The guard of these patterns, None if together they are too large."""
+        try:
+            compiled = _built("|".join(f"(?:{translate(pattern.source)})" for pattern in patterns), with_groups=False)
+        except re2.error:
+            return None
+        return cls(_spans_of(compiled)) if compiled.programsize <= MAX_GUARD_PROGRAM else None
+
+    def may_match(self, value: str) -> bool:
+        """Whether one of the patterns may be in `value`, one character a byte."""
+        if len(value) > MAX_GUARDED_CHARS:
+            return True
+        data = value.encode("latin-1")
+        return self._spans(_ANYWHERE, data, 0, len(data))[0] != _NOWHERE
+
+
+def _spans_of(compiled: _Compiled) -> _Spans:
+    # The package's own `search` is a generator around this, and takes half as long again. To be `search`, once that is lean.
+    return cast("_Spans", attrgetter("_regexp.Match")(compiled))
+
+
 @lru_cache(maxsize=256)
 def _compiled(source: str, with_groups: bool) -> _Compiled:
     try:
         translated = translate(source)
     except RegexFault as fault:
         raise PatternError(describe(source, fault)) from None
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.log_errors = False
-    options.max_mem = MAX_PATTERN_BYTES
-    options.never_capture = not with_groups
     try:
-        return cast("_Compiled", re2.compile(translated.encode("ascii"), options))
+        return _built(translated, with_groups=with_groups)
     except re2.error as error:
         said = error.args[0] if error.args else b""
         detail = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         if "too large" in detail or "repetition" in detail:
             raise PatternError(f"Compiled regex exceeds size limit of {MAX_PATTERN_BYTES} bytes.") from None
         raise PatternError(f"regex parse error: {detail}") from None
+
+
+def _built(translated: str, *, with_groups: bool) -> _Compiled:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = MAX_PATTERN_BYTES
+    options.never_capture = not with_groups
+    return cast("_Compiled", re2.compile(translated.encode("ascii"), options))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ _CIPHERS = {
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
 }
 
+_OCTETS = {str(number): number for number in range(256)}
+
 
 def ray_id(request: Request) -> str:
     """The request's ray as logs have it: without the place that the CF-Ray header adds."""
@@ -38,7 +40,14 @@ def ray_id(request: Request) -> str:
 
 def header_map(request: Request) -> ArrayMap:
     """Lower-case names to values, both in the order in which they came."""
-    return _grouped((name.lower(), value) for name, value in request.headers)
+    groups: ArrayMap = {}
+    for line_name, value in request.headers:
+        name = line_name.lower()
+        if name in groups:
+            groups[name].append(value)
+        else:
+            groups[name] = [value]
+    return groups
 
 
 def header_names(request: Request) -> list[str]:
@@ -51,24 +60,35 @@ def header_values(request: Request) -> list[str]:
     return [value for _, value in request.headers]
 
 
-def header(request: Request, name: str) -> str:
+def header(headers: ArrayMap, name: str) -> str:
     """A header (`name` in lower case) as one text, "" if it was not sent. Several lines are one list (RFC 9110 §5.3)."""
-    return ", ".join(value for key, value in request.headers if key.lower() == name)
+    values = headers.get(name)
+    return "" if values is None else values[0] if len(values) == 1 else ", ".join(values)
 
 
-def cookie(request: Request) -> str:
+def cookie(headers: ArrayMap) -> str:
     """The Cookie header; several lines are one (RFC 6265 §5.4)."""
-    return "; ".join(value for key, value in request.headers if key.lower() == "cookie")
+    return "; ".join(headers.get("cookie", ()))
 
 
-def cookie_map(request: Request) -> ArrayMap:
+def cookie_map(headers: ArrayMap) -> ArrayMap:
     """Cookies by name, the names percent-decoded, the values as they came."""
-    pairs = (part.strip(" \t").partition("=") for part in cookie(request).split(";"))
-    return _grouped((_decoded(name), value) for name, equals, value in pairs if equals or name)
+    groups: ArrayMap = {}
+    for part in cookie(headers).split(";"):
+        name, equals, value = part.strip(" \t").partition("=")
+        if not name and not equals:
+            continue
+        if "%" in name:
+            name = _decoded(name)
+        if name in groups:
+            groups[name].append(value)
+        else:
+            groups[name] = [value]
+    return groups
 
 
 def _decoded(name: str) -> str:
-    return unquote_to_bytes(name.encode("latin-1")).decode("latin-1") if "%" in name else name
+    return unquote_to_bytes(name.encode("latin-1")).decode("latin-1")
 
 
 def host(request: Request) -> str:
@@ -110,7 +130,15 @@ def arguments(request: Request) -> list[tuple[str, str]]:
 
 def argument_map(request: Request) -> ArrayMap:
     """Arguments by name."""
-    return _grouped(arguments(request))
+    groups: ArrayMap = {}
+    for part in query(request).split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            if name in groups:
+                groups[name].append(value)
+            else:
+                groups[name] = [value]
+    return groups
 
 
 def argument_names(request: Request) -> list[str]:
@@ -123,10 +151,10 @@ def argument_values(request: Request) -> list[str]:
     return [value for _, value in arguments(request)]
 
 
-def accepted_languages(request: Request) -> list[str]:
+def accepted_languages(headers: ArrayMap) -> list[str]:
     """The languages of Accept-Language, the most wanted first (RFC 9110 §12.5.4)."""
     weighted = []
-    for part in header(request, "accept-language").split(","):
+    for part in header(headers, "accept-language").split(","):
         tag, *parameters = (piece.strip(" \t") for piece in part.split(";"))
         if tag:
             weighted.append((_weight(parameters), tag))
@@ -152,11 +180,11 @@ def client_address(request: Request) -> Address | None:
     if ":" in text:
         return parse_address(text)
     try:
-        # A third of the time of `ipaddress`, which is for texts that people write; the core wrote this one.
-        octets = bytes(map(int, text.split(".")))
-    except ValueError:
+        # A quarter of the time of `ipaddress`, which is for texts that people write; the core wrote this one.
+        one, two, three, four = text.split(".")
+        return 4, _OCTETS[one] << 24 | _OCTETS[two] << 16 | _OCTETS[three] << 8 | _OCTETS[four]
+    except (ValueError, KeyError):
         return None
-    return (4, int.from_bytes(octets)) if len(octets) == 4 else None
 
 
 def tls_version(request: Request) -> str:
@@ -167,10 +195,3 @@ def tls_version(request: Request) -> str:
 def tls_cipher(request: Request) -> str:
     """The suite by the name that the field has for it, "" without TLS."""
     return _CIPHERS.get(request.tls.cipher, request.tls.cipher) if request.tls else ""
-
-
-def _grouped(pairs: Iterable[tuple[str, str]]) -> ArrayMap:
-    groups: ArrayMap = {}
-    for name, value in pairs:
-        groups.setdefault(name, []).append(value)
-    return groups

@@ -31,6 +31,8 @@ from holdfast.rules.value_types import (
 
 Reader: TypeAlias = Callable[[EvaluationContext], Any]
 
+_HEADERS = "http.request.headers"
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -41,8 +43,8 @@ class Field:
     read: Reader
 
 
-def _once(name: str, compute: Callable[[EvaluationContext], Any]) -> Reader:
-    """A reader that computes its value for the first expression that asks, and remembers it for the others."""
+def once(name: str, compute: Callable[[EvaluationContext], Any]) -> Reader:
+    """A reader that computes its value for the first expression that asks, and remembers it as `name` for the others."""
 
     def read(context: EvaluationContext) -> Any:  # noqa: ANN401
         computed = context.computed
@@ -54,8 +56,20 @@ def _once(name: str, compute: Callable[[EvaluationContext], Any]) -> Reader:
     return read
 
 
+def _headers(context: EvaluationContext) -> values.ArrayMap:
+    computed = context.computed
+    headers: values.ArrayMap | None = computed.get(_HEADERS)
+    if headers is None:
+        headers = computed[_HEADERS] = values.header_map(context.request)
+    return headers
+
+
 def _of_request(name: str, compute: Callable[[Request], Any]) -> Reader:
-    return _once(name, lambda context: compute(context.request))
+    return once(name, lambda context: compute(context.request))
+
+
+def _of_headers(name: str, compute: Callable[[values.ArrayMap], Any]) -> Reader:
+    return once(name, lambda context: compute(_headers(context)))
 
 
 def _of_target(attribute: str) -> Reader:
@@ -74,7 +88,7 @@ def _of_place(type_: ValueType, attribute: str) -> Reader:
     if type_ is not BYTES:
         return read
     # Names of places have letters beyond ASCII; values have one character a byte.
-    return _once(f"place.{attribute}", lambda context: None if (text := read(context)) is None else bytes_of(text))
+    return once(f"place.{attribute}", lambda context: None if (text := read(context)) is None else bytes_of(text))
 
 
 def _seconds(context: EvaluationContext) -> int | None:
@@ -133,16 +147,20 @@ _COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
     "cf.ray_id": (BYTES, values.ray_id),
     "cf.tls_cipher": (BYTES, values.tls_cipher),
     "cf.tls_version": (BYTES, values.tls_version),
+    "http.request.headers": (BYTES_ARRAY_MAP, values.header_map),
+    "http.request.headers.names": (BYTES_ARRAY, values.header_names),
+    "http.request.headers.values": (BYTES_ARRAY, values.header_values),
+    "ip.src": (IP, values.client_address),
+}
+
+# Of the headers by name, so that these are gone through once.
+_OF_HEADERS: Mapping[str, tuple[ValueType, Callable[[values.ArrayMap], Any]]] = {
     "http.cookie": (BYTES, values.cookie),
     "http.referer": (BYTES, partial(values.header, name="referer")),
     "http.request.accepted_languages": (BYTES_ARRAY, values.accepted_languages),
     "http.request.cookies": (BYTES_ARRAY_MAP, values.cookie_map),
-    "http.request.headers": (BYTES_ARRAY_MAP, values.header_map),
-    "http.request.headers.names": (BYTES_ARRAY, values.header_names),
-    "http.request.headers.values": (BYTES_ARRAY, values.header_values),
     "http.user_agent": (BYTES, partial(values.header, name="user-agent")),
     "http.x_forwarded_for": (BYTES, partial(values.header, name="x-forwarded-for")),
-    "ip.src": (IP, values.client_address),
 }
 
 _DIRECT: Mapping[str, tuple[ValueType, str]] = {
@@ -159,6 +177,7 @@ _DIRECT: Mapping[str, tuple[ValueType, str]] = {
 def _fields() -> dict[str, Field]:
     found = [Field(name, type_, attrgetter(path)) for name, (type_, path) in _DIRECT.items()]
     found += [Field(name, type_, _of_request(name, compute)) for name, (type_, compute) in _COMPUTED.items()]
+    found += [Field(name, type_, _of_headers(name, compute)) for name, (type_, compute) in _OF_HEADERS.items()]
     readers: dict[str, tuple[ValueType, Reader]] = {
         "uri.path": (BYTES, _of_target("path")),
         "uri.query": (BYTES, _of_target("query")),
@@ -173,7 +192,7 @@ def _fields() -> dict[str, Field]:
         Field("http.host", BYTES, _of_target("host")),
         # Every connection of this edge is TCP: it has no HTTP/3.
         Field("cf.edge.client_tcp", BOOL, lambda _: True),
-        Field("cf.edge.server_ip", IP, _once("cf.edge.server_ip", _server_address)),
+        Field("cf.edge.server_ip", IP, once("cf.edge.server_ip", _server_address)),
         # A request with more header fields than the edge reads is refused, so none is ever cut short.
         Field("http.request.headers.truncated", BOOL, lambda _: False),
         Field("http.request.timestamp.msec", INT, _milliseconds),

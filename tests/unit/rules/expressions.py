@@ -124,6 +124,81 @@ SOUND_COMPARISONS = (
 )
 
 
+# The same for programs: each way that their code is written, and values that several of them share.
+SHARED_COMPARISONS = (
+    'http.host in {"example.com" "www.example.com"}',
+    'http.host gt "f"',
+    'http.host wildcard "*EXAMPLE*"',
+    'http.host wildcard "Example.com"',
+    'http.host strict wildcard "ex*.c*"',
+    'http.request.uri.path wildcard "/A*"',
+    'http.request.uri.path strict wildcard "*/*/*"',
+    'http.cookie wildcard "*a*"',
+    'http.cookie wildcard "*a"',
+    'ip.src.city wildcard "*x*"',
+    'ip.src.city wildcard "a*"',
+    'ip.src.city wildcard "A"',
+    'ip.src.city contains "a"',
+    'ip.src.city lt "b"',
+    'ip.src.city matches "a"',
+    'ip.src.city matches "^b"',
+    'ip.src.city matches "^$"',
+    'lower(ip.src.city) eq "a"',
+    'starts_with(ip.src.city, "a")',
+    'http.request.uri.path matches "a"',
+    'http.request.uri.path matches "(?i)B"',
+    'http.request.uri.path matches "^/x|y$"',
+    'http.request.uri.path matches "[^/]{2}"',
+    'any(http.request.headers["x"][*] matches "a")',
+    'any(http.request.headers["x"][*] matches "(?i)^B")',
+    'any(http.request.headers["x"][*] matches "c$")',
+    'all(http.request.headers["x"][*] matches "a")',
+    'any(http.request.headers["x"][*] eq "a")',
+    'any(http.request.headers["x"][*] ne "a")',
+    'any(http.request.headers["x"][*] contains "a")',
+    'any(http.request.headers["x"][*] in {"a" "b"})',
+    'any(http.request.headers["x"][*] in $list)',
+    'any(http.request.headers["x"][*] wildcard "A*")',
+    'any(http.request.headers["y"][*] eq http.host)',
+    'any(lower(http.request.headers["x"][*])[*] contains "a")',
+    'any(len(http.request.headers["x"][*])[*] in {1..3})',
+    'any(starts_with(http.request.headers["x"][*], "a"))',
+    'any(ends_with(http.request.uri.args.names[*], "a"))',
+    'any(http.request.headers.names[*] matches "x")',
+    'any(url_decode(http.request.uri.args.values[*])[*] contains "a")',
+    'http.request.headers["x"][1] eq "a"',
+    'http.request.headers.names[0] eq "X"',
+    'http.request.headers.names[2] eq "X"',
+    'lower(http.request.headers["x"][0]) ne "a"',
+    'len(http.request.headers["x"]) ge 0',
+    'len(http.request.headers["x"][0]) in {0..2 5}',
+    'has_key(http.request.uri.args, "a")',
+    'has_value(http.request.headers.names, "X")',
+    'lower(url_decode(lower(upper(lower(upper(lower(http.request.uri))))))) contains "a"',
+    "ip.src in {203.0.113.7}",
+    "ip.src in {203.0.113.0/24 10.0.0.0/8 ::/0}",
+    "ip.src in {::1 10.0.0.1..10.0.0.9}",
+    "ip.src in {}",
+    "ip.src in $list",
+    "ip.src in $office",
+    "ip.src eq 203.0.113.7",
+    "ip.src ne ::1",
+    "ip.src ge ::1",
+    "cf.edge.server_ip in {::/0}",
+    "cf.edge.server_ip gt 1.1.1.1",
+    "cidr(ip.src, 8, 8) eq 203.0.0.0",
+    "cf.edge.server_port in {0..1024 65535}",
+    "ip.src.asnum in {64512..64520}",
+    "ip.src.asnum & 1",
+    "ip.src.asnum in $networks",
+    "ip.src.is_in_european_union",
+    "ip.src.asnum lt cf.edge.server_port",
+    'to_string(ip.src.asnum) eq "64512"',
+    "cf.edge.client_tcp",
+    'http.request.uri.path contains "\xc3"',
+)
+
+
 def _combined(condition: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     pairs = st.tuples(condition, st.sampled_from((" and ", " or ", " xor ")), condition).map("".join)
     return st.one_of(condition.map(lambda inner: f"not ({inner})"), pairs)
@@ -132,6 +207,9 @@ def _combined(condition: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 # A rewriting call may stand once in an expression, and `true` only alone.
 _COMBINABLE = [one for one in SOUND_COMPARISONS if "replace" not in one and one != "true"]
 SOUND = st.recursive(st.sampled_from(_COMBINABLE), _combined, max_leaves=4)
+PROGRAMS = st.lists(
+    st.recursive(st.sampled_from((*SHARED_COMPARISONS, *_COMBINABLE)), _combined, max_leaves=5), min_size=1, max_size=12
+)
 
 
 @st.composite

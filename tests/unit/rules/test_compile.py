@@ -14,11 +14,9 @@ from holdfast.rules.value_types import INT
 from tests.unit.requests import a_request
 from tests.unit.rules.case_files import FACTS, LISTS, REQUEST, Case, cases
 from tests.unit.rules.expressions import SOUND, SOUND_COMPARISONS
+from tests.unit.rules.requests import requests
 
 CONTEXT = EvaluationContext(REQUEST, FACTS)
-# What the core may hand over: any text in a target, any byte in any other text.
-TEXT = st.text(max_size=20)
-BYTE_TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=20)
 
 
 @pytest.mark.parametrize("case", cases("evaluation.txt"), ids=str)
@@ -35,28 +33,6 @@ def test_a_condition_is_what_it_should_be(case: Case) -> None:
 def test_a_value_is_what_it_should_be(case: Case) -> None:
     text = compile_value(case.given).text(CONTEXT)
     assert ("(missing)" if text is None else text) == case.expected
-
-
-@st.composite
-def requests(draw: st.DrawFn) -> Request:
-    """Requests with anything in them."""
-    return Request(
-        "ray",
-        draw(BYTE_TEXT),
-        draw(st.sampled_from(("http", "https"))),
-        draw(TEXT),
-        draw(TEXT),
-        draw(TEXT),
-        "HTTP/1.1",
-        tuple(
-            draw(st.lists(st.tuples(st.sampled_from(("X", "x", "Cookie", "Accept-Language")), BYTE_TEXT), max_size=4))
-        ),
-        draw(st.sampled_from(("203.0.113.7", "::1", "nonsense"))),
-        1,
-        draw(st.integers(0, 65535)),
-        None,
-        False,  # noqa: FBT003
-    )
 
 
 ANY_FACTS = Facts(lists={"list": LISTS["sites"]})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.rules.patterns import Pattern, PatternError, Wildcard, ascii_lower, ascii_upper
+from holdfast.rules.patterns import MAX_GUARDED_CHARS, Guard, Pattern, PatternError, Wildcard, ascii_lower, ascii_upper
 
 BYTES = st.text(st.characters(max_codepoint=0xFF), max_size=12)
 # Far above what is measured (0.1 s), so that only another order of magnitude fails.
@@ -49,6 +49,28 @@ def test_a_hostile_pattern_is_refused_or_matches_soon(pattern: str) -> None:
         problem = str(error)
     assert problem in {"", "Compiled regex exceeds size limit of 2097152 bytes."}
     assert time.monotonic() - begun < LIMIT_S
+
+
+PATTERNS = ("a", "(?i)B", "^x", "y$", "(?-s)q.r", "", "[^a]{2}", "\\bz", "a|b", "(?i:K)|(l)", "é")
+
+
+@given(
+    st.lists(st.sampled_from(PATTERNS), min_size=1),
+    st.text("aAbBxyzqr\n kKlL\xe9\xc3\xa9", max_size=8),
+)
+def test_a_guard_says_no_only_for_what_no_pattern_matches(sources: list[str], value: str) -> None:
+    patterns = tuple(map(Pattern, sources))
+    guard = Guard.of(patterns)
+    assert guard is not None
+    assert guard.may_match(value) is any(pattern.is_in(value) for pattern in patterns)
+    assert guard.may_match(value * MAX_GUARDED_CHARS + "#" * (MAX_GUARDED_CHARS + 1))
+
+
+def test_patterns_that_are_too_large_together_have_no_guard() -> None:
+    large = tuple(Pattern(f"{letter}[a-f]{{900}}") for letter in "ghijklmnopqr")
+    assert Guard.of(large[:2]) is not None
+    assert Guard.of(large) is None
+    assert Guard.of(tuple(Pattern(f"{letter}{'[a-f]{1000}' * 50}") for letter in "gh")) is None
 
 
 def test_two_patterns_are_the_same_if_they_say_the_same() -> None:

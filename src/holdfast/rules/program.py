@@ -1,0 +1,146 @@
+"""Many conditions made into one program: Python code that says which of them hold for a request, in order.
+
+Law 1: a program says what the conditions say one by one (`CompiledExpression.matches`), in their order, and no later one is
+asked before somebody wants to know: who stops after the first that holds has paid for no other.
+Law 2: code is made in chunks so small that making one keeps the interpreter from other threads for about a millisecond. Where
+a chunk ends depends on the rules around its end, so that a change of one rule makes one chunk anew or two.
+Law 3: a chunk is made once for the same texts and then known; memory is bounded as for `known`.
+Law 4: the code of a chunk is names and brackets of ours; what a person wrote is only bound to those names (`program_names`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeAlias
+
+from holdfast.rules.compile import CompiledExpression
+from holdfast.rules.context import EvaluationContext
+from holdfast.rules.program_code import code_of
+from holdfast.rules.program_names import Names
+from holdfast.rules.syntax_tree import Condition, Expression, Indexed
+
+# Numbers of the conditions that hold, in order, each found when it is asked for.
+Matching: TypeAlias = Callable[[EvaluationContext], Iterator[int]]
+
+MAX_CHUNK_RULES = 32
+MAX_CHUNK_CHARS = 4_096
+# On average, a chunk ends by itself after this many rules beyond the first few.
+_ENDS_AFTER = 32
+_MIN_CHUNK_RULES = 8
+# What is known of chunks: about as much as the expressions that `known` keeps.
+MAX_KNOWN_CHARS = 768 * 1024
+_EACH_CHARS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`matching(context)` gives the numbers of the conditions that hold for a request, lazily and in order."""
+
+    matching: Matching
+
+
+def compile_program(expressions: Sequence[Expression | CompiledExpression]) -> Program:
+    """One program of these conditions, which are numbered from 0. It never fails for what has been parsed."""
+    read = [one.expression if isinstance(one, CompiledExpression) else one for one in expressions]
+    return Program(_in_turn([CHUNKS.compiled(chunk) for chunk in chunks_of(read)]))
+
+
+def chunks_of(expressions: Sequence[Expression]) -> list[tuple[Expression, ...]]:
+    """The expressions in order, in chunks that end where their texts say."""
+    chunks: list[tuple[Expression, ...]] = []
+    chunk: list[Expression] = []
+    chars = 0
+    for expression in expressions:
+        if chunk and (len(chunk) == MAX_CHUNK_RULES or chars + len(expression.text) > MAX_CHUNK_CHARS):
+            chunks.append(tuple(chunk))
+            chunk, chars = [], 0
+        chunk.append(expression)
+        chars += len(expression.text)
+        if len(chunk) >= _MIN_CHUNK_RULES and zlib.crc32(expression.text.encode()) % _ENDS_AFTER == 0:
+            chunks.append(tuple(chunk))
+            chunk, chars = [], 0
+    return [*chunks, tuple(chunk)] if chunk else chunks
+
+
+def _in_turn(chunks: Sequence[tuple[int, Matching]]) -> Matching:
+    """The chunks, which have so many rules each, one after another."""
+    if len(chunks) == 1:
+        return chunks[0][1]
+    firsts = accumulate((rules for rules, _ in chunks), initial=0)
+    placed = [(first, chunk) for first, (_, chunk) in zip(firsts, chunks, strict=False)]
+
+    def matching(context: EvaluationContext) -> Iterator[int]:
+        for first, chunk in placed:
+            for number in chunk(context):
+                yield first + number
+
+    return matching
+
+
+class KnownChunks:
+    """Chunks by their texts, those asked for longest ago forgotten first. May be used from any thread (see `known`)."""
+
+    def __init__(self, *, max_chars: int = MAX_KNOWN_CHARS) -> None:
+        self._max_chars = max_chars
+        self._by_texts: dict[tuple[str, ...], Matching] = {}
+        self._compilations = 0
+
+    def compiled(self, chunk: Sequence[Expression]) -> tuple[int, Matching]:
+        """How many rules these are, and which of them hold."""
+        texts = tuple(expression.text for expression in chunk)
+        found = self._by_texts.pop(texts, None)
+        if found is None:
+            self._compilations += 1
+            found = _compiled(chunk)
+        self._by_texts[texts] = found
+        self._forget_the_oldest()
+        return len(texts), found
+
+    def statistics(self) -> dict[str, int]:
+        """How many chunks are known, how many characters they count for, and how often one was compiled."""
+        known = tuple(self._by_texts)
+        return {
+            "program_chunks": len(known),
+            "program_chars": sum(map(_chars, known)),
+            "program_compilations": self._compilations,
+        }
+
+    def _forget_the_oldest(self) -> None:
+        known = tuple(self._by_texts)
+        excess = sum(map(_chars, known)) - self._max_chars
+        for texts in known:
+            if excess <= 0:
+                return
+            self._by_texts.pop(texts, None)
+            excess -= _chars(texts)
+
+
+def _chars(texts: tuple[str, ...]) -> int:
+    return sum(map(len, texts)) + _EACH_CHARS * len(texts)
+
+
+# One for each process, as for the expressions.
+CHUNKS = KnownChunks()
+
+
+def _compiled(chunk: Sequence[Expression]) -> Matching:
+    names = Names()
+    lines = [
+        line
+        for number, code in enumerate(code_of([_condition(expression) for expression in chunk], names))
+        for line in (f"if {code}:", f"    yield {number}")
+    ]
+    before = ["request = context.request", *names.setup]
+    source = "\n ".join(["def matching(context):", *before, *lines, "return", "yield"])
+    exec(compile(source, "<rules>", "exec"), names.namespace)  # noqa: S102  (law 4)
+    matching: Matching = names.namespace["matching"]
+    return matching
+
+
+def _condition(expression: Expression) -> Condition:
+    if isinstance(expression.root, Indexed):
+        raise TypeError("expected an expression that is a condition, got one that is a value")
+    return expression.root
