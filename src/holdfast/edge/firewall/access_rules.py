@@ -2,7 +2,7 @@
 
 Law 1: of all rules that fit a client, of its zone and its account alike, the most special one counts: an address, then a
 network (the longest prefix), then an autonomous system, then a country.
-Law 2: of several that are equally special, one that lets pass wins, then one that blocks, then a challenge.
+Law 2: of several that are equally special, one that lets pass wins, then one that blocks, then a challenge (which blocks).
 Law 3: asking costs a look-up for the address, one for each prefix length that is in use, and two more, however many rules
 there are.
 
@@ -18,12 +18,13 @@ from typing import TypeVar
 
 import msgspec
 
-from holdfast.edge.firewall.actions import CHALLENGES, Place
+from holdfast.edge.firewall.document_place import Place
 from holdfast.model.rule_documents import AccessRuleDocument
 from holdfast.rules.value_types import Address
 
 ALLOW = "whitelist"
-_MODES = (ALLOW, "block", *CHALLENGES)
+# In the order in which they win.
+_MODES = (ALLOW, "block", "challenge", "js_challenge", "managed_challenge")
 
 # How special each target is; of networks the length of the prefix is added, 128 at most.
 _COUNTRY, _ASN, _NETWORK, _ADDRESS = 1, 2, 3, 200

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, CompiledAccount, CompiledRuleset, Firewall
 from holdfast.model.rule_documents import AccessRuleDocument, AccountDocument, RulesetDocument
 

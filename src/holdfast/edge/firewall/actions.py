@@ -11,31 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
-from holdfast.edge.compile_error import CompileError
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.values import PHASE_NAMES, RATE_LIMITS, Action, Answer, Deploy, Note, Refuse, Skip
 from holdfast.model.rule_documents import RuleDocument
 
 CHALLENGES = ("challenge", "js_challenge", "managed_challenge")
 # Features that the original's `products` switch off, and this edge does not have: naming them does nothing.
 ABSENT_PRODUCTS = ("zoneLockdown", "uaBlock", "bic", "hot", "securityLevel", "rateLimit", "waf")
-
-
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where a document stands, for an error about it: whose it is, and the path of the rule."""
-
-    owner: str
-    path: str
-    kind: str = "zone"
-
-    def below(self, name: str) -> Place:
-        """The member `name` of it."""
-        return Place(self.owner, f"{self.path}.{name}" if self.path else name, self.kind)
-
-    def wrong(self, value: object, expected: str) -> CompileError:
-        """The error that `value` stands here."""
-        return CompileError(self.owner, self.path, value, expected, kind=self.kind)
 
 
 def action_of(rule: RuleDocument, place: Place) -> Action:

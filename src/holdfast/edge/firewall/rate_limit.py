@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
-from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.document_place import Place
 from holdfast.limits.counters import MAX_COUNT, MAX_SECONDS
 from holdfast.limits.verdict import Verdict
 from holdfast.model.rule_documents import RateLimitDocument

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from holdfast.edge.firewall.actions import Place, action_of, check_limit, check_phase, deploy_of
+from holdfast.edge.firewall.actions import action_of, check_limit, check_phase, deploy_of
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.rate_limit import rate_limit_of
 from holdfast.edge.firewall.readings import readings_of
 from holdfast.edge.firewall.values import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.firewall.access_rules import AccessRules, access_rules_of
-from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.document_place import Place
 from tests.unit.edge.firewall.rules import an_access_rule
 
 PLACE = Place("example.com", "")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from holdfast.edge.compile_error import CompileError
-from holdfast.edge.firewall.actions import Place, action_of, check_limit, check_phase, deploy_of
+from holdfast.edge.firewall.actions import action_of, check_limit, check_phase, deploy_of
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, Answer, Note, Refuse, Skip
 from tests.unit.edge.firewall.rules import a_limit, a_rule
 
@@ -89,7 +90,3 @@ def test_a_limit_is_where_limits_are(rule: Any, phase: str, is_good: bool) -> No
         return
     with pytest.raises(CompileError, match="ratelimit"):
         check_limit(rule, phase, PLACE)
-
-
-def test_an_account_is_called_one() -> None:
-    assert str(Place("a" * 32, "x", "account").wrong(1, "2")).startswith("account 'aaa")

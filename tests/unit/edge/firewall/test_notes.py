@@ -1,6 +1,6 @@
 """What rules leave out: the first that says so is the reason, and nothing is left out that nobody named."""
 
-from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.notes import Finding, Notes, Skips
 from holdfast.edge.firewall.rulesets import entrypoints_of
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, PHASE_NAMES, Skip

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.edge.compile_error import CompileError
-from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.rate_limit import RateLimit, encoded, rate_limit_of
 from holdfast.model.rule_documents import RateLimitDocument
 from holdfast.rules.context import EvaluationContext, Facts

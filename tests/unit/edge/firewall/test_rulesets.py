@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from holdfast.edge.compile_error import CompileError
-from holdfast.edge.firewall.actions import Place
+from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.rulesets import asks_place, entrypoints_of
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, Deploy, Execute
 from holdfast.model.rule_documents import RulesetDocument
