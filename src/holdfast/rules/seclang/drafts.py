@@ -23,12 +23,12 @@ from holdfast.rules.seclang.vocabulary import WRITABLE_COLLECTIONS
 
 @dataclass(frozen=True, slots=True)
 class BoundLink:
-    """A link with all that is known filled in. `is_capturing`: it captures, and somebody reads it."""
+    """A link with all that is known filled in. It captures `captures` of TX:0 to TX:9: those up to the last that is read."""
 
     link: Link
     argument: Text
     changes: tuple[Change, ...]
-    is_capturing: bool
+    captures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def without_idle(drafts: Sequence[Draft], patterns: PatternCache) -> list[Draft]
 def _is_felt(draft: Draft) -> bool:
     rule = draft.rule
     flows = rule.disruption.name not in ("pass", "block") or draft.skip_to is not None
-    return rule.is_logged or flows or any(link.changes or link.is_capturing for link in draft.links)
+    return rule.is_logged or flows or any(link.changes or link.captures for link in draft.links)
 
 
 def _with_what_matters(link: BoundLink, readers: _Readers) -> BoundLink:
@@ -74,8 +74,8 @@ def _with_what_matters(link: BoundLink, readers: _Readers) -> BoundLink:
     for _ in range(2):
         kept = [change for change in link.changes if not isinstance(change, SetVar) or readers.read(change)]
         readers.read_texts(text for change in kept if isinstance(change, SetVar) for text in (change.key, change.value))
-    captures = link.is_capturing and any(readers.is_read("TX", key) for key in CAPTURE_KEYS)
-    return dataclasses.replace(link, changes=tuple(kept), is_capturing=captures)
+    read = (number for number, key in enumerate(CAPTURE_KEYS[: link.captures], 1) if readers.is_read("TX", key))
+    return dataclasses.replace(link, changes=tuple(kept), captures=max(read, default=0))
 
 
 class _Readers:

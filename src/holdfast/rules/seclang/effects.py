@@ -137,29 +137,35 @@ def _compile_setvar(change: SetVar, pinned: Collection[bytes]) -> Effect | None:
     if change.collection == "TX" and key is not None:
         return None if key in pinned else _compile_tx(change, key)
 
+    collection, way, expand_key, expand = change.collection, change.way, change.key.compiled(), change.value.compiled()
+    is_tx = collection == "TX"
+    kept = pinned if is_tx else ()
+
     def set_any(transaction: Transaction) -> None:
-        written = transaction.writable(change.collection)
-        name = change.key.expand(transaction).lower()
-        if change.collection == "TX" and name in pinned:
+        written = transaction.tx if is_tx else transaction.writable(collection)
+        name = expand_key(transaction).lower()
+        if name in kept:
             return
-        if change.way == "unset":
+        if way == "set":
+            written[name] = expand(transaction)
+        elif way == "unset":
             written.pop(name, None)
         else:
-            written[name] = change.result(written.get(name), change.value.expand(transaction))
+            written[name] = change.result(written.get(name), expand(transaction))
 
     return set_any
 
 
 def _compile_tx(change: SetVar, key: bytes) -> Effect:
-    value = change.value
+    expand = change.value.compiled()
 
     def unset(transaction: Transaction) -> None:
         transaction.tx.pop(key, None)
 
     def set_value(transaction: Transaction) -> None:
-        transaction.tx[key] = value.expand(transaction)
+        transaction.tx[key] = expand(transaction)
 
     def count(transaction: Transaction) -> None:
-        transaction.tx[key] = change.result(transaction.tx.get(key), value.expand(transaction))
+        transaction.tx[key] = change.result(transaction.tx.get(key), expand(transaction))
 
     return {"unset": unset, "set": set_value}.get(change.way, count)

@@ -19,7 +19,7 @@ from holdfast.rules.seclang.effects import Effect
 from holdfast.rules.seclang.operators import Test
 from holdfast.rules.seclang.readers import Reader
 from holdfast.rules.seclang.request_variables import Pair, Pairs
-from holdfast.rules.seclang.transaction import Transaction
+from holdfast.rules.seclang.transaction import CAPTURE_KEYS, Transaction
 
 Evaluate = Callable[[Transaction], bool]
 # Sixteen matches of 5 points are over the highest threshold that people use (60).
@@ -28,14 +28,15 @@ MAX_MATCHES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class LinkParts:
-    """What a link is made of. `test` None: it holds for every request, without a value."""
+    """What a link is made of. `test` None: it holds for every request, without a value. `captures` are how many of TX:0 to
+    TX:9 it fills."""
 
     rule_id: int
     readers: tuple[Reader, ...]
     test: Test | None
     transformations: tuple[str, ...]
     effects: tuple[Effect, ...]
-    is_capturing: bool
+    captures: int
     is_multi_match: bool
 
 
@@ -43,10 +44,14 @@ def compile_link(parts: LinkParts) -> Evaluate:
     """One link."""
     if parts.test is None:
         return _always(parts.effects)
-    find = (_find_in_stages if parts.is_multi_match else _find)(parts.test, parts.transformations)
-    note = _noter(parts)
-    rule_id, readers = parts.rule_id, parts.readers
+    return _evaluate(parts, (_find_in_stages if parts.is_multi_match else _find)(parts.test, parts.transformations))
 
+
+def _evaluate(parts: LinkParts, find: _Find) -> Evaluate:
+    fill = _filling(parts.captures)
+    rule_id, readers, effects = parts.rule_id, parts.readers, parts.effects
+
+    # Written out in one piece: this is where a request's time goes.
     def evaluate(transaction: Transaction) -> bool:
         hits: list[Pair] = []
         removed = transaction.removed_targets.get(rule_id) if transaction.removed_targets else None
@@ -56,17 +61,21 @@ def compile_link(parts: LinkParts) -> Evaluate:
                 pairs = _left_of(pairs, reader.collection, removed)
             for name, value in pairs:
                 found = find(transaction, value)
-                if found is not None:
-                    hits.append((reader.prefix + name, found[0]))
-                    note(transaction, hits, found[1])
-                    if len(hits) >= MAX_MATCHES:
-                        break
-            if len(hits) >= MAX_MATCHES:
-                break
-        if not hits:
-            return False
-        transaction.matched_vars = hits
-        return True
+                if found is None:
+                    continue
+                hit = reader.prefix + name, found[0]
+                transaction.matched_name, transaction.matched_value = hit
+                hits.append(hit)
+                if fill is not None:
+                    fill(transaction.tx, found[1])
+                for effect in effects:
+                    effect(transaction)
+                if len(hits) >= MAX_MATCHES:
+                    transaction.matched_vars = hits
+                    return True
+        if hits:
+            transaction.matched_vars = hits
+        return bool(hits)
 
     return evaluate
 
@@ -113,17 +122,22 @@ def _find_in_stages(test: Test, names: tuple[str, ...]) -> _Find:
     return find
 
 
-def _noter(parts: LinkParts) -> Callable[[Transaction, list[Pair], tuple[bytes, ...]], None]:
-    effects, is_capturing = parts.effects, parts.is_capturing
+_Fill = Callable[[dict[bytes, bytes], tuple[bytes, ...]], None]
 
-    def note(transaction: Transaction, hits: list[Pair], captured: tuple[bytes, ...]) -> None:
-        transaction.matched_name, transaction.matched_value = hits[-1]
-        if is_capturing:
-            transaction.capture(captured)
-        for effect in effects:
-            effect(transaction)
 
-    return note
+def _filling(count: int) -> _Fill | None:
+    """What fills TX:0 and those that follow, `count` of them; what was not found is no more."""
+    keys = CAPTURE_KEYS[:count]
+
+    def fill(tx: dict[bytes, bytes], groups: tuple[bytes, ...]) -> None:
+        found = len(groups)
+        for number, key in enumerate(keys):
+            if number < found:
+                tx[key] = groups[number]
+            else:
+                tx.pop(key, None)
+
+    return fill if count else None
 
 
 def _left_of(pairs: Pairs, collection: str, removed: Sequence[tuple[str, Callable[[bytes], bool]]]) -> Pairs:

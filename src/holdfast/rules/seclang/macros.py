@@ -16,6 +16,8 @@ from typing import Final
 from holdfast.rules.seclang.transaction import Transaction
 from holdfast.rules.seclang.vocabulary import ENGINE_VARIABLES, VARIABLES, WRITABLE_COLLECTIONS
 
+Expand = Callable[[Transaction], bytes]
+
 _MACRO: Final = re.compile(r"%\{([A-Za-z_]+)(?:[.:]([^}]*))?\}")
 
 
@@ -64,6 +66,19 @@ class Text:
         """The text for this request, now."""
         return b"".join(part if isinstance(part, bytes) else value_of(part, transaction) for part in self.parts)
 
+    def compiled(self) -> Expand:
+        """`expand` as a function that does nothing but this."""
+        constant = self.constant
+        if constant is not None:
+            return lambda _: constant
+        pieces = [_constantly(part) if isinstance(part, bytes) else _compiled(part) for part in self.parts]
+        if len(pieces) == 1:
+            return pieces[0]
+        if len(pieces) == 2:
+            first, second = pieces
+            return lambda transaction: first(transaction) + second(transaction)
+        return lambda transaction: b"".join([piece(transaction) for piece in pieces])
+
 
 def parse_text(text: str) -> Text:
     """Find the references in a text."""
@@ -93,6 +108,19 @@ def value_of(reference: Reference, transaction: Transaction) -> bytes:
     else:
         pairs = transaction.variables.pairs(collection)
     return pairs[0][1] if pairs else b""
+
+
+def _constantly(value: bytes) -> Expand:
+    return lambda _: value
+
+
+def _compiled(reference: Reference) -> Expand:
+    member = reference.member
+    if reference.collection == "TX":
+        return lambda transaction: transaction.tx.get(member, b"")
+    if reference.collection == "MATCHED_VAR_NAME":
+        return lambda transaction: transaction.matched_name
+    return lambda transaction: value_of(reference, transaction)
 
 
 def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:

@@ -60,10 +60,8 @@ def _compile(operator: Operator, argument: Text, patterns: PatternCache) -> Test
     if argument.constant is not None:
         return _holding(make(argument.constant))
 
-    def test(transaction: Transaction, value: bytes) -> Captured | None:
-        return () if make(argument.expand(transaction))(value) else None
-
-    return test
+    expand = argument.compiled()
+    return lambda transaction, value: () if make(expand(transaction))(value) else None
 
 
 def _compile_search(operator: Operator, argument: Text, patterns: PatternCache) -> Test:

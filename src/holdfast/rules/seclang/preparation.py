@@ -26,7 +26,7 @@ from holdfast.rules.seclang.patterns import PatternCache
 from holdfast.rules.seclang.readers import compile_targets, is_empty
 from holdfast.rules.seclang.request_variables import RequestVariables
 from holdfast.rules.seclang.syntax_tree import Link, Marker, Rule, Target
-from holdfast.rules.seclang.transaction import Transaction
+from holdfast.rules.seclang.transaction import CAPTURE_KEYS, Transaction
 
 _NEVER = frozenset({"noMatch", "rbl"})
 _NO_REQUEST = Request("", "GET", "http", "", "/", "", "HTTP/1.1", (), "", 0, 0, None, is_upgrade=False)
@@ -129,7 +129,7 @@ class _Preparation:
             return None
         if argument.constant is None and compile_targets(link.targets, self._patterns):
             return None
-        evaluate = compile_link(self._parts(rule, BoundLink(link, argument, (), is_capturing=False)))
+        evaluate = compile_link(self._parts(rule, BoundLink(link, argument, (), captures=0)))
         return evaluate(Transaction(_variables(), dict(trial.values)))
 
     def _may_run(self, rule: Rule, changes: Sequence[tuple[Change, ...]], walk: _Walk) -> bool:
@@ -165,7 +165,7 @@ class _Preparation:
         known = self.knowledge.value_of
         argument = parse_text(link.operator.argument if link.operator else "").bound(known)
         bound = (change if isinstance(change, Removal | SwitchOff) else change.bound(known) for change in changes)
-        return BoundLink(link, argument, tuple(bound), link.is_capturing)
+        return BoundLink(link, argument, tuple(bound), len(CAPTURE_KEYS) if link.is_capturing else 0)
 
     def compile(self, draft: Draft) -> Evaluate:
         """What decides whether a rule holds, and does what it does."""
@@ -198,7 +198,7 @@ class _Preparation:
             test,
             link.transformations,
             tuple(effect for effect in effects if effect is not None),
-            bound.is_capturing,
+            bound.captures,
             link.is_multi_match,
         )
 

@@ -8,6 +8,7 @@ Source: ModSecurity Reference Manual, "Variables", "SecRuleUpdateTargetById".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ from holdfast.rules.seclang.vocabulary import (
 )
 
 Read = Callable[[Transaction], Pairs]
+# A pattern that is a plain beginning, as most selectors of the Core Rule Set's own variables are.
+_LITERAL_PREFIX = re.compile(r"\^(\w+)", re.ASCII)
 # Collections that hold whole names of variables, which come with their own prefix.
 _NAMED_WHOLE = frozenset({"MATCHED_VARS", "MATCHED_VARS_NAMES"})
 
@@ -87,6 +90,9 @@ def _read_members(collection: str, selector: Selector | None, patterns: PatternC
     whole = _read_all(collection)
     if selector is None:
         return whole
+    if selector.is_pattern and (found := _LITERAL_PREFIX.fullmatch(selector.text)):
+        prefix = found[1].lower().encode()
+        return lambda transaction: [pair for pair in whole(transaction) if pair[0].lower().startswith(prefix)]
     if selector.is_pattern:
         is_match = patterns.pattern(selector.text, ignore_case=True).is_match
         return lambda transaction: [pair for pair in whole(transaction) if is_match(pair[0])]

@@ -79,7 +79,7 @@ def _screened_link(step: Step) -> BoundLink | None:
     for bound in step.links:
         if _is_search(bound):
             return bound
-        if bound.changes or bound.is_capturing:
+        if bound.changes or bound.captures:
             return None
     return None
 

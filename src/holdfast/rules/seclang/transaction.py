@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from holdfast.rules.context import NOWHERE, Place
-from holdfast.rules.seclang.request_variables import Pair, Pairs, RequestVariables, as_bytes
+from holdfast.rules.seclang.request_variables import Pairs, RequestVariables, as_bytes
 
 # TX:0 to TX:9, what `capture` fills.
 CAPTURE_KEYS: Final = tuple(b"%d" % number for number in range(10))
@@ -22,7 +22,6 @@ class Transaction:
     """The state of one request. `rule` are the fields of the rule that runs now (RULE:id …)."""
 
     __slots__ = (
-        "captured",
         "collections",
         "geo",
         "highest_severity",
@@ -44,7 +43,6 @@ class Transaction:
         self.matched_name = b""
         self.matched_value = b""
         self.matched_vars: Pairs = ()
-        self.captured = 0
         self.removed_rules: frozenset[int] = frozenset()
         # By rule: (collection, what is left out of it).
         self.removed_targets: dict[int, list[tuple[str, Excludes]]] = {}
@@ -56,16 +54,6 @@ class Transaction:
     def writable(self, collection: str) -> dict[bytes, bytes]:
         """The collection that rules write, TX or another."""
         return self.collections.setdefault(collection, {})
-
-    def capture(self, groups: tuple[bytes, ...]) -> None:
-        """Fill TX:0 to TX:9 with what a pattern found; those beyond are no more."""
-        kept = groups[:10]
-        tx = self.tx
-        for key, group in zip(CAPTURE_KEYS, kept, strict=False):
-            tx[key] = group
-        for key in CAPTURE_KEYS[len(kept) : self.captured]:
-            tx.pop(key, None)
-        self.captured = len(kept)
 
     def look_up(self, address: bytes) -> bool:
         """Fill GEO with where `address` is. Only the client's own place is known."""
@@ -107,8 +95,3 @@ def _geo_of(place: Place) -> dict[bytes, bytes]:
         (b"longitude", place.longitude),
     ]
     return {name: as_bytes(value) for name, value in known if value}
-
-
-def pair_value(pair: Pair) -> bytes:
-    """The value of a member."""
-    return pair[1]
