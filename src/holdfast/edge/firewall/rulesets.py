@@ -8,7 +8,7 @@ Law 3: an expression is compiled once in a process (`KNOWN`), whoever uses it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from holdfast.edge.firewall.actions import action_of, check_limit, check_phase, deploy_of
@@ -20,14 +20,13 @@ from holdfast.edge.firewall.values import (
     CompiledRule,
     CompiledRuleset,
     Execute,
-    Matching,
     Step,
 )
 from holdfast.model.rule_documents import RuleDocument, RulesetDocument
 from holdfast.rules.compile import CompiledExpression
-from holdfast.rules.context import EvaluationContext
 from holdfast.rules.errors import ParseError
 from holdfast.rules.known import KNOWN
+from holdfast.rules.program import compile_program
 
 # The fields that are looked up by the client's address, and their older names.
 PLACES = ("ip.src.", "ip.geoip.")
@@ -85,7 +84,7 @@ def _ruleset(document: RulesetDocument, customs: Customs | None, where: Place) -
         name=document.name,
         rules=tuple(rules),
         steps=tuple(steps),
-        matching=matching_of(expressions),
+        matching=compile_program(expressions).matching,
         has_limits=any(rule.limit is not None for rule in rules),
     )
 
@@ -147,15 +146,3 @@ def _expression(text: str, place: Place) -> CompiledExpression:
         return KNOWN.compiled(text)
     except ParseError as error:
         raise place.wrong(text, f"an expression ({error.sentence})") from None
-
-
-def matching_of(expressions: Sequence[CompiledExpression]) -> Matching:
-    """A program that finds which of `expressions` hold."""
-    conditions = tuple(one.matches for one in expressions)
-
-    def matching(context: EvaluationContext) -> Iterator[int]:
-        for index, condition in enumerate(conditions):
-            if condition(context):
-                yield index
-
-    return matching
