@@ -1,0 +1,181 @@
+"""Requests that people write down: what each way says, and where the error of a bad one points."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.model.request import Request
+from holdfast.model.request_text import (
+    DEFAULT_CLIENT,
+    GivenRequest,
+    RequestTextError,
+    header_of,
+    is_websocket_handshake,
+    parse_request_text,
+    request_from_object,
+    request_from_url,
+)
+from tests.unit.requests import BROWSER_UPGRADE
+
+HEAD = "GET /chat?room=1 HTTP/1.1\r\nHost: Example.com:8443\r\nX-A: grün\r\nx-a:  two \r\n\r\nbody: no\r\n"
+CURL = """\
+*   Trying 127.0.0.1:8443...
+> GET /chat HTTP/1.1
+> Host: example.com
+> User-Agent: curl/8.5.0
+>
+< HTTP/1.1 101 Switching Protocols
+"""
+CHROMIUM = """\
+:authority: example.com
+:method: GET
+:path: /chat?room=1
+:scheme: https
+accept: */*
+"""
+
+
+def read(text: str) -> Request:
+    return parse_request_text(text).request
+
+
+def test_a_raw_head_is_read_as_it_is() -> None:
+    request = read(HEAD)
+    assert (request.method, request.path, request.query, request.version) == ("GET", "/chat", "room=1", "HTTP/1.1")
+    assert (request.scheme, request.host, request.edge_port, request.client_ip) == (
+        "https", "example.com", 8443, DEFAULT_CLIENT,
+    )  # fmt: skip
+    # Bytes of a field are one character each.
+    assert request.headers == (("Host", "Example.com:8443"), ("X-A", "gr\xc3\xbcn"), ("x-a", "two"))
+    assert request.tls is not None
+    assert request.tls.server_name == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "names"),
+    [
+        (CURL, "/chat", ["Host", "User-Agent"]),
+        (CHROMIUM, "/chat?room=1", ["Host", "accept"]),
+        ("GET http://example.com/a?b HTTP/1.1\nX: 1\n", "/a?b", ["Host", "X"]),
+        ("\n\nGET / HTTP/1.0\nHost: example.com\n", "/", ["Host"]),
+        ("GET /\nHost: example.com", "/", ["Host"]),
+    ],
+)
+def test_heads_are_taken_as_tools_print_them(text: str, target: str, names: list[str]) -> None:
+    request = read(text)
+    assert f"{request.path}?{request.query}".removesuffix("?") == target
+    assert (request.host, [name for name, _ in request.headers]) == ("example.com", names)
+
+
+def test_json_says_everything() -> None:
+    given_request = parse_request_text(
+        '{"url": "wss://example.com/chat?a=1#x", "method": "PUT", "headers": {"Cookie": ["a=1", "b=2"], "X": "1"},'
+        ' "protocol": "HTTP/1.0", "client_ip": "2001:DB8::1", "country": "nl", "asn": 64512}'
+    )
+    request = given_request.request
+    assert (given_request.country, given_request.asn) == ("NL", 64512)
+    assert (request.method, request.scheme, request.path, request.query) == ("PUT", "https", "/chat", "a=1")
+    assert request.headers == (("Host", "example.com"), ("Cookie", "a=1"), ("Cookie", "b=2"), ("X", "1"))
+    assert (request.client_ip, request.version, request.is_upgrade) == ("2001:db8::1", "HTTP/1.0", False)
+
+
+def test_a_url_alone_is_a_plain_get() -> None:
+    request = request_from_url("http://[2001:db8::1]:8080")
+    assert (request.scheme, request.host, request.edge_port) == ("http", "[2001:db8::1]", 8080)
+    assert (request.path, request.query, request.tls) == ("/", "", None)
+    assert request.headers == (("Host", "[2001:db8::1]:8080"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("", "line 1"),
+        ("hello", "line 1"),
+        ("GET /a b HTTP/1.1", "line 1"),
+        ("GET / HTTP/1.1\nHost: a\nno field\n", "line 3"),
+        ("GET / HTTP/1.1\nHost: a\nX Y: 1\n", "line 3"),
+        ("GET / HTTP/1.1\nX: 1\n", ""),
+        ("GET / HTTP/1.1\nHost: a:99999\n", "/headers/Host"),
+        ("GET chat HTTP/1.1\nHost: a\n", "/url"),
+        ('{"url": \n}', "line 2"),
+        ("{" * 100_000, "line 1"),
+        ("x" * 200_000, ""),
+    ],
+)
+def test_an_error_of_a_text_says_where(text: str, place: str) -> None:
+    with pytest.raises(RequestTextError) as error:
+        parse_request_text(text)
+    assert error.value.place == place
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"url": 5}, "/url"),
+        ({"url": "example.com"}, "/url"),
+        ({"url": "ftp://example.com/"}, "/url"),
+        ({"method": "GE T"}, "/method"),
+        ({"headers": []}, "/headers"),
+        ({"headers": {"A": 1}}, "/headers/A"),
+        ({"headers": {"A": ["1", None]}}, "/headers/A"),
+        ({"headers": {"A B": "1"}}, "/headers/A B"),
+        ({"headers": {"A": "1\r\nB: 2"}}, "/headers/A"),
+        ({"headers": {"A": "1" * 40_000}}, "/headers"),
+        ({"protocol": "SPDY/3"}, "/protocol"),
+        ({"client_ip": "here"}, "/client_ip"),
+        ({"country": "NLD"}, "/country"),
+        ({"asn": -1}, "/asn"),
+        ({"asn": True}, "/asn"),
+        ({"body": "x"}, "/body"),
+    ],
+)
+def test_an_error_of_an_object_names_the_member(change: dict[str, Any], place: str) -> None:
+    with pytest.raises(RequestTextError) as error:
+        request_from_object({"url": "https://example.com/", **change})
+    assert error.value.place == place
+    with pytest.raises(RequestTextError):
+        request_from_object([change])
+
+
+def _changed(**fields: str | None) -> list[tuple[str, str]]:
+    wanted = {name.replace("_", "-").lower(): value for name, value in fields.items()}
+    found = [(name, wanted.get(name.lower(), value)) for name, value in BROWSER_UPGRADE]
+    return [(name, value) for name, value in found if value is not None]
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (list(BROWSER_UPGRADE), True),
+        (_changed(Connection="keep-alive, Upgrade"), True),
+        (_changed(Upgrade="WebSocket"), True),
+        (_changed(Connection="keep-alive"), False),
+        (_changed(Upgrade="h2c"), False),
+        (_changed(Sec_WebSocket_Version="8"), False),
+        (_changed(Sec_WebSocket_Key="x"), False),
+        (_changed(Sec_WebSocket_Key=None), False),
+        ([*BROWSER_UPGRADE, ("Content-Length", "5")], False),
+        ([*BROWSER_UPGRADE, ("Transfer-Encoding", "chunked")], False),
+    ],
+)
+def test_a_handshake_is_known_by_its_fields(headers: list[tuple[str, str]], expected: bool) -> None:
+    assert is_websocket_handshake("GET", "HTTP/1.1", headers) is expected
+    assert not is_websocket_handshake("POST", "HTTP/1.1", headers)
+    assert not is_websocket_handshake("GET", "HTTP/1.0", headers)
+
+
+def test_a_header_field_is_split_at_its_first_colon() -> None:
+    assert header_of("Origin: https://example.com", "--header") == ("Origin", "https://example.com")
+    with pytest.raises(RequestTextError, match="--header"):
+        header_of("Origin", "--header")
+
+
+@given(st.text(max_size=300) | st.text(alphabet='GET /\r\nHost:ab{}"url,1 >*<', max_size=100))
+def test_any_text_is_a_request_or_an_error(text: str) -> None:
+    try:
+        found: GivenRequest | None = parse_request_text(text)
+    except RequestTextError:
+        found = None
+    assert found is None or found.request.path[:1] in {"/", "*"}
