@@ -20,6 +20,7 @@ from holdfast.api.context import Limits
 from holdfast.api.secret import new_secret
 from holdfast.control.service import Control, ControlFacts
 from holdfast.model.permission import BY_NAME, Policy
+from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
 from holdfast.sealing import SealingKey
 from holdfast.store import identities, tokens
 from holdfast.store.identities import Account, User
@@ -138,6 +139,10 @@ class Api:
         zone_id: str = made["id"]
         return zone_id
 
+    async def plan(self, zone_id: str, plan: str) -> None:
+        """Put a zone on a plan."""
+        await self.result("PUT", f"/zones/{zone_id}/subscription", json={"rate_plan": {"id": plan}})
+
     async def token(self, *policies: Policy, owner: str = "user", owner_id: str = "", **members: Any) -> str:
         """The secret of a new token, written into the database: for tests that are not about making tokens."""
         secret, now = new_secret(owner), self.clock()
@@ -197,6 +202,7 @@ async def start(database_url: str, directory: Path, *, limits: Limits = NO_LIMIT
             limits=limits,
             log=lambda event, fields: log.append((event, dict(fields))),
             clock=clock,
+            managed=lambda: {HOLDFAST_RULESET_ID: holdfast_ruleset()},
         )
     )
     first = await control.start()

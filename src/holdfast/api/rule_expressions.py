@@ -21,22 +21,24 @@ from holdfast.model.ruleset import Rule, RuleDraft
 from holdfast.rules.compile import compile_value
 from holdfast.rules.errors import ParseError
 from holdfast.rules.known import KNOWN
-from holdfast.rules.syntax_tree import Call, Comparison, Expression, InList, Matches, nodes_of
+from holdfast.rules.lists import check_lists as check_kinds
+from holdfast.rules.syntax_tree import Call, Comparison, Expression, Matches, nodes_of
 from holdfast.rules.value_types import BYTES, INT, IP, ValueType
 
 # What the names of the original's own lists begin with.
 MANAGED_LIST = "cf."
-_KINDS: Mapping[ValueType, str] = {IP: "ip", BYTES: "hostname", INT: "asn"}
+_TYPES: Mapping[str, ValueType] = {"ip": IP, "hostname": BYTES, "asn": INT}
 _HEADER = re.compile(r"http\.request\.headers\[\"([^\"]*)\"\]")
 HMAC = "is_timed_hmac_valid_v0"
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """What an expression uses: names of functions, lists with the kind they must be of, and whether it has patterns."""
+    """What an expression uses: names of functions and of lists, and whether it has patterns."""
 
+    expression: Expression
     functions: frozenset[str]
-    lists: tuple[tuple[str, str], ...]
+    lists: tuple[str, ...]
     has_patterns: bool
 
 
@@ -103,28 +105,30 @@ def check_uses(rule: Rule, uses: AllUses, phase: Phase, quota: Quota) -> None:
 
 def list_names(rules: Sequence[Rule], uses: AllUses) -> set[str]:
     """The names of all lists that the rules name."""
-    return {name for rule in rules for text in texts_of(rule) for name, _ in uses[text.text, text.is_value].lists}
+    return {name for rule in rules for text in texts_of(rule) for name in uses[text.text, text.is_value].lists}
 
 
 def check_lists(rule: Rule, uses: AllUses, kinds: Mapping[str, str]) -> None:
     """Raise RuleError where the rule names a list that is not among `kinds` (by name), or of another kind."""
+    types = {name: _TYPES[kind] for name, kind in kinds.items() if kind in _TYPES}
     for text in texts_of(rule):
-        for name, wanted in uses[text.text, text.is_value].lists:
+        used = uses[text.text, text.is_value]
+        for name in used.lists:
             if name.startswith(MANAGED_LIST):
-                raise _refused(
-                    text, f"the list ${name} is the original's own, and is not known here: make one of yours"
-                )
-            kind = kinds.get(name)
-            if kind is None:
-                raise _refused(text, f"could not find the list ${name} in the account")
-            if kind != wanted:
-                raise _refused(
-                    text, f"the list ${name} is of the kind {kind}, and what is looked up is of the kind {wanted}"
-                )
+                reason = f"the list ${name} is Cloudflare's own, and is not known here: make one of yours"
+                raise _refused(text, reason)
+        try:
+            check_kinds(used.expression, types)
+        except ParseError as error:
+            raise _unparsed(text, error) from None
 
 
 def _refused(text: Text, reason: str) -> RuleError:
     return not_valid(text.text, text.field, reason, code=INVALID_EXPRESSION, pointer=text.pointer)
+
+
+def _unparsed(text: Text, error: ParseError) -> RuleError:
+    return _refused(text, f"could not parse filter expression: {error.sentence}")
 
 
 def _expression(text: Text) -> Expression:
@@ -136,18 +140,15 @@ def _expression(text: Text) -> Expression:
     try:
         return compile_value(text.text).expression if text.is_value else KNOWN.compiled(text.text).expression
     except ParseError as error:
-        raise _refused(text, f"could not parse filter expression: {error.sentence}") from None
+        raise _unparsed(text, error) from None
 
 
 def _uses(expression: Expression) -> Uses:
     functions: set[str] = set()
-    lists: dict[tuple[str, str], None] = {}
     has_patterns = False
     for node in nodes_of(expression.root):
         if isinstance(node, Call):
             functions.add(node.name)
         elif isinstance(node, Comparison):
             has_patterns = has_patterns or isinstance(node.relation, Matches)
-            if isinstance(node.relation, InList):
-                lists[node.relation.name, _KINDS[node.left.type]] = None
-    return Uses(frozenset(functions), tuple(lists), has_patterns)
+    return Uses(expression, frozenset(functions), tuple(expression.lists), has_patterns)
