@@ -36,8 +36,10 @@ async def test_a_zone_is_put_together_from_all_tables(database: Database) -> Non
             await zones.insert(connection, each)
         await settings.put(connection, one.id, {"ssl": "strict", "unknown": 1}, now=1)
         await records.insert(connection, one.id, [msgspec.structs.replace(record(1, "a.one.example"), proxied=True)])
-        await rulesets.insert(connection, one.id, ruleset(1))
-        await rulesets.insert(connection, one.id, ruleset(2, "http_ratelimit"))
+        await rulesets.insert(connection, rulesets.Owner("zone", one.id), ruleset(1))
+        await rulesets.insert(connection, rulesets.Owner("zone", one.id), ruleset(2, "http_ratelimit"))
+        await connection.execute(sa.insert(ACCESS_RULES), [an_access_rule(4, "zone", one.id, zone_id=one.id)])
+        await connection.execute(sa.insert(ACCESS_RULES), [an_access_rule(5, "account", ACCOUNT_ID)])
         await certificates.insert(connection, one.id, certificate(1, hosts=("one.example", "elsewhere.example")))
         await certificates.insert(connection, one.id, certificate(2, hosts=("elsewhere.example",)))
     async with database.read() as connection:
@@ -54,8 +56,6 @@ async def test_a_zone_is_put_together_from_all_tables(database: Database) -> Non
         )
         for place in range(2)
     )
-    full = ZoneDocument(
-        id=one.id,
     limits = tuple(
         RuleDocument(
             id=f"2-{place}",
@@ -69,20 +69,22 @@ async def test_a_zone_is_put_together_from_all_tables(database: Database) -> Non
         )
         for place in range(2)
     )
+    full = ZoneDocument(
+        id=one.id,
         name="one.example",
         version=1,
         account_id=ACCOUNT_ID,
         settings=ZoneSettings(ssl="strict"),
         records=(RecordDocument(name="a.one.example", type="A", content="192.0.2.1", proxied=True),),
         origin_rules=rules,
-        certificates=(
-            CertificateDocument(
         rulesets=(
             RulesetDocument(
                 id=f"{2:032x}", kind="zone", phase="http_ratelimit", version=3, name="default", rules=limits
             ),
         ),
         access_rules=(AccessRuleDocument(id=f"{4:032x}", mode="block", target="ip", value="192.0.2.4", notes="why"),),
+        certificates=(
+            CertificateDocument(
                 id=certificate(1).id, hosts=("one.example",), chain_pem="chain", sealed_key=b"\0\xff sealed"
             ),
         ),
