@@ -69,7 +69,9 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
     def _facts(self, request: Request) -> Facts:
         zone = self.zone
-        asks_place = zone.asks_place or any(firewall.asks_place for firewall in self.firewalls)
+        asks_place = zone.asks_place
+        for firewall in self.firewalls:
+            asks_place = asks_place or firewall.asks_place
         return Facts(
             zone_name=zone.name,
             zone_plan=zone.plan,

@@ -53,7 +53,9 @@ class Counters(Protocol):
 class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How often requests that share a key may come. Times in seconds; `mitigation_s` 0 lets through what is within the limit.
 
-    `counts_itself` says that what counts is what the rule's own expression matches.
+    `counts_itself` says that what counts is what the rule's own expression matches. `ceiling` is what is counted up to: more
+    than the limit where other requests count than are held to it, for those beyond it must be seen to be, and counters count
+    nothing beyond a limit that is only throttled.
     """
 
     prefix: bytes
@@ -61,6 +63,7 @@ class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     period_s: int
     limit: int
     mitigation_s: int
+    ceiling: int
     counts_itself: bool = True
     asks_place: bool = False
 
@@ -73,10 +76,7 @@ class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def hit(self, counters: Counters, context: EvaluationContext, *, now: float, is_counted: bool) -> Verdict:
         """Count the request, or with `is_counted` false only look whether it is beyond the limit. `now` in Unix seconds."""
-        limit = self.limit
-        # Where other requests count than are held to the limit, those that are beyond it must be seen to be: counters count
-        # nothing beyond a limit that is only throttled.
-        ceiling = limit if self.counts_itself or self.mitigation_s else limit + 1
+        limit, ceiling = self.limit, self.ceiling
         verdict = counters.hit(
             self.key(context),
             now=now,
@@ -103,6 +103,8 @@ def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) ->
         part, asks = _part(text, place.below("characteristics"))
         parts.append(part)
         asks_place = asks_place or asks
+    counts_itself = not document.counting_expression
+    is_throttle = document.mitigation_timeout == 0
     return RateLimit(
         # Other requests are within another period, so they are counted anew when it changes.
         prefix=f"{rule_id}:{document.period}:".encode(),
@@ -110,7 +112,8 @@ def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) ->
         period_s=document.period,
         limit=document.requests_per_period,
         mitigation_s=document.mitigation_timeout,
-        counts_itself=not document.counting_expression,
+        ceiling=document.requests_per_period + (is_throttle and not counts_itself),
+        counts_itself=counts_itself,
         asks_place=asks_place,
     )
 
@@ -131,9 +134,9 @@ def _part(text: str, place: Place) -> tuple[KeyPart, bool]:
 def _client(context: EvaluationContext) -> bytes:
     text = context.request.client_ip
     if ":" not in text:
-        return encoded(text)
+        return f"4{text};".encode("latin-1", "backslashreplace")
     address = FIELDS[_CLIENT].read(context)
-    return encoded(text if address is None else str(address[1] >> _IPV6_NETWORK_BITS))
+    return encoded(text if address is None else address[1] >> _IPV6_NETWORK_BITS)
 
 
 def encoded(value: Any) -> bytes:  # noqa: ANN401  any value of the language

@@ -12,7 +12,7 @@ Source: Cloudflare, "Ruleset Engine", "Skip options", "Request rate calculation"
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from holdfast.edge.answers import RefusedBy, refuse_by_rule
 from holdfast.edge.decision import Respond
@@ -33,7 +33,10 @@ from holdfast.edge.firewall.values import (
 from holdfast.edge.view import View
 from holdfast.limits.verdict import Verdict
 from holdfast.model.request import Request
-from holdfast.rules.managed_ruleset import Match
+
+if TYPE_CHECKING:
+    from holdfast.rules.context import EvaluationContext
+    from holdfast.rules.managed_ruleset import Match
 
 _SOURCES = {CUSTOM: "firewallCustom", RATE_LIMITS: "rateLimit", MANAGED: "firewallManaged"}
 # What a client is told, as Cloudflare's "1xxx errors": a firewall rule, and rate limiting.
@@ -60,15 +63,16 @@ def run(ruleset: CompiledRuleset, request: Request, view: View) -> Respond | Non
         if _ends(rule, ruleset, view):
             _see(view, "ruleset_ended", None, by=rule.id, reason=f"The rule {rule.id} skips what comes after it.")
             return None
-    _see(view, "ruleset_ended", None)
+    if notes.trace is not None:
+        notes.trace.append(Seen(what="ruleset_ended"))
     return None
 
 
 def _matched(ruleset: CompiledRuleset, request: Request, view: View) -> Iterator[tuple[CompiledRule, Verdict | None]]:
-    steps = ruleset.steps
+    steps, notes = ruleset.steps, view.notes
     for index in ruleset.matching(view.context(request)):
         rule = steps[index].rule
-        if not _is_left_out(rule, ruleset, view):
+        if notes.skips is None or not _is_left_out(rule, ruleset, view):
             yield rule, None
 
 
@@ -76,37 +80,37 @@ def _over_limits(
     ruleset: CompiledRuleset, request: Request, view: View
 ) -> Iterator[tuple[CompiledRule, Verdict | None]]:
     """The rules that act: of those with a limit, the ones that are over it. Everything that counts is counted."""
+    steps, notes, context = ruleset.steps, view.notes, view.context(request)
     # A rule whose counting expression, which stands before its own, has matched.
     counted: CompiledRule | None = None
-    for index in ruleset.matching(view.context(request)):
-        step = ruleset.steps[index]
-        rule = step.rule
+    for index in ruleset.matching(context):
+        step = steps[index]
+        rule, limit = step.rule, step.rule.limit
         if counted is not None and counted is not rule:
-            _hit(counted, request, view, is_counted=True)
+            _hit(counted, context, view, is_counted=True)
             counted = None
-        if _is_left_out(rule, ruleset, view):
+        if notes.skips is not None and _is_left_out(rule, ruleset, view):
             continue
         if step.is_counting:
             counted = rule
             continue
-        if rule.limit is None:
+        if limit is None:
             yield rule, None
             continue
-        verdict = _hit(rule, request, view, is_counted=rule.limit.counts_itself or counted is rule)
+        verdict = _hit(rule, context, view, is_counted=limit.counts_itself or counted is rule)
         counted = None
         if verdict.is_limited:
             yield rule, verdict
-        else:
-            _see(view, "rule_within_limit", rule, reason=f"counted {verdict.count} of {rule.limit.limit}")
+        elif notes.trace is not None:
+            _see(view, "rule_within_limit", rule, reason=f"Counted {verdict.count} of {limit.limit}.")
     if counted is not None:
-        _hit(counted, request, view, is_counted=True)
+        _hit(counted, context, view, is_counted=True)
 
 
-def _hit(rule: CompiledRule, request: Request, view: View, *, is_counted: bool) -> Verdict:
-    limit = rule.limit
-    if limit is None or view.counters is None:
+def _hit(rule: CompiledRule, context: EvaluationContext, view: View, *, is_counted: bool) -> Verdict:
+    if rule.limit is None or view.counters is None:
         return _UNCOUNTED
-    return limit.hit(view.counters, view.context(request), now=view.now, is_counted=is_counted)
+    return rule.limit.hit(view.counters, context, now=view.now, is_counted=is_counted)
 
 
 def _is_left_out(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:
