@@ -24,6 +24,7 @@ from holdfast.config.init import InitOptions
 from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, effective, spelling_by_name
 from holdfast.config.spellings import path_of
 from holdfast.config.up import UpOptions
+from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
 from holdfast.errors import HoldfastError
 from holdfast.model.option import Given, Spelling, spelling_of
 
@@ -56,7 +57,7 @@ def _name_of(arguments: Sequence[str]) -> str:
     words = list(arguments[:2])
     if not words or words[0] not in {*_COMMANDS, *_GROUPS}:
         return "holdfast"
-    has_verb = words[0] in _GROUPS and len(words) > 1 and words[1].isidentifier()
+    has_verb = words[0] in _GROUPS and len(words) > 1 and words[1].replace("-", "_").isidentifier()
     return " ".join(["holdfast", *(words if has_verb else words[:1])])
 
 
@@ -129,6 +130,24 @@ def _config_check(found: Effective) -> int:
     return 0
 
 
+def _load_crs(options: LoadOptions) -> int:
+    from holdfast.app.load_crs import run_load_crs  # noqa: PLC0415  Law 3
+
+    return run_load_crs(options)
+
+
+def _show_waf(options: ShowOptions) -> int:
+    from holdfast.app.load_crs import run_show  # noqa: PLC0415  Law 3
+
+    return run_show(options)
+
+
+def _remove_crs(options: WafOptions) -> int:
+    from holdfast.app.load_crs import run_remove_crs  # noqa: PLC0415  Law 3
+
+    return run_remove_crs(options)
+
+
 def _warn(found: Effective, command: str) -> None:
     sys.stderr.writelines(f"{command}: {warning}\n" for warning in found.warnings)
 
@@ -165,6 +184,14 @@ until then is printed.
 _CONFIG_HELP = "The configuration of `run`: see it, check it."
 _SHOW_HELP = "Print every value, and where it came from. Secrets are left out."
 _CHECK_HELP = "Say whether the configuration can be used: exit status 0, or 2 with a sentence."
+
+_WAF_HELP = "Managed rules: load the OWASP Core Rule Set, see what there is."
+_LOAD_CRS_HELP = """Load the OWASP Core Rule Set of a folder for every edge, in the place of the one that was loaded.
+
+The folder is a release as it is unpacked, or Debian's /usr/share/modsecurity-crs. Every rule is read and compiled first.
+"""
+_SHOW_WAF_HELP = "Print the managed rulesets that rules may execute."
+_REMOVE_CRS_HELP = "Remove the OWASP Core Rule Set that was loaded."
 
 # The fields of `Config` that a role has no use for. Its file may have them: it is one file for all.
 _NOT_OF_THE_EDGE = frozenset(
@@ -233,6 +260,15 @@ def _config_group() -> typer.Typer:
     )
     app.command("show", help=_SHOW_HELP)(_configured(_config_show, also=[also]))
     app.command("check", help=_CHECK_HELP)(_configured(_config_check))
+    return app
+
+
+def _waf_group() -> typer.Typer:
+    app = _empty_app(_WAF_HELP)
+    app.callback()(lambda: None)
+    app.command("load-crs", help=_LOAD_CRS_HELP)(_command(LoadOptions, _load_crs, reads_environment=True))
+    app.command("show", help=_SHOW_WAF_HELP)(_command(ShowOptions, _show_waf, reads_environment=True))
+    app.command("remove-crs", help=_REMOVE_CRS_HELP)(_command(WafOptions, _remove_crs, reads_environment=True))
     return app
 
 
@@ -333,5 +369,6 @@ _COMMANDS: dict[str, tuple[_Command, str]] = {
 # Groups of commands: what gives the group with its verbs, and its line in the help.
 _GROUPS: dict[str, tuple[Callable[[], typer.Typer], str]] = {
     "config": (_config_group, _CONFIG_HELP),
+    "waf": (_waf_group, _WAF_HELP),
     **{name: (_client_group(name), text) for name, text in GROUPS.items()},
 }

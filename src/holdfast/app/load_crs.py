@@ -1,0 +1,183 @@
+"""`holdfast waf`: the OWASP Core Rule Set from a folder into the database, from where every edge gets it.
+
+Law 1: what is stored has been read and compiled as an edge does it, at every paranoia level; what cannot be is refused here,
+with the file and the line.
+Law 2: only files that rules are made of are read, each once, and no more of them than an edge takes.
+Law 3: nothing is made that was not there: without an installation there is nothing to load rules into.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from holdfast.config.run import Config
+from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
+from holdfast.edge.managed_rulesets import always_there
+from holdfast.edge.rule_sources import MAX_TEXT_BYTES, compile_managed
+from holdfast.errors import SetupError, UnavailableError, UsageError, reason_of
+from holdfast.model.rule_documents import ManagedDocument
+from holdfast.rules.managed_ruleset import ManagedRuleset, OverrideError, Overrides
+from holdfast.rules.seclang.errors import SecLangError
+from holdfast.rules.seclang.owasp import MAX_PARANOIA_LEVEL, OWASP_RULESET_ID, OwaspRuleset, owasp_ruleset, release_of
+from holdfast.rules.seclang.reader import SETUP_FILES, read
+from holdfast.store import managed
+from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.upgrade import upgrade
+
+_T = TypeVar("_T")
+
+# A release has some 50 files.
+MAX_FILES = 500
+# Where Debian's package keeps what an administrator may change; its rules lie elsewhere, beside this file.
+_DEBIAN_MARK, _DEBIAN_SETUP = "owasp-crs.load", Path("/etc/modsecurity/crs")
+_NEXT = """To run it, execute it in the phase http_request_firewall_managed of an account or a zone:
+  {rule}"""
+
+
+def run_load_crs(options: LoadOptions) -> int:
+    """Load the rules of a folder, in the place of those that were loaded. Raises HoldfastError."""
+    files = rule_files(options.directory, options.setup)
+    ruleset, release = compiled(files)
+    document = ManagedDocument(
+        id=OWASP_RULESET_ID,
+        version=0,
+        release=release,
+        files={name: zlib.compress(content) for name, content in files.items()},
+    )
+
+    async def put(database: Database) -> ManagedDocument:
+        async with database.write() as connection:
+            return await managed.put(connection, document)
+
+    _with_database(options.config, put)
+    first = sum(rule.enabled for rule in ruleset.rules)
+    sys.stdout.write(
+        f"OWASP Core Rule Set {release}: {len(ruleset.rules)} rules on the head of a request, {first} of them at paranoia "
+        f"level 1\nLoaded into {options.config.database}; edges have it within some seconds.\n"
+        f"{_NEXT.format(rule=_execute_rule())}\n"
+    )
+    return 0
+
+
+def run_show(options: ShowOptions) -> int:
+    """Print the managed rulesets that rules may execute. Raises HoldfastError."""
+
+    async def find(database: Database) -> list[ManagedDocument]:
+        async with database.read() as connection:
+            return await managed.all_documents(connection)
+
+    documents = _with_database(options.config, find)
+    try:
+        rulesets: list[ManagedRuleset] = [*always_there().values(), *map(compile_managed, documents)]
+    except ValueError as error:
+        raise SetupError(f"what was loaded cannot be used by this version: {error}") from error
+    if options.as_json:
+        sys.stdout.write(f"{json.dumps([_shown(one) for one in rulesets], indent=2, ensure_ascii=False)}\n")
+        return 0
+    for one in rulesets:
+        sys.stdout.write(f"{one.id}  {one.name} {one.version}: {len(one.rules)} rules\n")
+    if not documents:
+        sys.stdout.write("The OWASP Core Rule Set has not been loaded: holdfast waf load-crs DIR\n")
+    return 0
+
+
+def run_remove_crs(options: WafOptions) -> int:
+    """Remove the OWASP Core Rule Set; rules that execute it do nothing from then on. Raises HoldfastError."""
+
+    async def remove(database: Database) -> bool:
+        async with database.write() as connection:
+            return await managed.remove(connection, OWASP_RULESET_ID)
+
+    if not _with_database(options.config, remove):
+        raise UsageError("remove-crs", None, "an OWASP Core Rule Set that was loaded")
+    sys.stdout.write("The OWASP Core Rule Set is removed.\n")
+    return 0
+
+
+def rule_files(directory: Path, setup: Path | None = None) -> dict[str, bytes]:
+    """The files of a release by name: its `rules` folder and its setup, as upstream lays them out, or Debian, or all in one
+    folder. Raises UsageError for a folder that has no rules, SetupError for what cannot be read."""
+    found: dict[str, bytes] = {}
+    room = MAX_TEXT_BYTES
+    for path in _paths(directory, setup):
+        try:
+            with path.open("rb") as file:
+                content = file.read(room + 1)
+        except OSError as error:
+            raise SetupError(f"{path}: {reason_of(error)}") from error
+        room -= len(content)
+        if room < 0 or len(found) == MAX_FILES:
+            raise UsageError("DIR", str(directory), f"at most {MAX_FILES} files and {MAX_TEXT_BYTES} bytes of rules")
+        found[_name_of(path, setup)] = content
+    return found
+
+
+def compiled(files: Mapping[str, bytes]) -> tuple[OwaspRuleset, str]:
+    """The ruleset that the files are, compiled for every paranoia level, and its release. Raises UsageError."""
+    try:
+        release = release_of(read(files))
+        ruleset = owasp_ruleset(files, release=release)
+        ruleset.deploy(Overrides())
+        for level in range(1, MAX_PARANOIA_LEVEL + 1):
+            ruleset.engine(level)
+    except (SecLangError, OverrideError) as error:
+        raise SetupError(str(error)) from error
+    return ruleset, release
+
+
+def _paths(directory: Path, setup: Path | None) -> list[Path]:
+    rules = directory / "rules" if (directory / "rules").is_dir() else directory
+    try:
+        inside = sorted(path for path in rules.iterdir() if path.suffix in (".conf", ".data") and path.is_file())
+    except OSError as error:
+        raise UsageError("DIR", str(directory), f"a folder with rules ({reason_of(error)})") from error
+    if not any(path.suffix == ".conf" for path in inside):
+        raise UsageError("DIR", str(directory), "a folder with *.conf files, or with a folder `rules` that has them")
+    if setup is not None:
+        return [setup, *(path for path in inside if path.name not in SETUP_FILES)]
+    around = [directory]
+    if (directory / _DEBIAN_MARK).is_file():
+        around.append(_DEBIAN_SETUP)
+        inside += sorted(path for path in _DEBIAN_SETUP.glob("*.conf") if path.name not in SETUP_FILES)
+    return [*_first(folder / name for name in SETUP_FILES for folder in around), *inside]
+
+
+def _first(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if path.is_file()][:1]
+
+
+def _name_of(path: Path, setup: Path | None) -> str:
+    return SETUP_FILES[0] if path == setup else path.name
+
+
+def _with_database(config: Config, use: Callable[[Database], Awaitable[_T]]) -> _T:
+    file = config.database.sqlite_file
+    if file is not None and not file.exists():
+        raise SetupError(f"there is no installation in {config.database}: holdfast run or holdfast init makes one")
+    return asyncio.run(_used(config, use))
+
+
+async def _used(config: Config, use: Callable[[Database], Awaitable[_T]]) -> _T:
+    database = Database(config.database.text)
+    try:
+        await upgrade(database)
+        return await use(database)
+    except StoreUnavailable as error:
+        kind = UnavailableError if config.database.sqlite_file is None else SetupError
+        raise kind(f"database_url: {config.database}: {error}") from error
+    finally:
+        await database.close()
+
+
+def _execute_rule() -> str:
+    return json.dumps({"action": "execute", "action_parameters": {"id": OWASP_RULESET_ID}, "expression": "true"})
+
+
+def _shown(ruleset: ManagedRuleset) -> dict[str, object]:
+    return {"id": ruleset.id, "name": ruleset.name, "version": ruleset.version, "rules": len(ruleset.rules)}
