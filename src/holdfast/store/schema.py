@@ -350,5 +350,5 @@ SECURITY_EVENTS = Table(
     Index(None, "zone_id", "occurred_on", "id"),
     Index(None, "account_id", "occurred_on", "id"),
     Index(None, "occurred_on"),
-    Index(None, "ray"),
+    Index(None, "zone_id", "ray"),
 )

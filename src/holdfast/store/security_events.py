@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
 from holdfast.model.security_event import SecurityEvent
-from holdfast.store.schema import SECURITY_EVENTS, ZONES
+from holdfast.store.schema import ID_CHARS, SECURITY_EVENTS, ZONES
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _MICROSECONDS = 1_000_000
@@ -133,7 +133,7 @@ async def select(connection: AsyncConnection, query: EventQuery) -> list[StoredE
 
 async def find(connection: AsyncConnection, zone_id: str, id_or_ray: str) -> list[StoredEvent]:
     """The event of a zone with this id, or those of the request with this ray, in the order they occurred."""
-    is_it = sa.or_(EVENTS.id == id_or_ray, EVENTS.ray == id_or_ray)
+    is_it = EVENTS.id == id_or_ray if len(id_or_ray) == ID_CHARS else EVENTS.ray == id_or_ray
     statement = sa.select(SECURITY_EVENTS).where(is_it, EVENTS.zone_id == zone_id).order_by(EVENTS.id).limit(100)
     return [_event(row) for row in (await connection.execute(statement)).mappings().all()]
 
