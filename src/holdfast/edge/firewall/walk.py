@@ -35,14 +35,13 @@ from holdfast.limits.verdict import Verdict
 from holdfast.model.request import Request
 
 if TYPE_CHECKING:
+    from holdfast.edge.firewall.rate_limit import RateLimit
     from holdfast.rules.context import EvaluationContext
     from holdfast.rules.managed_ruleset import Match
 
 _SOURCES = {CUSTOM: "firewallCustom", RATE_LIMITS: "rateLimit", MANAGED: "firewallManaged"}
 # What a client is told, as Cloudflare's "1xxx errors": a firewall rule, and rate limiting.
 _REFUSED, _LIMITED = 1020, 1015
-
-_UNCOUNTED = Verdict(is_limited=False, retry_after_s=0, count=0)
 
 
 def run(ruleset: CompiledRuleset, request: Request, view: View) -> Respond | None:
@@ -80,37 +79,37 @@ def _over_limits(
     ruleset: CompiledRuleset, request: Request, view: View
 ) -> Iterator[tuple[CompiledRule, Verdict | None]]:
     """The rules that act: of those with a limit, the ones that are over it. Everything that counts is counted."""
-    steps, notes, context = ruleset.steps, view.notes, view.context(request)
-    # A rule whose counting expression, which stands before its own, has matched.
-    counted: CompiledRule | None = None
+    steps, notes, context, counters = ruleset.steps, view.notes, view.context(request), view.counters
+    # What counts for a rule whose counting expression, which stands before its own, has matched.
+    counted: RateLimit | None = None
     for index in ruleset.matching(context):
         step = steps[index]
         rule, limit = step.rule, step.rule.limit
-        if counted is not None and counted is not rule:
-            _hit(counted, context, view, is_counted=True)
+        if counted is not None and counted is not limit:
+            _count(counted, context, view)
             counted = None
         if notes.skips is not None and _is_left_out(rule, ruleset, view):
             continue
-        if step.is_counting:
-            counted = rule
-            continue
         if limit is None:
             yield rule, None
-            continue
-        verdict = _hit(rule, context, view, is_counted=limit.counts_itself or counted is rule)
-        counted = None
-        if verdict.is_limited:
-            yield rule, verdict
-        elif notes.trace is not None:
-            _see(view, "rule_within_limit", rule, reason=f"Counted {verdict.count} of {limit.limit}.")
+        elif step.is_counting:
+            counted = limit
+        elif counters is not None:
+            is_counted = limit.counts_itself or counted is limit
+            counted = None
+            verdict = limit.hit(counters, context, now=view.now, is_counted=is_counted)
+            if verdict.is_limited:
+                yield rule, verdict
+            elif notes.trace is not None:
+                _see(view, "rule_within_limit", rule, reason=f"Counted {verdict.count} of {limit.limit}.")
     if counted is not None:
-        _hit(counted, context, view, is_counted=True)
+        _count(counted, context, view)
 
 
-def _hit(rule: CompiledRule, context: EvaluationContext, view: View, *, is_counted: bool) -> Verdict:
-    if rule.limit is None or view.counters is None:
-        return _UNCOUNTED
-    return rule.limit.hit(view.counters, context, now=view.now, is_counted=is_counted)
+def _count(limit: RateLimit, context: EvaluationContext, view: View) -> None:
+    """Count a request that is not held to the limit itself."""
+    if view.counters is not None:
+        limit.hit(view.counters, context, now=view.now, is_counted=True)
 
 
 def _is_left_out(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:
