@@ -19,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address
 from holdfast._native import transform
 from holdfast.rules.literals import INT_MAX, INT_MIN, bytes_of
 from holdfast.rules.patterns import Pattern, Wildcard
+from holdfast.rules.percent_decoding import decoded_fully, decoded_with_unicode
 from holdfast.rules.value_types import Address
 
 Template = tuple[str | int, ...]
@@ -31,7 +32,6 @@ _SEED_BYTES = 16
 _MIN_MAC_CHARS = 43
 _TIMESTAMP_DIGITS = 10
 _URL_DECODE = ("urldecode",)
-_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 def template_of(text: str) -> Template:
@@ -77,59 +77,14 @@ def wildcard_replace(source: str, wildcard: Wildcard, template: Template) -> str
 
 def url_decode(source: str, flags: str) -> str:
     """`%XX` and "+" decoded; with "u" also `%uXXXX` (to UTF-8), with "r" until nothing is left to decode."""
-    if not flags:
-        if "%" not in source and "+" not in source:
-            return source
-        # What decodes for SecLang means the same, and takes a hundredth of the time where escapes are wrong.
-        return transform(_URL_DECODE, source.encode("latin-1")).decode("latin-1")
+    if "%" not in source:
+        return source.replace("+", " ")
     if "r" in flags:
-        return _decoded_fully(source, unicode="u" in flags)
-    # Only "u": one pass over the pieces after each "%".
-    first, *pieces = source.replace("+", " ").split("%")
-    return first + "".join(_decoded_piece(piece) for piece in pieces)
-
-
-def _decoded_piece(piece: str) -> str:
-    if (char := _escaped_char("%" + piece[:5], unicode=True)) is not None:
-        return char + piece[5:]
-    if (char := _escaped_char("%" + piece[:2], unicode=False)) is not None:
-        return char + piece[2:]
-    return "%" + piece
-
-
-def _decoded_fully(source: str, *, unicode: bool) -> str:
-    """Decode on a stack: what an escape decodes to may end or begin another. No two escapes overlap, so order is free."""
-    out: list[str] = []
-    waiting = list(reversed(source))
-    while waiting:
-        char = waiting.pop()
-        out.append(" " if char == "+" else char)
-        if char not in _HEX_DIGITS:
-            continue
-        if out[-3:-2] == ["%"]:
-            length = 3
-        elif unicode and out[-6:-4] == ["%", "u"]:
-            length = 6
-        else:
-            continue
-        decoded = _escaped_char("".join(out[-length:]), unicode=length == 6)
-        if decoded is not None:
-            del out[-length:]
-            waiting.extend(reversed(decoded))
-    return "".join(out)
-
-
-def _escaped_char(escape: str, *, unicode: bool) -> str | None:
-    """What `%XX`, or `%uXXXX` if `unicode`, stands for; None if `escape` is not one."""
-    prefix, digits = ("%u", escape[2:]) if unicode else ("%", escape[1:])
-    if not escape.startswith(prefix) or len(digits) != (4 if unicode else 2):
-        return None
-    if not _HEX_DIGITS.issuperset(digits):
-        return None
-    code = int(digits, 16)
-    if not unicode:
-        return chr(code)
-    return None if 0xD800 <= code <= 0xDFFF else bytes_of(chr(code))
+        return decoded_fully(source, unicode="u" in flags)
+    if "u" in flags:
+        return decoded_with_unicode(source.replace("+", " "))
+    # What decodes for SecLang means the same, and takes a hundredth of the time where escapes are wrong.
+    return transform(_URL_DECODE, source.encode("latin-1")).decode("latin-1")
 
 
 def substring(source: str, start: int, end: int | None) -> str:

@@ -21,6 +21,8 @@ from holdfast.rules.syntax_tree import Expression, list_uses
 from holdfast.rules.value_types import BYTES, INT, IP, Address, ValueType
 
 _ANY_LABEL = "*."
+# The longest that a host name can be (RFC 1035 §2.3.4). What is longer may have any number of dots.
+_MAX_NAME_CHARS = 255
 
 
 class Ranges:
@@ -100,6 +102,8 @@ class Hostnames:
                 self._exact.add(name)
 
     def __contains__(self, value: str) -> bool:
+        if len(value) > _MAX_NAME_CHARS:
+            return False
         name = ascii_lower(value)
         if name in self._exact:
             return True

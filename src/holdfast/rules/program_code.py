@@ -49,6 +49,8 @@ from holdfast.rules.value_types import IP, Address, ValueType
 MAX_DEPTH = 20
 # From this many patterns on, it is worth asking all of them at once.
 MIN_GUARDED = 3
+# From this many values on, it is worth finding those that differ.
+MANY_VALUES = 64
 
 _OPERATORS: Mapping[Ordering, str] = {
     Ordering.EQUAL: "==",
@@ -200,14 +202,25 @@ class ConditionCode:
             values = self.names.moment()
             reduce = "any" if node.is_any else "all"
             return f"(({values} := {value_code(self.names, item).code}) is not None and {reduce}({values}))"
-        if not isinstance(item, Comparison) or item.left.each_count != 1 or not node.is_any:
+        if not isinstance(item, Comparison) or item.left.each_count != 1:
             return self._closure(node)
+        if not node.is_any:
+            return self._all(node, item)
         if isinstance(item.relation, Ordered | HasBits) and isinstance(item.relation.operand, Indexed):
             return self._closure(node)
         coded = value_code(self.names, item.left)
         values = self.names.moment()
         # What is missing, and what is empty, has no element that fulfils anything.
         return f"(({values} := {coded.code}) and {self._any_of(values, item)})"
+
+    def _all(self, node: Quantified, item: Comparison) -> str:
+        if not isinstance(item.relation, Matches):
+            return self._closure(node)
+        values = self.names.moment()
+        pattern = item.relation.pattern
+        tried = f"all(map({self.names.constant(pattern.is_in, what=pattern)}, {self._distinct(values)}))"
+        # What is missing has no element that fails.
+        return f"(({values} := {value_code(self.names, item.left).code}) is None or {tried})"
 
     def _any_of(self, values: str, item: Comparison) -> str:
         constant = self.names.constant
@@ -217,11 +230,11 @@ class ConditionCode:
             case InText(members=members):
                 return f"(not {constant(members)}.isdisjoint({values}))"
             case Matches(pattern=pattern):
-                tried = f"any(map({constant(pattern.is_in, what=pattern)}, {values}))"
+                tried = f"any(map({constant(pattern.is_in, what=pattern)}, {self._distinct(values)}))"
                 guard = self.guards.get(item.left)
                 return tried if guard is None else f"({self._may_match_any(item.left, guard)} and {tried})"
             case MatchesWildcard(wildcard=wildcard):
-                return f"any(map({constant(wildcard.covers, what=wildcard)}, {values}))"
+                return f"any(map({constant(wildcard.covers, what=wildcard)}, {self._distinct(values)}))"
             case InList() as relation:
                 predicate_for = constant(list_predicate_of(relation, item.left.type))
                 return f"any(map({predicate_for}(context), {values}))"
@@ -231,6 +244,10 @@ class ConditionCode:
                 return f"any([{constant(substring)} in x for x in {values}])"
             case _:
                 return f"any(map({constant(predicate_of(item.relation, item.left.type))}, {values}))"
+
+    def _distinct(self, values: str) -> str:
+        """Of many values, those that differ: a client that sends the same thousands of times shall not be tried as often."""
+        return f"({values} if len({values}) < {MANY_VALUES} else {self.names.constant(set, what=set)}({values}))"
 
     def _may_match_any(self, left: Indexed, guard: Guard) -> str:
         may_match = self.names.constant(guard.may_match, what=guard)

@@ -8,11 +8,12 @@ Law 2: whatever the client sent, each function returns; a header that makes no s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import unquote_to_bytes
+from operator import itemgetter
 
 from holdfast.model.request import Request
 from holdfast.rules.literals import bytes_of, parse_address
 from holdfast.rules.patterns import ascii_lower
+from holdfast.rules.percent_decoding import decoded
 from holdfast.rules.value_types import Address
 
 ArrayMap = dict[str, list[str]]
@@ -78,17 +79,12 @@ def cookie_map(headers: ArrayMap) -> ArrayMap:
         name, equals, value = part.strip(" \t").partition("=")
         if not name and not equals:
             continue
-        if "%" in name:
-            name = _decoded(name)
+        name = decoded(name)
         if name in groups:
             groups[name].append(value)
         else:
             groups[name] = [value]
     return groups
-
-
-def _decoded(name: str) -> str:
-    return unquote_to_bytes(name.encode("latin-1")).decode("latin-1")
 
 
 def host(request: Request) -> str:
@@ -153,18 +149,20 @@ def argument_values(request: Request) -> list[str]:
 
 def accepted_languages(headers: ArrayMap) -> list[str]:
     """The languages of Accept-Language, the most wanted first (RFC 9110 §12.5.4)."""
-    weighted = []
+    weighted: list[tuple[float, str]] = []
     for part in header(headers, "accept-language").split(","):
-        tag, *parameters = (piece.strip(" \t") for piece in part.split(";"))
-        if tag:
-            weighted.append((_weight(parameters), tag))
-    return [tag for weight, tag in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
+        tag, semicolon, parameters = part.partition(";")
+        if tag := tag.strip(" \t"):
+            weighted.append((_weight(parameters.split(";")) if semicolon else 1.0, tag))
+    # The sort is stable, also in reverse.
+    weighted.sort(key=itemgetter(0), reverse=True)
+    return [tag for weight, tag in weighted if weight > 0]
 
 
 def _weight(parameters: Iterable[str]) -> float:
     """The "q" of a language: 1 if there is none, 0 if it is no number from 0 to 1."""
     for parameter in parameters:
-        name, _, value = parameter.partition("=")
+        name, _, value = parameter.strip(" \t").partition("=")
         if name in {"q", "Q"}:
             try:
                 weight = float(value)
