@@ -69,10 +69,10 @@ def compile_all(news: RawSnapshot | RawDelta, compilers: Mapping[Kind, Compile],
     return msgspec.structs.replace(found, refusals=tuple(refusals))
 
 
-def _account(raw: bytes, _: Pause) -> object:
+def _account(raw: bytes, pause: Pause) -> object:
     from holdfast.edge.firewall.account import compile_account  # noqa: PLC0415  law 3
 
-    return compile_account(document_in(raw, AccountDocument))
+    return compile_account(document_in(raw, AccountDocument), pause=pause)
 
 
 def _list(raw: bytes, pause: Pause) -> object:

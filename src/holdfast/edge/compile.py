@@ -11,6 +11,7 @@ Law 3: what has not changed is taken over from the zone's last version: targets 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.features import check_settings, features_of, tls_settings_of
@@ -30,12 +31,17 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 def compile_zone(
-    document: ZoneDocument, *, key: SealingKey | None, before: CompiledZone | None = None, tolerant: bool = False
+    document: ZoneDocument,
+    *,
+    key: SealingKey | None,
+    before: CompiledZone | None = None,
+    tolerant: bool = False,
+    pause: Callable[[], None] = lambda: None,
 ) -> CompiledZone:
     """`document` as `decide` reads it.
 
     `key` opens the private keys of its certificates; None where there are none. `before` is the zone's last version.
-    Raises CompileError.
+    `pause` is called now and then where there are many rules. Raises CompileError.
     """
     name = document.name
     _check_identity(document)
@@ -49,7 +55,7 @@ def compile_zone(
         certificates, left_out = certificates_of(name, document.certificates, key=key, before=shown_before), {}
     rules = origin_rules_of(name, document.origin_rules)
     # Compiled also while the zone is paused: that it can be must not be found out when it is let go.
-    firewall = firewall_of(name, document.rulesets, document.access_rules)
+    firewall = firewall_of(name, document.rulesets, document.access_rules, pause=pause)
     return CompiledZone(
         id=document.id,
         name=name,

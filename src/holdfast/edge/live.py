@@ -260,7 +260,7 @@ class LiveEdge:
         if before is not None and is_whole and self._served.zones.get(zone_id) == raw:
             return before
         document = document_in(raw, ZoneDocument)
-        zone = compile_zone(document, key=self._key_for(document), before=before, tolerant=True)
+        zone = compile_zone(document, key=self._key_for(document), before=before, tolerant=True, pause=self._breathe)
         for ident, reason in zone.certificates_left_out.items():
             if before is None or before.certificates_left_out.get(ident) != reason:
                 self._log("certificate_warning", {"zone": zone_id, "certificate": ident, "reason": reason})

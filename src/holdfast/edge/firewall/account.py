@@ -6,16 +6,16 @@ Law 2: an account compiles from its own document alone; that it is asked before 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, CompiledAccount, CompiledRuleset, Firewall
 from holdfast.model.rule_documents import AccessRuleDocument, AccountDocument, RulesetDocument
 
 
-def compile_account(document: AccountDocument) -> CompiledAccount:
-    """`document` as `decide` reads it. Raises CompileError, which names the account."""
-    firewall = firewall_of(document.id, document.rulesets, document.access_rules, kind="account")
+def compile_account(document: AccountDocument, *, pause: Callable[[], None] = lambda: None) -> CompiledAccount:
+    """`document` as `decide` reads it. `pause` is called now and then. Raises CompileError, which names the account."""
+    firewall = firewall_of(document.id, document.rulesets, document.access_rules, kind="account", pause=pause)
     return CompiledAccount(id=document.id, version=document.version, firewall=firewall)
 
 
@@ -25,6 +25,7 @@ def firewall_of(
     access_rules: Sequence[AccessRuleDocument],
     *,
     kind: str = "zone",
+    pause: Callable[[], None] = lambda: None,
 ) -> Firewall | None:
     """The firewall of `owner`, a zone's name or an account's id; None where it says nothing. Raises CompileError."""
     if not (rulesets or access_rules):
@@ -35,7 +36,9 @@ def firewall_of(
 
     place = Place(owner, "", kind)
     entrypoints = {
-        phase: ruleset for phase, ruleset in entrypoints_of(place, rulesets).items() if _does_something(ruleset)
+        phase: ruleset
+        for phase, ruleset in entrypoints_of(place, rulesets, pause=pause).items()
+        if _does_something(ruleset)
     }
     access = access_rules_of(place, access_rules)
     if not entrypoints and access is None:

@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.firewall.document_place import Place
-from holdfast.edge.firewall.rulesets import asks_place, entrypoints_of
+from holdfast.edge.firewall.rulesets import SLICE, asks_place, entrypoints_of
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, Deploy, Execute
 from holdfast.model.rule_documents import RulesetDocument
 from holdfast.rules.context import EvaluationContext
@@ -98,3 +98,10 @@ def test_a_custom_ruleset_executes_no_other() -> None:
     (rule,) = entrypoints_of(PLACE, documents)[CUSTOM].rules
     assert isinstance(rule.action, Execute)
     assert isinstance(rule.action.ruleset.rules[0].action, Deploy), "what it names is taken for a managed ruleset"
+
+
+def test_compiling_many_rules_lets_others_in_between() -> None:
+    pauses: list[int] = []
+    many = a_ruleset(*(a_rule(f"r{number}") for number in range(4 * SLICE)))
+    entrypoints_of(PLACE, [many], pause=lambda: pauses.append(1))
+    assert len(pauses) == 4
