@@ -202,6 +202,8 @@ _NOT_OF_THE_EDGE = frozenset(
         "control_key",
         "control_rate_limit",
         "control_ip_rate_limit",
+        "control_event_days",
+        "control_event_rows",
     }
 )
 _NOT_OF_CONTROL = frozenset(

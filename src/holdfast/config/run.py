@@ -50,6 +50,8 @@ class Config:
     control_key: Path | None = dataclasses.field(default=None, metadata=spellings.CONTROL_KEY)
     control_rate_limit: int = dataclasses.field(default=1200, metadata=spellings.CONTROL_RATE_LIMIT)
     control_ip_rate_limit: int = dataclasses.field(default=200, metadata=spellings.CONTROL_IP_RATE_LIMIT)
+    control_event_days: int = dataclasses.field(default=30, metadata=spellings.CONTROL_EVENT_DAYS)
+    control_event_rows: int = dataclasses.field(default=500_000, metadata=spellings.CONTROL_EVENT_ROWS)
 
     @classmethod
     def parse(cls, given: Mapping[str, Given]) -> Config:

@@ -26,6 +26,8 @@ NO_ADDRESS = "none"
 _DNS_PORT = 53
 # Beyond this a limit is none; 0 says so in fewer words.
 _MAX_RATE = 1_000_000
+# Ten years; and 100 GB of them.
+_MAX_EVENT_DAYS, _MAX_EVENT_ROWS = 3650, 100_000_000
 
 
 class SslMode(StrEnum):
@@ -117,6 +119,14 @@ def _threads(text: str, field: str) -> int:
 
 def _rate(text: str, field: str) -> int:
     return _number(text, field, 0, _MAX_RATE)
+
+
+def _event_days(text: str, field: str) -> int:
+    return _number(text, field, 1, _MAX_EVENT_DAYS)
+
+
+def _event_rows(text: str, field: str) -> int:
+    return _number(text, field, 1, _MAX_EVENT_ROWS)
 
 
 def _ssl_mode(text: str, field: str) -> SslMode:
@@ -244,5 +254,23 @@ CONTROL_IP_RATE_LIMIT = spelled(
     _rate,
     default="200",
     key="control.ip_rate_limit",
+    is_number=True,
+)
+CONTROL_EVENT_DAYS = spelled(
+    "--control-event-days",
+    "DAYS",
+    "How long security events are kept.",
+    _event_days,
+    default="30",
+    key="control.event_days",
+    is_number=True,
+)
+CONTROL_EVENT_ROWS = spelled(
+    "--control-event-rows",
+    "N",
+    "How many security events are kept, about a kilobyte each; a zone has a fifth of them at most.",
+    _event_rows,
+    default="500000",
+    key="control.event_rows",
     is_number=True,
 )

@@ -38,12 +38,19 @@ def test_a_database_file_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> 
 
 
 def test_the_facts_are_those_of_the_configuration(tmp_path: Path) -> None:
-    config = Config.parse({"data_dir": str(tmp_path), "control_rate_limit": "7", "control_ip_rate_limit": "0"})
+    given = {
+        "control_rate_limit": "7",
+        "control_ip_rate_limit": "0",
+        "control_event_days": "3",
+        "control_event_rows": "9",
+    }
+    config = Config.parse({"data_dir": str(tmp_path), **given})
     facts = _facts(config, KEY, EventLog(2))
     assert facts.database_url == f"sqlite+aiosqlite:///{tmp_path}/holdfast.db"
     assert facts.link_path == tmp_path / "control.sock"
     assert facts.limits.requests_per_5_minutes == 7
     assert facts.limits.requests_per_second_and_address == 0
+    assert (facts.event_limits.days, facts.event_limits.rows) == (3, 9)
     facts.check(ZoneDocument(id="0" * 31 + "1", name="example.com"))
     with pytest.raises(ValueError, match="32 hexadecimal digits"):
         facts.check(ZoneDocument(id="x", name="example.com"))

@@ -20,6 +20,7 @@ def test_nothing_has_to_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (config.listen, config.tls_listen) == ((ListenAddress("127.0.0.1", 8080),), ())
     assert config.control_listen == ListenAddress("127.0.0.1", 7070)
     assert (config.control_rate_limit, config.control_ip_rate_limit) == (1200, 200)
+    assert (config.control_event_days, config.control_event_rows) == (30, 500_000)
     assert config.threads == usable_cpus()
 
 

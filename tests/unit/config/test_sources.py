@@ -74,6 +74,8 @@ def test_every_key_can_stand_in_a_file(here: Path) -> None:
         key = "c.key"
         rate_limit = 0
         ip_rate_limit = 50
+        event_days = 7
+        event_rows = 1000
         """,
     )
     assert set(found.origins.values()) == {"holdfast.toml"}
