@@ -36,6 +36,7 @@ from holdfast.served_certificates import ServedCertificates, native_certificates
 if TYPE_CHECKING:
     from holdfast._native import Certificate, Edge
     from holdfast.edge.geoip import GeoIp
+    from holdfast.limits.counters import RateCounters
 
 
 class Zones(Protocol):
@@ -120,6 +121,7 @@ class LiveZones:
             # Of this process: two edges in a row may share all that they keep.
             empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound), is_published=False),
             place_of=self._geoip.place_of if self._geoip else None,
+            open_counters=self._counters,
             record=self._recorder.record,
         )
         self.decide = self._recorder.deciding(self.policy.decide)
@@ -164,6 +166,12 @@ class LiveZones:
         if self._link is not None:
             self._link.stop()
         self._live.stop()
+
+    def _counters(self) -> RateCounters:
+        # Loaded here and not with this module: most edges limit nothing.
+        from holdfast.edge.firewall.counters_file import counters_file, open_counters  # noqa: PLC0415
+
+        return open_counters(counters_file(self._config.data_dir), log=self._log.write)
 
     def _own_certificates(self) -> Sequence[Certificate]:
         """The edge's own, and those it made for zones that brought none."""

@@ -227,6 +227,8 @@ class LiveEdge:
         asked = [firewall for firewall in firewalls if firewall is not None]
         if not asked:
             return
+        if any(firewall.rate_limits is not None for firewall in asked):
+            self._policy.expect_limits()
         from holdfast.edge.firewall.deployments import prepare  # noqa: PLC0415  loaded with the first rules
 
         for inert in prepare(asked, after.managed):

@@ -27,7 +27,9 @@ class Policy:
     """The two callables an `Edge` is made with, over the snapshot that is in force.
 
     `clock` gives Unix time in seconds. `place_of` is None where there is no database of addresses. `counters` are those of
-    rate limits; None where no zone can have any. `record` takes the events of a request that had some, on the policy thread.
+    rate limits; where they are None, `open_counters` makes them when the first limit is about to be published
+    (`expect_limits`), and without that there are none. `record` takes the events of a request that had some, on the policy
+    thread.
     """
 
     def __init__(
@@ -37,18 +39,30 @@ class Policy:
         clock: Callable[[], float] = time.time,
         place_of: PlaceOf | None = None,
         counters: Counters | None = None,
+        open_counters: Callable[[], Counters] | None = None,
         record: Record | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._clock = clock
         self._place_of = place_of
         self._counters = counters
+        self._open_counters = open_counters
         self._record = record
 
     @property
     def snapshot(self) -> Snapshot:
         """What requests are decided by now."""
         return self._snapshot
+
+    @property
+    def counters(self) -> Counters | None:
+        """The counters of rate limits; None before there was one."""
+        return self._counters
+
+    def expect_limits(self) -> None:
+        """Make the counters, if they are not there: before a snapshot with rate limits is published, by whoever publishes."""
+        if self._counters is None and self._open_counters is not None:
+            self._counters = self._open_counters()
 
     def publish(self, snapshot: Snapshot) -> None:
         """Decide by `snapshot` from the next request on."""

@@ -5,6 +5,7 @@ import json
 from holdfast.edge.decision import Forward, Respond
 from holdfast.edge.firewall.values import RATE_LIMITS
 from holdfast.edge.policy import Policy
+from holdfast.limits.counters import RateCounters
 from holdfast.model.fault import Fault
 from holdfast.model.zone_document import StrictTransportSecurity
 from holdfast.rules.context import Place
@@ -47,6 +48,21 @@ def test_it_counts_and_records_with_what_it_was_given() -> None:
     assert isinstance(policy.decide(a_request(path="/one")), Forward)
     assert isinstance(policy.decide(a_request(path="/two")), Respond)
     assert recorded == [("/two", "limit")]
+
+
+def test_counters_are_made_when_the_first_limit_is_to_come_and_once() -> None:
+    made: list[RateCounters] = []
+
+    def make() -> RateCounters:
+        made.append(counters())
+        return made[-1]
+
+    policy = Policy(snapshot_of(), open_counters=make)
+    assert policy.counters is None
+    policy.expect_limits()
+    policy.expect_limits()
+    assert [policy.counters] == made
+    Policy(snapshot_of()).expect_limits()
 
 
 def test_the_answer_for_a_fault_is_the_zone_s() -> None:
