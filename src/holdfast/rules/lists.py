@@ -152,21 +152,46 @@ def check_lists(expression: Expression, kinds: Mapping[str, ValueType]) -> None:
 
 
 _OCTETS = {str(number): number for number in range(256)}
-_HOST_PARTS = {str(length): (1 << (32 - length)) - 1 for length in range(33)}
+_GROUPS = 8
+# By the family, and the length as it is written.
+_HOST_PARTS = {
+    family: {str(length): (1 << (width - length)) - 1 for length in range(width + 1)}
+    for family, width in ((4, 32), (6, 128))
+}
 
 
 def _plain_network(item: str) -> tuple[Address, Address] | None:
-    """An IPv4 address or network as most are written; None for whatever else. A long list is made of these."""
-    address, _, length = item.partition("/")
+    """An address or a network as most are written; None for whatever else. A long list is made of these."""
+    address, slash, length = item.partition("/")
+    family, number = (6, _plain_ipv6(address)) if ":" in address else (4, _plain_ipv4(address))
+    host_part = _HOST_PARTS[family].get(length, -1) if slash else 0
+    if number is None or host_part < 0 or number & host_part:
+        return None
+    return (family, number), (family, number | host_part)
+
+
+def _plain_ipv4(address: str) -> int | None:
     try:
         one, two, three, four = address.split(".")
-        number = _OCTETS[one] << 24 | _OCTETS[two] << 16 | _OCTETS[three] << 8 | _OCTETS[four]
-        host_part = _HOST_PARTS[length] if length else 0
+        return _OCTETS[one] << 24 | _OCTETS[two] << 16 | _OCTETS[three] << 8 | _OCTETS[four]
     except (ValueError, KeyError):
         return None
-    if number & host_part or item.endswith("/"):
+
+
+def _plain_ipv6(address: str) -> int | None:
+    """Without an IPv4 address at its end. RFC 4291 §2.2: `::` stands for groups of zeros, here two and more."""
+    head, gap, tail = address.partition("::")
+    before, after = head.split(":") if head else [], tail.split(":") if tail else []
+    missing = _GROUPS - len(before) - len(after)
+    if (missing < 2 if gap else missing != 0) or "" in before or "" in after:
         return None
-    return (4, number), (4, number | host_part)
+    digits = "".join([*[group.zfill(4) for group in before], "0000" * missing, *[group.zfill(4) for group in after]])
+    try:
+        found = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    # What is longer has a group of five digits; what is shorter had a space in it, which `fromhex` passes over.
+    return int.from_bytes(found, "big") if len(digits) == 4 * _GROUPS and len(found) == 2 * _GROUPS else None
 
 
 def _whole_network(item: str) -> tuple[Address, Address]:

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.rules.errors import ParseError
@@ -82,10 +82,44 @@ def test_networks_of_one_family_hold_nothing_of_the_other(low: int, length: int,
     assert holds(found, (6, value), (4, low)) == [IPv6Address(value) in network, False]
 
 
-@pytest.mark.parametrize("item", ["10", "010.0.0.1", "10.0.0.0/08", "::ffff:10.0.0.1", "1.2.3.4/32", "0.0.0.0/0"])
+ODD = [
+    *("10", "010.0.0.1", "10.0.0.0/08", "1.2.3.4/32", "0.0.0.0/0", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/33", "/8", ""),
+    *(
+        "::",
+        "::1",
+        "1::",
+        ":::",
+        "1:::1",
+        "::1::",
+        ":1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::",
+        "1:2:3:4:5:6:7",
+    ),
+    *("1:2:3:4:5:6:7:8:9", "12345::", "g::", "+1::", "1_0::", " 1::", "1 ::", "0x1::", "::ffff:10.0.0.1", "::1%eth0"),
+    *(
+        "2001:DB8::/32",
+        "2001:db8::/129",
+        "2001:db8::1/32",
+        "1::2/128",
+        "::/0",
+        "[::1]",
+        "fe80::/010",
+        "::1.2.3",
+        "1::2::3",
+    ),
+]
+SPELLED = st.text("0123456789abF:./ ", max_size=24) | st.ip_addresses().map(str) | st.sampled_from(ODD)
+
+
+@given(SPELLED)
+@example("1:2:3:4:5:6:7::8")
+@example("0:0:0:0:0:0:0:0001")
 def test_the_quick_way_to_read_an_item_reads_what_the_language_reads(item: str) -> None:
     try:
-        (first, last), _ = address_range(item, 0)
+        (first, last), end = address_range(item, 0)
+        if end < len(item) or ".." in item:
+            raise ParseError.at(item, end, len(item), "more than an address")
     except ParseError:
         with pytest.raises(ParseError):
             RuleList.of_addresses([item])
