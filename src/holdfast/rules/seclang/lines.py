@@ -36,6 +36,8 @@ def directives(file: str, text: str) -> Iterator[Directive]:
         if len(stripped) > MAX_DIRECTIVE_CHARS:
             raise SecLangError(position, stripped, f"at most {MAX_DIRECTIVE_CHARS} characters in a directive")
         name, *words = _words(position, stripped)
+        if not name:
+            raise SecLangError(position, stripped, "the name of a directive")
         yield Directive(position, name.lower(), tuple(words))
 
 

@@ -1,6 +1,6 @@
 """What a rule looks at, as it is written: `ARGS|!ARGS:token|&REQUEST_HEADERS:/^x-/`.
 
-Law: a `|` inside of a selector's pattern or quotes is part of it.
+Law: a `|` inside of a selector's pattern or quotes is part of it. What stands after `XML:` is an XPath, no pattern.
 
 Source: ModSecurity Reference Manual, "Variables".
 """
@@ -28,7 +28,7 @@ def _split(text: str) -> list[str]:
                 place += 1
             elif char == closing:
                 closing = ""
-        elif char in "/'" and place and text[place - 1] in ":'":
+        elif char in "/'" and text[max(0, place - 1) : place] in (":", "'") and not _is_xpath(text[start:place]):
             closing = char
         elif char == "|":
             parts.append(text[start:place])
@@ -36,6 +36,10 @@ def _split(text: str) -> list[str]:
         place += 1
     parts.append(text[start:])
     return parts
+
+
+def _is_xpath(begun: str) -> bool:
+    return begun.strip().lstrip("!&").upper().startswith("XML:")
 
 
 def _target(position: Position, text: str) -> Target:
@@ -47,7 +51,10 @@ def _target(position: Position, text: str) -> Target:
         raise SecLangError(position, text, _NAMES)
     if colon and not member:
         raise SecLangError(position, text, f"the name of a member after {shown(name + ':')}")
-    return Target(name.upper(), _selector(member) if member else None, is_count, is_excluded)
+    if not member:
+        return Target(name.upper(), None, is_count, is_excluded)
+    selector = Selector(member) if _is_xpath(f"{name}:") else _selector(member)
+    return Target(name.upper(), selector, is_count, is_excluded)
 
 
 def _selector(text: str) -> Selector:
