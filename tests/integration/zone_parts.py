@@ -127,11 +127,12 @@ class Control:
 class ZoneEdge:
     """A native edge with a live policy, and its link to the control of `directory`."""
 
-    def __init__(self, directory: Path, ports: Ports, own: Pair, *, place_of: Any = None) -> None:
+    def __init__(self, directory: Path, ports: Ports, own: Pair, **policy: Any) -> None:
+        """`policy` is given to `Policy`."""
         self.log: list[tuple[str, dict[str, str | int]]] = []
         self.changes = Changes()
         self._own = own
-        self.policy = Policy(empty_snapshot(instance=os.urandom(4).hex(), ports=ports), place_of=place_of)
+        self.policy = Policy(empty_snapshot(instance=os.urandom(4).hex(), ports=ports), **policy)
         self.live = LiveEdge(
             self.policy,
             key=lambda: KEY,
@@ -198,8 +199,9 @@ class Bench:
         self.tls: Address = (EDGE_IP, self.ports.tls[0])
         self.control = stack.enter_context(closing(Control(directory / "control.sock")))
 
-    def start_edge(self, *, place_of: Any = None) -> ZoneEdge:
-        edge = ZoneEdge(self._directory, self.ports, self._own, place_of=place_of)
+    def start_edge(self, **policy: Any) -> ZoneEdge:
+        """`policy` is given to `Policy`."""
+        edge = ZoneEdge(self._directory, self.ports, self._own, **policy)
         self._stack.callback(edge.stop)
         return edge
 
