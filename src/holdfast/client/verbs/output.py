@@ -50,6 +50,10 @@ class Output:
             return self._drawn(titles, cells)
         return self._lines(_aligned([[title.upper() for title in titles], *cells]))
 
+    def rows(self, rows: Iterable[Sequence[object]]) -> None:
+        """Lines that others will follow: a row an item, without titles."""
+        return self._lines(_aligned([[cell(value) for value in row] for row in rows]))
+
     def facts(self, result: object, facts: Iterable[tuple[str, object]]) -> None:
         """One thing: a line a fact."""
         if self._as_json:
