@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
+from holdfast.edge.firewall.account import compile_account
 from holdfast.model.rule_quota import ACCOUNT_RULES, ACCOUNT_RULESETS
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
 from holdfast.store.schema import ACCOUNTS
@@ -34,7 +35,11 @@ async def create(api: Api, *rules: dict[str, Any], phase: str = CUSTOM, **member
 
 
 async def put(api: Api, *rules: dict[str, Any], phase: str = CUSTOM) -> httpx.Response:
-    return await api.ask("PUT", f"{base(api)}/phases/{phase}/entrypoint", json={"rules": list(rules)})
+    """Put rules in a phase. What is taken is what an edge can run."""
+    answer = await api.ask("PUT", f"{base(api)}/phases/{phase}/entrypoint", json={"rules": list(rules)})
+    if answer.status_code == 200:
+        compile_account(next(one for one in api.control.publisher.snapshot().accounts if one.id == api.account_id))
+    return answer
 
 
 async def made(api: Api, *rules: dict[str, Any], phase: str = CUSTOM) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from holdfast.edge.compile import compile_zone
 from holdfast.model.rule_quota import MAX_EXPRESSION_CHARS
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
 from holdfast.store.schema import LISTS
@@ -37,7 +38,11 @@ def rule(action: str = "block", **members: Any) -> dict[str, Any]:
 
 
 async def put(api: Api, zone: str, phase: str, *rules: dict[str, Any], **options: Any) -> httpx.Response:
-    return await api.ask("PUT", f"/zones/{zone}/{entrypoint(phase)}", json={"rules": list(rules)}, **options)
+    """Put rules in a phase. What is taken is what an edge can run."""
+    answer = await api.ask("PUT", f"/zones/{zone}/{entrypoint(phase)}", json={"rules": list(rules)}, **options)
+    if answer.status_code == 200:
+        compile_zone(next(one for one in api.control.publisher.snapshot().zones if one.id == zone), key=None)
+    return answer
 
 
 def message(answer: httpx.Response) -> str:

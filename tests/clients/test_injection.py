@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
+from holdfast.rules.managed import HOLDFAST_RULESET_ID
 from tests.clients.conftest import UNLIMITED
 from tests.integration import records, wire
 from tests.integration.certificates import Authority
@@ -68,6 +69,50 @@ def bodies(account_id: str, pair_cert: str, pair_key: str) -> dict[str, Any]:
         },
     }
     ruleset = {"name": "n", "description": "d", "kind": "zone", "phase": "http_request_origin", "rules": [rule]}
+    skip = {
+        "action": "skip",
+        "expression": "ssl",
+        "action_parameters": {"phases": ["http_ratelimit"], "products": ["waf"], "ruleset": "current"},
+        "logging": {"enabled": True},
+    }
+    answer = {"status_code": 403, "content_type": "text/plain", "content": "no"}
+    block = {"action": "block", "expression": "ssl", "action_parameters": {"response": answer}}
+    limit = {
+        "action": "block",
+        "expression": "ssl",
+        "ratelimit": {
+            "characteristics": ["cf.colo.id", 'http.request.headers["x"]'],
+            "period": 10,
+            "requests_per_period": 1,
+            "mitigation_timeout": 10,
+            "counting_expression": 'http.host eq "x"',
+        },
+    }
+    overrides = {
+        "action": "log",
+        "categories": [{"category": "origin", "action": "block"}],
+        "rules": [{"id": "0" * 32, "score_threshold": 5}],
+    }
+    execute = {
+        "action": "execute",
+        "expression": "true",
+        "action_parameters": {"id": HOLDFAST_RULESET_ID, "version": "latest", "overrides": overrides},
+    }
+    exception = {
+        "action": "skip",
+        "expression": "true",
+        "action_parameters": {"rules": {HOLDFAST_RULESET_ID: ["0" * 32]}, "rulesets": [HOLDFAST_RULESET_ID]},
+    }
+    entrypoint = "PUT /zones/{zone}/rulesets/phases/{phase}/entrypoint"
+    firewall = {
+        entrypoint.replace("{phase}", phase): {"rules": rules}
+        for phase, rules in (
+            ("http_request_firewall_custom", [skip, block]),
+            ("http_ratelimit", [limit]),
+            ("http_request_firewall_managed", [exception, execute]),
+        )
+    }
+    executed = {"name": "n", "kind": "custom", "phase": "http_request_firewall_custom", "rules": [block]}
     policy = {
         "effect": "allow",
         "resources": {f"com.cloudflare.api.account.{account_id}": "*"},
@@ -94,6 +139,8 @@ def bodies(account_id: str, pair_cert: str, pair_key: str) -> dict[str, Any]:
         "PUT /zones/{zone}/custom_certificates/prioritize": {"certificates": [{"id": "0" * 32, "priority": 1}]},
         "POST /zones/{zone}/rulesets": ruleset,
         "PUT /zones/{zone}/rulesets/phases/http_request_origin/entrypoint": ruleset,
+        **firewall,
+        "POST /accounts/{account}/rulesets": executed,
         "PUT /zones/{zone}/subscription": {"rate_plan": {"id": "free"}, "frequency": "monthly"},
         "PUT /accounts/{account}": {"name": "n", "type": "standard"},
         "POST /accounts": {"name": "n", "type": "standard"},

@@ -95,6 +95,17 @@ def test_cli4_writes_records(cli4: Cli4) -> None:
     assert cli4("--delete", f"{ZONE}/dns_records/:{made['id']}") == {"id": made["id"]}
 
 
+def test_cli4_writes_rulesets(cli4: Cli4, tmp_path: Path) -> None:
+    rules = tmp_path / "ruleset.json"
+    phase = "http_request_firewall_custom"
+    made = {"name": "old", "kind": "zone", "phase": phase, "rules": [{"action": "block", "expression": "ssl"}]}
+    rules.write_text(json.dumps(made))
+    ruleset = cli4("--post", f"@{rules}", f"{ZONE}/rulesets")
+    assert [rule["action"] for rule in ruleset["rules"]] == ["block"]
+    assert ruleset["id"] in {one["id"] for one in cli4(f"{ZONE}/rulesets")}
+    assert cli4(f"{ZONE}/rulesets/:{ruleset['id']}") == ruleset
+
+
 def test_the_library_does_what_its_scripts_do(installed: Installation, tmp_path: Path) -> None:
     told = run(BIN / "python", "-c", SCRIPT, installed.api, installed.token, home=tmp_path)
     assert told.returncode == 0, told.stderr[-1000:]

@@ -47,7 +47,26 @@ const ruleset = await client.rulesets.phases.update("http_request_origin", {
   rules: [{ action: "route", expression: "true", action_parameters: { origin: { port: 8080 } } }],
 });
 seen.rules = (await client.rulesets.phases.get("http_request_origin", { zone_id })).rules.map((rule) => rule.expression);
-seen.rulesets = (await all(client.rulesets.list({ zone_id }))).map((one) => one.id === ruleset.id);
+const listed = await all(client.rulesets.list({ zone_id }));
+seen.rulesets = listed.filter((one) => one.kind === "zone").map((one) => one.id === ruleset.id);
+seen.managed = listed.some((one) => one.kind === "managed");
+const custom = await client.rulesets.create({
+  zone_id,
+  kind: "zone",
+  name: "custom",
+  phase: "http_request_firewall_custom",
+  rules: [{ action: "block", expression: 'ip.src eq 192.0.2.1' }],
+});
+const more = await client.rulesets.rules.create(custom.id, {
+  zone_id,
+  action: "skip",
+  action_parameters: { ruleset: "current" },
+  expression: "ssl",
+  position: { index: 1 },
+});
+seen.custom = more.rules.map((rule) => rule.action);
+seen.versions = (await all(client.rulesets.versions.list(custom.id, { zone_id }))).map((one) => one.version);
+await client.rulesets.delete(custom.id, { zone_id });
 
 const groups = await all(client.user.tokens.permissionGroups.list());
 const read = groups.find((group) => group.name === "Zone Read");

@@ -19,9 +19,9 @@ from holdfast.model.rule_error import MISSING, RuleError, not_valid, shown
 # Counters are of one edge: what the original demands of every rule is true of ours in any case.
 COLO = "cf.colo.id"
 PERIODS = (10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240, 300, 480, 600, 900, 1200, 1800, 2400, 3600, 65535, 86400)
-MITIGATION_TIMEOUTS = (0, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
-# A count has 32 bits.
-MAX_REQUESTS = 2**31 - 1
+MITIGATION_TIMEOUTS = (0, 10, 60, 120, 300, 600, 3600, 86400)
+# A counter holds one more (`holdfast.limits.counters`).
+MAX_REQUESTS = 2**31 - 2
 # Each is evaluated for each request that the rule counts; the original's form offers fewer.
 MAX_CHARACTERISTICS = 10
 _MAX_TEXT = 4096

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.limits.counters import MAX_COUNT, MAX_SECONDS
 from holdfast.model.rate_limit_terms import (
     MAX_CHARACTERISTICS,
+    MAX_REQUESTS,
     MITIGATION_TIMEOUTS,
     PERIODS,
     RateLimit,
@@ -40,6 +42,11 @@ def test_the_place_is_no_expression() -> None:
     assert parse_rate_limit(given_).counted_by == ((0, "http.host"), (2, "ip.src"))
 
 
+def test_a_counter_holds_what_is_taken() -> None:
+    assert MAX_REQUESTS < MAX_COUNT
+    assert max(*PERIODS, *MITIGATION_TIMEOUTS) <= MAX_SECONDS
+
+
 @pytest.mark.parametrize("period", PERIODS)
 @pytest.mark.parametrize("timeout", MITIGATION_TIMEOUTS)
 def test_the_original_s_times_are_taken(period: int, timeout: int) -> None:
@@ -68,7 +75,7 @@ def test_the_original_s_times_are_taken(period: int, timeout: int) -> None:
         ({"period": 60.0}, 20120, "/period"),
         ({"requests_per_period": None}, 20122, "/requests_per_period"),
         ({"requests_per_period": 0}, 20120, "/requests_per_period"),
-        ({"requests_per_period": 2**31}, 20120, "/requests_per_period"),
+        ({"requests_per_period": MAX_REQUESTS + 1}, 20120, "/requests_per_period"),
         ({"requests_per_period": "5"}, 20120, "/requests_per_period"),
         ({"mitigation_timeout": 11}, 20120, "/mitigation_timeout"),
         ({"mitigation_timeout": False}, 20120, "/mitigation_timeout"),
