@@ -12,6 +12,7 @@ mod automaton;
 mod backtrack;
 mod bytes;
 mod class;
+mod needles;
 mod parse;
 mod program;
 mod set;

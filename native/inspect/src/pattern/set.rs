@@ -5,7 +5,7 @@
 //! nearly every byte needs a new state, and working one out costs a thousand times as much. So a pass has a budget.
 //!
 //! Law 1: a pass works out no more than `Budget` allows. Where that is used up it stops and says so; what it has found holds.
-//! Law 2: memory is bounded by `MAX_CACHE_BYTES` a set; beyond it, what was worked out is forgotten.
+//! Law 2: memory is bounded by `MAX_CACHE_BYTES`; beyond it, what was worked out is forgotten.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,22 +15,36 @@ use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 use super::automaton::{self, Use};
+use super::needles::needles;
 use super::parse;
 
-/// What a set may keep of the states it has worked out. Benign requests need less than a tenth of it.
+/// What a set of several patterns may keep of the states it has worked out, and one of a single pattern. Benign requests need
+/// less than a tenth of it.
 const MAX_CACHE_BYTES: usize = 4 * 1024 * 1024;
+const MAX_SINGLE_CACHE_BYTES: usize = 256 * 1024;
 /// What a step costs that had to be worked out, and one out of a state with matches, of which nobody can tell.
 const UNKNOWN_STEP: u32 = 16;
 const MATCHING_STEP: u32 = 1;
 
 /// How much may still be worked out.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Budget(u32);
 
 impl Budget {
-    /// So many steps that are not known yet, at about 2 µs each.
+    /// So many steps that are not known yet.
     pub(crate) fn of(unknown_steps: u32) -> Self {
         Self(unknown_steps.saturating_mul(UNKNOWN_STEP))
+    }
+
+    /// A part of it, at most so many steps, for one pass; what is left of it is to be given back.
+    pub(crate) fn part(&mut self, unknown_steps: u32) -> Self {
+        let part = self.0.min(unknown_steps.saturating_mul(UNKNOWN_STEP));
+        self.0 -= part;
+        Self(part)
+    }
+
+    pub(crate) fn give_back(&mut self, part: Self) {
+        self.0 += part.0;
     }
 
     fn spend(&mut self, cost: u32) -> Option<()> {
@@ -41,13 +55,20 @@ impl Budget {
 
 /// A pattern that was read, for sets only.
 #[derive(Clone, Debug)]
-pub(crate) struct Readable(Hir);
+pub(crate) struct Readable {
+    pattern: Hir,
+    /// One of these is in every value that it matches, in some ASCII case; none where nothing is known.
+    pub(crate) needles: Vec<Vec<u8>>,
+}
 
 impl Readable {
     /// What no automaton can do is left wider: a set then says "match" where there may be one.
     pub(crate) fn read(pattern: &[u8]) -> Result<Self, String> {
         let parsed = parse::parse(pattern, false)?;
-        Ok(Self(automaton::translate(&parsed.node, Use::Test)))
+        Ok(Self {
+            pattern: automaton::translate(&parsed.node, Use::Test),
+            needles: needles(&parsed.node),
+        })
     }
 }
 
@@ -61,11 +82,11 @@ pub(crate) struct PatternSet {
 impl PatternSet {
     /// Fails with a sentence where they are too large.
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a Readable>) -> Result<Self, String> {
-        let patterns: Vec<Hir> = patterns.into_iter().map(|pattern| pattern.0.clone()).collect();
+        let patterns: Vec<Hir> = patterns.into_iter().map(|one| one.pattern.clone()).collect();
         let nfa = automaton::compile(&patterns, Use::Test)?;
         let config = DFA::config()
             .match_kind(MatchKind::All)
-            .cache_capacity(MAX_CACHE_BYTES)
+            .cache_capacity(if patterns.len() == 1 { MAX_SINGLE_CACHE_BYTES } else { MAX_CACHE_BYTES })
             .skip_cache_capacity_check(true);
         let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
         let automaton = automaton.map_err(|error| format!("the patterns cannot be compiled: {error}"))?;
@@ -80,11 +101,6 @@ impl PatternSet {
         let mut known = self.known();
         let cache = known.get_or_insert_with(|| self.automaton.create_cache());
         self.pass(cache, value, budget, found)
-    }
-
-    /// The same, and forget what was worked out.
-    pub(crate) fn scan_once(&self, value: &[u8], budget: &mut Budget, found: impl FnMut(usize)) -> Option<()> {
-        self.pass(&mut self.automaton.create_cache(), value, budget, found)
     }
 
     /// Bytes that it holds.

@@ -4,7 +4,8 @@ use crate::injection;
 use crate::pattern::{Budget, PatternSet, Readable};
 use crate::phrases::PhraseSet;
 
-use super::Test;
+use super::{STEPS_ONE, Test};
+use super::haystack::Haystack;
 
 /// Compiled tests. Patterns come first in their numbering, as they do in the order of tests.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Matchers {
     patterns: Option<PatternSet>,
     /// The same, each alone: for values in which all at once have too many states.
     alone: Vec<PatternSet>,
+    /// Which of them may match at all.
+    haystack: Haystack,
     /// By number, behind the patterns.
     others: Vec<Other>,
 }
@@ -54,10 +57,12 @@ impl Matchers {
         } else {
             PatternSet::new(&readable).ok()
         };
+        let haystack = Haystack::new(&readable).map_err(|what| (tests[0].clone(), what))?;
         Ok(Self {
             tests,
             patterns,
             alone,
+            haystack,
             others,
         })
     }
@@ -72,7 +77,7 @@ impl Matchers {
 
     /// No test at all.
     pub(super) fn none(&self) -> Wanted {
-        Wanted(vec![0; self.tests.len().div_ceil(64)])
+        Wanted::none_of(self.tests.len())
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -84,7 +89,7 @@ impl Matchers {
                 0
             }
         };
-        alone + self.patterns.as_ref().map_or(0, PatternSet::memory) + self.others.iter().map(phrases).sum::<usize>()
+        alone + self.haystack.memory() + self.patterns.as_ref().map_or(0, PatternSet::memory) + self.others.iter().map(phrases).sum::<usize>()
     }
 
     /// Those of `wanted` that may hold for the value are added to `held`.
@@ -104,10 +109,12 @@ impl Matchers {
     }
 
     fn run_alone(&self, value: &[u8], wanted: &Wanted, budgets: &mut Budgets, held: &mut Wanted) {
-        for (number, pattern) in self.alone.iter().enumerate() {
+        for number in self.haystack.possible(value).iter() {
             if wanted.has(number) && !held.has(number) {
                 let mut is_match = false;
-                let passed = pattern.scan_once(value, &mut budgets.alone, |_| is_match = true);
+                let mut part = budgets.alone.part(STEPS_ONE);
+                let passed = self.alone[number].scan(value, &mut part, |_| is_match = true);
+                budgets.alone.give_back(part);
                 if is_match || passed.is_none() {
                     held.add(number);
                 }
@@ -144,6 +151,11 @@ impl Wanted {
     pub(super) fn clear(&mut self, like: &Self) {
         self.0.clear();
         self.0.resize(like.0.len(), 0);
+    }
+
+    /// None of so many tests.
+    pub(super) fn none_of(count: usize) -> Self {
+        Self(vec![0; count.div_ceil(64)])
     }
 
     pub(super) fn has(&self, number: usize) -> bool {

@@ -6,6 +6,7 @@ use crate::pattern::Budget;
 
 use super::matchers::{Budgets, Matchers, Wanted};
 use super::plan::Plan;
+use super::{STEPS_ALONE, STEPS_TOGETHER};
 
 /// What a scan has found and may still spend.
 #[derive(Debug)]
@@ -18,10 +19,10 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(tests: usize, unknown_steps: u32) -> Self {
+    pub(super) fn new(tests: usize) -> Self {
         let budgets = Budgets {
-            together: Budget::of(unknown_steps),
-            alone: Budget::of(unknown_steps),
+            together: Budget::of(STEPS_TOGETHER),
+            alone: Budget::of(STEPS_ALONE),
         };
         Self {
             held: vec![false; tests],

@@ -10,7 +10,13 @@ pub(super) fn normalize(value: &[u8]) -> Cow<'_, [u8]> {
     if value.windows(2).all(is_clean) && !value.ends_with(b".") {
         return Cow::Borrowed(value);
     }
-    let mut walk = Walk { path: value, at: 0, kept: Vec::with_capacity(value.len()), is_relative: value[0] != b'/', is_at_root: false };
+    let mut walk = Walk {
+        path: value,
+        at: 0,
+        kept: Vec::with_capacity(value.len()),
+        is_relative: value[0] != b'/',
+        is_at_root: false,
+    };
     while walk.at < value.len() {
         walk.step();
     }
@@ -25,7 +31,10 @@ pub(super) fn normalize_windows(value: &[u8]) -> Cow<'_, [u8]> {
     if !value.contains(&b'\\') {
         return normalize(value);
     }
-    let slashes: Vec<u8> = value.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte }).collect();
+    let slashes: Vec<u8> = value
+        .iter()
+        .map(|&byte| if byte == b'\\' { b'/' } else { byte })
+        .collect();
     Cow::Owned(normalize(&slashes).into_owned())
 }
 

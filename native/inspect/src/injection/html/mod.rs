@@ -44,14 +44,32 @@ const EVENTS: &str = "\
     WEBKITWILLREVEALLEFT WEBKITWILLREVEALRIGHT WEBKITWILLREVEALTOP WHEEL WRITE ZOOM";
 
 /// Tags that run or load.
-const TAGS: &str = "APPLET BASE COMMENT EMBED FRAME FRAMESET HANDLER IFRAME IMPORT ISINDEX LINK LISTENER META NOSCRIPT OBJECT \
-    SCRIPT STYLE VMLFRAME XML XSS";
+const TAGS: [&str; 20] = [
+    "APPLET", "BASE", "COMMENT", "EMBED", "FRAME", "FRAMESET", "HANDLER", "IFRAME", "IMPORT", "ISINDEX", "LINK",
+    "LISTENER", "META", "NOSCRIPT", "OBJECT", "SCRIPT", "STYLE", "VMLFRAME", "XML", "XSS",
+];
 
 /// Attributes whose value is a URL that is loaded.
-const URLS: &str = "ACTION BY BACKGROUND DYNSRC FORMACTION FOLDER FROM HANDLER HREF LOWSRC POSTER SRC TO VALUES XLINK:HREF";
+const URLS: [&str; 15] = [
+    "ACTION",
+    "BY",
+    "BACKGROUND",
+    "DYNSRC",
+    "FORMACTION",
+    "FOLDER",
+    "FROM",
+    "HANDLER",
+    "HREF",
+    "LOWSRC",
+    "POSTER",
+    "SRC",
+    "TO",
+    "VALUES",
+    "XLINK:HREF",
+];
 
 /// Attributes that run or style whatever they say.
-const EVIL: &str = "DATAFORMATAS DATASRC FILTER STYLE";
+const EVIL: [&str; 4] = ["DATAFORMATAS", "DATASRC", "FILTER", "STYLE"];
 
 /// What an attribute makes of its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +95,9 @@ pub(super) fn is_xss(value: &[u8]) -> bool {
         (State::InQuotes(b'`'), Some(b'`')),
     ];
     // Without the quote, a quoted value does not end in the value, which is then no more than that.
-    let mut possible = contexts.into_iter().filter(|(_, quote)| quote.is_none_or(|quote| value.contains(&quote)));
+    let mut possible = contexts
+        .into_iter()
+        .filter(|(_, quote)| quote.is_none_or(|quote| value.contains(&quote)));
     possible.any(|(context, _)| is_xss_in(value, context))
 }
 
@@ -94,19 +114,24 @@ fn is_xss_in(value: &[u8], context: State) -> bool {
         if is_evil {
             return true;
         }
-        attribute = if kind == Kind::AttributeName { attribute_of(text) } else { Attribute::Harmless };
+        attribute = if kind == Kind::AttributeName {
+            attribute_of(text)
+        } else {
+            Attribute::Harmless
+        };
     }
     false
 }
 
 fn is_evil_tag(name: &[u8]) -> bool {
     let is_family = |family: &[u8]| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(family));
-    name.len() >= 3 && (is_one_of(TAGS, name) || is_family(b"SVG") || is_family(b"XSL"))
+    name.len() >= 3 && (is_one_of(&TAGS, name) || is_family(b"SVG") || is_family(b"XSL"))
 }
 
 fn attribute_of(name: &[u8]) -> Attribute {
     let starts = |prefix: &str, text: &[u8]| {
-        text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        text.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
     if name.len() < 2 {
         return Attribute::Harmless;
@@ -118,11 +143,11 @@ fn attribute_of(name: &[u8]) -> Attribute {
             return Attribute::Evil;
         }
     }
-    if is_one_of(URLS, name) {
+    if is_one_of(&URLS, name) {
         Attribute::Url
-    } else if is_one_of(EVIL, name) {
+    } else if is_one_of(&EVIL, name) {
         Attribute::Evil
-    } else if is_one_of("ATTRIBUTENAME", name) {
+    } else if is_one_of(&["ATTRIBUTENAME"], name) {
         Attribute::Name
     } else {
         Attribute::Harmless
@@ -146,18 +171,24 @@ fn is_evil_comment(text: &[u8]) -> bool {
 }
 
 /// Whether the name is one of the words in any case; NUL bytes in it do not count.
-fn is_one_of(words: &str, name: &[u8]) -> bool {
-    let is_word = |word: &str| {
+fn is_one_of(words: &[&str], name: &[u8]) -> bool {
+    let is_word = |word: &&str| {
         let mut letters = name.iter().filter(|byte| **byte != 0);
-        word.bytes().all(|letter| letters.next().is_some_and(|byte| byte.to_ascii_uppercase() == letter))
+        word.bytes()
+            .all(|letter| letters.next().is_some_and(|byte| byte.to_ascii_uppercase() == letter))
             && letters.next().is_none()
     };
-    words.split_ascii_whitespace().any(is_word)
+    words.iter().any(is_word)
 }
 
 fn is_evil_url(url: &[u8]) -> bool {
-    let start = url.iter().position(|byte| matches!(byte, 33..=126)).unwrap_or(url.len());
-    ["DATA", "VIEW-SOURCE", "JAVA", "VBSCRIPT"].iter().any(|scheme| starts_decoded(scheme, &url[start..]))
+    let start = url
+        .iter()
+        .position(|byte| matches!(byte, 33..=126))
+        .unwrap_or(url.len());
+    ["DATA", "VIEW-SOURCE", "JAVA", "VBSCRIPT"]
+        .iter()
+        .any(|scheme| starts_decoded(scheme, &url[start..]))
 }
 
 /// Whether the text, its references decoded, begins with the upper-case prefix; leading controls, NUL and line feeds are
@@ -174,7 +205,11 @@ fn starts_decoded(prefix: &str, mut text: &[u8]) -> bool {
         is_first = false;
         // As C's conversion to `char` has it, only the lowest byte counts.
         let byte = character.to_le_bytes()[0];
-        let upper = if character < 128 { byte.to_ascii_uppercase() } else { byte };
+        let upper = if character < 128 {
+            byte.to_ascii_uppercase()
+        } else {
+            byte
+        };
         if wanted.next() != Some(upper) {
             return false;
         }

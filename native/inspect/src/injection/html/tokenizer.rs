@@ -59,7 +59,12 @@ type Token<'a> = (Kind, &'a [u8]);
 impl<'a> Tokenizer<'a> {
     /// Begin in a state; with `InQuotes`, the value is the inside of an attribute.
     pub(super) fn new(text: &'a [u8], state: State) -> Self {
-        Self { text, at: 0, state, is_closing_tag: false }
+        Self {
+            text,
+            at: 0,
+            state,
+            is_closing_tag: false,
+        }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -161,7 +166,9 @@ impl<'a> Tokenizer<'a> {
     fn tag_name(&mut self) -> Option<Token<'a>> {
         let rest = self.rest();
         // NUL bytes are part of the name.
-        let end = rest.iter().position(|&byte| matches!(byte, b'/' | b'>') || byte != 0 && is_white(byte));
+        let end = rest
+            .iter()
+            .position(|&byte| matches!(byte, b'/' | b'>') || byte != 0 && is_white(byte));
         match end.map(|length| (length, rest[length])) {
             None => self.last(Kind::Tag),
             Some((length, b'>')) if self.is_closing_tag => {
@@ -194,7 +201,10 @@ impl<'a> Tokenizer<'a> {
     /// A name has at least one byte, whatever that is.
     fn name(&mut self) -> Option<Token<'a>> {
         let rest = self.rest();
-        let end = rest.iter().skip(1).position(|&byte| matches!(byte, b'/' | b'=' | b'>') || is_white(byte));
+        let end = rest
+            .iter()
+            .skip(1)
+            .position(|&byte| matches!(byte, b'/' | b'=' | b'>') || is_white(byte));
         match end.map(|end| (end + 1, rest[end + 1])) {
             None => self.last(Kind::AttributeName),
             Some((length, b'/')) => self.token(Kind::AttributeName, length, 1, State::SelfClosing),
@@ -243,7 +253,10 @@ impl<'a> Tokenizer<'a> {
 
     fn declaration(&mut self) -> Option<Token<'a>> {
         let rest = self.rest();
-        if rest.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"DOCTYPE")) {
+        if rest
+            .get(..7)
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"DOCTYPE"))
+        {
             return self.up_to(Kind::Doctype, b">");
         }
         if rest.starts_with(b"[CDATA[") {

@@ -11,8 +11,17 @@ use super::{Context, MAX_TOKENS, words};
 
 /// Words that are functions where a "(" follows, and names where not.
 const CALLED: [&str; 11] = [
-    "USER_ID", "USER_NAME", "DATABASE", "PASSWORD", "USER", "CURRENT_USER", "CURRENT_DATE", "CURRENT_TIME",
-    "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP",
+    "USER_ID",
+    "USER_NAME",
+    "DATABASE",
+    "PASSWORD",
+    "USER",
+    "CURRENT_USER",
+    "CURRENT_DATE",
+    "CURRENT_TIME",
+    "CURRENT_TIMESTAMP",
+    "LOCALTIME",
+    "LOCALTIMESTAMP",
 ];
 
 /// What is left of a value.
@@ -37,8 +46,16 @@ pub(super) fn fold(value: &[u8], context: Context) -> Folded {
     folder.run();
     let mut tokens = folder.tokens;
     tokens.truncate(folder.left.min(MAX_TOKENS));
-    let Tokenizer { count, has_mysql_comment, .. } = folder.tokenizer;
-    Folded { tokens, count, has_mysql_comment }
+    let Tokenizer {
+        count,
+        has_mysql_comment,
+        ..
+    } = folder.tokenizer;
+    Folded {
+        tokens,
+        count,
+        has_mysql_comment,
+    }
 }
 
 struct Folder<'a> {
@@ -154,8 +171,10 @@ impl Folder<'_> {
         let kinds = [0, 1, 2, 3, 4].map(|at: usize| self.tokens[at].kind);
         let is_value = matches!(
             &kinds,
-            [b'1', b'o' | b',', b'(', b'1', b')'] | [b'n', b'o', b'(', b'n' | b'1', b')']
-                | [b'1', b')', b',', b'(', b'1'] | [b'n', b')', b'o', b'(', b'n']
+            [b'1', b'o' | b',', b'(', b'1', b')']
+                | [b'n', b'o', b'(', b'n' | b'1', b')']
+                | [b'1', b')', b',', b'(', b'1']
+                | [b'n', b')', b'o', b'(', b'n']
         );
         if is_value {
             if let Some(&sixth) = self.tokens.get(MAX_TOKENS) {
@@ -185,7 +204,12 @@ impl Folder<'_> {
         }
         match (first.kind, second.kind) {
             // In Transact-SQL "; IF" is a statement.
-            (b';', b'f') if second.text().get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"IF")) => {
+            (b';', b'f')
+                if second
+                    .text()
+                    .get(..2)
+                    .is_some_and(|start| start.eq_ignore_ascii_case(b"IF")) =>
+            {
                 self.retype(1, b'T')
             }
             (b'n' | b'v', b'(') if first.is_any(&CALLED) => self.retype(0, b'f'),
@@ -261,7 +285,10 @@ impl Folder<'_> {
 /// Two tokens that are one phrase, such as "UNION ALL".
 fn merged(first: &Token, second: &Token) -> Option<Token> {
     let may_begin = matches!(first.kind, b'k' | b'n' | b'o' | b'U' | b'f' | b'E' | b'T' | b't');
-    let may_end = matches!(second.kind, b'k' | b'n' | b'o' | b'U' | b'f' | b'E' | b'T' | b't' | b'&');
+    let may_end = matches!(
+        second.kind,
+        b'k' | b'n' | b'o' | b'U' | b'f' | b'E' | b'T' | b't' | b'&'
+    );
     let (before, after) = (first.text(), second.text());
     let length = before.len() + 1 + after.len();
     if !may_begin || !may_end || length > MAX_TEXT {

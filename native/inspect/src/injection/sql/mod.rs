@@ -43,9 +43,15 @@ impl Fingerprint {
             *letter = token.kind;
         }
         if letters.contains(&b'X') {
-            return Self { letters: [b'X', 0, 0, 0, 0], length: 1 };
+            return Self {
+                letters: [b'X', 0, 0, 0, 0],
+                length: 1,
+            };
         }
-        Self { letters, length: tokens.len().min(MAX_TOKENS) }
+        Self {
+            letters,
+            length: tokens.len().min(MAX_TOKENS),
+        }
     }
 }
 
@@ -74,7 +80,11 @@ pub(super) fn fingerprint(value: &[u8]) -> Option<Fingerprint> {
             return Some(found);
         }
     }
-    if value.contains(&b'"') { attack_in(value, mysql(Some(b'"'))).0 } else { None }
+    if value.contains(&b'"') {
+        attack_in(value, mysql(Some(b'"'))).0
+    } else {
+        None
+    }
 }
 
 fn attack_in(value: &[u8], context: Context) -> (Option<Fingerprint>, bool) {

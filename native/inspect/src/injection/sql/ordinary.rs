@@ -53,7 +53,10 @@ fn is_ordinary_triple(fingerprint: &Fingerprint, folded: &Folded) -> bool {
         b"s&n" | b"n&1" | b"1&1" | b"1&v" | b"1&s" => folded.count == 3,
         // Only "INTO OUTFILE" and "INTO DUMPFILE" are evil.
         _ if second.kind == b'k' => {
-            let is_into = second.text().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"INTO"));
+            let is_into = second
+                .text()
+                .get(..4)
+                .is_some_and(|start| start.eq_ignore_ascii_case(b"INTO"));
             second.text().len() < 5 || !is_into
         }
         _ => false,

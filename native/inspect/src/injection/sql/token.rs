@@ -22,7 +22,11 @@ impl Token {
     /// `text` is cut to what matters.
     pub(super) fn new(kind: u8, text: &[u8]) -> Self {
         let length = text.len().min(MAX_TEXT);
-        let mut token = Self { kind, length, ..Self::default() };
+        let mut token = Self {
+            kind,
+            length,
+            ..Self::default()
+        };
         token.text[..length].copy_from_slice(&text[..length]);
         token
     }
@@ -45,7 +49,9 @@ impl Token {
 
     /// Whether the text is one of these upper-case words, in any case.
     pub(super) fn is_any(&self, words: &[&str]) -> bool {
-        words.iter().any(|word| self.text().eq_ignore_ascii_case(word.as_bytes()))
+        words
+            .iter()
+            .any(|word| self.text().eq_ignore_ascii_case(word.as_bytes()))
     }
 
     pub(super) fn is_unary_operator(&self) -> bool {

@@ -32,7 +32,13 @@ pub(super) type Taken = (Token, usize);
 
 impl<'a> Tokenizer<'a> {
     pub(super) fn new(value: &'a [u8], context: Context) -> Self {
-        Self { value, at: 0, context, count: 0, has_mysql_comment: false }
+        Self {
+            value,
+            at: 0,
+            context,
+            count: 0,
+            has_mysql_comment: false,
+        }
     }
 
     /// The next token; None at the end.
@@ -75,7 +81,11 @@ impl<'a> Tokenizer<'a> {
 
     fn hash(&mut self, rest: &[u8]) -> Taken {
         self.has_mysql_comment = true;
-        if self.context.is_mysql { comment(rest) } else { one(b'o', b'#') }
+        if self.context.is_mysql {
+            comment(rest)
+        } else {
+            one(b'o', b'#')
+        }
     }
 
     /// "--" and white space begin a comment everywhere, "--" and anything else do not in MySQL.
@@ -120,7 +130,15 @@ fn slash(rest: &[u8]) -> Taken {
     let end = memchr::memmem::find(inside, b"*/");
     let length = end.map_or(rest.len(), |end| end + 4);
     let is_nested = end.is_some_and(|end| memchr::memmem::find(&inside[..=end], b"/*").is_some());
-    some(if is_nested || inside.first() == Some(&b'!') { b'X' } else { b'c' }, rest, length)
+    some(
+        if is_nested || inside.first() == Some(&b'!') {
+            b'X'
+        } else {
+            b'c'
+        },
+        rest,
+        length,
+    )
 }
 
 fn operator(rest: &[u8]) -> Taken {
@@ -149,14 +167,22 @@ pub(super) fn word(rest: &[u8]) -> Taken {
             return some(kind, rest, at);
         }
     }
-    let kind = if length <= MAX_TEXT { words::kind_of(known) } else { None };
+    let kind = if length <= MAX_TEXT {
+        words::kind_of(known)
+    } else {
+        None
+    };
     some(kind.unwrap_or(b'n'), rest, length)
 }
 
 /// MySQL's quoted names; a function's name is one all the same.
 fn tick(rest: &[u8]) -> Taken {
     let (mut token, length) = quoted(rest, b'`', 1);
-    token.kind = if words::kind_of(token.text()) == Some(b'f') { b'f' } else { b'n' };
+    token.kind = if words::kind_of(token.text()) == Some(b'f') {
+        b'f'
+    } else {
+        b'n'
+    };
     (token, length)
 }
 
@@ -176,7 +202,13 @@ fn variable(rest: &[u8]) -> Taken {
 fn number(rest: &[u8]) -> Taken {
     if let [b'0', letter @ (b'x' | b'X' | b'b' | b'B'), digits @ ..] = rest {
         let is_binary = matches!(letter, b'b' | b'B');
-        let length = run(digits, |byte| if is_binary { is_in(b"01", byte) } else { is_hex_or_nul(byte) });
+        let length = run(digits, |byte| {
+            if is_binary {
+                is_in(b"01", byte)
+            } else {
+                is_hex_or_nul(byte)
+            }
+        });
         return some(if length == 0 { b'n' } else { b'1' }, rest, 2 + length);
     }
     let digits = |at: usize| at + run(&rest[at..], |byte| byte.is_ascii_digit());
@@ -196,7 +228,9 @@ fn number(rest: &[u8]) -> Taken {
     }
     if let [b'd' | b'D' | b'f' | b'F', after @ ..] = &rest[end..] {
         // Oracle's suffixes; "1fUNION" is "1f UNION", but "123FROM" is "123 FROM".
-        let is_suffix = after.first().is_none_or(|&next| is_white(next) || matches!(next, b';' | b'u' | b'U'));
+        let is_suffix = after
+            .first()
+            .is_none_or(|&next| is_white(next) || matches!(next, b';' | b'u' | b'U'));
         end += usize::from(is_suffix);
     }
     some(if is_word { b'n' } else { b'1' }, rest, end)
