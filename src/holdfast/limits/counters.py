@@ -35,6 +35,10 @@ MAX_SECONDS = 86_400
 # Beyond it a count stays as it is.
 MAX_COUNT = 2**31 - 1
 
+# Keys whose place is remembered: a flood comes from the same clients again. All of it is forgotten when it is full.
+MAX_KNOWN = 4_096
+MAX_KNOWN_BYTES = 128
+
 _WAYS = 16
 _HEADER_BYTES = 4096
 _TAG_BYTES = 8
@@ -71,7 +75,7 @@ class RateCounters:
     that begin the same memory at once, each would count for itself: let one come after the other.
     """
 
-    __slots__ = ("_buckets", "_evictions", "_insertions", "_limited", "_memory", "_secret", "_was_kept")
+    __slots__ = ("_buckets", "_evictions", "_insertions", "_known", "_limited", "_memory", "_secret", "_was_kept")
 
     def __init__(self, memory: Memory, *, secret: bytes) -> None:
         buckets = (len(memory) - _HEADER_BYTES) // _BUCKET_BYTES
@@ -82,6 +86,7 @@ class RateCounters:
         self._memory = memory
         self._buckets = buckets
         self._secret = kept or _begin(memory, buckets, secret)
+        self._known: dict[bytes, tuple[int, bytes]] = {}
         self._insertions = self._evictions = self._limited = 0
 
     def hit(
@@ -101,28 +106,28 @@ class RateCounters:
         `period_s` is 1 to 86,400. What the key must tell apart (the rule, the client) is the caller's to put into it.
         """
         memory = self._memory
-        # Of 64 bytes, 16 are used: asking for fewer takes longer. A prefix is all the key that BLAKE2 needs: it has no length extension (RFC 7693 §1).
-        number, tag = _unpack_digest(_blake2b(self._secret + key).digest())
-        bucket = _HEADER_BYTES + number % self._buckets * _BUCKET_BYTES
+        known = self._known.get(key)
+        bucket, tag = self._where(key) if known is None else known
         found = memory.find(tag, bucket, bucket + _TAGS_BYTES) - bucket
-        if found < 0 or found & 7:
-            if not is_counted:
-                return _NOTHING_COUNTED
-            asked = _Asked(now, period_s, limit, mitigation_s)
-            place = self._place_for(tag, bucket, now)
-            return self._judge(place, Window(now), asked, is_counted=True)
+        if found < 0 or found % _TAG_BYTES:
+            return (
+                self._first(bucket, tag, _Asked(now, period_s, limit, mitigation_s)) if is_counted else _NOTHING_COUNTED
+            )
         place = bucket + _TAGS_BYTES + found * _RECORD_PER_TAG
         start, previous, count, offset, _ = _unpack_record(memory, place)
         elapsed = now - start
-        # What is neither over, nor turning, nor limited, nor nonsense: by far the most requests. The last one came in this
-        # bucket (`offset`), so that it is not a period ago.
-        if 0.0 <= elapsed < period_s and previous >= 0.0 and offset >= 0 and count < MAX_COUNT and is_counted:
-            estimate = count + 1
-            if previous:
-                estimate += previous * (period_s - elapsed) / period_s
-            if estimate <= limit + TOLERANCE:
-                _pack_changing(memory, place + _CHANGING_AT, count + 1, int(elapsed * 1000))
-                return Verdict(False, 0, int(estimate))  # noqa: FBT003
+        if 0.0 <= elapsed < period_s and previous >= 0.0 and offset >= 0:
+            # What is neither over, nor turning, nor nonsense: by far the most requests. The last one came in this bucket
+            # (`offset`), so that it is not a period ago.
+            if count < MAX_COUNT and is_counted:
+                estimate = count + 1
+                if previous:
+                    estimate += previous * (period_s - elapsed) / period_s
+                if estimate <= limit + TOLERANCE:
+                    _pack_changing(memory, place + _CHANGING_AT, count + 1, int(elapsed * 1000))
+                    return Verdict(False, 0, int(estimate))  # noqa: FBT003
+            elif count == _LIMITED and elapsed < min(offset, mitigation_s, MAX_SECONDS) and previous <= MAX_COUNT:
+                return self._limit(min(offset, mitigation_s, MAX_SECONDS) - elapsed, int(previous))
         asked = _Asked(now, period_s, limit, mitigation_s)
         return self._judge(place, _window(start, previous, count, offset), asked, is_counted=is_counted)
 
@@ -136,6 +141,27 @@ class RateCounters:
             "rate_limited": self._limited,
             "rate_counters_kept": int(self._was_kept),
         }
+
+    def _where(self, key: bytes) -> tuple[int, bytes]:
+        """Where the bucket of a key begins, and its tag."""
+        # Of 64 bytes, 16 are used: asking for fewer takes longer. A prefix is all the key that BLAKE2 needs, for no digest
+        # says what that of a longer text is (RFC 7693 §1).
+        number, tag = _unpack_digest(_blake2b(self._secret + key).digest())
+        found = _HEADER_BYTES + number % self._buckets * _BUCKET_BYTES, tag
+        if len(key) <= MAX_KNOWN_BYTES:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _first(self, bucket: int, tag: bytes, asked: _Asked) -> Verdict:
+        """The same for a key that comes anew."""
+        now, period_s, limit, _ = asked
+        place = self._place_for(tag, bucket, now)
+        if limit < 1:
+            return self._judge(place, Window(now), asked, is_counted=True)
+        _RECORD.pack_into(self._memory, place, now, 0.0, 1, 0, period_s)
+        return Verdict(False, 0, 1)  # noqa: FBT003
 
     def _judge(self, place: int, window: Window, asked: _Asked, *, is_counted: bool) -> Verdict:
         """The same for what is not simple, and for what is limited."""

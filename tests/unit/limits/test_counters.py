@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.limits.counters import MAX_COUNT, Memory, RateCounters
+from holdfast.limits.counters import MAX_COUNT, MAX_KNOWN, MAX_KNOWN_BYTES, Memory, RateCounters
 from holdfast.limits.verdict import Verdict
 from holdfast.limits.window import Window
 
@@ -324,6 +324,16 @@ def test_a_tag_that_only_seems_to_stand_there_is_not_one() -> None:
     memory[HEADER_BYTES : HEADER_BYTES + 8 * WAYS] = b"\1\1\1\1\0\0\0\0" + b"\0\0\0\0\1\1\1\1" + b"\1" * 8 * (WAYS - 2)
     assert hit(rate, b"second").count == 1
     assert hit(rate, b"second").count == 2
+
+
+def test_where_a_key_is_is_remembered_for_so_many_keys_only() -> None:
+    rate = counters()
+    for number in range(2 * MAX_KNOWN + 1):
+        assert hit(rate, b"%d" % number).count == 1
+    assert len(rate._known) == 1
+    assert hit(rate, b"k" * (MAX_KNOWN_BYTES + 1)).count == 1
+    assert hit(rate, b"k" * (MAX_KNOWN_BYTES + 1)).count == 2
+    assert len(rate._known) == 1
 
 
 def test_statistics_count_what_happened() -> None:
