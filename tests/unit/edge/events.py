@@ -1,4 +1,4 @@
-"""Events to test with."""
+"""What rules may have had to say of a request: events that differ by their number, and decisions beside them."""
 
 from typing import Any
 
