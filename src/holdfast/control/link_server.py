@@ -285,12 +285,18 @@ class LinkServer:
             if answer is not None and not answer.done():
                 answer.set_result(message)
         elif isinstance(message, Refused):
-            event = "edge_refused_zone" if message.kind == "zone" else "edge_refused_rules"
-            self._log(event, {"edge": session.edge, message.kind: message.id, "reason": message.reason})
+            self._note_refusal(session, message)
         elif isinstance(message, Resync):
             session.send(control_link.FullSnapshot(snapshot=self._publisher.snapshot()))
         else:
             raise LinkError(f"an edge does not send {type(message).__name__}")
+
+    def _note_refusal(self, session: EdgeSession, refused: Refused) -> None:
+        said: dict[str, str | int] = {"edge": session.edge, refused.kind: refused.id, "reason": refused.reason}
+        if refused.kind == "zone":
+            self._log("edge_refused_zone", said)
+        else:
+            self._log("edge_refused_rules", said)
 
 
 async def _first(reader: asyncio.StreamReader, frames: FrameReader, waiting: list[Message]) -> Hello:

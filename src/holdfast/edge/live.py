@@ -276,8 +276,11 @@ class LiveEdge:
         kept = {ident: one for ident, one in self._refusals.items() if ident not in forget}
         self._refusals = kept | {one.id: one for one in refusals}
         for refusal in refusals:
-            event = "zone_refused" if refusal.kind == "zone" else "rules_refused"
-            self._log(event, {refusal.kind: refusal.id, "reason": refusal.reason})
+            said = {refusal.kind: refusal.id, "reason": refusal.reason}
+            if refusal.kind == "zone":
+                self._log("zone_refused", said)
+            else:
+                self._log("rules_refused", said)
 
     def _publish(
         self,

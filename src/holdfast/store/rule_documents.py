@@ -22,6 +22,7 @@ from holdfast.model.rule_documents import (
     RuleDocument,
     RulesetDocument,
 )
+from holdfast.store.database import StoreUnavailable
 from holdfast.store.schema import ACCESS_RULES, ACCOUNTS, LIST_ITEMS, LISTS, MEMBERS, RULESETS
 
 # Most ids put into one statement: SQLite takes 32,766 values, PostgreSQL's driver 32,767.
@@ -73,8 +74,11 @@ def batches(ids: Collection[str]) -> Iterator[list[str]]:
 
 
 def ruleset_of(row: Any) -> RulesetDocument:  # noqa: ANN401  rows have no type
-    """A row of `rulesets` as it is published."""
-    rules = tuple(msgspec.convert(rule, RuleDocument) for rule in row.rules)
+    """A row of `rulesets` as it is published. Raises StoreUnavailable for one that nobody of ours wrote."""
+    try:
+        rules = msgspec.convert(row.rules, tuple[RuleDocument, ...])
+    except msgspec.ValidationError as error:
+        raise StoreUnavailable(f"the database holds a ruleset that cannot be read, {row.id}: {error}") from error
     return RulesetDocument(id=row.id, kind=row.kind, phase=row.phase, version=row.version, name=row.name, rules=rules)
 
 

@@ -23,11 +23,13 @@ from holdfast.model.control_link import (
     FullSnapshot,
     Hello,
     Message,
+    Refused,
     Report,
     Resync,
     Welcome,
     frame,
 )
+from holdfast.model.zone_document import Kind
 from holdfast.store.database import Database
 from holdfast.store.upgrade import upgrade
 
@@ -117,6 +119,13 @@ async def test_an_edge_is_welcomed_and_gets_everything(world: World) -> None:
     peer.send(Resync(revision=0))
     assert isinstance(await peer.next(), FullSnapshot)
     assert world.publisher.subscribers == 1
+
+
+@pytest.mark.parametrize(("kind", "event"), [("zone", "edge_refused_zone"), ("list", "edge_refused_rules")])
+async def test_what_an_edge_refuses_is_a_record(world: World, kind: Kind, event: str) -> None:
+    peer = await world.peer()
+    peer.send(Refused(revision=1, kind=kind, id="7" * 32, reason="why"))
+    assert await world.until_logged(event) == {"edge": "e1", kind: "7" * 32, "reason": "why"}
 
 
 async def test_every_edge_is_asked_and_the_answers_are_added_up(world: World) -> None:

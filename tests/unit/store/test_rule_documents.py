@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from holdfast.model.rule_documents import (
@@ -15,7 +16,7 @@ from holdfast.model.rule_documents import (
     RulesetDocument,
 )
 from holdfast.store import identities
-from holdfast.store.database import Database
+from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.identities import Account
 from holdfast.store.rule_documents import account_documents, account_versions, list_documents, list_versions
 from holdfast.store.schema import ACCESS_RULES, ACCOUNTS, LIST_ITEMS, LISTS, RULESETS
@@ -113,6 +114,13 @@ async def test_an_account_is_put_together_from_all_that_counts_for_it(database: 
 async def test_an_account_that_says_nothing_is_there_all_the_same(database: Database) -> None:
     async with database.read() as connection:
         assert await account_documents(connection, None) == [AccountDocument(id=ACCOUNT_ID, version=0)]
+
+
+async def test_rules_that_nobody_of_ours_wrote_are_named(database: Database) -> None:
+    await write(database, (RULESETS, [a_ruleset(7, rules=[{**RULE, "version": "two"}])]))
+    with pytest.raises(StoreUnavailable, match=f"cannot be read, {7:032x}: Expected `int`"):
+        async with database.read() as connection:
+            await account_documents(connection, None)
 
 
 async def test_a_list_comes_with_all_its_items(database: Database) -> None:
