@@ -2,12 +2,27 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.edge.decide import PHASES, decide
 from holdfast.edge.decision import Forward, Respond
+from holdfast.edge.firewall.values import MANAGED, RATE_LIMITS
+from holdfast.edge.snapshot import Snapshot
+from holdfast.edge.trace import trace_request
+from holdfast.model.security_event import MAX_EVENT_CHARS, SecurityEvent
+from holdfast.rules.context import Place
+from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
+from tests.unit.edge.firewall.rules import (
+    a_limit,
+    a_rule,
+    a_ruled_snapshot,
+    a_ruleset,
+    an_access_rule,
+    counters,
+)
 from tests.unit.edge.origins import ORIGIN, a_snapshot, a_zone, snapshot_of, zone_id
 from tests.unit.requests import a_request
 
@@ -81,3 +96,68 @@ def test_nothing_a_client_sends_raises(host: str, path: str, headers: list[tuple
     assert isinstance(decide(request, a_snapshot("zone.of.its.own"), now=NOW), Respond)
     redirecting = snapshot_of(a_zone("example.com", ssl="off"))
     assert isinstance(decide(a_request(path=path, headers=headers), redirecting, now=NOW), Respond)
+
+
+def _ruled() -> Snapshot:
+    """A zone that asks of a request all that rules can."""
+    expressions = [
+        'http.request.full_uri contains "x"',
+        'any(lower(http.request.headers.values[*])[*] contains "x")',
+        'http.request.cookies["a"][0] matches "x+"',
+        'any(url_decode(http.request.uri.args["a"][*])[*] eq "x")',
+        'http.request.accepted_languages[0] eq "en" or http.referer wildcard "*x*"',
+        'ip.src in {203.0.113.0/24} and len(http.user_agent) gt 3 and cf.tls_version eq "x"',
+        'ip.src.country eq "NL" or ip.src.city eq "x"',
+    ]
+    logging = [a_rule(f"log{place}", "log", text) for place, text in enumerate(expressions)]
+    counted = (
+        "ip.src",
+        "http.host",
+        "http.request.uri.path",
+        'http.request.headers["a"]',
+        'http.request.cookies["a"]',
+        'http.request.uri.args["a"]',
+        "ip.src.country",
+        "http.request.headers",
+    )
+    return a_ruled_snapshot(
+        a_ruleset(*logging),
+        a_ruleset(a_limit("limit", 1, action="log", characteristics=counted), phase=RATE_LIMITS),
+        a_ruleset(a_rule("deploy", executes=HOLDFAST_RULESET_ID, overrides={"action": "log"}), phase=MANAGED),
+        managed=[holdfast_ruleset()],
+        access=[an_access_rule("x", "block", "asn", "AS1"), an_access_rule("y", "block", "ip_range", "10.0.0.0/8")],
+    )
+
+
+RULED, COUNTERS = _ruled(), counters()
+_ADDRESSES = st.ip_addresses().map(str) | _TEXT
+
+
+@given(
+    path=_TEXT,
+    query=_TEXT,
+    headers=st.lists(
+        st.tuples(st.sampled_from(["a", "Cookie", "User-Agent", "Origin", "accept-language"]) | _TEXT, _TEXT)
+    ),
+    client_ip=_ADDRESSES,
+    is_upgrade=st.booleans(),
+)
+def test_nothing_a_client_sends_raises_in_a_rule_or_in_what_is_recorded_of_it(
+    path: str, query: str, headers: list[tuple[str, str]], client_ip: str, is_upgrade: bool
+) -> None:
+    request = msgspec.structs.replace(
+        a_request(path=path, headers=headers, client_ip=client_ip, is_upgrade=is_upgrade), query=query
+    )
+    recorded: list[SecurityEvent] = []
+    decision = decide(
+        request,
+        RULED,
+        now=NOW,
+        counters=COUNTERS,
+        place_of=lambda _: Place(country="NL", city="\u0141\xf3d\u017a"),
+        record=lambda _, events: recorded.extend(events),
+    )
+    assert isinstance(decision, Forward)
+    assert "log6" in {event.rule_id for event in recorded}
+    assert all(len(msgspec.json.encode(event)) < 6 * MAX_EVENT_CHARS for event in recorded)
+    assert trace_request(request, RULED, now=NOW, counters=COUNTERS).decision == "forward"

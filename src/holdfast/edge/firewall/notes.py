@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from holdfast.rules.context import EvaluationContext
 
 
+# Findings that one request keeps; of more, the first and the one that decided. A zone may have a thousand `log` rules, and a
+# client may send what all of them match. As many as the queue of events takes of one request (`event_queue.MAX_OF_ONE`).
+MAX_FINDINGS = 32
+
+
 class Skips(msgspec.Struct, gc=False):
     """What later rules are left out, each by the id of the rule that said so."""
 
@@ -89,11 +94,17 @@ class Notes(msgspec.Struct, gc=False):
     skips: Skips | None = None
     trace: list[Seen] | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether only a finding that decides would be kept."""
+        return self.findings is not None and len(self.findings) >= MAX_FINDINGS - 1
+
     def add(self, finding: Finding) -> None:
-        """Keep `finding` for the events of the request."""
+        """Keep `finding` for the events of the request, if there is room or it decides (`status`)."""
         if self.findings is None:
             self.findings = []
-        self.findings.append(finding)
+        if finding.status or not self.is_full:
+            self.findings.append(finding)
 
     def skips_from_here(self) -> Skips:
         """What is left out, to be added to."""

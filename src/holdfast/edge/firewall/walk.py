@@ -167,6 +167,8 @@ def _refuse(rule: CompiledRule, action: Refuse, verdict: Verdict | None, request
 
 
 def _find(rule: CompiledRule, action: str, request: Request, view: View, *, status: int = 0) -> None:
+    if view.notes.is_full and not status:
+        return
     view.notes.add(
         Finding(
             action=action,

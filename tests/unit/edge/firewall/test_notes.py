@@ -1,7 +1,7 @@
 """What rules leave out: the first that says so is the reason, and nothing is left out that nobody named."""
 
 from holdfast.edge.firewall.document_place import Place
-from holdfast.edge.firewall.notes import Finding, Notes, Skips
+from holdfast.edge.firewall.notes import MAX_FINDINGS, Finding, Notes, Skips
 from holdfast.edge.firewall.rulesets import entrypoints_of
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, PHASE_NAMES, Skip
 from tests.unit.edge.firewall.rules import a_rule, a_ruleset
@@ -34,3 +34,12 @@ def test_two_requests_share_no_notes() -> None:
     assert (other.findings, other.skips) == (None, None)
     assert one.skips_from_here() is one.skips
     assert Skips().phases == {}
+
+
+def test_there_is_room_for_some_and_for_what_decides() -> None:
+    notes = Notes()
+    for number in range(100):
+        notes.add(Finding(action="log", source="ip", rule_id=str(number)))
+    notes.add(Finding(action="block", source="ip", rule_id="last", status=403))
+    assert notes.findings is not None
+    assert [finding.rule_id for finding in notes.findings] == [*map(str, range(MAX_FINDINGS - 1)), "last"]

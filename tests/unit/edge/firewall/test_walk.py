@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from holdfast.edge.decision import Forward, Respond
+from holdfast.edge.firewall.notes import MAX_FINDINGS
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS
 from holdfast.model.rule_documents import RuleDocument
 from tests.unit.edge.firewall.rules import (
@@ -282,6 +283,13 @@ def test_a_custom_answer_is_given_as_it_is_and_says_when_to_come_back() -> None:
     assert (answer.status, answer.body, headers["Content-Type"]) == (418, b"tea", "text/plain")
     assert int(headers["Retry-After"]) >= 1
     assert headers["Holdfast-Refused"].startswith('rule;id="limit"')
+
+
+def test_a_thousand_rules_that_log_leave_some_events_and_the_one_that_decides() -> None:
+    rules = [a_rule(f"log{number}", "log") for number in range(1000)]
+    found = decided(a_ruled_snapshot(a_ruleset(*rules, BLOCK)))
+    assert len(found.events) == MAX_FINDINGS
+    assert found.said[-1] == ("block", "block")
 
 
 # What may not be a way around.
