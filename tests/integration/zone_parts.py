@@ -21,6 +21,7 @@ from holdfast.edge.journal import Journal
 from holdfast.edge.live import LiveEdge
 from holdfast.edge.policy import Policy
 from holdfast.edge.ports import Ports
+from holdfast.edge.recording import Recorder
 from holdfast.edge.snapshot import empty_snapshot
 from holdfast.model.control_link import (
     VERSION,
@@ -127,11 +128,16 @@ class Control:
 class ZoneEdge:
     """A native edge with a live policy, and its link to the control of `directory`."""
 
-    def __init__(self, directory: Path, ports: Ports, own: Pair, **policy: Any) -> None:
-        """`policy` is given to `Policy`."""
+    def __init__(
+        self, directory: Path, ports: Ports, own: Pair, *, recorder: Recorder | None = None, **policy: Any
+    ) -> None:
+        """`policy` is given to `Policy`. `recorder`, where there is one, is told of decisions, and control what it has."""
         self.log: list[tuple[str, dict[str, str | int]]] = []
         self.changes = Changes()
         self._own = own
+        self._recorder = recorder
+        if recorder is not None:
+            policy["record"] = recorder.record
         self.policy = Policy(empty_snapshot(instance=os.urandom(4).hex(), ports=ports), **policy)
         self.live = LiveEdge(
             self.policy,
@@ -153,7 +159,7 @@ class ZoneEdge:
         self.edge = Edge(
             listeners=listeners,
             threads=1,
-            decide=self.policy.decide,
+            decide=recorder.deciding(self.policy.decide) if recorder is not None else self.policy.decide,
             answer=self.policy.answer,
             certificates=self.own_certificates(),
             log_fd=log_fd,
@@ -161,7 +167,10 @@ class ZoneEdge:
         os.close(log_fd)
         self.live.start(self.edge)
         self.edge.start()
-        self.link = ControlLink(directory / "control.sock", self.live, self.edge, edge_id="edge-1", log=self.note)
+        path = directory / "control.sock"
+        self.link = ControlLink(path, self.live, self.edge, edge_id="edge-1", log=self.note, recorder=recorder)
+        if recorder is not None:
+            recorder.start()
         self.link.start()
 
     def own_certificates(self) -> list[Certificate]:
@@ -180,6 +189,8 @@ class ZoneEdge:
         )
 
     def stop(self) -> None:
+        if self._recorder is not None:
+            self._recorder.stop()
         self.link.stop()
         self.edge.stop(grace_s=1)
         self.live.stop()
@@ -199,9 +210,9 @@ class Bench:
         self.tls: Address = (EDGE_IP, self.ports.tls[0])
         self.control = stack.enter_context(closing(Control(directory / "control.sock")))
 
-    def start_edge(self, **policy: Any) -> ZoneEdge:
-        """`policy` is given to `Policy`."""
-        edge = ZoneEdge(self._directory, self.ports, self._own, **policy)
+    def start_edge(self, **more: Any) -> ZoneEdge:
+        """`more` is given to `ZoneEdge`."""
+        edge = ZoneEdge(self._directory, self.ports, self._own, **more)
         self._stack.callback(edge.stop)
         return edge
 

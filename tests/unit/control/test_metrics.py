@@ -73,3 +73,15 @@ def test_without_an_edge_there_are_still_figures() -> None:
     assert found["holdfast_edges", ()] == 1
     assert found["holdfast_zones", ()] == 3
     assert found["holdfast_edge_websocket_connections", ()] == 0
+
+
+def test_events_are_counted_by_zone_source_and_action_over_all_edges() -> None:
+    events = (("z1", "rateLimit", "block", 7), ("z1", "ip", "log", 1))
+    figures = {"security_events_left_out": 3, "security_events_waiting": 2}
+    report = Report(request_id=1, revision=1, statistics=figures, security_events=events)
+    found = samples(report, report)
+    labels = (("action", "block"), ("source", "rateLimit"), ("zone", "a.com"))
+    assert found["holdfast_security_events_total", labels] == 14
+    assert found["holdfast_edge_security_events_left_out_total", ()] == 6
+    assert found["holdfast_edge_security_events_queue", ()] == 4
+    assert found["holdfast_security_events_stored", ()] == 0
