@@ -13,5 +13,6 @@
     errors.ParseError                                    the only exception for whatever is wrong with a text
 
 text -> lexer, literals, relations, arguments, parser -> syntax_tree -> predicates, compile -> closures; many of these trees ->
-program_values, program_code -> the code of a program. What may be said is in `scheme` and `functions` (and, refused by name, in `refused_fields` and `REFUSED_FUNCTIONS`).
+program_values, program_code -> the code of a program, program_guards beside it. What may be
+said is in `scheme` and `functions` (and, refused by name, in `refused_fields` and `REFUSED_FUNCTIONS`).
 """

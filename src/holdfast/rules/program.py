@@ -18,7 +18,8 @@ from typing import TypeAlias
 
 from holdfast.rules.compile import CompiledExpression
 from holdfast.rules.context import EvaluationContext
-from holdfast.rules.program_code import code_of
+from holdfast.rules.program_code import GUARDS, code_of
+from holdfast.rules.program_guards import Guards, Tried, guards_of, tried_by
 from holdfast.rules.program_names import Names
 from holdfast.rules.syntax_tree import Condition, Expression, Indexed
 
@@ -48,6 +49,15 @@ def compile_program(expressions: Sequence[Expression | CompiledExpression]) -> P
     return Program(_in_turn([CHUNKS.compiled(chunk) for chunk in chunks_of(read)]))
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rules of a program, compiled: how many, which of them hold, and which patterns they try on what."""
+
+    rules: int
+    matching: Callable[[EvaluationContext, Guards], Iterator[int]]
+    tried: Tried
+
+
 def chunks_of(expressions: Sequence[Expression]) -> list[tuple[Expression, ...]]:
     """The expressions in order, in chunks that end where their texts say."""
     chunks: list[tuple[Expression, ...]] = []
@@ -65,16 +75,18 @@ def chunks_of(expressions: Sequence[Expression]) -> list[tuple[Expression, ...]]
     return [*chunks, tuple(chunk)] if chunk else chunks
 
 
-def _in_turn(chunks: Sequence[tuple[int, Matching]]) -> Matching:
-    """The chunks, which have so many rules each, one after another."""
-    if len(chunks) == 1:
-        return chunks[0][1]
-    firsts = accumulate((rules for rules, _ in chunks), initial=0)
-    placed = [(first, chunk) for first, (_, chunk) in zip(firsts, chunks, strict=False)]
+def _in_turn(chunks: Sequence[Chunk]) -> Matching:
+    """The chunks one after another."""
+    firsts = accumulate((chunk.rules for chunk in chunks), initial=0)
+    guards = guards_of([chunk.tried for chunk in chunks])
+    placed = [(first, chunk.matching, of) for first, chunk, of in zip(firsts, chunks, guards, strict=False)]
+    if len(placed) == 1:
+        (_, only, its_guards), *_ = placed
+        return lambda context: only(context, its_guards)
 
     def matching(context: EvaluationContext) -> Iterator[int]:
-        for first, chunk in placed:
-            for number in chunk(context):
+        for first, chunk, of in placed:
+            for number in chunk(context, of):
                 yield first + number
 
     return matching
@@ -85,11 +97,11 @@ class KnownChunks:
 
     def __init__(self, *, max_chars: int = MAX_KNOWN_CHARS) -> None:
         self._max_chars = max_chars
-        self._by_texts: dict[tuple[str, ...], Matching] = {}
+        self._by_texts: dict[tuple[str, ...], Chunk] = {}
         self._compilations = 0
 
-    def compiled(self, chunk: Sequence[Expression]) -> tuple[int, Matching]:
-        """How many rules these are, and which of them hold."""
+    def compiled(self, chunk: Sequence[Expression]) -> Chunk:
+        """These rules, compiled."""
         texts = tuple(expression.text for expression in chunk)
         found = self._by_texts.pop(texts, None)
         if found is None:
@@ -97,7 +109,7 @@ class KnownChunks:
             found = _compiled(chunk)
         self._by_texts[texts] = found
         self._forget_the_oldest()
-        return len(texts), found
+        return found
 
     def statistics(self) -> dict[str, int]:
         """How many chunks are known, how many characters they count for, and how often one was compiled."""
@@ -126,18 +138,15 @@ def _chars(texts: tuple[str, ...]) -> int:
 CHUNKS = KnownChunks()
 
 
-def _compiled(chunk: Sequence[Expression]) -> Matching:
-    names = Names()
+def _compiled(chunk: Sequence[Expression]) -> Chunk:
+    names, roots = Names(), [_condition(expression) for expression in chunk]
     lines = [
-        line
-        for number, code in enumerate(code_of([_condition(expression) for expression in chunk], names))
-        for line in (f"if {code}:", f"    yield {number}")
+        line for number, code in enumerate(code_of(roots, names)) for line in (f"if {code}:", f"    yield {number}")
     ]
     before = ["request = context.request", *names.setup]
-    source = "\n ".join(["def matching(context):", *before, *lines, "return", "yield"])
+    source = "\n ".join([f"def matching(context, {GUARDS}):", *before, *lines, "return", "yield"])
     exec(compile(source, "<rules>", "exec"), names.namespace)  # noqa: S102  (law 4)
-    matching: Matching = names.namespace["matching"]
-    return matching
+    return Chunk(len(chunk), names.namespace["matching"], tried_by(roots))
 
 
 def _condition(expression: Expression) -> Condition:

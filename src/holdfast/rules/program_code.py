@@ -3,7 +3,7 @@
 Law 1: the code of a condition is true or false in the sense of `if`, never an error. A missing value fulfils no comparison.
 Law 2: what is rare (conditions over arrays that are combined, comparisons of two arrays), or nested deeply, is asked of the
 closure that `compile` makes: this is about speed and adds no meaning.
-Law 3: patterns that many rules try on one value are first asked as one (`Guard`), which says no for all of them at once.
+Law 3: before a pattern is tried on a value, the guards are asked (`program_guards`), which may know that it is in vain.
 Law 4: what is dear and asked by several rules in the same words is asked once.
 """
 
@@ -12,13 +12,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from holdfast.rules.compile import truth_of
-from holdfast.rules.patterns import Guard, Pattern, Wildcard, ascii_lower
+from holdfast.rules.patterns import Pattern, Wildcard, ascii_lower
 from holdfast.rules.predicates import list_predicate_of, members_of, predicate_of
 from holdfast.rules.program_names import Names
-from holdfast.rules.program_values import Coded, address_numbers, value_code
+from holdfast.rules.program_values import Coded, address_numbers, key_of, value_code
 from holdfast.rules.syntax_tree import (
     Combination,
     Comparison,
@@ -47,8 +47,8 @@ from holdfast.rules.value_types import IP, Address, ValueType
 
 # Conditions in conditions beyond this are left to closures: Python reads only so many brackets within brackets.
 MAX_DEPTH = 20
-# From this many patterns on, it is worth asking all of them at once.
-MIN_GUARDED = 3
+# What generated code calls the guards of its program: by the key of a value, what says whether to try patterns on it.
+GUARDS = "G"
 # From this many values on, it is worth finding those that differ.
 MANY_VALUES = 64
 
@@ -67,7 +67,6 @@ class ConditionCode:
     """Code for the conditions of some rules, in one function."""
 
     names: Names
-    guards: Mapping[Indexed, Guard] = field(default_factory=dict)
     repeated: frozenset[Condition] = frozenset()
 
     def of(self, node: Condition, depth: int = 0) -> str:
@@ -105,8 +104,8 @@ class ConditionCode:
         coded = value_code(self.names, left)
         if isinstance(relation, InAddresses) and left.target == _CLIENT and not left.indexes:
             return self._client_in(coded, relation.ranges)
-        if isinstance(relation, Matches) and (guard := self.guards.get(left)) is not None:
-            return self._guarded(left, coded, guard, relation.pattern)
+        if isinstance(relation, Matches):
+            return self._matches(left, coded, relation.pattern)
         if isinstance(relation, MatchesWildcard):
             there = "" if coded.is_sure else f"{coded.code} is not None and "
             return f"({there}{self._wildcard(node, coded, relation.wildcard)})"
@@ -127,11 +126,9 @@ class ConditionCode:
                 return f"({value} & {constant(operand)} != 0)"
             case Contains(substring=substring):
                 return f"({constant(substring)} in {value})"
-            case Matches(pattern=pattern):
-                return f"{constant(pattern.is_in, what=pattern)}({value})"
             case InText() | InIntegers() | InAddresses() | InList() as relation:
                 return self._member(value, relation, node.left.type)
-            case Ordered() | HasBits() | MatchesWildcard():
+            case Ordered() | HasBits() | Matches() | MatchesWildcard():
                 raise AssertionError("what needs more than the value is asked before")
 
     def _member(self, value: str, relation: InText | InIntegers | InAddresses | InList, type_: ValueType) -> str:
@@ -185,14 +182,16 @@ class ConditionCode:
         covers = f"{constant(wildcard.covers, what=wildcard)}({coded.code})"
         return f"({compared}.startswith({constant(first)}) and {covers})" if first else covers
 
-    def _guarded(self, left: Indexed, coded: Coded, guard: Guard, pattern: Pattern) -> str:
-        may_match = self.names.constant(guard.may_match, what=guard)
-        matches = self.names.constant(pattern.is_in, what=pattern)
-        asked = f"{may_match}({coded.code})"
-        if not coded.is_sure:
-            asked = f"({coded.code} is not None and {asked})"
-        may = self.names.kept(("guard", left), lambda: asked)
-        return f"({may} and {matches}({coded.code}))"
+    def _matches(self, left: Indexed, coded: Coded, pattern: Pattern) -> str:
+        matches = f"{self.names.constant(pattern.is_in, what=pattern)}({coded.code})"
+        there = "" if coded.is_sure else f"{coded.code} is not None and "
+        return f"({self._may_match(left)} and {there}{matches})"
+
+    def _may_match(self, left: Indexed) -> str:
+        """Whether it may be that patterns match this value, or one of these values."""
+        guard, key = self.names.moment(), self.names.constant(key_of(left), what=("key", left))
+        asked = f"(({guard} := {GUARDS}.get({key})) is None or {guard}(context))"
+        return self.names.kept(("guard", left), lambda: asked)
 
     # Many values.
 
@@ -231,8 +230,7 @@ class ConditionCode:
                 return f"(not {constant(members)}.isdisjoint({values}))"
             case Matches(pattern=pattern):
                 tried = f"any(map({constant(pattern.is_in, what=pattern)}, {self._distinct(values)}))"
-                guard = self.guards.get(item.left)
-                return tried if guard is None else f"({self._may_match_any(item.left, guard)} and {tried})"
+                return f"({self._may_match(item.left)} and {tried})"
             case MatchesWildcard(wildcard=wildcard):
                 return f"any(map({constant(wildcard.covers, what=wildcard)}, {self._distinct(values)}))"
             case InList() as relation:
@@ -248,10 +246,6 @@ class ConditionCode:
     def _distinct(self, values: str) -> str:
         """Of many values, those that differ: a client that sends the same thousands of times shall not be tried as often."""
         return f"({values} if len({values}) < {MANY_VALUES} else {self.names.constant(set, what=set)}({values}))"
-
-    def _may_match_any(self, left: Indexed, guard: Guard) -> str:
-        may_match = self.names.constant(guard.may_match, what=guard)
-        return self.names.kept(("guard", left), lambda: f"any(map({may_match}, {value_code(self.names, left).code}))")
 
 
 _CLIENT = FieldAccess("ip.src", IP)
@@ -277,19 +271,8 @@ def _bounds(ranges: Iterable[tuple[int, int]]) -> tuple[int, ...]:
 
 def code_of(roots: Sequence[Condition], names: Names) -> list[str]:
     """Code for each of these conditions, which share what they keep."""
-    found = ConditionCode(names, _guards(roots), _repeated(roots))
+    found = ConditionCode(names, _repeated(roots))
     return [found.of(root) for root in roots]
-
-
-def _guards(roots: Sequence[Condition]) -> dict[Indexed, Guard]:
-    """A guard for each value that enough patterns are tried on."""
-    tried: dict[Indexed, dict[Pattern, None]] = {}
-    for root in roots:
-        for node in nodes_of(root):
-            if isinstance(node, Comparison) and isinstance(node.relation, Matches):
-                tried.setdefault(node.left, {})[node.relation.pattern] = None
-    made = {left: Guard.of(tuple(patterns)) for left, patterns in tried.items() if len(patterns) >= MIN_GUARDED}
-    return {left: guard for left, guard in made.items() if guard is not None}
 
 
 def _repeated(roots: Sequence[Condition]) -> frozenset[Condition]:

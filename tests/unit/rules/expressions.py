@@ -149,6 +149,11 @@ SHARED_COMPARISONS = (
     'http.request.uri.path matches "(?i)B"',
     'http.request.uri.path matches "^/x|y$"',
     'http.request.uri.path matches "[^/]{2}"',
+    # The same patterns on another value.
+    'http.host matches "a"',
+    'http.host matches "(?i)B"',
+    'http.host matches "^/x|y$"',
+    'http.host matches "[^/]{2}"',
     'any(http.request.headers["x"][*] matches "a")',
     'any(http.request.headers["x"][*] matches "(?i)^B")',
     'any(http.request.headers["x"][*] matches "c$")',

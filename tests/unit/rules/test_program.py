@@ -118,7 +118,7 @@ def test_a_rule_that_is_put_in_leaves_most_chunks_as_they_are(numbers: list[int]
 def test_a_chunk_is_compiled_once_and_the_oldest_are_forgotten() -> None:
     known = KnownChunks(max_chars=3 * (256 + 20))
     first, *others = [(parse(f"cf.edge.server_port eq {number}"),) for number in range(5)]
-    assert known.compiled(first)[1] is known.compiled(first)[1]
+    assert known.compiled(first) is known.compiled(first)
     for chunk in others:
         known.compiled(chunk)
     assert known.statistics()["program_compilations"] == 5
