@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -61,6 +63,7 @@ _Answer = Envelope[RulesetView | None]
 
 ENTRYPOINT_NAME = "default"
 MAX_PAGE = 50
+_PLACE = re.compile(r"[01] [a-z0-9_]{1,64} [0-9a-f]{32}")
 
 
 def _add_reading(scope: Scope) -> None:
@@ -301,20 +304,27 @@ def _check_same(body: RulesetPut, ruleset: Ruleset) -> None:
 
 
 def _page(entries: list[dict[str, Any]], cursor: str | None, size: int) -> Response:
-    """One page: there are some dozens at most, so all are read, and a cursor is the id of the last that was shown."""
-    start = 0
-    if cursor:
-        ids = [entry["id"] for entry in entries]
-        start = ids.index(last) + 1 if (last := _last_shown(cursor)) in ids else len(ids)
-    shown = entries[start : start + size]
+    """One page: there are some dozens at most, so all are read. A cursor is the place of the last that was shown, so that what
+    is made and removed meanwhile moves nothing."""
+    after = _place_of(cursor) if cursor else ""
+    left = [entry for entry in sorted(entries, key=_place) if _place(entry) > after]
+    shown = left[:size]
     info: dict[str, Any] = {"count": len(shown)}
-    if start + size < len(entries):
-        info["cursor"] = base64.urlsafe_b64encode(shown[-1]["id"].encode()).decode()
+    if len(left) > size:
+        info["cursor"] = base64.urlsafe_b64encode(_place(shown[-1]).encode()).decode()
     return json_answer({"result": shown, "result_info": info, "success": True, "errors": [], "messages": []}, 200)
 
 
-def _last_shown(cursor: str) -> str:
+def _place(entry: Mapping[str, Any]) -> str:
+    """Where a ruleset is in the list: managed ones last, others by phase."""
+    return f"{entry['kind'] == managed_rulesets.KIND:d} {entry['phase']} {entry['id']}"
+
+
+def _place_of(cursor: str) -> str:
     try:
-        return base64.urlsafe_b64decode(cursor).decode("ascii")
+        found = base64.urlsafe_b64decode(cursor).decode("ascii")
     except (binascii.Error, ValueError):
-        raise invalid("/cursor", "cursor: expected one that a page before this gave") from None
+        found = ""
+    if not _PLACE.fullmatch(found):
+        raise invalid("/cursor", "cursor: expected one that a page before this gave")
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from holdfast.api.rule_references import check_overrides, check_references, executing, needs_account
+from holdfast.api.rule_references import THRESHOLD_RULE_ID, check_overrides, check_references, executing, needs_account
 from holdfast.model.rule_error import RuleError
 from holdfast.model.rule_phase import CUSTOM, MANAGED, RATE_LIMIT
 from holdfast.model.ruleset import Rule, RuleDraft, Ruleset
@@ -97,7 +97,8 @@ def draft(ruleset_id: str, overrides: object) -> RuleDraft:
     [
         (draft(C, {"rules": [{"id": D}]}), "/rules/0/id"),
         (draft(C, {"action": "route"}), "/action"),
-        (draft(C, {"enabled": True}), "/enabled"),
+        (draft(C, {"categories": [{"category": "z"}]}), "/categories/0/category"),
+        (draft(C, {"rules": [{"id": A, "score_threshold": 5}]}), "/rules/0/score_threshold"),
         (draft(D, {"enabled": True}), ""),
     ],
 )
@@ -107,5 +108,11 @@ async def test_overrides_are_held_against_their_ruleset(one: RuleDraft, pointer:
     assert refused.value.pointer == f"/rules/1/action_parameters/overrides{pointer}"
 
 
-async def test_without_overrides_nothing_is_deployed() -> None:
+async def test_overrides_of_what_is_there_are_taken() -> None:
+    rules = [{"id": THRESHOLD_RULE_ID, "score_threshold": 25}, {"id": A, "enabled": False}]
+    overrides = {"action": "log", "categories": [{"category": "y", "enabled": True}], "rules": rules}
+    await check_overrides([draft(C, overrides)], KNOWN, str)
+
+
+async def test_without_overrides_nothing_is_looked_at() -> None:
     await check_overrides([draft(C, None), RuleDraft(action="block", action_parameters={}, expression="")], KNOWN, str)
