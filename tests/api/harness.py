@@ -18,6 +18,7 @@ from cloudflare import AsyncCloudflare
 
 from holdfast.api.context import Limits
 from holdfast.api.secret import new_secret
+from holdfast.app.published_traces import PublishedTraces
 from holdfast.control.service import Control, ControlFacts
 from holdfast.model.permission import BY_NAME, Policy
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
@@ -203,6 +204,9 @@ async def start(database_url: str, directory: Path, *, limits: Limits = NO_LIMIT
             log=lambda event, fields: log.append((event, dict(fields))),
             clock=clock,
             managed=lambda: {HOLDFAST_RULESET_ID: holdfast_ruleset()},
+            tracer=PublishedTraces(
+                key=None, data_dir=directory, geoip_database=None, log=lambda *_: None, clock=lambda: clock.now / SECOND
+            ),
         )
     )
     first = await control.start()

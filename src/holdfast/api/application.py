@@ -32,6 +32,7 @@ from holdfast.api import (
     rulesets,
     security_events,
     subscriptions,
+    traces,
     user,
     user_tokens,
     zone_settings,
@@ -69,6 +70,7 @@ GUARDED_ROUTERS = (
     plans.router,
     security_events.router,
     subscriptions.router,
+    traces.router,
 )
 OPEN_ROUTERS = (ips.router,)
 ROUTERS = (*GUARDED_ROUTERS, *OPEN_ROUTERS)

@@ -1,15 +1,20 @@
 """What the handlers work with. Made once by control, and never changed.
 
-Law: the API knows of edges only what stands here: that a change is to be published, and that connections can be closed.
+Law: the API knows of edges only what stands here: that a change is to be published, that connections can be closed, and what an
+edge would do with a request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from holdfast.model.event_messages import RecordedRequest
 from holdfast.model.moment import Moment
+from holdfast.model.request_text import GivenRequest
+from holdfast.model.request_trace import Trace
+from holdfast.rules.context import Facts
 from holdfast.rules.managed_ruleset import ManagedRuleset
 from holdfast.sealing import SealingKey
 from holdfast.store.database import Database
@@ -32,6 +37,40 @@ class Connections(Protocol):
         """Close every WebSocket of a zone. Returns within seconds, whatever edges do, and never raises."""
 
 
+class TracingBusy(Exception):
+    """Others are being traced, and it takes too long to wait for them."""
+
+
+class Tracing(Protocol):
+    """What edges would do with a request, and what they did with the last ones. Each returns within seconds."""
+
+    async def recorded(self, zone_id: str, count: int) -> Sequence[RecordedRequest]:
+        """The last requests of a zone, the newest first, of the edges that are connected. Never raises."""
+
+    async def traces(self, zone_id: str, requests: Sequence[GivenRequest]) -> Sequence[Trace] | None:
+        """What becomes of each request, of as many as there is time for, one at least; None for a zone that no edge could
+        serve. Raises TracingBusy."""
+
+    async def facts(self, zone_id: str, requests: Sequence[GivenRequest]) -> Sequence[Facts]:
+        """What is known beside each request of a zone. Raises TracingBusy."""
+
+
+class NoTracing:
+    """Where nobody knows of edges: there were no requests, and nothing becomes of any."""
+
+    async def recorded(self, _: str, __: int) -> Sequence[RecordedRequest]:
+        """None."""
+        return ()
+
+    async def traces(self, _: str, __: Sequence[GivenRequest]) -> Sequence[Trace] | None:
+        """None."""
+        return None
+
+    async def facts(self, _: str, requests: Sequence[GivenRequest]) -> Sequence[Facts]:
+        """Nothing."""
+        return [Facts()] * len(requests)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How often the API may be asked. 0 is no limit."""
@@ -51,7 +90,8 @@ class ApiContext:
     `on_change` publishes the zones with these ids (a zone that is gone included) and returns when edges have them, or
     soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones, and
     `on_list_change` with lists, which may be long: it waits for seconds, where the others wait for a moment.
-    `managed` gives the managed rulesets that can be deployed, by id, without waiting. `clock` is the time in microseconds.
+    `managed` gives the managed rulesets that can be deployed, by id, without waiting. `tracing` tries rules on requests.
+    `clock` is the time in microseconds.
     """
 
     database: Database
@@ -63,3 +103,4 @@ class ApiContext:
     on_account_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     on_list_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     managed: Callable[[], Mapping[str, ManagedRuleset]] = dict
+    tracing: Tracing = field(default_factory=NoTracing)

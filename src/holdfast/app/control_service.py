@@ -15,9 +15,11 @@ from holdfast.api.context import Limits
 from holdfast.app.control_role import ready_line, serve
 from holdfast.app.data_lock import data_lock, holder_of
 from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
+from holdfast.app.published_traces import PublishedTraces
 from holdfast.app.python_log import take_over_logging
 from holdfast.app.surroundings import Surroundings
 from holdfast.config.run import Config
+from holdfast.control.event_retention import EventLimits
 from holdfast.control.first_start import FirstStart, another_token, ensure_owner, refuse_to_begin_anew
 from holdfast.control.key_check import claim_key, refuse_to_make_a_key
 from holdfast.control.service import Control, ControlFacts, microseconds
@@ -144,11 +146,13 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
         key=key,
         check=lambda document: check_document(document, key),
         managed=always_there,
+        tracer=PublishedTraces(key=key, data_dir=config.data_dir, geoip_database=config.geoip_database, log=log.write),
         limits=Limits(
             requests_per_5_minutes=config.control_rate_limit,
             requests_per_second_and_address=config.control_ip_rate_limit,
         ),
         log=log.write,
+        event_limits=EventLimits(days=config.control_event_days, rows=config.control_event_rows),
         journal=edge_journal(config.data_dir),
         living_edge=lambda: holder_of(config.data_dir, "edge"),
     )

@@ -107,6 +107,10 @@ class Publisher:
         """What the published managed rules compiled to, by id."""
         return MappingProxyType(self._shelves["managed"].compiled)
 
+    def compiled(self, kind: Kind) -> Mapping[str, Any]:
+        """What the published documents of a kind compiled to, by id, where that is kept: not of zones."""
+        return MappingProxyType(self._shelves[kind].compiled)
+
     def counts(self) -> dict[Kind, tuple[int, int]]:
         """How many documents of each kind are published, and how many refused."""
         return {kind: (len(shelf.documents), len(shelf.refused)) for kind, shelf in self._shelves.items()}

@@ -32,6 +32,7 @@ from holdfast.control.metrics import exposition
 from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
 from holdfast.control.publisher import APPLY_LIMIT_S, Check, Publisher
+from holdfast.control.tracing import Tracer, Tracing
 from holdfast.errors import SetupError
 from holdfast.model.moment import Moment
 from holdfast.sealing import SealingKey
@@ -61,7 +62,8 @@ class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
     no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
     `living_edge` gives the process of the edge that lives, connected or not, and None where none does; `event_limits` say how
-    many security events are kept; `managed` gives the managed rulesets that are always there, by id."""
+    many security events are kept; `managed` gives the managed rulesets that are always there, by id; `tracer` tells what an edge
+    would do with a request."""
 
     database_url: str
     link_path: Path
@@ -74,6 +76,7 @@ class ControlFacts:
     living_edge: Callable[[], int | None] = lambda: None
     event_limits: EventLimits = field(default_factory=EventLimits)
     managed: Callable[[], Mapping[str, Any]] = dict
+    tracer: Tracer | None = None
 
 
 class Control:
@@ -106,6 +109,7 @@ class Control:
             on_account_change=self._on_account_change,
             on_list_change=self._on_list_change,
             managed=self._managed,
+            tracing=Tracing(self.publisher, self.links, facts.tracer, managed=self._managed),
             connections=self.links,
             limits=facts.limits,
         )
