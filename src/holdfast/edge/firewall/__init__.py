@@ -6,8 +6,10 @@
     access_rules.AccessRules                                 addresses, networks, AS numbers, countries: looked up
     rate_limit.RateLimit                                     whose counter a request is
     deployments.prepare(firewalls, managed)                  managed rulesets made ready before requests come
-    events.events_of(request, view, decision)                what is recorded of a request
+    events.events_of(request, view, decision, phase=...)     what is recorded of a request
+    traced.traced_rulesets(...)                              what became of every rule, for `edge.trace`
     counters_file.open_counters(path) -> RateCounters        counters that outlive the process
 
-All values are compiled and frozen (`values`); what one request finds out is in its `notes`.
+All values are compiled and frozen (`values`), from documents by `rulesets`, `actions`, `rate_limit` and `access_rules`; what one request
+finds out is in its `notes`.
 """
