@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.api.security_events import MAX_SEARCHES
 from holdfast.model.moment import written
 from holdfast.model.security_event import SecurityEvent
 from holdfast.store import security_events
@@ -199,6 +200,23 @@ async def test_a_summary_counts_what_each_row_stands_for(api: Api) -> None:
     api.clock.advance(86_400)
     assert (await api.result("GET", path))["events"] == 0
     assert (await api.ask("GET", path, params={"top": 51})).status_code == 400
+
+
+async def test_who_searches_while_others_do_has_to_wait_and_not_for_ever(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.api.security_events.SEARCH_LIMIT_S", 0.01)
+    zone_id = await api.zone()
+    path = f"/zones/{zone_id}/security/events"
+    assert (await api.ask("GET", path)).status_code == 200
+    turns = api.control.application.state.event_searches
+    for _ in range(MAX_SEARCHES):
+        await turns.acquire()
+    for busy in (path, f"{path}/summary"):
+        answer = await api.ask("GET", busy)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    turns.release()
+    assert (await api.ask("GET", path)).status_code == 200
 
 
 @pytest.mark.parametrize("group", ["Zone WAF Read", "Zone WAF Write", "Analytics Read"])

@@ -22,6 +22,8 @@ from holdfast.store.security_events import StoredEvent, moment_of_event
 PAUSE_S = 0.1
 # Before a database that is away is tried again.
 RETRY_S = 1.0
+# How long control waits for what is here when it ends.
+STOP_LIMIT_S = 1.5
 # Edges that may have a batch here: those that are connected (64), and such as ended while the database was away.
 MAX_RUNS = 256
 
@@ -55,25 +57,24 @@ class EventIntake:
             self._task = asyncio.create_task(self._write_all())
 
     async def stop(self) -> None:
-        """End after the transaction that is under way. What is not written is still with its edge."""
+        """Write what is here, for STOP_LIMIT_S at most, and take no more: an edge that has ended has it no longer."""
         self._is_stopped = True
         self._pacing.stop()
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=STOP_LIMIT_S)
 
     async def _write_all(self) -> None:
-        goes_on = True
-        while goes_on and self._waiting:
+        while self._waiting:
             run, (message, answer) = next(iter(self._waiting.items()))
-            pause_s = PAUSE_S
-            if await self._is_done_with(message):
+            is_done = await self._is_done_with(message)
+            if is_done:
                 # Another may have come meanwhile: the same, and some more.
                 if self._waiting.get(run, (None,))[0] is message:
                     del self._waiting[run]
                 answer(EventsTaken(run=run, until=message.first + len(message.events)))
-            else:
-                pause_s = RETRY_S
-            goes_on = await self._pacing.pause(pause_s)
+            goes_on = await self._pacing.pause(PAUSE_S if is_done else RETRY_S)
+            if not (goes_on or is_done):
+                return
 
     async def _is_done_with(self, message: SecurityEvents) -> bool:
         """Whether a batch is kept, or given up; False to try again."""

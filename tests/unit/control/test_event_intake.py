@@ -139,6 +139,13 @@ async def test_what_comes_after_the_end_is_not_taken(answered: Answered) -> None
     assert answered.answers.empty()
 
 
+async def test_what_waits_is_written_when_control_stops(answered: Answered) -> None:
+    for number in range(5):
+        answered.offer(batch(1, run=f"{number:016x}"))
+    await answered.intake.stop()
+    assert len(await answered.kept()) == 5
+
+
 async def test_a_stop_does_not_wait_for_a_database_that_is_away(tmp_path: Path) -> None:
     away = Answered(Database(f"sqlite+aiosqlite:///{tmp_path}/missing/holdfast.db"))
     away.offer(batch(1))
