@@ -3,7 +3,8 @@
 Most rules of the Core Rule Set set variables to constants, or skip what is above the paranoia level. Run here once, they
 cost a request nothing.
 
-Law 1: a rule is run here only where every request would run it so: not where an undecided rule may skip or remove it.
+Law 1: a rule is run here only where every request would run it so: not where an undecided rule may skip or remove it, and
+not where it is logged, for then it is a finding of every request.
 Law 2: what is decided here is decided by the code that decides requests: a link is compiled, and asked.
 Law 3: an undecided rule keeps its place; what it may write is open from there on.
 """
@@ -28,6 +29,7 @@ from holdfast.rules.seclang.request_variables import RequestVariables
 from holdfast.rules.seclang.syntax_tree import Link, Marker, Rule, Target
 from holdfast.rules.seclang.transaction import CAPTURE_KEYS, Transaction
 
+_REFUSING = frozenset({"deny", "drop", "proxy", "redirect"})
 _NEVER = frozenset({"noMatch", "rbl"})
 _NO_REQUEST = Request("", "GET", "http", "", "/", "", "HTTP/1.1", (), "", 0, 0, None, is_upgrade=False)
 
@@ -100,7 +102,9 @@ class _Preparation:
             self._run(rule, changes)
             walk.skip()
         else:
-            walk.add(rule, tuple(self._bind(link, own) for link, own in zip(rule.links, changes, strict=True)))
+            links = tuple(self._bind(link, own) for link, own in zip(rule.links, changes, strict=True))
+            self.knowledge.read((), (parse_text(rule.message), parse_text(rule.log_data)))
+            walk.add(rule, links)
 
     def _changes(self, rule: Rule, link: Link) -> tuple[Change, ...]:
         found = (parse_change(link.position, action, self._rules, self._patterns) for action in link.actions)
@@ -134,7 +138,9 @@ class _Preparation:
 
     def _may_run(self, rule: Rule, changes: Sequence[tuple[Change, ...]], walk: _Walk) -> bool:
         flat = [change for own in changes for change in own]
-        if rule.disruption.name == "allow" or any(link.is_capturing for link in rule.links):
+        if rule.disruption.name in _REFUSING:
+            return True
+        if rule.is_logged or rule.disruption.name == "allow" or any(link.is_capturing for link in rule.links):
             return False
         # Where the rule is removed, what it skips must be removed with it, and what it writes would be missed.
         removing = [removed for removed in self._removable if rule.id in removed]
@@ -149,7 +155,7 @@ class _Preparation:
         return True
 
     def _run(self, rule: Rule, changes: Sequence[tuple[Change, ...]]) -> None:
-        if rule.disruption.name in ("deny", "drop"):
+        if rule.disruption.name in _REFUSING:
             raise SecLangError(rule.position, f"id:{rule.id}", f"rules that let a request through ({rule.message})")
         transaction = Transaction(_variables(), self.knowledge.values)
         for change in (change for own in changes for change in own):
@@ -165,6 +171,7 @@ class _Preparation:
         known = self.knowledge.value_of
         argument = parse_text(link.operator.argument if link.operator else "").bound(known)
         bound = (change if isinstance(change, Removal | SwitchOff) else change.bound(known) for change in changes)
+        self.knowledge.read(link.targets)
         return BoundLink(link, argument, tuple(bound), len(CAPTURE_KEYS) if link.is_capturing else 0)
 
     def compile(self, draft: Draft) -> Evaluate:

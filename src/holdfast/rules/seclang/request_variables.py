@@ -249,7 +249,7 @@ _MADE_BY: Final[Mapping[str, Callable[[RequestVariables], Pairs]]] = MappingProx
         "SERVER_PORT": lambda of: _one(str(of.context.request.edge_port)),
         "TIME": _moment("%H:%M:%S"),
         "TIME_DAY": _moment("%-d"),
-        "TIME_EPOCH": _moment("%s"),
+        "TIME_EPOCH": lambda of: () if (now_ms := of.context.facts.now_ms) is None else _one(b"%d" % (now_ms // 1000)),
         "TIME_HOUR": _moment("%-H"),
         "TIME_MIN": _moment("%-M"),
         "TIME_MON": _moment("%-m"),
