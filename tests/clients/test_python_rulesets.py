@@ -12,6 +12,10 @@ from cloudflare.types.rulesets.phase_update_response import Ruleset
 
 from holdfast.rules.managed import HOLDFAST_RULESET_ID
 from tests.clients.conftest import Zone, given
+from tests.integration import wire
+from tests.integration.installation import Installation
+from tests.integration.origin import Origin
+from tests.integration.waiting import poll
 
 CUSTOM: Final = "http_request_firewall_custom"
 RATE_LIMIT: Final = "http_ratelimit"
@@ -171,3 +175,85 @@ def test_a_bad_rule_is_a_bad_request_with_a_pointer(strict: Cloudflare, zone: Zo
         strict.rulesets.phases.update(CUSTOM, zone_id=zone.id, rules=[rule])
     body: Any = caught.value.body
     assert body["errors"][0]["source"]["pointer"].startswith(pointer)
+
+
+# --- At the edge, from the answer on ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(strict: Cloudflare, zone: Zone, origin: Origin) -> Zone:
+    """A zone whose name is served by an origin."""
+    strict.dns.records.create(zone_id=zone.id, type="A", name=zone.name, content=origin.host, ttl=1, proxied=True)
+    rules: Any = [{"action": "route", "expression": "true", "action_parameters": {"origin": {"port": origin.port}}}]
+    strict.rulesets.phases.update("http_request_origin", zone_id=zone.id, rules=rules)
+    return zone
+
+
+def upgrade_status(installed: Installation, host: str, path: str = "/echo", **headers: str) -> int:
+    more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    with wire.connect(installed.plain) as client:
+        client.send(wire.upgrade(path, host=host).replace(b"\r\n\r\n", b"\r\n" + more.encode() + b"\r\n"))
+        return client.read_answer().status
+
+
+def test_custom_rules_hold_from_their_answer_on(strict: Cloudflare, installed: Installation, served: Zone) -> None:
+    strict.zones.subscriptions.update(zone_id=served.id, rate_plan={"id": "pro"})
+    assert upgrade_status(installed, served.name) == 101
+    response = {"status_code": 418, "content_type": "text/plain", "content": "no"}
+    skip: Any = {"action": "skip", "action_parameters": {"ruleset": "current"}}
+    rules: Any = [
+        {**skip, "expression": 'http.request.headers["x-let"][0] eq "in"'},
+        block('http.request.uri.path eq "/echo"', action_parameters={"response": response}),
+    ]
+    strict.rulesets.phases.update(CUSTOM, zone_id=served.id, rules=rules)
+    assert upgrade_status(installed, served.name) == 418
+    assert upgrade_status(installed, served.name, x_let="in") == 101
+    strict.rulesets.phases.update(CUSTOM, zone_id=served.id, rules=[])
+    assert upgrade_status(installed, served.name) == 101
+
+
+def test_an_account_s_rules_hold_for_its_zones_from_their_answer_on(
+    strict: Cloudflare, installed: Installation, served: Zone, account_id: str
+) -> None:
+    owner: Owner = {"account_id": account_id}
+    custom = made(strict, owner, block('http.request.uri.path eq "/echo"'))
+    rules: Any = [
+        {
+            "action": "execute",
+            "expression": f'cf.zone.name eq "{served.name}"',
+            "action_parameters": {"id": custom.id},
+        }
+    ]
+    root = Ruleset.model_validate(strict.rulesets.phases.update(CUSTOM, rules=rules, **owner))
+    assert upgrade_status(installed, served.name) == 403
+    strict.rulesets.update(custom.id, rules=[], **owner)
+    assert upgrade_status(installed, served.name) == 101
+    for ruleset_id in (root.id, custom.id):
+        strict.rulesets.delete(ruleset_id, **owner)
+
+
+def test_a_rate_limit_holds_from_its_answer_on(strict: Cloudflare, installed: Installation, served: Zone) -> None:
+    terms = {
+        "characteristics": ["cf.colo.id", 'http.request.headers["x-key"]'],
+        "period": 60,
+        "requests_per_period": 2,
+        "mitigation_timeout": 60,
+    }
+    rules: Any = [block('http.request.uri.path eq "/echo"', ratelimit=terms)]
+    strict.rulesets.phases.update(RATE_LIMIT, zone_id=served.id, rules=rules)
+    statuses = [upgrade_status(installed, served.name, x_key="one") for _ in range(4)]
+    assert statuses == [101, 101, 429, 429]
+    assert upgrade_status(installed, served.name, x_key="two") == 101
+
+
+def test_managed_rules_hold_soon(strict: Cloudflare, installed: Installation, served: Zone) -> None:
+    attack = "/echo?file=../../../../etc/passwd"
+    assert upgrade_status(installed, served.name, attack) == 101
+    rules: Any = [{"action": "execute", "expression": "true", "action_parameters": {"id": HOLDFAST_RULESET_ID}}]
+    strict.rulesets.phases.update(MANAGED, zone_id=served.id, rules=rules)
+    # The first who deploys them in an edge's life waits until they are compiled: longer than an answer waits for an edge.
+    poll(lambda: upgrade_status(installed, served.name, attack) == 403, what="the attack to be refused")
+    assert upgrade_status(installed, served.name) == 101
+    rules[0]["action_parameters"]["overrides"] = {"enabled": False}
+    strict.rulesets.phases.update(MANAGED, zone_id=served.id, rules=rules)
+    poll(lambda: upgrade_status(installed, served.name, attack) == 101, what="the attack to be let through")
