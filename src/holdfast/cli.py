@@ -182,6 +182,7 @@ until then is printed.
 """
 
 _CONFIG_HELP = "The configuration of `run`: see it, check it."
+_RULE_HELP = "Rules of a zone: try one before it is there."
 _SHOW_HELP = "Print every value, and where it came from. Secrets are left out."
 _CHECK_HELP = "Say whether the configuration can be used: exit status 0, or 2 with a sentence."
 
@@ -355,6 +356,13 @@ def _parameter(name: str, spelling: Spelling, *, reads_environment: bool = False
     return inspect.Parameter(name, kind, default=None, annotation=Annotated[value, option])
 
 
+def _rule_group() -> typer.Typer:
+    from holdfast.app.rule_trial import try_expression  # noqa: PLC0415  Law 3
+    from holdfast.client.verbs.rule import app  # noqa: PLC0415  Law 3
+
+    return app(try_locally=try_expression, help=_RULE_HELP)
+
+
 def _client_group(name: str) -> Callable[[], typer.Typer]:
     return lambda: app_of(name)
 
@@ -373,4 +381,5 @@ _GROUPS: dict[str, tuple[Callable[[], typer.Typer], str]] = {
     "config": (_config_group, _CONFIG_HELP),
     "waf": (_waf_group, _WAF_HELP),
     **{name: (_client_group(name), text) for name, text in GROUPS.items()},
+    "rule": (_rule_group, _RULE_HELP),
 }

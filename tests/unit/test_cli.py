@@ -237,3 +237,13 @@ def test_main_exits_with_the_status() -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(["up"])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "status"), [('http.host eq "example.com"', 0), ('http.host eq "x"', 1), ('http.hos eq "x"', 2)]
+)
+def test_a_rule_is_tried_without_an_api(expression: str, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["rule", "test", expression, "--url", "https://example.com/"]) == status
+    said = capsys.readouterr()
+    assert ("Filter parsing error (1:1):" in said.err) is (status == 2)
+    assert ("example.com" in said.out) is (status < 2)

@@ -42,6 +42,13 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _MEMBERS = ("method", "url", "headers", "protocol", "client_ip", "country", "asn")
 _PORTS = {"http": 80, "https": 443}
 _SCHEMES = {"ws": "http", "wss": "https"}
+# The key is RFC 6455's own (§1.3).
+_HANDSHAKE = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+)
 _MAX_ASN = 2**32 - 1
 _KEY_BYTES = 16
 
@@ -103,7 +110,8 @@ def request_from_url(
     version: str = "HTTP/1.1",
     client_ip: str = DEFAULT_CLIENT,
 ) -> Request:
-    """The request that a client would send for `url` (ws: and wss: as well), with a Host unless `headers` have one.
+    """The request that a client would send for `url`: with a Host, and for ws: and wss: with the fields of a handshake, unless
+    `headers` have them.
 
     Raises RequestTextError.
     """
@@ -115,8 +123,29 @@ def request_from_url(
     fields = list(headers)
     if not any(name.lower() == "host" for name, _ in fields):
         fields.insert(0, ("Host", authority))
+    if match[1].lower() in _SCHEMES:
+        given = {name.lower() for name, _ in fields}
+        fields += [field for field in _HANDSHAKE if field[0].lower() not in given]
     said = _Said(method, version, client_ip)
     return _made(said, scheme, authority, (match[3] or "/", match[4] or ""), fields)
+
+
+def request_object(given: GivenRequest) -> dict[str, Any]:
+    """A request as JSON, such that `request_from_object` makes the same of it (of bytes that are no text, nearly)."""
+    request = given.request
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers:
+        headers.setdefault(name, []).append(value.encode("latin-1").decode("utf-8", "replace"))
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    found: dict[str, Any] = {
+        "url": f"{request.scheme}://{request.host}:{request.edge_port}{target}",
+        "method": request.method,
+        "headers": headers,
+        "protocol": request.version,
+        "client_ip": request.client_ip,
+    }
+    place = {"country": given.country, "asn": given.asn}
+    return found | {name: value for name, value in place.items() if value}
 
 
 def header_of(text: str, place: str) -> tuple[str, str]:

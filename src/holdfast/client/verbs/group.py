@@ -61,13 +61,21 @@ def _help_without_verb(context: typer.Context) -> None:
 
 
 def _command(verb: Verb) -> Callable[..., int]:
+    return command_of(verb.options, lambda given: run_verb(verb, given))
+
+
+def command_of(options: type[ApiOptions], run: Callable[[Mapping[str, Given]], int]) -> Callable[..., int]:
+    """A command whose parameters are the fields of `options`; an argument whose field has a default may be left out."""
+
     def command(**given: Given) -> int:
-        return run_verb(verb, given)
+        return run(given)
 
     # What is the verb's own comes first, what every verb has after it.
     shared = {field.name for field in dataclasses.fields(ApiOptions)}
-    fields = sorted(dataclasses.fields(verb.options), key=lambda field: field.name in shared)
-    parameters = [_parameter(field.name, spelling_of(field)) for field in fields]
+    fields = sorted(dataclasses.fields(options), key=lambda field: field.name in shared)
+    parameters = [
+        _parameter(field.name, spelling_of(field), is_needed=field.default is dataclasses.MISSING) for field in fields
+    ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {}
     return command
@@ -78,14 +86,24 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
     from holdfast.client.api.connection import Api  # noqa: PLC0415  `holdfast up` starts without an HTTP client
 
     options = verb.options.parse(given)
-    # None: closed before Python started.
-    out, notices = sys.stdout or _Closed(), sys.stderr or io.StringIO()
-    output = Output(out, notices, as_json=options.as_json, is_terminal=out.isatty())
-    try:
+
+    def work(output: Output) -> int:
         with Api(options) as api:
             verb.run(options, api, output)
             for note in api.notes:
                 output.notice(note)
+        return 0
+
+    return run_with_output(options, work)
+
+
+def run_with_output(options: ApiOptions, work: Callable[[Output], int]) -> int:
+    """The exit status of `work`, which prints as `options` say; 1 where whoever read our output has left."""
+    # None: closed before Python started.
+    out, notices = sys.stdout or _Closed(), sys.stderr or io.StringIO()
+    output = Output(out, notices, as_json=options.as_json, is_terminal=out.isatty())
+    try:
+        return work(output)
     except BrokenPipeError:
         # As `head` does.
         _give_up_stdout()
@@ -95,7 +113,6 @@ def run_verb(verb: Verb, given: Mapping[str, Given]) -> int:
         _give_up_stdout()
         reason = error.strerror or str(error)
         raise OutputError(f"what was asked is done, but what came of it could not be written: {reason}") from error
-    return 0
 
 
 class _Closed(io.StringIO):
@@ -111,10 +128,12 @@ def _give_up_stdout() -> None:
     sys.stdout = None
 
 
-def _parameter(name: str, spelling: Spelling) -> inspect.Parameter:
+def _parameter(name: str, spelling: Spelling, *, is_needed: bool) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY
     if spelling.is_argument:
         argument = typer.Argument(metavar=spelling.metavar, help=spelling.help)
+        if not is_needed:
+            return inspect.Parameter(name, kind, default=None, annotation=Annotated[str | None, argument])
         return inspect.Parameter(name, kind, annotation=Annotated[str, argument])
     option = typer.Option(
         *[spelling.flag, *([spelling.short] if spelling.short else [])],
