@@ -14,11 +14,12 @@ import pytest
 
 from holdfast.edge.event_sampling import RATES
 from tests.integration import wire
+from tests.integration.installation import command
 from tests.integration.origin import Origin
 from tests.integration.run import CONTROL, Run
 from tests.integration.test_control_returns import API, restart_control, zone_with_record
 from tests.integration.test_crash_serving import HOST
-from tests.integration.test_crash_writes import UNLIMITED, asked
+from tests.integration.test_crash_writes import UNLIMITED, ZONE, asked, base_of
 from tests.integration.waiting import poll
 
 KILLS = 3
@@ -70,6 +71,32 @@ def test_a_refusal_is_soon_an_event_that_its_ray_finds(refusing: Refusing) -> No
     assert (event["host"], event["path"], event["query"], event["is_upgrade"]) == (HOST, "/echo", "a=1", True)
     assert event["client_ip"] == "127.0.0.1"
     assert asked(refusing.run, refusing.token, f"/zones/{refusing.zone_id}/security/events/{ray}") == [event]
+
+
+def test_a_rule_that_blocks_and_one_that_logs_are_named_by_their_events(origin: Origin, tmp_path: Path) -> None:
+    rules = [
+        {"action": "log", "expression": 'http.host ne ""', "description": "Everything"},
+        {"action": "block", "expression": 'http.request.uri.path contains "bad"', "description": "The bad ones"},
+    ]
+    with Run(tmp_path / "data", environment=UNLIMITED) as run:
+        one = Refusing(run, zone_with_record(run, origin))
+        plan = {"rate_plan": {"id": "enterprise"}}
+        assert run.ask("POST", f"{API}/zones/{one.zone_id}/subscription", token=one.token, body=plan)[0] == 200
+        entrypoint = f"{API}/zones/{one.zone_id}/rulesets/phases/http_request_firewall_custom/entrypoint"
+        status, made = run.ask("PUT", entrypoint, token=one.token, body={"rules": rules})
+        assert status == 200, made
+        ray = one.refuse("/bad?x=1")
+        poll(one.events, what="events")
+        logged, blocked = asked(run, one.token, f"/zones/{one.zone_id}/security/events/{ray}")
+        assert (logged["action"], logged["description"], logged["edge_response_status"]) == ("log", "Everything", None)
+        assert (blocked["action"], blocked["description"], blocked["source"]) == (
+            "block", "The bad ones", "firewallCustom",
+        )  # fmt: skip
+        ids = [rule["id"] for rule in made["result"]["rules"]]
+        assert [logged["rule_id"], blocked["rule_id"]] == ids
+        assert blocked["ruleset_id"] == made["result"]["id"]
+        listed = command("events", "list", ZONE, "--action", "block", api=base_of(run), token=one.token)
+        assert (listed.returncode, "The bad ones" in listed.stdout, ray[:16] in listed.stdout) == (0, True, True)
 
 
 @pytest.mark.timeout(180)
