@@ -228,3 +228,5 @@ def _checked_one(document: Document, check: Check) -> Checked:
         return Checked(document, check(document))
     except ValueError as error:
         return Checked(document, reason=str(error))
+    except Exception as error:  # noqa: BLE001  a mistake of ours about one document must not end all publishing
+        return Checked(document, reason=f"{type(error).__name__}: {error}")

@@ -62,6 +62,8 @@ def compile_all(news: RawSnapshot | RawDelta, compilers: Mapping[Kind, Compile],
             found.values[kind][ident] = compilers[kind](ident, raw)
         except ValueError as error:
             refusals.append(Refusal(kind, ident, str(error)))
+        except Exception as error:  # noqa: BLE001  a mistake of ours about one document must not cost all others
+            refusals.append(Refusal(kind, ident, f"{type(error).__name__}: {error}"))
         else:
             found.raws[kind][ident] = raw
         if number % SLICE == 0:

@@ -352,6 +352,16 @@ async def test_what_rules_draw_on_keeps_its_last_good_version(world: World) -> N
     assert {"account", "list", "managed"} == {kind for _, fields in world.log for kind in fields} - {"name", "reason"}
 
 
+async def test_a_mistake_about_one_document_ends_no_publishing(world: World) -> None:
+    async with asyncio.timeout(10):
+        world.while_checking["list_7"] = [].pop
+        await world.put_list(LIST_ID, "10.0.0.1")
+        await world.add("a.com")
+        await world.publisher.poll()
+    assert names(world.publisher.snapshot().zones) == ["a.com"]
+    assert world.publisher.refused[LIST_ID].reason == "IndexError: pop from empty list"
+
+
 async def test_a_long_list_that_is_checked_keeps_no_zone_waiting(world: World) -> None:
     await world.put_list(LIST_ID, "10.0.0.1")
     zone_id = await world.add("a.com")

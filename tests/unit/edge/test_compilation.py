@@ -38,10 +38,13 @@ def test_each_kind_is_compiled_by_its_own() -> None:
     assert found.refusals == ()
 
 
-def test_one_that_does_not_compile_costs_itself_alone() -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"), [(ValueError("why"), "why"), (RecursionError("too deep"), "RecursionError: too deep")]
+)
+def test_one_that_does_not_compile_costs_itself_alone(error: Exception, reason: str) -> None:
     def compiled(ident: str, _: bytes) -> str:
         if ident == "7" * 32:
-            raise ValueError("why")
+            raise error
         return ident
 
     other = msgspec.structs.replace(LIST, id="8" * 32)
@@ -49,7 +52,7 @@ def test_one_that_does_not_compile_costs_itself_alone() -> None:
     found = compile_all(news, {"list": compiled}, pause=lambda: None)
     assert found.values["list"] == {"8" * 32: "8" * 32}
     assert found.raws["list"].keys() == found.values["list"].keys()
-    assert [(one.kind, one.id, one.reason) for one in found.refusals] == [("list", "7" * 32, "why")]
+    assert [(one.kind, one.id, one.reason) for one in found.refusals] == [("list", "7" * 32, reason)]
 
 
 def test_many_are_compiled_with_pauses() -> None:
