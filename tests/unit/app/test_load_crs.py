@@ -1,0 +1,152 @@
+"""`waf`: rules of a folder into the database, seen and removed."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from holdfast.app import load_crs
+from holdfast.app.control_service import init
+from holdfast.app.load_crs import compiled, rule_files, run_load_crs, run_remove_crs, run_show
+from holdfast.config.run import Config
+from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
+from holdfast.edge.rule_sources import compile_managed
+from holdfast.errors import SetupError, UsageError
+from holdfast.model.rule_documents import ManagedDocument
+from holdfast.store import managed
+from holdfast.store.database import Database
+from tests.unit.rules.seclang.core_rules import FILES, RULES, SETUP
+
+
+@pytest.fixture(name="release")
+def _release(tmp_path: Path) -> Path:
+    """A release as upstream lays it out."""
+    folder = tmp_path / "crs"
+    (folder / "rules").mkdir(parents=True)
+    (folder / "crs-setup.conf.example").write_text(SETUP, encoding="utf-8")
+    (folder / "rules" / "rules.conf").write_text(RULES, encoding="utf-8")
+    (folder / "rules" / "words.data").write_bytes(b"a")
+    (folder / "rules" / "extra.conf.example").write_text("SecBroken", encoding="utf-8")
+    (folder / "README.md").write_text("#", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(name="data")
+def _data(tmp_path: Path) -> Path:
+    init(Config(data_dir=tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def stored(data: Path) -> list[ManagedDocument]:
+    async def read() -> list[ManagedDocument]:
+        database = Database(Config(data_dir=data).database.text)
+        async with database.read() as connection:
+            documents = await managed.all_documents(connection)
+        await database.close()
+        return documents
+
+    return asyncio.run(read())
+
+
+def test_a_release_is_loaded_seen_replaced_and_removed(
+    release: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_load_crs(LoadOptions(directory=release, data_dir=data)) == 0
+    said = capsys.readouterr().out
+    assert "OWASP Core Rule Set 3.3.4: 6 rules on the head of a request, 3 of them at paranoia level 1" in said
+    assert '{"action": "execute", "action_parameters": {"id": "4814384a9e5d4991b9815dcfc25d2f1f"}' in said
+    (document,) = stored(data)
+    assert compile_managed(document).version.startswith("3.3.4+")
+    assert run_load_crs(LoadOptions(directory=release, data_dir=data)) == 0
+    assert [one.version > document.version for one in stored(data)] == [True]
+    capsys.readouterr()
+    assert run_show(ShowOptions(data_dir=data, as_json=True)) == 0
+    assert [one["rules"] for one in json.loads(capsys.readouterr().out)][-1] == 6
+    assert run_remove_crs(WafOptions(data_dir=data)) == 0
+    assert stored(data) == []
+    with pytest.raises(UsageError, match="expected an OWASP Core Rule Set that was loaded"):
+        run_remove_crs(WafOptions(data_dir=data))
+
+
+def test_a_person_is_told_what_there_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_show(ShowOptions(data_dir=data)) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "Holdfast Managed Ruleset" in first
+    assert second == "The OWASP Core Rule Set has not been loaded: holdfast waf load-crs DIR"
+
+
+def test_only_files_of_rules_are_read(release: Path) -> None:
+    assert sorted(rule_files(release)) == ["crs-setup.conf.example", "rules.conf", "words.data"]
+    assert sorted(rule_files(release / "rules")) == ["rules.conf", "words.data"]
+
+
+def test_a_setup_goes_before_its_example_and_one_that_is_named_before_both(release: Path, tmp_path: Path) -> None:
+    (release / "crs-setup.conf").write_text("# mine", encoding="utf-8")
+    assert rule_files(release)["crs-setup.conf"] == b"# mine"
+    named = tmp_path / "other.conf"
+    named.write_text("# other", encoding="utf-8")
+    assert rule_files(release, named) == {
+        "crs-setup.conf": b"# other",
+        "rules.conf": RULES.encode(),
+        "words.data": b"a",
+    }
+
+
+def test_debians_package_keeps_its_setup_elsewhere(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir()
+    (elsewhere / "crs-setup.conf").write_text("# debian", encoding="utf-8")
+    (elsewhere / "REQUEST-900-MINE.conf").write_text("# mine", encoding="utf-8")
+    monkeypatch.setattr(load_crs, "_DEBIAN_SETUP", elsewhere)
+    (release / "crs-setup.conf.example").unlink()
+    (release / "owasp-crs.load").write_text("Include x", encoding="utf-8")
+    found = rule_files(release)
+    assert (found["crs-setup.conf"], found["REQUEST-900-MINE.conf"]) == (b"# debian", b"# mine")
+
+
+def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^DIR: expected a folder with \*\.conf files"):
+        rule_files(tmp_path)
+    with pytest.raises(UsageError, match=r"^DIR: expected a folder with rules \(no such file"):
+        rule_files(tmp_path / "gone")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.conf").write_text("", encoding="utf-8")
+    with pytest.raises(SetupError, match=r"other\.conf: no such file"):
+        rule_files(tmp_path, tmp_path / "other.conf")
+
+
+def test_too_much_is_refused(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_crs, "MAX_FILES", 2)
+    with pytest.raises(UsageError, match="expected at most 2 files"):
+        rule_files(release)
+    monkeypatch.setattr(load_crs, "MAX_FILES", 500)
+    monkeypatch.setattr(load_crs, "MAX_TEXT_BYTES", 100)
+    with pytest.raises(UsageError, match="and 100 bytes of rules"):
+        rule_files(release)
+
+
+def test_rules_that_cannot_be_used_are_refused_with_file_and_line_and_nothing_is_stored(
+    release: Path, data: Path
+) -> None:
+    (release / "rules" / "zz.conf").write_text('\nSecRule ARGS "@rx (" "id:1"', encoding="utf-8")
+    with pytest.raises(SetupError, match=r"^zz\.conf:2: expected another argument \("):
+        run_load_crs(LoadOptions(directory=release, data_dir=data))
+    assert stored(data) == []
+
+
+def test_a_rule_of_a_high_paranoia_level_is_compiled_too() -> None:
+    broken = RULES.replace("SecMarker END", 'SecRule ARGS "@rx (" "id:1,tag:\'paranoia-level/4\'"\nSecMarker END')
+    with pytest.raises(SetupError, match=r"^rules\.conf:\d+: expected another argument"):
+        compiled({**FILES, "rules.conf": broken.encode()})
+
+
+def test_nothing_is_made_where_there_is_no_installation(release: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "none"
+    with pytest.raises(SetupError, match=r"there is no installation in .*holdfast init makes one"):
+        run_load_crs(LoadOptions(directory=release, data_dir=nowhere))
+    with pytest.raises(SetupError, match=r"there is no installation in .*holdfast init makes one"):
+        run_show(ShowOptions(data_dir=nowhere))
+    assert not nowhere.exists()
