@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.edge.compile import compile_zone
-from holdfast.model.rule_quota import MAX_EXPRESSION_CHARS
+from holdfast.model.rule_quota import MAX_CUSTOM_EXPRESSION_CHARS
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
 from holdfast.store.schema import LISTS
 from tests.api.harness import ABSENT, Api, allow, codes, on_zone
@@ -343,7 +343,7 @@ async def test_a_thousand_rules_have_room(api: Api) -> None:
     answer = await put(api, zone, CUSTOM, *rules)
     assert answer.status_code == 200, answer.text[:300]
     assert len(answer.json()["result"]["rules"]) == 1000
-    assert 1000 * len(rules[0]["expression"]) < MAX_EXPRESSION_CHARS
+    assert 1000 * len(rules[0]["expression"]) < MAX_CUSTOM_EXPRESSION_CHARS
 
 
 @pytest.mark.parametrize("phase", [CUSTOM, MANAGED])

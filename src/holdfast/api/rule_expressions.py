@@ -56,10 +56,13 @@ class Text:
 AllUses = Mapping[tuple[str, bool], Uses]
 
 
-async def read_expressions(drafts: Sequence[RuleDraft], pointer_of: Callable[[int], str]) -> AllUses:
-    """Compile every expression of `drafts`, in a thread. Raises RuleError; `pointer_of` a draft's place is its pointer."""
+async def read_expressions(drafts: Sequence[RuleDraft], pointer_of: Callable[[int], str], *, room: int) -> AllUses:
+    """Compile every expression of `drafts`, in a thread. Raises RuleError; `pointer_of` a draft's place is its pointer.
+
+    They may have `room` characters together.
+    """
     texts = [(place, text) for place, draft in enumerate(drafts) for text in texts_of(draft)]
-    check_size(text.text for _, text in texts)
+    check_size((text.text for _, text in texts), room=room)
     if not texts:
         return {}
 

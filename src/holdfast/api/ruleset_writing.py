@@ -51,17 +51,17 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-async def read_drafts(access: Access, drafts: Sequence[RuleDraft], *, is_whole: bool) -> AllUses:
+async def read_drafts(access: Access, drafts: Sequence[RuleDraft], *, room: int, is_whole: bool) -> AllUses:
     """Compile and look at rules before anything is locked: others do not wait for that. Raises ApiFault.
 
-    `is_whole` says that they are a ruleset's `rules`.
+    They may have `room` characters together; `is_whole` says that they are a ruleset's `rules`.
     """
 
     def pointer_of(place: int) -> str:
         return f"/rules/{place}" if is_whole else ""
 
     try:
-        uses = await read_expressions(drafts, pointer_of)
+        uses = await read_expressions(drafts, pointer_of, room=room)
         await check_overrides(drafts, access.context.managed(), pointer_of)
     except RuleError as error:
         raise refused(error) from None

@@ -51,6 +51,7 @@ from holdfast.api.ruleset_writing import Target, find, new_id, read_drafts, writ
 from holdfast.model import ruleset as model
 from holdfast.model.rule_error import ONE_A_PHASE, RuleError, not_valid
 from holdfast.model.rule_phase import EXECUTED, PHASES, phase_of
+from holdfast.model.rule_quota import expression_room
 from holdfast.model.ruleset import RuleDraft, Ruleset
 from holdfast.store import rulesets
 
@@ -249,7 +250,8 @@ async def _drafts(
         drafts = None if body.rules is None else parse_rules(body.rules, phase, kind)
     except RuleError as error:
         raise refused(error) from None
-    return drafts, await read_drafts(access, drafts or (), is_whole=True)
+    room = expression_room(phase_name, kind)
+    return drafts, await read_drafts(access, drafts or (), room=room, is_whole=True)
 
 
 def _check_kind(access: Access, phase: str, kind: str) -> None:
@@ -268,7 +270,8 @@ async def _draft(access: Access, body: RuleCreate, known: Ruleset) -> tuple[Rule
         draft = body.parsed(phase_of(known.phase), known.kind)
     except RuleError as error:
         raise refused(error) from None
-    return draft, await read_drafts(access, [draft], is_whole=False)
+    room = expression_room(known.phase, known.kind)
+    return draft, await read_drafts(access, [draft], room=room, is_whole=False)
 
 
 def _made(access: Access, body: RulesetPut, phase: str, kind: str, drafts: list[RuleDraft] | None) -> Ruleset:

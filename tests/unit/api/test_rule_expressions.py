@@ -89,7 +89,7 @@ async def test_what_does_not_compile_is_refused_where_it_stands(
     members: dict[str, Any], code: int, pointer: str
 ) -> None:
     with pytest.raises(RuleError) as refused:
-        await read_expressions([draft(), draft(**members)], at)
+        await read_expressions([draft(), draft(**members)], at, room=10_000)
     assert (refused.value.code, refused.value.pointer) == (code, f"/rules/1{pointer}")
 
 
@@ -100,7 +100,7 @@ def test_each_limited_function_is_tried() -> None:
 @pytest.mark.parametrize("phase", [ORIGIN, CUSTOM, RATE_LIMIT, MANAGED])
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_function_may_be_used_where_its_phase_has_it(phase: str, name: str) -> None:
-    uses = await read_expressions([draft(expression=CALLS[name])], at)
+    uses = await read_expressions([draft(expression=CALLS[name])], at, room=10_000)
     one = rule(expression=CALLS[name])
     if name in PHASES[phase].functions:
         check_uses(one, uses, PHASES[phase], quota_of(phase, None))
@@ -112,7 +112,7 @@ async def test_a_function_may_be_used_where_its_phase_has_it(phase: str, name: s
 
 async def test_a_list_is_pointed_at_in_the_words_of_the_original() -> None:
     text = "ssl and ip.src in $office"
-    uses = await read_expressions([draft(expression=text)], at)
+    uses = await read_expressions([draft(expression=text)], at, room=10_000)
     one = rule(expression=text)
     assert list_names([one], uses) == {"office"}
     check_lists(one, uses, {"office": "ip", "other": "asn"})
@@ -124,10 +124,10 @@ async def test_a_list_is_pointed_at_in_the_words_of_the_original() -> None:
 
 async def test_the_original_s_own_lists_are_refused_by_name() -> None:
     text = "ip.src in $cf.open_proxies"
-    uses = await read_expressions([draft(expression=text)], at)
+    uses = await read_expressions([draft(expression=text)], at, room=10_000)
     with pytest.raises(RuleError, match=r"the list \$cf.open_proxies is Cloudflare's own"):
         check_lists(rule(expression=text), uses, {})
 
 
 async def test_nothing_is_read_of_no_rules() -> None:
-    assert await read_expressions([], at) == {}
+    assert await read_expressions([], at, room=10_000) == {}

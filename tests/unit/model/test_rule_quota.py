@@ -11,10 +11,11 @@ from holdfast.model.rate_limit_terms import RateLimit
 from holdfast.model.rule_error import RuleError
 from holdfast.model.rule_phase import CUSTOM, ORIGIN, RATE_LIMIT
 from holdfast.model.rule_quota import (
+    MAX_CUSTOM_EXPRESSION_CHARS,
     MAX_EXPRESSION_CHARS,
     check_entitled,
     check_room,
-    check_size,
+    expression_room,
     expressions_of,
     quota_of,
 )
@@ -68,16 +69,28 @@ def test_what_a_smaller_plan_left_can_shrink_and_not_grow() -> None:
         check_room(rules(20), rules(21), quota_of(CUSTOM, "free"))
 
 
-def test_expressions_have_room_together_and_what_is_larger_can_be_made_smaller() -> None:
-    half = "x" * (MAX_EXPRESSION_CHARS // 2)
-    quota = quota_of(CUSTOM, "enterprise")
-    full, larger = rules(2, expression=half), rules(3, expression=half)
+@pytest.mark.parametrize(
+    ("phase", "kind", "room"),
+    [
+        (CUSTOM, "zone", MAX_CUSTOM_EXPRESSION_CHARS),
+        (CUSTOM, "custom", MAX_EXPRESSION_CHARS),
+        (RATE_LIMIT, "zone", MAX_EXPRESSION_CHARS),
+        (ORIGIN, "zone", MAX_EXPRESSION_CHARS),
+    ],
+)
+def test_expressions_have_room_together_and_what_is_larger_can_be_made_smaller(
+    phase: str, kind: str, room: int
+) -> None:
+    full, larger = (
+        msgspec.structs.replace(rules(count, expression="x" * (room // 2)), phase=phase, kind=kind) for count in (2, 3)
+    )
+    quota = quota_of(phase, "enterprise")
     check_room(None, full, quota)
-    with pytest.raises(RuleError, match=f"{MAX_EXPRESSION_CHARS} characters") as refused:
+    with pytest.raises(RuleError, match=f"out of {room} characters") as refused:
         check_room(full, larger, quota)
     assert (refused.value.code, refused.value.pointer) == (20218, "/rules")
     check_room(larger, larger, quota)
-    check_size(["x"] * 10)
+    assert expression_room(phase, kind) == room
 
 
 def test_every_text_that_is_compiled_counts() -> None:
