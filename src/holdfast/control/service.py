@@ -21,7 +21,8 @@ from fastapi import FastAPI, Response
 
 from holdfast import __version__
 from holdfast.api.application import PREFIX, create_application
-from holdfast.api.context import ApiContext, Limits
+from holdfast.api.context import ApiContext, Limits, NoTracing
+from holdfast.api.context import Tracing as ApiTracing
 from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.event_intake import EventIntake
 from holdfast.control.event_retention import EventKeeping, EventLimits
@@ -109,7 +110,7 @@ class Control:
             on_account_change=self._on_account_change,
             on_list_change=self._on_list_change,
             managed=self._managed,
-            tracing=Tracing(self.publisher, self.links, facts.tracer, managed=self._managed),
+            tracing=self._tracing(facts.tracer),
             connections=self.links,
             limits=facts.limits,
         )
@@ -168,6 +169,11 @@ class Control:
     async def _on_list_change(self, list_ids: Collection[str]) -> None:
         await self.publisher.on_change(lists=list_ids, limit_s=LIST_LIMIT_S)
         await self._until_edges_are_there()
+
+    def _tracing(self, tracer: Tracer | None) -> ApiTracing:
+        if tracer is None:
+            return NoTracing()
+        return Tracing(self.publisher, self.links, tracer, managed=self._managed)
 
     def _managed(self) -> Mapping[str, Any]:
         return {**self._managed_always_there(), **self.publisher.managed}

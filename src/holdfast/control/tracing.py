@@ -19,7 +19,6 @@ from holdfast.model.event_messages import RecordedRequest
 from holdfast.model.request_text import GivenRequest
 from holdfast.model.request_trace import Trace
 from holdfast.model.zone_document import Kind, SnapshotDocument
-from holdfast.rules.context import Facts
 
 _T = TypeVar("_T")
 
@@ -45,8 +44,8 @@ class Tracer(Protocol):
         """What becomes of each request, as far as `until` says no; None for a zone that is not published."""
         ...
 
-    def facts(self, published: Published, zone_id: str, given: GivenRequest) -> Facts:
-        """What is known beside a request of a zone."""
+    def facts(self, published: Published, zone_id: str, given: GivenRequest) -> Any:  # noqa: ANN401  a room beyond this
+        """What is known beside a request of a zone (`rules.context.Facts`)."""
         ...
 
 
@@ -57,7 +56,7 @@ class Tracing:
         self,
         publisher: Publisher,
         links: LinkServer,
-        tracer: Tracer | None,
+        tracer: Tracer,
         *,
         managed: Callable[[], Mapping[str, Any]],
         clock: Callable[[], float] = time.monotonic,
@@ -65,7 +64,7 @@ class Tracing:
         self._publisher, self._links, self._managed = publisher, links, managed
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
-        self.tracer = tracer
+        self._tracer = tracer
 
     async def recorded(self, zone_id: str, count: int) -> Sequence[RecordedRequest]:
         """The last requests of a zone, the newest first."""
@@ -73,9 +72,7 @@ class Tracing:
 
     async def traces(self, zone_id: str, requests: Sequence[GivenRequest]) -> Sequence[Trace] | None:
         """What becomes of each request, of as many as there is time for; None for a zone that is not published."""
-        tracer, published = self.tracer, self._published()
-        if tracer is None:
-            return None
+        tracer, published = self._tracer, self._published()
 
         def work() -> list[Trace] | None:
             deadline = self._clock() + TRACE_LIMIT_S
@@ -83,11 +80,9 @@ class Tracing:
 
         return await self._alone(work)
 
-    async def facts(self, zone_id: str, requests: Sequence[GivenRequest]) -> Sequence[Facts]:
+    async def facts(self, zone_id: str, requests: Sequence[GivenRequest]) -> Sequence[Any]:
         """What is known beside each request."""
-        tracer, published = self.tracer, self._published()
-        if tracer is None:
-            return [Facts()] * len(requests)
+        tracer, published = self._tracer, self._published()
         return await self._alone(lambda: [tracer.facts(published, zone_id, one) for one in requests])
 
     async def _alone(self, work: Callable[[], _T]) -> _T:

@@ -49,7 +49,7 @@ class FakeTracer:
         return Facts(zone_name=zone_id)
 
 
-def over(tracer: FakeTracer | None, *, clock: Callable[[], float] = lambda: 0.0) -> Tracing:
+def over(tracer: FakeTracer, *, clock: Callable[[], float] = lambda: 0.0) -> Tracing:
     compiled: Mapping[str, Mapping[str, Any]] = {"account": {"a": 1}, "list": {"l": 2}}
     publisher = SimpleNamespace(
         snapshot=lambda: SnapshotDocument(source="s", revision=5), compiled=lambda kind: compiled[kind]
@@ -91,9 +91,3 @@ async def test_who_would_wait_too_long_is_told_so(monkeypatch: pytest.MonkeyPatc
     tracer.gate.set()
     assert await first == [TRACE] * 3
     assert await asked.traces("known", GIVEN) == [TRACE] * 3
-
-
-async def test_without_a_tracer_nothing_becomes_of_a_request() -> None:
-    asked = over(None)
-    assert await asked.traces("known", GIVEN) is None
-    assert await asked.facts("known", GIVEN) == [Facts()] * 3
