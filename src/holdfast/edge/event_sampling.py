@@ -103,10 +103,11 @@ class Sampler:
         return None
 
     def release(self, now: float, *, room: int) -> list[CountedEvent]:
-        """What was held and may go now, at most `room` of them, those first that were held first."""
+        """What was held and may go now, at most `room` of them, those first of which nothing came for longest."""
         released: list[CountedEvent] = []
         for kind in list(self._held):
-            if len(released) >= room:
+            # Nobody's turn: with thousands of kinds, asking each takes milliseconds.
+            if len(released) >= room or not self._edge.has_one(now):
                 break
             if self._may(kind, now):
                 held = self._held.pop(kind)
