@@ -116,18 +116,20 @@ class RateCounters:
         place = bucket + _TAGS_BYTES + found * _RECORD_PER_TAG
         start, previous, count, offset, _ = _unpack_record(memory, place)
         elapsed = now - start
-        if 0.0 <= elapsed < period_s and previous >= 0.0 and offset >= 0:
+        if 0.0 <= elapsed < period_s and offset >= 0:
             # What is neither over, nor turning, nor nonsense: by far the most requests. The last one came in this bucket
             # (`offset`), so that it is not a period ago.
-            if count < MAX_COUNT and is_counted:
+            if count < limit and is_counted and count < MAX_COUNT and previous >= 0.0:
                 estimate = count + 1
                 if previous:
                     estimate += previous * (period_s - elapsed) / period_s
-                if estimate <= limit + TOLERANCE:
+                if not previous or estimate <= limit + TOLERANCE:
                     _pack_changing(memory, place + _CHANGING_AT, count + 1, int(elapsed * 1000))
                     return Verdict(False, 0, int(estimate))  # noqa: FBT003
-            elif count == _LIMITED and elapsed < min(offset, mitigation_s, MAX_SECONDS) and previous <= MAX_COUNT:
-                return self._limit(min(offset, mitigation_s, MAX_SECONDS) - elapsed, int(previous))
+            if count == _LIMITED and 0.0 <= previous <= MAX_COUNT:
+                left_s = min(offset, mitigation_s, MAX_SECONDS) - elapsed
+                if left_s > 0:
+                    return self._limit(left_s, int(previous))
         asked = _Asked(now, period_s, limit, mitigation_s)
         return self._judge(place, _window(start, previous, count, offset), asked, is_counted=is_counted)
 

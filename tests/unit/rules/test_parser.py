@@ -1,11 +1,14 @@
 """The parser beside the original's: the same is accepted, and the same is refused in the same words."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.rules.errors import ParseError
 from holdfast.rules.parser import MAX_CHARACTERS, MAX_NESTING, parse, parse_value
+from holdfast.rules.scheme import FIELDS
 from holdfast.rules.value_types import BYTES, IP
 from tests.unit.rules.case_files import Case, cases, verdict_of_the_original
 from tests.unit.rules.expressions import CONDITIONS, VALUES, damaged
@@ -41,6 +44,50 @@ def test_what_is_generated_is_read_as_the_original_reads_it(expression: str) -> 
     trimmed = expression.strip(WHITE_SPACE)
     if trimmed:
         assert verdict(trimmed) == verdict_of_the_original(trimmed)
+
+
+OPERATORS = ("eq", "ne", "lt", "<=", "gt", ">=", "contains", "matches", "~", "wildcard", "strict wildcard", "in", "&")
+OPERANDS = (
+    *(
+        '"a"',
+        'r#"a"#',
+        '"a\\\\*"',
+        "5",
+        "0x1f",
+        "61:62",
+        "1.2.3.4",
+        "10.0.0.0/8",
+        '{"a"}',
+        "{1..5 7}",
+        "{1.2.3.4 ::/0}",
+        "{}",
+    ),
+    *("$list", "http.host", "ip.src", "cf.edge.server_port", "true"),
+)
+
+
+INDEXES = ("", "[0]", "[*]", '["k"]', '["k"][0]', '["k"][*]', "[*][*]")
+# One field of each type.
+OF_TYPE = {str(field.type): name for name, field in FIELDS.items()}
+
+
+@pytest.mark.parametrize("field", OF_TYPE.values(), ids=OF_TYPE)
+def test_each_type_takes_the_operators_and_operands_that_the_original_lets_it_take(field: str) -> None:
+    for value in (f"{field}{index}" for index in INDEXES):
+        for text in (value, f"not {value}", f"any({value})", f"any({value} eq {value})"):
+            assert verdict(text) == verdict_of_the_original(text)
+        for op, operand in itertools.product(OPERATORS, OPERANDS):
+            text = f"{value} {op} {operand}"
+            assert verdict(text) == verdict_of_the_original(text)
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_each_field_is_compared_as_the_original_lets_it_be(field: str) -> None:
+    for op, operand in itertools.product(
+        ("eq", "in", "matches", "&"), ('"a"', "5", "1.2.3.4", '{"a"}', "{1..5}", "$list")
+    ):
+        text = f"{field} {op} {operand}"
+        assert verdict(text) == verdict_of_the_original(text)
 
 
 @settings(max_examples=200)
