@@ -2,6 +2,8 @@
 
 Law 1: names are the expression's own (`http.request.headers["origin"][0]`); only the first MAX_READINGS are kept.
 Law 2: values are read when a rule has matched, from what the expression itself has computed, and cut where they are shown.
+Law 3: what a client proves itself with (cookies, `Authorization`) is not shown, only how long it is: an event is kept, and
+read by more people than may act as that client.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ MAX_READINGS = 16
 # Longest value that is made of a container before it is cut.
 MAX_VALUE_CHARS = 256
 
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_SECRET_FIELDS = ("http.cookie", "http.request.cookies", "http.request.headers.values")
+
 
 def readings_of(expression: Expression) -> tuple[Reading, ...]:
     """What `expression` looks at, in the order in which it says so, each once."""
@@ -34,7 +39,11 @@ def readings_of(expression: Expression) -> tuple[Reading, ...]:
 
 def values_of(readings: Sequence[Reading], context: EvaluationContext) -> tuple[tuple[str, str], ...]:
     """The names and values that are there for a request."""
-    return tuple((reading.name, shown(value)) for reading in readings if (value := reading.read(context)) is not None)
+    return tuple(
+        (reading.name, _hidden(value) if reading.is_secret else shown(value))
+        for reading in readings
+        if (value := reading.read(context)) is not None
+    )
 
 
 def shown(value: Any) -> str:  # noqa: ANN401  any value of the language
@@ -59,11 +68,22 @@ def shown(value: Any) -> str:  # noqa: ANN401  any value of the language
 def _parts(value: Any) -> Iterator[str]:  # noqa: ANN401
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield f"{shown(name)}: {shown(inner)}"
+            yield f"{shown(name)}: {_hidden(inner) if name in _SECRET_HEADERS else shown(inner)}"
     elif isinstance(value, list):
         yield from map(shown, value)
     else:
         yield str(value)
+
+
+def _hidden(value: Any) -> str:  # noqa: ANN401
+    """That there is something, and how much of it."""
+    return f"*** ({len(value)} {'characters' if isinstance(value, str) else 'values'})"
+
+
+def _is_secret(name: str, indexes: Sequence[Index]) -> bool:
+    if name.startswith(_SECRET_FIELDS):
+        return True
+    return name.endswith("http.request.headers") and bool(indexes) and indexes[0] in _SECRET_HEADERS
 
 
 def _as_text(value: str) -> str:
@@ -90,7 +110,7 @@ def _reading(name: str, node: Indexed) -> Reading:
             value = _element(value, index)
         return value
 
-    return Reading(name, found)
+    return Reading(name, found, is_secret=_is_secret(node.target.name, node.indexes))
 
 
 def _element(container: Any, index: Index) -> Any:  # noqa: ANN401

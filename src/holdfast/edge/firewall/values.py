@@ -88,10 +88,12 @@ Action = Refuse | Note | Skip | Execute | Deploy
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """One value that an expression looks at: what to call it, and what reads it. For events and traces."""
+    """One value that an expression looks at: what to call it, and what reads it. For events and traces, which do not show one
+    that `is_secret`."""
 
     name: str
     read: Callable[[EvaluationContext], Any]
+    is_secret: bool = False
 
 
 class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -34,6 +34,27 @@ def test_values_are_those_that_were_looked_at(expression: str, values: tuple[tup
     assert values_of(readings_of(parse(expression)), CONTEXT) == values
 
 
+SECRETS = [("Cookie", "session=s3cret"), ("Authorization", "Bearer s3cret"), ("X", "seen")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ('http.cookie contains "a"', "*** (14 characters)"),
+        ('http.request.cookies["session"][0] eq "a"', "*** (6 characters)"),
+        ('any(http.request.cookies["session"][*] eq "a")', "*** (1 values)"),
+        ('http.request.headers["authorization"][0] eq "a"', "*** (13 characters)"),
+        ('any(http.request.headers.values[*] eq "a")', "*** (3 values)"),
+        ('any(http.request.headers[*][*] eq "a")', "cookie: *** (1 values), authorization: *** (1 values), x: seen"),
+        ('http.request.headers["x"][0] eq "a"', "seen"),
+    ],
+)
+def test_what_a_client_proves_itself_with_is_not_shown(expression: str, text: str) -> None:
+    context = EvaluationContext(a_request(headers=SECRETS))
+    ((_, value),) = values_of(readings_of(parse(expression)), context)
+    assert value == text
+
+
 def test_there_is_a_bound_to_how_many() -> None:
     many = " or ".join(f'http.request.headers["h{number}"][0] eq "x"' for number in range(MAX_READINGS + 9))
     assert len(readings_of(parse(many))) == MAX_READINGS
