@@ -3,7 +3,7 @@
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_syntax::hir::{Capture, Class, ClassBytes, ClassBytesRange, Hir, Look, Repetition};
 
-use super::tree::{Around, Greed, Node, Place};
+use super::tree::{Greed, Node, Place};
 
 /// Largest compiled automaton. The largest pattern of the Core Rule Set 4 (12 KB of text) needs about 700 KB.
 const MAX_NFA_BYTES: usize = 8 * 1024 * 1024;
@@ -21,7 +21,7 @@ pub(super) enum Use {
 /// holds everywhere, a back-reference is anything, and nothing is atomic.
 pub(super) fn translate(node: &Node, purpose: Use) -> Hir {
     match node {
-        Node::Empty => Hir::empty(),
+        Node::Empty | Node::Around(..) => Hir::empty(),
         Node::Bytes(set) => match set.single() {
             Some(byte) => Hir::literal([byte]),
             None => Hir::class(Class::Bytes(ClassBytes::new(
@@ -59,7 +59,6 @@ pub(super) fn translate(node: &Node, purpose: Use) -> Hir {
             sub: Box::new(translate(node, purpose)),
         }),
         Node::Group(_, node) | Node::Atomic(node) => translate(node, purpose),
-        Node::Around(Around { .. }, _) => Hir::empty(),
         Node::Again { .. } => Hir::repetition(Repetition {
             min: 0,
             max: None,

@@ -47,8 +47,20 @@ fn known(node: &Node) -> Known {
         Node::Bytes(set) => of_bytes(*set),
         Node::Concat(parts) => concat(parts),
         Node::Either(parts) => either(parts),
-        Node::Group(_, node) | Node::Atomic(node) => known(node),
-        Node::Repeat { node, least: 0, most: Some(1), .. } => match known(node) {
+        Node::Group(_, node)
+        | Node::Atomic(node)
+        | Node::Repeat {
+            node,
+            least: 1,
+            most: Some(1),
+            ..
+        } => known(node),
+        Node::Repeat {
+            node,
+            least: 0,
+            most: Some(1),
+            ..
+        } => match known(node) {
             Known::Exactly(mut strings) if strings.len() < MAX_NEEDLES => {
                 strings.push(Vec::new());
                 Known::Exactly(strings)
@@ -56,7 +68,6 @@ fn known(node: &Node) -> Known {
             _ => Known::Contains(Vec::new()),
         },
         Node::Repeat { least: 0, .. } | Node::Again { .. } => Known::Contains(Vec::new()),
-        Node::Repeat { node, least: 1, most: Some(1), .. } => known(node),
         Node::Repeat { node, .. } => Known::Contains(useful(known(node))),
     }
 }
@@ -65,7 +76,11 @@ fn of_bytes(set: ByteSet) -> Known {
     let mut lower: Vec<Vec<u8>> = set.iter().map(|byte| vec![byte.to_ascii_lowercase()]).collect();
     lower.sort_unstable();
     lower.dedup();
-    if lower.len() > 4 { Known::Contains(Vec::new()) } else { Known::Exactly(lower) }
+    if lower.len() > 4 {
+        Known::Contains(Vec::new())
+    } else {
+        Known::Exactly(lower)
+    }
 }
 
 /// The best run of parts that are known exactly, or the best that one part contains.
@@ -102,8 +117,10 @@ fn concat(parts: &[Node]) -> Known {
 fn product(before: &[Vec<u8>], after: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     let is_bounded = before.len() * after.len() <= MAX_NEEDLES && worth(before) < MAX_LENGTH;
     is_bounded.then(|| {
-        let mut strings: Vec<Vec<u8>> =
-            before.iter().flat_map(|start| after.iter().map(move |end| [start.as_slice(), end].concat())).collect();
+        let mut strings: Vec<Vec<u8>> = before
+            .iter()
+            .flat_map(|start| after.iter().map(move |end| [start.as_slice(), end].concat()))
+            .collect();
         strings.sort_unstable();
         strings.dedup();
         strings
@@ -135,7 +152,11 @@ fn either(parts: &[Node]) -> Known {
     }
     strings.sort_unstable();
     strings.dedup();
-    if is_exact { Known::Exactly(strings) } else { Known::Contains(strings) }
+    if is_exact {
+        Known::Exactly(strings)
+    } else {
+        Known::Contains(strings)
+    }
 }
 
 #[cfg(test)]

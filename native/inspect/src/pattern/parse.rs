@@ -135,7 +135,7 @@ impl Parser<'_> {
             b'\\' => self.escape(*options)?,
             b'*' | b'+' | b'?' => return Err(self.fault("nothing to repeat")),
             // Behind a quantifier too: PCRE would repeat the repetition, which nobody writes on purpose.
-            b'{' if self.braces()?.is_some() => return Err(self.fault("nothing to repeat")),
+            b'{' if self.is_braces() => return Err(self.fault("nothing to repeat")),
             _ => {
                 self.at += 1;
                 match byte {
@@ -231,6 +231,13 @@ impl Parser<'_> {
         }
         self.at += length;
         Ok(Some((least, most)))
+    }
+
+    fn is_braces(&mut self) -> bool {
+        let at = self.at;
+        let is_there = !matches!(self.braces(), Ok(None));
+        self.at = at;
+        is_there
     }
 
     fn group(&mut self, options: &mut Options) -> Result<Node, String> {

@@ -43,6 +43,7 @@ impl Budget {
         Self(part)
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "what was given back cannot be spent")]
     pub(crate) fn give_back(&mut self, part: Self) {
         self.0 += part.0;
     }
@@ -86,7 +87,11 @@ impl PatternSet {
         let nfa = automaton::compile(&patterns, Use::Test)?;
         let config = DFA::config()
             .match_kind(MatchKind::All)
-            .cache_capacity(if patterns.len() == 1 { MAX_SINGLE_CACHE_BYTES } else { MAX_CACHE_BYTES })
+            .cache_capacity(if patterns.len() == 1 {
+                MAX_SINGLE_CACHE_BYTES
+            } else {
+                MAX_CACHE_BYTES
+            })
             .skip_cache_capacity_check(true);
         let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
         let automaton = automaton.map_err(|error| format!("the patterns cannot be compiled: {error}"))?;

@@ -35,8 +35,15 @@ impl Haystack {
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(groups.iter().map(|group| group[0].0))
             .map_err(|error| format!("the patterns cannot be compiled: {error}"))?;
-        let patterns = groups.iter().map(|group| group.iter().map(|(_, number)| *number).collect()).collect();
-        Ok(Self { needles, patterns, always })
+        let patterns = groups
+            .iter()
+            .map(|group| group.iter().map(|(_, number)| *number).collect())
+            .collect();
+        Ok(Self {
+            needles,
+            patterns,
+            always,
+        })
     }
 
     /// The patterns that may match.

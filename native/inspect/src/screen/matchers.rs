@@ -4,8 +4,8 @@ use crate::injection;
 use crate::pattern::{Budget, PatternSet, Readable};
 use crate::phrases::PhraseSet;
 
-use super::{STEPS_ONE, Test};
 use super::haystack::Haystack;
+use super::{STEPS_ONE, Test};
 
 /// Compiled tests. Patterns come first in their numbering, as they do in the order of tests.
 #[derive(Debug)]
@@ -89,7 +89,10 @@ impl Matchers {
                 0
             }
         };
-        alone + self.haystack.memory() + self.patterns.as_ref().map_or(0, PatternSet::memory) + self.others.iter().map(phrases).sum::<usize>()
+        alone
+            + self.haystack.memory()
+            + self.patterns.as_ref().map_or(0, PatternSet::memory)
+            + self.others.iter().map(phrases).sum::<usize>()
     }
 
     /// Those of `wanted` that may hold for the value are added to `held`.

@@ -76,7 +76,9 @@ pub(super) fn remove_marks(value: &[u8]) -> Cow<'_, [u8]> {
     let mut kept = Vec::with_capacity(value.len());
     let mut rest = value;
     while let [byte, after @ ..] = rest {
-        rest = match rest {
+        // The longer marks first.
+        #[allow(clippy::match_same_arms)]
+        let behind = match rest {
             [b'<', b'!', b'-', b'-', rest @ ..] | [b'-', b'-', b'>', rest @ ..] => rest,
             [b'/', b'*', rest @ ..] | [b'*', b'/', rest @ ..] | [b'-', b'-', rest @ ..] | [b'#', rest @ ..] => rest,
             _ => {
@@ -84,6 +86,7 @@ pub(super) fn remove_marks(value: &[u8]) -> Cow<'_, [u8]> {
                 after
             }
         };
+        rest = behind;
     }
     Cow::Owned(kept)
 }

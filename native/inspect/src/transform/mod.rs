@@ -173,8 +173,8 @@ pub fn chain<Name: AsRef<str>>(names: &[Name]) -> Result<Vec<Transformation>, St
             found.clear();
             continue;
         }
-        let named = Transformation::named(name);
-        found.push(named.ok_or_else(|| format!("names: {name:?} is not a transformation of SecLang"))?);
+        let known = Transformation::named(name);
+        found.push(known.ok_or_else(|| format!("names: {name:?} is not a transformation of SecLang"))?);
     }
     Ok(found)
 }

@@ -163,7 +163,7 @@ fn is_evil_value(attribute: Attribute, value: &[u8]) -> bool {
     }
 }
 
-/// Internet Explorer ends tags at "`", reads conditions and imports in comments; entities can be anything.
+/// Internet Explorer ends tags at backticks, reads conditions and imports in comments; entities can be anything.
 fn is_evil_comment(text: &[u8]) -> bool {
     let starts = |prefix: &[u8]| text.len() > prefix.len() && text[..prefix.len()].eq_ignore_ascii_case(prefix);
     let has_word = |word: &[u8]| text.get(..6).is_some_and(|start| start.eq_ignore_ascii_case(word));

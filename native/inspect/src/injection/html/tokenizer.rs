@@ -1,7 +1,7 @@
 //! HTML as browsers read it, old ones included: bytes to the tokens in which scripts may hide.
 //!
 //! Theory. The states are those of the HTML standard (WHATWG §13.2.5), as far as they matter, with what Internet Explorer made
-//! of them: NUL bytes that are no bytes, "`" as a quote, `<% %>`.
+//! of them: NUL bytes that are no bytes, the backtick as a quote, `<% %>`.
 //!
 //! Law: no state calls another; each takes bytes or hands over to a later one, so that time is linear and the stack flat.
 
@@ -78,6 +78,7 @@ impl<'a> Tokenizer<'a> {
         None
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "a state returns what `go` returns, too")]
     /// The next `length` bytes are a token; go on in `state`, `skipped` bytes behind it.
     fn token(&mut self, kind: Kind, length: usize, skipped: usize, state: State) -> Option<Token<'a>> {
         let text = &self.rest()[..length];

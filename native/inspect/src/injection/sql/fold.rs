@@ -187,6 +187,7 @@ impl Folder<'_> {
         }
     }
 
+    #[allow(clippy::match_same_arms, reason = "the order is libinjection's")]
     fn fold_two(&mut self) -> Look {
         let (first, second) = (self.tokens[self.left], self.tokens[self.left + 1]);
         match (first.kind, second.kind) {
@@ -250,6 +251,7 @@ impl Folder<'_> {
         Look::Again
     }
 
+    #[allow(clippy::match_same_arms, reason = "the order is libinjection's")]
     fn fold_three(&mut self) -> Look {
         let [first, second, third] = [0, 1, 2].map(|at| self.tokens[self.left + at]);
         let is_sign = second.is_unary_operator();

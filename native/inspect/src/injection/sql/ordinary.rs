@@ -30,7 +30,7 @@ fn is_ordinary_pair(value: &[u8], fingerprint: &Fingerprint, folded: &Folded) ->
         (b'n', b'c', mark) if mark != b'/' => return true,
         (b'1', b'c', b'/') => return false,
         (b'1', b'c', _) => {
-            // "1234--" and "1234 --", but not "1234-ABCD--", which may be Base64.
+            // "1234--" and "1234 --", or what folds into one of them; a number that goes on in another way may be anything.
             let behind = value.get(first.text().len()..).unwrap_or_default();
             let is_end = match behind {
                 [] | [0..=32 | 128.., ..] | [b'/', b'*', ..] | [b'-', b'-', ..] => true,

@@ -62,7 +62,7 @@ impl Token {
         self.kind == b'o' && matches!(self.text(), b"*" | b"/" | b"-" | b"+" | b"%")
     }
 
-    /// A "`" that ends the value.
+    /// A backtick that ends the value.
     pub(super) fn is_open_empty_tick(&self) -> bool {
         self.kind == b'n' && self.open == b'`' && self.close == 0 && self.length == 0
     }

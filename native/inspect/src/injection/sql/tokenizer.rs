@@ -158,7 +158,7 @@ fn bracketed(rest: &[u8]) -> Taken {
     some(b'n', rest, end.map_or(rest.len(), |end| end + 1))
 }
 
-/// A word, or what stands before the first "." or "`" in it if that is one that means something.
+/// A word, or what stands before the first "." or backtick in it if that is one that means something.
 pub(super) fn word(rest: &[u8]) -> Taken {
     let length = run(rest, |byte| !is_in(WORD_ENDS, byte));
     let known = &rest[..length.min(MAX_TEXT)];
