@@ -75,6 +75,10 @@ class Engine:
                 return
             resume = self._resume(step, place)
 
+    def candidates(self, variables: RequestVariables) -> list[Step]:
+        """The rules that would be run, if none skipped or removed another."""
+        return [self._prepared.steps[place] for place in self._order(variables)]
+
     def begin(self, variables: RequestVariables, changed: Mapping[bytes, bytes]) -> Transaction:
         """A transaction as every request begins, with variables of the deployment."""
         return Transaction(variables, {**self._prepared.tx, **changed})

@@ -15,7 +15,7 @@ from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 from typing import Final
 
-from holdfast._native import is_xss, sqli_fingerprint
+from holdfast._native import Pattern, is_xss, sqli_fingerprint
 from holdfast.rules.seclang.errors import Position, SecLangError
 from holdfast.rules.seclang.macros import Text
 from holdfast.rules.seclang.patterns import PatternCache
@@ -25,6 +25,10 @@ from holdfast.rules.seclang.transaction import Transaction
 Captured = tuple[bytes, ...]
 Test = Callable[[Transaction, bytes], Captured | None]
 _Holds = Callable[[bytes], bool]
+
+# Of a pattern that a request completes: compiling is what costs, so it is done for short ones, and kept for a few.
+MAX_PATTERN_BYTES: Final = 1_024
+MAX_KNOWN_PATTERNS: Final = 64
 
 _NUMBER: Final = re.compile(rb"\s*([+-]?\d{1,18})")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -66,9 +70,9 @@ def _compile(operator: Operator, argument: Text, patterns: PatternCache) -> Test
 
 def _compile_search(operator: Operator, argument: Text, patterns: PatternCache) -> Test:
     if operator.name == "rx":
-        if argument.constant is None:
-            raise ValueError("a pattern is compiled before the request: it may not hold what a request fills in")
-        search = patterns.pattern(argument.constant.decode()).search
+        if (constant := argument.constant) is None:
+            return _search_anew(argument)
+        search = patterns.pattern(constant.decode()).search
         return lambda _, value: search(value)
     first = patterns.phrases(operator.phrases).first
 
@@ -77,6 +81,32 @@ def _compile_search(operator: Operator, argument: Text, patterns: PatternCache) 
         return None if found is None else (found,)
 
     return test
+
+
+def _search_anew(argument: Text) -> Test:
+    """A pattern that only the request completes. What is no pattern then, or a long one, matches nothing."""
+    expand = argument.compiled()
+    known: dict[bytes, Pattern | None] = {}
+
+    def test(transaction: Transaction, value: bytes) -> Captured | None:
+        text = expand(transaction)
+        if text not in known:
+            if len(known) >= MAX_KNOWN_PATTERNS:
+                known.clear()
+            known[text] = _pattern_or_none(text)
+        pattern = known[text]
+        return None if pattern is None else pattern.search(value)
+
+    return test
+
+
+def _pattern_or_none(text: bytes) -> Pattern | None:
+    if len(text) > MAX_PATTERN_BYTES:
+        return None
+    try:
+        return Pattern(text.decode())
+    except ValueError:
+        return None
 
 
 def _negated(test: Test) -> Test:

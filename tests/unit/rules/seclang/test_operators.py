@@ -8,7 +8,7 @@ from holdfast.rules.context import Facts, Place
 from holdfast.rules.seclang.errors import SecLangError
 from holdfast.rules.seclang.macros import parse_text
 from holdfast.rules.seclang.operator_syntax import parse_operator
-from holdfast.rules.seclang.operators import compile_operator, number_in
+from holdfast.rules.seclang.operators import MAX_KNOWN_PATTERNS, MAX_PATTERN_BYTES, compile_operator, number_in
 from holdfast.rules.seclang.patterns import PatternCache
 from tests.unit.rules.seclang.running import WHERE, transaction
 
@@ -111,11 +111,28 @@ def test_an_argument_may_be_filled_in_by_the_request() -> None:
     assert asked("@endsWith .%{REQUEST_HEADERS.Host}", b"a.example.com") is not None
 
 
+def test_a_pattern_may_be_completed_by_the_request() -> None:
+    assert asked("@rx ^%{tx.types}$", b"a/b", types=b"a/b|c/d") is not None
+    assert asked("@rx ^(?:%{tx.types})$", b"c/de", types=b"a/b|c/d") is None
+    assert asked("@rx %{tx.broken}", b"(", broken=b"(") is None
+    assert asked("!@rx %{tx.broken}", b"(", broken=b"(") == ()
+    assert asked("@rx %{tx.long}", b"a", long=b"a|" * MAX_PATTERN_BYTES) is None
+
+
+def test_patterns_of_requests_are_kept_for_a_few() -> None:
+    operator = parse_operator(WHERE, "@rx ^%{tx.x}$", FILES)
+    test = compile_operator(WHERE, operator, parse_text(operator.argument), PatternCache())
+    for number in range(MAX_KNOWN_PATTERNS + 2):
+        state = transaction()
+        state.tx[b"x"] = b"%d" % number
+        assert test(state, b"%d" % number) is not None
+        assert test(state, b"x") is None
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("@rx (", "expected another argument ("),
-        ("@rx %{tx.a}", "it may not hold what a request fills in"),
         ("@ipMatch 10.0.0.0/99", "does not appear to be an IPv4 or IPv6 network"),
         ("@validateByteRange a-b", "'a-b' is no range of bytes such as 32-126"),
         ("@validateByteRange 5-999", "'5-999' is no range of bytes from 0 to 255"),
