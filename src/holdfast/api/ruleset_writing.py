@@ -163,12 +163,14 @@ class _Checks:
     async def _written(self, before: Ruleset | None, after: Ruleset) -> None:
         quota, changed = quota_of(after.phase, self.plan), changed_rules(before, after)
         check_room(before, after, quota)
-        if self.access.zone is None:
-            self._check_account(after, await self._of_account())
         rules = [rule for _, rule in changed]
-        kinds = await kinds_of(self.connection, account_of(self.access), list_names(rules, self.uses))
         managed = self.access.context.managed()
-        of_account = await self._of_account() if needs_account(rules, managed) else []
+        of_account: list[Ruleset] = []
+        if self.access.zone is None or needs_account(rules, managed):
+            of_account = await self._of_account()
+        if self.access.zone is None:
+            _check_account(after, of_account)
+        kinds = await kinds_of(self.connection, account_of(self.access), list_names(rules, self.uses))
         for place, rule in changed:
             try:
                 check_entitled(rule, after.kind, quota)
@@ -181,13 +183,14 @@ class _Checks:
     async def _of_account(self) -> list[Ruleset]:
         return await rulesets.of_owner(self.connection, Owner("account", account_of(self.access)))
 
-    @staticmethod
-    def _check_account(after: Ruleset, of_account: list[Ruleset]) -> None:
-        others = [one for one in of_account if one.phase == after.phase and one.id != after.id]
-        if after.kind == EXECUTED and sum(one.kind == EXECUTED for one in others) >= ACCOUNT_RULESETS:
-            reason = f"exceeded maximum number of custom rulesets for phase {after.phase}: {ACCOUNT_RULESETS}"
-            raise not_valid(EXECUTED, "kind", reason, code=ONE_A_PHASE)
-        total = sum(len(one.rules) for one in (*others, after))
-        if total > ACCOUNT_PATH_RULES:
-            reason = f"exceeded the maximum number of rules of the account in the phase {after.phase}"
-            raise RuleError(TOO_MANY_RULES, f"{reason}: {total} out of {ACCOUNT_PATH_RULES}", "/rules")
+
+def _check_account(after: Ruleset, of_account: list[Ruleset]) -> None:
+    """Raise RuleError where the account has more rulesets or rules in a phase than there is room for."""
+    others = [one for one in of_account if one.phase == after.phase and one.id != after.id]
+    if after.kind == EXECUTED and sum(one.kind == EXECUTED for one in others) >= ACCOUNT_RULESETS:
+        reason = f"exceeded maximum number of custom rulesets for phase {after.phase}: {ACCOUNT_RULESETS}"
+        raise not_valid(EXECUTED, "kind", reason, code=ONE_A_PHASE)
+    total = sum(len(one.rules) for one in (*others, after))
+    if total > ACCOUNT_PATH_RULES:
+        reason = f"exceeded the maximum number of rules of the account in the phase {after.phase}"
+        raise RuleError(TOO_MANY_RULES, f"{reason}: {total} out of {ACCOUNT_PATH_RULES}", "/rules")

@@ -80,7 +80,7 @@ def _add_reading(scope: Scope) -> None:
     ) -> Response:
         """All rulesets, without their rules; managed ones too."""
         async with access.context.database.read() as connection:
-            found = await rulesets.of_owner(connection, owner_of(access))
+            found = await rulesets.entries_of_owner(connection, owner_of(access))
         entries = [entry_view(one) for one in found if sees(access, one.phase)]
         entries += [managed_rulesets.entry_view(one) for one in managed_of(access).values()]
         return _page(entries, cursor, per_page)

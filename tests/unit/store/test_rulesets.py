@@ -98,6 +98,8 @@ async def test_an_account_has_an_entrypoint_beside_what_it_executes(database: Da
         for each in (custom, root):
             await rulesets.insert(connection, ACCOUNT, each)
         assert await rulesets.of_owner(connection, ACCOUNT) == [root, custom]
+        entries = [msgspec.structs.replace(one, rules=()) for one in (root, custom)]
+        assert await rulesets.entries_of_owner(connection, ACCOUNT) == entries
         assert await rulesets.find_entrypoint(connection, ACCOUNT, root.phase) == root
         assert await rulesets.of_owner(connection, ZONE) == []
 
