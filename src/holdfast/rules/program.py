@@ -29,7 +29,7 @@ Matching: TypeAlias = Callable[[EvaluationContext], Iterator[int]]
 MAX_CHUNK_RULES = 24
 MAX_CHUNK_CHARS = 4_096
 # On average, a chunk ends by itself after this many rules beyond the first few.
-_ENDS_AFTER = 64
+_ENDS_AFTER = 16
 _MIN_CHUNK_RULES = 8
 # What is known of chunks: about as much as the expressions that `known` keeps.
 MAX_KNOWN_CHARS = 768 * 1024

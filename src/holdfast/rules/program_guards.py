@@ -24,7 +24,7 @@ Guards: TypeAlias = Mapping[str, Callable[[EvaluationContext], bool]]
 
 # From this many patterns on, it is worth asking all of them at once; and so many are asked at once at most.
 MIN_TOGETHER = 3
-MAX_TOGETHER = 96
+MAX_TOGETHER = 32
 _KNOWN_GUARDS = 64
 
 

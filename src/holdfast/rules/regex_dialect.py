@@ -20,6 +20,8 @@ MAX_REPETITIONS = 1000
 
 _FLAGS_OF_BOTH = "imsU"
 _FLAGS = "imsUuxR"
+# "." with the flag "s", and without.
+_ANY_BYTE, _ANY_OF_LINE = r"[\x00-\xff]", r"[^\n]"
 _ANCHORS = {"b": r"\b", "B": r"\B", "A": r"\A", "z": r"\z"}
 
 
@@ -33,8 +35,9 @@ class _Translation:
     item: int | None = None
     repeated: bool = False
     ignore_case: bool = False
-    # For each open group: where "(" stands in the pattern and in `out`, and whether case mattered outside.
-    groups: list[tuple[int, int, bool]] = field(default_factory=list)
+    dot_all: bool = False
+    # For each open group: where "(" stands in the pattern and in `out`, and the two flags outside of it.
+    groups: list[tuple[int, int, bool, bool]] = field(default_factory=list)
     # Where the name of each group stands, by the name.
     names: dict[str, tuple[int, int]] = field(default_factory=dict)
     later: list[RegexFault] = field(default_factory=list)
@@ -102,8 +105,12 @@ def _step(state: _Translation, char: str) -> None:
         case "|":
             state.out.append("|")
             state.item, state.at = None, state.at + 1
-        case "^" | "$" | ".":
+        case "^" | "$":
             state.add(char)
+            state.at += 1
+        case ".":
+            # Said so that it depends on no flag: engines differ in what they take for granted.
+            state.add(_ANY_BYTE if state.dot_all else _ANY_OF_LINE)
             state.at += 1
         case _:
             state.add_bytes(char.encode("utf-8"))
@@ -148,7 +155,7 @@ def _open_group(state: _Translation) -> None:
 
 
 def _enter(state: _Translation, start: int, opening: str) -> None:
-    state.groups.append((start, len(state.out), state.ignore_case))
+    state.groups.append((start, len(state.out), state.ignore_case, state.dot_all))
     state.out.append(opening)
     state.item = None
 
@@ -176,7 +183,8 @@ def _flags(state: _Translation, start: int) -> None:
     """`(?i)` for the rest of the group it stands in, or `(?i:` for a group of its own."""
     end = _flags_end(state, start)
     on, _, off = state.pattern[start + 2 : end].partition("-")
-    inner = "i" in on or (state.ignore_case and "i" not in off)
+    ignore_case = "i" in on or (state.ignore_case and "i" not in off)
+    dot_all = "s" in on or (state.dot_all and "s" not in off)
     on, off = ("".join(flag for flag in flags if flag in _FLAGS_OF_BOTH) for flags in (on, off))
     flags = f"{on}-{off}" if off else on
     state.at = end + 1
@@ -187,7 +195,7 @@ def _flags(state: _Translation, start: int) -> None:
     else:
         state.out.append(f"(?{flags})" if flags else "")
         state.item = None
-    state.ignore_case = inner
+    state.ignore_case, state.dot_all = ignore_case, dot_all
 
 
 def _flags_end(state: _Translation, start: int) -> int:
@@ -215,7 +223,7 @@ def _flags_end(state: _Translation, start: int) -> int:
 def _close_group(state: _Translation) -> None:
     if not state.groups:
         raise RegexFault(state.at, state.at + 1, "unopened group")
-    _, opening, state.ignore_case = state.groups.pop()
+    _, opening, state.ignore_case, state.dot_all = state.groups.pop()
     state.out.append(")")
     state.item, state.repeated = opening, False
     state.at += 1

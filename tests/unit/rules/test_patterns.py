@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.rules.patterns import MAX_GUARDED_CHARS, Guard, Pattern, PatternError, Wildcard, ascii_lower, ascii_upper
@@ -49,6 +49,65 @@ def test_a_hostile_pattern_is_refused_or_matches_soon(pattern: str) -> None:
         problem = str(error)
     assert problem in {"", "Compiled regex exceeds size limit of 2097152 bytes."}
     assert time.monotonic() - begun < LIMIT_S
+
+
+# Of which patterns are made: each is one, and they are alike in both engines however they stand together.
+PIECES = (
+    *(
+        "a",
+        "b",
+        ".",
+        "^",
+        "$",
+        "(?m)",
+        "(?s)",
+        "(?i)",
+        "(?-i)",
+        "(?U)",
+        "(?i:A)",
+        "(?s:.)",
+        "(?m:^)",
+        "(?m:$)",
+        "(?-s:.)",
+    ),
+    *("[ab]", "[^a]", "[^a\\n]", "\\d", "\\w", "\\s", "\\b", "\\B", "\\A", "\\z", "\\n", "\\x00", "\\xff", "é"),
+    *(
+        "(a|b)",
+        "(?:ab|a)",
+        "(|a)",
+        "a*",
+        "a+?",
+        "b?",
+        "(ab)*",
+        "(a|b){2}",
+        "[ab]{1,3}",
+        ".{2,}",
+        "(a*)+",
+        "|",
+        "x{0}",
+        "A",
+    ),
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=7).map("".join),
+    st.text("aAbB\n1_ \x00\xe9\xc3\xa9\xff", max_size=10),
+)
+def test_the_automaton_matches_where_re2_does(source: str, value: str) -> None:
+    try:
+        pattern = Pattern(source)
+    except PatternError:
+        return
+    assert pattern.is_in(value) is (pattern._compiled.search(value.encode("latin-1")) is not None)
+
+
+def test_what_the_automaton_does_not_take_is_matched_by_re2() -> None:
+    nested = Pattern("a" + "*" * 3000 + "b")
+    assert nested.is_in("xaab")
+    assert not nested.is_in("xaa")
+    assert Guard.of((nested,)) is None
 
 
 PATTERNS = ("a", "(?i)B", "^x", "y$", "(?-s)q.r", "", "[^a]{2}", "\\bz", "a|b", "(?i:K)|(l)", "é")
