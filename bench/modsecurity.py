@@ -1,7 +1,7 @@
 """libmodsecurity 3 by ctypes: the rules of a folder over the head of a request, for comparison.
 
 Law: a transaction does what a server's module does for a request without a body: connection, target, headers, phases 1
-and 2, and asks what it decided. Its log goes to a function that drops it.
+and 2, and asks what it decided. Its log goes to a function, which by default drops it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ class _Intervention(ctypes.Structure):
 
 
 class ModSecurity:
-    """The library with the rules of these files, in order. Raises BenchError."""
+    """The library with the rules of these files, in order; `log` is told each line of its log. Raises BenchError."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], *, log: Callable[[bytes], None] | None = None) -> None:
         self._library = _load()
         self._engine = self._library.msc_init()
-        self._drop_log = _LOG(lambda *_: None)
-        self._library.msc_set_log_cb(self._engine, self._drop_log)
+        # Kept, for the library calls it as long as it lives.
+        self._log = _LOG(lambda _, line: log(ctypes.string_at(line)) if log and line else None)
+        self._library.msc_set_log_cb(self._engine, self._log)
         self._rules = self._library.msc_create_rules_set()
         with TemporaryDirectory() as folder:
             main = Path(folder) / "main.conf"
@@ -53,7 +54,7 @@ class ModSecurity:
         library, engine, rules = self._library, self._engine, self._rules
         target = f"{request.path}?{request.query}" if request.query else request.path
         uri, method, version = target.encode(), request.method.encode(), request.version.removeprefix("HTTP/").encode()
-        headers = [(name.encode(), value.encode()) for name, value in request.headers]
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
         client, server = request.client_ip.encode(), b"192.0.2.1"
 
         def judged() -> int:
