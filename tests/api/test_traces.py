@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.control.link_server import LinkServer
 from holdfast.model.event_messages import RecordedRequest
-from tests.api.harness import SECOND, START, Api, allow, codes, on_account, strict_sdk
+from tests.api.harness import SECOND, START, Api, allow, codes, on_account, on_zone, strict_sdk
 from tests.unit.requests import BROWSER_UPGRADE, a_request
 
 HEADERS = dict(BROWSER_UPGRADE[1:])
@@ -101,6 +101,27 @@ async def test_the_last_requests_are_tried(api: Api, monkeypatch: pytest.MonkeyP
     traced = await trace(api, zone_id, recorded=5)
     assert [one["trace"]["decision"] for one in traced["results"]] == ["respond", "forward"]
     assert (traced["left_out"], counts) == (0, [5, 5])
+
+
+async def test_of_other_peoples_requests_no_secret_is_shown_nor_asked_for(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone_id = await api.zone()
+
+    async def recent(*_: object) -> Sequence[RecordedRequest]:
+        return [RecordedRequest(occurred_at=START / SECOND, request=a_request(), decision="forward")]
+
+    monkeypatch.setattr(LinkServer, "recent_requests", recent)
+    body = {"recorded": 1, "expression": 'http.cookie contains "session" and http.host ne "x"'}
+    ((cookie, host),) = [one["fields"] for one in (await trace(api, zone_id, **body))["results"]]
+    assert cookie == {"name": "http.cookie", "value": "*** (24 characters)"}
+    assert host["value"] == "example.com"
+    reader = await api.token(allow("Zone WAF Read", on=on_zone(zone_id)))
+    answer = await api.ask("POST", f"/zones/{zone_id}/security/trace", json=body, secret=reader)
+    assert answer.status_code == 403
+    for allowed in ({"recorded": 1}, {"request": asked(), "expression": body["expression"]}):
+        answer = await api.ask("POST", f"/zones/{zone_id}/security/trace", json=allowed, secret=reader)
+        assert answer.status_code == 200, answer.text
 
 
 async def test_a_zone_without_requests_has_no_results(api: Api) -> None:

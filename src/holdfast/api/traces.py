@@ -6,7 +6,9 @@ zone had, with a word on every rule.
 
 Law 1: nothing is sent anywhere and nothing is counted: rules are asked, no origin is.
 Law 2: a request is tried as it is given; at most MAX_REQUESTS, and as many as there is time for (`left_out` says how many not).
-Law 3: an expression that is wrong is a 400 in the original's words, and a request that is wrong one that names the member.
+Law 3: of a request that somebody else made, what its client proves itself with is not shown; and since an expression could ask
+for it letter by letter, trying one on recorded requests is for who may write rules, which could do as much.
+Law 4: an expression that is wrong is a 400 in the original's words, and a request that is wrong one that names the member.
 
 Source: Cloudflare API v4, "Request Tracer".
 """
@@ -24,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from holdfast.api.access import Access, account_access, zone_access
 from holdfast.api.context import Tracing, TracingBusy
 from holdfast.api.envelope import Envelope, View, success
-from holdfast.api.faults import ApiFault, Complaint, fault, invalid
+from holdfast.api.faults import ApiFault, Complaint, fault, invalid, not_permitted
 from holdfast.model.moment import written
 from holdfast.model.request import Request
 from holdfast.model.request_text import GivenRequest, RequestTextError, request_from_object
@@ -32,13 +34,13 @@ from holdfast.model.request_trace import Trace, TracedRule, TracedRuleset
 from holdfast.rules.compile import compile_expression
 from holdfast.rules.context import EvaluationContext, Facts
 from holdfast.rules.errors import ParseError
-from holdfast.rules.read_values import ReadValue, values_read_by
+from holdfast.rules.read_values import values_read_by
 from holdfast.rules.syntax_tree import Expression
 from holdfast.store import zones
 
 router = APIRouter(tags=["Traces"])
 
-ZONE_READ = "Zone WAF Read"
+ZONE_READ, ZONE_WRITE = "Zone WAF Read", "Zone WAF Write"
 TRACER_READ = "Allow Request Tracer Read"
 MAX_REQUESTS = 100
 # What an event shows of a value; a trace is asked for to see more.
@@ -96,11 +98,14 @@ async def trace_zone(access: Annotated[Access, Depends(zone_access(ZONE_READ))],
     if (body.request is None) == (body.recorded is None):
         raise invalid("/request", "expected either a 'request' or how many 'recorded' ones")
     expression = None if body.expression is None else _parsed(body.expression)
+    if expression is not None and body.recorded is not None and not access.has(ZONE_WRITE):
+        raise not_permitted(ZONE_WRITE)
     requests, about = await _requests(access, body)
     tracing, zone_id = access.context.tracing, access.known_zone.id
     if expression is not None:
         facts = await _unless_busy(tracing.facts(zone_id, requests))
-        results = await asyncio.to_thread(_evaluated, expression, requests, facts)
+        is_own = body.request is not None
+        results = await asyncio.to_thread(_evaluated, expression, requests, facts, is_own=is_own)
     else:
         results = [_trace_view(trace) for trace in await _traces(tracing, zone_id, requests)]
     shown = [{**one, **result} for one, result in zip(about, results, strict=False)]
@@ -172,20 +177,20 @@ async def _unless_busy(asked: Any) -> Any:  # noqa: ANN401  whatever is asked fo
 
 
 def _evaluated(
-    expression: Expression, requests: Sequence[GivenRequest], facts: Sequence[Facts]
+    expression: Expression, requests: Sequence[GivenRequest], facts: Sequence[Facts], *, is_own: bool
 ) -> list[dict[str, Any]]:
     """Whether the expression matches each request, and what it read."""
     matches, values = compile_expression(expression).matches, values_read_by(expression)
     results = []
     for given, known in zip(requests, facts, strict=True):
         context = EvaluationContext(given.request, known)
-        results.append({"matched": matches(context), "fields": [_value_view(value, context) for value in values]})
+        texts = [(value.name, value.text(context) if is_own else value.shown(context)) for value in values]
+        results.append({"matched": matches(context), "fields": [_value_view(*one) for one in texts]})
     return results
 
 
-def _value_view(value: ReadValue, context: EvaluationContext) -> dict[str, Any]:
-    text = value.text(context)
-    return {"name": value.name, "value": text if text is None else text[:MAX_VALUE_CHARS]}
+def _value_view(name: str, text: str | None) -> dict[str, Any]:
+    return {"name": name, "value": text if text is None else text[:MAX_VALUE_CHARS]}
 
 
 def _request_view(request: Request) -> dict[str, Any]:

@@ -1,19 +1,23 @@
 """What an expression reads of a request, one by one and as text: for whoever explains why a rule matched, or did not.
 
-Law 1: a value is named as the expression names it, with its indexes: `http.request.headers["origin"][0]`.
+Law 1: a value is named as the expression names it, with its indexes: `http.request.headers["origin"][0]`. Where it is only asked
+whether a map has a key, the values are that key's.
 Law 2: what is missing is None, which is not the same as empty.
+Law 3: `text` is for who gave the request, `shown` for everybody else: of what a client proves itself with (cookies,
+`Authorization`) it says only how long it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from holdfast.rules.compile import CompiledValue, compile_value
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.function_bodies import to_string
-from holdfast.rules.syntax_tree import Each, Expression, FieldAccess, Index, Indexed, nodes_of
+from holdfast.rules.syntax_tree import Call, Each, Expression, FieldAccess, Index, Indexed, Literal, Node, nodes_of
+from holdfast.rules.value_types import BYTES_ARRAY
 
 _SECRET_FIELDS = ("http.cookie", "http.request.cookies", "raw.http.request.cookies")
 _SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
@@ -32,16 +36,34 @@ class ReadValue:
         """The value as it is written: the elements of an array with ", " between them, of a map `name: elements`."""
         return _text(self.value.evaluate(context))
 
+    def shown(self, context: EvaluationContext) -> str | None:
+        """The same, without what is secret."""
+        text = self.text(context)
+        return f"*** ({len(text)} characters)" if text and self.is_secret else text
+
 
 def values_read_by(expression: Expression) -> tuple[ReadValue, ...]:
     """Every value of a field that `expression` reads, each once, in the order of the text."""
     found: dict[str, ReadValue] = {}
-    for node in reversed(list(nodes_of(expression.root))):
-        if isinstance(node, Indexed) and isinstance(node.target, FieldAccess):
-            name = _spelled(node.target.name, node.indexes)
-            if name not in found:
-                found[name] = ReadValue(name, _is_secret(node.target.name, node.indexes), _whole(name, node))
+    for node in reversed(list(_reads(expression.root))):
+        assert isinstance(node.target, FieldAccess), "what is read is a field"  # noqa: S101
+        name = _spelled(node.target.name, node.indexes)
+        if name not in found:
+            found[name] = ReadValue(name, _is_secret(node.target.name, node.indexes), _whole(name, node))
     return tuple(found.values())
+
+
+def _reads(root: Node) -> Iterator[Indexed]:
+    """Every read of a field, as `nodes_of` gives nodes; a map that is asked for a key alone is read at that key."""
+    whole_maps = set()
+    for node in nodes_of(root):
+        if isinstance(node, Call) and node.name == "has_key":
+            read, key = node.args
+            if isinstance(read, Indexed) and isinstance(key, Literal) and not read.indexes:
+                whole_maps.add(id(read))
+                yield Indexed(read.target, (str(key.value),), BYTES_ARRAY)
+        elif isinstance(node, Indexed) and isinstance(node.target, FieldAccess) and id(node) not in whole_maps:
+            yield node
 
 
 def _whole(name: str, node: Indexed) -> CompiledValue:

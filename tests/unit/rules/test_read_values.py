@@ -24,7 +24,9 @@ CONTEXT = EvaluationContext(REQUEST, Facts(zone_name="example.com"))
         ('len(http.request.headers["x-a"]) eq 1', {'http.request.headers["x-a"]': "one, two"}),
         ('http.request.headers["x-none"][0] eq "a"', {'http.request.headers["x-none"][0]': None}),
         ('http.request.headers["x-b"][0] eq "a"', {'http.request.headers["x-b"][0]': "\\xffü"}),
-        ('has_key(http.request.cookies, "a")', {"http.request.cookies": "a: 1"}),
+        ("len(http.request.cookies) eq 1", {"http.request.cookies": "a: 1"}),
+        ('has_key(http.request.headers, "x-a")', {'http.request.headers["x-a"]': "one, two"}),
+        ('has_key(http.request.headers, "x-none")', {'http.request.headers["x-none"]': None}),
         ("ssl or ip.src in {10.0.0.0/8}", {"ssl": "true", "ip.src": "203.0.113.7"}),
         ("cf.edge.server_port eq 80", {"cf.edge.server_port": "8443"}),
         ('not (concat(http.host, http.request.uri.path) eq "a")', {"http.host": "example.com", "http.request.uri.path": "/gr%C3%BCn"}),
@@ -55,11 +57,15 @@ def test_values_come_in_the_order_of_the_text() -> None:
         ('any(http.request.headers.names[*] eq "a")', False),
         ('http.request.headers["origin"][0] eq "a"', False),
         ('http.request.uri eq "a"', False),
+        ('has_key(http.request.headers, "origin")', False),
+        ('has_key(http.request.headers, "cookie")', True),
     ],
 )
 def test_what_lets_somebody_in_is_secret(expression: str, is_secret: bool) -> None:
     (value,) = values_read_by(parse(expression))
     assert value.is_secret is is_secret
+    text, shown = value.text(CONTEXT), value.shown(CONTEXT)
+    assert shown == (f"*** ({len(text)} characters)" if text and is_secret else text)
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes() -> None:

@@ -31,7 +31,8 @@ class CompiledRule:
 
     def match(self, action: str, context: EvaluationContext) -> Match:
         """What there is to say when it has matched."""
-        fields = tuple(_shown(value, context) for value in self.reads)
+        shown = ((value.name, value.shown(context)) for value in self.reads)
+        fields = tuple(shown_field(name, text) for name, text in shown if text is not None)
         return Match(self.rule, action, fields, score=self.rule.score)
 
 
@@ -123,8 +124,3 @@ def _compiled(file: RuleFile, condition: str, line: int) -> CompiledExpression:
         return compile_expression(condition)
     except ParseError as error:
         raise RuleFileError(file.name, line + error.line - 1, error.sentence) from None
-
-
-def _shown(value: ReadValue, context: EvaluationContext) -> tuple[str, str]:
-    text = value.text(context) or ""
-    return shown_field(value.name, f"({len(text)} characters)" if value.is_secret and text else text)

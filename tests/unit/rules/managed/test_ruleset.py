@@ -93,7 +93,7 @@ def test_a_match_shows_what_was_read_and_no_secret() -> None:
     context = EvaluationContext(short_request("GET /ü | X-A: b | Cookie: a=secret"))
     (match,) = ruleset.deploy(Overrides()).matches(context, ())
     assert dict(match.fields) == {
-        "http.cookie": "(8 characters)",
+        "http.cookie": "*** (8 characters)",
         'http.request.headers["x-a"][0]': "b",
         "http.request.uri.path": "/ü",
     }

@@ -86,7 +86,7 @@ def test_no_request_makes_a_rule_raise(path: str, fields: list[tuple[str, str]])
 # Beginnings of what rules look for, each of which makes some pattern hope again and again.
 HOSTILE = [
     "'", "(", "<a ", "${", "{{", "../", "..\\", "select ", "(select ", "union ", "union/**/", "or 1=", "and '", "`", "$(", "/*", "--",
-    "%27", "%2527", "%00", "%u", "onload", "<!doctype ", "http://1.", "/proc/1", "'[$", "=o:1:\"a", "=rO0AB", "=", "&", "\xc0", "\r\nget ",
+    "%27", "%2527", "%00", "%u", "onload", "<!doctype ", "http://1.", "/proc/1", "'[$", '=o:1:"a', "=rO0AB", "=", "&", "\xc0", "\r\nget ",
     "case ", "concat(", "nc ", "wget ", "a=b;", "=file:", "c:\\", "&inc=", "constructor.",
 ]  # fmt: skip
 
