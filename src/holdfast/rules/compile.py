@@ -43,6 +43,9 @@ from holdfast.rules.syntax_tree import (
 )
 from holdfast.rules.value_types import BOOL, BYTES, Value, ValueType
 
+# From this many values on, it is worth finding those that differ.
+MANY_VALUES = 64
+
 Truth: TypeAlias = Callable[[EvaluationContext], bool]
 Truths: TypeAlias = Callable[[EvaluationContext], list[bool]]
 # Reads a value, None if it is missing. Where the value is mapped over, the list of its elements.
@@ -312,17 +315,22 @@ def _spread(target: Read, indexes: Sequence[Index]) -> Read:
 def _call_of_one(body: Callable[..., Any], first: Read, tail: Sequence[object], *, each: bool) -> Read:
     """A call of which only the first argument depends on the request."""
     if each:
-        return lambda context: (
-            None
-            if (values := first(context)) is None
-            else [result for value in values if (result := body(value, *tail)) is not None]
-        )
+        call = (lambda value: body(value, *tail)) if tail else body
+        return lambda context: None if (values := first(context)) is None else _of_each(call, values)
     if not tail:
         return lambda context: None if (value := first(context)) is None else body(value)
     if len(tail) == 1:
         second = tail[0]
         return lambda context: None if (value := first(context)) is None else body(value, second)
     return lambda context: None if (value := first(context)) is None else body(value, *tail)
+
+
+def _of_each(call: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    """What `call` gives for each element, without what is missing. Of many texts, those that differ are computed once: a
+    client may send the same one thousands of times."""
+    if len(values) >= MANY_VALUES and isinstance(values[0], str):
+        call = {value: call(value) for value in set(values)}.__getitem__
+    return [result for value in values if (result := call(value)) is not None]
 
 
 def _call_of_many(function: Function, reads: Sequence[Read], last: Sequence[object], *, each: bool) -> Read:
@@ -339,6 +347,6 @@ def _call_of_many(function: Function, reads: Sequence[Read], last: Sequence[obje
             return [] if each else None
         if not each:
             return body(head, *tail, *last)
-        return [result for value in head if (result := body(value, *tail, *last)) is not None]
+        return _of_each(lambda value: body(value, *tail, *last), head)
 
     return called

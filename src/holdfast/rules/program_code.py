@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from holdfast.rules.compile import truth_of
+from holdfast.rules.compile import MANY_VALUES, truth_of
 from holdfast.rules.patterns import Pattern, Wildcard, ascii_lower
 from holdfast.rules.predicates import list_predicate_of, members_of, predicate_of
 from holdfast.rules.program_names import Names
@@ -49,8 +49,6 @@ from holdfast.rules.value_types import IP, Address, ValueType
 MAX_DEPTH = 20
 # What generated code calls the guards of its program: by the key of a value, what says whether to try patterns on it.
 GUARDS = "G"
-# From this many values on, it is worth finding those that differ.
-MANY_VALUES = 64
 
 _OPERATORS: Mapping[Ordering, str] = {
     Ordering.EQUAL: "==",

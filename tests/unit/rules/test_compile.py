@@ -1,11 +1,12 @@
 """Evaluation: what a condition or a value is for a request. Most of it is in `cases/`."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.request import Request
-from holdfast.rules.compile import CompiledExpression, compile_expression, compile_value
+from holdfast.rules.compile import MANY_VALUES, CompiledExpression, compile_expression, compile_value
 from holdfast.rules.context import EvaluationContext, Facts
 from holdfast.rules.errors import ParseError
 from holdfast.rules.lists import RuleList
@@ -96,6 +97,19 @@ def test_what_one_expression_computed_another_uses() -> None:
     compile_expression('any(http.request.headers["x-twice"][*] eq "one")').matches(context)
     assert context.computed["http.request.headers"] is headers
     assert list(context.computed) == ["http.request.headers"]
+
+
+def test_many_values_are_computed_as_few_are() -> None:
+    values = ["QQ", "Qg", "???", "QQ", "Qw"] * MANY_VALUES
+    request = msgspec.structs.replace(a_request(), query="&".join(f"a={value}" for value in values))
+    context = EvaluationContext(request)
+    decoded = compile_value('join(decode_base64(http.request.uri.args["a"][*]), ",")')
+    assert decoded.text(context) == ",".join(["A", "B", "A", "C"] * MANY_VALUES)
+    both = compile_value('join(concat(http.request.uri.args["a"][*], http.host), ",")')
+    assert both.text(context) == ",".join(f"{value}example.com" for value in values)
+    lengths = compile_expression("all(len(http.request.headers[*])[*] eq 1)")
+    many = a_request(headers=[(f"X-{number}", "a") for number in range(2 * MANY_VALUES)])
+    assert lengths.matches(EvaluationContext(many))
 
 
 def test_letters_beyond_ascii_are_utf_8_wherever_they_stand() -> None:

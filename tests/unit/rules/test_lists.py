@@ -135,6 +135,14 @@ def test_what_is_no_network_is_refused(item: str) -> None:
         RuleList.of_addresses([item])
 
 
+def test_what_is_longer_than_a_name_can_be_is_in_no_list() -> None:
+    """It may have any number of dots, and each would be a look-up in what is left."""
+    names = RuleList.of_hostnames(["*.example.com", "x" * 255, "y" * 256])
+    longest = "a." * 121 + "b.example.com"
+    assert len(longest) == 255
+    assert holds(names, longest, f"a.{longest}", "x" * 255, "y" * 256) == [True, False, True, False]
+
+
 KINDS = {"office": IP, "sites": BYTES, "networks": INT}
 
 
