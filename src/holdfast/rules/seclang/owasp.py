@@ -48,6 +48,7 @@ _SCORES: Final[Mapping[int | None, int]] = {2: 5, 3: 4, 4: 3, 5: 2}
 # Of each rule, an event shows what it matched first.
 _SHOWN_PAIRS, _SHOWN_FIELDS = 2, 16
 _LEVEL_CATEGORY = "paranoia-level-"
+_NONE: Final[frozenset[int]] = frozenset()
 
 
 def owasp_ruleset(files: Mapping[str, bytes], *, release: str) -> OwaspRuleset:
@@ -88,10 +89,13 @@ class OwaspRuleset:
         self._engines: dict[int, Engine] = {}
         self._by_number = {rule.id: _managed(rule) for rule in rulebook.rules if _is_shown(rule)}
         threshold = next(rule for rule in rulebook.rules if rule.id == _THRESHOLD_NUMBERS[0])
-        self._threshold = dataclasses.replace(
-            _managed(threshold), description="Inbound Anomaly Score Exceeded", enabled=True, score=0
+        # Without the tags of the rule: whoever leaves out a category does not mean the sum.
+        self._threshold = ManagedRule(
+            id=THRESHOLD_RULE_ID, ref=str(threshold.id), description="Inbound Anomaly Score Exceeded"
         )
         self.rules = (*self._by_number.values(), self._threshold)
+        self._numbers = {rule.id: frozenset((number,)) for number, rule in self._by_number.items()}
+        self._numbers[self._threshold.id] = frozenset(_THRESHOLD_NUMBERS)
 
     def deploy(self, overrides: Overrides) -> OwaspDeployment:
         """Make it ready. Raises OverrideError for an override of what is not there, SecLangError for what cannot be compiled."""
@@ -112,6 +116,8 @@ class OwaspRuleset:
             without=frozenset(self._by_number.keys() - enabled)
             | (frozenset() if threshold.enabled else frozenset(_THRESHOLD_NUMBERS)),
             actions=actions,
+            uncounted=frozenset(number for number, action in actions.items() if action == "log"),
+            by_id=self._numbers,
             score_threshold=threshold.score_threshold or DEFAULT_SCORE_THRESHOLD,
         )
 
@@ -125,8 +131,8 @@ class OwaspRuleset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwaspDeployment:
-    """The Core Rule Set with one deployment's overrides: rules by number that do not run (`without`), and those with an
-    action of their own."""
+    """The Core Rule Set with one deployment's overrides: rules by number that do not run (`without`), those with an action of
+    their own, and those of them that only log (`uncounted`). `by_id` are the numbers of a rule that people see."""
 
     engine: Engine
     by_number: Mapping[int, ManagedRule]
@@ -134,12 +140,16 @@ class OwaspDeployment:
     action: str
     without: frozenset[int]
     actions: Mapping[int, str]
+    uncounted: frozenset[int]
+    by_id: Mapping[str, frozenset[int]]
     score_threshold: int
 
     def matches(self, context: EvaluationContext, skipped: Collection[str]) -> Iterator[Match]:
         """What matches, in order; the sum of the scores last, with the rules that made it up."""
-        without = self.without | self._numbers(skipped) if skipped else self.without
-        uncounted = frozenset(number for number, action in self.actions.items() if action == "log")
+        without = self.without
+        for rule_id in skipped:
+            without |= self.by_id.get(rule_id, _NONE)
+        uncounted = self.uncounted
         transaction = self.engine.begin(RequestVariables.of(context), {_THRESHOLD_KEY: b"%d" % self.score_threshold})
         components: list[tuple[ManagedRule, Pairs]] = []
         for finding in self.engine.findings(transaction, without=without, uncounted=uncounted):
@@ -160,10 +170,6 @@ class OwaspDeployment:
         fields = dict(field for _, pairs in components for field in _fields(pairs))
         shown = tuple(fields.items())[:_SHOWN_FIELDS]
         return Match(self.threshold, self.action, shown, tuple(rule for rule, _ in components), score)
-
-    def _numbers(self, skipped: Collection[str]) -> frozenset[int]:
-        numbers = frozenset(number for number, rule in self.by_number.items() if rule.id in skipped)
-        return numbers | frozenset(_THRESHOLD_NUMBERS) if self.threshold.id in skipped else numbers
 
 
 def _is_shown(rule: Rule) -> bool:

@@ -147,6 +147,10 @@ def test_what_a_skip_rule_names_does_not_run(ruleset: OwaspRuleset) -> None:
     assert matches(ruleset, threshold(score_threshold=1), skipped=[THRESHOLD_RULE_ID]) == []
 
 
+def test_who_leaves_out_a_tag_of_the_last_rule_does_not_mean_the_sum(ruleset: OwaspRuleset) -> None:
+    assert ruleset.rules[-1].categories == ()
+
+
 def test_without_its_last_rule_nothing_is_decided(ruleset: OwaspRuleset) -> None:
     assert matches(ruleset, threshold(enabled=False)) == []
 
