@@ -96,6 +96,11 @@ fn scripts_are_found_in_every_context_of_html() {
 }
 
 #[test]
+fn a_byte_ff_does_not_end_a_tag_as_it_does_in_c_where_characters_have_a_sign() {
+    assert!(is_xss(b"<a \xff onload=x>"));
+}
+
+#[test]
 fn ordinary_values_run_no_scripts() {
     for value in [
         "",

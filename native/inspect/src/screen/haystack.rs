@@ -18,7 +18,7 @@ pub(super) struct Haystack {
 }
 
 impl Haystack {
-    pub(super) fn new(patterns: &[Readable]) -> Result<Self, String> {
+    pub(super) fn new(patterns: &[&Readable]) -> Result<Self, String> {
         let mut always = Wanted::none_of(patterns.len());
         let mut pairs = Vec::new();
         for (number, pattern) in patterns.iter().enumerate() {

@@ -1,10 +1,13 @@
 //! Distinct tests, compiled, and run over one value: all patterns at once, each phrase set, and libinjection.
 
+use std::sync::Arc;
+
 use crate::injection;
 use crate::pattern::{Budget, PatternSet, Readable};
 use crate::phrases::PhraseSet;
 
 use super::haystack::Haystack;
+use super::singles::{Single, Singles};
 use super::{STEPS_ONE, Test};
 
 /// Compiled tests. Patterns come first in their numbering, as they do in the order of tests.
@@ -13,7 +16,7 @@ pub(super) struct Matchers {
     tests: Vec<Test>,
     patterns: Option<PatternSet>,
     /// The same, each alone: for values in which all at once have too many states.
-    alone: Vec<PatternSet>,
+    alone: Vec<Arc<Single>>,
     /// Which of them may match at all.
     haystack: Haystack,
     /// By number, behind the patterns.
@@ -36,28 +39,26 @@ pub(super) struct Budgets {
 
 impl Matchers {
     /// `tests` are distinct and in order. Fails with the test that cannot be compiled and a sentence.
-    pub(super) fn new(tests: Vec<Test>) -> Result<Self, (Test, String)> {
-        let mut readable = Vec::new();
+    pub(super) fn new(tests: Vec<Test>, singles: &mut Singles) -> Result<Self, (Test, String)> {
+        let mut alone = Vec::new();
         let mut others = Vec::new();
         for test in &tests {
             let fault = |what| (test.clone(), what);
             match test {
-                Test::Pattern(pattern) => readable.push(Readable::read(pattern).map_err(fault)?),
+                Test::Pattern(pattern) => alone.push(singles.of(pattern).map_err(fault)?),
                 Test::Phrases(phrases) => others.push(Other::Phrases(PhraseSet::new(phrases).map_err(fault)?)),
                 Test::Sqli => others.push(Other::Sqli),
                 Test::Xss => others.push(Other::Xss),
             }
         }
-        let each = readable.iter().zip(&tests);
-        let alone = each.map(|(one, test)| PatternSet::new([one]).map_err(|what| (test.clone(), what)));
-        let alone: Vec<PatternSet> = alone.collect::<Result<_, _>>()?;
+        let readable: Vec<&Readable> = alone.iter().map(|single: &Arc<Single>| &single.readable).collect();
+        let haystack = Haystack::new(&readable).map_err(|what| (tests[0].clone(), what))?;
         // Where they are too large together, each goes alone.
         let patterns = if readable.is_empty() {
             None
         } else {
-            PatternSet::new(&readable).ok()
+            PatternSet::new(readable).ok()
         };
-        let haystack = Haystack::new(&readable).map_err(|what| (tests[0].clone(), what))?;
         Ok(Self {
             tests,
             patterns,
@@ -80,8 +81,8 @@ impl Matchers {
         Wanted::none_of(self.tests.len())
     }
 
+    /// Without the patterns by themselves, which others may share.
     pub(super) fn memory(&self) -> usize {
-        let alone: usize = self.alone.iter().map(PatternSet::memory).sum();
         let phrases = |other: &Other| {
             if let Other::Phrases(phrases) = other {
                 phrases.memory()
@@ -89,8 +90,7 @@ impl Matchers {
                 0
             }
         };
-        alone
-            + self.haystack.memory()
+        self.haystack.memory()
             + self.patterns.as_ref().map_or(0, PatternSet::memory)
             + self.others.iter().map(phrases).sum::<usize>()
     }
@@ -116,7 +116,7 @@ impl Matchers {
             if wanted.has(number) && !held.has(number) {
                 let mut is_match = false;
                 let mut part = budgets.alone.part(STEPS_ONE);
-                let passed = self.alone[number].scan(value, &mut part, |_| is_match = true);
+                let passed = self.alone[number].set.scan(value, &mut part, |_| is_match = true);
                 budgets.alone.give_back(part);
                 if is_match || passed.is_none() {
                     held.add(number);

@@ -14,11 +14,13 @@ mod haystack;
 mod matchers;
 mod plan;
 mod scan;
+mod singles;
 
 use crate::transform::Transformation;
 
 use self::matchers::Matchers;
 use self::plan::Plan;
+use self::singles::Singles;
 
 /// Steps that one scan may work out in sets of all patterns, at about 8 µs each for the Core Rule Set 4. Benign requests need
 /// new ones until some have been seen.
@@ -58,6 +60,7 @@ pub struct Screen {
     plans: Vec<Plan>,
     /// What several plans may share.
     matchers: Vec<Matchers>,
+    singles: Singles,
     tests: usize,
 }
 
@@ -71,6 +74,7 @@ impl Screen {
             asked[group.source].push((group, tests));
             tests += group.tests.len();
         }
+        let mut singles = Singles::default();
         let mut matchers: Vec<Matchers> = Vec::new();
         let mut plans = Vec::with_capacity(sources);
         for groups in &asked {
@@ -80,14 +84,19 @@ impl Screen {
                 number
             } else {
                 matchers.push(
-                    Matchers::new(wanted)
+                    Matchers::new(wanted, &mut singles)
                         .map_err(|(test, what)| format!("test {}: {what}", number_of(groups, &test)))?,
                 );
                 matchers.len() - 1
             };
             plans.push(Plan::new(groups, number, &matchers[number]));
         }
-        Ok(Self { plans, matchers, tests })
+        Ok(Self {
+            plans,
+            matchers,
+            singles,
+            tests,
+        })
     }
 
     /// The numbers, ascending, of the tests that hold for at least one value of their source. `sources` are values by source;
@@ -103,6 +112,10 @@ impl Screen {
         scan.found()
     }
 
+    fn memory(&self) -> usize {
+        self.singles.memory() + self.matchers.iter().map(Matchers::memory).sum::<usize>()
+    }
+
     /// What it holds, by name.
     #[must_use]
     pub fn statistics(&self) -> [(&'static str, usize); 4] {
@@ -110,7 +123,7 @@ impl Screen {
             ("tests", self.tests),
             ("sets", self.matchers.len()),
             ("chains", self.plans.iter().map(Plan::chains).sum()),
-            ("memory_bytes", self.matchers.iter().map(Matchers::memory).sum()),
+            ("memory_bytes", self.memory()),
         ]
     }
 }
