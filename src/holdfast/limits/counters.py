@@ -9,9 +9,9 @@ Law 2: a key is found by a digest with a secret that lies in the header, so that
 Law 3: a buffer may hold anything. A header of another version, size or none at all begins anew; a record that makes no
        sense counts as none (`Window`, law 4). Nothing in it raises.
 Law 4: a process that is killed while it writes leaves at worst one record of one key with old and new fields mixed: a new
-       key's tag is written when its record is there. Two processes that map one file (a release) see each other's counters;
-       where both count the same key in the same microseconds, one of the two requests is lost to the count, and where both
-       take the same free place, one of the two keys begins anew.
+       key's tag is written when its record is there. Two processes that map one file (a release) see each other's counters.
+       What one counts of a key while the other is between reading and writing the same key (a microsecond, or as long as
+       the system holds it up there) is lost to the count; where both take the same place for new keys, one begins anew.
 """
 
 from __future__ import annotations
