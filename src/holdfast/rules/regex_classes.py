@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 ALL_BYTES = (1 << 256) - 1
 # The original's own limit is higher; nobody writes this, and each level costs a frame of the stack.
@@ -85,6 +86,8 @@ _NAMED = {
 }
 
 
+# The same few sets come again and again: digits, words, white space.
+@lru_cache(maxsize=512)
 def byte_class(chosen: int) -> str:
     """RE2's class (Latin-1) for a set of bytes, whether or not it ignores case where this stands."""
     if not chosen:
