@@ -45,7 +45,7 @@ def core_rules(options: argparse.Namespace) -> bool:
     """The OWASP Core Rule Set's regression tests, against our engine."""
     if options.crs is None:
         raise MissingError("crs needs --crs DIR, a copy of a release of the OWASP Core Rule Set with its tests")
-    return crs.run(options.crs, options.crs_rules, is_recorded=options.record)
+    return crs.run(options.crs, options.crs_rules, is_recorded=options.record, is_beside=options.beside)
 
 
 SUITES: Mapping[str, Callable[[argparse.Namespace], bool]] = {
@@ -74,6 +74,7 @@ def main() -> int:
         metavar="DIR",
         help="crs: folders of the rules, if not that copy",
     )
+    parser.add_argument("--beside", action="store_true", help="crs: ask libmodsecurity about the same requests")
     parser.add_argument("--seed", type=int, default=1, help="api: where its chance begins")
     parser.add_argument("--examples", type=int, default=100, help="api: most questions of a kind for one operation")
     parser.add_argument("--rounds", type=int, default=10, help="crashes: how many seeds")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conformance.crs_beside import Beside
 from conformance.crs_cases import Case, LeftOut, cases_in
 from conformance.missing import MissingError
 from holdfast._native import Edge
@@ -70,11 +71,14 @@ class Result:
         return len(self.passed) / judged if judged else 0.0
 
 
-def run(folder: Path, rules: Sequence[Path], *, is_recorded: bool) -> bool:
-    """Run the tests of the release in `folder` on its rules, or on those in the folders `rules`. Raises MissingError."""
-    rulebook = _rulebook(rules or [folder, folder / "rules"])
+def run(folder: Path, rules: Sequence[Path], *, is_recorded: bool, is_beside: bool) -> bool:
+    """Run the tests of the release in `folder` on its rules, or on those in the folders `rules`; with `is_beside`, ask
+    libmodsecurity too. Raises MissingError."""
+    folders = rules or [folder, folder / "rules"]
+    rulebook = _rulebook(folders)
     release = release_of(rulebook)
-    result = _judge(folder / "tests" / "regression" / "tests", rulebook)
+    beside = Beside(folders, SETTINGS) if is_beside else None
+    result = _judge(folder / "tests" / "regression" / "tests", rulebook, beside)
     expected = json.loads(EXPECTED.read_text(encoding="utf-8")) if EXPECTED.exists() else {}
     reasons: dict[str, str] = expected.get(release, {})
     _print(release, result, reasons)
@@ -84,7 +88,8 @@ def run(folder: Path, rules: Sequence[Path], *, is_recorded: bool) -> bool:
             json.dumps(expected | {release: kept}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
         return True
-    return result.failed.keys() == reasons.keys() and result.share >= TARGET
+    is_agreed = beside is None or beside.is_well()
+    return result.failed.keys() == reasons.keys() and result.share >= TARGET and is_agreed
 
 
 def _print(release: str, result: Result, reasons: Mapping[str, str]) -> None:
@@ -116,31 +121,37 @@ def _rulebook(folders: Sequence[Path]) -> Rulebook:
         raise MissingError(f"the rules cannot be read: {error}") from error
 
 
-def _judge(tests: Path, rulebook: Rulebook) -> Result:
+def _judge(tests: Path, rulebook: Rulebook, beside: Beside | None) -> Result:
     files = sorted(tests.glob("REQUEST-*/*.yaml"))
     if not files:
         raise MissingError(f"there are no regression tests in {tests}: give a copy of a release of the Core Rule Set")
     pinned = {name.encode(): value.encode() for name, value in SETTINGS.items()}
     engine = Engine(rulebook.items, PatternCache(), pinned=pinned)
     result = Result()
+    numbers = {rule.id for rule in rulebook.rules if rule.phase < 3}
     with _listening() as edge:
         for path in files:
             for case in cases_in(path.name, path.read_text(encoding="utf-8")):
                 if isinstance(case, LeftOut):
                     result.left_out[case.reason] += 1
                 else:
-                    _judge_case(case, edge, engine, result)
+                    request, found = _judge_case(case, edge, engine, result)
+                    if beside is not None and request is not None:
+                        beside.compare(case.name, request, found, numbers)
     return result
 
 
-def _judge_case(case: Case, edge: _Ear, engine: Engine, result: Result) -> None:
+def _judge_case(case: Case, edge: _Ear, engine: Engine, result: Result) -> tuple[Request | None, Mapping[int, str]]:
     request, status = edge.hear(case.request)
     if request is None:
         result.refused[case.name] = status
-    elif complaints := case.complaints(_findings(engine, request)):
+        return None, {}
+    found = _findings(engine, request)
+    if complaints := case.complaints(found):
         result.failed[case.name] = complaints
     else:
         result.passed.append(case.name)
+    return request, found
 
 
 def _findings(engine: Engine, request: Request) -> dict[int, str]:
