@@ -32,7 +32,7 @@ pub(crate) use self::set::{Budget, PatternSet, Readable};
 
 /// What an engine may keep of what it has worked out, a thread; beyond it, it starts again.
 const MAX_CACHE_BYTES: usize = 1024 * 1024;
-/// Largest compiled pattern. The largest of the Core Rule Set 4 (12 KB of text) needs about 1 MB.
+/// Largest compiled pattern. The largest of the Core Rule Set 4 (8 KB of text) needs less than 1 MB.
 const MAX_COMPILED_BYTES: usize = 10 * 1024 * 1024;
 
 /// A compiled pattern.
