@@ -24,6 +24,9 @@ from holdfast.rules.regex_dialect import describe, translate
 # RE2 spends two thirds on the compiled program, and beyond the rest matches without its cache, more slowly. The original
 # allows 10 MiB and 2 MiB; an edge may hold thousands of rules.
 MAX_PATTERN_BYTES = 2 * 1024 * 1024
+# Largest pattern that counts (`{1,100}`), in instructions of the engine. Each may be alive at every byte of a value that is
+# made for it, and then costs 10 ns a byte: 0.4 s for the longest target, where the bound above alone would allow 10 s.
+MAX_COUNTING_SIZE = 2_500
 # What patterns that are asked together may be in all, in instructions of the engine, and the values that they are asked about.
 MAX_GUARD_SIZE = 8_000
 MAX_GUARDED_CHARS = 2_048
@@ -140,13 +143,18 @@ def _compiled(source: str, with_groups: bool) -> _Compiled:
     except RegexFault as fault:
         raise PatternError(describe(source, fault)) from None
     try:
-        return _built(translated, with_groups=with_groups)
+        compiled = _built(translated, with_groups=with_groups)
     except re2.error as error:
         said = error.args[0] if error.args else b""
         detail = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         if "too large" in detail or "repetition" in detail:
             raise PatternError(f"Compiled regex exceeds size limit of {MAX_PATTERN_BYTES} bytes.") from None
         raise PatternError(f"regex parse error: {detail}") from None
+    # Every other brace has been written as its code.
+    if "{" in translated and compiled.programsize > MAX_COUNTING_SIZE:
+        size = f"{compiled.programsize:,} steps, {MAX_COUNTING_SIZE:,} are allowed"
+        raise PatternError(f"Compiled regex exceeds size limit: counting makes it {size}. `*` and `+` count nothing.")
+    return compiled
 
 
 def _built(translated: str, *, with_groups: bool) -> _Compiled:
