@@ -1,9 +1,11 @@
 """The managed rules themselves: each matches what it says, and nothing that is honest."""
 
 import hashlib
+import re
 import time
 from importlib import resources
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -20,11 +22,14 @@ from tests.unit.requests import a_request
 from tests.unit.rules.managed.short_requests import short_request
 
 HERE = Path(__file__).parent
-BENIGN = [
-    line
-    for line in (HERE / "benign_requests.txt").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("#")
-]
+
+
+def _lines(name: str) -> list[str]:
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("# ")]
+
+
+BENIGN, ATTACKS = _lines("benign_requests.txt"), _lines("hostile_values.txt")
 RULES = [
     pytest.param(file, rule, text.cases, id=text.rule.ref)
     for file, texts in zip(holdfast_ruleset().files, rule_files(), strict=True)
@@ -66,6 +71,15 @@ def test_no_rule_matches_what_another_must_not() -> None:
 def test_no_rule_matches_an_honest_request(text: str) -> None:
     found = [f"{match.rule.ref} {match.fields}" for match in AS_IT_COMES.matches(context_of(text), ())]
     assert found == []
+
+
+@pytest.mark.parametrize("value", ATTACKS)
+def test_an_attack_in_an_argument_is_blocked(value: str) -> None:
+    is_encoded = re.search("%[0-9a-f]{2}", value) is not None
+    written = quote(value, safe="%/:=|;$`{}()[]*,.'!" if is_encoded else "")
+    for text in (f"UPGRADE /chat?room={written}", f"GET /search?lang=en&q={written}&page=2"):
+        actions = {match.action for match in AS_IT_COMES.matches(context_of(text), ())}
+        assert "block" in actions, text
 
 
 def test_a_browser_as_the_core_gives_it_is_honest() -> None:
