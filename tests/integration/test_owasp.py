@@ -149,6 +149,24 @@ BENIGN = {
     "socket.io": asked("/socket.io/?EIO=4&transport=websocket&sid=Vd1Jm9VbQ0y4dYxPAAAB"),
     "signalr": asked("/chatHub?id=nZ0pTqS8bZ-7uW0Yv1lZkg&access_token=eyJhbGciOiJub25lIn0.e30."),
     "phoenix": asked("/live/websocket?_csrf_token=PQZ_dDsXKS8aLiUPEiMQ&vsn=2.0.0&_track_static%5B0%5D=https%3A%2F%2Fexample.com%2Fapp.css"),
+    "safari": upgrade(
+        *UPGRADE, ("Origin", "https://example.com"), ("Accept", "*/*"), ("Accept-Language", "en-GB,en;q=0.9"),
+        ("User-Agent", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15"),
+        ("Cache-Control", "no-cache"), ("Pragma", "no-cache"), ("Sec-WebSocket-Extensions", "permessage-deflate"),
+    ),
+    "a token as a subprotocol": upgrade(
+        *UPGRADE,
+        ("Sec-WebSocket-Protocol", "access_token, eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"),
+    ),
+    "kubernetes": upgrade(*UPGRADE, (
+        "Sec-WebSocket-Protocol", "base64url.bearer.authorization.k8s.io.ZXlKaGJHY2lPaUpTVXpJMU5pSjk, base64.binary.k8s.io")),
+    "authorization": upgrade(*UPGRADE, ("Authorization", "Basic dXNlcjpwYXNz"), ("X-Forwarded-For", "198.51.100.7, 203.0.113.9")),
+    "cookies of trackers": asked("/ws", (
+        "Cookie", "_ga=GA1.2.123456789.1700000000; _fbp=fb.1.1700000000.123; connect.sid=s%3Aabc.def%2BghI; csrftoken=abc")),
+    "a port": asked("/ws", headers=(("Host", "example.com:8443"), *UPGRADE)),
+    "a page without an origin": upgrade(*UPGRADE, ("Origin", "null")),
+    "a developer's page": upgrade(*UPGRADE, ("Origin", "http://localhost:3000")),
+    "streams in the query": asked("/stream?streams=btcusdt@trade/ethusdt@depth&tz=Europe%2FBerlin&email=a%40example.com"),
     "mqtt": upgrade(*UPGRADE, ("Sec-WebSocket-Protocol", "mqtt"), target="/mqtt"),
 }  # fmt: skip
 
@@ -181,6 +199,14 @@ def test_what_is_decided_before_a_request_changes_nothing(files: dict[str, bytes
             begun = engine.begin(RequestVariables(EvaluationContext(request)), {})
             said.append([(one.rule.id, list(one.pairs)) for one in engine.findings(begun)])
         assert said[0] == said[1]
+
+
+def test_the_screen_misses_no_rule_that_holds(ruleset: OwaspRuleset) -> None:
+    engine = ruleset.engine(4)
+    for request in (*BENIGN.values(), *(request for request, _, _ in ATTACKS)):
+        variables = RequestVariables(EvaluationContext(request))
+        holding = {step.rule.id for step in engine.steps if step.evaluate(engine.begin(variables, {}))}
+        assert holding <= {step.rule.id for step in engine.candidates(variables)}
 
 
 # Beginnings of what rules look for, each of which makes some pattern hope again and again.

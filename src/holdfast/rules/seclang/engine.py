@@ -75,6 +75,11 @@ class Engine:
                 return
             resume = self._resume(step, place)
 
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The rules that requests decide, in order."""
+        return self._prepared.steps
+
     def candidates(self, variables: RequestVariables) -> list[Step]:
         """The rules that would be run, if none skipped or removed another."""
         return [self._prepared.steps[place] for place in self._order(variables)]
