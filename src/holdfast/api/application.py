@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from holdfast.api import (
     access,
+    access_rules,
     account_tokens,
     accounts,
     audit_logs,
@@ -26,6 +27,8 @@ from holdfast.api import (
     dns_batch,
     dns_records,
     ips,
+    list_items,
+    lists,
     members,
     plans,
     ruleset_versions,
@@ -71,6 +74,9 @@ GUARDED_ROUTERS = (
     security_events.router,
     subscriptions.router,
     traces.router,
+    lists.router,
+    list_items.router,
+    access_rules.router,
 )
 OPEN_ROUTERS = (ips.router,)
 ROUTERS = (*GUARDED_ROUTERS, *OPEN_ROUTERS)

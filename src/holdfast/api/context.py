@@ -6,6 +6,7 @@ edge would do with a request.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -91,6 +92,7 @@ class ApiContext:
     soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones, and
     `on_list_change` with lists, which may be long: it waits for seconds, where the others wait for a moment.
     `managed` gives the managed rulesets that can be deployed, by id, without waiting. `tracing` tries rules on requests.
+    `list_turn` is held by whoever reads and writes the items of a list.
     `clock` is the time in microseconds.
     """
 
@@ -104,3 +106,4 @@ class ApiContext:
     on_list_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     managed: Callable[[], Mapping[str, ManagedRuleset]] = dict
     tracing: Tracing = field(default_factory=NoTracing)
+    list_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
