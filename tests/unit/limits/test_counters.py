@@ -195,6 +195,8 @@ def _judged(
         windows[key] = window
         return True
     window.move_to(now, period_s)
+    # A clock that steps back makes the bucket before weigh more again.
+    window.bounded_by(limit)
     if window.estimate(now, period_s) + is_counted <= limit + 1e-6:
         if is_counted:
             window.add(now)
