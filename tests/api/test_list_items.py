@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from holdfast.api import list_items as subject
+from holdfast.api.lists import TOO_MANY
 from tests.api.harness import ABSENT, Api, allow, codes, on_account
 
 
@@ -172,7 +173,7 @@ async def test_there_is_room_for_so_many_items(api: Api, monkeypatch: pytest.Mon
         with monkeypatch.context() as patched:
             patched.setattr(subject, name, 3)
             answer = await api.ask("POST", path, json=[{"ip": "192.0.2.9"}])
-            assert (answer.status_code, codes(answer)) == (400, [subject.TOO_MANY])
+            assert (answer.status_code, codes(answer)) == (400, [TOO_MANY])
             assert "at most 3 items, and would have 4" in answer.json()["errors"][0]["message"]
             await write(api, "PUT", path, [{"ip": f"192.0.2.{number}"} for number in range(1, 4)])
     assert published(api) == ("192.0.2.1", "192.0.2.2", "192.0.2.3")

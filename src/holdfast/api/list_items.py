@@ -20,6 +20,7 @@ import binascii
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -273,8 +274,9 @@ async def _items(access: Access, list_id: str, body: bytes) -> Items:
 
 
 def _read_items(kind: str, body: bytes) -> Items:
+    """The items of a body, in the order in which they are written fastest."""
     try:
-        return parse_items(kind, _decoded(body))
+        return dict(sorted(parse_items(kind, _decoded(body)).items(), key=itemgetter(0)))
     except ItemError as error:
         code = INVALID_ITEM if error.pointer.count("/") > 1 else INVALID_BODY
         raise fault(400, code, str(error), pointer=error.pointer) from None

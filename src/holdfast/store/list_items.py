@@ -3,7 +3,9 @@
 Law 1: items are unique in their list by value; one that comes again keeps its id, and becomes what came.
 Law 2: a change of many is some statements of ITEMS_AT_ONCE items, each as one value in JSON that the database takes apart: a
 row each would take five times as long, and on SQLite others wait meanwhile.
-Law 3: who writes items has touched their list before (`holdfast.store.lists`).
+Law 3: ids that are made together follow each other, and items come in the order of their values: then each page of an index
+is written once, in a third of the time.
+Law 4: who writes items has touched their list before (`holdfast.store.lists`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
 from holdfast.model.rule_list import ASN, HOSTNAME
-from holdfast.store.schema import LIST_ITEMS
+from holdfast.store.schema import ID_CHARS, LIST_ITEMS
 
 ITEMS_AT_ONCE = 10_000
 T = TypeVar("T")
@@ -55,13 +57,22 @@ _DELETE = {
     "postgresql": """DELETE FROM list_items WHERE list_id = :list_id
         AND id IN (SELECT json_array_elements_text(CAST(:rows AS json)))""",
 }
+_DELETE_OTHERS = {
+    "sqlite": "DELETE FROM list_items WHERE list_id = :list_id AND value NOT IN (SELECT value FROM json_each(:rows))",
+    # NOT IN would compare each with each where there are more than fit into its memory.
+    "postgresql": """DELETE FROM list_items WHERE list_id = :list_id AND NOT EXISTS (
+        SELECT 1 FROM json_array_elements_text(CAST(:rows AS json)) AS kept(value) WHERE kept.value = list_items.value)""",
+}
+# Hexadecimal digits of an id that count the items made together; the others are chance.
+_COUNTING_DIGITS = 8
 
 
 async def put(connection: AsyncConnection, list_id: str, items: Mapping[str, str | None], *, now: Moment) -> None:
     """Add items, given by value with their comments; those that are there get the comments that are given."""
     statement = sa.text(_PUT[connection.dialect.name])
-    for part in _parts(items.items()):
-        rows = [(secrets.token_hex(16), value, comment) for value, comment in part]
+    chance = secrets.token_hex((ID_CHARS - _COUNTING_DIGITS) // 2)
+    for part in _parts(enumerate(items.items())):
+        rows = [(f"{chance}{number:0{_COUNTING_DIGITS}x}", value, comment) for number, (value, comment) in part]
         await connection.execute(statement, {"list_id": list_id, "rows": _json(rows), "now": now})
 
 
@@ -73,11 +84,10 @@ async def delete(connection: AsyncConnection, list_id: str, ids: Collection[str]
     return gone
 
 
-async def delete_others(connection: AsyncConnection, list_id: str, kept: Mapping[str, object]) -> int:
-    """Remove all items but those with the values of `kept`; how many that were."""
-    statement = sa.select(LIST_ITEMS.c.id, LIST_ITEMS.c.value).where(LIST_ITEMS.c.list_id == list_id)
-    rows = (await connection.execute(statement)).all()
-    return await delete(connection, list_id, [ident for ident, value in rows if value not in kept])
+async def delete_others(connection: AsyncConnection, list_id: str, kept: Collection[str]) -> int:
+    """Remove all items but those with these values; how many that were."""
+    statement = sa.text(_DELETE_OTHERS[connection.dialect.name])
+    return (await connection.execute(statement, {"list_id": list_id, "rows": _json(list(kept))})).rowcount
 
 
 async def count(connection: AsyncConnection, list_id: str) -> int:
