@@ -113,6 +113,7 @@ def _policy(rulesets: tuple[RulesetDocument, ...]) -> Policy:
 TARGETS_US = {
     "100 rules": 25.0,
     "1,000 rules": 200.0,
+    "a rate limit alone": 3.0,
     "a rate limit beside 100 rules": 3.0,
     "the managed ruleset": 60.0,
 }

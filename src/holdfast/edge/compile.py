@@ -68,7 +68,6 @@ def compile_zone(
         is_paused=document.paused,
         rules=rules,
         firewalls=() if firewall is None or document.paused else (firewall,),
-        asks_place=any(rule.asks_place for rule in rules) or (firewall is not None and firewall.asks_place),
         certificates=certificates,
         certificates_left_out=left_out,
         tls=None if name == CATCH_ALL else tls_settings_of(name, targets, document.settings),

@@ -44,9 +44,12 @@ PHASES: tuple[Phase, ...] = (
     forward,
 )
 
-# What is left of them where nobody has said any rules about the host name: those would find nothing to ask.
-_WITHOUT_RULES: tuple[Phase, ...] = tuple(
-    phase for phase in PHASES if phase not in {ip_access, custom_rules, rate_limits, managed_rules}
+# Those that ask rules, in the order of the bits of `Firewall.asks`.
+_ASKING: tuple[Phase, ...] = (ip_access, custom_rules, rate_limits, managed_rules)
+# What is left of all of them without those that would find nothing to ask, by what there is to be asked.
+_PHASES_BY_ASKED: tuple[tuple[Phase, ...], ...] = tuple(
+    tuple(phase for phase in PHASES if phase not in _ASKING or asked >> _ASKING.index(phase) & 1)
+    for asked in range(1 << len(_ASKING))
 )
 
 # Takes the events of a request that had any. Never raises, never waits.
@@ -68,7 +71,10 @@ def decide(
 
 def decide_in(request: Request, view: View, record: Record | None = None) -> Decision:
     """The same where the view is made already."""
-    for phase in PHASES if view.firewalls else _WITHOUT_RULES:
+    asked = 0
+    for firewall in view.firewalls:
+        asked |= firewall.asks
+    for phase in _PHASES_BY_ASKED[asked]:
         if (decision := phase(request, view)) is not None:
             if isinstance(decision, Respond):
                 decision = in_zone(decision, view.zone, request)

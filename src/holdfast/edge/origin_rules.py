@@ -19,7 +19,6 @@ from holdfast.model.zone_document import OriginRuleDocument
 from holdfast.rules.errors import ParseError
 
 # Fields that are looked up by the client's address, and their older names.
-_PLACES = ("ip.src.", "ip.geoip.")
 
 _HOST_AND_PORT = re.compile(r"([^:]+)(?::([0-9]{1,5}))?")
 
@@ -44,7 +43,6 @@ def _rule(zone: str, document: OriginRuleDocument) -> OriginRule:
     place = document.origin_host
     return OriginRule(
         matches=compiled.matches,
-        asks_place=any(name.startswith(_PLACES) for name in compiled.expression.fields),
         target=None if place is None else target_at(zone, f"{field}.origin_host", place),
         port=_port(zone, f"{field}.origin_port", document.origin_port),
         host_header=host_header,

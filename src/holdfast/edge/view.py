@@ -19,10 +19,11 @@ from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone, Target
 from holdfast.model.request import Request
 from holdfast.model.zone_document import ZoneSettings
-from holdfast.rules.context import NOWHERE, EvaluationContext, Facts, Place
+from holdfast.rules.context import NOWHERE, EvaluationContext, Place
 
 if TYPE_CHECKING:
     from holdfast.edge.firewall.rate_limit import Counters
+    from holdfast.rules.lists import RuleList
     from holdfast.rules.managed_ruleset import ManagedRuleset
 
 # Where an address is, as far as it is known. Never raises, never waits.
@@ -31,6 +32,64 @@ PlaceOf = Callable[[str], Place]
 # What stands in a view where there is no such thing, so that no phase but `find_zone` has to ask.
 NO_ZONE = CompiledZone(id="", name="", account_id="", features=features_of(ZoneSettings(), paused=True), targets={})
 NO_TARGET = Target(name="", is_proxied=False)
+
+
+class RequestFacts(msgspec.Struct, gc=False):
+    """What rules may know beside a request (`rules.context.Facts`), each found when the first rule asks for it.
+
+    It does not refer to the view, which leads to it.
+    """
+
+    zone: CompiledZone
+    snapshot: Snapshot
+    now: float
+    client_ip: str
+    place_of: PlaceOf | None = None
+    found_place: Place | None = None
+
+    @property
+    def zone_name(self) -> str:
+        """The zone's name."""
+        return self.zone.name
+
+    @property
+    def zone_plan(self) -> str:
+        """The zone's plan as rules name it."""
+        return self.zone.plan
+
+    @property
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+        return int(self.now * 1000)
+
+    @property
+    def place(self) -> Place:
+        """Where the client is; looked up once."""
+        if self.found_place is None:
+            self.found_place = NOWHERE if self.place_of is None else self.place_of(self.client_ip)
+        return self.found_place
+
+    @property
+    def lists(self) -> Mapping[str, RuleList]:
+        """What rules of the zone's account name."""
+        return self.snapshot.lists_of(self.zone.account_id)
+
+    # No edge knows these.
+
+    @property
+    def server_ip(self) -> None:
+        """The address that the client connected to."""
+        return
+
+    @property
+    def random_seed(self) -> None:
+        """Bytes that are new for each request."""
+        return
+
+    @property
+    def upstream_zone(self) -> str:
+        """The zone of the Worker that makes the request."""
+        return ""
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
@@ -60,25 +119,14 @@ class View(msgspec.Struct, frozen=True, gc=False):
         """What every expression about `request` is evaluated against: made once, so that what one computed the others use."""
         context = self.notes.context
         if context is None:
-            context = self.notes.context = EvaluationContext(request, self._facts(request))
+            context = self.notes.context = EvaluationContext(
+                request, RequestFacts(self.zone, self.snapshot, self.now, request.client_ip, self.place_of)
+            )
         return context
 
     def place(self, request: Request) -> Place:
         """Where the client is, as far as it is known."""
-        return NOWHERE if self.place_of is None else self.place_of(request.client_ip)
-
-    def _facts(self, request: Request) -> Facts:
-        zone = self.zone
-        asks_place = zone.asks_place
-        for firewall in self.firewalls:
-            asks_place = asks_place or firewall.asks_place
-        return Facts(
-            zone_name=zone.name,
-            zone_plan=zone.plan,
-            now_ms=int(self.now * 1000),
-            place=self.place(request) if asks_place else NOWHERE,
-            lists=self.snapshot.lists_of(zone.account_id),
-        )
+        return self.context(request).facts.place
 
 
 Phase = Callable[[Request, View], Decision | None]

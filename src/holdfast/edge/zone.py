@@ -101,13 +101,9 @@ class Features(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class OriginRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Where requests go instead that `matches` is true of; what is None, "" or 0 stays as it is.
-
-    `asks_place` says that where the client is matters.
-    """
+    """Where requests go instead that `matches` is true of; what is None, "" or 0 stays as it is."""
 
     matches: Callable[[EvaluationContext], bool]
-    asks_place: bool = False
     target: Target | None = None
     port: int = 0
     host_header: str = ""
@@ -135,7 +131,6 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     `certificates_left_out` says, by id, why a certificate is not shown. `plan` is as rules name it. `tls` is None where a zone leaves TLS as the edge has it.
     `rules` are its origin rules, `firewalls` its other rules: () where it has none, and where it `is_paused`; one otherwise.
-    `asks_place` says that where the client is matters for one of either.
     """
 
     id: str
@@ -149,7 +144,6 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     is_paused: bool = False
     rules: tuple[OriginRule, ...] = ()
     firewalls: tuple[Firewall, ...] = ()
-    asks_place: bool = False
     certificates: tuple[ServedCertificate, ...] = ()
     certificates_left_out: Mapping[str, str] = {}
     tls: TlsSettings | None = None

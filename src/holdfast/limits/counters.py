@@ -20,7 +20,8 @@ import hashlib
 import math
 import mmap
 import struct
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 from holdfast.limits.verdict import Verdict
 from holdfast.limits.window import MAX_STEP_BACK_S, TICK_S, TOLERANCE, Window
@@ -35,7 +36,8 @@ MAX_SECONDS = 86_400
 # Beyond it a count stays as it is.
 MAX_COUNT = 2**31 - 1
 
-# Keys whose place is remembered: a flood comes from the same clients again. All of it is forgotten when it is full.
+# Keys whose place is remembered when they come for the second time: a flood comes from the same clients again. All of it is
+# forgotten when it is full.
 MAX_KNOWN = 4_096
 MAX_KNOWN_BYTES = 128
 
@@ -52,7 +54,15 @@ _CHANGING = struct.Struct("<Ii")
 _CHANGING_AT = 12
 _RECORDS_BYTES = _WAYS * _RECORD.size
 _BUCKET_BYTES = _TAGS_BYTES + _RECORDS_BYTES
-_RECORD_PER_TAG = _RECORD.size // _TAG_BYTES
+# For each place of a bucket, what reads a tag and the record that belongs to it in one step, without the period.
+_TAGS_AND_RECORDS = tuple(
+    struct.Struct(f"<{_TAG_BYTES}s{_TAGS_BYTES - _TAG_BYTES + way * (_RECORD.size - _TAG_BYTES)}xdfIi").unpack_from
+    for way in range(_WAYS)
+)
+# Of a key: its tag, what reads it and its record, where the tag stands, where the record does.
+_Known: TypeAlias = tuple[bytes, Callable[[Memory, int], tuple[Any, ...]], int, int]
+# What is no key's.
+_NOWHERE: _Known = b"", _TAGS_AND_RECORDS[0], _HEADER_BYTES, 0
 _LIMITED = 2**32 - 1
 
 _HEADER = struct.Struct("<8sIIQ32s")
@@ -64,7 +74,6 @@ _ZEROED_AT_ONCE = 1024 * 1024
 
 _blake2b = hashlib.blake2b
 _unpack_digest = _DIGEST.unpack_from
-_unpack_record = _RECORD.unpack_from
 _pack_changing = _CHANGING.pack_into
 
 
@@ -86,7 +95,7 @@ class RateCounters:
         self._memory = memory
         self._buckets = buckets
         self._secret = kept or _begin(memory, buckets, secret)
-        self._known: dict[bytes, tuple[int, bytes]] = {}
+        self._known: dict[bytes, _Known] = {}
         self._insertions = self._evictions = self._limited = 0
 
     def hit(
@@ -106,15 +115,17 @@ class RateCounters:
         `period_s` is 1 to 86,400. What the key must tell apart (the rule, the client) is the caller's to put into it.
         """
         memory = self._memory
-        known = self._known.get(key)
-        bucket, tag = self._where(key) if known is None else known
-        found = memory.find(tag, bucket, bucket + _TAGS_BYTES) - bucket
-        if found < 0 or found % _TAG_BYTES:
-            return (
-                self._first(bucket, tag, _Asked(now, period_s, limit, mitigation_s)) if is_counted else _NOTHING_COUNTED
-            )
-        place = bucket + _TAGS_BYTES + found * _RECORD_PER_TAG
-        start, previous, count, offset, _ = _unpack_record(memory, place)
+        own_tag, read, tag_at, place = self._known.get(key, _NOWHERE)
+        tag, start, previous, count, offset = read(memory, tag_at)
+        if tag != own_tag:
+            # It comes anew, or for the second time, or another has taken its place.
+            bucket, own_tag = self._where(key)
+            way = self._way_of(own_tag, bucket)
+            if way is None:
+                asked = _Asked(now, period_s, limit, mitigation_s)
+                return self._first(bucket, own_tag, asked) if is_counted else _NOTHING_COUNTED
+            _, read, tag_at, place = self._know(key, own_tag, bucket, way)
+            _, start, previous, count, offset = read(memory, tag_at)
         elapsed = now - start
         if 0.0 <= elapsed < period_s and offset >= 0:
             # What is neither over, nor turning, nor nonsense: by far the most requests. The last one came in this bucket
@@ -149,7 +160,17 @@ class RateCounters:
         # Of 64 bytes, 16 are used: asking for fewer takes longer. A prefix is all the key that BLAKE2 needs, for no digest
         # says what that of a longer text is (RFC 7693 §1).
         number, tag = _unpack_digest(_blake2b(self._secret + key).digest())
-        found = _HEADER_BYTES + number % self._buckets * _BUCKET_BYTES, tag
+        return _HEADER_BYTES + number % self._buckets * _BUCKET_BYTES, tag
+
+    def _way_of(self, tag: bytes, bucket: int) -> int | None:
+        """Which place of its bucket a key has, None if it has none."""
+        found = self._memory.find(tag, bucket, bucket + _TAGS_BYTES) - bucket
+        # Bytes of two tags may look like another.
+        return None if found < 0 or found % _TAG_BYTES else found // _TAG_BYTES
+
+    def _know(self, key: bytes, tag: bytes, bucket: int, way: int) -> _Known:
+        """Remember where the record of a key is, that is there."""
+        found = tag, _TAGS_AND_RECORDS[way], bucket + way * _TAG_BYTES, bucket + _TAGS_BYTES + way * _RECORD.size
         if len(key) <= MAX_KNOWN_BYTES:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()

@@ -8,12 +8,18 @@ for `Request`, they hold nothing that could be in a cycle.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from holdfast.model.request import Request
-from holdfast.rules.lists import NO_LISTS, RuleList
+
+if TYPE_CHECKING:
+    from holdfast.rules.lists import RuleList
+
+# Where there are no lists. What lists are made of is loaded with the first of them: most edges have none.
+NO_LISTS: Mapping[str, RuleList] = MappingProxyType({})
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +46,34 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 NOWHERE = Place()
+
+
+class KnownFacts(Protocol):
+    """What is known beside the request: values, as `Facts` has them, or what finds each when it is first asked for."""
+
+    @property
+    def zone_name(self) -> str: ...
+
+    @property
+    def zone_plan(self) -> str: ...
+
+    @property
+    def now_ms(self) -> int | None: ...
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def server_ip(self) -> str | None: ...
+
+    @property
+    def random_seed(self) -> str | None: ...
+
+    @property
+    def upstream_zone(self) -> str: ...
+
+    @property
+    def lists(self) -> Mapping[str, RuleList]: ...
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -69,7 +103,7 @@ class EvaluationContext:
 
     __slots__ = ("computed", "facts", "request")
 
-    def __init__(self, request: Request, facts: Facts = NOTHING_KNOWN) -> None:
+    def __init__(self, request: Request, facts: KnownFacts = NOTHING_KNOWN) -> None:
         self.request = request
         self.facts = facts
         # By field name; filled by the readers of `scheme`.

@@ -12,7 +12,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from holdfast.rules.errors import ParseError
 from holdfast.rules.literals import address_range
@@ -135,9 +134,6 @@ class RuleList:
     def of_asns(cls, items: Iterable[int]) -> RuleList:
         """Numbers of autonomous systems."""
         return cls(INT, frozenset(items))
-
-
-NO_LISTS: Mapping[str, RuleList] = MappingProxyType({})
 
 
 def check_lists(expression: Expression, kinds: Mapping[str, ValueType]) -> None:

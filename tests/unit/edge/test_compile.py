@@ -45,7 +45,6 @@ def test_a_zone_compiles_its_rules_also_while_it_is_paused() -> None:
     rulesets = (a_ruleset(a_rule("r", expression='ip.src.country eq "NL"')),)
     zone, paused = (a_zone(rulesets=rulesets, paused=paused) for paused in (False, True))
     assert len(zone.firewalls) == 1
-    assert zone.asks_place
     assert (paused.firewalls, paused.is_paused) == ((), True)
     assert a_zone().firewalls == ()
     with pytest.raises(CompileError, match=r"rules\[r\]\.expression"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.edge.decide import PHASES, decide
+from holdfast.edge.decide import _PHASES_BY_ASKED, PHASES, decide
 from holdfast.edge.decision import Forward, Respond
 from holdfast.edge.firewall.values import MANAGED, RATE_LIMITS
 from holdfast.edge.snapshot import Snapshot
@@ -42,6 +42,14 @@ def test_the_order_of_the_phases_is_what_it_says() -> None:
         "websockets_switch",
         "forward",
     ]
+
+
+def test_a_request_goes_through_all_phases_that_have_something_to_ask_in_their_order() -> None:
+    asking = ("ip_access", "custom_rules", "rate_limits", "managed_rules")
+    for asked, phases in enumerate(_PHASES_BY_ASKED):
+        there = {name for place, name in enumerate(asking) if asked >> place & 1}
+        assert phases == tuple(one for one in PHASES if one.__name__ not in asking or one.__name__ in there)
+    assert _PHASES_BY_ASKED[-1] == PHASES
 
 
 @pytest.mark.parametrize("is_upgrade", [True, False])

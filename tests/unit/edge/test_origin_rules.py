@@ -22,9 +22,6 @@ def compiled(**fields: Any) -> OriginRule:
         ({"origin_port": 8080}, {"port": 8080}),
         ({"host_header": "In.test:81"}, {"host_header": "In.test:81", "server_name": "in.test"}),
         ({"host_header": "in.test", "sni": "out.test"}, {"host_header": "in.test", "server_name": "out.test"}),
-        ({"expression": 'ip.src.country eq "NL"'}, {"asks_place": True}),
-        ({"expression": 'ip.geoip.country eq "NL"'}, {"asks_place": True}),
-        ({"expression": "ip.src eq 192.0.2.1"}, {"asks_place": False}),
     ],
     ids=str,
 )

@@ -1,11 +1,15 @@
 """What a phase sees: the zone and the target of the host name, or stand-ins for them."""
 
+from collections.abc import Collection, Iterator
+from typing import Any
+
 import pytest
 
+from holdfast.edge.firewall.values import MANAGED
 from holdfast.edge.view import NO_TARGET, NO_ZONE, view_of
-from holdfast.model.zone_document import OriginRuleDocument
-from holdfast.rules.context import NOWHERE, Place
-from tests.unit.edge.firewall.rules import a_rule, a_ruled_snapshot, a_ruleset
+from holdfast.rules.context import NOWHERE, EvaluationContext, Place
+from holdfast.rules.managed_ruleset import Match, Overrides
+from tests.unit.edge.firewall.rules import FakeManaged, a_rule, a_ruled_snapshot, a_ruleset, decided
 from tests.unit.edge.origins import a_record, a_zone, snapshot_of
 from tests.unit.requests import a_request
 
@@ -50,14 +54,7 @@ def test_all_expressions_are_evaluated_against_one_context() -> None:
     assert (context.facts.zone_name, context.facts.zone_plan, context.facts.now_ms) == ("example.com", "ENT", 12_500)
 
 
-@pytest.mark.parametrize(
-    ("expression", "is_origin_rule", "is_asked"),
-    [('ip.src.country eq "NL"', False, True), ('ip.src.country eq "NL"', True, True), ("true", False, False)],
-)
-def test_where_a_client_is_is_asked_where_a_rule_does(expression: str, is_origin_rule: bool, is_asked: bool) -> None:
-    origin_rules = (OriginRuleDocument(id="1", expression=expression),) if is_origin_rule else ()
-    rulesets = () if is_origin_rule else (a_ruleset(a_rule("r", expression=expression)),)
-    snapshot = snapshot_of(a_zone(origin_rules=origin_rules, rulesets=rulesets))
+def test_where_a_client_is_is_looked_up_when_a_rule_asks_and_once() -> None:
     asked: list[str] = []
 
     def place_of(address: str) -> Place:
@@ -65,6 +62,32 @@ def test_where_a_client_is_is_asked_where_a_rule_does(expression: str, is_origin
         return Place(country="NL")
 
     request = a_request()
-    place = view_of(request, snapshot, now=1.0, place_of=place_of).context(request).facts.place
-    assert (place.country, asked) == (("NL", ["203.0.113.7"]) if is_asked else (None, []))
-    assert view_of(request, snapshot, now=1.0).place(request) is NOWHERE
+    view = view_of(request, a_ruled_snapshot(a_ruleset(a_rule("r"))), now=1.0, place_of=place_of)
+    facts = view.context(request).facts
+    assert (facts.zone_name, asked) == ("example.com", [])
+    assert [facts.place.country, facts.place.country, view.place(request).country] == ["NL"] * 3
+    assert asked == ["203.0.113.7"]
+    assert view_of(request, SNAPSHOT, now=1.0).place(request) is NOWHERE
+
+
+def test_what_no_edge_knows_is_missing() -> None:
+    request = a_request()
+    facts = view_of(request, SNAPSHOT, now=1.0).context(request).facts
+    assert (facts.server_ip, facts.random_seed, facts.upstream_zone) == (None, None, "")
+    assert dict(facts.lists) == {}
+
+
+def test_a_managed_rule_may_ask_where_a_client_is_though_no_other_does() -> None:
+    class Deployed:
+        def matches(self, context: EvaluationContext, _: Collection[str]) -> Iterator[Match]:
+            if context.facts.place.country == "NL":
+                yield Match(FakeManaged().rules[0], "block")
+
+    class Managed(FakeManaged):
+        def deploy(self, _: Overrides) -> Any:
+            return Deployed()
+
+    ruleset = a_ruleset(a_rule("deploy", executes="managed-ruleset"), phase=MANAGED)
+    snapshot = a_ruled_snapshot(ruleset, managed=[Managed()])
+    for country, statuses in (("NL", [403]), ("DE", [0])):
+        assert decided(snapshot, place_of=lambda _, country=country: Place(country=country)).statuses == statuses

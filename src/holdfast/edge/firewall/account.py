@@ -32,7 +32,7 @@ def firewall_of(
         return None
     # Loaded with the first rules: most zones have none.
     from holdfast.edge.firewall.access_rules import access_rules_of  # noqa: PLC0415
-    from holdfast.edge.firewall.rulesets import asks_place, entrypoints_of  # noqa: PLC0415
+    from holdfast.edge.firewall.rulesets import entrypoints_of  # noqa: PLC0415
 
     place = Place(owner, "", kind)
     entrypoints = {
@@ -48,7 +48,6 @@ def firewall_of(
         rate_limits=entrypoints.get(RATE_LIMITS),
         managed=entrypoints.get(MANAGED),
         access=access,
-        asks_place=any(map(asks_place, entrypoints.values())) or (access is not None and access.asks_place),
     )
 
 

@@ -37,6 +37,8 @@ _BOUNDS = (
     ("mitigation_timeout", 0, MAX_SECONDS),
 )
 
+_NOT_COUNTED = Verdict(is_limited=False, retry_after_s=0, count=0)
+
 KeyPart: TypeAlias = Callable[[EvaluationContext], bytes]
 
 
@@ -65,7 +67,6 @@ class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     mitigation_s: int
     ceiling: int
     counts_itself: bool = True
-    asks_place: bool = False
 
     def key(self, context: EvaluationContext) -> bytes:
         """Which counter the request is for."""
@@ -74,8 +75,11 @@ class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             return self.prefix + parts[0](context)
         return self.prefix + b"".join([part(context) for part in parts])
 
-    def hit(self, counters: Counters, context: EvaluationContext, *, now: float, is_counted: bool) -> Verdict:
-        """Count the request, or with `is_counted` false only look whether it is beyond the limit. `now` in Unix seconds."""
+    def hit(self, counters: Counters | None, context: EvaluationContext, *, now: float, is_counted: bool) -> Verdict:
+        """Count the request, or with `is_counted` false only look whether it is beyond the limit. `now` in Unix seconds.
+        Without counters nothing is."""
+        if counters is None:
+            return _NOT_COUNTED
         limit, ceiling = self.limit, self.ceiling
         verdict = counters.hit(
             self.key(context),
@@ -96,45 +100,38 @@ def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) ->
         value = getattr(document, name)
         if not least <= value <= most:
             raise place.below(name).wrong(value, f"a number from {least} to {most}")
-    parts, asks_place = [], False
-    for text in document.characteristics:
-        if text == _COLO:
-            continue
-        part, asks = _part(text, place.below("characteristics"))
-        parts.append(part)
-        asks_place = asks_place or asks
+    below = place.below("characteristics")
+    parts = tuple(_part(text, below) for text in document.characteristics if text != _COLO)
     counts_itself = not document.counting_expression
     is_throttle = document.mitigation_timeout == 0
     return RateLimit(
         # Other requests are within another period, so they are counted anew when it changes.
         prefix=f"{rule_id}:{document.period}:".encode(),
-        parts=tuple(parts),
+        parts=parts,
         period_s=document.period,
         limit=document.requests_per_period,
         mitigation_s=document.mitigation_timeout,
         ceiling=document.requests_per_period + (is_throttle and not counts_itself),
         counts_itself=counts_itself,
-        asks_place=asks_place,
     )
 
 
-def _part(text: str, place: Place) -> tuple[KeyPart, bool]:
-    """What reads one characteristic, and whether it asks where the client is."""
+def _part(text: str, place: Place) -> KeyPart:
+    """What reads one characteristic."""
     if text == _CLIENT:
-        return _client, False
+        return _client
     try:
         value = compile_value(text)
     except ParseError as error:
         raise place.wrong(text, f"a characteristic ({error.sentence})") from None
     evaluate = value.evaluate
-    asks_place = any(name.startswith(("ip.src.", "ip.geoip.")) for name in value.expression.fields)
-    return (lambda context: encoded(evaluate(context))), asks_place
+    return lambda context: encoded(evaluate(context))
 
 
 def _client(context: EvaluationContext) -> bytes:
     text = context.request.client_ip
     if ":" not in text:
-        return f"4{text};".encode("latin-1", "backslashreplace")
+        return b"4%b;" % text.encode("utf-8", "backslashreplace")
     address = FIELDS[_CLIENT].read(context)
     return encoded(text if address is None else address[1] >> _IPV6_NETWORK_BITS)
 

@@ -29,9 +29,6 @@ from holdfast.rules.errors import ParseError
 from holdfast.rules.known import KNOWN
 from holdfast.rules.program import compile_program
 
-# The fields that are looked up by the client's address, and their older names.
-PLACES = ("ip.src.", "ip.geoip.")
-
 # Rules that are compiled without a pause: about a millisecond, where a thread that waits for the GIL may wait 5 ms.
 SLICE = 8
 
@@ -56,14 +53,6 @@ def entrypoints_of(
             raise where.below("phase").wrong(document.phase, "a phase that has no other entrypoint")
         entrypoints[document.phase] = _ruleset(document, customs, where, pause)
     return entrypoints
-
-
-def asks_place(ruleset: CompiledRuleset) -> bool:
-    """Whether it matters for the ruleset, or one that it executes, where a client is."""
-    return any(
-        rule.asks_place or (isinstance(rule.action, Execute) and asks_place(rule.action.ruleset))
-        for rule in ruleset.rules
-    )
 
 
 def _ruleset(document: RulesetDocument, customs: Customs | None, where: Place, pause: Pause) -> CompiledRuleset:
@@ -116,7 +105,6 @@ def _rule(
     limit = None
     if given.ratelimit is not None:
         limit = rate_limit_of(given.ratelimit, rule_id=given.id, place=place.below("ratelimit"))
-    fields = read.own.expression.fields | (read.counting.expression.fields if read.counting else frozenset())
     return CompiledRule(
         id=given.id,
         ruleset_id=ruleset.id,
@@ -128,7 +116,6 @@ def _rule(
         description=given.description,
         enabled=given.enabled,
         readings=readings_of(read.own.expression),
-        asks_place=any(name.startswith(PLACES) for name in fields) or (limit is not None and limit.asks_place),
         limit=limit,
     )
 

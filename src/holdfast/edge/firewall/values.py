@@ -97,8 +97,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 
 class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One rule. `ruleset_id` and `phase` are those of the ruleset it stands in; `readings` what its expression looks at.
-    `asks_place` says that where the client is matters for it."""
+    """One rule. `ruleset_id` and `phase` are those of the ruleset it stands in; `readings` what its expression looks at."""
 
     id: str
     ruleset_id: str
@@ -110,7 +109,6 @@ class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     description: str = ""
     enabled: bool = True
     readings: tuple[Reading, ...] = ()
-    asks_place: bool = False
     limit: RateLimit | None = None
 
 
@@ -140,14 +138,20 @@ class CompiledRuleset(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Firewall(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What one owner, a zone or an account, says: its entrypoints and its access rules; None where it says nothing.
 
-    `asks_place` says that where the client is matters.
+    `asks` says which there are, in the order in which they are asked: 1 access rules, 2 custom rules, 4 rate limits, 8 managed.
     """
 
     custom: CompiledRuleset | None = None
     rate_limits: CompiledRuleset | None = None
     managed: CompiledRuleset | None = None
     access: AccessRules | None = None
-    asks_place: bool = False
+    asks: int = 0
+
+    def __post_init__(self) -> None:
+        """Say what there is."""
+        there = (self.access, self.custom, self.rate_limits, self.managed)
+        asks = sum(1 << place for place, one in enumerate(there) if one is not None)
+        msgspec.structs.force_setattr(self, "asks", asks)
 
 
 class CompiledAccount(msgspec.Struct, frozen=True, gc=False, kw_only=True):

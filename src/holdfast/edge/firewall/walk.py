@@ -11,8 +11,7 @@ Source: Cloudflare, "Ruleset Engine", "Skip options", "Request rate calculation"
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from holdfast.edge.answers import RefusedBy, refuse_by_rule
 from holdfast.edge.decision import Respond
@@ -53,63 +52,81 @@ def run(ruleset: CompiledRuleset, request: Request, view: View) -> Respond | Non
         return None
     if notes.trace is not None:
         notes.trace.append(Seen(what="ruleset_begun", ruleset=ruleset))
-    acting = _over_limits(ruleset, request, view) if ruleset.has_limits else _matched(ruleset, request, view)
-    for rule, verdict in acting:
-        decision = _act(rule, verdict, request, view)
-        if decision is not None:
-            _see(view, "ruleset_ended", None, by=rule.id)
-            return decision
-        if _ends(rule, ruleset, view):
-            _see(view, "ruleset_ended", None, by=rule.id, reason=f"The rule {rule.id} skips what comes after it.")
-            return None
+    context = view.context(request)
+    if ruleset.has_limits:
+        found = _over_limits(ruleset, context, request, view)
+    else:
+        found, steps = None, ruleset.steps
+        for index in ruleset.matching(context):
+            found = _consider(steps[index].rule, None, ruleset, request, view)
+            if found is not None:
+                break
+    if found is not None:
+        return found.decision
     if notes.trace is not None:
         notes.trace.append(Seen(what="ruleset_ended"))
     return None
 
 
-def _matched(ruleset: CompiledRuleset, request: Request, view: View) -> Iterator[tuple[CompiledRule, Verdict | None]]:
-    steps, notes = ruleset.steps, view.notes
-    for index in ruleset.matching(view.context(request)):
-        rule = steps[index].rule
-        if notes.skips is None or not _is_left_out(rule, ruleset, view):
-            yield rule, None
+class _End(NamedTuple):
+    """Why the rest of a ruleset is not asked: a decision, or None where it is skipped."""
+
+    decision: Respond | None
 
 
-def _over_limits(
-    ruleset: CompiledRuleset, request: Request, view: View
-) -> Iterator[tuple[CompiledRule, Verdict | None]]:
-    """The rules that act: of those with a limit, the ones that are over it. Everything that counts is counted."""
-    steps, notes, context, counters = ruleset.steps, view.notes, view.context(request), view.counters
+def _consider(
+    rule: CompiledRule, verdict: Verdict | None, ruleset: CompiledRuleset, request: Request, view: View
+) -> _End | None:
+    """Do what `rule` says, which has matched, unless it is left out; whether that is the end of its ruleset."""
+    if view.notes.skips is not None and _is_left_out(rule, ruleset, view):
+        return None
+    decision = _act(rule, verdict, request, view)
+    if decision is not None:
+        _see(view, "ruleset_ended", None, by=rule.id)
+        return _End(decision)
+    if _ends(rule, ruleset, view):
+        _see(view, "ruleset_ended", None, by=rule.id, reason=f"The rule {rule.id} skips what comes after it.")
+        return _End(None)
+    return None
+
+
+def _over_limits(ruleset: CompiledRuleset, context: EvaluationContext, request: Request, view: View) -> _End | None:
+    """The same for all rules that act of one with limits: those that are over. Everything that counts is counted."""
+    steps, notes, counters, now = ruleset.steps, view.notes, view.counters, view.now
     # What counts for a rule whose counting expression, which stands before its own, has matched.
     counted: RateLimit | None = None
     for index in ruleset.matching(context):
         step = steps[index]
-        rule, limit = step.rule, step.rule.limit
+        rule = step.rule
+        limit = rule.limit
         if counted is not None and counted is not limit:
             _count(counted, context, view)
             counted = None
         if notes.skips is not None and _is_left_out(rule, ruleset, view):
             continue
-        if limit is None:
-            yield rule, None
-        elif step.is_counting:
-            counted = limit
-        elif counters is not None:
+        verdict = None
+        if limit is not None:
+            if step.is_counting:
+                counted = limit
+                continue
             is_counted = limit.counts_itself or counted is limit
             counted = None
-            verdict = limit.hit(counters, context, now=view.now, is_counted=is_counted)
-            if verdict.is_limited:
-                yield rule, verdict
-            elif notes.trace is not None:
-                _see(view, "rule_within_limit", rule, reason=f"Counted {verdict.count} of {limit.limit}.")
+            verdict = limit.hit(counters, context, now=now, is_counted=is_counted)
+            if not verdict.is_limited:
+                if notes.trace is not None:
+                    _see(view, "rule_within_limit", rule, reason=f"Counted {verdict.count} of {limit.limit}.")
+                continue
+        end = _consider(rule, verdict, ruleset, request, view)
+        if end is not None:
+            return end
     if counted is not None:
         _count(counted, context, view)
+    return None
 
 
 def _count(limit: RateLimit, context: EvaluationContext, view: View) -> None:
     """Count a request that is not held to the limit itself."""
-    if view.counters is not None:
-        limit.hit(view.counters, context, now=view.now, is_counted=True)
+    limit.hit(view.counters, context, now=view.now, is_counted=True)
 
 
 def _is_left_out(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:

@@ -26,7 +26,6 @@ def test_an_account_is_what_its_document_says() -> None:
     assert firewall.rate_limits is not None
     assert firewall.managed is None
     assert firewall.access is not None
-    assert firewall.asks_place
 
 
 @pytest.mark.parametrize("rulesets", [(), (a_ruleset(),), (a_ruleset(kind="custom"), a_ruleset(phase=MANAGED))])

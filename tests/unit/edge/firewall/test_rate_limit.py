@@ -58,8 +58,6 @@ def test_where_a_client_is_may_be_a_characteristic() -> None:
     here, there = (Facts(place=Location(country=country, asn=7)) for country in ("NL", "DE"))
     assert key("ip.src.country", facts=here) != key("ip.src.country", facts=there)
     assert key("ip.src.asnum", facts=here) == key("ip.src.asnum", facts=there)
-    assert limit("ip.src.country").asks_place
-    assert not limit("ip.src", "http.host").asks_place
 
 
 def test_rules_and_periods_have_counters_of_their_own() -> None:

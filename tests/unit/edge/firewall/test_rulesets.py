@@ -6,9 +6,8 @@ import pytest
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.firewall.document_place import Place
-from holdfast.edge.firewall.rulesets import SLICE, asks_place, entrypoints_of
+from holdfast.edge.firewall.rulesets import SLICE, entrypoints_of
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, Deploy, Execute
-from holdfast.model.rule_documents import RulesetDocument
 from holdfast.rules.context import EvaluationContext
 from tests.unit.edge.firewall.rules import a_limit, a_rule, a_ruleset
 from tests.unit.requests import a_request
@@ -44,19 +43,6 @@ def test_an_entrypoint_executes_custom_rulesets_of_its_phase_and_all_others_are_
     assert execute.ruleset.id == "custom"
     assert isinstance(deploy, Deploy)
     assert deploy.ruleset_id == "managed"
-
-
-def test_where_clients_are_matters_if_any_rule_asks() -> None:
-    def asks(*documents: RulesetDocument) -> bool:
-        return any(map(asks_place, entrypoints_of(PLACE, documents).values()))
-
-    assert not asks(a_ruleset(a_rule("a", expression="ip.src in {10.0.0.0/8}")))
-    assert asks(a_ruleset(a_rule("a", expression='ip.src.country eq "NL"')))
-    assert asks(a_ruleset(a_rule("a", expression='ip.geoip.country eq "NL"')))
-    assert asks(a_ruleset(a_limit("a", 1, characteristics=("ip.src.asnum",)), phase=RATE_LIMITS))
-    assert asks(a_ruleset(a_limit("a", 1, counting_expression='ip.src.country eq "NL"'), phase=RATE_LIMITS))
-    inner = a_ruleset(a_rule("b", expression='ip.src.country eq "NL"'), kind="custom", ident="custom")
-    assert asks(a_ruleset(a_rule("a", executes="custom"), kind="root"), inner)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Compiled values: frozen but for what `Deploy` remembers, and empty where nobody says anything."""
 
+from typing import Any
+
 import pytest
 
 from holdfast.edge.firewall.values import CompiledAccount, Deploy, Firewall, Refuse
@@ -22,4 +24,10 @@ def test_by_default_nobody_says_anything() -> None:
     assert CompiledAccount(id="a").firewall is None
     firewall = Firewall()
     assert (firewall.custom, firewall.rate_limits, firewall.managed, firewall.access) == (None, None, None, None)
-    assert not firewall.asks_place
+    assert firewall.asks == 0
+
+
+@pytest.mark.parametrize(("place", "name"), list(enumerate(("access", "custom", "rate_limits", "managed"))))
+def test_a_firewall_says_what_is_to_be_asked_of_it(place: int, name: str) -> None:
+    said: dict[str, Any] = {name: object()}
+    assert Firewall(**said).asks == 1 << place
