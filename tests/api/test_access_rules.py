@@ -51,6 +51,10 @@ async def test_a_rule_is_made_shown_listed_changed_and_removed(api: Api, owner: 
     changed = await api.result("PATCH", f"{base}/{made['id']}", json={"mode": "whitelist"})
     assert changed == {**made, "mode": "whitelist", "modified_on": changed["modified_on"]}
     assert changed["modified_on"] > made["modified_on"]
+    entries = len(await api.entries())
+    for same in ({}, {"mode": "whitelist"}, {"notes": "a scanner"}):
+        assert await api.result("PATCH", f"{base}/{made['id']}", json=same) == changed
+    assert len(await api.entries()) == entries
     again = await api.result("PATCH", f"{base}/{made['id']}", json={**a_rule(), "notes": ""})
     assert (again["mode"], again["notes"]) == ("block", "")
     assert published(api, owner) == [("block", "ip", "192.0.2.7")]

@@ -206,7 +206,20 @@ async def test_an_audit_entry_says_how_much_and_shows_the_first(api: Api) -> Non
     assert (entry["action"]["type"], entry["resource"]["type"]) == ("update", "list_items")
     assert json.loads(entry["oldValue"]) == {"num_items": 0}
     new = json.loads(entry["newValue"])
-    assert (new["num_items"], new["put"], new["removed"], len(new["first"])) == (50, 50, 0, 20)
+    assert (new["num_items"], new["written"], new["removed"], len(new["first"])) == (50, 50, 0, 20)
+
+
+async def test_a_change_that_changes_nothing_leaves_no_trace_but_its_operation(api: Api) -> None:
+    path = await a_list(api)
+    body = [{"ip": "192.0.2.1", "comment": "c"}, {"ip": "10.0.0.1"}]
+    await write(api, "PUT", path, body)
+    before, entries = await api.result("GET", path.removesuffix("/items")), len(await api.entries())
+    version = api.control.publisher.snapshot().lists[0].version
+    for method, given in (("PUT", body), ("POST", body[:1]), ("POST", []), ("DELETE", {"items": []})):
+        await write(api, method, path, given)
+    assert await api.result("GET", path.removesuffix("/items")) == before
+    assert len(await api.entries()) == entries
+    assert api.control.publisher.snapshot().lists[0].version == version
 
 
 async def test_a_reader_changes_no_items(api: Api) -> None:

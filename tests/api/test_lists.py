@@ -50,6 +50,7 @@ async def test_a_list_is_made_shown_listed_described_and_removed(api: Api) -> No
     changed = await api.result("PUT", f"{base(api)}/{one['id']}", json={"description": "elsewhere"})
     assert changed == {**one, "description": "elsewhere", "modified_on": changed["modified_on"]}
     assert changed["modified_on"] > one["modified_on"]
+    assert await api.result("PUT", f"{base(api)}/{one['id']}", json={"description": "elsewhere"}) == changed
     assert await api.result("DELETE", f"{base(api)}/{one['id']}") == {"id": one["id"]}
     assert (await api.ask("GET", f"{base(api)}/{one['id']}")).status_code == 404
     assert await api.result("GET", base(api)) == [other]

@@ -11,7 +11,7 @@ Source: Cloudflare API v4, "IP Access rules". A challenge is a block here that s
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -27,6 +27,7 @@ from holdfast.api.faults import fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.access_rule import (
     MAX_NOTES_CHARS,
     MAX_RULES,
@@ -217,7 +218,10 @@ def _add_writing(scope: Scope) -> None:
             before = _known(await access_rules.find(connection, _owner(access), rule_id))
             _check_same(body.configuration, before)
             given = {"mode": body.mode, "notes": body.notes}
-            changes = {name: value for name, value in given.items() if value is not None}
+            changes = {name: value for name, value in given.items() if value not in (None, getattr(before, name))}
+            view = _view(access, before)
+            if not changes:
+                raise Undone
             after = msgspec.structs.replace(before, **changes, modified_on=access.context.clock())
             await access_rules.change(connection, rule_id, changes, now=after.modified_on)
             view = _view(access, after)
@@ -273,27 +277,35 @@ def _inherited_of(access: Access) -> str | None:
 
 @asynccontextmanager
 async def _changing(access: Access) -> AsyncIterator[AsyncConnection]:
-    """A transaction over the owner's rules, which nobody else changes meanwhile; then they are published. Raises ApiFault."""
+    """A transaction over the owner's rules, which nobody else changes meanwhile; then they are published. Raises ApiFault.
+
+    Its block may end with `Undone`.
+    """
     owner, accounts = _owner(access), sorted(access.principal.accounts)
     if owner.kind == "user":
         for account_id in accounts:
             require_account(access.principal, f"{OF_ACCOUNT} Write", account_id)
-    async with access.context.database.write() as connection:
-        if owner.kind == "zone":
-            is_there = await zones.touch(connection, owner.id)
-        elif owner.kind == "account":
-            is_there = await identities.touch_account(connection, owner.id)
-        else:
-            is_there = await identities.find_user(connection, owner.id, lock=True) is not None
-            for account_id in accounts:
-                await identities.touch_account(connection, account_id)
-        if not is_there:
+    is_news = False
+    async with writing(access.context.database) as connection:
+        if not await _lock(connection, owner, accounts):
             raise not_found(owner.kind)
         yield connection
-    if owner.kind == "zone":
+        is_news = True
+    if is_news and owner.kind == "zone":
         await access.context.on_change([owner.id])
-    else:
+    elif is_news:
         await access.context.on_account_change(accounts if owner.kind == "user" else [owner.id])
+
+
+async def _lock(connection: AsyncConnection, owner: Owner, accounts: Sequence[str]) -> bool:
+    """Lock the owner, and raise the versions of what publishes its rules; False where it is gone. `accounts` are a user's."""
+    if owner.kind == "zone":
+        return await zones.touch(connection, owner.id)
+    if owner.kind == "account":
+        return await identities.touch_account(connection, owner.id)
+    for account_id in accounts:
+        await identities.touch_account(connection, account_id)
+    return await identities.find_user(connection, owner.id, lock=True) is not None
 
 
 def _known(found: AccessRule | None) -> AccessRule:

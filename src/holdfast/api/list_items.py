@@ -18,8 +18,9 @@ import asyncio
 import base64
 import binascii
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Annotated, Any
 
@@ -34,6 +35,7 @@ from holdfast.api.faults import ApiFault, Complaint, fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.lists import TOO_MANY, ListId, ReadAccess, WriteAccess, known
 from holdfast.api.text import Text
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.moment import written
 from holdfast.model.rule_list import (
     MAX_ACCOUNT_ITEMS,
@@ -200,12 +202,12 @@ async def add_items(
     async with _turn(access):
         items = await _items(access, list_id, await request.body())
 
-        async def change(connection: AsyncConnection, now: int) -> dict[str, Any]:
-            await list_items.put(connection, list_id, items, now=now)
-            return {"put": len(items), "first": list(items)[:_MAX_SHOWN_ITEMS]}
+        async def change(connection: AsyncConnection, now: int) -> _Done:
+            changed = await list_items.put(connection, list_id, items, now=now)
+            return _Done(written=changed, first=list(items))
 
-        operation_id = await _changed(access, list_id, change)
-    return await _answer(access, list_id, operation_id)
+        made = await _changed(access, list_id, change)
+    return await _answer(access, list_id, made)
 
 
 @router.put("", response_model=Envelope[OperationReference], openapi_extra=_ITEMS_BODY)
@@ -218,13 +220,13 @@ async def replace_items(
     async with _turn(access):
         items = await _items(access, list_id, await request.body())
 
-        async def change(connection: AsyncConnection, now: int) -> dict[str, Any]:
-            gone = await list_items.delete_others(connection, list_id, items)
-            await list_items.put(connection, list_id, items, now=now)
-            return {"put": len(items), "removed": gone, "first": list(items)[:_MAX_SHOWN_ITEMS]}
+        async def change(connection: AsyncConnection, now: int) -> _Done:
+            removed = await list_items.delete_others(connection, list_id, items)
+            changed = await list_items.put(connection, list_id, items, now=now)
+            return _Done(written=changed, removed=removed, first=list(items))
 
-        operation_id = await _changed(access, list_id, change)
-    return await _answer(access, list_id, operation_id)
+        made = await _changed(access, list_id, change)
+    return await _answer(access, list_id, made)
 
 
 @router.delete("", response_model=Envelope[OperationReference], openapi_extra=_IDS_BODY)
@@ -237,19 +239,34 @@ async def delete_items(
     async with _turn(access):
         ids = await asyncio.to_thread(_read_ids, await request.body())
 
-        async def change(connection: AsyncConnection, _: int) -> dict[str, Any]:
+        async def change(connection: AsyncConnection, _: int) -> _Done:
             if unknown := await list_items.unknown_ids(connection, list_id, ids):
                 place = next(place for place, one in enumerate(ids) if one in unknown)
                 raise invalid(f"/items/{place}/id", f"items.{place}.id: the list has no item {ids[place][:40]!r}")
-            gone = await list_items.delete(connection, list_id, ids)
-            return {"removed": gone, "first": ids[:_MAX_SHOWN_ITEMS]}
+            return _Done(removed=await list_items.delete(connection, list_id, ids), first=ids)
 
-        operation_id = await _changed(access, list_id, change)
-    return await _answer(access, list_id, operation_id)
+        made = await _changed(access, list_id, change)
+    return await _answer(access, list_id, made)
 
 
-# What a change did, for the audit log.
-_Change = Callable[[AsyncConnection, int], Awaitable[dict[str, Any]]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What a change did: how many items it wrote and removed, and the first values or ids that it was about."""
+
+    written: int = 0
+    removed: int = 0
+    first: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The operation that a change was, and whether anything is otherwise since."""
+
+    operation_id: str
+    is_news: bool
+
+
+_Change = Callable[[AsyncConnection, int], Awaitable[_Done]]
 
 
 @asynccontextmanager
@@ -298,8 +315,8 @@ def _decoded(body: bytes) -> object:
     return msgspec.json.decode(body) if body else None
 
 
-async def _changed(access: Access, list_id: str, change: _Change) -> str:
-    """Change items, in one transaction; the operation's id. Raises ApiFault."""
+async def _changed(access: Access, list_id: str, change: _Change) -> _Made:
+    """Change items, in one transaction. Raises ApiFault."""
     now = access.context.clock()
     operation = Operation(
         id=secrets.token_hex(16),
@@ -309,14 +326,23 @@ async def _changed(access: Access, list_id: str, change: _Change) -> str:
         created_on=now,
         completed_on=now,
     )
-    async with access.context.database.write() as connection:
+    is_news = False
+    async with writing(access.context.database) as connection:
         touched = known(await lists.touch(connection, access.account_id, list_id, now=now))
         done = await change(connection, now)
+        if not done.written and not done.removed:
+            raise Undone
         num_items = await _counted(connection, touched)
         await lists.insert_operation(connection, operation)
-        new = {"operation_id": operation.id, "num_items": num_items, **done}
+        counts = {"num_items": num_items, "written": done.written, "removed": done.removed}
+        new = {"operation_id": operation.id, **counts, "first": list(done.first[:_MAX_SHOWN_ITEMS])}
         await access.record(connection, "update", RESOURCE, list_id, old={"num_items": touched.num_items}, new=new)
-    return operation.id
+        is_news = True
+    if not is_news:
+        # It can be asked for all the same, and nothing else is written.
+        async with access.context.database.note() as connection:
+            await lists.insert_operation(connection, operation)
+    return _Made(operation.id, is_news)
 
 
 async def _counted(connection: AsyncConnection, touched: RuleList) -> int:
@@ -336,9 +362,10 @@ async def _counted(connection: AsyncConnection, touched: RuleList) -> int:
     return num_items
 
 
-async def _answer(access: Access, list_id: str, operation_id: str) -> Response:
-    await access.context.on_list_change([list_id])
-    return success({"operation_id": operation_id})
+async def _answer(access: Access, list_id: str, made: _Made) -> Response:
+    if made.is_news:
+        await access.context.on_list_change([list_id])
+    return success({"operation_id": made.operation_id})
 
 
 def _view(kind: str, item: Item) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from holdfast.api.faults import ApiFault, fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.list_references import references
 from holdfast.api.text import Text
+from holdfast.api.undoing import Undone, writing
 from holdfast.model.moment import written
 from holdfast.model.rule_list import MAX_DESCRIPTION_CHARS, MAX_LISTS, NAME, REDIRECT
 from holdfast.store import identities, lists
@@ -170,15 +171,20 @@ async def edit_list(
     body: ListEdit,
 ) -> Response:
     """Describe a list otherwise. Its name and kind never change."""
-    async with access.context.database.write() as connection:
+    description, is_news = body.description or "", False
+    async with writing(access.context.database) as connection:
         before = known(await lists.hold(connection, access.account_id, list_id))
-        changes = {"description": body.description or ""}
-        now = access.context.clock()
-        after = known(await lists.change(connection, access.account_id, list_id, changes, now=now))
         uses = (await references(connection, access.account_id, before.name))[before.name]
-        old, new = list_view(before, uses), list_view(after, uses)
+        old = new = list_view(before, uses)
+        if description == before.description:
+            raise Undone
+        now = access.context.clock()
+        after = known(await lists.change(connection, access.account_id, list_id, {"description": description}, now=now))
+        new = list_view(after, uses)
         await access.record(connection, "update", RESOURCE, list_id, old=old, new=new)
-    await access.context.on_list_change([list_id])
+        is_news = True
+    if is_news:
+        await access.context.on_list_change([list_id])
     return success(new)
 
 

@@ -67,13 +67,15 @@ _DELETE_OTHERS = {
 _COUNTING_DIGITS = 8
 
 
-async def put(connection: AsyncConnection, list_id: str, items: Mapping[str, str | None], *, now: Moment) -> None:
-    """Add items, given by value with their comments; those that are there get the comments that are given."""
-    statement = sa.text(_PUT[connection.dialect.name])
+async def put(connection: AsyncConnection, list_id: str, items: Mapping[str, str | None], *, now: Moment) -> int:
+    """Add items, given by value with their comments; those that are there get the comments that are given. How many were not
+    there, or had another comment."""
+    statement, changed = sa.text(_PUT[connection.dialect.name]), 0
     chance = secrets.token_hex((ID_CHARS - _COUNTING_DIGITS) // 2)
     for part in _parts(enumerate(items.items())):
         rows = [(f"{chance}{number:0{_COUNTING_DIGITS}x}", value, comment) for number, (value, comment) in part]
-        await connection.execute(statement, {"list_id": list_id, "rows": _json(rows), "now": now})
+        changed += (await connection.execute(statement, {"list_id": list_id, "rows": _json(rows), "now": now})).rowcount
+    return changed
 
 
 async def delete(connection: AsyncConnection, list_id: str, ids: Collection[str]) -> int:

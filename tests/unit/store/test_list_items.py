@@ -24,15 +24,15 @@ async def everything(database: Database, list_id: str = ONE) -> list[list_items.
         return await list_items.page(connection, list_id, "ip", after="", search=None, limit=100)
 
 
-async def put(database: Database, items: Mapping[str, str | None], *, now: int) -> None:
+async def put(database: Database, items: Mapping[str, str | None], *, now: int) -> int:
     async with database.write() as connection:
-        await list_items.put(connection, ONE, items, now=now)
+        return await list_items.put(connection, ONE, items, now=now)
 
 
 async def test_what_comes_again_keeps_its_id_and_becomes_what_came(database: Database) -> None:
-    await put(database, {"a": "1", "b": None, "c": 'ü "quoted" \\ $'}, now=5)
+    assert await put(database, {"a": "1", "b": None, "c": 'ü "quoted" \\ $'}, now=5) == 3
     before = await everything(database)
-    await put(database, {"a": "1", "b": "2", "c": None, "d": None}, now=6)
+    assert await put(database, {"a": "1", "b": "2", "c": None, "d": None}, now=6) == 3
     after = await everything(database)
     assert [(one.value, one.comment, one.created_on, one.modified_on) for one in before] == [
         ("a", "1", 5, 5),
