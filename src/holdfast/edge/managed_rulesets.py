@@ -7,7 +7,7 @@ request waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -44,3 +44,10 @@ def always_there() -> Mapping[str, ManagedRuleset]:
     from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset  # noqa: PLC0415  the law
 
     return {HOLDFAST_RULESET_ID: holdfast_ruleset()}
+
+
+def made_ready(pause: Callable[[], None]) -> Iterator[None]:
+    """Make ready what comes with the edge, step by step, before a rule executes it. `pause` is called within steps."""
+    from holdfast.rules.managed import made_ready as holdfast_made_ready  # noqa: PLC0415  the law
+
+    yield from holdfast_made_ready(pause)

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeAlias
 
+from holdfast.rules.bounded_memory import EACH_CHARS, BoundedMemory
 from holdfast.rules.compile import CompiledExpression
 from holdfast.rules.context import EvaluationContext
+from holdfast.rules.known import MAX_CHARS
 from holdfast.rules.program_code import GUARDS, code_of
 from holdfast.rules.program_guards import Guards, Tried, guards_of, tried_by
 from holdfast.rules.program_names import Names
@@ -31,9 +33,6 @@ MAX_CHUNK_CHARS = 4_096
 # On average, a chunk ends by itself after this many rules beyond the first few.
 _ENDS_AFTER = 16
 _MIN_CHUNK_RULES = 8
-# What is known of chunks: about as much as the expressions that `known` keeps.
-MAX_KNOWN_CHARS = 768 * 1024
-_EACH_CHARS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +42,19 @@ class Program:
     matching: Matching
 
 
-def compile_program(expressions: Sequence[Expression | CompiledExpression]) -> Program:
-    """One program of these conditions, which are numbered from 0. It never fails for what has been parsed."""
+def compile_program(
+    expressions: Sequence[Expression | CompiledExpression], *, pause: Callable[[], None] = lambda: None
+) -> Program:
+    """One program of these conditions, which are numbered from 0. It never fails for what has been parsed.
+
+    `pause` is called after each chunk, and after each guard: it takes 1 to 3 ms from one to the next.
+    """
     read = [one.expression if isinstance(one, CompiledExpression) else one for one in expressions]
-    return Program(_in_turn([CHUNKS.compiled(chunk) for chunk in chunks_of(read)]))
+    chunks = []
+    for chunk in chunks_of(read):
+        chunks.append(CHUNKS.compiled(chunk))
+        pause()
+    return Program(_in_turn(chunks, pause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +83,10 @@ def chunks_of(expressions: Sequence[Expression]) -> list[tuple[Expression, ...]]
     return [*chunks, tuple(chunk)] if chunk else chunks
 
 
-def _in_turn(chunks: Sequence[Chunk]) -> Matching:
+def _in_turn(chunks: Sequence[Chunk], pause: Callable[[], None]) -> Matching:
     """The chunks one after another."""
     firsts = accumulate((chunk.rules for chunk in chunks), initial=0)
-    guards = guards_of([chunk.tried for chunk in chunks])
+    guards = guards_of([chunk.tried for chunk in chunks], pause)
     placed = [(first, chunk.matching, of) for first, chunk, of in zip(firsts, chunks, guards, strict=False)]
     if len(placed) == 1:
         (_, only, its_guards), *_ = placed
@@ -93,45 +101,24 @@ def _in_turn(chunks: Sequence[Chunk]) -> Matching:
 
 
 class KnownChunks:
-    """Chunks by their texts, those asked for longest ago forgotten first. May be used from any thread (see `known`)."""
+    """Chunks by their texts. May be used from any thread."""
 
-    def __init__(self, *, max_chars: int = MAX_KNOWN_CHARS) -> None:
-        self._max_chars = max_chars
-        self._by_texts: dict[tuple[str, ...], Chunk] = {}
-        self._compilations = 0
+    def __init__(self, *, max_chars: int = MAX_CHARS) -> None:
+        self._made: BoundedMemory[tuple[str, ...], Chunk] = BoundedMemory(_chars, max_chars=max_chars)
 
     def compiled(self, chunk: Sequence[Expression]) -> Chunk:
         """These rules, compiled."""
         texts = tuple(expression.text for expression in chunk)
-        found = self._by_texts.pop(texts, None)
-        if found is None:
-            self._compilations += 1
-            found = _compiled(chunk)
-        self._by_texts[texts] = found
-        self._forget_the_oldest()
-        return found
+        return self._made.found_or_made(texts, lambda: _compiled(chunk))
 
     def statistics(self) -> dict[str, int]:
         """How many chunks are known, how many characters they count for, and how often one was compiled."""
-        known = tuple(self._by_texts)
-        return {
-            "program_chunks": len(known),
-            "program_chars": sum(map(_chars, known)),
-            "program_compilations": self._compilations,
-        }
-
-    def _forget_the_oldest(self) -> None:
-        known = tuple(self._by_texts)
-        excess = sum(map(_chars, known)) - self._max_chars
-        for texts in known:
-            if excess <= 0:
-                return
-            self._by_texts.pop(texts, None)
-            excess -= _chars(texts)
+        chunks, chars, compilations = self._made.counts()
+        return {"program_chunks": chunks, "program_chars": chars, "program_compilations": compilations}
 
 
 def _chars(texts: tuple[str, ...]) -> int:
-    return sum(map(len, texts)) + _EACH_CHARS * len(texts)
+    return sum(map(len, texts)) + EACH_CHARS * len(texts)
 
 
 # One for each process, as for the expressions.

@@ -38,14 +38,16 @@ def tried_by(roots: Iterable[Condition]) -> dict[Indexed, tuple[Pattern, ...]]:
     return {left: tuple(patterns) for left, patterns in found.items()}
 
 
-def guards_of(chunks: Sequence[Tried]) -> list[Guards]:
-    """The guards of each chunk of a program; those that try patterns on the same value share them."""
+def guards_of(chunks: Sequence[Tried], pause: Callable[[], None] = lambda: None) -> list[Guards]:
+    """The guards of each chunk of a program; those that try patterns on the same value share them. `pause` is called after
+    each that is made."""
     made: list[dict[str, Callable[[EvaluationContext], bool]]] = [{} for _ in chunks]
     values = dict.fromkeys(left for tried in chunks for left in tried)
     for left in values:
         for places in _together(chunks, left):
             patterns = tuple(dict.fromkeys(pattern for place in places for pattern in chunks[place][left]))
             guard = _guard(patterns) if len(patterns) >= MIN_TOGETHER else None
+            pause()
             if guard is not None:
                 asked = _asked(left, guard)
                 for place in places:

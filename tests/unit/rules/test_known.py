@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.model.rule_quota import MAX_CUSTOM_EXPRESSION_CHARS
+from holdfast.rules.bounded_memory import EACH_CHARS
 from holdfast.rules.compile import CompiledExpression, compile_expression
 from holdfast.rules.errors import ParseError
-from holdfast.rules.known import EACH_CHARS, KnownExpressions
+from holdfast.rules.known import MAX_CHARS, KnownExpressions
 
 _TRUE = compile_expression("true")
 
@@ -43,6 +45,16 @@ def test_what_was_asked_for_longest_ago_is_forgotten_first() -> None:
     for text in "abcadab":
         known.compiled(text)
     assert compiled == list("abcdb")
+
+
+def test_two_zones_as_large_as_they_may_be_do_not_push_each_other_out() -> None:
+    known, compiled = _counting(MAX_CHARS)
+    each = MAX_CUSTOM_EXPRESSION_CHARS // 1_000
+    texts = [f"{zone} {number}".ljust(each) for zone in "ab" for number in range(1_000)]
+    for _ in range(2):
+        for text in texts:
+            known.compiled(text)
+    assert compiled == texts
 
 
 def test_what_is_larger_than_all_the_room_is_compiled_and_not_kept() -> None:

@@ -12,6 +12,7 @@ from holdfast.rules.known import KNOWN
 from holdfast.rules.lists import RuleList
 from holdfast.rules.parser import MAX_NESTING, parse, parse_value
 from holdfast.rules.program import MAX_CHUNK_RULES, KnownChunks, chunks_of, compile_program
+from holdfast.rules.program_guards import MAX_TOGETHER
 from tests.unit.requests import a_request
 from tests.unit.rules.case_files import FACTS, LISTS, REQUEST, cases
 from tests.unit.rules.expressions import PROGRAMS, SHARED_COMPARISONS, SOUND_COMPARISONS
@@ -113,6 +114,14 @@ def test_a_rule_that_is_put_in_leaves_most_chunks_as_they_are(numbers: list[int]
     assert [one for chunk in after for one in chunk] == more
     assert all(1 <= len(chunk) <= MAX_CHUNK_RULES for chunk in after)
     assert [one for chunk in before for one in chunk] == rules
+
+
+def test_a_program_is_made_with_pauses_in_between() -> None:
+    pauses: list[int] = []
+    rules = [parse(f'http.user_agent matches "paused{number}"') for number in range(100)]
+    compile_program(rules, pause=lambda: pauses.append(1))
+    # One for each chunk, and one for each of the guards over their patterns.
+    assert len(pauses) >= len(chunks_of(rules)) + 100 // MAX_TOGETHER
 
 
 def test_a_chunk_is_compiled_once_and_the_oldest_are_forgotten() -> None:

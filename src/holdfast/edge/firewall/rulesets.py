@@ -82,7 +82,7 @@ def _ruleset(document: RulesetDocument, customs: Customs | None, where: Place, p
         name=document.name,
         rules=tuple(rules),
         steps=tuple(steps),
-        matching=compile_program(expressions).matching,
+        matching=compile_program(expressions, pause=pause).matching,
         has_limits=any(rule.limit is not None for rule in rules),
     )
 

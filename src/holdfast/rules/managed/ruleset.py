@@ -7,7 +7,7 @@ Law 3: a match shows what the rule read, but of cookies and credentials only how
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from holdfast.rules.compile import CompiledExpression, compile_expression
@@ -42,6 +42,10 @@ class CompiledFile:
 
     when: CompiledExpression
     rules: tuple[CompiledRule, ...]
+
+    def make_ready(self, pause: Callable[[], None]) -> None:
+        """Compile what a deployment as it comes will ask for: it is known then (`rules.program`)."""
+        compile_program([one.condition for one in self.rules if one.rule.enabled], pause=pause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,12 @@ class FileDeployment:
 
 def compile_files(files: Sequence[RuleFile]) -> tuple[CompiledFile, ...]:
     """Compile what was read. Raises RuleFileError, also for an id or a ref that two rules have."""
-    compiled, seen = [], set[str]()
+    return tuple(compiled_one_by_one(files))
+
+
+def compiled_one_by_one(files: Iterable[RuleFile], pause: Callable[[], None] = lambda: None) -> Iterator[CompiledFile]:
+    """The same, each file when it is asked for. `pause` is called after each rule."""
+    seen = set[str]()
     for file in files:
         for one in file.rules:
             for name in (one.rule.ref, one.rule.id):
@@ -110,12 +119,12 @@ def compile_files(files: Sequence[RuleFile]) -> tuple[CompiledFile, ...]:
                     raise RuleFileError(file.name, one.line, f"'{name}' is another rule's already")
                 seen.add(name)
         when = _compiled(file, file.when, file.when_line)
-        compiled.append(CompiledFile(when, tuple(_rule(file, one) for one in file.rules)))
-    return tuple(compiled)
+        yield CompiledFile(when, tuple(_rule(file, one, pause) for one in file.rules))
 
 
-def _rule(file: RuleFile, text: RuleText) -> CompiledRule:
+def _rule(file: RuleFile, text: RuleText, pause: Callable[[], None]) -> CompiledRule:
     condition = _compiled(file, text.condition, text.line)
+    pause()
     return CompiledRule(text.rule, condition, values_read_by(condition.expression))
 
 

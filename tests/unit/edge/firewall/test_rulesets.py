@@ -9,6 +9,7 @@ from holdfast.edge.firewall.document_place import Place
 from holdfast.edge.firewall.rulesets import SLICE, entrypoints_of
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, RATE_LIMITS, Deploy, Execute
 from holdfast.rules.context import EvaluationContext
+from holdfast.rules.program import CHUNKS
 from tests.unit.edge.firewall.rules import a_limit, a_rule, a_ruleset
 from tests.unit.requests import a_request
 
@@ -87,7 +88,11 @@ def test_a_custom_ruleset_executes_no_other() -> None:
 
 
 def test_compiling_many_rules_lets_others_in_between() -> None:
-    pauses: list[int] = []
-    many = a_ruleset(*(a_rule(f"r{number}") for number in range(4 * SLICE)))
-    entrypoints_of(PLACE, [many], pause=lambda: pauses.append(1))
-    assert len(pauses) == 4
+    compiled_at: list[int] = []
+    count = CHUNKS.statistics()["program_compilations"]
+    many = a_ruleset(*(a_rule(f"r{n}", expression=f'http.host eq "many-{n}.test"') for n in range(8 * SLICE)))
+    entrypoints_of(PLACE, [many], pause=lambda: compiled_at.append(CHUNKS.statistics()["program_compilations"] - count))
+    # As the rules are read, and then after each piece of the program that is made of them.
+    assert compiled_at[:8] == [0] * 8
+    assert compiled_at[8:] == list(range(1, len(compiled_at) - 7))
+    assert len(compiled_at) > 8 + 2
