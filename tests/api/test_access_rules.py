@@ -150,6 +150,9 @@ async def test_lists_filter_order_and_page(api: Api) -> None:
         assert await values(f"{name}=country") == ["DE"]
     for name in ("configuration.value", "configuration_value"):
         assert await values(f"{name}=192.0.2.2") == ["192.0.2.2"]
+    for spelling in ("value=de", "value=DE", "value=de&configuration.target=country"):
+        assert await values(f"configuration.{spelling}") == ["DE"]
+    assert await values("configuration.value=nonsense") == []
     assert await values("notes=ATTACK") == ["192.0.2.2"]
     assert await values("notes=%25") == ["192.0.2.1"]
     assert await values("mode=block&configuration.target=country") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -153,6 +154,21 @@ async def test_rules_of_an_account_count_and_those_of_others_do_not(api: Api) ->
     theirs = {"name": "theirs", "kind": "custom", "phase": CUSTOM, "rules": [rule("ip.src in $a_b")]}
     await api.result("POST", f"/accounts/{other}/rulesets", json=theirs, secret=secret)
     assert (await api.result("GET", f"{base(api)}/{one['id']}"))["num_referencing_filters"] == 0
+
+
+async def test_a_rule_that_names_a_list_and_its_removal_do_not_pass_each_other(api: Api) -> None:
+    zone = await api.zone()
+    rules = {"rules": [rule("ip.src in $office")]}
+    for _ in range(4):
+        one = await made(api)
+        saved, removed = await asyncio.gather(
+            api.ask("PUT", f"/zones/{zone}/rulesets/phases/{CUSTOM}/entrypoint", json=rules),
+            api.ask("DELETE", f"{base(api)}/{one['id']}"),
+        )
+        assert sorted([saved.status_code, removed.status_code]) == [200, 400]
+        await put_rules(api, f"/zones/{zone}")
+        if removed.status_code == 400:
+            await api.result("DELETE", f"{base(api)}/{one['id']}")
 
 
 async def test_a_reader_reads_and_writes_nothing(api: Api) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -33,6 +33,7 @@ from holdfast.model.access_rule import (
     MAX_RULES,
     MAX_VALUE_CHARS,
     MODES,
+    TARGETS,
     Mode,
     Target,
     parse_value,
@@ -256,12 +257,13 @@ def _owner(access: Access) -> Owner:
 
 
 def _asked(access: Access, query: RuleQuery, page: Page) -> AccessRuleQuery:
+    target = query.target or query.old_target
     return AccessRuleQuery(
         owner=_owner(access),
         inherited_of=_inherited_of(access),
         mode=query.mode,
-        target=query.target or query.old_target,
-        value=query.value or query.old_value,
+        target=target,
+        value=_sought(target, query.value or query.old_value),
         notes=query.notes,
         is_all=query.match == "all",
         order=query.order,
@@ -269,6 +271,15 @@ def _asked(access: Access, query: RuleQuery, page: Page) -> AccessRuleQuery:
         offset=page.offset,
         limit=page.size,
     )
+
+
+def _sought(target: Target | None, value: str | None) -> str | None:
+    """`value` as it is kept, for a target or for the first that takes it; what none takes is looked for as it stands."""
+    for one in TARGETS if target is None else (target,):
+        if value is not None:
+            with suppress(ValueError):
+                return parse_value(one, value)
+    return value
 
 
 def _inherited_of(access: Access) -> str | None:

@@ -84,6 +84,10 @@ async def _nobody(_: Collection[str]) -> None:
     """There is no edge to publish to."""
 
 
+async def _nothing_new(_: Collection[str]) -> None:
+    """Nobody else loads any."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
     """What all handlers share.
@@ -91,7 +95,9 @@ class ApiContext:
     `on_change` publishes the zones with these ids (a zone that is gone included) and returns when edges have them, or
     soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones, and
     `on_list_change` with lists, which may be long: it waits for seconds, where the others wait for a moment.
-    `managed` gives the managed rulesets that can be deployed, by id, without waiting. `tracing` tries rules on requests.
+    `managed` gives the managed rulesets that can be deployed, by id, without waiting; `find_managed` looks whether some with these
+    ids have been loaded by another process since, so that `managed` has them when it returns; it never raises.
+    `tracing` tries rules on requests.
     `list_turn` is held by whoever reads and writes the items of a list.
     `clock` is the time in microseconds.
     """
@@ -105,5 +111,6 @@ class ApiContext:
     on_account_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     on_list_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     managed: Callable[[], Mapping[str, ManagedRuleset]] = dict
+    find_managed: Callable[[Collection[str]], Awaitable[None]] = _nothing_new
     tracing: Tracing = field(default_factory=NoTracing)
     list_turn: asyncio.Lock = field(default_factory=asyncio.Lock)

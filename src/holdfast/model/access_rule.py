@@ -17,7 +17,8 @@ from typing import Literal, get_args
 
 Mode = Literal["block", "challenge", "whitelist", "js_challenge", "managed_challenge"]
 Target = Literal["ip", "ip6", "ip_range", "asn", "country"]
-MODES: tuple[str, ...] = get_args(Mode)
+MODES: tuple[Mode, ...] = get_args(Mode)
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 # Rules of one owner. Each write publishes all of them, a megabyte at this number. Precedent: Cloudflare has 50,000.
 MAX_RULES = 10_000

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.api.faults import ApiFault
 from holdfast.api.json_body import MALFORMED_JSON, MAX_BRACKETS, MAX_DEPTH, check_json
+from holdfast.model.rule_list import MAX_ITEMS
 
 JSON = st.recursive(
     st.none()
@@ -103,3 +104,8 @@ def test_looking_takes_no_memory_for_where_everything_is() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 4 * 1024 * 1024
+
+
+def test_the_longest_list_of_host_names_passes() -> None:
+    item = b'{"hostname":{"url_hostname":"a.test"}}'
+    check_json(b"[" + b",".join([item] * MAX_ITEMS) + b"]")
