@@ -4,6 +4,7 @@ Law 1: whatever control says or does, serving goes on with what is served. What 
 Law 2: a connection that ends is made anew, after a pause that grows to LAST_RETRY_S and is never quite the same. A control
 that is not there is looked for much more often: it cannot say that a write is in force before it has us back.
 Law 3: every wait for a peer that owes something has a limit; waiting for news has none.
+Law 4: what may be done before it is needed is done while there is no news (`warming`), step by step.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ QUIET_START_S = 5.0
 # How long control may take to welcome us, and to take what we send.
 WELCOME_LIMIT_S = SEND_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
+# When what may be done beforehand begins, after control has been met: both are busy at first. And the pause between its steps.
+WARM_AFTER_S, WARM_PAUSE_S = 1.0, 0.005
 _READ_BYTES = 256 * 1024
 
 
@@ -60,6 +63,7 @@ class ControlLink:
         self._log = log
         self._has_found_control = False
         self._is_met = False
+        self._warm_from = 0.0
         self._is_connected = threading.Event()
         self._is_stopping = threading.Event()
         # Closing the one end wakes whoever waits for the other.
@@ -124,6 +128,7 @@ class ControlLink:
         """Say hello, then carry out what comes, until either side ends it."""
         conversation = Conversation(self._live, self._edge, edge_id=self._edge_id, recorder=self._recorder)
         _send(connection, [conversation.hello()])
+        self._warm_from = time.monotonic() + WARM_AFTER_S
         reader = FrameReader()
         limit_s: float | None = WELCOME_LIMIT_S
         while data := self._read(connection, conversation, limit_s):
@@ -143,10 +148,15 @@ class ControlLink:
             if one is not None:
                 waiting.register(one, select.POLLIN)
         while True:
-            ready = {descriptor for descriptor, _ in waiting.poll(None if limit_s is None else limit_s * 1000)}
+            is_due = limit_s is None and self._live.warming_is_due
+            wait_s = max(WARM_PAUSE_S, self._warm_from - time.monotonic()) if is_due else limit_s
+            ready = {descriptor for descriptor, _ in waiting.poll(None if wait_s is None else wait_s * 1000)}
             if self._wake_reader.fileno() in ready:
                 _send(connection, conversation.news(is_last=True))
                 return b""
+            if not ready and is_due:
+                self._live.warm()
+                continue
             if not ready:
                 raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
             if connection.fileno() in ready:

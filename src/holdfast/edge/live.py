@@ -26,6 +26,7 @@ from holdfast.edge.link_frames import RawDelta, RawSnapshot, body_of, document_i
 from holdfast.edge.managed_rulesets import ManagedRulesets
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
+from holdfast.edge.warming import Warming
 from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_tls import certificates_shown, has_other_tls, tls_rules
 from holdfast.model.zone_document import KINDS, Kind, ZoneDocument
@@ -84,6 +85,8 @@ class LiveEdge:
             kind: partial(self._source, kind, compile_) for kind, compile_ in sources.items()
         }
         self._refusals: dict[str, Refusal] = {}
+        self._has_rules = False
+        self._warming = Warming(pause=self._breathe, log=log)
         # Guards what other threads read: the served zones, and the order of changes to TLS.
         self._lock = threading.Lock()
         self._edge: TlsEdge | None = None
@@ -112,6 +115,15 @@ class LiveEdge:
     def certificates_left_out(self) -> int:
         """How many certificates of served zones cannot be opened or read, and are not shown."""
         return sum(len(zone.certificates_left_out) for zone in self._policy.snapshot.zones.values())
+
+    @property
+    def warming_is_due(self) -> bool:
+        """Whether there is something that may be made ready before it is needed."""
+        return self._has_rules and self._warming.is_left
+
+    def warm(self) -> None:
+        """Make ready some of it, for some milliseconds. Never raises."""
+        self._warming.step()
 
     def zone_ids(self) -> frozenset[str]:
         """The zones that are served, the catch-all too."""
@@ -227,6 +239,7 @@ class LiveEdge:
         asked = [firewall for firewall in firewalls if firewall is not None]
         if not asked:
             return
+        self._has_rules = True
         if any(firewall.rate_limits is not None for firewall in asked):
             self._policy.expect_limits()
         from holdfast.edge.firewall.deployments import prepare  # noqa: PLC0415  loaded with the first rules

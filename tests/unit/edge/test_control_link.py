@@ -3,7 +3,9 @@
 What passes over the socket is in `tests/integration/test_zone_link.py`; what is said, in `test_conversation.py`.
 """
 
+import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 
 from holdfast.edge import control_link
 from holdfast.edge.control_link import ControlLink
+from holdfast.edge.live import LiveEdge
+from holdfast.model.control_link import VERSION, Welcome, frame
 from tests.unit.edge.live_parts import Parts
 
 LIMIT_S = 10.0
@@ -105,3 +109,33 @@ def test_a_link_that_was_never_started_or_is_stopped_already_can_be_stopped(tmp_
     watched.link.stop()
     watched.link.stop()
     assert watched.log == []
+
+
+def test_what_may_be_done_beforehand_is_done_while_there_is_no_news_and_until_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, has_ended = [3], threading.Event()
+
+    def warm(_: LiveEdge) -> None:
+        left[0] -= 1
+        if not left[0]:
+            has_ended.set()
+
+    monkeypatch.setattr(control_link, "WARM_AFTER_S", 0.0)
+    monkeypatch.setattr(LiveEdge, "warming_is_due", property(lambda _: left[0] > 0))
+    monkeypatch.setattr(LiveEdge, "warm", warm)
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        listener.settimeout(LIMIT_S)
+        listener.bind(str(tmp_path / "control.sock"))
+        listener.listen()
+        watched = Watched(tmp_path / "control.sock")
+        watched.link.start()
+        with closing(listener.accept()[0]) as peer:
+            peer.settimeout(LIMIT_S)
+            assert peer.recv(4096)
+            assert left == [3], "not before control has welcomed this edge"
+            peer.sendall(frame(Welcome(version=VERSION)))
+            assert has_ended.wait(LIMIT_S)
+            watched.link.stop()
+    assert left == [0]
+    assert [event for event, _ in watched.log] == ["control_connected"]

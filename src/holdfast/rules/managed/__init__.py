@@ -13,6 +13,7 @@ from importlib import resources
 
 from holdfast.rules.managed.rule_file import RuleFile, read_rule_file
 from holdfast.rules.managed.ruleset import HoldfastRuleset, compiled_one_by_one
+from holdfast.rules.program import compile_program
 
 HOLDFAST_RULESET_ID = "3f0c1d5a7e9b4c28a6d4e1b07c5f9a32"
 # Rises with every change of a rule; a test compares it with what the texts were.
@@ -35,9 +36,11 @@ def made_ready(pause: Callable[[], None]) -> Iterator[None]:
     A step takes some milliseconds, `pause` is called within it. Raises RuleFileError if a rule does not compile.
     """
     yield from _making(pause)
-    for file in _MADE[HOLDFAST_RULESET_ID].files:
+    files = [file for file in _MADE[HOLDFAST_RULESET_ID].files if any(one.rule.enabled for one in file.rules)]
+    for file in files:
         file.make_ready(pause)
         yield
+    compile_program([file.when for file in files], pause=pause)
 
 
 def _making(pause: Callable[[], None]) -> Iterator[None]:
