@@ -20,6 +20,7 @@ import msgspec
 
 from holdfast.control.tracing import Published
 from holdfast.edge.compile import compile_zone
+from holdfast.edge.features import url_form_of
 from holdfast.edge.firewall.account import compile_account
 from holdfast.edge.firewall.counters_file import counters_file
 from holdfast.edge.rule_sources import CompiledList, compile_list
@@ -30,7 +31,7 @@ from holdfast.errors import SetupError
 from holdfast.limits.counters import RateCounters
 from holdfast.model.request_text import GivenRequest
 from holdfast.model.request_trace import Trace
-from holdfast.model.zone_document import ZoneDocument
+from holdfast.model.zone_document import ZoneDocument, ZoneSettings
 from holdfast.rules.context import NOWHERE, Facts, Place
 from holdfast.sealing import SealingKey
 
@@ -88,6 +89,7 @@ class PublishedTraces:
             now_ms=int(self._clock() * 1000),
             place=self._place(given),
             lists={one.name: one.items for one in _lists(published, account_id)},
+            url_form=url_form_of(ZoneSettings() if zone is None else zone.settings),
         )
 
     def _place(self, given: GivenRequest) -> Place:

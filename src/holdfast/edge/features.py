@@ -2,7 +2,7 @@
 
 Law 1: a setting that has no effect is not here, and one that has is nowhere else.
 Law 2: a paused zone has no features. What protects the legs of a connection (TLS, how long an origin may be silent) and
-what says where the origin is (records, origin rules) stay, for they are none.
+what says where the origin is (records, origin rules, and so the paths that these see) stay, for they are none.
 
 Source: Cloudflare, "Zone settings"; HSTS is RFC 6797 §6.1.
 """
@@ -11,11 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.zone import Features, OriginTls, TlsSettings
 from holdfast.model.setting import CIPHERS, MAX_READ_TIMEOUT_S
 from holdfast.model.zone_document import StrictTransportSecurity, Switch, ZoneSettings
+
+if TYPE_CHECKING:
+    from holdfast.rules.url_normalization import UrlForm
 
 _ORIGIN_TLS: Mapping[str, OriginTls] = {"off": "plain", "flexible": "plain", "full": "unverified", "strict": "verified"}
 # Statuses of an origin that Cloudflare replaces by its own page (`origin_error_page_pass_thru`).
@@ -32,6 +36,10 @@ _CHOICES: Mapping[str, frozenset[str]] = {
     "ip_geolocation": frozenset({"on", "off"}),
     "origin_error_page_pass_thru": frozenset({"on", "off"}),
 }
+_URL_NORMALIZATION: Mapping[str, frozenset[str]] = {
+    "type": frozenset({"cloudflare", "rfc3986"}),
+    "scope": frozenset({"incoming", "none"}),
+}
 
 
 def check_settings(zone: str, settings: ZoneSettings) -> None:
@@ -40,6 +48,10 @@ def check_settings(zone: str, settings: ZoneSettings) -> None:
         value = getattr(settings, name)
         if value not in choices:
             raise CompileError(zone, f"settings.{name}", value, " or ".join(sorted(choices)))
+    for member, choices in _URL_NORMALIZATION.items():
+        value = getattr(settings.url_normalization, member)
+        if value not in choices:
+            raise CompileError(zone, f"settings.url_normalization.{member}", value, " or ".join(sorted(choices)))
     for cipher in settings.ciphers:
         if cipher not in CIPHERS:
             raise CompileError(zone, "settings.ciphers", cipher, f"names out of {', '.join(CIPHERS)}")
@@ -71,7 +83,14 @@ def features_of(settings: ZoneSettings, *, paused: bool) -> Features:
         explain_statuses=() if paused or _is_on(on.origin_error_page_pass_thru) else _EXPLAINED,
         # Where there is no HTTPS, a client that was told to insist on it would be locked out.
         response_headers=() if on.ssl == "off" else _response_headers(on.security_header),
+        url_form=url_form_of(settings),
     )
+
+
+def url_form_of(settings: ZoneSettings) -> UrlForm:
+    """How paths are normalised before rules see them."""
+    asked = settings.url_normalization
+    return "none" if asked.scope == "none" else asked.type
 
 
 def tls_settings_of(zone: str, hosts: Iterable[str], settings: ZoneSettings) -> TlsSettings | None:

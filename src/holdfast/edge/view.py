@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from holdfast.edge.firewall.rate_limit import Counters
     from holdfast.rules.lists import RuleList
     from holdfast.rules.managed_ruleset import ManagedRuleset
+    from holdfast.rules.url_normalization import UrlForm
 
 # Where an address is, as far as it is known. Never raises, never waits.
 PlaceOf = Callable[[str], Place]
@@ -73,6 +74,11 @@ class RequestFacts(msgspec.Struct, gc=False):
     def lists(self) -> Mapping[str, RuleList]:
         """What rules of the zone's account name."""
         return self.snapshot.lists_of(self.zone.account_id)
+
+    @property
+    def url_form(self) -> UrlForm:
+        """How the zone has paths normalised before rules see them."""
+        return self.zone.features.url_form
 
     # No edge knows these.
 

@@ -20,6 +20,7 @@ from holdfast.model.hostname import MAX_CHARS
 if TYPE_CHECKING:
     from holdfast._native import Certificate, Origin
     from holdfast.rules.context import EvaluationContext
+    from holdfast.rules.url_normalization import UrlForm
 
 # How the origin's leg is made: plain, TLS with whoever answers, TLS with a certificate that is checked.
 OriginTls = Literal["plain", "unverified", "verified"]
@@ -98,6 +99,7 @@ class Features(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     geolocation: bool
     explain_statuses: tuple[int, ...]
     response_headers: tuple[tuple[str, str], ...]
+    url_form: UrlForm
 
 
 class OriginRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -1,6 +1,7 @@
 """The settings of a zone: what each is called, what it may be, and what it is when nobody said.
 
-Law 1: only what the edge acts on is here. `ZoneSettings` has the same names and defaults, and a test holds them together.
+Law 1: only what the edge acts on is here. `ZoneSettings` has the same names and defaults, and a test holds them together. It has
+one more, which has a route of its own: URL_NORMALIZATION, with the members of `UrlNormalization`.
 Law 2: a parser takes whatever JSON a client sent and returns the value as the API shows it, or raises SettingError, which
 says what was expected.
 Law 3: what must hold between two settings is checked by `check_together`, before anything is written.
@@ -128,6 +129,10 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
+# Kept like a setting, and in no list of them.
+URL_NORMALIZATION = "url_normalization"
+
+
 def check_together(values: Mapping[str, Value]) -> None:
     """Raise SettingError where settings that are fine alone leave nothing together. `values` are all of one zone."""
     if values["min_tls_version"] == "1.3" and values["tls_1_3"] == "off":
@@ -136,7 +141,7 @@ def check_together(values: Mapping[str, Value]) -> None:
 
 def zone_settings(values: Mapping[str, Value]) -> ZoneSettings:
     """The settings as the edge takes them. `values` are API values by id; those that are missing have their default."""
-    given = {name: value for name, value in values.items() if name in SETTINGS}
+    given = {name: value for name, value in values.items() if name in SETTINGS or name == URL_NORMALIZATION}
     if "security_header" in given:
         given["security_header"] = given["security_header"]["strict_transport_security"]
     return msgspec.convert(given, ZoneSettings)

@@ -39,8 +39,16 @@ class StrictTransportSecurity(msgspec.Struct, frozen=True, kw_only=True, omit_de
     nosniff: bool = False
 
 
+class UrlNormalization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How URLs are normalised before rules see them; with the scope `none` they are not. Origins get what the client sent."""
+
+    type: Literal["cloudflare", "rfc3986"] = "cloudflare"
+    scope: Literal["incoming", "none"] = "incoming"
+
+
 class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Every setting an edge acts on, by its API name, with its default. `proxy_read_timeout` in seconds."""
+    """Every setting an edge acts on, by its API name, with its default. `proxy_read_timeout` in seconds. `url_normalization`
+    has a route of its own."""
 
     websockets: Switch = "on"
     websocket_off_response: Literal["refuse", "strip"] = "refuse"
@@ -55,6 +63,7 @@ class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ip_geolocation: Switch = "on"
     origin_error_page_pass_thru: Switch = "off"  # noqa: S105  "pass" is a verb here
     security_header: StrictTransportSecurity = StrictTransportSecurity()
+    url_normalization: UrlNormalization = UrlNormalization()
 
 
 class RecordDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

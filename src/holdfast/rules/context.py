@@ -17,6 +17,7 @@ from holdfast.model.request import Request
 
 if TYPE_CHECKING:
     from holdfast.rules.lists import RuleList
+    from holdfast.rules.url_normalization import UrlForm
 
 # Where there are no lists. What lists are made of is loaded with the first of them: most edges have none.
 NO_LISTS: Mapping[str, RuleList] = MappingProxyType({})
@@ -75,6 +76,9 @@ class KnownFacts(Protocol):
     @property
     def lists(self) -> Mapping[str, RuleList]: ...
 
+    @property
+    def url_form(self) -> UrlForm: ...
+
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known beside the request. What is None is missing, and every comparison with it is false.
@@ -82,7 +86,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `zone_name` is the zone's ("example.com"), `zone_plan` its plan as `cf.zone.plan` has it ("ENT"), `now_ms` Unix
     milliseconds, `place` where the client is, `server_ip` the address it connected to, `random_seed` 16 bytes that are
     new for each request (one character a byte), `upstream_zone` the zone of the Worker that makes this request ("": none),
-    `lists` what rules may name as `$name`, without the "$".
+    `lists` what rules may name as `$name`, without the "$", `url_form` how paths are normalised before rules see them.
     """
 
     zone_name: str = ""
@@ -93,6 +97,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     random_seed: str | None = None
     upstream_zone: str = ""
     lists: Mapping[str, RuleList] = NO_LISTS
+    # A zone's that says nothing.
+    url_form: UrlForm = "cloudflare"
 
 
 NOTHING_KNOWN = Facts()
@@ -101,10 +107,12 @@ NOTHING_KNOWN = Facts()
 class EvaluationContext:
     """One request's values. Make one a request and give it to every expression: what one computed, the others use."""
 
-    __slots__ = ("computed", "facts", "request")
+    __slots__ = ("computed", "facts", "path", "request")
 
     def __init__(self, request: Request, facts: KnownFacts = NOTHING_KNOWN) -> None:
         self.request = request
         self.facts = facts
+        # As rules see it, once one has asked (`scheme`): most do, so it has a place of its own.
+        self.path: str | None = None
         # By field name; filled by the readers of `scheme`.
         self.computed: dict[str, Any] = {}

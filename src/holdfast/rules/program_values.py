@@ -35,12 +35,13 @@ _OF_REQUEST: Mapping[str, str] = MappingProxyType(
 _TARGETS: Mapping[str, str] = MappingProxyType(
     {
         "http.host": "request.host",
-        "http.request.uri.path": "request.path",
         "http.request.uri.query": "request.query",
         "raw.http.request.uri.path": "request.path",
         "raw.http.request.uri.query": "request.query",
     }
 )
+# The path as rules see it, which the context has once somebody asked.
+_PATH = "http.request.uri.path"
 # Fields that are there for each request, beside those above.
 _SURE_FIELDS = ("http.", "raw.http.", "cf.ray_id", "cf.tls_", "cf.edge.client_tcp", "cf.zone.", "cf.worker.")
 _UNSURE_FIELDS = ("http.request.timestamp.",)
@@ -118,6 +119,9 @@ def _whole_field(names: Names, field: str) -> Coded:
         filled = lambda name: [line.format(name, target, to_bytes) for line in lines]  # noqa: E731
         return Coded(names.ready(target, filled), is_sure=True)
     read = names.constant(FIELDS[field].read, what=("read", field))
+    if field == _PATH:
+        lines = ["{0} = context.path", "if {0} is None: {0} = {1}(context)"]
+        return Coded(names.ready(field, lambda name: [line.format(name, read) for line in lines]), is_sure=True)
     if field == "ip.src":
         return Coded(names.ready(field, lambda name: [f"{name} = {read}(context)"]), is_sure=False)
     return Coded(names.kept(("field", field), lambda: f"{read}(context)"), is_sure=is_sure_field(field))

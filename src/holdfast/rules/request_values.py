@@ -1,6 +1,7 @@
 """Values that take some computing, from a request: its headers as a map, its arguments, its cookies, its address.
 
-Law 1: every value is exactly what the client sent, in its order and case; decoded only where a function says so. A target
+Law 1: every value is exactly what the client sent, in its order and case; decoded only where a function says so. (Paths that rules see
+       otherwise are given to the functions that read them, by `scheme`.) A target
        with letters beyond ASCII comes as text (the core has seen that it is UTF-8) and is made bytes again.
 Law 2: whatever the client sent, each function returns; a header that makes no sense gives an empty value.
 """
@@ -92,29 +93,24 @@ def host(request: Request) -> str:
     return bytes_of(request.host)
 
 
-def path(request: Request) -> str:
-    """The path of the target."""
-    return bytes_of(request.path)
-
-
 def query(request: Request) -> str:
     """The query of the target, without its "?"."""
     return bytes_of(request.query)
 
 
-def uri(request: Request) -> str:
-    """Path and query."""
-    return f"{path(request)}?{query(request)}" if request.query else path(request)
+def uri(request: Request, path: str) -> str:
+    """Path and query. `path` is the request's, as it was sent or as it was normalised; so below."""
+    return f"{path}?{query(request)}" if request.query else path
 
 
-def full_uri(request: Request) -> str:
+def full_uri(request: Request, path: str) -> str:
     """Scheme, host, path and query."""
-    return f"{request.scheme}://{host(request)}{uri(request)}"
+    return f"{request.scheme}://{host(request)}{uri(request, path)}"
 
 
-def extension(request: Request) -> str:
+def extension(_: Request, path: str) -> str:
     """What follows the last "." of the path's last segment, in lower case. "" if nothing does, and for `/.hidden`."""
-    name, _, found = path(request).rpartition("/")[2].rpartition(".")
+    name, _dot, found = path.rpartition("/")[2].rpartition(".")
     return ascii_lower(found) if name else ""
 
 

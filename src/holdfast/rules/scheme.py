@@ -3,6 +3,7 @@
 Law 1: a field is here if this edge knows its value for every request. What the original has beyond that is in
        `refused_fields` and is refused when an expression is read: a rule that can never match must not look as if it could.
 Law 2: a reader takes the context and returns the value or None, which means missing.
+Law 3: fields of the path are of the normalised one (`url_normalization`); those below `raw.` are of what the client sent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from holdfast.model.request import Request
 from holdfast.rules import request_values as values
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.literals import bytes_of, parse_address
+from holdfast.rules.url_normalization import normalized_path
 from holdfast.rules.value_types import (
     BOOL,
     BYTES,
@@ -83,6 +85,21 @@ def _of_target(attribute: str) -> Reader:
     return read
 
 
+def path_of(context: EvaluationContext) -> str:
+    """The path of the request as rules see it; computed once."""
+    path = context.path
+    if path is None:
+        path = context.path = normalized_path(context.request.path, context.facts.url_form)
+    return path
+
+
+_path_as_sent = _of_target("path")
+
+
+def _of_path(name: str, compute: Callable[[Request, str], str], path: Callable[[EvaluationContext], str]) -> Reader:
+    return once(name, lambda context: compute(context.request, path(context)))
+
+
 def _of_place(type_: ValueType, attribute: str) -> Reader:
     read = attrgetter(f"facts.place.{attribute}")
     if type_ is not BYTES:
@@ -133,14 +150,18 @@ _GEOIP = (
     "subdivision_2_iso_code",
 )
 
-# Of a URI; the original has each a second time under `raw.`, as it was before any rewriting. Nothing is rewritten here.
-_URI: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
-    "full_uri": (BYTES, values.full_uri),
-    "uri": (BYTES, values.uri),
+# Of a query, which is not normalised; the original has each a second time under `raw.`, and so it is the same here.
+_QUERY: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
     "uri.args": (BYTES_ARRAY_MAP, values.argument_map),
     "uri.args.names": (BYTES_ARRAY, values.argument_names),
     "uri.args.values": (BYTES_ARRAY, values.argument_values),
-    "uri.path.extension": (BYTES, values.extension),
+}
+
+# Of what has the path in it.
+_URI: Mapping[str, Callable[[Request, str], str]] = {
+    "full_uri": values.full_uri,
+    "uri": values.uri,
+    "uri.path.extension": values.extension,
 }
 
 _COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
@@ -178,14 +199,14 @@ def _fields() -> dict[str, Field]:
     found = [Field(name, type_, attrgetter(path)) for name, (type_, path) in _DIRECT.items()]
     found += [Field(name, type_, _of_request(name, compute)) for name, (type_, compute) in _COMPUTED.items()]
     found += [Field(name, type_, _of_headers(name, compute)) for name, (type_, compute) in _OF_HEADERS.items()]
-    readers: dict[str, tuple[ValueType, Reader]] = {
-        "uri.path": (BYTES, _of_target("path")),
-        "uri.query": (BYTES, _of_target("query")),
-    }
-    for suffix, (type_, compute) in _URI.items():
-        readers[suffix] = type_, _of_request(f"http.request.{suffix}", compute)
-    for suffix, (type_, reader) in readers.items():
-        found += [Field(f"{prefix}http.request.{suffix}", type_, reader) for prefix in ("", "raw.")]
+    queries: dict[str, tuple[ValueType, Reader]] = {"uri.query": (BYTES, _of_target("query"))}
+    for suffix, (type_, compute) in _QUERY.items():
+        queries[suffix] = type_, _of_request(f"http.request.{suffix}", compute)
+    for prefix, path in (("http.request.", path_of), ("raw.http.request.", _path_as_sent)):
+        found += [Field(prefix + suffix, type_, read) for suffix, (type_, read) in queries.items()]
+        found.append(Field(f"{prefix}uri.path", BYTES, path))
+        for suffix, of_path in _URI.items():
+            found.append(Field(prefix + suffix, BYTES, _of_path(prefix + suffix, of_path, path)))
     found += [Field(f"ip.src.{suffix}", type_, _of_place(type_, name)) for suffix, (type_, name) in _PLACE.items()]
     found += [Field(f"ip.geoip.{suffix}", _PLACE[suffix][0], _of_place(*_PLACE[suffix])) for suffix in _GEOIP]
     found += [

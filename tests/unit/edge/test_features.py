@@ -7,7 +7,7 @@ import pytest
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.features import check_settings, features_of, tls_settings_of
 from holdfast.edge.zone import Features
-from holdfast.model.zone_document import StrictTransportSecurity, ZoneSettings
+from holdfast.model.zone_document import StrictTransportSecurity, UrlNormalization, ZoneSettings
 
 DEFAULTS = features_of(ZoneSettings(), paused=False)
 HSTS = StrictTransportSecurity(enabled=True, max_age=60)
@@ -41,6 +41,8 @@ def changed(features: Features) -> dict[str, Any]:
         ({"security_header": HSTS, "ssl": "off"}, {"never_https": True}),
         ({"security_header": StrictTransportSecurity(nosniff=True)}, {"response_headers": (("X-Content-Type-Options", "nosniff"),)}),
         ({"http2": "off"}, {}),
+        ({"url_normalization": UrlNormalization(type="rfc3986")}, {"url_form": "rfc3986"}),
+        ({"url_normalization": UrlNormalization(type="rfc3986", scope="none")}, {"url_form": "none"}),
     ],
     ids=str,
 )  # fmt: skip
@@ -60,6 +62,9 @@ def test_a_paused_zone_has_its_legs_and_no_features() -> None:
         "explain_statuses": (),
     }
     assert not features_of(ZoneSettings(ssl="off"), paused=True).never_https
+    # Its origin rules stay, and see the same paths.
+    as_sent = ZoneSettings(url_normalization=UrlNormalization(scope="none"))
+    assert features_of(as_sent, paused=True).url_form == "none"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,8 @@ def test_a_paused_zone_has_its_legs_and_no_features() -> None:
         ({"proxy_read_timeout": 10**9}, "proxy_read_timeout"),
         ({"security_header": StrictTransportSecurity(max_age=-1)}, "security_header.max_age"),
         ({"min_tls_version": "1.3", "tls_1_3": "off"}, "tls_1_3"),
+        ({"url_normalization": UrlNormalization(type="rfc2396")}, "url_normalization.type"),  # type: ignore[arg-type]
+        ({"url_normalization": UrlNormalization(scope="both")}, "url_normalization.scope"),  # type: ignore[arg-type]
     ],
 )
 def test_a_value_that_is_none_of_the_setting_s_is_refused(settings: dict[str, Any], field: str) -> None:

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.model.setting import SETTINGS, SettingError, check_together, with_defaults, zone_settings
-from holdfast.model.zone_document import StrictTransportSecurity, ZoneSettings
+from holdfast.model.setting import (
+    SETTINGS,
+    URL_NORMALIZATION,
+    SettingError,
+    check_together,
+    with_defaults,
+    zone_settings,
+)
+from holdfast.model.zone_document import StrictTransportSecurity, UrlNormalization, ZoneSettings
 
 HSTS = {"enabled": True, "max_age": 86400, "include_subdomains": True, "preload": False, "nosniff": True}
 
@@ -20,7 +27,8 @@ JSON = st.recursive(
 
 
 def test_the_registry_and_the_values_of_the_edge_have_the_same_names_and_defaults() -> None:
-    assert set(SETTINGS) == set(ZoneSettings.__struct_fields__)
+    assert {*SETTINGS, URL_NORMALIZATION} == set(ZoneSettings.__struct_fields__)
+    assert URL_NORMALIZATION not in SETTINGS
     assert zone_settings(with_defaults({})) == ZoneSettings()
 
 
@@ -68,6 +76,11 @@ def test_a_bad_value_is_refused_and_what_was_expected_is_said(name: str, value: 
     with pytest.raises(SettingError) as error:
         SETTINGS[name].parse(value)
     assert said in str(error.value)
+
+
+def test_how_urls_are_normalised_is_kept_with_the_settings() -> None:
+    kept = {URL_NORMALIZATION: {"type": "rfc3986", "scope": "none"}}
+    assert zone_settings(kept) == ZoneSettings(url_normalization=UrlNormalization(type="rfc3986", scope="none"))
 
 
 @given(st.sampled_from(sorted(SETTINGS)), JSON)

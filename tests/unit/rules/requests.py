@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from holdfast.model.request import Request
 
 # Any text in a target, any byte in any other text; both often what expressions here look for.
-TEXT = st.text(max_size=20) | st.text("/aAbx.é=&%", max_size=8)
+TEXT = st.text(max_size=20) | st.text("/aAbx.é=&%6\\", max_size=8)
 BYTE_TEXT = st.text(st.characters(max_codepoint=0xFF), max_size=20) | st.text("aAbBcx=;", max_size=4)
 
 

@@ -15,6 +15,8 @@ from holdfast.rules.syntax_tree import Comparison, Indexed, Quantified
 from tests.unit.rules.requests import requests
 
 HERE = Facts(now_ms=1, place=Place(asn=1, city="Fryslân"), server_ip="::1", random_seed="0123456789abcdef")
+# The default form of URLs, and the others.
+FACTS = (HERE, Facts(), Facts(url_form="rfc3986"), Facts(url_form="none"))
 VALUES = (
     *FIELDS,
     'http.request.headers["x"]',
@@ -55,7 +57,7 @@ def read_by_code(node: Indexed, context: EvaluationContext) -> tuple[object, boo
     return names.namespace["read"](context), coded.is_sure
 
 
-@given(requests(), st.sampled_from((HERE, Facts())))
+@given(requests(), st.sampled_from(FACTS))
 def test_code_reads_what_closures_read(request: Request, facts: Facts) -> None:
     for text in VALUES:
         node = parse_value(text).root

@@ -70,8 +70,8 @@ def test_arguments_come_as_they_are(query: str, arguments: list[tuple[str, str]]
 
 
 def test_a_uri_has_its_query_if_there_is_one() -> None:
-    assert values.uri(with_query("a=1", "/x")) == "/x?a=1"
-    assert values.full_uri(with_query("", "/x")) == "https://a.test/x"
+    assert values.uri(with_query("a=1"), "/x") == "/x?a=1"
+    assert values.full_uri(with_query(""), "/x") == "https://a.test/x"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_uri_has_its_query_if_there_is_one() -> None:
     ],
 )
 def test_a_path_has_an_extension(path: str, extension: str) -> None:
-    assert values.extension(with_query("", path)) == extension
+    assert values.extension(with_query(""), path) == extension
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """The fields, beside those of the original: each is here with its type, or refused with a reason."""
 
+import msgspec
 import octorules_wirefilter
 import pytest
 
-from holdfast.rules.context import EvaluationContext
+from holdfast.rules.context import EvaluationContext, Facts
 from holdfast.rules.refused_fields import refusal_of
 from holdfast.rules.scheme import FIELDS
+from holdfast.rules.url_normalization import UrlForm
 from holdfast.rules.value_types import IP, ValueType
 from tests.unit.requests import a_request
 from tests.unit.rules.case_files import FACTS, REQUEST, verdict_of_the_original
@@ -51,6 +53,24 @@ def _is_of(value: object, type_: ValueType) -> bool:
     if type_ == IP:
         return isinstance(value, tuple) and value[0] in {4, 6} and isinstance(value[1], int)
     return type(value) is {"Bool": bool, "Int": int, "Bytes": str}[type_.primitive]
+
+
+@pytest.mark.parametrize(
+    ("form", "path"), [("cloudflare", "/a/b.Php"), ("rfc3986", "//a/b.Php"), ("none", "//a/x/../%62.%50hp")]
+)
+def test_fields_of_the_path_are_of_the_normalised_one_and_raw_ones_are_not(form: UrlForm, path: str) -> None:
+    request = msgspec.structs.replace(a_request(path="//a/x/../%62.%50hp"), query="%61=/../%62")
+    context = EvaluationContext(request, Facts(url_form=form))
+    as_sent = "//a/x/../%62.%50hp"
+    for prefix, seen in (("", path), ("raw.", as_sent)):
+        assert FIELDS[f"{prefix}http.request.uri.path"].read(context) == seen
+        assert FIELDS[f"{prefix}http.request.uri"].read(context) == f"{seen}?%61=/../%62"
+        assert FIELDS[f"{prefix}http.request.full_uri"].read(context) == f"https://example.com{seen}?%61=/../%62"
+        extension = seen.rpartition(".")[2].lower()
+        assert FIELDS[f"{prefix}http.request.uri.path.extension"].read(context) == extension
+        # The query is what was sent, in both.
+        assert FIELDS[f"{prefix}http.request.uri.query"].read(context) == "%61=/../%62"
+        assert FIELDS[f"{prefix}http.request.uri.args"].read(context) == {"%61": ["/../%62"]}
 
 
 def test_a_place_has_its_names_in_utf_8() -> None:

@@ -27,7 +27,8 @@ CONTEXT = EvaluationContext(a_request(path="/caf\xe9", headers=[("Origin", "http
         ('http.request.headers["none"][0] eq "x"', ()),
         ('any(http.request.headers["x"][*] eq "x")', (('http.request.headers["x"][*]', "1, 2"),)),
         ('any(http.request.headers.names[*] eq "x")', (("http.request.headers.names[*]", "Origin, X, x"),)),
-        ('lower(http.request.uri.path) eq "x"', (("http.request.uri.path", "/café"),)),
+        ('lower(raw.http.request.uri.path) eq "x"', (("raw.http.request.uri.path", "/café"),)),
+        ('lower(http.request.uri.path) eq "x"', (("http.request.uri.path", "/caf%C3%A9"),)),
     ],
 )
 def test_values_are_those_that_were_looked_at(expression: str, values: tuple[tuple[str, str], ...]) -> None:
