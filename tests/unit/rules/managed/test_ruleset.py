@@ -87,7 +87,7 @@ def test_matches_are_found_only_as_they_are_asked_for() -> None:
 def test_a_match_shows_what_was_read_and_no_secret() -> None:
     ruleset = a_ruleset(
         a_file(
-            'block http.cookie contains "a" and http.request.headers["x-a"][0] eq "b" and http.request.uri.path eq "/ü"'
+            'block http.cookie contains "a" and http.request.headers["x-a"][0] eq "b" and raw.http.request.uri.path eq "/ü"'
         )
     )
     context = EvaluationContext(short_request("GET /ü | X-A: b | Cookie: a=secret"))
@@ -95,7 +95,7 @@ def test_a_match_shows_what_was_read_and_no_secret() -> None:
     assert dict(match.fields) == {
         "http.cookie": "*** (8 characters)",
         'http.request.headers["x-a"][0]': "b",
-        "http.request.uri.path": "/ü",
+        "raw.http.request.uri.path": "/ü",
     }
     assert (match.score, match.rule.score) == (4, 4)
 
