@@ -5,16 +5,17 @@
     Upgrade: websocket                    "client_ip": "203.0.113.7", "country": "NL"}
 
 Law 1: a head is taken as tools print it: lines of `curl -v` may begin with "> ", those of a browser may be HTTP/2's (`:path`).
-Law 2: what is not said is what a client over HTTPS would have: port 443, TLS 1.3. Whether it is a WebSocket's handshake is
-found out from the fields, as the core does (RFC 6455 §4.2.1).
+Law 2: what is not said is what a client over HTTPS would have: port 443, TLS 1.3 for the host. The host is the Host field's,
+where there is one beside an address, and the port the address's, as with curl. Whether it is a WebSocket's handshake is found
+out from the fields, as the core does (RFC 6455 §4.2.1).
 Law 3: whatever is wrong, `RequestTextError` says where (a line, a member) and what was expected. Nothing is put right: rules are
-to be tried on requests that no honest client sends.
+to be tried on requests that no honest client sends. Only what the core reads in one way for all rules is read so here: the
+host is without a final dot, `Host` is what an absolute-form names, the `Upgrade` of a handshake is in lower case.
+Law 4: what the edge refuses by itself (`request_refusals`) is an error, too: no rule would see it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import json
 import re
@@ -24,20 +25,23 @@ from typing import Any, Final
 
 from holdfast.errors import shown
 from holdfast.model.request import Request, TlsFacts
+from holdfast.model.request_refusals import (
+    MAX_HEAD_BYTES,
+    TOKEN,
+    Authority,
+    authority_of,
+    is_websocket_handshake,
+    refusal_of,
+)
 
-# What the edge reads at most: beyond it no request reaches a rule.
-MAX_HEAD_CHARS: Final = 32 * 1024
-MAX_FIELDS: Final = 256
 # Documentation's address (RFC 5737): whoever does not say where a request comes from means nobody.
 DEFAULT_CLIENT: Final = "192.0.2.1"
 TRIED_RAY: Final = "0000000000000000-LOC"
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_REQUEST_LINE = re.compile(r"(\S+) (\S+)(?: (HTTP/[0-9](?:\.[0-9])?))?")
+_REQUEST_LINE = re.compile(r"([^ ]+) ([^ ]+)(?: (HTTP/[0-9](?:\.[0-9])?))?")
 _URL = re.compile(r"(?i)(https?|wss?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?")
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 _PSEUDO = re.compile(r":(method|path|authority|scheme):[ \t]*(.*)")
-_CONTROLS = re.compile(r"[\x00\r\n]")
+_LINE_BREAKS = re.compile(r"[\x00\r\n]")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _MEMBERS = ("method", "url", "headers", "protocol", "client_ip", "country", "asn")
 _PORTS = {"http": 80, "https": 443}
@@ -50,7 +54,6 @@ _HANDSHAKE = (
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 )
 _MAX_ASN = 2**32 - 1
-_KEY_BYTES = 16
 
 
 class RequestTextError(ValueError):
@@ -71,9 +74,12 @@ class GivenRequest:
 
 
 def parse_request_text(text: str, *, client_ip: str = DEFAULT_CLIENT) -> GivenRequest:
-    """A request as JSON, if it begins with "{", or as a raw head. Raises RequestTextError."""
-    if len(text) > 4 * MAX_HEAD_CHARS:
-        raise RequestTextError("", f"expected {4 * MAX_HEAD_CHARS} characters at most, got {len(text)}")
+    """A request as JSON, if it begins with "{", or as a raw head; bytes that are no UTF-8 as `surrogateescape` reads them.
+
+    Raises RequestTextError.
+    """
+    if len(text) > 4 * MAX_HEAD_BYTES:
+        raise RequestTextError("", f"expected {4 * MAX_HEAD_BYTES} characters at most, got {len(text)}")
     if not text.lstrip("\ufeff \t\r\n").startswith("{"):
         return GivenRequest(_from_head(text, client_ip))
     try:
@@ -111,7 +117,7 @@ def request_from_url(
     client_ip: str = DEFAULT_CLIENT,
 ) -> Request:
     """The request that a client would send for `url`: with a Host, and for ws: and wss: with the fields of a handshake, unless
-    `headers` have them.
+    `headers` have them. Its host is that of `headers` if they say one.
 
     Raises RequestTextError.
     """
@@ -119,10 +125,16 @@ def request_from_url(
     if match is None or not match[2]:
         raise RequestTextError("/url", f"expected an address such as https://example.com/chat, got {shown(url)}")
     scheme = _SCHEMES.get(match[1].lower(), match[1].lower())
-    authority = match[2].rpartition("@")[2]
+    text = match[2].rpartition("@")[2]
+    authority = authority_of(text)
+    if authority is None:
+        raise RequestTextError("/url", f"expected a host, or a host and a port, got {shown(text)}")
     fields = list(headers)
-    if not any(name.lower() == "host" for name, _ in fields):
-        fields.insert(0, ("Host", authority))
+    host = next((value for name, value in fields if name.lower() == "host"), None)
+    if host is None:
+        fields.insert(0, ("Host", text))
+    elif (named := authority_of(host)) is not None:
+        authority = authority._replace(host=named.host)
     if match[1].lower() in _SCHEMES:
         given = {name.lower() for name, _ in fields}
         fields += [field for field in _HANDSHAKE if field[0].lower() not in given]
@@ -151,13 +163,16 @@ def request_object(given: GivenRequest) -> dict[str, Any]:
 def header_of(text: str, place: str) -> tuple[str, str]:
     """`Name: value` as a field, its bytes one character each. Raises RequestTextError, naming `place`."""
     name, colon, value = text.partition(":")
-    if not colon or _TOKEN.fullmatch(name) is None:
+    if not colon or TOKEN.fullmatch(name) is None:
         raise RequestTextError(
             place, f"expected a header field such as 'Origin: https://example.com', got {shown(text)}"
         )
-    if _CONTROLS.search(value) is not None:
+    if _LINE_BREAKS.search(value) is not None:
         raise RequestTextError(place, f"expected a value without line breaks and null bytes, got {shown(value)}")
-    return name, value.strip(" \t").encode().decode("latin-1")
+    try:
+        return name, value.strip(" \t").encode("utf-8", "surrogateescape").decode("latin-1")
+    except UnicodeEncodeError:
+        raise RequestTextError(place, f"expected a value in UTF-8, got {shown(value)}") from None
 
 
 def country_of(text: str) -> str:
@@ -165,35 +180,6 @@ def country_of(text: str) -> str:
     if text and _COUNTRY.fullmatch(text) is None:
         raise RequestTextError("/country", f"expected two letters (ISO 3166-1), got {shown(text)}")
     return text.upper()
-
-
-def is_websocket_handshake(method: str, version: str, headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether these open a WebSocket (RFC 6455 §4.2.1), as the core finds it."""
-    fields: dict[str, list[str]] = {}
-    for name, value in headers:
-        fields.setdefault(name.lower(), []).append(value)
-    return (
-        method == "GET"
-        and version == "HTTP/1.1"
-        and "websocket" in _tokens(fields, "upgrade")
-        and "upgrade" in _tokens(fields, "connection")
-        and fields.get("sec-websocket-version") == ["13"]
-        and len(fields.get("sec-websocket-key", ())) == 1
-        and _is_key(fields["sec-websocket-key"][0])
-        and fields.get("content-length", ["0"]) == ["0"]
-        and "transfer-encoding" not in fields
-    )
-
-
-def _tokens(fields: Mapping[str, Sequence[str]], name: str) -> set[str]:
-    return {token.strip(" \t").lower() for value in fields.get(name, ()) for token in value.split(",")}
-
-
-def _is_key(value: str) -> bool:
-    try:
-        return len(base64.b64decode(value, validate=True)) == _KEY_BYTES
-    except (binascii.Error, ValueError):
-        return False
 
 
 # A raw head.
@@ -216,19 +202,22 @@ def _from_head(text: str, client_ip: str) -> Request:
     method, target, version = (
         first.groups() if first is not None else (pseudo.get("method", "GET"), pseudo["path"], None)
     )
+    version = version or "HTTP/1.1"
+    hosts = [value for name, value in fields if name.lower() == "host"]
     if (url := _URL.fullmatch(target)) is not None:
-        return request_from_url(
-            url[0], method=method, headers=fields, version=version or "HTTP/1.1", client_ip=client_ip
-        )
-    host = next((value for name, value in fields if name.lower() == "host"), pseudo.get("authority", ""))
+        named = url[2].rpartition("@")[2]
+        fields = [(name, named if name.lower() == "host" else value) for name, value in fields]
+        return request_from_url(url[0], method=method, headers=fields, version=version, client_ip=client_ip)
+    host = hosts[0] if hosts else pseudo.get("authority", "")
     if not host:
         raise RequestTextError("", "expected a Host field: it says which zone is asked")
-    if "authority" in pseudo and not any(name.lower() == "host" for name, _ in fields):
+    if not hosts:
         fields.insert(0, ("Host", host))
+    authority = authority_of(host)
+    if authority is None:
+        raise RequestTextError("/headers/Host", f"expected a host, or a host and a port, got {shown(host)}")
     path, _, query = target.partition("?")
-    scheme = pseudo.get("scheme", "https")
-    said = _Said(method, version or "HTTP/1.1", client_ip)
-    return _made(said, scheme, host, (path, query), fields)
+    return _made(_Said(method, version, client_ip), pseudo.get("scheme", "https"), authority, (path, query), fields)
 
 
 def _lines_of(text: str) -> Iterable[tuple[int, str]]:
@@ -247,8 +236,8 @@ def _lines_of(text: str) -> Iterable[tuple[int, str]]:
 
 
 def _request_line(line: str, place: str) -> re.Match[str]:
-    match = _REQUEST_LINE.fullmatch(line.strip())
-    if match is None or _TOKEN.fullmatch(match[1]) is None:
+    match = _REQUEST_LINE.fullmatch(line.strip(" \t"))
+    if match is None or TOKEN.fullmatch(match[1]) is None:
         raise RequestTextError(place, f"expected a request line such as 'GET /chat HTTP/1.1', got {shown(line)}")
     return match
 
@@ -266,46 +255,37 @@ class _Said:
 
 
 def _made(
-    said: _Said, scheme: str, authority: str, target: tuple[str, str], headers: Sequence[tuple[str, str]]
+    said: _Said, scheme: str, authority: Authority, target: tuple[str, str], headers: Sequence[tuple[str, str]]
 ) -> Request:
     method, version = said.method, said.version
     path, query = target
-    if _TOKEN.fullmatch(method) is None:
-        raise RequestTextError("/method", f"expected a method such as GET, got {shown(method)}")
     if scheme not in _PORTS:
         raise RequestTextError("/scheme", f"expected http or https, got {shown(scheme)}")
-    if not path.startswith("/") and path != "*":
+    if not path.startswith("/") and (path, method) != ("*", "OPTIONS"):
         raise RequestTextError("/url", f"expected a path that begins with '/', got {shown(path)}")
     if version not in ("HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"):
         raise RequestTextError("/protocol", f"expected HTTP/1.0, HTTP/1.1, HTTP/2 or HTTP/3, got {shown(version)}")
-    size = sum(len(name) + len(value) + 4 for name, value in headers) + len(path) + len(query)
-    if len(headers) > MAX_FIELDS or size > MAX_HEAD_CHARS:
-        reason = f"expected {MAX_FIELDS} header fields and {MAX_HEAD_CHARS} bytes at most: the edge reads no more"
-        raise RequestTextError("/headers", reason)
-    host, port = _host_and_port(authority, scheme)
+    refused = refusal_of(method, f"{path}?{query}" if query else path, version, headers)
+    if refused is not None:
+        raise RequestTextError(*refused)
+    is_upgrade = is_websocket_handshake(method, version, headers)
+    if is_upgrade:
+        headers = [(name, "websocket" if name.lower() == "upgrade" else value) for name, value in headers]
     return Request(
         TRIED_RAY,
         method,
         scheme,
-        host,
+        authority.host,
         path,
         query,
         version,
         tuple(headers),
         _address(said.client_ip),
         0,
-        port,
-        TlsFacts("TLSv1.3", "TLS13_AES_256_GCM_SHA384", host) if scheme == "https" else None,
-        is_websocket_handshake(method, version, headers),
+        authority.port or _PORTS[scheme],
+        TlsFacts("TLSv1.3", "TLS13_AES_256_GCM_SHA384", authority.host) if scheme == "https" else None,
+        is_upgrade,
     )
-
-
-def _host_and_port(authority: str, scheme: str) -> tuple[str, int]:
-    match = _AUTHORITY.fullmatch(authority.strip(" \t"))
-    port = int(match[2]) if match is not None and match[2] else _PORTS[scheme]
-    if match is None or not match[1] or not 1 <= port <= 65535:
-        raise RequestTextError("/headers/Host", f"expected a host, or a host and a port, got {shown(authority)}")
-    return match[1].lower(), port
 
 
 def _address(text: str) -> str:

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.request import Request
+from holdfast.model.request_refusals import is_websocket_handshake
 from holdfast.model.request_text import (
     DEFAULT_CLIENT,
     GivenRequest,
     RequestTextError,
     header_of,
-    is_websocket_handshake,
     parse_request_text,
     request_from_object,
     request_from_url,
@@ -72,7 +72,7 @@ def test_heads_are_taken_as_tools_print_them(text: str, target: str, names: list
 
 def test_json_says_everything() -> None:
     given_request = parse_request_text(
-        '{"url": "wss://example.com/chat?a=1#x", "method": "PUT", "headers": {"Cookie": ["a=1", "b=2"], "X": "1"},'
+        '{"url": "https://example.com/chat?a=1#x", "method": "PUT", "headers": {"Cookie": ["a=1", "b=2"], "X": "1"},'
         ' "protocol": "HTTP/1.0", "client_ip": "2001:DB8::1", "country": "nl", "asn": 64512}'
     )
     request = given_request.request
@@ -99,9 +99,22 @@ def test_a_request_survives_the_way_through_json() -> None:
 def test_the_address_of_a_websocket_brings_a_handshake_but_for_what_is_said() -> None:
     assert request_from_url("wss://example.com/chat").is_upgrade
     assert not request_from_url("https://example.com/chat").is_upgrade
-    other = request_from_url("ws://example.com/chat", headers=[("upgrade", "h2c")])
-    assert not other.is_upgrade
-    assert other.header_values("Upgrade") == ("h2c",)
+    other = request_from_url("ws://example.com/chat", headers=[("upgrade", "WebSocket")])
+    assert other.is_upgrade
+    assert other.header_values("Upgrade") == ("websocket",)
+    with pytest.raises(RequestTextError, match="the edge answers 400 before it asks rules") as error:
+        request_from_url("ws://example.com/chat", headers=[("upgrade", "h2c")])
+    assert error.value.place == "/headers/Upgrade"
+
+
+def test_the_host_is_the_fields_where_one_is_given_and_the_port_the_addresss() -> None:
+    request = request_from_url("https://192.0.2.7:8443/", headers=[("host", "B.Example.:81")])
+    assert (request.host, request.edge_port, request.headers) == ("b.example", 8443, (("host", "B.Example.:81"),))
+    assert request.tls is not None
+    assert request.tls.server_name == "b.example"
+    assert (
+        request_from_object({"url": "https://a.example/", "headers": {"Host": "b.example"}}).request.host == "b.example"
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,6 +128,11 @@ def test_the_address_of_a_websocket_brings_a_handshake_but_for_what_is_said() ->
         ("GET / HTTP/1.1\nX: 1\n", ""),
         ("GET / HTTP/1.1\nHost: a:99999\n", "/headers/Host"),
         ("GET chat HTTP/1.1\nHost: a\n", "/url"),
+        ("GET / HTTP/1.1\nHost: a\nHost: a\n", "/headers/Host"),
+        ("GET /\x1b HTTP/1.1\nHost: a\n", "/url"),
+        ("GET /\udcff HTTP/1.1\nHost: a\n", "/url"),
+        ("GET /#a HTTP/1.1\nHost: a\n", "/url"),
+        ("GET / HTTP/1.1\nHost: a\nX: \ud800\n", "line 3"),
         ('{"url": \n}', "line 2"),
         ("{" * 100_000, "line 1"),
         ("x" * 200_000, ""),
@@ -132,6 +150,15 @@ def test_an_error_of_a_text_says_where(text: str, place: str) -> None:
         ({"url": 5}, "/url"),
         ({"url": "example.com"}, "/url"),
         ({"url": "ftp://example.com/"}, "/url"),
+        ({"url": "https://a:99999/"}, "/url"),
+        ({"url": "ws://[::1/"}, "/url"),
+        ({"url": "https://example.com/a b"}, "/url"),
+        ({"url": "https://example.com/" + "a" * 17_000}, "/url"),
+        ({"url": "https://example.com/\ud800"}, "/url"),
+        ({"headers": {"Host": "a b"}}, "/headers/Host"),
+        ({"headers": {"Host": ["a", "a"]}}, "/headers/Host"),
+        ({"headers": {"A": "\ud800"}}, "/headers/A"),
+        ({"method": "TRACE"}, "/method"),
         ({"method": "GE T"}, "/method"),
         ({"headers": []}, "/headers"),
         ({"headers": {"A": 1}}, "/headers/A"),
@@ -167,6 +194,11 @@ def _changed(**fields: str | None) -> list[tuple[str, str]]:
         (list(BROWSER_UPGRADE), True),
         (_changed(Connection="keep-alive, Upgrade"), True),
         (_changed(Upgrade="WebSocket"), True),
+        (_changed(Upgrade="h2c, websocket"), False),
+        (_changed(Upgrade="websocket, websocket"), False),
+        (_changed(Upgrade="websocket,"), False),
+        ([*BROWSER_UPGRADE, ("Upgrade", "websocket")], False),
+        ([("Upgrade", ""), *BROWSER_UPGRADE], False),
         (_changed(Connection="keep-alive"), False),
         (_changed(Upgrade="h2c"), False),
         (_changed(Sec_WebSocket_Version="8"), False),
@@ -182,10 +214,38 @@ def test_a_handshake_is_known_by_its_fields(headers: list[tuple[str, str]], expe
     assert not is_websocket_handshake("GET", "HTTP/1.0", headers)
 
 
+def test_rules_see_the_upgrade_of_a_handshake_as_the_origin_gets_it() -> None:
+    request = request_from_url("https://example.com/", headers=_changed(Upgrade="WebSocket"))
+    assert request.header_values("upgrade") == ("websocket",)
+    assert request.is_upgrade
+
+
+def test_the_host_of_an_absolute_form_takes_the_place_of_the_field() -> None:
+    found = parse_request_text("GET http://b.example:81/ HTTP/1.1\nAccept: a\nHost: a.example\n").request
+    assert found.headers == (("Accept", "a"), ("Host", "b.example:81"))
+    assert (found.host, found.edge_port) == ("b.example", 81)
+
+
+@pytest.mark.parametrize(("authority", "host"), [("A.Example.", "a.example"), ("a.example.:81", "a.example")])
+def test_a_final_dot_is_no_part_of_a_host(authority: str, host: str) -> None:
+    assert request_from_url(f"http://{authority}/").host == host
+
+
+@pytest.mark.parametrize("authority", [".", "..", ".a", "a..", "a..b", ".:80"])
+def test_a_host_has_no_empty_labels(authority: str) -> None:
+    with pytest.raises(RequestTextError, match="expected a host"):
+        request_from_url(f"http://{authority}/")
+
+
 def test_a_header_field_is_split_at_its_first_colon() -> None:
     assert header_of("Origin: https://example.com", "--header") == ("Origin", "https://example.com")
     with pytest.raises(RequestTextError, match="--header"):
         header_of("Origin", "--header")
+
+
+def test_bytes_of_a_field_that_are_no_utf_8_are_kept() -> None:
+    text = b"GET / HTTP/1.1\nHost: a\nX: \xff\xc3\xbc\n".decode("utf-8", "surrogateescape")
+    assert read(text).header_values("x") == ("\xff\xc3\xbc",)
 
 
 @given(st.text(max_size=300) | st.text(alphabet='GET /\r\nHost:ab{}"url,1 >*<', max_size=100))
