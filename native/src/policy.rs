@@ -107,9 +107,8 @@ impl Policy {
                 Some(self.tls_facts.bind(py).call1((facts.version, facts.cipher, name))?)
             }
         };
-        let headers: Vec<(Bound<'py, PyString>, Bound<'py, PyString>)> = head
+        let headers: Vec<(Bound<'py, PyString>, Bound<'py, PyString>)> = asked
             .fields()
-            .iter()
             .map(|(name, value)| (PyString::new(py, name), latin_1(py, value)))
             .collect();
         let arguments = [

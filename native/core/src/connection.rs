@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +26,7 @@ use crate::http::request::RequestHead;
 use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
 use crate::origin::{Names, Pool};
 use crate::policy::{Asked, Forward, NoVerdict, PolicyClient, Question, Report, Respond, Verdict};
+use crate::refusal::{Refusal, write_refusal};
 use crate::registry::{Line, Log};
 use crate::secure::secure;
 use crate::stream::Stream;
@@ -135,13 +136,6 @@ enum Next {
     Refused(Refusal),
 }
 
-/// A refusal that needs no policy: the request cannot be read, or must not be.
-pub(crate) struct Refusal {
-    status: u16,
-    reason: String,
-    headers: Vec<(String, String)>,
-}
-
 /// Serves a connection until it ends or becomes a tunnel.
 pub(crate) async fn serve(
     socket: TcpStream,
@@ -175,7 +169,7 @@ pub(crate) async fn serve(
     loop {
         let after = match connection.next_request(is_first, &context).await {
             Next::Gone => return,
-            Next::Refused(refusal) => connection.refuse(&refusal, &context).await,
+            Next::Refused(refusal) => connection.refuse(refusal, &context).await,
             Next::Request(head) => connection.handle(*head, &context).await,
         };
         is_first = false;
@@ -185,23 +179,6 @@ pub(crate) async fn serve(
             After::Close(last) => return last.end().await,
             After::Cut | After::Upgraded => return,
         }
-    }
-}
-
-impl Refusal {
-    pub(crate) fn new(status: u16, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            reason: reason.into(),
-            headers: Vec::new(),
-        }
-    }
-
-    fn with_fields(mut self, fields: &[(&str, &str)]) -> Self {
-        let fields = fields.iter();
-        self.headers
-            .extend(fields.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        self
     }
 }
 
@@ -221,7 +198,7 @@ impl Connection {
         }
         timeout_at(deadline, self.read_head())
             .await
-            .unwrap_or_else(|_| Next::Refused(too_late()))
+            .unwrap_or_else(|_| Next::Refused(too_late().suited_to(&self.read)))
     }
 
     /// Waits for the first bytes of a request; None when they do not come in time. A stopping edge waits for none.
@@ -245,10 +222,7 @@ impl Connection {
                     return Next::Request(Box::new(head));
                 }
                 Ok(None) => {}
-                Err(fault) => {
-                    let refusal = Refusal::new(fault.status(), fault.reason()).with_fields(fault.answer_fields());
-                    return Next::Refused(refusal);
-                }
+                Err(fault) => return Next::Refused(Refusal::of_head(&fault, &self.read)),
             }
             self.read.reserve(FIRST_READ_BYTES);
             match self.stream.read_buf(&mut self.read).await {
@@ -262,10 +236,7 @@ impl Connection {
         context.statistics.requests.fetch_add(1, Ordering::Relaxed);
         let offer = match handshake::read_offer(&head) {
             Ok(offer) => offer,
-            Err(fault) => {
-                let refusal = Refusal::new(fault.status(), fault.reason()).with_fields(fault.answer_fields());
-                return self.refuse(&refusal, context).await;
-            }
+            Err(fault) => return self.refuse(Refusal::of_handshake(&fault, &head), context).await,
         };
         let asked = Arc::new(Asked {
             head,
@@ -290,11 +261,17 @@ impl Connection {
             },
             Ok(Verdict::Respond(respond)) => self.respond(&asked, &respond).await,
             Ok(Verdict::Failed) => {
-                self.respond(&asked, &failed("the edge failed to decide about this request"))
-                    .await
+                let refusal = Refusal::of(&asked, 500, "the edge failed to decide about this request");
+                self.respond_with(&asked, refusal).await
             }
-            Err(NoVerdict::Absent) => self.respond(&asked, &failed("the edge did not decide in time")).await,
-            Err(NoVerdict::Busy) => self.respond(&asked, &busy()).await,
+            Err(NoVerdict::Absent) => {
+                let refusal = Refusal::of(&asked, 500, "the edge did not decide in time");
+                self.respond_with(&asked, refusal).await
+            }
+            Err(NoVerdict::Busy) => {
+                let refusal = Refusal::of(&asked, 503, "too many requests wait for a decision").with_retry_after(1);
+                self.respond_with(&asked, refusal).await
+            }
         }
     }
 
@@ -307,11 +284,11 @@ impl Connection {
             reason: fault.reason,
             origin: Arc::clone(&forward.origin.label),
         };
-        let plain = plain_text(report.status, &report.reason);
+        let plain = Refusal::new(report.status, report.reason.as_str());
         match context.policy.ask(Question::Explain(Arc::clone(asked), report)).await {
             Ok(Verdict::Respond(respond)) => self.respond(asked, &respond).await,
             // The explanation has failed, not the verdict: the status stays.
-            _ => self.respond(asked, &plain).await,
+            _ => self.respond_with(asked, plain).await,
         }
     }
 
@@ -340,13 +317,18 @@ impl Connection {
         }
     }
 
+    async fn respond_with(self, asked: &Asked, refusal: Refusal) -> After {
+        let respond = refusal.respond(&asked.ray, SystemTime::now());
+        self.respond(asked, &respond).await
+    }
+
     /// The request's body breaks the rules of its framing, and nothing was answered yet.
     pub(crate) async fn refuse_body(self, asked: &Asked, reason: &str, context: &Context) -> After {
         asked.answered(400);
-        self.refuse(&Refusal::new(400, reason), context).await
+        self.refuse(Refusal::new(400, reason), context).await
     }
 
-    async fn refuse(mut self, refusal: &Refusal, context: &Context) -> After {
+    async fn refuse(mut self, refusal: Refusal, context: &Context) -> After {
         let mut out = Vec::new();
         write_refusal(&mut out, refusal, &ray_id(&context.colo));
         match self.send(&out).await {
@@ -408,49 +390,11 @@ pub(crate) async fn linger(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unp
     let _ = timeout(LINGER, reading).await;
 }
 
-pub(crate) fn write_refusal(out: &mut Vec<u8>, refusal: &Refusal, ray: &str) {
-    let mut answer = plain_text(refusal.status, &refusal.reason);
-    answer.headers.extend(refusal.headers.iter().cloned());
-    let own = OwnAnswer {
-        status: answer.status,
-        headers: &answer.headers,
-        body: &answer.body,
-        ray,
-        keep_alive: false,
-        with_body: true,
-    };
-    write_answer(out, &own);
-}
-
-fn plain_text(status: u16, reason: &str) -> Respond {
-    let body = format!("{status} {}: {reason}\n", crate::http::reason_phrase(status)).into_bytes();
-    let headers = vec![
-        ("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned()),
-        ("Cache-Control".to_owned(), "no-store".to_owned()),
-    ];
-    Respond {
-        status,
-        zone: None,
-        headers,
-        body,
-    }
-}
-
 fn too_late() -> Refusal {
     Refusal::new(
         408,
         format!("the request head was not complete within {} s", HEAD_TIMEOUT.as_secs()),
     )
-}
-
-fn failed(reason: &str) -> Respond {
-    plain_text(500, reason)
-}
-
-fn busy() -> Respond {
-    let mut respond = plain_text(503, "too many requests wait for a decision");
-    respond.headers.push(("Retry-After".to_owned(), "1".to_owned()));
-    respond
 }
 
 /// 16 hexadecimal digits and where the edge is, as `CF-Ray` has it (cloudflare.md §1.9).

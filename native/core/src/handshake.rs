@@ -69,6 +69,7 @@ pub fn read_offer(head: &RequestHead) -> Result<Option<Offer>, HandshakeFault> {
     if !has_upgrade {
         return Err(HandshakeFault::Upgrade);
     }
+    check_upgrade(fields)?;
     if !matches!(head.framing(), Framing::None | Framing::Length(0)) {
         return Err(HandshakeFault::Body);
     }
@@ -117,6 +118,16 @@ const VERSION: &str = "sec-websocket-version";
 const PROTOCOL: &str = "sec-websocket-protocol";
 const EXTENSIONS: &str = "sec-websocket-extensions";
 const ACCEPT: &str = "sec-websocket-accept";
+
+/// RFC 6455 §4.2.1, item 3, takes any list with `websocket` in it. No client sends one, and who reads a part of it (a rule of
+/// ours, a hop behind us) would see another protocol than the one that is opened. So it is one line, and that word alone.
+fn check_upgrade(fields: &Fields) -> Result<(), HandshakeFault> {
+    match (fields.first("upgrade"), fields.count("upgrade")) {
+        (Some(value), 1) if value.eq_ignore_ascii_case(b"websocket") => Ok(()),
+        (Some(value), 1) => Err(HandshakeFault::UpgradeList(value.into())),
+        (_, count) => Err(HandshakeFault::UpgradeCount(count)),
+    }
+}
 
 fn check_version(fields: &Fields) -> Result<(), HandshakeFault> {
     match (fields.first(VERSION), fields.count(VERSION)) {

@@ -24,6 +24,7 @@ mod download;
 mod exchange;
 mod fault;
 mod listener;
+mod refusal;
 mod secure;
 mod stream;
 mod upgrade;

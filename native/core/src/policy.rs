@@ -47,6 +47,22 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The client's fields, but for two that say where the request goes: their values are those that the origin gets, so
+    /// that no rule judges by others. `Host` is what an absolute-form names, where there is one (RFC 9112 §3.2.2), and
+    /// the `Upgrade` of a WebSocket is `websocket`, in whatever case it came.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let authority = self.head.authority();
+        // Only HTTP/1.0 can have come without.
+        let needs_host = !authority.is_empty() && self.head.fields().first("host").is_none();
+        let added = needs_host.then_some(("Host", authority.as_bytes()));
+        let given = self.head.fields().iter().map(move |(name, value)| match name {
+            _ if name.eq_ignore_ascii_case("host") => (name, authority.as_bytes()),
+            _ if self.is_upgrade && name.eq_ignore_ascii_case("upgrade") => (name, &b"websocket"[..]),
+            _ => (name, value),
+        });
+        added.into_iter().chain(given)
+    }
+
     /// Whose request it is has been decided. The first word stands.
     pub(crate) fn belongs_to(&self, zone: &Arc<Zone>) {
         let _ = self.zone.set(Arc::clone(zone));
@@ -244,3 +260,7 @@ impl PolicyQueue {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::connection::{CLIENT_STALL, Context, FIRST_READ_BYTES, Refusal, linger, ray_id, write_refusal};
+use crate::connection::{CLIENT_STALL, Context, FIRST_READ_BYTES, linger, ray_id};
+use crate::refusal::{Refusal, write_refusal};
 use crate::tls::{self, Hello, ServerTls, TlsFault, TlsStream};
 
 /// The TLS handshake, from the first moment of the connection.
@@ -25,7 +26,7 @@ pub(crate) async fn secure(mut socket: TcpStream, context: &Context) -> Option<T
     match timeout_at(deadline, hello(&mut socket, &mut first)).await {
         Ok(Ok(Hello::Tls)) => {}
         Ok(Ok(Hello::PlainHttp)) => {
-            answer_plain_http(&mut socket, context).await;
+            answer_plain_http(&mut socket, &first, context).await;
             return None;
         }
         _ => return None,
@@ -71,11 +72,12 @@ async fn choose(first: &mut Vec<u8>, socket: &mut TcpStream, tls: &ServerTls) ->
     }
 }
 
-async fn answer_plain_http(socket: &mut TcpStream, context: &Context) {
+/// `first` is what was read of the request.
+async fn answer_plain_http(socket: &mut TcpStream, first: &[u8], context: &Context) {
     let mut out = Vec::new();
     let ray = ray_id(&context.colo);
     let reason = "a plain HTTP request was sent to a port that speaks TLS: use https:// or wss://";
-    write_refusal(&mut out, &Refusal::new(400, reason), &ray);
+    write_refusal(&mut out, Refusal::new(400, reason).suited_to(first), &ray);
     if timeout(CLIENT_STALL, socket.write_all(&out))
         .await
         .is_ok_and(|sent| sent.is_ok())

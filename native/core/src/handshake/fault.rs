@@ -16,6 +16,10 @@ pub enum HandshakeFault {
     Connection,
     /// `Upgrade` lacks `websocket`.
     Upgrade,
+    /// An `Upgrade` that has more than `websocket` in it.
+    UpgradeList(Box<[u8]>),
+    /// So many `Upgrade`; there must be one.
+    UpgradeCount(usize),
     /// The request has a body.
     Body,
     /// A protocol version that is not 13: another number, a list, or no number.
@@ -78,6 +82,13 @@ impl fmt::Display for HandshakeFault {
             Self::Connection => out.write_str("Upgrade stands without \"upgrade\" in Connection; expected both"),
             Self::Upgrade => {
                 out.write_str("there is a Sec-WebSocket-Key without \"websocket\" in Upgrade; expected both")
+            }
+            Self::UpgradeList(value) => write!(out, "Upgrade is {}; expected \"websocket\" alone", Quoted(value)),
+            Self::UpgradeCount(count) => {
+                write!(
+                    out,
+                    "Upgrade stands {count} times; expected one line with \"websocket\""
+                )
             }
             Self::Body => out.write_str("the request has a body; one that opens a WebSocket has none"),
             Self::Version(version) => {

@@ -63,12 +63,12 @@ fn an_offer_has_protocols_and_extensions_in_order() {
 }
 
 #[test]
-fn tokens_count_in_any_case_and_among_others() {
+fn tokens_count_in_any_case_and_those_of_connection_among_others() {
     for line in [
         "Connection: keep-alive, uPGRADE",
         "Connection: a,,upgrade ,b",
         "Upgrade: WebSocket",
-        "Upgrade: h2c, websocket",
+        "Upgrade: \t WEBSOCKET \t",
     ] {
         assert!(matches!(read_with(line), Ok(Some(_))), "{line}");
     }
@@ -97,6 +97,31 @@ fn half_an_attempt_is_a_fault_not_an_ordinary_request() {
         Err(HandshakeFault::Upgrade)
     );
     assert_eq!(read_with("Upgrade: h2c"), Err(HandshakeFault::Upgrade));
+}
+
+#[test]
+fn an_upgrade_is_one_line_with_websocket_alone() {
+    for value in [
+        "h2c, websocket",
+        "websocket, h2c",
+        ", websocket",
+        "websocket,",
+        "websocket, websocket",
+        "WebSocket,\tTLS/1.0",
+    ] {
+        let found = read_with(&format!("Upgrade: {value}"));
+        assert_eq!(found, Err(HandshakeFault::UpgradeList(value.as_bytes().into())));
+    }
+    for (lines, count) in [
+        (&["Upgrade: websocket"][..], 2),
+        (&["Upgrade: h2c"], 2),
+        (&["Upgrade:"], 2),
+        (&["Upgrade: WEBSOCKET", "upgrade: ,"], 3),
+    ] {
+        for found in [read_plus(lines), read(&[lines, &PLAIN[..]].concat())] {
+            assert_eq!(found, Err(HandshakeFault::UpgradeCount(count)), "{lines:?}");
+        }
+    }
 }
 
 #[test]
@@ -170,6 +195,8 @@ fn any_other_fault_is_a_bad_request() {
         read_lines("GET / HTTP/1.0", &PLAIN),
         read_with("Connection: close"),
         read_with("Upgrade: h2c"),
+        read_with("Upgrade: h2c, websocket"),
+        read_plus(&["Upgrade: websocket"]),
         read_plus(&["Content-Length: 1"]),
         read_with("Sec-WebSocket-Key: x"),
         read_plus(&[PLAIN[3]]),

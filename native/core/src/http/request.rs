@@ -102,7 +102,7 @@ impl RequestHead {
         &self.text[self.authority_at..self.host_at]
     }
 
-    /// The host in lower case without its port. An IPv6 address keeps its brackets.
+    /// The host in lower case without its port and without a final dot. An IPv6 address keeps its brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.text[self.host_at..]

@@ -1,7 +1,8 @@
 //! Where a request goes: the target of its request line (RFC 9112 §3.2) and its host (§3.2, RFC 9110 §7.2).
 //!
 //! Law 1: whoever routes by a host sees one spelling of it. So a host is a name of plain letters, digits, `-`, `.`, `_`
-//!        and `~`, or an address; RFC 3986's percent-encoding and sub-delimiters, which no real name has, are refused.
+//!        and `~`, or an address; RFC 3986's percent-encoding and sub-delimiters, which no real name has, are refused. So
+//!        are empty labels, and the final dot of a name that is whole (RFC 1034 §3.1) is not given.
 //! Law 2: a target is given in origin-form or as `*`; the absolute-form's host then stands in for the Host field (§3.2.2).
 
 use std::fmt;
@@ -62,7 +63,7 @@ fn after_scheme(text: &str) -> Option<&str> {
         .then_some(rest)
 }
 
-/// Reads `host[:port]` and gives the host as it stands, with the brackets of an IPv6 address.
+/// Reads `host[:port]` and gives the host: a name as it stands but for a final dot, an IPv6 address with its brackets.
 pub(super) fn parse_authority(authority: &[u8]) -> Result<&str, TargetFault> {
     let fault = || TargetFault::Host(authority.into());
     let text = std::str::from_utf8(authority).map_err(|_| fault())?;
@@ -70,6 +71,7 @@ pub(super) fn parse_authority(authority: &[u8]) -> Result<&str, TargetFault> {
         Some(end) => text.split_at(end + 1),
         None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
+    let host = host.strip_suffix('.').unwrap_or(host);
     let is_port_fine = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     if is_port_fine && (is_name(host) || is_ipv6_literal(host)) {
         Ok(host)
@@ -80,11 +82,12 @@ pub(super) fn parse_authority(authority: &[u8]) -> Result<&str, TargetFault> {
 
 fn is_name(host: &str) -> bool {
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    !host.is_empty() && host.len() <= MAX_HOST_BYTES && host.bytes().all(is_name_byte)
+    let has_labels = !host.split('.').any(str::is_empty);
+    has_labels && host.len() <= MAX_HOST_BYTES && host.bytes().all(is_name_byte)
 }
 
-/// Longest host: what DNS can name (RFC 1035 §2.3.4), with a final dot.
-const MAX_HOST_BYTES: usize = 254;
+/// Longest host: what DNS can name (RFC 1035 §2.3.4), without a final dot.
+const MAX_HOST_BYTES: usize = 253;
 
 fn is_ipv6_literal(host: &str) -> bool {
     let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

@@ -89,7 +89,8 @@ fn an_absolute_form_has_a_host_and_no_userinfo() {
 fn a_host_is_given_without_its_port() {
     for (authority, host) in [
         ("a.example", "a.example"),
-        ("a.example.:1", "a.example."),
+        ("a.example.:1", "a.example"),
+        ("127.0.0.1.", "127.0.0.1"),
         ("A-b_c~1.example:65535", "A-b_c~1.example"),
         ("127.0.0.1:8080", "127.0.0.1"),
         ("[::1]", "[::1]"),
@@ -144,6 +145,13 @@ fn what_is_not_a_host_with_a_port_is_refused() {
         "[::1%25eth0]",
         "[v1.a]",
         "a[::1]",
+        "[::1].",
+        ".",
+        "..",
+        ".:80",
+        ".a",
+        "a..",
+        "a..b",
         "é.example",
         "a\tb",
         &too_long,
@@ -153,4 +161,5 @@ fn what_is_not_a_host_with_a_port_is_refused() {
     }
     assert!(parse_authority(b"a\xff").is_err());
     assert!(parse_authority(&too_long.as_bytes()[..MAX_HOST_BYTES]).is_ok());
+    assert!(parse_authority(format!("{}.", &too_long[..MAX_HOST_BYTES]).as_bytes()).is_ok());
 }
