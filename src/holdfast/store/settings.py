@@ -37,3 +37,14 @@ async def put(connection: AsyncConnection, zone_id: str, values: Mapping[str, An
     statement = dialect.insert(ZONE_SETTINGS)
     changed = {"value": statement.excluded.value, "modified_on": statement.excluded.modified_on}
     await connection.execute(statement.on_conflict_do_update(index_elements=["zone_id", "id"], set_=changed), rows)
+
+
+_REMOVE = sa.delete(ZONE_SETTINGS).where(
+    ZONE_SETTINGS.c.zone_id == sa.bindparam("zone"), ZONE_SETTINGS.c.id == sa.bindparam("name")
+)
+
+
+async def remove(connection: AsyncConnection, zone_id: str, name: str) -> bool:
+    """Forget what a setting was set to; whether it was."""
+    result = await connection.execute(_REMOVE, {"zone": zone_id, "name": name})
+    return result.rowcount > 0
