@@ -64,3 +64,22 @@ async def test_a_ruleset_that_is_removed_meanwhile_is_not_found(api: Api) -> Non
     custom = await made(api, block())
     answers = await asyncio.gather(*(api.client().delete(f"{base(api)}/{custom['id']}") for _ in range(3)))
     assert sorted(answer.status_code for answer in answers) == [204, 404, 404]
+
+
+async def test_a_write_that_edges_need_long_for_waits_for_them(api: Api) -> None:
+    asked: list[bool] = []
+
+    async def on_change(_: Any, *, takes_long: bool = False) -> None:
+        asked.append(takes_long)
+
+    context = api.control.application.state.context
+    for name in ("on_change", "on_account_change"):
+        object.__setattr__(context, name, on_change)
+    custom = await made(api, block())
+    many = [block(f"/{number}") for number in range(51)]
+    entrypoint = f"{base(api)}/phases/{CUSTOM}/entrypoint"
+    await api.ask("PUT", f"{base(api)}/{custom['id']}", json={"rules": many})
+    await api.ask("PUT", f"{base(api)}/{custom['id']}", json={"rules": many[:50]})
+    await api.ask("PUT", entrypoint, json={"rules": [execute(custom["id"])]})
+    await api.ask("PUT", entrypoint, json={"rules": []})
+    assert asked == [False, True, False, True, False]

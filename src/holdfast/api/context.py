@@ -80,7 +80,14 @@ class Limits:
     requests_per_second_and_address: int = 200
 
 
-async def _nobody(_: Collection[str]) -> None:
+class OnChange(Protocol):
+    """Publishes what has these ids, also what is gone, and returns when edges have it, or soon after. Never raises."""
+
+    async def __call__(self, ids: Collection[str], /, *, takes_long: bool = False) -> None:
+        """`takes_long`: edges may need seconds for it, and are waited for as long (`Publisher`, law 6)."""
+
+
+async def _nobody(_: Collection[str], /, *, takes_long: bool = False) -> None:
     """There is no edge to publish to."""
 
 
@@ -92,9 +99,8 @@ async def _nothing_new(_: Collection[str]) -> None:
 class ApiContext:
     """What all handlers share.
 
-    `on_change` publishes the zones with these ids (a zone that is gone included) and returns when edges have them, or
-    soon after; it never raises. `on_account_change` does so with what accounts with these ids say for all of their zones, and
-    `on_list_change` with lists, which may be long: it waits for seconds, where the others wait for a moment.
+    `on_change` publishes zones, `on_account_change` what accounts say for all of their zones, and `on_list_change`
+    lists, which always take long.
     `managed` gives the managed rulesets that can be deployed, by id, without waiting; `find_managed` looks whether some with these
     ids have been loaded by another process since, so that `managed` has them when it returns; it never raises.
     `tracing` tries rules on requests.
@@ -105,10 +111,10 @@ class ApiContext:
     database: Database
     key: SealingKey
     clock: Callable[[], Moment]
-    on_change: Callable[[Collection[str]], Awaitable[None]]
+    on_change: OnChange
     connections: Connections
     limits: Limits = Limits()
-    on_account_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
+    on_account_change: OnChange = _nobody
     on_list_change: Callable[[Collection[str]], Awaitable[None]] = _nobody
     managed: Callable[[], Mapping[str, ManagedRuleset]] = dict
     find_managed: Callable[[Collection[str]], Awaitable[None]] = _nothing_new

@@ -33,6 +33,8 @@ from holdfast.store.list_names import kinds_of
 from holdfast.store.rulesets import Owner
 
 RESOURCE = "ruleset"
+# Beyond so many new rules at once an edge on a busy machine may need longer than the moment that a write usually waits.
+_MANY_RULES = 50
 
 # From the ruleset that is there (None: there is none) to the one to be; None removes it.
 Change = Callable[[Ruleset | None], Ruleset | None]
@@ -94,15 +96,22 @@ async def write(
     except RuleError as error:
         raise refused(error) from None
     if is_changed:
-        await _publish(access)
+        await _publish(access, takes_long=_takes_long(before, after))
     return success(None if after is None or is_dry else ruleset_view(after))
 
 
-async def _publish(access: Access) -> None:
+def _takes_long(before: Ruleset | None, after: Ruleset | None) -> bool:
+    """Whether edges may need seconds: for managed rulesets, which the rules may execute that are there, and for many rules."""
+    if after is None:
+        return False
+    return any(rule.action == "execute" for rule in after.rules) or len(changed_rules(before, after)) > _MANY_RULES
+
+
+async def _publish(access: Access, *, takes_long: bool) -> None:
     if access.zone is not None:
-        await access.context.on_change([access.zone.id])
+        await access.context.on_change([access.zone.id], takes_long=takes_long)
     else:
-        await access.context.on_account_change([access.account_id])
+        await access.context.on_account_change([access.account_id], takes_long=takes_long)
 
 
 async def _lock(access: Access, connection: AsyncConnection) -> str | None:

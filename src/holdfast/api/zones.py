@@ -322,7 +322,8 @@ async def edit_zone(body: ZoneEdit, access: WriteAccess) -> Response:
         await access.record(connection, "update", "zone", zone.id, old=old, new=changes)
     if not changes:
         return success(zone_view(zone, access))
-    await access.context.on_change([zone.id])
+    # Its rules come into force as well, whatever they are.
+    await access.context.on_change([zone.id], takes_long="paused" in changes)
     return success(zone_view(msgspec.structs.replace(zone, **changes, modified_on=now), access))
 
 

@@ -6,7 +6,8 @@ Law 3: a write that this process did not make (another control, a person with SQ
 Law 4: a certificate that becomes valid or expires is news of its zone, found in the same way.
 Law 5: documents are read and checked kind by kind, in a thread, one publication after the other: whatever one says, control
 goes on answering, and a long list keeps no zone waiting.
-Law 6: whoever wrote waits for the edges, APPLY_LIMIT_S at most: then the write is in force when its answer arrives.
+Law 6: whoever wrote waits for the edges, APPLY_LIMIT_S at most, or longer for what takes them long: then the write is in force
+when its answer arrives.
 """
 
 from __future__ import annotations

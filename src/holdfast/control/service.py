@@ -45,8 +45,9 @@ from holdfast.store.upgrade import upgrade
 STOP_LIMIT_S = 5.0
 # How long the edge of an earlier control has to come back. It looks for us every 50 ms.
 EDGE_LIMIT_S = 1.0
-# How long whoever changed a list waits for the edges: reading and compiling 100,000 items takes each side half a second.
-LIST_LIMIT_S = 10.0
+# How long whoever changed what takes long waits for the edges. Reading and compiling the 100,000 items of a list takes each side
+# half a second, and so do a thousand rules, or a managed ruleset that an edge executes for the first time.
+LONG_LIMIT_S = 10.0
 # How often it is written down which tokens were used.
 TOKEN_USE_INTERVAL_S = 5.0
 
@@ -110,6 +111,7 @@ class Control:
             on_account_change=self._on_account_change,
             on_list_change=self._on_list_change,
             managed=self._managed,
+            find_managed=self._find_managed,
             tracing=self._tracing(facts.tracer),
             connections=self.links,
             limits=facts.limits,
@@ -158,16 +160,16 @@ class Control:
             await self._note_uses()
         await self.database.close()
 
-    async def _on_change(self, zone_ids: Collection[str]) -> None:
-        await self.publisher.on_change(zone_ids)
+    async def _on_change(self, zone_ids: Collection[str], /, *, takes_long: bool = False) -> None:
+        await self.publisher.on_change(zone_ids, limit_s=LONG_LIMIT_S if takes_long else APPLY_LIMIT_S)
         await self._until_edges_are_there()
 
-    async def _on_account_change(self, account_ids: Collection[str]) -> None:
-        await self.publisher.on_change(accounts=account_ids)
+    async def _on_account_change(self, account_ids: Collection[str], /, *, takes_long: bool = False) -> None:
+        await self.publisher.on_change(accounts=account_ids, limit_s=LONG_LIMIT_S if takes_long else APPLY_LIMIT_S)
         await self._until_edges_are_there()
 
     async def _on_list_change(self, list_ids: Collection[str]) -> None:
-        await self.publisher.on_change(lists=list_ids, limit_s=LIST_LIMIT_S)
+        await self.publisher.on_change(lists=list_ids, limit_s=LONG_LIMIT_S)
         await self._until_edges_are_there()
 
     def _tracing(self, tracer: Tracer | None) -> ApiTracing:
@@ -177,6 +179,10 @@ class Control:
 
     def _managed(self) -> Mapping[str, Any]:
         return {**self._managed_always_there(), **self.publisher.managed}
+
+    async def _find_managed(self, ids: Collection[str]) -> None:
+        """What another process loaded is published now, and not only when it is looked for next."""
+        await self.publisher.on_change(managed=ids)
 
     async def _until_edges_are_there(self) -> None:
         if self.links.is_edge_missing():

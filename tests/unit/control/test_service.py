@@ -185,3 +185,21 @@ async def test_while_the_disk_is_full_writes_are_refused_and_readiness_says_why(
         pacing.stop()
         await healing
         assert await asked(control, "/readyz") == (200, "ok\n")
+
+
+@pytest.mark.parametrize("name", ["on_change", "on_account_change"])
+@pytest.mark.parametrize("takes_long", [False, True])
+async def test_edges_are_waited_for_as_long_as_what_changed_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, takes_long: bool
+) -> None:
+    limits: list[float] = []
+
+    async def on_change(_: object, *__: object, limit_s: float, **___: object) -> None:
+        limits.append(limit_s)
+
+    running = Control(facts(tmp_path))
+    monkeypatch.setattr(type(running.publisher), "on_change", on_change)
+    change = getattr(running.application.state.context, name)
+    await change(["1" * 32], takes_long=takes_long)
+    assert limits == [service.LONG_LIMIT_S if takes_long else service.APPLY_LIMIT_S]
+    await running.stop()
