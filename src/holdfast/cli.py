@@ -24,7 +24,7 @@ from holdfast.config.init import InitOptions
 from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, effective, spelling_by_name
 from holdfast.config.spellings import path_of
 from holdfast.config.up import UpOptions
-from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
+from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
 from holdfast.errors import HoldfastError
 from holdfast.model.option import Given, Spelling, spelling_of
 
@@ -142,7 +142,7 @@ def _show_waf(options: ShowOptions) -> int:
     return run_show(options)
 
 
-def _remove_crs(options: WafOptions) -> int:
+def _remove_crs(options: RemoveOptions) -> int:
     from holdfast.app.load_crs import run_remove_crs  # noqa: PLC0415  Law 3
 
     return run_remove_crs(options)
@@ -192,7 +192,10 @@ _LOAD_CRS_HELP = """Load the OWASP Core Rule Set of a folder for every edge, in 
 The folder is a release as it is unpacked, or Debian's /usr/share/modsecurity-crs. Every rule is read and compiled first.
 """
 _SHOW_WAF_HELP = "Print the managed rulesets that rules may execute."
-_REMOVE_CRS_HELP = "Remove the OWASP Core Rule Set that was loaded."
+_REMOVE_CRS_HELP = """Remove the OWASP Core Rule Set that was loaded, unless rules execute it.
+
+Such rules would do nothing from then on, and say so nowhere but in the log and where health is asked for.
+"""
 
 # The fields of `Config` that a role has no use for. Its file may have them: it is one file for all.
 _NOT_OF_THE_EDGE = frozenset(
@@ -271,7 +274,7 @@ def _waf_group() -> typer.Typer:
     app.callback()(lambda: None)
     app.command("load-crs", help=_LOAD_CRS_HELP)(_command(LoadOptions, _load_crs, reads_environment=True))
     app.command("show", help=_SHOW_WAF_HELP)(_command(ShowOptions, _show_waf, reads_environment=True))
-    app.command("remove-crs", help=_REMOVE_CRS_HELP)(_command(WafOptions, _remove_crs, reads_environment=True))
+    app.command("remove-crs", help=_REMOVE_CRS_HELP)(_command(RemoveOptions, _remove_crs, reads_environment=True))
     return app
 
 

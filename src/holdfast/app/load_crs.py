@@ -3,7 +3,8 @@
 Law 1: what is stored has been read and compiled as an edge does it, at every paranoia level; what cannot be is refused here,
 with the file and the line.
 Law 2: only files that rules are made of are read, each once, and no more of them than an edge takes.
-Law 3: nothing is made that was not there: without an installation there is nothing to load rules into.
+Law 3: nothing is removed that rules execute, unless that is forced: a rule that does nothing looks like one that does.
+Law 4: nothing is made that was not there: without an installation there is nothing to load rules into.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import asyncio
 import json
 import sys
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from holdfast.config.run import Config
-from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
+from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
 from holdfast.edge.managed_rulesets import always_there
 from holdfast.edge.rule_sources import MAX_TEXT_BYTES, compile_managed
 from holdfast.errors import SetupError, UnavailableError, UsageError, reason_of
@@ -26,14 +27,17 @@ from holdfast.rules.managed_ruleset import ManagedRuleset, OverrideError, Overri
 from holdfast.rules.seclang.errors import SecLangError
 from holdfast.rules.seclang.owasp import MAX_PARANOIA_LEVEL, OWASP_RULESET_ID, OwaspRuleset, owasp_ruleset, release_of
 from holdfast.rules.seclang.reader import SETUP_FILES, read
-from holdfast.store import managed
+from holdfast.store import managed, rulesets
 from holdfast.store.database import Database, StoreUnavailable
+from holdfast.store.rulesets import Executor
 from holdfast.store.upgrade import upgrade
 
 _T = TypeVar("_T")
 
 # A release has some 50 files.
 MAX_FILES = 500
+# Zones and accounts that one sentence names.
+MAX_NAMED = 10
 # Where Debian's package keeps what an administrator may change; its rules lie elsewhere, beside this file.
 _DEBIAN_MARK, _DEBIAN_SETUP = "owasp-crs.load", Path("/etc/modsecurity/crs")
 _NEXT = """To run it, execute it in the phase http_request_firewall_managed of an account or a zone:
@@ -74,29 +78,39 @@ def run_show(options: ShowOptions) -> int:
 
     documents = _with_database(options.config, find)
     try:
-        rulesets: list[ManagedRuleset] = [*always_there().values(), *map(compile_managed, documents)]
+        shown: list[ManagedRuleset] = [*always_there().values(), *map(compile_managed, documents)]
     except ValueError as error:
         raise SetupError(f"what was loaded cannot be used by this version: {error}") from error
     if options.as_json:
-        sys.stdout.write(f"{json.dumps([_shown(one) for one in rulesets], indent=2, ensure_ascii=False)}\n")
+        sys.stdout.write(f"{json.dumps([_shown(one) for one in shown], indent=2, ensure_ascii=False)}\n")
         return 0
-    for one in rulesets:
+    for one in shown:
         sys.stdout.write(f"{one.id}  {one.name} {one.version}: {len(one.rules)} rules\n")
     if not documents:
         sys.stdout.write("The OWASP Core Rule Set has not been loaded: holdfast waf load-crs DIR\n")
     return 0
 
 
-def run_remove_crs(options: WafOptions) -> int:
-    """Remove the OWASP Core Rule Set; rules that execute it do nothing from then on. Raises HoldfastError."""
+def run_remove_crs(options: RemoveOptions) -> int:
+    """Remove the OWASP Core Rule Set; where rules execute it, only if that is forced: they do nothing from then on. Raises
+    HoldfastError."""
 
-    async def remove(database: Database) -> bool:
+    async def remove(database: Database) -> tuple[bool, Sequence[Executor]]:
         async with database.write() as connection:
-            return await managed.remove(connection, OWASP_RULESET_ID)
+            executors = await rulesets.executors(connection, OWASP_RULESET_ID)
+            if executors and not options.is_forced:
+                raise SetupError(
+                    f"the OWASP Core Rule Set is executed by rules of {_named(executors)}, which would do nothing without it: "
+                    "remove them first, or say --force"
+                )
+            return await managed.remove(connection, OWASP_RULESET_ID), executors
 
-    if not _with_database(options.config, remove):
+    is_removed, executors = _with_database(options.config, remove)
+    if not is_removed:
         raise UsageError("remove-crs", None, "an OWASP Core Rule Set that was loaded")
     sys.stdout.write("The OWASP Core Rule Set is removed.\n")
+    if executors:
+        sys.stdout.write(f"Rules that execute it do nothing from now on, those of {_named(executors)}.\n")
     return 0
 
 
@@ -173,6 +187,14 @@ async def _used(config: Config, use: Callable[[Database], Awaitable[_T]]) -> _T:
         raise kind(f"database_url: {config.database}: {error}") from error
     finally:
         await database.close()
+
+
+def _named(executors: Sequence[Executor]) -> str:
+    """The first of them by name, and how many there are besides."""
+    named = [f"the {one.kind} {one.name}" for one in executors[:MAX_NAMED]]
+    if len(executors) > MAX_NAMED:
+        named.append(f"{len(executors) - MAX_NAMED} more")
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
 def _execute_rule() -> str:

@@ -62,6 +62,18 @@ class ShowOptions(WafOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOptions(WafOptions):
+    """What `holdfast waf remove-crs` was asked to do."""
+
+    is_forced: bool = dataclasses.field(default=False, metadata=switch("--force", "Also while rules execute it."))
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Given]) -> RemoveOptions:
+        """As for `WafOptions`."""
+        return cls(**parsed_fields(cls, given))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions(WafOptions):
     """What `holdfast waf load-crs` was asked to do."""
 

@@ -68,13 +68,19 @@ def exposition(
     edges: int,
     published: Mapping[Kind, tuple[int, int]],
     event_rows: int = 0,
+    inert_rules: int = 0,
 ) -> bytes:
     """The text that Prometheus reads (exposition format 0.0.4). `published` are how many documents of each kind are, and
-    how many are refused; `event_rows` are the security events in the database."""
+    how many are refused; `event_rows` are the security events in the database, `inert_rules` the rules that do nothing."""
     registry = CollectorRegistry(auto_describe=False)
     families = [
         GaugeMetricFamily("holdfast_edges", "Edges that are connected to control.", value=edges),
         *_published_families(published),
+        GaugeMetricFamily(
+            "holdfast_rules_inert",
+            "Rules that do nothing, because the managed rules they execute are not loaded or cannot take their overrides.",
+            value=inert_rules,
+        ),
         GaugeMetricFamily("holdfast_security_events_stored", "Rows of security events.", value=event_rows),
         *_edge_families(reports),
         *_zone_families(reports, zone_name),

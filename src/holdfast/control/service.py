@@ -27,6 +27,7 @@ from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.event_intake import EventIntake
 from holdfast.control.event_retention import EventKeeping, EventLimits
 from holdfast.control.first_start import FirstStart, ensure_owner
+from holdfast.control.inert_rules import InertRule, inert_rules, lines_of
 from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition
@@ -103,6 +104,8 @@ class Control:
             take_events=self._intake.offer,
         )
         self._managed_always_there = facts.managed
+        # Which rules do nothing, and of which publication that is known.
+        self._inert: tuple[int, tuple[InertRule, ...]] = (0, ())
         context = ApiContext(
             database=self.database,
             key=facts.key,
@@ -245,8 +248,17 @@ class Control:
                 if (count := session.certificates_left_out)
             ),
             *(f"{one.kind} {one.name}: {one.reason}" for one in self.publisher.refused.values()),
+            *lines_of(await self._inert_rules()),
         ]
         return Response("\n".join([*(amiss or ["ok"]), *notes]) + "\n", status, media_type="text/plain")
+
+    async def _inert_rules(self) -> tuple[InertRule, ...]:
+        """The rules that are published and do nothing. In a thread: there may be many zones."""
+        revision = self.publisher.revision
+        if self._inert[0] != revision:
+            found = await asyncio.to_thread(inert_rules, self.publisher.snapshot(), self._managed())
+            self._inert = (revision, found)
+        return self._inert[1]
 
     async def _metrics(self) -> Response:
         """Prometheus."""
@@ -257,5 +269,6 @@ class Control:
             edges=len(self.links.sessions),
             published=self.publisher.counts(),
             event_rows=self._events.rows,
+            inert_rules=len(await self._inert_rules()),
         )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

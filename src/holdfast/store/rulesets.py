@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.ruleset import Rule, Ruleset
-from holdfast.store.schema import RULESET_VERSIONS, RULESETS
+from holdfast.store.schema import ACCOUNTS, RULESET_VERSIONS, RULESETS, ZONES
 
 # Old versions of one ruleset. A ruleset of a thousand rules has half a megabyte, most have some thousand bytes.
 MAX_VERSIONS = 50
@@ -48,6 +48,14 @@ class OldVersion(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, ruleset: Ruleset) -> Ruleset:
         """`ruleset` as it was in this version."""
         return msgspec.structs.replace(ruleset, **msgspec.structs.asdict(self))
+
+
+class Executor(msgspec.Struct, frozen=True, order=True):
+    """A zone or an account that has a rule which executes a ruleset."""
+
+    kind: Literal["zone", "account"]
+    name: str
+    id: str
 
 
 _OLD_COLUMNS = tuple(RULESET_VERSIONS.c[name] for name in OldVersion.__struct_fields__)
@@ -109,6 +117,25 @@ async def delete(connection: AsyncConnection, ruleset_id: str) -> None:
     await connection.execute(sa.delete(RULESETS).where(RULESETS.c.id == ruleset_id))
 
 
+async def executors(connection: AsyncConnection, ruleset_id: str) -> list[Executor]:
+    """Who has a rule that is enabled and executes this ruleset, a managed one; accounts first, each by name."""
+    owner = sa.func.coalesce(ZONES.c.name, ACCOUNTS.c.name).label("name")
+    joined = RULESETS.outerjoin(ZONES, ZONES.c.id == RULESETS.c.zone_id).outerjoin(
+        ACCOUNTS, ACCOUNTS.c.id == RULESETS.c.account_id
+    )
+    # Rules that have the id in them somewhere, skipping its rules or in a text; which of them execute it is seen when they are read.
+    mentions = sa.cast(RULESETS.c.rules, sa.Text).contains(ruleset_id, autoescape=True)
+    statement = sa.select(RULESETS.c.zone_id, RULESETS.c.account_id, RULESETS.c.rules, owner)
+    rows = (await connection.execute(statement.select_from(joined).where(mentions))).all()
+    return sorted(
+        {
+            Executor("zone", row.name, row.zone_id) if row.zone_id else Executor("account", row.name, row.account_id)
+            for row in rows
+            if any(_executes(rule, ruleset_id) for rule in msgspec.convert(row.rules, tuple[Rule, ...]))
+        }
+    )
+
+
 async def old_versions(connection: AsyncConnection, ruleset_id: str) -> list[tuple[int, str, int]]:
     """Version, description and time of each version before the last, the newest first."""
     table = RULESET_VERSIONS.c
@@ -130,6 +157,10 @@ async def delete_old_version(connection: AsyncConnection, ruleset_id: str, versi
     """Forget a version before the last; False where there is none."""
     statement = sa.delete(RULESET_VERSIONS).where(_is_version(ruleset_id, version))
     return (await connection.execute(statement)).rowcount == 1
+
+
+def _executes(rule: Rule, ruleset_id: str) -> bool:
+    return rule.enabled and rule.action == "execute" and rule.action_parameters.get("id") == ruleset_id
 
 
 def _is_version(ruleset_id: str, version: int) -> sa.ColumnElement[bool]:

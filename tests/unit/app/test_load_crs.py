@@ -4,19 +4,26 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
+import sqlalchemy as sa
 
 from holdfast.app import load_crs
 from holdfast.app.control_service import init
 from holdfast.app.load_crs import compiled, rule_files, run_load_crs, run_remove_crs, run_show
 from holdfast.config.run import Config
-from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
+from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
 from holdfast.edge.rule_sources import compile_managed
 from holdfast.errors import SetupError, UsageError
 from holdfast.model.rule_documents import ManagedDocument
-from holdfast.store import managed
+from holdfast.rules.seclang.owasp import OWASP_RULESET_ID
+from holdfast.store import managed, rulesets, zones
 from holdfast.store.database import Database
+from holdfast.store.rulesets import Owner
+from holdfast.store.schema import ACCOUNTS
 from tests.unit.rules.seclang.core_rules import FILES, RULES, SETUP
+from tests.unit.store.test_rulesets import executing
+from tests.unit.store.test_zones import zone as a_zone
 
 
 @pytest.fixture(name="release")
@@ -63,10 +70,44 @@ def test_a_release_is_loaded_seen_replaced_and_removed(
     capsys.readouterr()
     assert run_show(ShowOptions(data_dir=data, as_json=True)) == 0
     assert [one["rules"] for one in json.loads(capsys.readouterr().out)][-1] == 6
-    assert run_remove_crs(WafOptions(data_dir=data)) == 0
+    assert run_remove_crs(RemoveOptions(data_dir=data)) == 0
     assert stored(data) == []
     with pytest.raises(UsageError, match="expected an OWASP Core Rule Set that was loaded"):
-        run_remove_crs(WafOptions(data_dir=data))
+        run_remove_crs(RemoveOptions(data_dir=data))
+
+
+def executed_by_zones(data: Path, count: int) -> None:
+    """Have the Core Rule Set loaded, and executed by a rule of each of `count` zones and of their account."""
+
+    async def write() -> None:
+        database = Database(Config(data_dir=data).database.text)
+        async with database.write() as connection:
+            (account,) = (await connection.execute(sa.select(ACCOUNTS))).all()
+            await managed.put(connection, ManagedDocument(id=OWASP_RULESET_ID, version=0, release="3.3.4", files={}))
+            owners = [Owner("account", account.id)]
+            for number in range(count):
+                made = msgspec.structs.replace(a_zone(number, f"zone{number:02}.example"), account_id=account.id)
+                await zones.insert(connection, made)
+                owners.append(Owner("zone", made.id))
+            for number, owner in enumerate(owners):
+                await rulesets.insert(connection, owner, executing(number, OWASP_RULESET_ID))
+        await database.close()
+
+    asyncio.run(write())
+
+
+def test_what_rules_execute_is_not_removed_and_they_are_named(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    executed_by_zones(data, 12)
+    with pytest.raises(SetupError) as refused:
+        run_remove_crs(RemoveOptions(data_dir=data))
+    zones_named = ", ".join(f"the zone zone{number:02}.example" for number in range(9))
+    assert f", {zones_named} and 3 more, which would do nothing without it" in str(refused.value)
+    assert "is executed by rules of the account " in str(refused.value)
+    assert str(refused.value).endswith("or say --force")
+    assert len(stored(data)) == 1
+    assert run_remove_crs(RemoveOptions(data_dir=data, is_forced=True)) == 0
+    assert stored(data) == []
+    assert "do nothing from now on, those of the account " in capsys.readouterr().out
 
 
 def test_a_person_is_told_what_there_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.config.waf import LoadOptions, ShowOptions, WafOptions
+from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions, WafOptions
 
 
-@pytest.mark.parametrize("kind", [WafOptions, ShowOptions])
+@pytest.mark.parametrize("kind", [WafOptions, ShowOptions, RemoveOptions])
 def test_its_options_are_those_of_the_configuration(kind: type[WafOptions]) -> None:
     options = kind.parse({"data_dir": "/srv/h"})
     assert options.config.data_dir == Path("/srv/h")
@@ -22,3 +22,8 @@ def test_a_folder_is_loaded_with_a_setup_of_its_own_or_another() -> None:
 
 def test_what_is_shown_may_be_for_programs() -> None:
     assert ShowOptions.parse({"as_json": True}).as_json
+
+
+def test_what_rules_execute_is_removed_only_by_force() -> None:
+    assert not RemoveOptions.parse({}).is_forced
+    assert RemoveOptions.parse({"is_forced": True}).is_forced

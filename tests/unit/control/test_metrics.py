@@ -59,6 +59,12 @@ def test_what_is_published_is_counted_kind_by_kind() -> None:
     assert ("holdfast_rule_documents", (("kind", "zone"),)) not in found
 
 
+def test_rules_that_do_nothing_are_counted() -> None:
+    published: dict[Kind, tuple[int, int]] = {"zone": (0, 0)}
+    text = exposition([], zone_name=str, edges=0, published=published, inert_rules=3).decode()
+    assert "\nholdfast_rules_inert 3.0\n" in text
+
+
 def test_the_figures_of_several_edges_are_added_up() -> None:
     found = samples(REPORT, REPORT)
     assert found["holdfast_zone_websocket_connections", (("zone", "a.com"),)] == 4

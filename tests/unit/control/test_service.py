@@ -16,6 +16,8 @@ from holdfast.control.service import Control, ControlFacts
 from holdfast.control.shelves import Refused
 from holdfast.errors import SetupError
 from holdfast.model.control_link import VERSION, Applied, Hello, frame
+from holdfast.model.rule_documents import RuleDocument, RulesetDocument
+from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
 from holdfast.sealing import SealingKey
 from holdfast.store.database import StorageFault
 from tests.unit.control.edge_peer import LIMIT_S, connected
@@ -117,6 +119,24 @@ async def test_managed_rulesets_are_those_always_there_and_those_published(
     found: Mapping[str, object] = running.application.state.context.managed()
     assert dict(found) == {"3" * 32: "ours", "4" * 32: "loaded"}
     await running.stop()
+
+
+async def test_rules_that_do_nothing_are_named_where_readiness_is_asked_and_counted(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = RuleDocument(id="8" * 32, version=1, action="execute", expression="true", action_parameters={"id": "9" * 32})
+    ruleset = RulesetDocument(id="7" * 32, kind="zone", phase="http_request_firewall_managed", version=1, rules=(rule,))
+    zone = ZoneDocument(id="1" * 32, name="a.com", version=1, account_id="2" * 32, rulesets=(ruleset,))
+    snapshot = SnapshotDocument(source="s", revision=99, zones=(zone,))
+    monkeypatch.setattr(control.publisher, "snapshot", lambda: snapshot)
+    monkeypatch.setattr(control.publisher, "revision", 99)
+    said = f"zone a.com: the rule {rule.id} does nothing: the managed ruleset {'9' * 32} is not loaded"
+    assert (await asked(control, "/readyz"))[1].splitlines()[-1] == said
+    assert "\nholdfast_rules_inert 1.0\n" in (await asked(control, "/metrics"))[1]
+    # What is published next is looked at anew.
+    monkeypatch.setattr(control.publisher, "snapshot", lambda: SnapshotDocument(source="s", revision=100))
+    monkeypatch.setattr(control.publisher, "revision", 100)
+    assert "\nholdfast_rules_inert 0.0\n" in (await asked(control, "/metrics"))[1]
 
 
 async def test_certificates_that_an_edge_leaves_out_are_said_where_readiness_is_asked(

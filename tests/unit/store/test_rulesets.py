@@ -41,6 +41,15 @@ def ruleset(number: int, phase: str = "http_request_origin", *, rules: int = 2) 
     )
 
 
+def executing(number: int, target: str, **changes: object) -> Ruleset:
+    """A ruleset of one rule that executes a managed ruleset."""
+    (rule,) = ruleset(number, "http_request_firewall_managed", rules=1).rules
+    facts = {"action": "execute", "action_parameters": {"id": target}, **changes}
+    return msgspec.structs.replace(
+        ruleset(number, "http_request_firewall_managed", rules=0), rules=(msgspec.structs.replace(rule, **facts),)
+    )
+
+
 ZONE = Owner("zone", zone(1, "one.example").id)
 ACCOUNT = Owner("account", "e" * 32)
 
@@ -136,3 +145,28 @@ async def test_the_newest_versions_are_kept_as_far_as_there_is_room(database: Da
             now = later
         versions = [version for version, *_ in await rulesets.old_versions(connection, now.id)]
     assert versions == [now.version - 1 - number for number in range(kept)]
+
+
+async def test_who_executes_a_managed_ruleset_is_found_once_by_name(database: Database) -> None:
+    target = "4" * 32
+    others = [
+        Owner("zone", zone(number, f"{name}.example").id) for number, name in ((2, "two"), (3, "three"), (4, "four"))
+    ]
+    async with database.write() as connection:
+        await with_owners(connection)
+        for number, name in ((2, "two"), (3, "three"), (4, "four")):
+            await zones.insert(connection, zone(number, f"{name}.example"))
+        await rulesets.insert(connection, ZONE, executing(1, target))
+        await rulesets.insert(connection, ZONE, msgspec.structs.replace(executing(2, target), phase="http_ratelimit"))
+        await rulesets.insert(connection, ACCOUNT, executing(3, target))
+        # Neither of these runs it.
+        await rulesets.insert(connection, others[0], executing(4, target, enabled=False))
+        skipping = {"action": "skip", "action_parameters": {"rulesets": [target]}}
+        await rulesets.insert(connection, others[1], executing(5, target, **skipping))
+        await rulesets.insert(connection, others[2], executing(6, "5" * 32, description=f"not {target}"))
+    async with database.read() as connection:
+        found = await rulesets.executors(connection, target)
+        assert [(one.kind, one.name, one.id) for one in found] == [
+            ("account", "E", ACCOUNT.id),
+            ("zone", "one.example", ZONE.id),
+        ]
