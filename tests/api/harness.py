@@ -19,6 +19,7 @@ from cloudflare import AsyncCloudflare
 from holdfast.api.context import Limits
 from holdfast.api.secret import new_secret
 from holdfast.app.published_traces import PublishedTraces
+from holdfast.control.publisher import Check
 from holdfast.control.service import Control, ControlFacts
 from holdfast.model.permission import BY_NAME, Policy
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
@@ -191,15 +192,17 @@ class Api:
         await self.control.stop()
 
 
-async def start(database_url: str, directory: Path, *, limits: Limits = NO_LIMITS) -> Api:
-    """A control over a database with today's tables. The caller closes it."""
+async def start(
+    database_url: str, directory: Path, *, limits: Limits = NO_LIMITS, check: Check = lambda _: None
+) -> Api:
+    """A control over a database with today's tables. `check` compiles what is published. The caller closes it."""
     clock, log = Clock(), []
     control = Control(
         ControlFacts(
             database_url=database_url,
             link_path=directory / "control.sock",
             key=SealingKey(bytes(32)),
-            check=lambda _: None,
+            check=check,
             limits=limits,
             log=lambda event, fields: log.append((event, dict(fields))),
             clock=clock,

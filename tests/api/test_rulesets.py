@@ -236,7 +236,17 @@ async def test_rules_go_where_they_are_put(api: Api) -> None:
         assert {rule["version"] for rule in made["rules"]} == {"1"}
     made = await api.result("DELETE", f"{path}/{by_name['d']}")
     assert "".join(_descriptions(made)) == "bfcea"
-    for position in ({"index": 0}, {"index": 7}, {"before": ABSENT}, {}, {"index": 1, "after": ""}, {"index": "x"}):
+    wrong: tuple[dict[str, object], ...] = (
+        {"index": 0},
+        {"index": 7},
+        {"before": ABSENT},
+        {},
+        {"index": 1, "after": ""},
+        {"index": "x"},
+        {"index": True},
+        {"index": "1"},
+    )
+    for position in wrong:
         answer = await api.ask("PATCH", f"{path}/{by_name['b']}", json={"position": position})
         assert answer.status_code == 400, position
 

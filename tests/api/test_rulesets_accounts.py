@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 import sqlalchemy as sa
 
 from holdfast.edge.firewall.account import compile_account
 from holdfast.model.rule_quota import ACCOUNT_RULES, ACCOUNT_RULESETS
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset
 from holdfast.store.schema import ACCOUNTS
-from tests.api.harness import ABSENT, Api, allow, codes, on_account
+from tests.api.harness import ABSENT, Api, allow, codes, on_account, on_zone
 
 CUSTOM, RATE_LIMIT, MANAGED = "http_request_firewall_custom", "http_ratelimit", "http_request_firewall_managed"
 TERMS = {"characteristics": ["cf.colo.id"], "period": 10, "requests_per_period": 1, "mitigation_timeout": 0}
@@ -172,9 +173,35 @@ async def test_managed_rulesets_are_shown_at_both_levels(api: Api) -> None:
         assert {rule["id"] for rule in tagged["rules"]} == {rule.id for rule in ours.rules if tag in rule.categories}
         for suffix in ("/versions/999", f"/versions/999/by_tag/{tag}"):
             assert codes(await api.ask("GET", f"{path}/{HOLDFAST_RULESET_ID}{suffix}")) == [10003]
-    for method in ("PUT", "DELETE"):
-        answer = await api.ask(method, f"{base(api)}/{HOLDFAST_RULESET_ID}", json={})
-        assert (answer.status_code, codes(answer)) == (404, [10003])
+
+
+@pytest.mark.parametrize("is_zone", [False, True])
+async def test_what_would_change_a_managed_ruleset_is_told_that_nobody_can(api: Api, is_zone: bool) -> None:
+    zone, a_rule = await api.zone(), holdfast_ruleset().rules[0].id
+    path = f"{f'/zones/{zone}/rulesets' if is_zone else base(api)}/{HOLDFAST_RULESET_ID}"
+    for method, suffix in (
+        ("PUT", ""),
+        ("DELETE", ""),
+        ("POST", "/rules"),
+        ("PATCH", f"/rules/{a_rule}"),
+        ("DELETE", f"/rules/{a_rule}"),
+        ("DELETE", "/versions/1"),
+    ):
+        answer = await api.ask(method, f"{path}{suffix}", json=block())
+        assert (answer.status_code, codes(answer)) == (400, [20120]), (method, suffix)
+        assert answer.json()["errors"][0]["message"] == (
+            f"ruleset {HOLDFAST_RULESET_ID} cannot be changed because it is managed: its rules are changed by the overrides "
+            "of the rule that executes it"
+        )
+
+
+async def test_who_may_not_write_managed_rules_is_told_so_first(api: Api) -> None:
+    zone = await api.zone()
+    reader = await api.token(allow("Zone WAF Read", "Origin Write", on=on_zone(zone)))
+    stranger = await api.token(allow("Origin Write", on=on_zone(zone)))
+    path = f"/zones/{zone}/rulesets/{HOLDFAST_RULESET_ID}"
+    assert (await api.ask("DELETE", path, secret=reader)).status_code == 403
+    assert (await api.ask("DELETE", path, secret=stranger)).status_code == 404
 
 
 async def test_pages_follow_their_cursor(api: Api) -> None:

@@ -179,6 +179,12 @@ BAD: list[tuple[str, dict[str, Any], int, str]] = [
         "/action_parameters/overrides/categories/0/category",
     ),
     (MANAGED, {"action": "skip", "action_parameters": {"products": ["waf"]}}, 20120, "/action_parameters/products"),
+    (
+        CUSTOM,
+        {"action": "skip", "action_parameters": {"rules": {HOLDFAST_RULESET_ID: [FIRST_RULE]}}},
+        20120,
+        "/action_parameters/rules",
+    ),
     (MANAGED, {"action": "skip", "action_parameters": {"rulesets": [ABSENT]}}, 20120, "/action_parameters/rulesets/0"),
     (
         MANAGED,

@@ -19,6 +19,8 @@ KIND = "managed"
 _LAST_UPDATED = written(0)
 
 OWASP_ID = "4814384a9e5d4991b9815dcfc25d2f1f"
+# What an operator can load, at any time and from another process.
+LOADABLE = frozenset({OWASP_ID})
 # The original's, which are not here, with what to say of each.
 _OURS = "deploy the Holdfast Managed Ruleset instead (its id is in GET /accounts/{account_id}/rulesets)"
 ABSENT: Mapping[str, str] = {

@@ -59,10 +59,11 @@ def _check_overrides(draft: RuleDraft, managed: Managed) -> None:
 
 def needs_account(rules: Sequence[Rule], managed: Managed) -> bool:
     """Whether some of `rules` name what only the account can have."""
-    return any(ruleset_id not in managed for rule in rules for ruleset_id in _named(rule))
+    return any(ruleset_id not in managed for rule in rules for ruleset_id in named_by(rule))
 
 
-def _named(rule: Rule) -> list[str]:
+def named_by(rule: Rule | RuleDraft) -> list[str]:
+    """The ids of the rulesets that a rule executes or skips."""
     parameters = rule.action_parameters
     if rule.action == "execute":
         return [parameters["id"]]
@@ -104,7 +105,7 @@ def _check_managed(ruleset: Ruleset, target: ManagedRuleset) -> None:
 def _check_skip(rule: Rule, managed: Managed, of_account: Collection[Ruleset]) -> None:
     parameters = rule.action_parameters
     known = {one.id: {each.id for each in one.rules} for one in of_account}
-    known |= {target: {each.id for each in managed[target].rules} for target in _named(rule) if target in managed}
+    known |= {target: {each.id for each in managed[target].rules} for target in named_by(rule) if target in managed}
     for place, target in enumerate(parameters.get("rulesets", ())):
         if target not in known:
             raise _unknown(target, f"/action_parameters/rulesets/{place}")

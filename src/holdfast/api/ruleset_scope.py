@@ -3,10 +3,12 @@
 Law 1: a token sees rulesets of the phases it may read, and learns of no other whether it is there.
 Law 2: what a phase is about decides who may write its rules (`Phase.permission`); at the level of accounts every phase is about
 all of an account's zones.
+Law 3: a managed ruleset that an operator can load is missing only when the database says so, and not because nobody has looked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,7 +16,8 @@ from fastapi import Depends, Query
 
 from holdfast.api.access import Access, Dependency, account_access, zone_access
 from holdfast.api.faults import ApiFault, fault, invalid, not_permitted
-from holdfast.model.rule_error import NO_SUCH_RULE, RuleError
+from holdfast.api.managed_rulesets import LOADABLE
+from holdfast.model.rule_error import INVALID_VALUE, NO_SUCH_RULE, RuleError
 from holdfast.model.rule_phase import MANAGED, PHASES, ROOT, ZONE
 from holdfast.model.ruleset import Ruleset
 from holdfast.rules.managed_ruleset import ManagedRuleset
@@ -76,6 +79,18 @@ def managed_of(access: Access) -> dict[str, ManagedRuleset]:
     return dict(access.context.managed()) if sees(access, MANAGED) else {}
 
 
+async def look_for_managed(access: Access, ids: Collection[str]) -> None:
+    """Have what of `ids` an operator may have loaded a moment ago looked for."""
+    if missing := LOADABLE.intersection(ids) - access.context.managed().keys():
+        await access.context.find_managed(missing)
+
+
+async def managed_ruleset(access: Access, ruleset_id: str) -> ManagedRuleset | None:
+    """The managed ruleset with this id, where it is there and the token sees it."""
+    await look_for_managed(access, [ruleset_id])
+    return managed_of(access).get(ruleset_id)
+
+
 def visible(access: Access, ruleset: Ruleset | None, ruleset_id: str) -> Ruleset:
     """`ruleset`, where it is there and the token sees it. Raises ApiFault."""
     if ruleset is None or not sees(access, ruleset.phase):
@@ -86,6 +101,12 @@ def visible(access: Access, ruleset: Ruleset | None, ruleset_id: str) -> Ruleset
 def no_ruleset(ruleset_id: str) -> ApiFault:
     """There is no ruleset with this id."""
     return fault(404, NO_SUCH_RULE, f"could not find ruleset {ruleset_id}")
+
+
+def managed_is_fixed(ruleset_id: str) -> ApiFault:
+    """It is a managed ruleset, which nobody writes."""
+    reason = "it is managed: its rules are changed by the overrides of the rule that executes it"
+    return fault(400, INVALID_VALUE, f"ruleset {ruleset_id} cannot be changed because {reason}")
 
 
 def no_entrypoint(phase: str) -> ApiFault:

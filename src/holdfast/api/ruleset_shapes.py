@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from holdfast.api.envelope import Envelope, View
 from holdfast.api.text import Text
@@ -35,7 +35,7 @@ class PositionBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
     before: Text | None = Field(default=None, max_length=64)
     after: Text | None = Field(default=None, max_length=64)
-    index: int | None = None
+    index: StrictInt | None = None
 
     def parsed(self) -> Position:
         """The same, with exactly one member. Raises RuleError."""

@@ -25,7 +25,7 @@ from holdfast.api.ruleset_scope import (
     ZONES,
     IsDry,
     Scope,
-    managed_of,
+    managed_ruleset,
     no_entrypoint,
     owner_of,
     require,
@@ -68,7 +68,7 @@ def _add_reading(scope: Scope) -> None:
         ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
     ) -> Response:
         """Every version there is of a ruleset, without rules."""
-        if (managed := managed_of(access).get(ruleset_id)) is not None:
+        if (managed := await managed_ruleset(access, ruleset_id)) is not None:
             return success([managed_rulesets.entry_view(managed)])
         async with access.context.database.read() as connection:
             return success(await _entries(connection, await _found(access, connection, ruleset_id)))
@@ -81,7 +81,7 @@ def _add_reading(scope: Scope) -> None:
         ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
     ) -> Response:
         """A ruleset as it was, or `latest`."""
-        if (managed := managed_of(access).get(ruleset_id)) is not None:
+        if (managed := await managed_ruleset(access, ruleset_id)) is not None:
             if ruleset_version not in (managed.version, "latest"):
                 raise _no_version(ruleset_version)
             return success(managed_rulesets.ruleset_view(managed))
@@ -103,7 +103,7 @@ def _add_tags(scope: Scope) -> None:
         ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
     ) -> Response:
         """Those rules of a managed ruleset that have a tag."""
-        managed = managed_of(access).get(ruleset_id)
+        managed = await managed_ruleset(access, ruleset_id)
         if managed is None:
             raise fault(404, NO_SUCH_RULE, f"could not find managed ruleset {ruleset_id}: others have no tags")
         if ruleset_version not in (managed.version, "latest"):

@@ -20,12 +20,21 @@ from holdfast.api.access import Access
 from holdfast.api.envelope import success
 from holdfast.api.faults import not_found
 from holdfast.api.rule_expressions import AllUses, check_lists, check_uses, list_names, read_expressions
-from holdfast.api.rule_references import check_overrides, check_references, executing, needs_account
-from holdfast.api.ruleset_scope import account_of, owner_of, refused, require, visible
+from holdfast.api.rule_references import check_overrides, check_references, executing, named_by, needs_account
+from holdfast.api.ruleset_scope import (
+    account_of,
+    look_for_managed,
+    managed_is_fixed,
+    managed_ruleset,
+    owner_of,
+    refused,
+    require,
+    visible,
+)
 from holdfast.api.ruleset_shapes import ruleset_view
 from holdfast.api.undoing import Undone, writing
 from holdfast.model.rule_error import INVALID_VALUE, ONE_A_PHASE, TOO_MANY_RULES, RuleError, not_valid
-from holdfast.model.rule_phase import EXECUTED, phase_of
+from holdfast.model.rule_phase import EXECUTED, MANAGED, phase_of
 from holdfast.model.rule_quota import ACCOUNT_PATH_RULES, ACCOUNT_RULESETS, check_entitled, check_room, quota_of
 from holdfast.model.ruleset import RuleDraft, Ruleset, changed_rules
 from holdfast.store import identities, rulesets, zones
@@ -62,6 +71,7 @@ async def read_drafts(access: Access, drafts: Sequence[RuleDraft], *, room: int,
     def pointer_of(place: int) -> str:
         return f"/rules/{place}" if is_whole else ""
 
+    await look_for_managed(access, [named for draft in drafts for named in named_by(draft)])
     try:
         uses = await read_expressions(drafts, pointer_of, room=room)
         await check_overrides(drafts, access.context.managed(), pointer_of)
@@ -72,6 +82,9 @@ async def read_drafts(access: Access, drafts: Sequence[RuleDraft], *, room: int,
 
 async def find(access: Access, ruleset_id: str) -> Ruleset:
     """The ruleset with this id, to be written. Its kind and phase never change. Raises ApiFault."""
+    if await managed_ruleset(access, ruleset_id) is not None:
+        require(access, MANAGED, "Write")
+        raise managed_is_fixed(ruleset_id)
     async with access.context.database.read() as connection:
         found = visible(access, await rulesets.find(connection, owner_of(access), ruleset_id), ruleset_id)
     require(access, found.phase, "Write")

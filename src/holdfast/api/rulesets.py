@@ -29,6 +29,7 @@ from holdfast.api.ruleset_scope import (
     Scope,
     entrypoint_kind,
     managed_of,
+    managed_ruleset,
     no_entrypoint,
     owner_of,
     refused,
@@ -92,7 +93,7 @@ def _add_reading(scope: Scope) -> None:
         ruleset_id: RulesetId,  # type: ignore[valid-type]  # made by a function
     ) -> Response:
         """One ruleset."""
-        if (managed := managed_of(access).get(ruleset_id)) is not None:
+        if (managed := await managed_ruleset(access, ruleset_id)) is not None:
             return success(managed_rulesets.ruleset_view(managed))
         async with access.context.database.read() as connection:
             found = await rulesets.find(connection, owner_of(access), ruleset_id)

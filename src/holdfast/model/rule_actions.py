@@ -82,8 +82,8 @@ def skip_parser(*allowed: str) -> ParseParameters:
         given = {name: value for name, value in parameters.items() if value is not None and name in _SKIPS}
         for name in given:
             if name not in allowed:
-                reason = f"it cannot be used here: expected {' or '.join(allowed)}"
-                raise not_valid("skip", name, reason)
+                reason = f"what a rule may skip here is {' or '.join(allowed)}"
+                raise not_valid(name, "action_parameters", reason, pointer=f"/{name}")
         for one, other in _APART:
             if one in given and other in given:
                 raise not_valid(shown(given[other]), other, f"it cannot be used together with {one}")

@@ -215,10 +215,11 @@ def test_skipping_what_cannot_be_is_refused_where_it_stands(parameters: dict[str
 
 
 def test_a_form_of_skipping_that_has_no_place_here_is_refused_by_name() -> None:
-    with pytest.raises(
-        RuleError, match="'skip' is not a valid value for phase because it cannot be used here"
-    ) as refused:
-        skip_parser("products")({"phase": "current"})
+    with pytest.raises(RuleError) as refused:
+        skip_parser("ruleset", "products")({"phase": "current"})
+    assert str(refused.value) == (
+        "'phase' is not a valid value for action_parameters because what a rule may skip here is ruleset or products"
+    )
     assert refused.value.pointer == "/phase"
 
 
