@@ -131,6 +131,13 @@ async def test_an_account_has_the_events_of_all_its_zones(api: Api) -> None:
     assert await numbers(api, path, zone_id=one) == [1]
 
 
+async def test_a_zone_of_an_account_is_named_by_its_id(api: Api) -> None:
+    answer = await api.ask("GET", f"/accounts/{api.account_id}/security/events", params={"zone_id": "zz"})
+    assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, "/zone_id")
+    # One that is there, of somebody else, and one that is nowhere look the same.
+    assert await numbers(api, f"/accounts/{api.account_id}/security/events", zone_id="f" * 32) == []
+
+
 @pytest.mark.parametrize(
     ("query", "field", "words"),
     [
@@ -147,10 +154,15 @@ async def test_an_account_has_the_events_of_all_its_zones(api: Api) -> None:
         ({"is_upgrade": "perhaps"}, "is_upgrade", "boolean"),
         ({"asn": "AS1"}, "asn", "integer"),
         ({"direction": "up"}, "direction", "'asc' or 'desc'"),
-        ({"rule_id": "r" * 65}, "rule_id", "at most 64 characters"),
+        ({"rule_id": "a" * 65}, "rule_id", "at most 64 characters"),
+        ({"rule_id": "a" * 31}, "rule_id", "expected an id, 32 hexadecimal digits, got 'a"),
+        ({"ruleset_id": "A" * 32}, "ruleset_id", "expected an id"),
+        ({"ray": "zz"}, "ray", "expected that of a request"),
+        ({"action": ["log", "block"]}, "action", "expected one value, got several"),
+        ({"limit": ["1", "2"]}, "limit", "expected one value, got several"),
     ],
 )
-async def test_what_is_no_filter_is_named(api: Api, query: dict[str, str], field: str, words: str) -> None:
+async def test_what_is_no_filter_is_named(api: Api, query: dict[str, str | list[str]], field: str, words: str) -> None:
     zone_id = await api.zone()
     for path in (f"/zones/{zone_id}/security/events", f"/accounts/{api.account_id}/security/events"):
         answer = await api.ask("GET", path, params=query)
@@ -200,6 +212,7 @@ async def test_a_summary_counts_what_each_row_stands_for(api: Api) -> None:
     api.clock.advance(86_400)
     assert (await api.result("GET", path))["events"] == 0
     assert (await api.ask("GET", path, params={"top": 51})).status_code == 400
+    assert (await api.ask("GET", path, params={"source": ["ip", "tls"]})).status_code == 400
 
 
 async def test_who_searches_while_others_do_has_to_wait_and_not_for_ever(

@@ -2,7 +2,8 @@
 
 Law 1: a cursor names the last event of a page, so that events that arrive meanwhile move nothing.
 Law 2: one row may stand for many events (`sample_interval`); whatever is counted here, counts them all.
-Law 3: a filter that is no such thing is a 400 that names it; a filter that nothing has finds nothing.
+Law 3: a filter that is no such thing is a 400 that names it, and so is one that is given twice: of two, one would be ignored.
+A filter that nothing has finds nothing; a parameter that is none is ignored, as everywhere in this API.
 
 This is ours: the original has these facts in GraphQL (`firewallEventsAdaptive`); docs/events.md has its names for them.
 """
@@ -46,6 +47,8 @@ MAX_SEARCHES = 2
 SEARCH_LIMIT_S = 5.0
 _CURSOR = re.compile(rf"([0-9]{{1,18}}) ({ID_PATTERN})")
 _ID_OR_RAY = re.compile(r"[0-9A-Za-z-]{1,64}")
+_ID = re.compile(ID_PATTERN)
+_RAY = re.compile(r"[0-9A-Fa-f]{16}(?:-[0-9A-Za-z]{1,8})?")
 _LONGEST = 1024
 
 Short = Annotated[str, Field(max_length=64)]
@@ -192,7 +195,7 @@ async def summarize_zone_events(
 ) -> Response:
     """How many events there were, and of what; of the last day where nothing else is said."""
     now = access.context.clock()
-    query = _query(EventQuery(zone_id=access.known_zone.id), asked)
+    query = _query(access, EventQuery(zone_id=access.known_zone.id), asked)
     until = now if query.before is None else query.before
     since = until - SUMMARY_US if query.since is None else query.since
     return success(await _summary(access, msgspec.structs.replace(query, since=since, before=until), asked.top))
@@ -231,7 +234,7 @@ async def _search(access: Access) -> AsyncIterator[None]:
 
 async def _page(access: Access, asked: EventFilter, query: EventQuery) -> Response:
     query = msgspec.structs.replace(
-        _query(query, asked),
+        _query(access, query, asked),
         after=_read_cursor(asked.cursor),
         ascending=asked.direction == "asc",
         # One more than asked for says whether there is a next page.
@@ -265,24 +268,27 @@ async def _summary(access: Access, query: EventQuery, most: int) -> dict[str, An
     }
 
 
-def _query(query: EventQuery, asked: _Filter) -> EventQuery:
+def _query(access: Access, query: EventQuery, asked: _Filter) -> EventQuery:
     """`query` with what was asked for. Raises ApiFault."""
+    for name in type(asked).model_fields:
+        if len(access.request.query_params.getlist(name)) > 1:
+            raise invalid(f"/{name}", f"{name}: expected one value, got several")
     since, until = moment_or_date("since", asked.since), moment_or_date("until", asked.until)
     if since is not None and until is not None and since > until:
         raise invalid("/since", f"since: expected no later moment than until ({asked.until}), got {asked.since!r}")
     equal = {
         "action": _one_of("action", asked.action, ACTIONS),
         "source": _one_of("source", asked.source, SOURCES),
-        "rule_id": asked.rule_id,
-        "ruleset_id": asked.ruleset_id,
-        "ray": None if asked.ray is None else bare_ray(asked.ray),
+        "rule_id": _id("rule_id", asked.rule_id),
+        "ruleset_id": _id("ruleset_id", asked.ruleset_id),
+        "ray": _ray(asked.ray),
         "country": None if asked.country is None else asked.country.upper(),
         "asn": asked.asn,
         "method": asked.method,
         "host": None if asked.host is None else asked.host.lower().removesuffix("."),
         "is_upgrade": asked.is_upgrade,
         "status": asked.edge_response_status,
-        "zone_id": getattr(asked, "zone_id", None),
+        "zone_id": _id("zone_id", getattr(asked, "zone_id", None)),
     }
     containing = {"path": asked.path_contains, "query": asked.query_contains, "user_agent": asked.user_agent}
     return msgspec.structs.replace(
@@ -300,6 +306,20 @@ def _one_of(name: str, text: str | None, known: tuple[str, ...]) -> str | None:
     if text is not None and text not in known:
         raise invalid(f"/{name}", f"{name}: expected one of {', '.join(known)}, got {text!r}")
     return text
+
+
+def _id(name: str, text: str | None) -> str | None:
+    if text is not None and not _ID.fullmatch(text):
+        raise invalid(f"/{name}", f"{name}: expected an id, 32 hexadecimal digits, got {text!r}")
+    return text
+
+
+def _ray(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not _RAY.fullmatch(text):
+        raise invalid("/ray", f"ray: expected that of a request, such as 230b030023ae2822, got {text!r}")
+    return bare_ray(text)
 
 
 def _network(text: str | None) -> IpNetwork | None:
