@@ -1,15 +1,50 @@
 //! `holdfast-inspect` as Python calls it: bytes and numbers over the boundary, nothing kept but what was compiled.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
+use holdfast_inspect::meter::{self, Meter};
 use holdfast_inspect::pattern::Pattern as CorePattern;
 use holdfast_inspect::phrases::PhraseSet as CorePhrases;
 use holdfast_inspect::screen::{Group, Screen as CoreScreen, Test};
 use holdfast_inspect::{injection, transform as transformations};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+pyo3::create_exception!(
+    _native,
+    Undecided,
+    PyException,
+    "Nobody knows: it would have taken too long to find out."
+);
+
+thread_local! {
+    /// What the rule that this thread evaluates may still cost.
+    static METER: RefCell<Meter> = const { RefCell::new(Meter::of(meter::A_RULE)) };
+}
+
+/// Let `work` spend of what this thread's rule may still cost.
+fn metered<T>(work: impl FnOnce(&mut Meter) -> Result<T, meter::Undecided>) -> PyResult<T> {
+    METER.with_borrow_mut(work).map_err(undecided)
+}
+
+fn undecided(_: meter::Undecided) -> PyErr {
+    Undecided::new_err("it took too many steps")
+}
+
+/// A rule begins: it may cost what any may.
+#[pyfunction]
+pub(crate) fn begin_rule() {
+    METER.set(Meter::of(meter::A_RULE));
+}
+
+/// Take steps from what the rule may still cost.
+#[pyfunction]
+pub(crate) fn spend(steps: u64) -> PyResult<()> {
+    metered(|meter| meter.spend(u32::try_from(steps).unwrap_or(u32::MAX)))
+}
 
 /// `value` after ModSecurity's transformations of these names.
 #[pyfunction]
@@ -36,15 +71,30 @@ pub(crate) fn is_xss(value: &[u8]) -> bool {
 #[pyclass(frozen, module = "holdfast._native")]
 pub(crate) struct Pattern {
     core: CorePattern,
+    /// Whether it spends of what the thread's rule may cost, or of as much each time.
+    is_metered: bool,
+}
+
+impl Pattern {
+    fn metered<T>(&self, work: impl FnOnce(&mut Meter) -> Result<T, meter::Undecided>) -> PyResult<T> {
+        if self.is_metered {
+            metered(work)
+        } else {
+            work(&mut Meter::of(meter::A_RULE)).map_err(undecided)
+        }
+    }
 }
 
 #[pymethods]
 impl Pattern {
     #[new]
-    #[pyo3(signature = (pattern, *, ignore_case = false))]
-    fn new(pattern: &str, ignore_case: bool) -> PyResult<Self> {
-        let core = CorePattern::new(pattern.as_bytes(), ignore_case).map_err(PyValueError::new_err)?;
-        Ok(Self { core })
+    #[pyo3(signature = (pattern, *, ignore_case = false, is_metered = false))]
+    fn new(py: Python<'_>, pattern: &str, ignore_case: bool, is_metered: bool) -> PyResult<Self> {
+        let core = py.detach(|| CorePattern::new(pattern.as_bytes(), ignore_case));
+        Ok(Self {
+            core: core.map_err(PyValueError::new_err)?,
+            is_metered,
+        })
     }
 
     #[getter]
@@ -53,15 +103,15 @@ impl Pattern {
     }
 
     fn search<'py>(&self, py: Python<'py>, value: &[u8]) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Some(groups) = self.core.search(value) else {
+        let Some(groups) = self.metered(|meter| self.core.search(value, meter))? else {
             return Ok(None);
         };
         let text = |group: Option<Range<usize>>| PyBytes::new(py, group.map_or(&[], |group| &value[group]));
         PyTuple::new(py, groups.into_iter().map(text)).map(Some)
     }
 
-    fn is_match(&self, value: &[u8]) -> bool {
-        self.core.is_match(value)
+    fn is_match(&self, value: &[u8]) -> PyResult<bool> {
+        self.metered(|meter| self.core.is_match(value, meter))
     }
 }
 

@@ -13,7 +13,9 @@ mod _native {
     #[pymodule_export]
     use crate::edge::Edge;
     #[pymodule_export]
-    use crate::inspect::{Pattern, PhraseSet, Screen, is_xss, sqli_fingerprint, transform};
+    use crate::inspect::{
+        Pattern, PhraseSet, Screen, Undecided, begin_rule, is_xss, spend, sqli_fingerprint, transform,
+    };
     #[pymodule_export]
     use crate::values::{Certificate, Origin, TlsRule};
 }

@@ -20,7 +20,10 @@ __all__ = [
     "PhraseSet",
     "Screen",
     "TlsRule",
+    "Undecided",
+    "begin_rule",
     "is_xss",
+    "spend",
     "sqli_fingerprint",
     "transform",
 ]
@@ -188,16 +191,29 @@ class Pattern:
 
     The pattern's UTF-8 bytes are what is compiled. "." matches any byte, "$" only the very end, classes are ASCII. What a
     linear-time engine can do is done by one (`is_linear`); look-around, back-references, possessive and atomic groups are
-    left to a backtracker that gives up after 200,000 steps (2 ms): then the pattern counts as matched, without groups, if
-    it would be without them. Raises ValueError with a sentence where the pattern cannot be compiled.
+    left to a backtracker that gives up after 200,000 steps (2 ms). Raises ValueError with a sentence where the pattern cannot
+    be compiled.
+
+    What it is asked is answered exactly, or raises Undecided after as much work as a rule may cost: with `is_metered`,
+    together with all that this thread has done since `begin_rule`.
     """
 
-    def __new__(cls, pattern: str, *, ignore_case: bool = False) -> Pattern: ...
+    def __new__(cls, pattern: str, *, ignore_case: bool = False, is_metered: bool = False) -> Pattern: ...
     @property
     def is_linear(self) -> bool: ...
     def search(self, value: bytes) -> tuple[bytes, ...] | None:
         """The leftmost match and its groups in order; b"" for a group that took no part. None without a match."""
-    def is_match(self, value: bytes) -> bool: ...
+    def is_match(self, value: bytes) -> bool:
+        """Whether it matches anywhere."""
+
+class Undecided(Exception):
+    """Nobody knows: it would have taken too long to find out."""
+
+def begin_rule() -> None:
+    """What this thread does from here on is for one rule, which may cost about 2 ms: 500,000 steps of 4 ns."""
+
+def spend(steps: int) -> None:
+    """Take so many steps of what the rule may cost. Raises Undecided where there are fewer left."""
 
 @final
 class PhraseSet:

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod injection;
+pub mod meter;
 pub mod pattern;
 pub mod phrases;
 pub mod screen;

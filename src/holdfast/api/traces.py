@@ -16,7 +16,7 @@ Source: Cloudflare API v4, "Request Tracer".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -33,7 +33,7 @@ from holdfast.model.request_text import GivenRequest, RequestTextError, request_
 from holdfast.model.request_trace import Trace, TracedRule, TracedRuleset
 from holdfast.rules.compile import compile_expression
 from holdfast.rules.context import EvaluationContext, Facts
-from holdfast.rules.errors import ParseError
+from holdfast.rules.errors import ParseError, Undecided
 from holdfast.rules.read_values import values_read_by
 from holdfast.rules.syntax_tree import Expression
 from holdfast.store import zones
@@ -185,7 +185,7 @@ def _evaluated(
     for given, known in zip(requests, facts, strict=True):
         context = EvaluationContext(given.request, known)
         texts = [(value.name, value.text(context) if is_own else value.shown(context)) for value in values]
-        results.append({"matched": matches(context), "fields": [_value_view(*one) for one in texts]})
+        results.append({**_verdict(matches, context), "fields": [_value_view(*one) for one in texts]})
     return results
 
 
@@ -196,6 +196,14 @@ def _value_view(name: str, text: str | None) -> dict[str, Any]:
 def _request_view(request: Request) -> dict[str, Any]:
     target = f"{request.path}?{request.query}" if request.query else request.path
     return {
+def _verdict(matches: Callable[[EvaluationContext], bool], context: EvaluationContext) -> dict[str, Any]:
+    """Whether it matches; where nobody knows, that it is undecided, and why."""
+    try:
+        return {"matched": matches(context)}
+    except Undecided as error:
+        return {"matched": False, "undecided": str(error)}
+
+
         "method": request.method,
         "url": f"{request.scheme}://{request.host}{target}",
         "client_ip": request.client_ip,

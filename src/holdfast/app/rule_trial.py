@@ -12,7 +12,7 @@ from holdfast.client.verbs.rule import BadExpression, Trial
 from holdfast.model.request_text import GivenRequest
 from holdfast.rules.compile import compile_expression
 from holdfast.rules.context import EvaluationContext, Facts, Place
-from holdfast.rules.errors import ParseError
+from holdfast.rules.errors import ParseError, Undecided
 from holdfast.rules.read_values import values_read_by
 
 
@@ -32,4 +32,7 @@ def try_expression(text: str, given: GivenRequest) -> Trial:
     )
     context = EvaluationContext(given.request, facts)
     values = tuple((one.name, one.text(context)) for one in values_read_by(compiled.expression))
-    return Trial(compiled.matches(context), values)
+    try:
+        return Trial(compiled.matches(context), values)
+    except Undecided as error:
+        return Trial(False, values, undecided=str(error))  # noqa: FBT003  whether it matched

@@ -7,6 +7,8 @@ Law 3: an alias may not lead into a zone of another account: its records are not
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from holdfast.edge.ports import origin_port
@@ -62,8 +64,15 @@ def route_of(request: Request, view: View) -> Route | DeadEnd:
 
 
 def _matching(request: Request, view: View) -> list[OriginRule]:
-    context = view.context(request)
-    return [rule for rule in view.zone.rules if rule.matches(context)]
+    from holdfast.rules.errors import Undecided  # noqa: PLC0415  loaded with the first rule
+
+    context, found = view.context(request), []
+    for rule in view.zone.rules:
+        # What is undecided changes nothing: a way that nobody asked for is worse than the one that the record says.
+        with suppress(Undecided):
+            if rule.matches(context):
+                found.append(rule)
+    return found
 
 
 def _end_of(target: Target, zone: CompiledZone, snapshot: Snapshot) -> Target | DeadEnd:

@@ -11,9 +11,10 @@ from typing import Literal
 
 import msgspec
 
-# `matched`: it acted. `within_limit`: it matched, and its rate limit is not reached. `not_matched`. `skipped`: another rule
+# `matched`: it acted. `within_limit`: it matched, and its rate limit is not reached. `not_matched`. `undecided`: it would have
+# cost too much to find out, so it left out nothing (one that refuses or records has `matched`, and this is its reason). `skipped`: another rule
 # left it out. `disabled`. `inert`: it matched, and what it executes is not here. `not_reached`: something decided before it.
-Outcome = Literal["matched", "within_limit", "not_matched", "skipped", "disabled", "inert", "not_reached"]
+Outcome = Literal["matched", "within_limit", "not_matched", "undecided", "skipped", "disabled", "inert", "not_reached"]
 
 
 class TracedMatch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

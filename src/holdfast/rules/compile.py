@@ -1,8 +1,9 @@
 """Make an expression that has been read into Python closures that answer for one request.
 
 Law 1: all that can be decided without a request is decided here: patterns, sets, constants. Lists belong to the request.
-Law 2: evaluating never raises, whatever the client sent. A comparison with a missing value is false, `ne` as well: that is
-       what the original documents, though its open engine can be set to say otherwise.
+Law 2: whatever the client sent, evaluating raises nothing but Undecided, where it would cost more than a rule may (`costs`). A
+       comparison with a missing value is false, `ne` as well: that is what the original documents, though its open engine
+       can be set to say otherwise.
 Law 3: where a value is mapped over (`[*]`), a condition is a list of truths, element by element; combining them takes the
        shortest one's length, and what is missing has no elements.
 """
@@ -15,8 +16,10 @@ from typing import Any, TypeAlias
 
 from holdfast.rules.arguments import defaults, prepared
 from holdfast.rules.context import EvaluationContext
+from holdfast.rules.costs import counted_call, counted_comparison
 from holdfast.rules.function_bodies import to_string
 from holdfast.rules.functions import FUNCTIONS, Function
+from holdfast.rules.meter import Undecided, begin_rule
 from holdfast.rules.parser import parse, parse_value, refused_if_too_deep
 from holdfast.rules.predicates import comparison_of, has_common_bits, list_predicate_of, predicate_of
 from holdfast.rules.scheme import FIELDS
@@ -54,7 +57,8 @@ Read: TypeAlias = Callable[[EvaluationContext], Any]
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpression:
-    """A condition, ready: `matches(context)` says whether it holds for a request. What was read is `expression`."""
+    """A condition, ready: `matches(context)` says whether it holds for a request, as a rule by itself. It raises Undecided.
+    What was read is `expression`."""
 
     expression: Expression
     matches: Truth
@@ -62,7 +66,8 @@ class CompiledExpression:
 
 @dataclass(frozen=True, slots=True)
 class CompiledValue:
-    """A value, ready: `evaluate(context)` gives it, of `type`, None if it is missing. Strings have one character a byte."""
+    """A value, ready: `evaluate(context)` gives it, of `type`, None if it is missing, or would cost more than a rule may.
+    Strings have one character a byte."""
 
     expression: Expression
     type: ValueType
@@ -82,7 +87,7 @@ def compile_expression(expression: str | Expression) -> CompiledExpression:
     if isinstance(read.root, Indexed):
         raise TypeError("expected an expression that is a condition, got one that is a value")
     with refused_if_too_deep(read.text):
-        return CompiledExpression(read, truth_of(read.root))
+        return CompiledExpression(read, _as_rule(truth_of(read.root)))
 
 
 def compile_value(expression: str | Expression) -> CompiledValue:
@@ -91,7 +96,26 @@ def compile_value(expression: str | Expression) -> CompiledValue:
     if not isinstance(read.root, Indexed):
         raise TypeError("expected an expression that is a value, got one that is a condition")
     with refused_if_too_deep(read.text):
-        return CompiledValue(read, read.root.full_type, value_of(read.root))
+        return CompiledValue(read, read.root.full_type, _or_missing(value_of(read.root)))
+
+
+def _as_rule(truth: Truth) -> Truth:
+    def matches(context: EvaluationContext) -> bool:
+        begin_rule()
+        return truth(context)
+
+    return matches
+
+
+def _or_missing(read: Read) -> Read:
+    def evaluate(context: EvaluationContext) -> Any:  # noqa: ANN401
+        begin_rule()
+        try:
+            return read(context)
+        except Undecided:
+            return None
+
+    return evaluate
 
 
 def truth_of(node: Condition) -> Truth:
@@ -120,7 +144,8 @@ def _quantified(reduce: Callable[[list[bool]], bool], item: Condition | Indexed)
 
 
 def _comparison(node: Comparison) -> Truth:
-    read, relation = value_of(node.left), node.relation
+    relation = node.relation
+    read = counted_comparison(value_of(node.left), relation)
     if isinstance(relation, InText):
         members = relation.members
         return lambda context: read(context) in members
@@ -154,7 +179,8 @@ def truths_of(node: Condition) -> Truths:
 
 
 def _comparisons(node: Comparison) -> Truths:
-    read, relation = value_of(node.left), node.relation
+    relation = node.relation
+    read = counted_comparison(value_of(node.left), relation)
     if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
         compare, other = _two_sided(relation, node.left.type), value_of(relation.operand)
 
@@ -190,18 +216,32 @@ def _call(node: Call) -> Read:
             for place, argument in enumerate(node.args)
             if isinstance(argument, Literal)
         ]
-        result = function.body(*constants, *defaults(function, len(node.args)))
-        return lambda _: result
+        return _once_for_all(lambda: function.body(*constants, *defaults(function, len(node.args))))
     constant_tail = [argument for argument in node.args[1:] if isinstance(argument, Literal)]
     if len(constant_tail) == len(node.args) - 1 and not function.takes_missing:
         tail = [prepared(function, place, argument) for place, argument in enumerate(constant_tail, 1)]
         tail += defaults(function, len(node.args))
-        return _call_of_one(function.body, _argument(function, 0, node.args[0]), tail, each=node.each)
-    reads = []
+        return _call_of_one(function.body, counted_call(_argument(function, 0, node.args[0])), tail, each=node.each)
+    reads: list[Read] = []
     for place, argument in enumerate(node.args):
         # No comprehension: it is a frame more for each level of nesting.
         reads.append(_argument(function, place, argument))
     return _call_of_many(function, reads, defaults(function, len(node.args)), each=node.each)
+
+
+def _once_for_all(compute: Callable[[], object]) -> Read:
+    """What depends on no request, computed now."""
+    begin_rule()
+    try:
+        result = compute()
+    except Undecided as error:
+        why = str(error)
+
+        def undecided(_: EvaluationContext) -> Any:  # noqa: ANN401
+            raise Undecided(why)
+
+        return undecided
+    return lambda _: result
 
 
 def _argument(function: Function, place: int, argument: Argument) -> Read:
@@ -337,6 +377,7 @@ def _call_of_many(function: Function, reads: Sequence[Read], last: Sequence[obje
     """A call whose arguments are read anew for each request; those that are not mapped over, once for all elements."""
     body, takes_missing = function.body, function.takes_missing
     first, *others = reads
+    first = counted_call(first)
 
     def called(context: EvaluationContext) -> Any:  # noqa: ANN401
         head = first(context)

@@ -2,11 +2,16 @@
 
 Law 1: whatever is handed to the rules language, `ParseError` is the only exception that comes out.
 Law 2: line and column count from 1, and columns count bytes of UTF-8: the original's do, and people paste its text.
+Law 3: an expression that was read never fails, but it may be `Undecided` for a request: whoever evaluates says what then.
 """
 
 from __future__ import annotations
 
 from typing import Self
+
+from holdfast._native import Undecided
+
+__all__ = ["NotKnownHere", "ParseError", "Undecided"]
 
 # What is shown of a line that is itself the fault: too long to print.
 _SHOWN_OF_A_LONG_LINE = 80

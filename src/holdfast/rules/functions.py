@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
 from holdfast.rules import function_bodies as bodies
+from holdfast.rules.meter import refuse_too_long, refuse_too_many, spend_on
 from holdfast.rules.patterns import Pattern, Wildcard, ascii_lower, ascii_upper
 from holdfast.rules.value_types import (
     BOOL,
@@ -118,7 +119,13 @@ def _bits(high: int) -> Parameter:
 
 
 def _wildcard_replace(source: str, pattern: str, template: bodies.Template, flags: str) -> str:
-    return bodies.wildcard_replace(source, Wildcard(pattern, strict="s" in flags), template)
+    spend_on(source, each=150, sixteenths=32)
+    return bodies.wildcard_replace(source, _wildcard(pattern, "s" in flags), template)
+
+
+@lru_cache(maxsize=64)
+def _wildcard(pattern: str, strict: bool) -> Wildcard:
+    return Wildcard(pattern, strict=strict)
 
 
 def _checked_wildcard(source: str) -> str:
@@ -129,7 +136,11 @@ def _concat(*parts: Any) -> object:  # noqa: ANN401
     given = [part for part in parts if part is not None]
     if not given:
         return None
-    return "".join(given) if isinstance(given[0], str) else [item for part in given for item in part]
+    if isinstance(given[0], str):
+        refuse_too_long(sum(map(len, given)))
+        return "".join(given)
+    refuse_too_many(given)
+    return [item for part in given for item in part]
 
 
 def _coalesce(*values: Any) -> object:  # noqa: ANN401

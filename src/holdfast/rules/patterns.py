@@ -1,10 +1,11 @@
 """Regular expressions and wildcards, compiled when an expression is read.
 
-Law 1: a pattern that a person wrote never meets Python's `re`: time is linear in the value, whatever the pattern.
+Law 1: a pattern that a person wrote never meets Python's `re`. What it is asked is answered exactly or is Undecided: the work
+is metered, together with all else that a rule does (`meter`), whatever pattern and value.
 Law 2: a pattern has a bound of memory, code and caches together (`MAX_PATTERN_BYTES`; the core's automata have their own).
-Law 3: RE2 says which patterns there are, and what groups matched. Whether a pattern matches says an automaton of the core
-(`_native.Pattern`), in a fifth of the time and without letting go of the interpreter, which RE2's package does each time: who
-decides while another thread computes would wait for it after every pattern. Both read what `translate` wrote, alike.
+Law 3: RE2 says which patterns there are, and the core's automaton (`_native.Pattern`) whether and where they match: it can be
+metered, and keeps the interpreter, which RE2's package lets go each time: who decides while another thread computes would wait
+for it after every pattern. Both read what `translate` wrote, alike.
 Law 4: a wildcard needs no engine: its pieces are searched one after another, each from where the last one ended.
 """
 
@@ -18,6 +19,7 @@ from typing import Protocol, cast
 import re2  # type: ignore[import-untyped]
 
 from holdfast._native import Pattern as Automaton
+from holdfast.rules.meter import Undecided, spend
 from holdfast.rules.regex_classes import RegexFault
 from holdfast.rules.regex_dialect import describe, translate
 
@@ -25,14 +27,15 @@ from holdfast.rules.regex_dialect import describe, translate
 # allows 10 MiB and 2 MiB; an edge may hold thousands of rules.
 MAX_PATTERN_BYTES = 2 * 1024 * 1024
 # Largest pattern that counts (`{1,100}`), in instructions of the engine. Each may be alive at every byte of a value that is
-# made for it, and then costs 10 ns a byte: 0.4 s for the longest target, where the bound above alone would allow 10 s.
+# made for it, so a larger one would be undecided for values of some hundred bytes, which need nobody's ill will.
 MAX_COUNTING_SIZE = 2_500
+# What RE2, which nothing stops on its way, costs at most for an instruction and a byte: 8 ns.
+_RE2_STEPS = 2
+# What is shown of a pattern where it is undecided.
+_MAX_SHOWN_CHARS = 80
 # What patterns that are asked together may be in all, in instructions of the engine, and the values that they are asked about.
 MAX_GUARD_SIZE = 8_000
 MAX_GUARDED_CHARS = 2_048
-
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-_ASCII_UPPER = {upper + 32: upper for upper in range(ord("A"), ord("Z") + 1)}
 
 
 class _Found(Protocol):
@@ -58,12 +61,12 @@ class PatternError(ValueError):
 
 def ascii_lower(text: str) -> str:
     """`text` (one character a byte) with A-Z in lower case and all else as it was."""
-    return text.lower() if text.isascii() else text.translate(_ASCII_LOWER)
+    return text.lower() if text.isascii() else text.encode("latin-1").lower().decode("latin-1")
 
 
 def ascii_upper(text: str) -> str:
     """`text` (one character a byte) with a-z in upper case and all else as it was."""
-    return text.upper() if text.isascii() else text.translate(_ASCII_UPPER)
+    return text.upper() if text.isascii() else text.encode("latin-1").upper().decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +89,31 @@ class Pattern:
         return self._compiled.programsize
 
     def is_in(self, value: str) -> bool:
-        """Whether the pattern matches anywhere in `value`, one character a byte."""
-        return self._is_match(value.encode("latin-1"))
+        """Whether the pattern matches anywhere in `value`, one character a byte. Raises Undecided."""
+        try:
+            return self._is_match(value.encode("latin-1"))
+        except Undecided:
+            raise self._undecided() from None
 
     def first_match(self, value: str) -> tuple[int, int, tuple[str, ...]] | None:
-        """Start and end of the first match, and what it and each group matched ("" for one that took no part)."""
-        found = self._compiled.search(value.encode("latin-1"))
+        """Start and end of the first match, and what it and each group matched ("" for one that took no part). Raises
+        Undecided."""
+        if not self.is_in(value):
+            return None
+        data = value.encode("latin-1")
+        try:
+            spend(_RE2_STEPS * self.size * len(data))
+        except Undecided:
+            raise self._undecided() from None
+        found = self._compiled.search(data)
         if found is None:
             return None
         groups = (found.group(), *found.groups(default=b""))
         return found.start(), found.end(), tuple(group.decode("latin-1") for group in groups)
+
+    def _undecided(self) -> Undecided:
+        shown = self.source if len(self.source) <= _MAX_SHOWN_CHARS else f"{self.source[:_MAX_SHOWN_CHARS]}…"
+        return Undecided(f'the pattern "{shown}" took too many steps on this value')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +138,10 @@ class Guard:
 
     def may_match(self, value: str) -> bool:
         """Whether one of the patterns may be in `value`, one character a byte."""
-        return len(value) > MAX_GUARDED_CHARS or self._is_match(value.encode("latin-1"))
+        try:
+            return len(value) > MAX_GUARDED_CHARS or self._is_match(value.encode("latin-1"))
+        except Undecided:
+            return True
 
 
 def _matcher(source: str, compiled: _Compiled) -> Callable[[bytes], bool]:
@@ -128,12 +149,17 @@ def _matcher(source: str, compiled: _Compiled) -> Callable[[bytes], bool]:
         return _automaton(translate(source)).is_match
     except ValueError:
         # What is nested deeper than the core takes, or is larger.
-        return lambda data: compiled.search(data) is not None
+        return lambda data: _is_match_by_re2(compiled, data)
+
+
+def _is_match_by_re2(compiled: _Compiled, data: bytes) -> bool:
+    spend(_RE2_STEPS * compiled.programsize * len(data))
+    return compiled.search(data) is not None
 
 
 @lru_cache(maxsize=256)
 def _automaton(translated: str) -> Automaton:
-    return Automaton(translated)
+    return Automaton(translated, is_metered=True)
 
 
 @lru_cache(maxsize=256)

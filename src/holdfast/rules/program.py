@@ -6,6 +6,8 @@ Law 2: code is made in chunks so small that making one keeps the interpreter fro
 a chunk ends depends on the rules around its end, so that a change of one rule makes one chunk anew or two.
 Law 3: a chunk is made once for the same texts and then known; memory is bounded as for `known`.
 Law 4: the code of a chunk is names and brackets of ours; what a person wrote is only bound to those names (`program_names`).
+Law 5: where a condition is undecided, its number says so (`Undecidable`), and those after it are asked all the same. What is
+dear is counted for a chunk as for one rule; where that does not do, each of its rules is asked by itself (`_one_by_one`).
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from holdfast.rules.bounded_memory import EACH_CHARS, BoundedMemory
-from holdfast.rules.compile import CompiledExpression
+from holdfast.rules.compile import CompiledExpression, Truth, truth_of
 from holdfast.rules.context import EvaluationContext
+from holdfast.rules.costs import MAX_UNCOUNTED_STEPS, worst_steps
 from holdfast.rules.known import MAX_CHARS
+from holdfast.rules.meter import Undecided, begin_rule
 from holdfast.rules.program_code import GUARDS, code_of
 from holdfast.rules.program_guards import Guards, Tried, guards_of, tried_by
 from holdfast.rules.program_names import Names
 from holdfast.rules.syntax_tree import Condition, Expression, Indexed
+from holdfast.rules.undecidable import Undecidable
 
-# Numbers of the conditions that hold, in order, each found when it is asked for.
+# Numbers of the conditions that hold or are `Undecidable`, in order, each found when it is asked for.
 Matching: TypeAlias = Callable[[EvaluationContext], Iterator[int]]
 
 MAX_CHUNK_RULES = 24
@@ -33,11 +38,14 @@ MAX_CHUNK_CHARS = 4_096
 # On average, a chunk ends by itself after this many rules beyond the first few.
 _ENDS_AFTER = 16
 _MIN_CHUNK_RULES = 8
+# What generated code calls the number of the condition after the last that held.
+_NEXT = "N"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`matching(context)` gives the numbers of the conditions that hold for a request, lazily and in order."""
+    """`matching(context)` gives the numbers of the conditions that hold for a request, lazily and in order, and of those that
+    are undecided (`Undecidable`)."""
 
     matching: Matching
 
@@ -127,13 +135,50 @@ CHUNKS = KnownChunks()
 
 def _compiled(chunk: Sequence[Expression]) -> Chunk:
     names, roots = Names(), [_condition(expression) for expression in chunk]
-    lines = [
-        line for number, code in enumerate(code_of(roots, names)) for line in (f"if {code}:", f"    yield {number}")
+    codes = [
+        # What could be dear without being counted is asked of the closure, which counts.
+        names.closure(truth_of(root)) if worst_steps(root) > MAX_UNCOUNTED_STEPS else code
+        for root, code in zip(roots, code_of(roots, names), strict=True)
     ]
-    before = ["request = context.request", *names.setup]
-    source = "\n ".join([f"def matching(context, {GUARDS}):", *before, *lines, "return", "yield"])
+    lines = [
+        line
+        for number, code in enumerate(codes)
+        for line in (f"if {code}:", f"    {_NEXT} = {number + 1}", f"    yield {number}")
+    ]
+    begin, undecided = names.constant(begin_rule), names.constant(Undecided)
+    source = "\n ".join(
+        [
+            f"def matching(context, {GUARDS}):",
+            f"{_NEXT} = 0",
+            f"{begin}()",
+            "try:",
+            *(f" {line}" for line in ("request = context.request", *names.setup, *lines)),
+            f"except {undecided}:",
+            f" yield from {names.constant(_one_by_one(roots))}(context, {_NEXT})",
+        ]
+    )
     exec(compile(source, "<rules>", "exec"), names.namespace)  # noqa: S102  (law 4)
     return Chunk(len(chunk), names.namespace["matching"], tried_by(roots))
+
+
+def _one_by_one(roots: Sequence[Condition]) -> Callable[[EvaluationContext, int], Iterator[int]]:
+    """The conditions from one number on, each as a rule by itself."""
+    truths: list[Truth] = []
+
+    def matching(context: EvaluationContext, first: int) -> Iterator[int]:
+        if not truths:
+            truths[:] = map(truth_of, roots)
+        for number in range(first, len(truths)):
+            begin_rule()
+            try:
+                if not truths[number](context):
+                    continue
+            except Undecided as error:
+                yield Undecidable.of(number, str(error))
+            else:
+                yield number
+
+    return matching
 
 
 def _condition(expression: Expression) -> Condition:

@@ -91,7 +91,7 @@ class ConditionCode:
         return self._comparison(node) if isinstance(node, Comparison) else self._quantified(node)
 
     def _closure(self, node: Condition) -> str:
-        return f"{self.names.constant(truth_of(node))}(context)"
+        return self.names.closure(truth_of(node))
 
     # One value.
 

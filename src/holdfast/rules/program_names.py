@@ -67,6 +67,10 @@ class Names:
             self._by_what[name] = code()
         return f"({name} if {name} is not {_UNSET} else ({name} := {self._by_what[name]}))"
 
+    def closure(self, truth: Callable[..., bool]) -> str:
+        """Code for what a closure says."""
+        return f"{self.constant(truth)}(context)"
+
     @property
     def setup(self) -> list[str]:
         """The lines before the first rule."""

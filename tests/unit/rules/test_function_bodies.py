@@ -4,6 +4,7 @@ import base64
 import hmac
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.rules import function_bodies as bodies
+from holdfast.rules.meter import Undecided
 from holdfast.rules.patterns import Pattern, Wildcard
 
 BYTES = st.text(st.characters(max_codepoint=0xFF))
@@ -226,5 +228,6 @@ def test_a_signature_has_its_time() -> None:
 )
 def test_hostile_input_takes_linear_time(work: Callable[[], object]) -> None:
     begun = time.monotonic()
-    work()
+    with suppress(Undecided):
+        work()
     assert time.monotonic() - begun < LIMIT_S

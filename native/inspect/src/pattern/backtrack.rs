@@ -1,16 +1,20 @@
 //! Patterns that no automaton can do, tried way after way as PCRE does, but for a bounded number of steps.
 //!
-//! Law 1: a search ends after `MAX_STEPS` steps, whatever pattern and value. What it then says is `Exhausted`, not "no match".
+//! Law 1: a search ends after `MAX_STEPS` steps, or what a meter allows, whatever pattern and value. What it then says is
+//! `Exhausted`, not "no match".
 //! Law 2: its memory is bounded by the same number: no step keeps more than one way back and one undo.
 
 use super::bytes::ByteSet;
 use super::class::is_word;
 use super::program::{Program, Step};
 use super::tree::Place;
+use crate::meter::Meter;
 
 /// Most steps of one search: about 2 ms. Precedent: the configurations that ModSecurity recommends set PCRE's match limit to
 /// 100,000 (version 2) and 1,000 (version 3).
 pub(super) const MAX_STEPS: u32 = 200_000;
+/// What a step costs of a meter, which counts smaller ones.
+const METERED_STEP: u32 = 2;
 /// What a cell holds before anything was kept in it.
 const NOWHERE: usize = usize::MAX;
 
@@ -25,30 +29,23 @@ pub(super) enum Outcome {
 }
 
 /// The leftmost match, as PCRE would find it. `first` is what it may begin with, where that is known.
-pub(super) fn search(program: &Program, first: Option<ByteSet>, value: &[u8]) -> Outcome {
+pub(super) fn search(program: &Program, first: Option<ByteSet>, value: &[u8], meter: &mut Meter) -> Outcome {
+    let steps = MAX_STEPS.min(meter.left() / METERED_STEP);
     let mut search = Search {
         program,
         value,
         cells: vec![NOWHERE; program.cells],
         ways: Vec::new(),
-        left: MAX_STEPS,
+        left: steps,
     };
-    for start in 0..=value.len() {
-        let may_begin = first.is_none_or(|set| value.get(start).is_some_and(|&byte| set.contains(byte)));
-        if !may_begin {
-            continue;
-        }
-        match search.run(0, start) {
-            Some(Some(end)) => {
-                search.cells[0] = start;
-                search.cells[1] = end;
-                return Outcome::Found(search.cells);
-            }
-            Some(None) => {}
-            None => return Outcome::Exhausted,
-        }
+    let outcome = search.run_anywhere(first);
+    // The steps were no more than there were.
+    let _ = meter.spend((steps - search.left) * METERED_STEP);
+    match outcome {
+        Some(true) => Outcome::Found(search.cells),
+        Some(false) => Outcome::NotFound,
+        None => Outcome::Exhausted,
     }
-    Outcome::NotFound
 }
 
 /// What is done when a way has failed.
@@ -68,6 +65,22 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Whether there is a match, whose ends are then in the first cells; None where the steps are used up.
+    fn run_anywhere(&mut self, first: Option<ByteSet>) -> Option<bool> {
+        for start in 0..=self.value.len() {
+            let may_begin = first.is_none_or(|set| self.value.get(start).is_some_and(|&byte| set.contains(byte)));
+            if !may_begin {
+                continue;
+            }
+            if let Some(end) = self.run(0, start)? {
+                self.cells[0] = start;
+                self.cells[1] = end;
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+
     /// From `step` at `at` to a `Match`: its place, None without one; None outside where the steps are used up.
     #[allow(
         clippy::option_option,

@@ -10,6 +10,7 @@ fn run(pattern: &str, value: &[u8]) -> Outcome {
         &compile(&parsed.node, parsed.groups).unwrap(),
         parsed.node.first(),
         value,
+        &mut Meter::of(u32::MAX),
     )
 }
 

@@ -1,7 +1,7 @@
 //! A set of bytes: what one position of a pattern accepts.
 
 /// 256 bits, one a byte value.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {

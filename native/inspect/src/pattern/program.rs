@@ -140,7 +140,12 @@ impl Program {
 
     fn repeat(&mut self, node: &Node, least: u32, most: Option<u32>, greed: Greed) -> Result<(), String> {
         for _ in 0..least {
+            let before = self.steps.len();
             self.add(node)?;
+            if self.steps.len() == before {
+                // Nothing, many times.
+                break;
+            }
         }
         let Some(most) = most else {
             let cell = self.cells;

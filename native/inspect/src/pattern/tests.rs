@@ -1,11 +1,20 @@
-use std::time::{Duration, Instant};
-
 use proptest::prelude::*;
+use regex_automata::meta;
 
+use super::automaton::{Use, translate};
 use super::*;
+use crate::meter::A_RULE;
+
+fn search(pattern: &Pattern, value: &[u8]) -> Result<Option<Groups>, Undecided> {
+    pattern.search(value, &mut Meter::of(A_RULE))
+}
+
+fn is_match(pattern: &Pattern, value: &[u8]) -> Result<bool, Undecided> {
+    pattern.is_match(value, &mut Meter::of(A_RULE))
+}
 
 fn groups(pattern: &str, value: &[u8]) -> Option<Vec<String>> {
-    let found = Pattern::new(pattern.as_bytes(), false).unwrap().search(value)?;
+    let found = search(&Pattern::new(pattern.as_bytes(), false).unwrap(), value).unwrap()?;
     Some(
         found
             .into_iter()
@@ -55,8 +64,8 @@ fn patterns_mean_what_pcre_means_by_them() {
         let wanted = wanted.map(|groups| groups.iter().map(ToString::to_string).collect());
         assert_eq!(groups(pattern, value), wanted, "{pattern}");
         assert_eq!(
-            Pattern::new(pattern.as_bytes(), false).unwrap().is_match(value),
-            wanted.is_some(),
+            is_match(&Pattern::new(pattern.as_bytes(), false).unwrap(), value),
+            Ok(wanted.is_some()),
             "{pattern}"
         );
     }
@@ -65,21 +74,50 @@ fn patterns_mean_what_pcre_means_by_them() {
 #[test]
 fn a_pattern_may_be_asked_to_ignore_case_as_a_whole() {
     let pattern = Pattern::new(b"ab[^c]", true).unwrap();
-    assert!(pattern.is_match(b"ABd") && !pattern.is_match(b"abC"));
+    assert_eq!(is_match(&pattern, b"ABd"), Ok(true));
+    assert_eq!(is_match(&pattern, b"abC"), Ok(false));
 }
 
 #[test]
-fn what_a_backtracker_cannot_finish_counts_as_what_a_wider_automaton_says() {
+fn what_a_backtracker_cannot_finish_is_undecided_where_a_wider_automaton_matches() {
     let pattern = Pattern::new(b"(a*)*\\1b", false).unwrap();
     assert!(!pattern.is_linear());
     // Without a "b" the wider pattern does not match, so the backtracker is not asked.
-    assert_eq!(pattern.search(&vec![b'a'; 32_768]), None);
+    assert_eq!(search(&pattern, &vec![b'a'; 32_768]), Ok(None));
     let mut value = vec![b'a'; 32_768];
     value.extend(b"xb");
-    let start = Instant::now();
-    assert!(pattern.is_match(&value));
-    assert_eq!(pattern.search(&value).unwrap().len(), 2);
-    assert!(start.elapsed() < Duration::from_secs(4));
+    assert_eq!(is_match(&pattern, &value), Err(Undecided));
+    assert_eq!(search(&pattern, &value), Err(Undecided));
+}
+
+#[test]
+fn patterns_that_count_are_decided_or_undecided_within_the_meter_whatever_the_value() {
+    let mut chance: u32 = 1;
+    let value: Vec<u8> = std::iter::repeat_with(|| {
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if chance >> 31 == 0 { b'a' } else { b'x' }
+    })
+    .take(32_768)
+    .collect();
+    for (pattern, wanted) in [
+        ("a.{6}c", Ok(false)),
+        ("a.{200}c", Err(Undecided)),
+        ("(a{1,100}){1,10}b", Ok(false)),
+        ("(?:a|ax|x){400}c", Err(Undecided)),
+    ] {
+        let compiled = Pattern::new(pattern.as_bytes(), false).unwrap();
+        for _ in 0..2 {
+            let mut meter = Meter::of(A_RULE);
+            assert_eq!(compiled.is_match(&value, &mut meter), wanted, "{pattern}");
+            assert_eq!(meter.left() == 0, wanted.is_err(), "{pattern}");
+        }
+    }
+}
+
+#[test]
+fn nothing_that_is_repeated_often_is_compiled_once() {
+    let pattern = Pattern::new(b"(?:(?:(?:(?:){1000}){1000}){1000}){1000}b", false).unwrap();
+    assert_eq!(is_match(&pattern, b"ab"), Ok(true));
 }
 
 #[test]
@@ -113,28 +151,45 @@ fn linear() -> impl Strategy<Value = String> {
     })
 }
 
+fn other(pattern: &str) -> meta::Regex {
+    let parsed = parse::parse(pattern.as_bytes(), false).unwrap();
+    let hir = translate(&parsed.node, Use::Search);
+    let config = meta::Config::new().utf8_empty(false);
+    meta::Builder::new().configure(config).build_from_hir(&hir).unwrap()
+}
+
 proptest! {
     #[test]
-    fn both_engines_find_the_same_match_and_groups(pattern in linear(), value in "[abcAx ]{0,12}") {
+    fn another_engine_finds_the_same_match_and_groups(pattern in linear(), value in "[abcAx ]{0,12}") {
         let compiled = Pattern::new(pattern.as_bytes(), false).unwrap();
         prop_assert!(compiled.is_linear());
-        let parsed = parse::parse(pattern.as_bytes(), false).unwrap();
-        let program = program::compile(&parsed.node, parsed.groups).unwrap();
-        let exact = match backtrack::search(&program, parsed.node.first(), value.as_bytes()) {
-            Outcome::Exhausted => return Ok(()),
-            Outcome::NotFound => None,
-            Outcome::Found(places) => {
-                let range = |ends: &[usize]| (ends[1] != usize::MAX).then(|| ends[0]..ends[1]);
-                Some(places[..2 * parsed.groups + 2].chunks(2).map(range).collect::<Vec<_>>())
+        let other = other(&pattern);
+        let mut captures = other.create_captures();
+        other.captures(value.as_bytes(), &mut captures);
+        let groups = captures.is_match().then(|| {
+            (0..=compiled.groups).map(|at| captures.get_group(at).map(|span| span.range())).collect()
+        });
+        prop_assert_eq!(is_match(&compiled, value.as_bytes()), Ok(captures.is_match()));
+        prop_assert_eq!(search(&compiled, value.as_bytes()), Ok(groups));
+    }
+
+    #[test]
+    fn what_is_decided_is_right_however_little_the_meter_allows(
+        pattern in linear(), values in prop::collection::vec("[abcAx ]{0,40}", 1..6), steps in 0_u32..2_000,
+    ) {
+        let compiled = Pattern::new(pattern.as_bytes(), false).unwrap();
+        let other = other(&pattern);
+        for value in values {
+            if let Ok(is_match) = compiled.is_match(value.as_bytes(), &mut Meter::of(steps)) {
+                prop_assert_eq!(is_match, other.is_match(value.as_bytes()));
             }
-        };
-        prop_assert_eq!(compiled.search(value.as_bytes()), exact);
+        }
     }
 
     #[test]
     fn every_match_contains_a_needle(pattern in linear(), value in "[abcAx ]{0,12}") {
         let needles = Readable::read(pattern.as_bytes()).unwrap().needles;
-        if Pattern::new(pattern.as_bytes(), false).unwrap().is_match(value.as_bytes()) && !needles.is_empty() {
+        if is_match(&Pattern::new(pattern.as_bytes(), false).unwrap(), value.as_bytes()) == Ok(true) && !needles.is_empty() {
             let lower = value.to_ascii_lowercase();
             let is_there = |needle: &Vec<u8>| memchr::memmem::find(lower.as_bytes(), needle).is_some();
             prop_assert!(needles.iter().any(is_there), "{needles:?}");
@@ -144,8 +199,8 @@ proptest! {
     #[test]
     fn no_pattern_and_value_make_a_search_panic(pattern in r"[\\\[\](){}?*+|^$.:=!<>iab,-]{0,20}", value in prop::collection::vec(any::<u8>(), 0..20)) {
         if let Ok(pattern) = Pattern::new(pattern.as_bytes(), false) {
-            let found = pattern.search(&value);
-            prop_assert_eq!(found.is_some(), pattern.is_match(&value));
+            let found = search(&pattern, &value);
+            prop_assert_eq!(found.map(|groups| groups.is_some()), is_match(&pattern, &value));
         }
     }
 }

@@ -89,6 +89,33 @@ impl Node {
         }
     }
 
+    /// Without what no automaton can do, and so a little wider: a condition on what stands around holds everywhere, a
+    /// back-reference is anything, and nothing is atomic.
+    pub(super) fn widened(&self) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(Self::widened).collect();
+        match self {
+            Self::Empty | Self::Around(..) => Self::Empty,
+            Self::Bytes(set) => Self::Bytes(*set),
+            Self::At(Place::EndOrLastNewline) => Self::At(Place::LineEnd),
+            Self::At(place) => Self::At(*place),
+            Self::Concat(parts) => Self::Concat(all(parts)),
+            Self::Either(parts) => Self::Either(all(parts)),
+            Self::Repeat { node, least, most, .. } => Self::Repeat {
+                node: Box::new(node.widened()),
+                least: *least,
+                most: *most,
+                greed: Greed::Greedy,
+            },
+            Self::Group(_, node) | Self::Atomic(node) => node.widened(),
+            Self::Again { .. } => Self::Repeat {
+                node: Box::new(Self::Bytes(ByteSet::ALL)),
+                least: 0,
+                most: None,
+                greed: Greed::Greedy,
+            },
+        }
+    }
+
     /// How many bytes every match of it has, if they all have as many.
     pub(super) fn width(&self) -> Option<usize> {
         match self {

@@ -55,10 +55,12 @@ class BadExpression(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of trying an expression: whether it matched, and every value that it read (None: missing)."""
+    """What came of trying an expression: whether it matched, and every value that it read (None: missing). `undecided` says
+    why nobody knows whether it did, "" where it is known."""
 
     is_match: bool
     values: tuple[tuple[str, str | None], ...]
+    undecided: str = ""
 
 
 # Tries an expression on a request. Raises BadExpression.
@@ -189,10 +191,12 @@ def _locally(options: RuleTestOptions, try_locally: Try, output: Output) -> int:
         for line in str(error).splitlines():
             output.notice(line)
         return 2
-    result = {
+    result: dict[str, object] = {
         "matched": trial.is_match,
         "fields": [{"name": name, "value": value} for name, value in trial.values],
     }
+    if trial.undecided:
+        result["undecided"] = trial.undecided
     _show_expression([result], output, whole=result)
     return 0 if trial.is_match else 1
 
@@ -289,10 +293,10 @@ def _read(file: str) -> str:
 def _show_expression(results: Sequence[JsonObject], output: Output, *, whole: object) -> None:
     rows = []
     for one in results:
-        verdict = "match" if one.get("matched") is True else "no match"
+        verdict = _verdict(one)
         rows += [(verdict, _target(one), *value) for value in _values(one)]
     if len(results) == 1:
-        verdict = rows[0][0] if rows else "match" if results[0].get("matched") is True else "no match"
+        verdict = rows[0][0] if rows else _verdict(results[0])
         output.facts(whole, [("result", verdict), *((name, value) for _, _, name, value in rows if name)])
         return
     output.table(whole, ("result", "request", "field", "value"), rows, empty="nothing was tried")
@@ -315,6 +319,12 @@ def _show_traces(results: Sequence[JsonObject], output: Output, *, whole: object
     titles = ("request", "phase", "rule", "action", "outcome", "why")
     rows = [row for result in results for row in _rows_of(result)]
     output.table(whole, titles, rows, empty="nothing was traced")
+
+
+def _verdict(result: JsonObject) -> str:
+    if undecided := text_of(result, "undecided"):
+        return f"undecided: {undecided}"
+    return "match" if result.get("matched") is True else "no match"
 
 
 def _rows_of(result: JsonObject) -> Iterator[tuple[str, ...]]:

@@ -72,7 +72,8 @@ class Seen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One step of a trace. Made only where somebody traces.
 
     `what` is one of: `ruleset_skipped` (`by` the rule that said so), `ruleset_begun`, `ruleset_ended` (`by` the rule after
-    which its rest was not asked, "" at its end); and of the ruleset that began last: `rule_matched` (`fields`),
+    which its rest was not asked, "" at its end); and of the ruleset that began last: `rule_matched` (`fields`; `reason` if it is
+    in doubt and acts), `rule_undecided` (`reason`: it is in doubt and does not act),
     `rule_skipped` (`by`), `rule_inert` (`reason`), `rule_within_limit` (`reason`), `managed_matched` (`finding`).
     """
 
@@ -87,12 +88,14 @@ class Seen(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 class Notes(msgspec.Struct, gc=False):
     """`context` is what expressions are evaluated against, made when the first asks; `findings` become events; `skips` is
-    what later rules are left out; `trace` is a list where somebody traces."""
+    what later rules are left out; `trace` is a list where somebody traces. `doubt` says while a rule acts why nobody knows
+    whether it matches, "" where it does."""
 
     context: EvaluationContext | None = None
     findings: list[Finding] | None = None
     skips: Skips | None = None
     trace: list[Seen] | None = None
+    doubt: str = ""
 
     @property
     def is_full(self) -> bool:

@@ -126,7 +126,10 @@ class _Reader:
             frame.entries.append(self._asked(rule, "matched"))
         entry = frame.entries[-1]
         match step.what:
+            case "rule_undecided":
+                entry.outcome, entry.reason = "undecided", step.reason
             case "rule_matched":
+                entry.reason = step.reason
                 if isinstance(rule.action, Skip):
                     self._skips.add(rule.action, by=rule.id, phase=rule.phase)
             case "managed_matched":

@@ -5,6 +5,8 @@ Law 2: what is skipped is not counted, not recorded and not asked for what it wo
 Law 3: of a rate limit, what its counting expression matches is counted, whether or not the rule's own expression does; only
 what the latter matches is held to the limit. With no counting expression they are the same.
 Law 4: exceptions beat overrides: a rule of a managed ruleset that is skipped is not asked, whatever its deployment says.
+Law 5: where nobody knows whether a rule matches (`Undecidable`), it fails closed: what refuses, counts, records or asks more
+rules acts, and what skips does not. What such a rule executes skips nothing either.
 
 Source: Cloudflare, "Ruleset Engine", "Skip options", "Request rate calculation", "Create exceptions".
 """
@@ -32,6 +34,7 @@ from holdfast.edge.firewall.values import (
 from holdfast.edge.view import View
 from holdfast.limits.verdict import Verdict
 from holdfast.model.request import Request
+from holdfast.rules.undecidable import Undecidable
 
 if TYPE_CHECKING:
     from holdfast.edge.firewall.rate_limit import RateLimit
@@ -56,9 +59,9 @@ def run(ruleset: CompiledRuleset, request: Request, view: View) -> Respond | Non
     if ruleset.has_limits:
         found = _over_limits(ruleset, context, request, view)
     else:
-        found, steps = None, ruleset.steps
+        found = None
         for index in ruleset.matching(context):
-            found = _consider(steps[index].rule, None, ruleset, request, view)
+            found = _consider(index, None, ruleset, request, view)
             if found is not None:
                 break
     if found is not None:
@@ -75,9 +78,12 @@ class _End(NamedTuple):
 
 
 def _consider(
-    rule: CompiledRule, verdict: Verdict | None, ruleset: CompiledRuleset, request: Request, view: View
+    index: int, verdict: Verdict | None, ruleset: CompiledRuleset, request: Request, view: View
 ) -> _End | None:
-    """Do what `rule` says, which has matched, unless it is left out; whether that is the end of its ruleset."""
+    """Do what a rule says, which has matched, unless it is left out; whether that is the end of its ruleset."""
+    if isinstance(index, Undecidable):
+        return _consider_in_doubt(index, verdict, ruleset, request, view)
+    rule = ruleset.steps[index].rule
     if view.notes.skips is not None and _is_left_out(rule, ruleset, view):
         return None
     decision = _act(rule, verdict, request, view)
@@ -88,6 +94,18 @@ def _consider(
         _see(view, "ruleset_ended", None, by=rule.id, reason=f"The rule {rule.id} skips what comes after it.")
         return _End(None)
     return None
+
+
+def _consider_in_doubt(
+    index: Undecidable, verdict: Verdict | None, ruleset: CompiledRuleset, request: Request, view: View
+) -> _End | None:
+    """The same where nobody knows whether the rule matches, or any that it executes should have been asked."""
+    notes = view.notes
+    before = notes.doubt
+    notes.doubt = before or index.why
+    end = _consider(int(index), verdict, ruleset, request, view)
+    notes.doubt = before
+    return end
 
 
 def _over_limits(ruleset: CompiledRuleset, context: EvaluationContext, request: Request, view: View) -> _End | None:
@@ -116,7 +134,7 @@ def _over_limits(ruleset: CompiledRuleset, context: EvaluationContext, request: 
                 if notes.trace is not None:
                     _see(view, "rule_within_limit", rule, reason=f"Counted {verdict.count} of {limit.limit}.")
                 continue
-        end = _consider(rule, verdict, ruleset, request, view)
+        end = _consider(index, verdict, ruleset, request, view)
         if end is not None:
             return end
     if counted is not None:
@@ -139,7 +157,7 @@ def _is_left_out(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bo
 
 def _ends(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:
     """Whether the rest of `ruleset` is left out after what `rule` did."""
-    if isinstance(rule.action, Skip) and rule.action.ruleset:
+    if isinstance(rule.action, Skip) and rule.action.ruleset and not view.notes.doubt:
         return True
     skips = view.notes.skips
     return skips is not None and skips.of_ruleset(ruleset) is not None
@@ -147,9 +165,14 @@ def _ends(rule: CompiledRule, ruleset: CompiledRuleset, view: View) -> bool:
 
 def _act(rule: CompiledRule, verdict: Verdict | None, request: Request, view: View) -> Respond | None:
     """Do what `rule` says, which has matched."""
-    action = rule.action
+    action, doubt = rule.action, view.notes.doubt
+    if doubt and isinstance(action, Skip):
+        _see(view, "rule_undecided", rule, reason=f"Undecided: {doubt}. So it skips nothing.")
+        return None
     if view.notes.trace is not None:
-        view.notes.trace.append(Seen(what="rule_matched", rule=rule, fields=_fields(rule, request, view)))
+        reason = f"Undecided: {doubt}. So it acts." if doubt else ""
+        fields = _fields(rule, request, view)
+        view.notes.trace.append(Seen(what="rule_matched", rule=rule, reason=reason, fields=fields))
     match action:
         case Refuse():
             return _refuse(rule, action, verdict, request, view)
@@ -204,7 +227,8 @@ def _fields(rule: CompiledRule, request: Request, view: View) -> tuple[tuple[str
     # Loaded with the first rule that matches.
     from holdfast.edge.firewall.readings import values_of  # noqa: PLC0415
 
-    return values_of(rule.readings, view.context(request))
+    values = values_of(rule.readings, view.context(request))
+    return (("undecided", view.notes.doubt), *values) if view.notes.doubt else values
 
 
 def _ask_managed(rule: CompiledRule, deploy: Deploy, request: Request, view: View) -> Respond | None:

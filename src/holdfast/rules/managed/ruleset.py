@@ -2,7 +2,8 @@
 
 Law 1: what does not compile is an error of the file, with its line; a process that loads the ruleset knows that all of it works.
 Law 2: a deployment asks each file's `when` once, and of the files for which it holds each rule that is enabled, in order.
-Law 3: a match shows what the rule read, but of cookies and credentials only how long they were: events are read by many.
+Law 3: where nobody knows whether a `when` or a rule holds, it counts as if it did, and the match says so.
+Law 4: a match shows what the rule read, but of cookies and credentials only how long they were: events are read by many.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from holdfast.rules.managed.rule_file import RuleFile, RuleFileError, RuleText
 from holdfast.rules.managed_ruleset import ManagedRule, Match, Overrides, shown_field
 from holdfast.rules.program import Program, compile_program
 from holdfast.rules.read_values import ReadValue, values_read_by
+from holdfast.rules.undecidable import Undecidable
 
 PHASE = "http_request_firewall_managed"
 
@@ -29,10 +31,12 @@ class CompiledRule:
     condition: CompiledExpression
     reads: tuple[ReadValue, ...]
 
-    def match(self, action: str, context: EvaluationContext) -> Match:
-        """What there is to say when it has matched."""
+    def match(self, action: str, context: EvaluationContext, *, doubt: str = "") -> Match:
+        """What there is to say when it has matched, or may have (`doubt` says why nobody knows)."""
         shown = ((value.name, value.shown(context)) for value in self.reads)
         fields = tuple(shown_field(name, text) for name, text in shown if text is not None)
+        if doubt:
+            fields = (shown_field("undecided", doubt), *fields)
         return Match(self.rule, action, fields, score=self.rule.score)
 
 
@@ -101,7 +105,7 @@ class FileDeployment:
             for number in group.program.matching(context):
                 one, action = group.rules[number]
                 if one.rule.id not in skipped:
-                    yield one.match(action, context)
+                    yield one.match(action, context, doubt=number.why if isinstance(number, Undecidable) else "")
 
 
 def compile_files(files: Sequence[RuleFile]) -> tuple[CompiledFile, ...]:

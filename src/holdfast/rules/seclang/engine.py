@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from holdfast.rules.meter import begin_rule
 from holdfast.rules.seclang.macros import parse_text
 from holdfast.rules.seclang.patterns import PatternCache
 from holdfast.rules.seclang.preparation import Prepared, Step, prepare
@@ -65,6 +66,7 @@ class Engine:
             rule = step.rule
             if rule.id in without or rule.id in transaction.removed_rules:
                 continue
+            begin_rule()
             if not (_tried(step, transaction) if rule.id in uncounted else step.evaluate(transaction)):
                 continue
             if (finding := _finding(rule, transaction)) is not None:

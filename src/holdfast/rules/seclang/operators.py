@@ -1,6 +1,8 @@
 """Operators into tests of one value.
 
-Law 1: a test gives what it captured (often nothing: `()`), or None where it does not hold. It never raises.
+Law 1: a test gives what it captured (often nothing: `()`), or None where it does not hold. It never raises: where nobody knows
+whether a pattern matches, the test holds, also one that is negated. ModSecurity's recommended configuration refuses a request
+that exhausts PCRE's limits, too.
 Law 2: an argument that no request changes is taken apart once, when the test is made.
 Law 3: `@rbl` never holds: an edge asks no third party about its clients while they wait.
 
@@ -15,7 +17,7 @@ from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 from typing import Final
 
-from holdfast._native import Pattern, is_xss, sqli_fingerprint
+from holdfast._native import Pattern, Undecided, is_xss, sqli_fingerprint
 from holdfast.rules.seclang.errors import Position, SecLangError
 from holdfast.rules.seclang.macros import Text
 from holdfast.rules.seclang.patterns import PatternCache
@@ -48,7 +50,7 @@ def compile_operator(position: Position, operator: Operator, argument: Text, pat
         test = _compile(operator, argument, patterns)
     except ValueError as error:
         raise SecLangError(position, f"@{operator.name} {operator.argument}", f"another argument ({error})") from error
-    return _negated(test) if operator.is_negated else test
+    return _negated(test) if operator.is_negated else _whole_where_undecided(test) if operator.name == "rx" else test
 
 
 def _compile(operator: Operator, argument: Text, patterns: PatternCache) -> Test:
@@ -104,13 +106,29 @@ def _pattern_or_none(text: bytes) -> Pattern | None:
     if len(text) > MAX_PATTERN_BYTES:
         return None
     try:
-        return Pattern(text.decode())
+        return Pattern(text.decode(), is_metered=True)
     except ValueError:
         return None
 
 
 def _negated(test: Test) -> Test:
-    return lambda transaction, value: () if test(transaction, value) is None else None
+    def negated(transaction: Transaction, value: bytes) -> Captured | None:
+        try:
+            return () if test(transaction, value) is None else None
+        except Undecided:
+            return ()
+
+    return negated
+
+
+def _whole_where_undecided(test: Test) -> Test:
+    def decided(transaction: Transaction, value: bytes) -> Captured | None:
+        try:
+            return test(transaction, value)
+        except Undecided:
+            return (value,)
+
+    return decided
 
 
 def _holding(holds: _Holds) -> Test:

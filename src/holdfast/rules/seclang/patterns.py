@@ -16,10 +16,10 @@ class PatternCache:
         self._phrases: dict[tuple[bytes, ...], PhraseSet] = {}
 
     def pattern(self, text: str, *, ignore_case: bool = False) -> Pattern:
-        """A compiled pattern. Raises ValueError."""
+        """A compiled pattern, which counts what it costs (`holdfast.rules.meter`). Raises ValueError."""
         key = (text, ignore_case)
         if key not in self._patterns:
-            self._patterns[key] = Pattern(text, ignore_case=ignore_case)
+            self._patterns[key] = Pattern(text, ignore_case=ignore_case, is_metered=True)
         return self._patterns[key]
 
     def phrases(self, phrases: tuple[bytes, ...]) -> PhraseSet:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from holdfast.model.request import Request
 from holdfast.rules.context import EvaluationContext
+from holdfast.rules.meter import begin_rule
 from holdfast.rules.seclang.drafts import BoundLink, Draft, without_idle
 from holdfast.rules.seclang.effects import Change, Removal, SwitchOff, compile_change, parse_change
 from holdfast.rules.seclang.errors import SecLangError
@@ -134,6 +135,7 @@ class _Preparation:
         if argument.constant is None and compile_targets(link.targets, self._patterns):
             return None
         evaluate = compile_link(self._parts(rule, BoundLink(link, argument, (), captures=0)))
+        begin_rule()
         return evaluate(Transaction(_variables(), dict(trial.values)))
 
     def _may_run(self, rule: Rule, changes: Sequence[tuple[Change, ...]], walk: _Walk) -> bool:

@@ -1,7 +1,8 @@
 """Targets into functions that give their values for a request.
 
 Law 1: what no request here can have (a body, an answer) is found out before, and asks nothing at run time.
-Law 2: an exclusion takes away members by name from its own collection; without a name, the whole collection.
+Law 2: where nobody knows whether a pattern matches a name, what it names is asked, and not excluded.
+Law 3: an exclusion takes away members by name from its own collection; without a name, the whole collection.
 
 Source: ModSecurity Reference Manual, "Variables", "SecRuleUpdateTargetById".
 """
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from holdfast._native import Pattern, Undecided
 from holdfast.rules.seclang.patterns import PatternCache
 from holdfast.rules.seclang.request_variables import Pairs
 from holdfast.rules.seclang.syntax_tree import Selector, Target
@@ -67,7 +69,16 @@ def excluding(selectors: Sequence[Selector], patterns: PatternCache) -> Excludes
     """Whether a member's name is one of these."""
     names = frozenset(one.text.lower().encode() for one in selectors if not one.is_pattern)
     matchers = [patterns.pattern(one.text, ignore_case=True) for one in selectors if one.is_pattern]
-    return lambda name: name.lower() in names or any(matcher.is_match(name) for matcher in matchers)
+    return lambda name: (
+        name.lower() in names or any(_is_match(matcher, name, if_undecided=False) for matcher in matchers)
+    )
+
+
+def _is_match(pattern: Pattern, name: bytes, *, if_undecided: bool) -> bool:
+    try:
+        return pattern.is_match(name)
+    except Undecided:
+        return if_undecided
 
 
 def _reader(target: Target, excluded: Sequence[Selector], patterns: PatternCache) -> Reader:
@@ -94,8 +105,10 @@ def _read_members(collection: str, selector: Selector | None, patterns: PatternC
         prefix = found[1].lower().encode()
         return lambda transaction: [pair for pair in whole(transaction) if pair[0].lower().startswith(prefix)]
     if selector.is_pattern:
-        is_match = patterns.pattern(selector.text, ignore_case=True).is_match
-        return lambda transaction: [pair for pair in whole(transaction) if is_match(pair[0])]
+        pattern = patterns.pattern(selector.text, ignore_case=True)
+        return lambda transaction: [
+            pair for pair in whole(transaction) if _is_match(pattern, pair[0], if_undecided=True)
+        ]
     return _read_one(collection, selector.text.lower().encode(), whole)
 
 

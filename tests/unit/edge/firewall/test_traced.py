@@ -8,6 +8,7 @@ from holdfast.edge.firewall.traced import traced_rulesets
 from holdfast.edge.firewall.values import CUSTOM
 from holdfast.edge.firewall.walk import run
 from holdfast.edge.view import view_of
+from holdfast.model.request import Request
 from holdfast.model.request_trace import TracedRuleset
 from tests.unit.edge.firewall.rules import a_rule, a_ruled_snapshot, a_ruleset
 from tests.unit.requests import a_request
@@ -15,9 +16,9 @@ from tests.unit.requests import a_request
 NEVER = a_rule("never", expression="false")
 
 
-def traced(*rules: Any, account: Any = ()) -> tuple[TracedRuleset, ...]:
-    """What became of these rules of a zone."""
-    request = a_request()
+def traced(*rules: Any, account: Any = (), request: Request | None = None) -> tuple[TracedRuleset, ...]:
+    """What became of these rules of a zone, by default for an upgrade."""
+    request = request or a_request()
     view = view_of(request, a_ruled_snapshot(a_ruleset(*rules), account=account), now=1.0)
     view.notes.trace = []
     entrypoints = [firewall.custom for firewall in view.firewalls if firewall.custom is not None]
