@@ -107,10 +107,14 @@ def test_a_challenge_is_a_block_that_says_why(parts: Bench) -> None:
 
 
 def test_a_custom_answer_reaches_the_client_as_it_is(parts: Bench) -> None:
-    response = {"status_code": 410, "content_type": "application/json", "content": '{"gone":true}'}
+    response = {"status_code": 410, "content_type": "application/json", "content": '{"gone":"✓"}'}
     parts.control.full(zone(a_ruleset(a_rule("c", response=response))))
     answer, body = upgrade(parts)
-    assert (answer.status, answer.value("Content-Type"), body) == (410, "application/json", b'{"gone":true}')
+    assert (answer.status, answer.value("Content-Type"), body) == (
+        410,
+        "application/json; charset=utf-8",
+        b'{"gone":"\xe2\x9c\x93"}',
+    )
     assert answer.value("CF-Ray")
 
 
@@ -159,6 +163,95 @@ def test_what_only_looks_like_an_upgrade_goes_round_no_rule(parts: Bench, kind: 
     answer = ask(parts, *lines, method=method, target=f"/status/200?{token}", body=body)
     assert answer.status in {400, 403, 426}, "refused by the rule, or by the edge before it asked anybody"
     assert parts.plain_origin.look_up(token) is None
+
+
+def raw(parts: Bench, *lines: str) -> wire.Answer:
+    with wire.connect(parts.plain) as client:
+        client.send("\r\n".join([*lines, "", ""]).encode())
+        return client.read_answer()
+
+
+HANDSHAKE = ("Connection: Upgrade", KEY, "Sec-WebSocket-Version: 13")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'http.host eq "chat.example.com"',
+        'http.request.full_uri eq "http://chat.example.com/echo"',
+        'starts_with(http.request.full_uri, "http://chat.example.com/")',
+    ],
+)
+@pytest.mark.parametrize("host", ["chat.example.com", "chat.example.com.", "CHAT.Example.com."])
+def test_a_final_dot_goes_round_no_rule_on_the_host(
+    parts: Bench, recorded: Recorded, expression: str, host: str
+) -> None:
+    parts.control.full(zone(a_ruleset(a_rule("b", expression=expression))))
+    for lines in (
+        ["GET /echo HTTP/1.1", f"Host: {host}"],
+        [f"GET http://{host}/echo HTTP/1.1", "Host: example.com"],
+    ):
+        assert raw(parts, *lines, "Upgrade: websocket", *HANDSHAKE).status == 403
+    assert [event.host for event in recorded.events] == [HOST, HOST]
+
+
+def test_a_final_dot_makes_no_second_counter(parts: Bench) -> None:
+    limit = a_limit("l", 1, period=3600, characteristics=("cf.colo.id", "http.host"))
+    parts.control.full(zone(a_ruleset(limit, phase=RATE_LIMITS)))
+    hosts = [HOST, f"{HOST}.", HOST.upper(), f"{HOST.upper()}."]
+    assert [raw(parts, "GET /status/200 HTTP/1.1", f"Host: {host}").status for host in hosts] == [200, 429, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["Upgrade: websocket"], 403),
+        (["Upgrade: WebSocket"], 403),
+        (["UPGRADE:  WEBSOCKET\t"], 403),
+        (["Upgrade: h2c, websocket"], 400),
+        (["Upgrade: websocket, h2c"], 400),
+        (["Upgrade: , websocket"], 400),
+        (["Upgrade: websocket,"], 400),
+        (["Upgrade: websocket, websocket"], 400),
+        (["Upgrade: websocket", "Upgrade: websocket"], 400),
+        (["Upgrade:", "Upgrade: websocket"], 400),
+        (["Upgrade: h2c", "Upgrade: websocket"], 400),
+    ],
+)
+def test_no_way_to_ask_for_a_websocket_goes_round_a_rule(
+    parts: Bench, recorded: Recorded, lines: list[str], status: int
+) -> None:
+    rule = a_rule("b", expression='http.request.headers["upgrade"][0] == "websocket"')
+    parts.control.full(zone(a_ruleset(rule)))
+    assert raw(parts, "GET /echo HTTP/1.1", f"Host: {HOST}", *lines, *HANDSHAKE).status == status
+    assert len(recorded.events) == (status == 403)
+
+
+def test_an_upgrade_that_the_edge_refuses_is_told_so_in_json(parts: Bench) -> None:
+    parts.control.full(zone())
+    with wire.connect(parts.plain) as client:
+        answer, body = client.request(
+            wire.request("GET", "/echo", "Upgrade: h2c, websocket", *HANDSHAKE, host=f"{HOST}:80")
+        )
+    problem = json.loads(body)
+    assert (answer.status, answer.value("Content-Type")) == (400, "application/json; charset=utf-8")
+    assert (problem["error_name"], problem["side"], problem["host"]) == ("bad_request", "client", HOST)
+    assert problem["detail"] == 'Upgrade is "h2c, websocket"; expected "websocket" alone.'
+    assert problem["ray_id"] == answer.value("CF-Ray")
+    assert answer.value("cf-error-origin") == "client"
+
+
+@pytest.mark.parametrize("kind", ["upgrade", "ordinary"])
+def test_rules_see_the_host_field_that_the_origin_gets(parts: Bench, token: str, kind: str) -> None:
+    rule = a_rule("b", expression='http.request.headers["host"][0] eq "shut.example.com"')
+    parts.control.full(zone(a_ruleset(rule)))
+    lines = ["Upgrade: websocket", *HANDSHAKE] if kind == "upgrade" else []
+    target = "/echo" if kind == "upgrade" else "/dump"
+    refused = raw(parts, f"GET http://shut.example.com{target} HTTP/1.1", f"Host: {HOST}", *lines)
+    assert refused.status == 403
+    let_in = raw(parts, f"GET http://{HOST}{target}?{token} HTTP/1.1", "Host: shut.example.com", *lines)
+    assert let_in.status in {101, 200}
+    assert parts.plain_origin.head(token).values("Host") == [HOST]
 
 
 HATED = [

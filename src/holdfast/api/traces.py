@@ -144,8 +144,7 @@ async def _requests(access: Access, body: TraceZone) -> tuple[list[GivenRequest]
 
 
 def _is_within(host: str, zone: str) -> bool:
-    name = host.removesuffix(".")
-    return name == zone or name.endswith(f".{zone}")
+    return host == zone or host.endswith(f".{zone}")
 
 
 def _given(value: Mapping[str, Any], pointer: str) -> GivenRequest:
@@ -235,7 +234,7 @@ def _as_object(body: TraceAccount) -> dict[str, Any]:
 
 async def _zone_of(access: Access, host: str) -> str:
     """The id of the account's zone that a host is in. Raises ApiFault."""
-    name = host.removesuffix(".")
+    name = host
     async with access.context.database.look() as connection:
         while name:
             zone = await zones.find_by_name(connection, name)

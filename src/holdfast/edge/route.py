@@ -60,7 +60,7 @@ def route_of(request: Request, view: View) -> Route | DeadEnd:
         return Route(end, 0, host_header, server_name)
     is_tls = view.zone.features.origin_tls != "plain"
     port = port or origin_port(request.edge_port, client_is_tls=request.scheme == "https", origin_is_tls=is_tls)
-    return Route(end, port, host_header, (server_name or view.host) if is_tls else "")
+    return Route(end, port, host_header, (server_name or request.host) if is_tls else "")
 
 
 def _matching(request: Request, view: View) -> list[OriginRule]:

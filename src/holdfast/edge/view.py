@@ -99,7 +99,7 @@ class RequestFacts(msgspec.Struct, gc=False):
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
-    """`host` is the request's without a final dot; `zone` and `target` are what it leads to, or NO_ZONE and NO_TARGET.
+    """`zone` and `target` are what the request's host leads to, or NO_ZONE and NO_TARGET.
 
     `now` is Unix time in seconds. `place_of` is None where the edge has no database of addresses, `counters` where nothing
     is counted. `firewalls` are those of the zone's account and of the zone, in the order in which they are asked; () where
@@ -107,7 +107,6 @@ class View(msgspec.Struct, frozen=True, gc=False):
     """
 
     snapshot: Snapshot
-    host: str
     zone: CompiledZone
     target: Target
     now: float
@@ -147,12 +146,11 @@ def view_of(
     counters: Counters | None = None,
 ) -> View:
     """What is known when `request` has come."""
-    # A final dot says that a name is whole (RFC 1034 §3.1), and is no part of it.
-    host = request.host.removesuffix(".")
-    zone = snapshot.zone_of(host) or NO_ZONE
+    zone = snapshot.zone_of(request.host) or NO_ZONE
     firewalls = zone.firewalls
     if snapshot.accounts and not zone.is_paused:
         account = snapshot.accounts.get(zone.account_id)
         if account is not None and account.firewall is not None:
             firewalls = (account.firewall, *firewalls)
-    return View(snapshot, host, zone, zone.target_of(host) or NO_TARGET, now, Notes(), firewalls, place_of, counters)
+    target = zone.target_of(request.host) or NO_TARGET
+    return View(snapshot, zone, target, now, Notes(), firewalls, place_of, counters)

@@ -28,9 +28,10 @@ class TlsFacts(msgspec.Struct, frozen=True, gc=False):
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One HTTP request that reached the edge.
 
-    `ray` is "<16 hex>-<colo>". `scheme` is "http" or "https", of the client's leg. `host` is lower case, without a
-    port, with the brackets of an IPv6 literal. `path` starts with "/" or is "*"; `query` comes without its "?".
-    `headers` are as received, in order, their bytes read as latin-1. `edge_port` is the port the client came to.
+    `ray` is "<16 hex>-<colo>". `scheme` is "http" or "https", of the client's leg. `host` is lower case, without a port and a
+    final dot, with the brackets of an IPv6 literal. `path` starts with "/" or is "*"; `query` comes without its "?".
+    `headers` are as received, in order, their bytes read as latin-1; but `Host`, and the `Upgrade` of a handshake, are as the
+    origin gets them: the authority of a target in absolute form, "websocket". `edge_port` is the port the client came to.
     `is_upgrade` says that this is a valid WebSocket opening handshake (RFC 6455 §4.2.1).
     """
 

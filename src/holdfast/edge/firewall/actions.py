@@ -44,6 +44,8 @@ def _answer(response: object, place: Place) -> Answer:
         raise place.below("content_type").wrong(kind, "a content type")
     if not isinstance(content, str):
         raise place.below("content").wrong(content, "a text")
+    # The content is UTF-8 whatever it says: without this, a browser takes a text for Windows-1252.
+    kind = kind if "charset" in kind.lower() else f"{kind}; charset=utf-8"
     return Answer(status, kind, content.encode("utf-8", "replace"))
 
 

@@ -34,7 +34,7 @@ def misdirected(request: Request, view: View) -> Decision | None:
         reason = (
             "The connection was made with a version or ciphers of TLS that the zone of this host name does not take."
         )
-    elif request.tls.server_name not in ("", view.host) and not _is_of_zone(request.tls.server_name, view):
+    elif request.tls.server_name not in ("", request.host) and not _is_of_zone(request.tls.server_name, view):
         reason = "The connection was made for a host name of another zone."
     return refuse(request, status=421, code=421, reason=reason, now=view.now) if reason else None
 

@@ -26,7 +26,7 @@ def redirect(request: Request, view: View) -> Decision | None:
 def _moved(request: Request, view: View, scheme: str) -> Respond:
     path = quote(request.path if request.path != "*" else "/", safe=_AS_IT_IS, encoding="latin-1")
     query = f"?{quote(request.query, safe=_AS_IT_IS, encoding='latin-1')}" if request.query else ""
-    is_literal = view.host.startswith("[") and view.host.endswith("]")
-    host = quote(view.host, safe="[]:" if is_literal else "", encoding="latin-1")
+    is_literal = request.host.startswith("[") and request.host.endswith("]")
+    host = quote(request.host, safe="[]:" if is_literal else "", encoding="latin-1")
     authority = view.snapshot.ports.authority(host, scheme=scheme)
     return Respond(301, (("Location", f"{scheme}://{authority}{path}{query}"), ("Cache-Control", "no-store")))

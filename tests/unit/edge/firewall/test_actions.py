@@ -18,7 +18,7 @@ RESPONSE = {"status_code": 410, "content_type": "text/plain", "content": "gone �
     ("rule", "action"),
     [
         (a_rule("b"), Refuse("block")),
-        (a_rule("b", response=RESPONSE), Refuse("block", Answer(410, "text/plain", "gone ✓".encode()))),
+        (a_rule("b", response=RESPONSE), Refuse("block", Answer(410, "text/plain; charset=utf-8", "gone ✓".encode()))),
         (a_rule("b", "managed_challenge"), Refuse("managed_challenge")),
         (a_rule("b", "challenge", response=RESPONSE), Refuse("challenge")),
         (a_rule("b", "log"), Note()),

@@ -280,7 +280,7 @@ def test_a_custom_answer_is_given_as_it_is_and_says_when_to_come_back() -> None:
     answer = decided(snapshot, *upgrades("a", "a"), counters=counters()).decisions[1]
     assert isinstance(answer, Respond)
     headers = dict(answer.headers)
-    assert (answer.status, answer.body, headers["Content-Type"]) == (418, b"tea", "text/plain")
+    assert (answer.status, answer.body, headers["Content-Type"]) == (418, b"tea", "text/plain; charset=utf-8")
     assert int(headers["Retry-After"]) >= 1
     assert headers["Holdfast-Refused"].startswith('rule;id="limit"')
 

@@ -37,7 +37,7 @@ def of_zone(**fields: Any) -> Snapshot:
     [
         ({}, {}, {"zone": zone_id("example.com"), "server_name": "", "strip_upgrade": False, "explain_statuses": (502, 504)}),
         ({"ssl": "full"}, {}, {"server_name": "chat.example.com"}),
-        ({"ssl": "strict"}, {"host": "chat.example.com."}, {"server_name": "chat.example.com"}),
+        ({"ssl": "strict"}, {}, {"server_name": "chat.example.com"}),
         ({"websockets": "off", "websocket_off_response": "strip"}, {}, {"strip_upgrade": True}),
         ({"websockets": "off", "websocket_off_response": "strip"}, {"is_upgrade": False}, {"strip_upgrade": False}),
         ({"origin_error_page_pass_thru": "on"}, {}, {"explain_statuses": ()}),

@@ -26,7 +26,6 @@ def over_tls(host: str, server_name: str, version: str = "TLSv1.3") -> Request:
         ("example.com", "example.com", False),
         ("a.example.com", "b.example.com", False),
         ("a.example.com", "A.Example.COM", False),
-        ("a.example.com.", "a.example.com", False),
         ("a.example.com", "a.example.com.", False),
         ("a.example.com", "", False),
         ("a.example.com", "192.0.2.1", False),
