@@ -12,10 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.config.run import Config
 from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
@@ -27,7 +30,8 @@ from holdfast.rules.managed_ruleset import ManagedRuleset, OverrideError, Overri
 from holdfast.rules.seclang.errors import SecLangError
 from holdfast.rules.seclang.owasp import MAX_PARANOIA_LEVEL, OWASP_RULESET_ID, OwaspRuleset, owasp_ruleset, release_of
 from holdfast.rules.seclang.reader import SETUP_FILES, read
-from holdfast.store import managed, rulesets
+from holdfast.store import audit, identities, managed, rulesets
+from holdfast.store.audit import by_installation
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.rulesets import Executor
 from holdfast.store.upgrade import upgrade
@@ -57,6 +61,8 @@ def run_load_crs(options: LoadOptions) -> int:
 
     async def put(database: Database) -> ManagedDocument:
         async with database.write() as connection:
+            before = await managed.find(connection, OWASP_RULESET_ID)
+            await _note(connection, "load-crs", before, document)
             return await managed.put(connection, document)
 
     _with_database(options.config, put)
@@ -103,6 +109,8 @@ def run_remove_crs(options: RemoveOptions) -> int:
                     f"the OWASP Core Rule Set is executed by rules of {_named(executors)}, which would do nothing without it: "
                     "remove them first, or say --force"
                 )
+            before = await managed.find(connection, OWASP_RULESET_ID)
+            await _note(connection, "remove-crs", before, None)
             return await managed.remove(connection, OWASP_RULESET_ID), executors
 
     is_removed, executors = _with_database(options.config, remove)
@@ -187,6 +195,28 @@ async def _used(config: Config, use: Callable[[Database], Awaitable[_T]]) -> _T:
         raise kind(f"database_url: {config.database}: {error}") from error
     finally:
         await database.close()
+
+
+async def _note(
+    connection: AsyncConnection, verb: str, before: ManagedDocument | None, after: ManagedDocument | None
+) -> None:
+    """Write down what is done, in the name of the owner of the installation."""
+    account = await identities.first_account(connection)
+    owners, _ = await identities.members(connection, account.id, offset=0, limit=1) if account else ([], 0)
+    if (before is None and after is None) or account is None or not owners:
+        return
+    old, new = (None if one is None else {"id": one.id, "release": one.release} for one in (before, after))
+    resource = ("managed_ruleset", OWASP_RULESET_ID)
+    entry = by_installation(
+        time.time_ns() // 1000,
+        command=f"holdfast waf {verb}",
+        user_id=owners[0].id,
+        account_id=account.id,
+        resource=resource,
+        old=old,
+        new=new,
+    )
+    await audit.insert(connection, [entry])
 
 
 def _named(executors: Sequence[Executor]) -> str:

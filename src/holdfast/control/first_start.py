@@ -21,7 +21,7 @@ from holdfast.errors import SetupError, UnavailableError
 from holdfast.model.moment import Moment
 from holdfast.model.permission import GROUPS, Policy, Scope
 from holdfast.store import audit, identities, tokens
-from holdfast.store.audit import INSTALLATION_ITSELF, Entry
+from holdfast.store.audit import Entry, by_installation
 from holdfast.store.database import Database
 from holdfast.store.identities import Account, User
 from holdfast.store.schema import INSTALLATION
@@ -106,29 +106,15 @@ async def _make_room(connection: AsyncConnection, user_id: str, *, now: Moment) 
 
 
 def _entry(token: Token, action: str, *, now: Moment) -> Entry:
-    """What the installation itself did with a token: whoever may write the database asked for it, at its machine."""
+    """What the installation itself did with a token."""
     view = token_view(token, now=now)
-    return Entry(
-        id=secrets.token_hex(16),
-        occurred_on=now,
-        account_id="",
-        zone_id=None,
-        zone_name=None,
-        actor_id=token.owner_id,
-        actor_email="",
-        actor_kind=INSTALLATION_ITSELF,
-        actor_ip="",
-        token_id=None,
-        token_name=None,
-        action=action,
-        resource_type="token",
-        resource_id=token.id,
-        old_value=view if action == "delete" else None,
-        new_value=view if action == "create" else None,
-        method="",
-        uri="holdfast init --new-token",
-        user_agent="",
-        request_id="",
+    return by_installation(
+        now,
+        command="holdfast init --new-token",
+        user_id=token.owner_id,
+        resource=("token", token.id),
+        old=view if action == "delete" else None,
+        new=view if action == "create" else None,
     )
 
 

@@ -7,6 +7,7 @@ Law 3: no value is longer than MAX_VALUE_BYTES, whoever writes it.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -57,6 +58,42 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     def scope(self) -> str:
         """What it is of: "zones", "accounts" or "user"."""
         return "zones" if self.zone_id else "accounts" if self.account_id else "user"
+
+
+def by_installation(
+    now: Moment,
+    *,
+    command: str,
+    user_id: str,
+    account_id: str = "",
+    resource: tuple[str, str],
+    old: object = None,
+    new: object = None,
+) -> Entry:
+    """What the installation itself did to a `resource` (type and id), in a user's name: whoever may write the database asked
+    for it, by `command`, at its machine."""
+    return Entry(
+        id=secrets.token_hex(16),
+        occurred_on=now,
+        account_id=account_id,
+        zone_id=None,
+        zone_name=None,
+        actor_id=user_id,
+        actor_email="",
+        actor_kind=INSTALLATION_ITSELF,
+        actor_ip="",
+        token_id=None,
+        token_name=None,
+        action="create" if old is None else "delete" if new is None else "update",
+        resource_type=resource[0],
+        resource_id=resource[1],
+        old_value=old,
+        new_value=new,
+        method="",
+        uri=command,
+        user_agent="",
+        request_id="",
+    )
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,8 @@ from holdfast.edge.rule_sources import compile_managed
 from holdfast.errors import SetupError, UsageError
 from holdfast.model.rule_documents import ManagedDocument
 from holdfast.rules.seclang.owasp import OWASP_RULESET_ID
-from holdfast.store import managed, rulesets, zones
+from holdfast.store import audit, managed, rulesets, zones
+from holdfast.store.audit import AuditQuery, Entry
 from holdfast.store.database import Database
 from holdfast.store.rulesets import Owner
 from holdfast.store.schema import ACCOUNTS
@@ -74,6 +75,27 @@ def test_a_release_is_loaded_seen_replaced_and_removed(
     assert stored(data) == []
     with pytest.raises(UsageError, match="expected an OWASP Core Rule Set that was loaded"):
         run_remove_crs(RemoveOptions(data_dir=data))
+    noted = [(one.action, one.actor_kind, one.uri, one.old_value, one.new_value) for one in entries(data)]
+    what = {"id": OWASP_RULESET_ID, "release": "3.3.4"}
+    assert noted == [
+        ("create", "system", "holdfast waf load-crs", None, what),
+        ("update", "system", "holdfast waf load-crs", what, what),
+        ("delete", "system", "holdfast waf remove-crs", what, None),
+    ]
+
+
+def entries(data: Path) -> list[Entry]:
+    """What the audit log of the account says, the oldest first."""
+
+    async def read() -> list[Entry]:
+        database = Database(Config(data_dir=data).database.text)
+        async with database.read() as connection:
+            (account,) = (await connection.execute(sa.select(ACCOUNTS))).all()
+            found = await audit.select(connection, AuditQuery(account_id=account.id, ascending=True, limit=100))
+        await database.close()
+        return found
+
+    return asyncio.run(read())
 
 
 def executed_by_zones(data: Path, count: int) -> None:
