@@ -141,6 +141,20 @@ async def test_a_zone_without_requests_has_no_results(api: Api) -> None:
         ({"request": {"url": "here"}}, "/request/url"),
         ({"request": {"url": "https://example.com/", "headers": {"A": 1}}}, "/request/headers/A"),
         ({"request": asked(), "expression": 'http.hos eq "a"'}, "/expression"),
+        ({"request": asked(), "expression": "ip.src in $office"}, "/expression"),
+        ({"recorded": 5, "expression": "ip.src in $office"}, "/expression"),
+        ({"request": asked(), "expression": "ip.src in $cf.anonymizer"}, "/expression"),
+        ({"request": asked("/a b")}, "/request/url"),
+        ({"request": asked("/" + "a" * 17_000)}, "/request/url"),
+        (
+            {"request": {"url": "https://example.com/", "headers": {"Host": ["example.com", "example.com"]}}},
+            "/request/headers/Host",
+        ),
+        ({"request": {"url": "https://example.com/", "headers": {"Host": "other.example"}}}, "/request/url"),
+        (
+            {"request": {"url": "wss://example.com/", "headers": {"Upgrade": "h2c, websocket"}}},
+            "/request/headers/Upgrade",
+        ),
     ],
 )
 async def test_what_cannot_be_tried_is_refused_with_where_it_stands(api: Api, body: Any, pointer: str) -> None:
@@ -157,6 +171,18 @@ async def test_a_wrong_expression_is_answered_in_the_words_of_the_original(api: 
     assert error["message"].startswith("Filter parsing error (1:1): http.hos eq")
 
 
+async def test_a_list_is_one_of_the_account_in_a_trial_as_in_a_rule(api: Api) -> None:
+    zone_id = await api.zone()
+    body = {"request": asked(), "expression": "ip.src in $office"}
+    answer = await api.ask("POST", f"/zones/{zone_id}/security/trace", json=body)
+    assert answer.json()["errors"][0]["message"] == (
+        'Filter parsing error (1:11): ip.src in $office ^^^^^^^ unknown list "office"'
+    )
+    await api.result("POST", f"/accounts/{api.account_id}/rules/lists", json={"name": "office", "kind": "ip"})
+    ((result),) = (await trace(api, zone_id, **body))["results"]
+    assert result["matched"] is False
+
+
 async def test_the_sdk_traces_a_request_of_the_account(api: Api) -> None:
     await zone_with_rules(
         api, {"action": "block", "expression": 'http.cookie contains "bad" and ip.src.country eq "NL"'}
@@ -166,7 +192,7 @@ async def test_the_sdk_traces_a_request_of_the_account(api: Api) -> None:
         method="GET",
         url="https://example.com/chat",
         cookies={"session": "bad"},
-        headers={"Upgrade": "websocket"},
+        headers={"Accept-Language": "nl"},
         context={"geoloc": {"iso_code": "NL"}, "bot_score": 1},
         skip_response=True,
     )

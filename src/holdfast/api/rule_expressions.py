@@ -22,7 +22,7 @@ from holdfast.rules.compile import compile_value
 from holdfast.rules.errors import ParseError
 from holdfast.rules.known import KNOWN
 from holdfast.rules.lists import check_lists as check_kinds
-from holdfast.rules.syntax_tree import Call, Comparison, Expression, Matches, nodes_of
+from holdfast.rules.syntax_tree import Call, Comparison, Expression, Matches, list_uses, nodes_of
 from holdfast.rules.value_types import BYTES, INT, IP, ValueType
 
 # What the names of the original's own lists begin with.
@@ -113,17 +113,20 @@ def list_names(rules: Sequence[Rule], uses: AllUses) -> set[str]:
 
 def check_lists(rule: Rule, uses: AllUses, kinds: Mapping[str, str]) -> None:
     """Raise RuleError where the rule names a list that is not among `kinds` (by name), or of another kind."""
-    types = {name: _TYPES[kind] for name, kind in kinds.items() if kind in _TYPES}
     for text in texts_of(rule):
-        used = uses[text.text, text.is_value]
-        for name in used.lists:
-            if name.startswith(MANAGED_LIST):
-                reason = f"the list ${name} is Cloudflare's own, and is not known here: make one of yours"
-                raise _refused(text, reason)
         try:
-            check_kinds(used.expression, types)
+            check_lists_of(uses[text.text, text.is_value].expression, kinds)
         except ParseError as error:
             raise _unparsed(text, error) from None
+
+
+def check_lists_of(expression: Expression, kinds: Mapping[str, str]) -> None:
+    """Raise ParseError, pointing at the name, where the expression names a list that is not among `kinds`, or of another."""
+    for use, _ in list_uses(expression.root):
+        if use.name.startswith(MANAGED_LIST):
+            reason = f"the list ${use.name} is Cloudflare's own, and is not known here: make one of yours"
+            raise ParseError.at(expression.text, use.start, use.end, reason)
+    check_kinds(expression, {name: _TYPES[kind] for name, kind in kinds.items() if kind in _TYPES})
 
 
 def _refused(text: Text, reason: str) -> RuleError:

@@ -27,6 +27,7 @@ from holdfast.api.access import Access, account_access, zone_access
 from holdfast.api.context import Tracing, TracingBusy
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, Complaint, fault, invalid, not_permitted
+from holdfast.api.rule_expressions import check_lists_of
 from holdfast.model.moment import written
 from holdfast.model.request import Request
 from holdfast.model.request_text import GivenRequest, RequestTextError, request_from_object
@@ -37,6 +38,7 @@ from holdfast.rules.errors import ParseError, Undecided
 from holdfast.rules.read_values import values_read_by
 from holdfast.rules.syntax_tree import Expression
 from holdfast.store import zones
+from holdfast.store.list_names import kinds_of
 
 router = APIRouter(tags=["Traces"])
 
@@ -97,7 +99,7 @@ async def trace_zone(access: Annotated[Access, Depends(zone_access(ZONE_READ))],
     """Try an expression, or all rules of the zone, on a request or on the last ones."""
     if (body.request is None) == (body.recorded is None):
         raise invalid("/request", "expected either a 'request' or how many 'recorded' ones")
-    expression = None if body.expression is None else _parsed(body.expression)
+    expression = None if body.expression is None else await _parsed(body.expression, access)
     if expression is not None and body.recorded is not None and not access.has(ZONE_WRITE):
         raise not_permitted(ZONE_WRITE)
     requests, about = await _requests(access, body)
@@ -154,9 +156,15 @@ def _given(value: Mapping[str, Any], pointer: str) -> GivenRequest:
         raise invalid(f"{pointer}{error.place}", str(error)) from None
 
 
-def _parsed(text: str) -> Expression:
+async def _parsed(text: str, access: Access) -> Expression:
+    """The expression, as a rule of the zone could have it: whatever lists it names are there."""
     try:
-        return compile_expression(text).expression
+        expression = compile_expression(text).expression
+        if expression.lists:
+            async with access.context.database.look() as connection:
+                account_id, names = access.known_zone.account_id, expression.lists
+                check_lists_of(expression, await kinds_of(connection, account_id, names, are_kept=False))
+        return expression
     except ParseError as error:
         raise fault(400, INVALID_EXPRESSION, error.sentence, pointer="/expression") from None
 
@@ -188,13 +196,6 @@ def _evaluated(
     return results
 
 
-def _value_view(name: str, text: str | None) -> dict[str, Any]:
-    return {"name": name, "value": text if text is None else text[:MAX_VALUE_CHARS]}
-
-
-def _request_view(request: Request) -> dict[str, Any]:
-    target = f"{request.path}?{request.query}" if request.query else request.path
-    return {
 def _verdict(matches: Callable[[EvaluationContext], bool], context: EvaluationContext) -> dict[str, Any]:
     """Whether it matches; where nobody knows, that it is undecided, and why."""
     try:
@@ -203,6 +204,13 @@ def _verdict(matches: Callable[[EvaluationContext], bool], context: EvaluationCo
         return {"matched": False, "undecided": str(error)}
 
 
+def _value_view(name: str, text: str | None) -> dict[str, Any]:
+    return {"name": name, "value": text if text is None else text[:MAX_VALUE_CHARS]}
+
+
+def _request_view(request: Request) -> dict[str, Any]:
+    target = f"{request.path}?{request.query}" if request.query else request.path
+    return {
         "method": request.method,
         "url": f"{request.scheme}://{request.host}{target}",
         "client_ip": request.client_ip,

@@ -29,15 +29,21 @@ JsonObject = Mapping[str, object]
 
 class ApiRefused(HoldfastError):
     """The API understood and said no (4xx). `status` is the HTTP status, `codes` those of its errors, `pointers` what they
-    are about."""
+    are about, `messages` their texts, whole and not yet printable."""
 
     exit_status = 2
 
     def __init__(
-        self, sentence: str, *, status: int, codes: tuple[int, ...] = (), pointers: frozenset[str] = frozenset()
+        self,
+        sentence: str,
+        *,
+        status: int,
+        codes: tuple[int, ...] = (),
+        pointers: frozenset[str] = frozenset(),
+        messages: tuple[str, ...] = (),
     ) -> None:
         super().__init__(sentence)
-        self.status, self.codes, self.pointers = status, codes, pointers
+        self.status, self.codes, self.pointers, self.messages = status, codes, pointers, messages
 
 
 class ApiFailed(HoldfastError):
@@ -129,7 +135,8 @@ def _refusal(answer: Answer, envelope: JsonObject, what: str) -> HoldfastError:
         return ApiFailed(f"{sentence}{_wait(answer)}", may_be_done=answer.status >= 500)
     codes = tuple(code for item in items if isinstance(code := item.get("code"), int))
     pointers = frozenset(pointer for item in items if (pointer := _pointer(item)))
-    return ApiRefused(sentence, status=answer.status, codes=codes, pointers=pointers)
+    messages = tuple(message for item in items if isinstance(message := item.get("message"), str))
+    return ApiRefused(sentence, status=answer.status, codes=codes, pointers=pointers, messages=messages)
 
 
 def _told(item: Mapping[str, object]) -> str:

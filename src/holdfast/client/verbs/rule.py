@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import typer
 
-from holdfast.client.api.answer import JsonObject, as_object, as_objects, text_of
+from holdfast.client.api.answer import ApiRefused, JsonObject, as_object, as_objects, text_of
 from holdfast.client.api.options import ApiOptions
 from holdfast.client.api.zones import find_zone, zone_or_id
 from holdfast.client.printable import printable
+from holdfast.client.verbs.filter_error import filter_error_lines
 from holdfast.client.verbs.group import command_of, run_with_output
 from holdfast.client.verbs.output import Output
 from holdfast.errors import SetupError, UsageError, reason_of
@@ -187,10 +187,7 @@ def _locally(options: RuleTestOptions, try_locally: Try, output: Output) -> int:
     try:
         trial = try_locally(options.expression, given)
     except BadExpression as error:
-        # More than a sentence: the carets stand below what they mean.
-        for line in str(error).splitlines():
-            output.notice(line)
-        return 2
+        return _show_error(str(error).splitlines(), output)
     result: dict[str, object] = {
         "matched": trial.is_match,
         "fields": [{"name": name, "value": value} for name, value in trial.values],
@@ -214,7 +211,14 @@ def ask_zone(options: RuleTestOptions, api: Api, output: Output) -> int:
     else:
         body["request"] = request_object(request_of(options))
     what = f"try {'the expression' if options.expression else 'the rules'} in {zone.name}"
-    answer = as_object(api.send("POST", zone.path("security", "trace"), what=what, body=body), what=what)
+    try:
+        answer = as_object(api.send("POST", zone.path("security", "trace"), what=what, body=body), what=what)
+    except ApiRefused as refused:
+        text = options.expression
+        lines = None if text is None else filter_error_lines(" ".join(refused.messages), text)
+        if lines is None:
+            raise
+        return _show_error(lines, output)
     results = as_objects(answer.get("results"), what=what)
     if left_out := answer.get("left_out"):
         output.notice(f"{left_out} requests were left out: there was no time for them")
@@ -236,37 +240,41 @@ def request_of(options: RuleTestOptions) -> GivenRequest:
     client_ip = options.client_ip or DEFAULT_CLIENT
     try:
         if options.url is not None:
-            given = GivenRequest(request_from_url(options.url, headers=options.headers, client_ip=client_ip))
+            method = options.method or "GET"
+            given = GivenRequest(
+                request_from_url(options.url, method=method, headers=options.headers, client_ip=client_ip)
+            )
         else:
             given = parse_request_text(_read(options.request or ""), client_ip=client_ip)
+            given = _changed(given, options)
     except RequestTextError as error:
-        flag = "--request" if options.url is None else _FLAGS.get(error.place, "--url")
-        raise SetupError(f"{flag}: {error}") from None
-    request = given.request
-    if options.request is not None:
-        request = msgspec.structs.replace(request, headers=_replaced(request, options.headers))
-    if options.method is not None:
-        request = msgspec.structs.replace(request, method=options.method)
-    # Read again as a whole, so that it is known whether it is a handshake with what was changed.
-    return _again(GivenRequest(request, options.country or given.country, given.asn))
+        raise SetupError(f"{_flag_of(error.place, options)}: {error}") from None
+    return dataclasses.replace(given, country=options.country or given.country)
 
 
-_FLAGS = {"/url": "--url", "/client_ip": "--client-ip", "/headers/Host": "--header"}
+def _flag_of(place: str, options: RuleTestOptions) -> str:
+    """What said the part of the request that is wrong."""
+    if place == "/client_ip":
+        return "--client-ip"
+    if place == "/method" and options.method is not None:
+        return "--method"
+    name = place.removeprefix("/headers/").lower()
+    if (place == "/headers" and options.headers) or any(name == one.lower() for one, _ in options.headers):
+        return "--header"
+    return "--request" if options.url is None else "--url"
 
 
-def _again(given: GivenRequest) -> GivenRequest:
+def _changed(given: GivenRequest, options: RuleTestOptions) -> GivenRequest:
+    """A request of a file with what flags say in its place, read again as a whole: it may be a handshake now."""
     request = given.request
     target = f"{request.path}?{request.query}" if request.query else request.path
-    try:
-        found = request_from_url(
-            f"{request.scheme}://{request.host}:{request.edge_port}{target}",
-            method=request.method,
-            headers=request.headers,
-            version=request.version,
-            client_ip=request.client_ip,
-        )
-    except RequestTextError as error:
-        raise SetupError(f"{'--method' if error.place == '/method' else '--request'}: {error}") from None
+    found = request_from_url(
+        f"{request.scheme}://{request.host}:{request.edge_port}{target}",
+        method=options.method or request.method,
+        headers=_replaced(request, options.headers),
+        version=request.version,
+        client_ip=request.client_ip,
+    )
     return dataclasses.replace(given, request=found)
 
 
@@ -284,10 +292,18 @@ def _read(file: str) -> str:
                 raw = opened.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise SetupError(f"--request: cannot read {printable(file, limit=200)}: {reason_of(error)}") from error
-    return raw.decode("utf-8", "replace")
+    # What is no text is kept: it is the edge's to say what it makes of it.
+    return raw.decode("utf-8", "surrogateescape")
 
 
 # What is printed.
+
+
+def _show_error(lines: Sequence[str], output: Output) -> int:
+    """What is wrong with an expression: more than a sentence, the carets stand below what they mean. The exit status."""
+    for line in lines:
+        output.notice(line)
+    return 2
 
 
 def _show_expression(results: Sequence[JsonObject], output: Output, *, whole: object) -> None:
@@ -300,6 +316,12 @@ def _show_expression(results: Sequence[JsonObject], output: Output, *, whole: ob
         output.facts(whole, [("result", verdict), *((name, value) for _, _, name, value in rows if name)])
         return
     output.table(whole, ("result", "request", "field", "value"), rows, empty="nothing was tried")
+
+
+def _verdict(result: JsonObject) -> str:
+    if undecided := text_of(result, "undecided"):
+        return f"undecided: {undecided}"
+    return "match" if result.get("matched") is True else "no match"
 
 
 def _values(result: JsonObject) -> list[tuple[str, str]]:
@@ -319,12 +341,6 @@ def _show_traces(results: Sequence[JsonObject], output: Output, *, whole: object
     titles = ("request", "phase", "rule", "action", "outcome", "why")
     rows = [row for result in results for row in _rows_of(result)]
     output.table(whole, titles, rows, empty="nothing was traced")
-
-
-def _verdict(result: JsonObject) -> str:
-    if undecided := text_of(result, "undecided"):
-        return f"undecided: {undecided}"
-    return "match" if result.get("matched") is True else "no match"
 
 
 def _rows_of(result: JsonObject) -> Iterator[tuple[str, ...]]:

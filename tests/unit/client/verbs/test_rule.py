@@ -141,6 +141,14 @@ def test_what_must_change_is_named(given: dict[str, Any], field: str) -> None:
     ("given", "sentence"),
     [
         ({"url": "here"}, "--url"),
+        ({"url": "https://a:99999/"}, "^--url"),
+        ({"url": "ws://[::1/"}, "^--url"),
+        ({"url": "https://a.example/\x1b"}, "^--url: .* the edge answers 400 before it asks rules"),
+        ({"url": "https://a.example/" + "a" * 17_000}, "^--url: .* the edge answers 414"),
+        ({"url": "https://a.example/", "headers": ["Host: a b"]}, "^--header: /headers/Host"),
+        ({"url": "https://a.example/", "headers": ["Host: a", "Host: a"]}, "^--header: /headers/Host"),
+        ({"url": "wss://a.example/", "headers": ["Connection: close"]}, "^--header: /headers/Connection"),
+        ({"url": "wss://a.example/", "method": "PUT"}, "^--method"),
         ({"url": "https://a.example/", "client_ip": "there"}, "--client-ip"),
         ({"url": "https://a.example/", "method": "G T"}, "--method"),
         ({"request": "/nowhere/at/all"}, "--request: cannot read"),
@@ -155,16 +163,27 @@ def test_a_request_that_cannot_be_made_is_one_sentence(given: dict[str, Any], se
 def test_a_file_is_a_request_and_flags_change_it(tmp_path: Path) -> None:
     file = tmp_path / "head.txt"
     file.write_text("GET /chat HTTP/1.1\nHost: example.com\nUpgrade: h2c\n", encoding="utf-8")
-    given = request_of(options(request=str(file), headers=["upgrade: websocket", "X: 1"], method="PUT", country="nl"))
-    assert given.request.headers == (("Host", "example.com"), ("upgrade", "websocket"), ("X", "1"))
+    given = request_of(options(request=str(file), headers=["upgrade: tls", "X: 1"], method="PUT", country="nl"))
+    assert given.request.headers == (("Host", "example.com"), ("upgrade", "tls"), ("X", "1"))
     assert (given.request.method, given.request.path, given.country) == ("PUT", "/chat", "NL")
 
 
 def test_a_change_may_make_a_handshake_of_it(tmp_path: Path) -> None:
     file = tmp_path / "request.json"
-    file.write_text('{"url": "wss://example.com/chat"}', encoding="utf-8")
+    file.write_text('{"url": "wss://example.com/chat", "headers": {"Upgrade": "WebSocket"}}', encoding="utf-8")
     assert request_of(options(request=str(file))).request.is_upgrade
-    assert not request_of(options(request=str(file), headers=["Connection: close"])).request.is_upgrade
+    other = request_of(options(request=str(file), headers=["Upgrade: h2c", "Connection: close"]))
+    assert not other.request.is_upgrade
+
+
+def test_the_host_is_what_a_field_says(tmp_path: Path) -> None:
+    file = tmp_path / "head.txt"
+    file.write_bytes(b"GET /chat HTTP/1.1\nHost: a.example\nX: \xff\n")
+    by_url = request_of(options(url="https://a.example:8443/", headers=["Host: B.example."])).request
+    by_file = request_of(options(request=str(file), headers=["Host: B.example."])).request
+    for found in (by_url, by_file):
+        assert (found.host, found.header_values("host")) == ("b.example", ("B.example.",))
+    assert by_file.header_values("x") == ("\xff",)
 
 
 @pytest.mark.parametrize(("matched", "status"), [([True], 0), ([False], 1), ([False, True], 0), ([False, False], 1)])
@@ -211,6 +230,14 @@ def test_what_the_api_refuses_is_said() -> None:
     failure = Failure(400, 20127, "Filter parsing error (1:1): x", "/expression")
     with pytest.raises(HoldfastError, match="Filter parsing error"):
         asked(failure, expression="x", url="https://example.com/")
+
+
+def test_what_the_api_says_of_an_expression_is_shown_with_its_carets() -> None:
+    message = "Filter parsing error (2:3): or http.hos ^^^^^^^^ unknown identifier"
+    failure = Failure(400, 20127, message, "/expression")
+    status, out, notices, _ = asked(failure, expression="ssl\nor  http.hos", url="https://example.com/")
+    assert (status, out) == (2, "")
+    assert notices == "Filter parsing error (2:3):\nor  http.hos\n  ^^^^^^^^ unknown identifier\n"
 
 
 def test_recorded_ones_and_a_given_one_are_not_both_tried() -> None:
