@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cloudflare import APIResponseValidationError, Cloudflare
+from cloudflare import APIResponseValidationError, BadRequestError, Cloudflare
 from cloudflare.types.rulesets.phase_update_response import Ruleset
 
 from tests.clients.conftest import Zone, given
@@ -85,6 +85,20 @@ def test_security_headers_are_nested_as_the_sdk_nests_them(strict: Cloudflare, z
     strict.zones.settings.edit("security_header", zone_id=zone.id, value=value)
     read = given(strict.zones.settings.get("security_header", zone_id=zone.id))
     assert read.model_dump()["value"] == value
+
+
+def test_how_urls_are_normalised_is_set_and_reset(strict: Cloudflare, zone: Zone) -> None:
+    def shown() -> tuple[str, str]:
+        found = given(strict.url_normalization.get(zone_id=zone.id))
+        return found.scope, found.type
+
+    assert shown() == ("incoming", "cloudflare")
+    done = given(strict.url_normalization.update(zone_id=zone.id, scope="none", type="rfc3986"))
+    assert (done.scope, done.type) == shown() == ("none", "rfc3986")
+    with pytest.raises(BadRequestError, match="sends origins the URL as the client sent it"):
+        strict.url_normalization.update(zone_id=zone.id, scope="both", type="rfc3986")
+    strict.url_normalization.delete(zone_id=zone.id)
+    assert shown() == ("incoming", "cloudflare")
 
 
 def test_both_bulk_forms_change_several_settings(strict: Cloudflare, zone: Zone) -> None:

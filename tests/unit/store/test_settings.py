@@ -8,7 +8,7 @@ from holdfast.store.settings import StoredSetting
 from tests.unit.store.test_zones import zone
 
 
-async def test_a_setting_is_kept_until_it_is_set_anew_or_its_zone_goes(database: Database) -> None:
+async def test_a_setting_is_kept_until_it_is_set_anew_or_removed_or_its_zone_goes(database: Database) -> None:
     one, other = zone(1, "one.example"), zone(2, "other.example")
     async with database.write() as connection:
         await zones.insert(connection, one)
@@ -22,5 +22,8 @@ async def test_a_setting_is_kept_until_it_is_set_anew_or_its_zone_goes(database:
             "header": StoredSetting({"a": None}, 2),
         }
         assert await settings.of_zone(connection, other.id) == {}
+        assert await settings.remove(connection, one.id, "ciphers")
+        assert not await settings.remove(connection, one.id, "ciphers")
+        assert sorted(await settings.of_zone(connection, one.id)) == ["header", "websockets"]
         await zones.delete(connection, one.id)
         assert await settings.of_zone(connection, one.id) == {}
