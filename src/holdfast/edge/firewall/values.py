@@ -10,7 +10,7 @@ Law 3: nothing here refers back to what holds it, so no cycle can come about and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from holdfast.edge.firewall.rate_limit import RateLimit
     from holdfast.rules.context import EvaluationContext
     from holdfast.rules.managed_ruleset import Deployment, ManagedRuleset, Overrides
+    from holdfast.rules.read_values import ReadValue
 
 # The phases that rules of zones and accounts are in, in the order in which they are asked.
 CUSTOM = "http_request_firewall_custom"
@@ -87,15 +88,6 @@ class Deploy(msgspec.Struct, frozen=True, gc=False):
 Action = Refuse | Note | Skip | Execute | Deploy
 
 
-class Reading(msgspec.Struct, frozen=True, gc=False):
-    """One value that an expression looks at: what to call it, and what reads it. For events and traces, which do not show one
-    that `is_secret`."""
-
-    name: str
-    read: Callable[[EvaluationContext], Any]
-    is_secret: bool = False
-
-
 class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One rule. `ruleset_id` and `phase` are those of the ruleset it stands in; `readings` what its expression looks at."""
 
@@ -108,7 +100,7 @@ class CompiledRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ref: str = ""
     description: str = ""
     enabled: bool = True
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[ReadValue, ...] = ()
     limit: RateLimit | None = None
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -220,7 +221,16 @@ def _own_action(rule: ManagedRule, overrides: Overrides) -> str | None:
 
 
 def _fields(pairs: Pairs) -> tuple[tuple[str, str], ...]:
-    shown = (
-        (name.decode("utf-8", "replace"), value.decode("utf-8", "replace")) for name, value in pairs[:_SHOWN_PAIRS]
-    )
+    shown = ((name.decode("utf-8", "replace"), _shown(name, value)) for name, value in pairs[:_SHOWN_PAIRS])
     return tuple(shown_field(name, value) for name, value in shown)
+
+
+# What a client proves itself with, and what may hold it: the whole request, what an earlier link matched, and its groups.
+_SECRET = re.compile(
+    rb"(?i:REQUEST_COOKIES:.*|REQUEST_HEADERS:(?:cookie|authorization|proxy-authorization)|FULL_REQUEST|MATCHED_VARS?(?::.*)?|TX:\d)"
+)
+
+
+def _shown(name: bytes, value: bytes) -> str:
+    """A value for whoever reads events: of what may be secret, how long it is."""
+    return f"*** ({len(value)} characters)" if _SECRET.fullmatch(name) else value.decode("utf-8", "replace")

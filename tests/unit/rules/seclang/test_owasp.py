@@ -13,6 +13,7 @@ from holdfast.rules.seclang.owasp import (
     OWASP_RULESET_ID,
     THRESHOLD_RULE_ID,
     OwaspRuleset,
+    _fields,
     managed_id,
     owasp_ruleset,
     release_of,
@@ -197,3 +198,23 @@ def test_files_that_are_no_core_rule_set_are_refused(files: dict[str, bytes], se
     with pytest.raises(SecLangError) as raised:
         owasp_ruleset(files, release="x").deploy(Overrides())
     assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        (b"REQUEST_COOKIES:session", True),
+        (b"REQUEST_HEADERS:Cookie", True),
+        (b"REQUEST_HEADERS:authorization", True),
+        (b"REQUEST_HEADERS:Proxy-Authorization", True),
+        (b"FULL_REQUEST", True),
+        (b"MATCHED_VAR", True),
+        (b"TX:1", True),
+        (b"REQUEST_COOKIES_NAMES:session", False),
+        (b"REQUEST_HEADERS:Origin", False),
+        (b"TX:paranoia_level", False),
+        (b"ARGS:a", False),
+    ],
+)
+def test_what_a_client_proves_itself_with_is_not_in_what_is_shown(name: bytes, is_secret: bool) -> None:
+    assert _fields([(name, b"s3cret")]) == ((name.decode(), "*** (6 characters)" if is_secret else "s3cret"),)
