@@ -244,8 +244,8 @@ class LiveEdge:
             self._policy.expect_limits()
         from holdfast.edge.firewall.deployments import prepare  # noqa: PLC0415  loaded with the first rules
 
-        for inert in prepare(asked, after.managed):
-            self._log("rule_inert", {"rule": inert.rule_id, "ruleset": inert.ruleset_id, "reason": inert.reason})
+        for one in prepare(asked, after.managed):
+            self._log(one.event, {"rule": one.rule_id, "ruleset": one.ruleset_id, "reason": one.reason})
 
     def _fresh(self, kind: Kind, good: Compiled) -> list[Any]:
         """What of a kind is not served yet as it is."""

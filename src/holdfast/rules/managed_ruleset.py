@@ -3,7 +3,8 @@
 Law 1: of each property (action, enabled, threshold) the most special override that names it counts: that of the rule, else
        the last in the list whose category the rule has, else that of the ruleset, else what the rule came with.
 Law 2: an override that could not do anything (of a rule or a category that is not there, of a level of sensitivity, which are
-       for floods only) is refused where it is written: it must not look as if it worked.
+       for floods only) is refused where it is written: it must not look as if it worked. Where it is applied, what is not there
+       any more is left aside: another release must not end what the rest of the ruleset does.
 Law 3: a deployment is made once and asked for each request; asking never raises, and is as lazy as who asks.
 
 Source: Cloudflare API v4, "Rulesets", `execute` with `overrides`; Cloudflare WAF, "Override a managed ruleset".
@@ -100,18 +101,23 @@ class Overrides:
 
     def refuse_unknown(self, rules: Sequence[ManagedRule], *, with_threshold: Collection[str] = ()) -> None:
         """Raise OverrideError for what is not among `rules`, and for the threshold of a rule not in `with_threshold` (ids)."""
-        ids = {rule.id for rule in rules}
-        known = {category for rule in rules for category in rule.categories}
-        for place, (category, _) in enumerate(self.categories):
-            if category not in known:
-                raise OverrideError(
-                    f"/categories/{place}/category", f"no rule of the ruleset has the category '{category}'"
-                )
+        for unknown in self.unknown(rules):
+            raise unknown
         for place, (rule_id, override) in enumerate(self.rules.items()):
-            if rule_id not in ids:
-                raise OverrideError(f"/rules/{place}/id", f"the ruleset has no rule '{rule_id}'")
             if override.score_threshold is not None and rule_id not in with_threshold:
                 raise OverrideError(f"/rules/{place}/score_threshold", "this rule has no score threshold")
+
+    def unknown(self, rules: Sequence[ManagedRule]) -> Iterator[OverrideError]:
+        """What names a category or a rule that is not among `rules`, each as the error that it would be."""
+        known = {category for rule in rules for category in rule.categories} if self.categories else ()
+        for place, (category, _) in enumerate(self.categories):
+            if category not in known:
+                reason = f"no rule of the ruleset has the category '{category}'"
+                yield OverrideError(f"/categories/{place}/category", reason)
+        ids = {rule.id for rule in rules} if self.rules else ()
+        for place, rule_id in enumerate(self.rules):
+            if rule_id not in ids:
+                yield OverrideError(f"/rules/{place}/id", f"the ruleset has no rule '{rule_id}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,7 @@ class ManagedRuleset(Protocol):
         ...
 
     def deploy(self, overrides: Overrides) -> Deployment:
-        """Make it ready. Raises OverrideError for an override of what is not there."""
+        """Make it ready. An override of what is not there does nothing: see `Overrides.unknown`."""
         ...
 
 

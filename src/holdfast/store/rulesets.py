@@ -119,6 +119,11 @@ async def delete(connection: AsyncConnection, ruleset_id: str) -> None:
 
 async def executors(connection: AsyncConnection, ruleset_id: str) -> list[Executor]:
     """Who has a rule that is enabled and executes this ruleset, a managed one; accounts first, each by name."""
+    return sorted({executor for executor, _ in await executing_rules(connection, ruleset_id)})
+
+
+async def executing_rules(connection: AsyncConnection, ruleset_id: str) -> list[tuple[Executor, Rule]]:
+    """The rules that are enabled and execute this ruleset, a managed one, with whose they are."""
     owner = sa.func.coalesce(ZONES.c.name, ACCOUNTS.c.name).label("name")
     joined = RULESETS.outerjoin(ZONES, ZONES.c.id == RULESETS.c.zone_id).outerjoin(
         ACCOUNTS, ACCOUNTS.c.id == RULESETS.c.account_id
@@ -127,13 +132,15 @@ async def executors(connection: AsyncConnection, ruleset_id: str) -> list[Execut
     mentions = sa.cast(RULESETS.c.rules, sa.Text).contains(ruleset_id, autoescape=True)
     statement = sa.select(RULESETS.c.zone_id, RULESETS.c.account_id, RULESETS.c.rules, owner)
     rows = (await connection.execute(statement.select_from(joined).where(mentions))).all()
-    return sorted(
-        {
-            Executor("zone", row.name, row.zone_id) if row.zone_id else Executor("account", row.name, row.account_id)
-            for row in rows
-            if any(_executes(rule, ruleset_id) for rule in msgspec.convert(row.rules, tuple[Rule, ...]))
-        }
-    )
+    return [
+        (
+            Executor("zone", row.name, row.zone_id) if row.zone_id else Executor("account", row.name, row.account_id),
+            rule,
+        )
+        for row in rows
+        for rule in msgspec.convert(row.rules, tuple[Rule, ...])
+        if _executes(rule, ruleset_id)
+    ]
 
 
 async def old_versions(connection: AsyncConnection, ruleset_id: str) -> list[tuple[int, str, int]]:

@@ -2,8 +2,10 @@
 
 Law 1: what a rule executes is looked up in the snapshot when a request comes, for managed rulesets come and go by
 themselves; what is found is made ready (`prepare`) by whoever publishes it, before the first request meets it.
-Law 2: a rule whose managed ruleset is not here, or cannot take its overrides, does nothing, and says so: to whoever traces,
-and in what `prepare` returns, which goes into the log.
+Law 2: a rule whose managed ruleset is not here, or cannot be made ready, does nothing, and says so: to whoever traces, and in
+what `prepare` returns, which goes into the log.
+Law 3: overrides of what a managed ruleset lacks, as after another release of it was loaded, are left aside, and the rest of
+them holds: that a rule was renamed must not end what all others do. That is said in the log too.
 """
 
 from __future__ import annotations
@@ -19,25 +21,41 @@ if TYPE_CHECKING:
     from holdfast.rules.managed_ruleset import Deployment, ManagedRuleset
 
 
-class Inert(msgspec.Struct, frozen=True, gc=False):
-    """A rule that does nothing, and why, as a sentence."""
+# Overrides that one remark names.
+MAX_NAMED = 5
 
+
+class Remark(msgspec.Struct, frozen=True, gc=False):
+    """What there is to say of a rule, for the log: `event` is `rule_inert` (it does nothing) or `rule_override_unknown` (some of
+    its overrides do), `reason` a sentence that says why."""
+
+    event: str
     rule_id: str
     ruleset_id: str
     reason: str
 
 
-def prepare(firewalls: Iterable[Firewall], managed: Mapping[str, ManagedRuleset]) -> tuple[Inert, ...]:
-    """Make ready what the rules of `firewalls` execute of `managed` (by id); the rules that do nothing.
+def prepare(firewalls: Iterable[Firewall], managed: Mapping[str, ManagedRuleset]) -> tuple[Remark, ...]:
+    """Make ready what the rules of `firewalls` execute of `managed` (by id); the rules that do nothing, or not all they say.
 
     It takes some milliseconds for a large managed ruleset that is new: not for the thread that decides.
     """
-    inert = []
+    remarks = []
     for rule, deploy in _deploys(firewalls):
         found = deployment_of(deploy, managed, rule.phase)
         if isinstance(found, str):
-            inert.append(Inert(rule.id, rule.ruleset_id, found))
-    return tuple(inert)
+            remarks.append(Remark("rule_inert", rule.id, rule.ruleset_id, found))
+        elif reason := _ignored(deploy, managed[deploy.ruleset_id]):
+            remarks.append(Remark("rule_override_unknown", rule.id, rule.ruleset_id, reason))
+    return tuple(remarks)
+
+
+def _ignored(deploy: Deploy, ruleset: ManagedRuleset) -> str:
+    """The overrides that do nothing, as a sentence; "" for none."""
+    unknown = [f"{error} ({error.pointer})" for error in deploy.overrides.unknown(ruleset.rules)]
+    if len(unknown) > MAX_NAMED:
+        unknown[MAX_NAMED:] = [f"{len(unknown) - MAX_NAMED} more"]
+    return f"Overrides do nothing, the others hold: {'; '.join(unknown)}." if unknown else ""
 
 
 def deployment_of(deploy: Deploy, managed: Mapping[str, ManagedRuleset], phase: str) -> Deployment | str:
@@ -57,14 +75,10 @@ def deployment_of(deploy: Deploy, managed: Mapping[str, ManagedRuleset], phase: 
 
 
 def _made(deploy: Deploy, ruleset: ManagedRuleset, phase: str) -> Deployment | str:
-    from holdfast.rules.managed_ruleset import OverrideError  # noqa: PLC0415  loaded with the first managed ruleset
-
     if ruleset.phase != phase:
         return f"The managed ruleset {deploy.ruleset_id} is for the phase {ruleset.phase}."
     try:
         return ruleset.deploy(deploy.overrides)
-    except OverrideError as error:
-        return f"The managed ruleset {deploy.ruleset_id} cannot take the overrides{error.pointer}: {error}."
     except ValueError as error:
         # A release of the Core Rule Set may hold rules, of a paranoia level that nothing else needs, that cannot be compiled.
         return f"The managed ruleset {deploy.ruleset_id} cannot be made ready: {error}."

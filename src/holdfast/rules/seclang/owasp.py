@@ -99,8 +99,7 @@ class OwaspRuleset:
         self._numbers[self._threshold.id] = frozenset(_THRESHOLD_NUMBERS)
 
     def deploy(self, overrides: Overrides) -> OwaspDeployment:
-        """Make it ready. Raises OverrideError for an override of what is not there, SecLangError for what cannot be compiled."""
-        overrides.refuse_unknown(self.rules, with_threshold=(THRESHOLD_RULE_ID,))
+        """Make it ready. An override of what is not there does nothing. Raises SecLangError for what cannot be compiled."""
         level = _level_meant(overrides)
         levelled = {
             number: dataclasses.replace(rule, enabled=_level_of(rule) <= level)

@@ -3,11 +3,13 @@
 import pytest
 
 from holdfast.edge.firewall.account import firewall_of
-from holdfast.edge.firewall.deployments import deployment_of, prepare
+from holdfast.edge.firewall.deployments import MAX_NAMED, deployment_of, prepare
 from holdfast.edge.firewall.values import CUSTOM, MANAGED, MAX_DEPLOYMENTS, Deploy, Firewall
 from holdfast.model.rule_documents import RuleDocument
+from holdfast.rules.context import EvaluationContext
 from holdfast.rules.managed_ruleset import Overrides
 from tests.unit.edge.firewall.rules import FakeManaged, a_rule, a_ruleset
+from tests.unit.requests import a_request
 
 DEPLOY = a_rule("deploy", executes="managed-ruleset")
 
@@ -26,15 +28,31 @@ def test_what_is_prepared_is_not_made_again() -> None:
 
 
 def test_what_does_nothing_is_said() -> None:
-    missing, wrong = (
-        a_rule("a", executes="missing"),
-        a_rule("b", executes="managed-ruleset", overrides={"rules": [{"id": "f" * 32}]}),
-    )
+    missing = a_rule("a", executes="missing")
+    (said,) = prepare([firewall(missing, a_rule("off", executes="missing", enabled=False))], {})
+    assert (said.event, said.rule_id, said.ruleset_id) == ("rule_inert", "a", f"zone-{MANAGED}")
+    assert said.reason == "The managed ruleset missing is not loaded here."
+
+
+def test_overrides_of_what_is_not_there_any_more_are_said_and_the_others_hold() -> None:
     managed = FakeManaged()
-    inert = prepare([firewall(missing, wrong, a_rule("off", executes="missing", enabled=False))], {managed.id: managed})
-    assert [(one.rule_id, one.ruleset_id) for one in inert] == [("a", f"zone-{MANAGED}"), ("b", f"zone-{MANAGED}")]
-    assert inert[0].reason == "The managed ruleset missing is not loaded here."
-    assert "/rules/0/id" in inert[1].reason
+    gone = [{"id": f"{number:032x}", "enabled": False} for number in range(MAX_NAMED)]
+    ready = firewall(a_rule("b", executes="managed-ruleset", overrides={"action": "log", "rules": gone}))
+    for _ in range(2):
+        (said,) = prepare([ready], {managed.id: managed})
+        assert (said.event, said.rule_id) == ("rule_override_unknown", "b")
+        assert said.reason.startswith(
+            f"Overrides do nothing, the others hold: the ruleset has no rule '{0:032x}' (/rules/0/id);"
+        )
+    overrides = {"categories": [{"category": "gone", "enabled": False}], "rules": gone}
+    (said,) = prepare([firewall(a_rule("c", executes="managed-ruleset", overrides=overrides))], {managed.id: managed})
+    assert said.reason.endswith("; 1 more.")
+    found = deployment_of(
+        Deploy(managed.id, Overrides.parse({"action": "log", "rules": gone}), {}), {managed.id: managed}, MANAGED
+    )
+    assert not isinstance(found, str)
+    (match,) = found.matches(EvaluationContext(a_request(path="/one")), ())
+    assert match.action == "log"
 
 
 def test_a_managed_ruleset_that_cannot_be_made_ready_costs_its_rule_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.managed.rule_file import RuleFileError, id_of, read_rule_file
 from holdfast.rules.managed.ruleset import HoldfastRuleset, compile_files
-from holdfast.rules.managed_ruleset import OverrideError, Overrides
+from holdfast.rules.managed_ruleset import Overrides
 from tests.unit.rules.managed.short_requests import short_request
 
 
@@ -70,11 +70,16 @@ def test_what_is_skipped_does_not_match() -> None:
     assert matched(RULESET, "GET /x", skipped={id_of("holdfast-0002"), "0" * 32}) == ["1 log", "4 block"]
 
 
-def test_an_override_of_what_is_not_there_is_refused() -> None:
-    with pytest.raises(OverrideError):
-        RULESET.deploy(Overrides.parse({"categories": [{"category": "n9"}]}))
-    with pytest.raises(OverrideError):
-        RULESET.deploy(Overrides.parse({"rules": [{"id": id_of("holdfast-0001"), "score_threshold": 5}]}))
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"categories": [{"category": "n9", "enabled": False}]},
+        {"rules": [{"id": "0" * 32, "enabled": False}]},
+        {"rules": [{"id": id_of("holdfast-0001"), "score_threshold": 5}]},
+    ],
+)
+def test_an_override_of_what_is_not_there_changes_nothing(overrides: Any) -> None:
+    assert matched(RULESET, "GET /x", overrides) == matched(RULESET, "GET /x") != []
 
 
 def test_matches_are_found_only_as_they_are_asked_for() -> None:
