@@ -164,10 +164,11 @@ pub(crate) fn write_refusal(out: &mut Vec<u8>, refusal: Refusal, ray: &str) {
     write_answer(out, &own);
 }
 
-/// 501 and 505 are about what the client speaks.
+/// 501 and 505 are about what the client speaks. Those of the origin come here where explaining them has failed.
 fn side(status: u16) -> &'static str {
     match status {
         400..=499 | 501 | 505 => "client",
+        502 | 504 | 520..=526 | 530 => "origin",
         _ => "edge",
     }
 }

@@ -149,4 +149,8 @@ fn where_nobody_decided_an_upgrade_is_told_in_json() {
     );
     let text = respond(Refusal::of(&asked(false), 500, "it failed"));
     assert_eq!(text.body, b"500 Internal Server Error: it failed\n");
+    assert_eq!(field(&text, "cf-error-origin"), ["edge"]);
+    let unexplained = respond(Refusal::new(521, "it refused the connection"));
+    assert_eq!(unexplained.body, b"521 Web Server Is Down: it refused the connection\n");
+    assert_eq!(field(&unexplained, "cf-error-origin"), ["origin"]);
 }
