@@ -155,10 +155,13 @@ def test_alpn_offers_http_1_1_only(edge: Edge, authority: Authority) -> None:
 
 
 def test_a_plain_request_on_the_tls_port_gets_400(edge: Edge, origin: Origin, token: str) -> None:
-    for data in (wire.request("GET", f"/dump?{token}"), wire.upgrade(f"/echo?{token}")):
+    for data, form in (
+        (wire.request("GET", f"/dump?{token}"), "text/plain"),
+        (wire.upgrade(f"/echo?{token}"), "application/json"),
+    ):
         with wire.connect(edge.tls) as client:
             answer, body = client.request(data)
-            assert answer.status == 400
+            assert (answer.status, answer.value("Content-Type")) == (400, f"{form}; charset=utf-8")
             assert b"https" in body.lower() or b"tls" in body.lower()
             assert client.read_to_end() == b""
     assert not origin.received_anywhere(token.encode())
