@@ -20,7 +20,7 @@ from urllib.parse import unquote_to_bytes
 
 from holdfast._native import transform
 from holdfast.rules.context import EvaluationContext
-from holdfast.rules.seclang.vocabulary import EMPTY_VARIABLES, RESPONSE_VARIABLES
+from holdfast.rules.seclang.vocabulary import EMPTY_VARIABLES, FAULT_VARIABLES, RESPONSE_VARIABLES
 
 Pair = tuple[bytes, bytes]
 Pairs = Sequence[Pair]
@@ -192,30 +192,7 @@ def _nothing(_: RequestVariables) -> Pairs:
 
 _MADE_BY: Final[Mapping[str, Callable[[RequestVariables], Pairs]]] = MappingProxyType(
     dict.fromkeys(EMPTY_VARIABLES | RESPONSE_VARIABLES, _nothing)
-    | {
-        name: _constant(b"0")
-        for name in (
-            "FILES_COMBINED_SIZE",
-            "INBOUND_DATA_ERROR",
-            "MULTIPART_BOUNDARY_QUOTED",
-            "MULTIPART_BOUNDARY_WHITESPACE",
-            "MULTIPART_CRLF_LF_LINES",
-            "MULTIPART_DATA_AFTER",
-            "MULTIPART_DATA_BEFORE",
-            "MULTIPART_FILE_LIMIT_EXCEEDED",
-            "MULTIPART_HEADER_FOLDING",
-            "MULTIPART_INVALID_HEADER_FOLDING",
-            "MULTIPART_INVALID_PART",
-            "MULTIPART_INVALID_QUOTING",
-            "MULTIPART_LF_LINE",
-            "MULTIPART_MISSING_SEMICOLON",
-            "MULTIPART_STRICT_ERROR",
-            "MULTIPART_UNMATCHED_BOUNDARY",
-            "REQBODY_ERROR",
-            "REQBODY_PROCESSOR_ERROR",
-            "REQUEST_BODY_LENGTH",
-        )
-    }
+    | {name: _constant(b"0") for name in FAULT_VARIABLES}
     | {
         "ARGS": _arguments,
         "ARGS_COMBINED_SIZE": _combined_size,

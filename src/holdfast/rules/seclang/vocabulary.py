@@ -98,13 +98,10 @@ REQUEST_COLLECTIONS: Final = frozenset(
         "REQUEST_HEADERS_NAMES",
     }
 )
-REQUEST_VARIABLES: Final = frozenset(
+# Sizes of a body, and faults of one: 0, where a request has none.
+FAULT_VARIABLES: Final = frozenset(
     {
-        "ARGS_COMBINED_SIZE",
-        "DURATION",
         "FILES_COMBINED_SIZE",
-        "FULL_REQUEST",
-        "FULL_REQUEST_LENGTH",
         "INBOUND_DATA_ERROR",
         "MULTIPART_BOUNDARY_QUOTED",
         "MULTIPART_BOUNDARY_WHITESPACE",
@@ -120,17 +117,25 @@ REQUEST_VARIABLES: Final = frozenset(
         "MULTIPART_MISSING_SEMICOLON",
         "MULTIPART_STRICT_ERROR",
         "MULTIPART_UNMATCHED_BOUNDARY",
+        "REQBODY_ERROR",
+        "REQBODY_PROCESSOR_ERROR",
+        "REQUEST_BODY_LENGTH",
+    }
+)
+REQUEST_VARIABLES: Final = FAULT_VARIABLES | frozenset(
+    {
+        "ARGS_COMBINED_SIZE",
+        "DURATION",
+        "FULL_REQUEST",
+        "FULL_REQUEST_LENGTH",
         "QUERY_STRING",
         "REMOTE_ADDR",
         "REMOTE_HOST",
         "REMOTE_PORT",
-        "REQBODY_ERROR",
         "REQBODY_ERROR_MSG",
         "REQBODY_PROCESSOR",
-        "REQBODY_PROCESSOR_ERROR",
         "REQBODY_PROCESSOR_ERROR_MSG",
         "REQUEST_BASENAME",
-        "REQUEST_BODY_LENGTH",
         "REQUEST_FILENAME",
         "REQUEST_LINE",
         "REQUEST_METHOD",
