@@ -78,7 +78,7 @@ def exposition(
         *_published_families(published),
         GaugeMetricFamily(
             "holdfast_rules_inert",
-            "Rules that do nothing, because the managed rules they execute are not loaded or cannot take their overrides.",
+            "Rules that do nothing, because the managed rules they execute are not loaded.",
             value=inert_rules,
         ),
         GaugeMetricFamily("holdfast_security_events_stored", "Rows of security events.", value=event_rows),

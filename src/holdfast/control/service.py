@@ -23,11 +23,11 @@ from holdfast import __version__
 from holdfast.api.application import PREFIX, create_application
 from holdfast.api.context import ApiContext, Limits, NoTracing
 from holdfast.api.context import Tracing as ApiTracing
+from holdfast.api.inert_rules import InertRule, inert_rules, lines_of
 from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.event_intake import EventIntake
 from holdfast.control.event_retention import EventKeeping, EventLimits
 from holdfast.control.first_start import FirstStart, ensure_owner
-from holdfast.control.inert_rules import InertRule, inert_rules, lines_of
 from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
 from holdfast.control.metrics import exposition

@@ -1,4 +1,4 @@
-"""`holdfast.control.inert_rules`: which published rules do nothing, and how many of them are named."""
+"""`holdfast.api.inert_rules`: which published rules do nothing, and how many of them are named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.control.inert_rules import MAX_NAMED, InertRule, inert_rules, lines_of
+from holdfast.api.inert_rules import MAX_NAMED, InertRule, inert_rules, lines_of
 from holdfast.model.rule_documents import AccountDocument, RuleDocument, RulesetDocument
 from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
 from holdfast.rules.managed import HOLDFAST_RULESET_ID, holdfast_ruleset

@@ -1,7 +1,7 @@
 """Rules that are published and do nothing: what they execute is not here, or their overrides cannot be read.
 
 Law 1: an edge that meets such a rule does nothing by it (`edge.firewall.deployments`), which is silent for clients and for whoever
-wrote the rule: so control names it where health is asked for.
+wrote the rule: so it is named where health is asked for.
 Law 2: what is found follows from what is published alone; nothing is deployed for it, and no edge is asked.
 """
 
