@@ -7,8 +7,6 @@ Source: Cloudflare API v4, "Audit logs v2".
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from typing import Annotated, Any, Literal
 
@@ -17,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from holdfast.api.access import ID_PATTERN, Access, account_access
 from holdfast.api.audit_logs import READ_LOGS, moment_or_date, readable
+from holdfast.api.cursors import cursor_of, place_of
 from holdfast.api.envelope import Envelope, View, cursor_page_of
-from holdfast.api.faults import invalid, not_found
+from holdfast.api.faults import not_found
 from holdfast.model.moment import Moment, written
 from holdfast.store import audit, identities
 from holdfast.store.audit import FILTERS, INSTALLATION_ITSELF, AuditQuery, Entry
@@ -154,7 +153,7 @@ async def _page(access: Access, asked: _Times) -> Response:
         before=moment_or_date("before", asked.before),
         wanted=_texts(asked, "want"),
         unwanted=_texts(asked, "avoid"),
-        after=_read_cursor(asked.cursor),
+        after=_moment_and_id(asked.cursor),
         ascending=asked.direction == "asc",
         # One more than asked for says whether there is a next page.
         limit=asked.limit + 1,
@@ -165,7 +164,7 @@ async def _page(access: Access, asked: _Times) -> Response:
             raise not_found("account")
         found = await audit.select(connection, query) if _is_named(account, asked) else []
     shown = found[: asked.limit]
-    cursor = _cursor(shown[-1]) if len(found) > asked.limit else None
+    cursor = cursor_of(f"{shown[-1].occurred_on} {shown[-1].id}") if len(found) > asked.limit else None
     return cursor_page_of([_view(readable(access, entry), account) for entry in shown], cursor)
 
 
@@ -179,20 +178,11 @@ def _is_named(account: Account, asked: _Times) -> bool:
     return (not wanted or account.name in wanted) and account.name not in unwanted
 
 
-def _cursor(entry: Entry) -> str:
-    return base64.urlsafe_b64encode(f"{entry.occurred_on} {entry.id}".encode()).decode()
-
-
-def _read_cursor(cursor: str | None) -> tuple[Moment, str] | None:
+def _moment_and_id(cursor: str | None) -> tuple[Moment, str] | None:
     if not cursor:
         return None
-    try:
-        found = _CURSOR.fullmatch(base64.urlsafe_b64decode(cursor).decode("ascii"))
-    except (binascii.Error, ValueError):
-        found = None
-    if found is None:
-        raise invalid("/cursor", "cursor: expected one that a page before this gave")
-    return int(found[1]), found[2]
+    place = place_of(cursor, _CURSOR)
+    return int(place[1]), place[2]
 
 
 def _view(entry: Entry, account: Account) -> dict[str, Any]:

@@ -15,8 +15,7 @@ Source: Cloudflare API v4, "Lists", "List items".
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access
+from holdfast.api.cursors import cursor_of, place_of
 from holdfast.api.envelope import Envelope, View, cursor_page_of, success
 from holdfast.api.faults import ApiFault, Complaint, fault, invalid, not_found
 from holdfast.api.identifiers import path_id
@@ -56,6 +56,8 @@ router = APIRouter(prefix="/accounts/{account_id}/rules/lists/{list_id}/items", 
 ItemId = path_id("item_id")
 RESOURCE = "list_items"
 MAX_PAGE = 500
+# Values as they are kept.
+_PLACE = re.compile(r"[!-~]+")
 # Cloudflare's code for a value that no item can have.
 INVALID_ITEM = 10035
 INVALID_BODY = 1004
@@ -165,7 +167,7 @@ async def list_items_of(
     query: Annotated[ItemQuery, Query()],
 ) -> Response:
     """The items of a list, by their values."""
-    after = _value_of(query.cursor) if query.cursor else ""
+    after = place_of(query.cursor, _PLACE)[0] if query.cursor else ""
     async with access.context.database.read() as connection:
         kind = known(await lists.find(connection, access.account_id, list_id)).kind
         found = await list_items.page(
@@ -173,7 +175,7 @@ async def list_items_of(
         )
     shown = found[: query.per_page]
     return cursor_page_of(
-        [_view(kind, one) for one in shown], _cursor(shown[-1].value) if len(found) > len(shown) else None
+        [_view(kind, one) for one in shown], cursor_of(shown[-1].value) if len(found) > len(shown) else None
     )
 
 
@@ -373,17 +375,3 @@ def _view(kind: str, item: Item) -> dict[str, Any]:
     if item.comment is not None:
         view["comment"] = item.comment
     return {**view, "created_on": written(item.created_on), "modified_on": written(item.modified_on)}
-
-
-def _cursor(value: str) -> str:
-    return base64.urlsafe_b64encode(value.encode()).decode()
-
-
-def _value_of(cursor: str) -> str:
-    try:
-        found = base64.urlsafe_b64decode(cursor).decode("ascii")
-    except (binascii.Error, ValueError):
-        found = ""
-    if not found or not found.isprintable():
-        raise invalid("/cursor", "cursor: expected one that a page before this gave")
-    return found

@@ -8,8 +8,6 @@ Source: Cloudflare API v4, "Rulesets". The phases are those of `holdfast.model.r
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -18,8 +16,8 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from holdfast.api import managed_rulesets
 from holdfast.api.access import Access
+from holdfast.api.cursors import cursor_of, place_of
 from holdfast.api.envelope import Envelope, json_answer, success
-from holdfast.api.faults import invalid
 from holdfast.api.identifiers import path_id
 from holdfast.api.rule_expressions import AllUses
 from holdfast.api.ruleset_scope import (
@@ -310,25 +308,15 @@ def _check_same(body: RulesetPut, ruleset: Ruleset) -> None:
 def _page(entries: list[dict[str, Any]], cursor: str | None, size: int) -> Response:
     """One page: there are some dozens at most, so all are read. A cursor is the place of the last that was shown, so that what
     is made and removed meanwhile moves nothing."""
-    after = _place_of(cursor) if cursor else ""
+    after = place_of(cursor, _PLACE)[0] if cursor else ""
     left = [entry for entry in sorted(entries, key=_place) if _place(entry) > after]
     shown = left[:size]
     info: dict[str, Any] = {"count": len(shown)}
     if len(left) > size:
-        info["cursor"] = base64.urlsafe_b64encode(_place(shown[-1]).encode()).decode()
+        info["cursor"] = cursor_of(_place(shown[-1]))
     return json_answer({"result": shown, "result_info": info, "success": True, "errors": [], "messages": []}, 200)
 
 
 def _place(entry: Mapping[str, Any]) -> str:
     """Where a ruleset is in the list: managed ones last, others by phase."""
     return f"{entry['kind'] == managed_rulesets.KIND:d} {entry['phase']} {entry['id']}"
-
-
-def _place_of(cursor: str) -> str:
-    try:
-        found = base64.urlsafe_b64decode(cursor).decode("ascii")
-    except (binascii.Error, ValueError):
-        found = ""
-    if not _PLACE.fullmatch(found):
-        raise invalid("/cursor", "cursor: expected one that a page before this gave")
-    return found

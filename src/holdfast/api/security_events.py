@@ -11,8 +11,6 @@ This is ours: the original has these facts in GraphQL (`firewallEventsAdaptive`)
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import AsyncIterator
@@ -26,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from holdfast.api.access import ID_PATTERN, Access, account_access, zone_access
 from holdfast.api.audit_logs import moment_or_date
 from holdfast.api.audit_trail import CursorInfo
+from holdfast.api.cursors import cursor_of, place_of
 from holdfast.api.envelope import Envelope, View, cursor_page_of, success
 from holdfast.api.faults import invalid, not_found, unavailable
 from holdfast.model.moment import Moment, written
@@ -235,7 +234,7 @@ async def _search(access: Access) -> AsyncIterator[None]:
 async def _page(access: Access, asked: EventFilter, query: EventQuery) -> Response:
     query = msgspec.structs.replace(
         _query(access, query, asked),
-        after=_read_cursor(asked.cursor),
+        after=_moment_and_id(asked.cursor),
         ascending=asked.direction == "asc",
         # One more than asked for says whether there is a next page.
         limit=asked.limit + 1,
@@ -243,7 +242,7 @@ async def _page(access: Access, asked: EventFilter, query: EventQuery) -> Respon
     async with _search(access), access.context.database.look() as connection:
         found = await security_events.select(connection, query)
     shown = found[: asked.limit]
-    cursor = _cursor(shown[-1]) if len(found) > asked.limit else None
+    cursor = cursor_of(f"{shown[-1].occurred_on} {shown[-1].id}") if len(found) > asked.limit else None
     return cursor_page_of([_view(one) for one in shown], cursor)
 
 
@@ -333,20 +332,11 @@ def _network(text: str | None) -> IpNetwork | None:
         raise invalid("/client_ip", f"client_ip: {expected}, got {text!r}") from None
 
 
-def _cursor(one: StoredEvent) -> str:
-    return base64.urlsafe_b64encode(f"{one.occurred_on} {one.id}".encode()).decode()
-
-
-def _read_cursor(cursor: str | None) -> tuple[Moment, str] | None:
+def _moment_and_id(cursor: str | None) -> tuple[Moment, str] | None:
     if not cursor:
         return None
-    try:
-        found = _CURSOR.fullmatch(base64.urlsafe_b64decode(cursor).decode("ascii"))
-    except (binascii.Error, ValueError):
-        found = None
-    if found is None:
-        raise invalid("/cursor", "cursor: expected one that a page before this gave")
-    return int(found[1]), found[2]
+    place = place_of(cursor, _CURSOR)
+    return int(place[1]), place[2]
 
 
 def _view(stored: StoredEvent) -> dict[str, Any]:
