@@ -135,6 +135,16 @@ def test_a_supervisor_is_small() -> None:
     assert told.stdout == "[]\n"
 
 
+def test_an_edge_without_rules_loads_nothing_that_reads_rules() -> None:
+    program = (
+        "import sys, holdfast.app.edge_role, holdfast.edge.compile;"
+        "print([name for name in sys.modules if name in {'re2', 'holdfast.rules.compile', 'holdfast.rules.patterns',"
+        " 'holdfast.rules.lists', 'holdfast.rules.managed', 'holdfast.edge.firewall.rulesets', 'holdfast.limits.counters'}])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    assert told.stdout == "[]\n"
+
+
 def test_connect_has_short_flags_and_its_own_status(runs: Runs) -> None:
     assert cli.run(["connect", "h:1/x", "-H", "A: b", "-H", "C: d", "--subprotocol", "p"]) == 1
     (options,) = runs.connect
