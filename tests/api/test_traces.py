@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.api import traces
 from holdfast.control.link_server import LinkServer
 from holdfast.model.event_messages import RecordedRequest
 from tests.api.harness import SECOND, START, Api, allow, codes, on_account, on_zone, strict_sdk
@@ -101,6 +102,21 @@ async def test_the_last_requests_are_tried(api: Api, monkeypatch: pytest.MonkeyP
     traced = await trace(api, zone_id, recorded=5)
     assert [one["trace"]["decision"] for one in traced["results"]] == ["respond", "forward"]
     assert (traced["left_out"], counts) == (0, [5, 5])
+
+
+async def test_an_expression_is_tried_on_as_many_requests_as_there_is_time_for(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone_id = await api.zone()
+
+    async def recent(*_: object) -> Sequence[RecordedRequest]:
+        return [RecordedRequest(occurred_at=START / SECOND, request=a_request(), decision="forward")] * 5
+
+    monkeypatch.setattr(LinkServer, "recent_requests", recent)
+    for limit_us, expected in ((traces.TRIAL_LIMIT_US, (5, 0)), (-1, (1, 4))):
+        monkeypatch.setattr(traces, "TRIAL_LIMIT_US", limit_us)
+        answer = await trace(api, zone_id, recorded=5, expression="ssl")
+        assert (len(answer["results"]), answer["left_out"]) == expected
 
 
 async def test_of_other_peoples_requests_no_secret_is_shown_nor_asked_for(
