@@ -2,9 +2,11 @@
 
 Law 1: what is stored has been read and compiled as an edge does it, at every paranoia level; what cannot be is refused here,
 with the file and the line.
-Law 2: only files that rules are made of are read, each once, and no more of them than an edge takes.
+Law 2: only files that rules are made of are read, each once, and no more of them than an edge takes. The folder may be somebody
+else's download: a link in it that leads out of it is refused, as an error would show lines of what it leads to.
 Law 3: nothing is removed that rules execute, unless that is forced: a rule that does nothing looks like one that does.
-Law 4: nothing is made that was not there: without an installation there is nothing to load rules into.
+Law 4: nothing is made that was not there, and no table is changed: without an installation of this version there is nothing to
+load rules into.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from holdfast.edge.managed_rulesets import always_there
 from holdfast.edge.rule_sources import MAX_TEXT_BYTES, compile_managed
 from holdfast.errors import SetupError, UnavailableError, UsageError, reason_of
 from holdfast.model.rule_documents import ManagedDocument
+from holdfast.model.ruleset import Rule
 from holdfast.rules.managed_ruleset import ManagedRuleset, OverrideError, Overrides
 from holdfast.rules.seclang.errors import SecLangError
 from holdfast.rules.seclang.owasp import MAX_PARANOIA_LEVEL, OWASP_RULESET_ID, OwaspRuleset, owasp_ruleset, release_of
@@ -34,7 +37,7 @@ from holdfast.store import audit, identities, managed, rulesets
 from holdfast.store.audit import by_installation
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.rulesets import Executor
-from holdfast.store.upgrade import upgrade
+from holdfast.store.upgrade import refuse_others
 
 _T = TypeVar("_T")
 
@@ -59,19 +62,25 @@ def run_load_crs(options: LoadOptions) -> int:
         files={name: zlib.compress(content) for name, content in files.items()},
     )
 
-    async def put(database: Database) -> ManagedDocument:
+    async def put(database: Database) -> Sequence[Executor]:
         async with database.write() as connection:
             before = await managed.find(connection, OWASP_RULESET_ID)
             await _note(connection, "load-crs", before, document)
-            return await managed.put(connection, document)
+            await managed.put(connection, document)
+            executing = await rulesets.executing_rules(connection, OWASP_RULESET_ID)
+            return sorted({executor for executor, rule in executing if _names_what_is_not_there(rule, ruleset)})
 
-    _with_database(options.config, put)
+    outdated = _with_database(options.config, put)
     first = sum(rule.enabled for rule in ruleset.rules)
     sys.stdout.write(
         f"OWASP Core Rule Set {release}: {len(ruleset.rules)} rules on the head of a request, {first} of them at paranoia "
         f"level 1\nLoaded into {options.config.database}; edges have it within some seconds.\n"
         f"{_NEXT.format(rule=_execute_rule())}\n"
     )
+    if outdated:
+        sys.stdout.write(
+            f"Overrides of {_named(outdated)} name rules or categories that this release does not have: those do nothing.\n"
+        )
     return 0
 
 
@@ -129,7 +138,7 @@ def rule_files(directory: Path, setup: Path | None = None) -> dict[str, bytes]:
     room = MAX_TEXT_BYTES
     for path in _paths(directory, setup):
         try:
-            with path.open("rb") as file:
+            with _followed(path, directory, setup).open("rb") as file:
                 content = file.read(room + 1)
         except OSError as error:
             raise SetupError(f"{path}: {reason_of(error)}") from error
@@ -148,7 +157,7 @@ def compiled(files: Mapping[str, bytes]) -> tuple[OwaspRuleset, str]:
         ruleset.deploy(Overrides())
         for level in range(1, MAX_PARANOIA_LEVEL + 1):
             ruleset.engine(level)
-    except (SecLangError, OverrideError) as error:
+    except SecLangError as error:
         raise SetupError(str(error)) from error
     return ruleset, release
 
@@ -170,6 +179,16 @@ def _paths(directory: Path, setup: Path | None) -> list[Path]:
     return [*_first(folder / name for name in SETUP_FILES for folder in around), *inside]
 
 
+def _followed(path: Path, directory: Path, setup: Path | None) -> Path:
+    """Where a file is that may be read: whose name was given, or who administers the machine put there, or in the folder."""
+    if path == setup or path.parent == _DEBIAN_SETUP:
+        return path
+    found = path.resolve(strict=True)
+    if not found.is_relative_to(directory.resolve()):
+        raise SetupError(f"{path}: a link that leads out of {directory} is not followed; a copy of the file is read")
+    return found
+
+
 def _first(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if path.is_file()][:1]
 
@@ -188,13 +207,20 @@ def _with_database(config: Config, use: Callable[[Database], Awaitable[_T]]) -> 
 async def _used(config: Config, use: Callable[[Database], Awaitable[_T]]) -> _T:
     database = Database(config.database.text)
     try:
-        await upgrade(database)
+        await _refuse_others(database, config)
         return await use(database)
     except StoreUnavailable as error:
         kind = UnavailableError if config.database.sqlite_file is None else SetupError
         raise kind(f"database_url: {config.database}: {error}") from error
     finally:
         await database.close()
+
+
+async def _refuse_others(database: Database, config: Config) -> None:
+    try:
+        await refuse_others(database)
+    except SetupError as error:
+        raise SetupError(f"database_url: {config.database}: {error}") from error
 
 
 async def _note(
@@ -217,6 +243,13 @@ async def _note(
         new=new,
     )
     await audit.insert(connection, [entry])
+
+
+def _names_what_is_not_there(rule: Rule, ruleset: ManagedRuleset) -> bool:
+    try:
+        return any(Overrides.parse(rule.action_parameters.get("overrides")).unknown(ruleset.rules))
+    except OverrideError:
+        return False
 
 
 def _named(executors: Sequence[Executor]) -> str:

@@ -48,6 +48,14 @@ _REFUSED_WRITES = {"53100": "its disk is full", "25006": "it is read-only"}
 # Its classes of errors that say that the server is going, gone or full, and nothing of the statement: connection_exception,
 # insufficient_resources, operator_intervention (PostgreSQL, Appendix A).
 _ABSENCES = ("08", "53", "57")
+# What it says to whoever connects: invalid_catalog_name, the class invalid_authorization_specification, insufficient_privilege,
+# object_not_in_prerequisite_state.
+_REFUSED_CONNECTIONS = {
+    "3D000": "the server has no database of this name: make it, or correct the name",
+    "28": "the server does not let this user in",
+    "42501": "the server does not let this user into this database",
+    "55000": "the server accepts no connections to this database",
+}
 # What SQLite says of a file that is none of its own, or no longer (SQLite, "Result and Error Codes").
 _DAMAGES = {
     sqlite3.SQLITE_NOTADB: "the file is no SQLite database",
@@ -220,6 +228,11 @@ def _absence(error: BaseException) -> StoreUnavailable | None:
     state = _sqlstate(error)
     if isinstance(error, DBAPIError) and (error.connection_invalidated or state.startswith(_ABSENCES)):
         return StoreUnavailable("the database ended the connection")
+    if isinstance(error, DBAPIError) and error.statement is None:
+        # Nothing was asked: it is about the connection.
+        refusal = _REFUSED_CONNECTIONS.get(state) or _REFUSED_CONNECTIONS.get(state[:2])
+        if refusal:
+            return StoreUnavailable(refusal)
     if isinstance(error, OperationalError | InterfaceError):
         # PostgreSQL's words may have its address.
         is_file = hasattr(error.orig, "sqlite_errorcode")

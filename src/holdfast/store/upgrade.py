@@ -2,6 +2,7 @@
 
 Law 1: an empty database and an older one are brought up by the same steps; a newer one is refused.
 Law 2: two processes that start at once do it one after the other.
+Law 3: only who serves an installation brings its tables up: whoever else comes by looks (`refuse_others`).
 """
 
 from __future__ import annotations
@@ -33,12 +34,41 @@ async def upgrade(database: Database, *, to: str = "head") -> None:
             await connection.execute(sa.insert(INSTALLATION).values(id=1, source=secrets.token_hex(16), revision=1))
 
 
+async def refuse_others(database: Database) -> None:
+    """Leave a database as it is. Raises SetupError unless it has today's tables, and something in them; StoreUnavailable where
+    there is none."""
+    async with database.read() as connection:
+        current = await connection.run_sync(_step_of)
+        if current is not None and current != _scripts(_configured()).get_current_head():
+            raise SetupError(
+                f"the database is of an older Holdfast (its tables are at step {current}): start this version's control, "
+                "which brings it up to date, with holdfast run or holdfast control"
+            )
+        if current is None or await connection.scalar(sa.select(INSTALLATION.c.id)) is None:
+            raise SetupError("there is no installation in the database: holdfast run or holdfast init makes one")
+
+
 def _run_steps(connection: sa.Connection, to: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config = _configured()
     config.attributes["connection"] = connection
-    known = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
+    _step_of(connection)
+    command.upgrade(config, to)
+
+
+def _step_of(connection: sa.Connection) -> str | None:
+    """The step that the tables are at; None where there are none. Raises SetupError for a newer database."""
+    known = {step.revision for step in _scripts(_configured()).walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in known:
         raise SetupError(f"the database is of a newer Holdfast (its tables are at step {current})")
-    command.upgrade(config, to)
+    return current
+
+
+def _configured() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    return config
+
+
+def _scripts(config: Config) -> ScriptDirectory:
+    return ScriptDirectory.from_config(config)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
@@ -9,19 +11,25 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.app import load_crs
-from holdfast.app.control_service import init
+from holdfast.app.control_service import _ControlService, _facts, init
 from holdfast.app.load_crs import compiled, rule_files, run_load_crs, run_remove_crs, run_show
+from holdfast.config.database_url import DatabaseUrl
 from holdfast.config.run import Config
 from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
+from holdfast.control.service import Control
 from holdfast.edge.rule_sources import compile_managed
-from holdfast.errors import SetupError, UsageError
+from holdfast.errors import SetupError, UnavailableError, UsageError
+from holdfast.event_log import EventLog
 from holdfast.model.rule_documents import ManagedDocument
 from holdfast.rules.seclang.owasp import OWASP_RULESET_ID
+from holdfast.sealing import SealingKey
 from holdfast.store import audit, managed, rulesets, zones
 from holdfast.store.audit import AuditQuery, Entry
 from holdfast.store.database import Database
 from holdfast.store.rulesets import Owner
 from holdfast.store.schema import ACCOUNTS
+from holdfast.store.upgrade import upgrade
+from tests.databases import Cluster
 from tests.unit.rules.seclang.core_rules import FILES, RULES, SETUP
 from tests.unit.store.test_rulesets import executing
 from tests.unit.store.test_zones import zone as a_zone
@@ -98,8 +106,8 @@ def entries(data: Path) -> list[Entry]:
     return asyncio.run(read())
 
 
-def executed_by_zones(data: Path, count: int) -> None:
-    """Have the Core Rule Set loaded, and executed by a rule of each of `count` zones and of their account."""
+def executed_by_zones(data: Path, count: int, overrides: Sequence[object] = ()) -> None:
+    """Have the Core Rule Set loaded, and executed by a rule of their account and of each of `count` zones, with `overrides`."""
 
     async def write() -> None:
         database = Database(Config(data_dir=data).database.text)
@@ -111,8 +119,10 @@ def executed_by_zones(data: Path, count: int) -> None:
                 made = msgspec.structs.replace(a_zone(number, f"zone{number:02}.example"), account_id=account.id)
                 await zones.insert(connection, made)
                 owners.append(Owner("zone", made.id))
-            for number, owner in enumerate(owners):
-                await rulesets.insert(connection, owner, executing(number, OWASP_RULESET_ID))
+            for number, (owner, changed) in enumerate(zip_longest(owners, overrides)):
+                parameters = {"id": OWASP_RULESET_ID, "overrides": changed}
+                made_of = executing(number, OWASP_RULESET_ID, action_parameters=parameters)
+                await rulesets.insert(connection, owner, made_of)
         await database.close()
 
     asyncio.run(write())
@@ -168,6 +178,87 @@ def test_debians_package_keeps_its_setup_elsewhere(
     (release / "owasp-crs.load").write_text("Include x", encoding="utf-8")
     found = rule_files(release)
     assert (found["crs-setup.conf"], found["REQUEST-900-MINE.conf"]) == (b"# debian", b"# mine")
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(release: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "shadow"
+    outside.write_text("root:secret", encoding="utf-8")
+    link = release / "rules" / "x.conf"
+    link.symlink_to(outside)
+    with pytest.raises(SetupError) as refused:
+        rule_files(release)
+    assert (
+        str(refused.value) == f"{link}: a link that leads out of {release} is not followed; a copy of the file is read"
+    )
+    link.unlink()
+    link.symlink_to("rules.conf")
+    assert rule_files(release)["x.conf"] == RULES.encode(), "one that stays inside is"
+    link.unlink()
+    (release / "rules").rename(tmp_path / "moved")
+    (release / "rules").symlink_to(tmp_path / "moved")
+    with pytest.raises(SetupError, match="leads out of"):
+        rule_files(release)
+    assert rule_files(tmp_path / "moved", release / "crs-setup.conf.example")["rules.conf"] == RULES.encode()
+
+
+def test_overrides_of_what_another_release_has_are_named(
+    release: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executed_by_zones(data, 3, overrides=[{"action": "log"}, {"rules": [{"id": "0" * 32}]}, None, {"action": "dance"}])
+    assert run_load_crs(LoadOptions(directory=release, data_dir=data)) == 0
+    assert "Overrides of the zone zone00.example name rules or categories that this" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("step", ["", "0005"])
+def test_no_database_is_brought_up_by_who_only_comes_by(step: str, release: Path, empty_database_url: str) -> None:
+    async def prepare() -> None:
+        database = Database(empty_database_url)
+        if step:
+            await upgrade(database, to=step)
+        else:
+            async with database.read() as connection:
+                await connection.execute(sa.select(1))
+        await database.close()
+
+    asyncio.run(prepare())
+    url = DatabaseUrl.parse(empty_database_url, "database_url")
+    expected = "of an older Holdfast .* holdfast control" if step else "there is no installation in the database"
+    with pytest.raises(SetupError, match=f"^database_url: .*{expected}"):
+        run_load_crs(LoadOptions(directory=release, database_url=url))
+    with pytest.raises(SetupError, match=f"^database_url: .*{expected}"):
+        run_show(ShowOptions(database_url=url))
+    with pytest.raises(SetupError, match=f"^database_url: .*{expected}"):
+        run_remove_crs(RemoveOptions(database_url=url))
+
+
+@pytest.mark.parametrize("start", ["waf", "init", "control"])
+def test_a_postgresql_without_the_database_is_one_sentence(
+    start: str, tmp_path: Path, postgres_cluster: Cluster
+) -> None:
+    config = Config(data_dir=tmp_path, database_url=DatabaseUrl.parse(postgres_cluster.url("none"), "database_url"))
+    with pytest.raises(UnavailableError, match=r"^database_url: .*/none\?.*: the server has no database of this name"):
+        STARTS[start](config)
+
+
+def shown(config: Config) -> None:
+    """What `waf show` does."""
+    run_show(ShowOptions(data_dir=config.data_dir, database_url=config.database_url))
+
+
+def started(config: Config) -> None:
+    """What `run` and `control` do of it."""
+
+    async def start() -> None:
+        service = _ControlService(Control(_facts(config, SealingKey(bytes(32)), EventLog(2))), config, ())
+        try:
+            await service.start()
+        finally:
+            await service.stop()
+
+    asyncio.run(start())
+
+
+STARTS: dict[str, Callable[[Config], object]] = {"waf": shown, "init": init, "control": started}
 
 
 def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from holdfast.store import identities, installation
 from holdfast.store.database import Database, StorageDamaged, StorageFault, StoreUnavailable
 from holdfast.store.upgrade import upgrade
+from tests.databases import Cluster
 from tests.unit.store.conftest import ACCOUNT_ID
 
 
@@ -94,6 +95,57 @@ async def test_a_database_that_is_not_there_is_unavailable(scheme: str, tmp_path
             async with way() as connection:
                 await connection.execute(sa.select(1))
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("/test_", "/none_", r"^the server has no database of this name: make it, or correct the name$"),
+        ("//postgres@", "//nobody@", r"^the server does not let this user in$"),
+    ],
+)
+async def test_who_is_not_let_in_is_told_why(before: str, after: str, sentence: str, postgres_cluster: Cluster) -> None:
+    name = postgres_cluster.lend()
+    database = Database(postgres_cluster.url(name).replace(before, after))
+    for way in (database.read, database.look, database.write, database.note):
+        with pytest.raises(StoreUnavailable, match=sentence):
+            async with way() as connection:
+                await connection.execute(sa.select(1))
+    await database.close()
+    postgres_cluster.take_back(name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "user", "sentence"),
+    [
+        (
+            ("ALTER DATABASE {0} ALLOW_CONNECTIONS false",),
+            "postgres",
+            "the server accepts no connections to this database",
+        ),
+        (
+            ("CREATE ROLE {0}_visitor LOGIN", "REVOKE CONNECT ON DATABASE {0} FROM PUBLIC"),
+            "{0}_visitor",
+            "the server does not let this user into this database",
+        ),
+    ],
+)
+async def test_a_database_that_lets_nobody_in_is_unavailable(
+    changes: tuple[str, ...], user: str, sentence: str, postgres_cluster: Cluster
+) -> None:
+    name = postgres_cluster.create()
+    server = Database(postgres_cluster.url("postgres"))
+    async with server.engine.connect() as plain:
+        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        for change in changes:
+            await connection.execute(sa.text(change.format(name)))
+    await server.close()
+    database = Database(postgres_cluster.url(name).replace("//postgres@", f"//{user.format(name)}@"))
+    with pytest.raises(StoreUnavailable, match=f"^{sentence}$"):
+        async with database.read() as reading:
+            await reading.execute(sa.select(1))
+    await database.close()
+    postgres_cluster.drop(name)
 
 
 async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from holdfast.errors import SetupError
 from holdfast.store import installation
 from holdfast.store.database import Database
-from holdfast.store.upgrade import upgrade
+from holdfast.store.schema import INSTALLATION
+from holdfast.store.upgrade import refuse_others, upgrade
 
 
 async def test_two_who_come_at_once_make_one_installation(empty_database_url: str) -> None:
@@ -31,6 +32,32 @@ async def test_a_database_of_a_newer_holdfast_is_refused(empty_database_url: str
     await upgrade(database)
     async with database.note() as connection:
         await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(SetupError, match="newer Holdfast"):
-        await upgrade(database)
+    for look in (upgrade, refuse_others):
+        with pytest.raises(SetupError, match="newer Holdfast"):
+            await look(database)
     await database.close()
+
+
+async def test_who_only_comes_by_changes_no_tables(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    with pytest.raises(SetupError, match=r"^there is no installation in the database: holdfast run or"):
+        await refuse_others(database)
+    assert await tables(database) == set()
+    await upgrade(database, to="0005")
+    older = await tables(database)
+    with pytest.raises(SetupError, match=r"of an older Holdfast \(its tables are at step 0005\): start this version's"):
+        await refuse_others(database)
+    assert await tables(database) == older
+    await upgrade(database)
+    await refuse_others(database)
+    async with database.note() as connection:
+        await connection.execute(sa.delete(INSTALLATION))
+    with pytest.raises(SetupError, match="there is no installation"):
+        await refuse_others(database)
+    await database.close()
+
+
+async def tables(database: Database) -> set[str]:
+    """The names of the tables that there are."""
+    async with database.read() as connection:
+        return set(await connection.run_sync(lambda plain: sa.inspect(plain).get_table_names()))
