@@ -104,7 +104,7 @@ def remove_bytes(source: str, unwanted: str) -> str:
 
 def remove_query_args(query: str, *names: str) -> str:
     """A query string without the parameters of these names; the order of the others stays."""
-    spend_on(query, each=50, sixteenths=200)
+    spend(50 + 30 * query.count("&") + (len(query) >> 2))
     return "&".join(part for part in query.split("&") if part.partition("=")[0] not in names)
 
 

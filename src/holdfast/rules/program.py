@@ -7,7 +7,8 @@ a chunk ends depends on the rules around its end, so that a change of one rule m
 Law 3: a chunk is made once for the same texts and then known; memory is bounded as for `known`.
 Law 4: the code of a chunk is names and brackets of ours; what a person wrote is only bound to those names (`program_names`).
 Law 5: where a condition is undecided, its number says so (`Undecidable`), and those after it are asked all the same. What is
-dear is counted for a chunk as for one rule; where that does not do, each of its rules is asked by itself (`_one_by_one`).
+dear is counted for a chunk as for one rule; where that does not do, each of its rules is asked by itself (`_one_by_one`). A rule
+that could be dear without being counted (`worst_steps`) is asked by itself from the beginning, of the closure, which counts.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import accumulate
 from typing import TypeAlias
 
 from holdfast.rules.bounded_memory import EACH_CHARS, BoundedMemory
-from holdfast.rules.compile import CompiledExpression, Truth, truth_of
+from holdfast.rules.compile import CompiledExpression, truth_of
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.costs import MAX_UNCOUNTED_STEPS, worst_steps
 from holdfast.rules.known import MAX_CHARS
@@ -135,16 +136,13 @@ CHUNKS = KnownChunks()
 
 def _compiled(chunk: Sequence[Expression]) -> Chunk:
     names, roots = Names(), [_condition(expression) for expression in chunk]
-    codes = [
-        # What could be dear without being counted is asked of the closure, which counts.
-        names.closure(truth_of(root)) if worst_steps(root) > MAX_UNCOUNTED_STEPS else code
-        for root, code in zip(roots, code_of(roots, names), strict=True)
-    ]
-    lines = [
-        line
-        for number, code in enumerate(codes)
-        for line in (f"if {code}:", f"    {_NEXT} = {number + 1}", f"    yield {number}")
-    ]
+    lines: list[str] = []
+    for number, (root, code) in enumerate(zip(roots, code_of(roots, names), strict=True)):
+        said = str(number)
+        if worst_steps(root) > MAX_UNCOUNTED_STEPS:
+            said = names.moment()
+            code = f"({said} := {names.closure(_by_itself(number, root))}) is not None"  # noqa: PLW2901
+        lines += [f"if {code}:", f"    {_NEXT} = {number + 1}", f"    yield {said}"]
     begin, undecided = names.constant(begin_rule), names.constant(Undecided)
     source = "\n ".join(
         [
@@ -161,21 +159,32 @@ def _compiled(chunk: Sequence[Expression]) -> Chunk:
     return Chunk(len(chunk), names.namespace["matching"], tried_by(roots))
 
 
+def _by_itself(number: int, root: Condition) -> Callable[[EvaluationContext], int | None]:
+    """A condition as a rule by itself: its number if it holds, or as Undecidable. What follows is another rule."""
+    truth = truth_of(root)
+
+    def matching(context: EvaluationContext) -> int | None:
+        begin_rule()
+        try:
+            return number if truth(context) else None
+        except Undecided as error:
+            return Undecidable.of(number, str(error))
+        finally:
+            begin_rule()
+
+    return matching
+
+
 def _one_by_one(roots: Sequence[Condition]) -> Callable[[EvaluationContext, int], Iterator[int]]:
     """The conditions from one number on, each as a rule by itself."""
-    truths: list[Truth] = []
+    # Made when they are first needed, which for most rules is never.
+    rules: list[Callable[[EvaluationContext], int | None]] = []
 
     def matching(context: EvaluationContext, first: int) -> Iterator[int]:
-        if not truths:
-            truths[:] = map(truth_of, roots)
-        for number in range(first, len(truths)):
-            begin_rule()
-            try:
-                if not truths[number](context):
-                    continue
-            except Undecided as error:
-                yield Undecidable.of(number, str(error))
-            else:
+        if not rules:
+            rules[:] = map(_by_itself, range(len(roots)), roots)
+        for rule in rules[first:]:
+            if (number := rule(context)) is not None:
                 yield number
 
     return matching

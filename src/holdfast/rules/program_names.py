@@ -67,7 +67,7 @@ class Names:
             self._by_what[name] = code()
         return f"({name} if {name} is not {_UNSET} else ({name} := {self._by_what[name]}))"
 
-    def closure(self, truth: Callable[..., bool]) -> str:
+    def closure(self, truth: Callable[..., object]) -> str:
         """Code for what a closure says."""
         return f"{self.constant(truth)}(context)"
 

@@ -39,3 +39,11 @@ def test_what_cannot_be_tried_is_said(expression: str, text: str) -> None:
     with pytest.raises(BadExpression) as error:
         try_expression(expression, GIVEN)
     assert str(error.value) == text
+
+
+def test_what_would_take_too_long_is_undecided() -> None:
+    letters = "".join("ab"[(n * n * 40_503 >> 7 ^ n * 2_654_435_761 >> 11) & 1] for n in range(16_000))
+    given = GivenRequest(request_from_url(f"wss://example.com/?{letters}", client_ip="203.0.113.7"), "", 0)
+    trial = try_expression('not http.request.uri.query matches "a.{300}c"', given)
+    assert not trial.is_match
+    assert trial.undecided == 'the pattern "a.{300}c" took too many steps on this value'

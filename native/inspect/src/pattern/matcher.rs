@@ -75,7 +75,7 @@ pub(super) struct Matcher {
 struct Known {
     states: Vec<(Before, Arc<[u32]>)>,
     numbers: HashMap<(Before, Arc<[u32]>), u32>,
-    /// By state and class.
+    /// A row for each state, by class.
     next: Vec<u32>,
     /// What a match that begins here comes to, by what stands before and class.
     begun: Vec<Option<Begun>>,
@@ -137,25 +137,31 @@ impl Matcher {
         if known.bytes > MAX_KNOWN_BYTES || known.states.is_empty() {
             self.clear(&mut known);
         }
-        let stride = self.classes + 1;
-        let mut state = 0;
-        for (at, &byte) in value.iter().enumerate() {
-            let class = usize::from(self.class_of[usize::from(byte)]);
-            let next = known.next[state as usize * stride + class];
-            if next < MATCH {
+        let (mut state, mut at) = (0, 0);
+        while at < value.len() {
+            let known_next = known.next.as_slice();
+            let mut next = UNKNOWN;
+            while let Some(&byte) = value.get(at) {
+                next = known_next[state as usize + usize::from(self.class_of[usize::from(byte)])];
+                if next >= MATCH {
+                    break;
+                }
                 state = next;
-                continue;
+                at += 1;
             }
+            let Some(&byte) = value.get(at) else { break };
             if next == MATCH {
                 return Ok(true);
             }
+            let class = usize::from(self.class_of[usize::from(byte)]);
             match self.work_out(&mut known, state, class, Some(byte), meter)? {
                 Next::Match => return Ok(true),
                 Next::State(next) => state = next,
                 Next::Full => return self.go_through(&mut known, byte, &value[at + 1..], meter),
             }
+            at += 1;
         }
-        match known.next[state as usize * stride + self.classes] {
+        match known.next[state as usize + self.classes] {
             UNKNOWN => self
                 .work_out(&mut known, state, self.classes, None, meter)
                 .map(|next| matches!(next, Next::Match)),
@@ -186,8 +192,8 @@ impl Matcher {
         next: Option<u8>,
         meter: &mut Meter,
     ) -> Result<Next, Undecided> {
-        let (before, standing) = known.states[state as usize].clone();
-        let slot = state as usize * (self.classes + 1) + class;
+        let (before, standing) = known.states[state as usize / (self.classes + 1)].clone();
+        let slot = state as usize + class;
         if self.advance(known, &standing, before, class, next, meter)? {
             known.next[slot] = MATCH;
             return Ok(Next::Match);
@@ -321,8 +327,9 @@ impl Matcher {
     }
 
     fn add(&self, known: &mut Known, key: (Before, Arc<[u32]>)) -> u32 {
-        let number = steps(known.states.len());
         let row = self.classes + 1;
+        // A state is called by where its row begins.
+        let number = steps(known.next.len());
         known.next.resize(known.next.len() + row, UNKNOWN);
         known.bytes += 4 * row + mem::size_of_val(&*key.1) + 96;
         known.states.push(key.clone());

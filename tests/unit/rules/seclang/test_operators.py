@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.rules.context import Facts, Place
+from holdfast.rules.meter import begin_rule
 from holdfast.rules.seclang.errors import SecLangError
 from holdfast.rules.seclang.macros import parse_text
 from holdfast.rules.seclang.operator_syntax import parse_operator
@@ -155,3 +156,10 @@ def test_an_operator_and_its_negation_are_never_of_one_mind(value: bytes, text: 
 )
 def test_a_number_is_what_a_text_begins_with(text: bytes, number: int) -> None:
     assert number_in(text) == number
+
+
+@pytest.mark.parametrize("text", ["@rx (a*)*\\1b", "!@rx (a*)*\\1b"])
+def test_where_nobody_knows_whether_a_pattern_matches_the_test_holds(text: str) -> None:
+    begin_rule()
+    value = b"a" * 2_000 + b"xb"
+    assert asked(text, value) in ((), (value,))
