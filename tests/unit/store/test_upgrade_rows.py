@@ -89,17 +89,37 @@ async def test_a_token_means_after_0005_what_it_meant_before(
     empty_database_url: str, before: list[str], after: list[str]
 ) -> None:
     database = Database(empty_database_url)
-    await before_accounts_had_rulesets(database, [policy(*before), policy(*before, effect="deny")])
+    await before_accounts_had_rulesets(database, [policy(*before)])
+    (allowed,) = await groups_after(database)
+    assert allowed == set(after)
+    async with database.read() as connection:
+        kept = await rulesets.of_zone(connection, ZONE)
+    assert [ruleset.id for ruleset in kept] == [RULESET]
+    await database.close()
+
+
+@pytest.mark.parametrize("denied_first", [True, False])
+async def test_a_token_that_denies_something_is_allowed_nothing_new_by_0005(
+    empty_database_url: str, *, denied_first: bool
+) -> None:
+    policies = [policy(*OLD_ZONE_GROUPS), policy(BY_NAME["Zone Settings Write"].id, OLD_ORIGIN_WRITE, effect="deny")]
+    database = Database(empty_database_url)
+    await before_accounts_had_rulesets(database, policies[::-1] if denied_first else policies)
+    found = await groups_after(database)
+    allowed, denied = found[::-1] if denied_first else found
+    renamed = {BY_NAME["Origin Read"].id, BY_NAME["Origin Write"].id}
+    assert allowed == {*OLD_ZONE_GROUPS[:-2], *renamed}
+    assert denied == {BY_NAME["Zone Settings Write"].id, BY_NAME["Origin Write"].id}
+    await database.close()
+
+
+async def groups_after(database: Database) -> list[set[str]]:
+    """What the policies of the token name when the database is brought up."""
     await upgrade(database)
     async with database.read() as connection:
         token = await tokens.find(connection, "user", USER, "e" * 32)
-        kept = await rulesets.of_zone(connection, ZONE)
     assert token is not None
-    allowed, denied = token.policies
-    assert set(allowed.permission_groups) == set(after)
-    assert len(denied.permission_groups) == len(before)
-    assert [ruleset.id for ruleset in kept] == [RULESET]
-    await database.close()
+    return [set(one.permission_groups) for one in token.policies]
 
 
 @pytest.mark.parametrize("owners", [{}, {"zone_id": ZONE, "account_id": ACCOUNT}])

@@ -18,7 +18,8 @@ _RENAMED = {
     "5cf36a5a8aed4c1fb5a8a1b9f2bb1c1f": "7b32a91ece3140d4b3c2c56f23fc8e35",
     "4ec32dfcb35641c5bb32d5ef1ab963b4": "a4308c6855c84eb2873e01b6cc85cbb3",
 }
-# Groups that are new, for policies that allow everything that there was: all the groups on the left.
+# Groups that are new, for policies that allow everything that there was: all the groups on the left. A token that also denies
+# something was not for everything, and what it denies may be what a new group would allow.
 _ZONE = """c8fed203ed3043cba015a93ad1616f1f e6d2666161e84845a636613608cee8d5 517b21aee92c4d89936c976ba6e4be55
     3030687196b94b638145a3953da2b699 82e64a83756745bbbb1c9c2701bf816b 4755a26eedb94da69e1066d98aa820be
     7b7216b327b04b8fbc8f524e1f9b7531 c03055bc037c4ea9afb9a9f104b7b721 7b32a91ece3140d4b3c2c56f23fc8e35
@@ -38,7 +39,8 @@ _GROWN = (
 
 
 def upgrade() -> None:
-    """Rulesets stay as they are, without versions before. A token means what it meant; one for everything stays one."""
+    """Rulesets stay as they are, without versions before. A token means what it meant; one for everything, which denies nothing,
+    stays one."""
     op.add_column("accounts", sa.Column("version", sa.BigInteger(), nullable=False, server_default="0"))
     with op.batch_alter_table("rulesets") as table:
         table.alter_column("zone_id", existing_type=sa.String(length=32), nullable=True)
@@ -66,14 +68,15 @@ def _rewrite_policies() -> None:
     tokens = sa.table("tokens", sa.column("id", sa.String), sa.column("policies", _JSON))
     connection = op.get_bind()
     for token_id, policies in connection.execute(sa.select(tokens.c.id, tokens.c.policies)).all():
-        rewritten = [{**policy, "permission_groups": _groups(policy)} for policy in policies]
+        may_grow = all(policy["effect"] == "allow" for policy in policies)
+        rewritten = [{**policy, "permission_groups": _groups(policy, may_grow=may_grow)} for policy in policies]
         if rewritten != policies:
             connection.execute(sa.update(tokens).where(tokens.c.id == token_id).values(policies=rewritten))
 
 
-def _groups(policy: dict[str, Any]) -> list[str]:
+def _groups(policy: dict[str, Any], *, may_grow: bool) -> list[str]:
     groups = [_RENAMED.get(group, group) for group in policy["permission_groups"]]
-    if policy["effect"] == "allow":
+    if may_grow:
         for before, new in _GROWN:
             if before <= set(groups):
                 groups += new
