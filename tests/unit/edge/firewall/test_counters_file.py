@@ -1,5 +1,6 @@
 """Counters on the disk: they outlive who counted, two may count in them, and what cannot be is no reason not to serve."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Mapping
@@ -28,6 +29,11 @@ class Log:
     def __call__(self, event: str, fields: Mapping[str, Any]) -> None:
         self.said.append((event, fields))
 
+    @property
+    def reasons(self) -> list[str]:
+        """Why, each time."""
+        return [fields["reason"] for _, fields in self.said]
+
 
 def test_counters_outlive_who_counted(tmp_path: Path) -> None:
     file = counters_file(tmp_path)
@@ -47,9 +53,56 @@ def test_two_at_once_count_in_the_same(tmp_path: Path) -> None:
 def test_a_file_of_another_size_or_of_something_else_is_begun_anew(tmp_path: Path) -> None:
     file = counters_file(tmp_path)
     file.write_bytes(os.urandom(3 * SIZE))
-    counters = open_counters(file, log=Log(), size=SIZE)
+    log = Log()
+    counters = open_counters(file, log=log, size=SIZE)
     assert [hit(counters), hit(counters)] == [False, True]
     assert file.stat().st_size == 3 * SIZE, "another process may map it"
+    assert log.reasons == ["it is damaged, or of another version: counting begins anew"]
+    open_counters(file, log=log, size=SIZE)
+    assert len(log.said) == 1
+
+
+def test_a_file_without_its_end_is_said_to_be_so_once(tmp_path: Path) -> None:
+    file, log = counters_file(tmp_path), Log()
+    hit(open_counters(file, log=log, size=SIZE))
+    os.truncate(file, SIZE // 2)
+    for _ in range(2):
+        open_counters(file, log=log, size=SIZE)
+    assert log.reasons == ["its end was missing: some of the counting begins anew"]
+
+
+@pytest.mark.parametrize("before", [None, b"", b"x" * 1000])
+def test_a_disk_that_gets_full_is_given_back_what_it_gave(
+    before: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allocate = os.posix_fallocate
+
+    def run_full(descriptor: int, start: int, size: int) -> None:
+        allocate(descriptor, start, size // 2)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", run_full)
+    file, log = counters_file(tmp_path), Log()
+    if before is not None:
+        file.write_bytes(before)
+    counters = open_counters(file, log=log, size=SIZE)
+    assert [hit(counters), hit(counters)] == [False, True]
+    assert file.read_bytes() == (before or b"")
+    assert file.stat().st_blocks * 512 <= 4096
+    assert log.reasons == ["they are in memory only: no space left on device"]
+
+
+def test_a_disk_that_would_be_full_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, log = counters_file(tmp_path), Log()
+    hit(open_counters(file, log=log, size=SIZE))
+    monkeypatch.setattr(module, "MIN_FREE_BYTES", 1 << 62)
+    assert hit(open_counters(file, log=log, size=SIZE)), "what it has is enough"
+    file.unlink()
+    assert not hit(open_counters(file, log=log, size=SIZE))
+    assert file.stat().st_blocks == 0
+    (reason,) = log.reasons
+    assert reason.startswith("they are in memory only: of the disk, ")
+    assert f"the file needs {SIZE} and leaves {1 << 62} to others" in reason
 
 
 @pytest.mark.parametrize("kind", ["directory", "link", "missing"])
