@@ -116,7 +116,7 @@ def events_of_rust(text: str) -> list[str]:
 
 def events_of_python(text: str) -> list[str]:
     """The events that Python code puts into the log (`holdfast.event_log`), itself or by a command to do so."""
-    return re.findall(r'\b(?:log(?:\.write)?|self\.write|Record)\(\s*"(\w+)",', text.replace("_log", "log"))
+    return re.findall(r'\b(?:log(?:\.write)?|self\.write|Record|Remark)\(\s*"(\w+)",', text.replace("_log", "log"))
 
 
 def _document(name: str) -> str:
