@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from holdfast.api.context import Limits
 from holdfast.control import service
 from holdfast.control.pacing import Pacing
+from holdfast.control.publisher import APPLY_LIMIT_S
 from holdfast.control.service import Control, ControlFacts
 from holdfast.control.shelves import Refused
 from holdfast.errors import SetupError
@@ -221,5 +222,5 @@ async def test_edges_are_waited_for_as_long_as_what_changed_may_take(
     monkeypatch.setattr(type(running.publisher), "on_change", on_change)
     change = getattr(running.application.state.context, name)
     await change(["1" * 32], takes_long=takes_long)
-    assert limits == [service.LONG_LIMIT_S if takes_long else service.APPLY_LIMIT_S]
+    assert limits == [service.LONG_LIMIT_S if takes_long else APPLY_LIMIT_S]
     await running.stop()
