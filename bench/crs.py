@@ -7,17 +7,19 @@ only ever adds.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.decide import upgrade_request
-from bench.errors import BenchError
+from bench.errors import BenchError, UnusableError
 from bench.modsecurity import ModSecurity
 from holdfast.app.load_crs import compiled, rule_files
+from holdfast.errors import HoldfastError
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.managed_ruleset import Overrides
 from holdfast.rules.seclang.owasp import OwaspRuleset
@@ -35,6 +37,36 @@ class CrsFigures:
     release: str
     ours_us: float
     peer_us: float | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit status: 0, 1 if a measurement failed, 2 if it could not begin."""
+    options = _options(argv)
+    try:
+        _print_figures(options.directory)
+    except HoldfastError as error:
+        print(f"bench: {error} (`scripts/need bench` says what to install)", file=sys.stderr)
+        return UnusableError.status
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.status
+    return 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.crs",
+        description="The OWASP Core Rule Set on a browser's upgrade: Holdfast's engine and libmodsecurity in turns.",
+    )
+    parser.add_argument(
+        "directory",
+        nargs="?",
+        type=Path,
+        default=DEBIAN,
+        metavar="DIR",
+        help="a release of the rules (default: that of Debian's package modsecurity-crs, %(default)s)",
+    )
+    return parser.parse_args(argv)
 
 
 def crs_figures(directory: Path = DEBIAN, *, calls: int = 500, runs: int = 7) -> CrsFigures:
@@ -84,4 +116,4 @@ def _print_figures(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    _print_figures(Path(sys.argv[1]) if len(sys.argv) > 1 else DEBIAN)
+    sys.exit(main())
