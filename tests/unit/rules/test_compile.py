@@ -116,14 +116,14 @@ def test_letters_beyond_ascii_are_utf_8_wherever_they_stand() -> None:
     request = a_request(path="/grüße/€.ÜX", headers=(("Referer", "/gr\xc3\xbc\xc3\x9fe/\xe2\x82\xac.\xc3\x9cX"),))
     context = EvaluationContext(request)
     for text in (
-        'http.request.uri.path eq "/grüße/€.ÜX"',
-        "http.request.uri.path eq http.referer",
-        "len(http.request.uri.path) eq 16",
-        'http.request.uri.path matches "^/gr(ü|u)ße/€"',
-        'http.request.uri.path wildcard "/GRüßE/*"',
-        'ends_with(http.request.uri, "€.ÜX")',
-        'http.request.uri.path.extension eq "\\xc3\\x9cx"',
-        'http.request.full_uri contains "€"',
+        'raw.http.request.uri.path eq "/grüße/€.ÜX"',
+        "raw.http.request.uri.path eq http.referer",
+        "len(raw.http.request.uri.path) eq 16",
+        'raw.http.request.uri.path matches "^/gr(ü|u)ße/€"',
+        'raw.http.request.uri.path wildcard "/GRüßE/*"',
+        'ends_with(raw.http.request.uri, "€.ÜX")',
+        'raw.http.request.uri.path.extension eq "\\xc3\\x9cx"',
+        'raw.http.request.full_uri contains "€"',
     ):
         assert compile_expression(text).matches(context), text
 
