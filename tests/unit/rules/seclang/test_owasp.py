@@ -216,3 +216,23 @@ def test_files_that_are_no_core_rule_set_are_refused(files: dict[str, bytes], se
 )
 def test_what_a_client_proves_itself_with_is_not_in_what_is_shown(name: bytes, is_secret: bool) -> None:
     assert _fields([(name, b"s3cret")]) == ((name.decode(), "*** (6 characters)" if is_secret else "s3cret"),)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'SecRule REQUEST_HEADERS|REQUEST_COOKIES "@contains s3cret" "{}"',
+        'SecRule FULL_REQUEST "@contains s3cret" "{}"',
+        'SecRule REQUEST_HEADERS|REQUEST_COOKIES "@rx (s3cret)" "{},capture,chain"\n SecRule MATCHED_VARS "@contains s3cret"',
+        'SecRule REQUEST_HEADERS|REQUEST_COOKIES "@rx (s3cret)" "{},capture,chain"\n SecRule TX:1 "@contains s3cret"',
+        'SecRule REQUEST_HEADERS "@rx (s3cret)" "{},chain"\n SecRule MATCHED_VAR "@contains s3cret"',
+    ],
+)
+@pytest.mark.parametrize("name", ["cookie", "Authorization", "PROXY-Authorization"])
+def test_what_a_client_proves_itself_with_is_in_no_field_of_a_match(rule: str, name: str) -> None:
+    actions = "id:100,phase:1,deny,msg:'m',severity:'ERROR',tag:'paranoia-level/1',logdata:'%{MATCHED_VAR}'"
+    ruleset = owasp_ruleset({**FILES, "a.conf": rule.replace("{}", actions).encode()}, release="x")
+    (found,) = matches(ruleset, {}, a_request("/", (name, "a=s3cret; b=1")))
+    assert found.rule.ref == "100"
+    assert "***" in found.fields[0][1]
+    assert "s3cret" not in repr(found)
