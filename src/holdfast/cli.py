@@ -350,7 +350,8 @@ def _parameter(name: str, spelling: Spelling, *, reads_environment: bool = False
         *flags,
         metavar=spelling.metavar or None,
         help=spelling.help,
-        envvar=spelling.environment if reads_environment else None,
+        # A switch is about this one call: a variable that stays would force, or make tokens, at every other.
+        envvar=spelling.environment if reads_environment and not spelling.is_switch else None,
         show_default=spelling.default or False,
     )
     if spelling.is_switch:

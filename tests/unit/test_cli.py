@@ -18,6 +18,7 @@ from holdfast.config.run import Config
 from holdfast.config.sources import Effective
 from holdfast.config.spellings import SslMode
 from holdfast.config.up import UpOptions
+from holdfast.config.waf import RemoveOptions
 from holdfast.errors import ListenError
 from holdfast.model.listen_address import ListenAddress
 from holdfast.model.option import spelling_of
@@ -77,6 +78,21 @@ def test_the_environment_gives_what_the_command_line_does_not(runs: Runs, monkey
     (options,) = runs.up
     assert options.threads == 4
     assert [address.port for address in options.listen] == [1, 2]
+
+
+@pytest.mark.parametrize("value", ["1", "true"])
+def test_no_variable_forces_anything(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    asked: list[bool] = []
+
+    def removed(options: RemoveOptions) -> int:
+        asked.append(options.is_forced)
+        return 0
+
+    monkeypatch.setattr("holdfast.app.load_crs.run_remove_crs", removed)
+    monkeypatch.setenv("HOLDFAST_FORCE", value)
+    assert cli.run(["waf", "remove-crs"]) == 0
+    assert cli.run(["waf", "remove-crs", "--force"]) == 0
+    assert asked == [False, True]
 
 
 @pytest.mark.parametrize("verb", ["run", "edge", "control"])
