@@ -97,9 +97,9 @@ class ConditionCode:
 
     def _comparison(self, node: Comparison) -> str:
         relation, left = node.relation, node.left
-        if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
-            return self._closure(node)
         coded = value_code(self.names, left)
+        if isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed):
+            return self._two_sided(coded, relation, relation.operand, is_address=left.type == IP)
         if isinstance(relation, InAddresses) and left.target == _CLIENT and not left.indexes:
             return self._client_in(coded, relation.ranges)
         if isinstance(relation, Matches):
@@ -111,6 +111,24 @@ class ConditionCode:
             return self._about(coded.code, node)
         value = self.names.moment()
         return f"(({value} := {coded.code}) is not None and {self._about(value, node)})"
+
+    def _two_sided(self, left: Coded, relation: Ordered | HasBits, operand: Indexed, *, is_address: bool) -> str:
+        """What is asked of two values of the request, both of which must be there."""
+        is_plain = (
+            isinstance(relation, HasBits) or not is_address or relation.op in {Ordering.EQUAL, Ordering.NOT_EQUAL}
+        )
+        there, values = [], []
+        for coded in (left, value_code(self.names, operand)):
+            value = self.names.moment()
+            there.append(f"({value} := {coded.code}) is not None")
+            values.append(value)
+        one, other = values
+        if isinstance(relation, HasBits):
+            return f"({' and '.join(there)} and {one} & {other} != 0)"
+        if is_plain:
+            return f"({' and '.join(there)} and {one} {_OPERATORS[relation.op]} {other})"
+        compared = f"{one}[0] == {other}[0] and {one}[1] {_OPERATORS[relation.op]} {other}[1]"
+        return f"({' and '.join(there)} and {compared})"
 
     def _about(self, value: str, node: Comparison) -> str:
         """What is asked of a value that is there."""

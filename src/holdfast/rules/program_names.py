@@ -26,13 +26,14 @@ _UNSET = "U"
 class Names:
     """The names of one function that is being written."""
 
-    __slots__ = ("_by_what", "_kept", "_moments", "_setup", "namespace")
+    __slots__ = ("_by_what", "_kept", "_moments", "_setup", "_unset", "namespace")
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {_UNSET: UNSET}
         self._by_what: dict[Hashable, str] = {}
         self._kept: dict[Hashable, str] = {}
         self._setup: list[str] = []
+        self._unset: list[str] = []
         self._moments = 0
 
     def constant(self, value: Any, *, what: Hashable = None) -> str:  # noqa: ANN401
@@ -63,7 +64,7 @@ class Names:
         name = self._kept.get(what)
         if name is None:
             name = self._kept[what] = f"v{len(self._kept)}"
-            self._setup.append(f"{name} = {_UNSET}")
+            self._unset.append(name)
             self._by_what[name] = code()
         return f"({name} if {name} is not {_UNSET} else ({name} := {self._by_what[name]}))"
 
@@ -74,4 +75,5 @@ class Names:
     @property
     def setup(self) -> list[str]:
         """The lines before the first rule."""
-        return self._setup
+        unset = [" = ".join([*self._unset, _UNSET])] if self._unset else []
+        return [*unset, *self._setup]

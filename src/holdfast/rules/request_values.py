@@ -32,6 +32,7 @@ _CIPHERS = {
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
 }
 
+_first, _second = itemgetter(0), itemgetter(1)
 _OCTETS = {str(number): number for number in range(256)}
 
 
@@ -42,8 +43,12 @@ def ray_id(request: Request) -> str:
 
 def header_map(request: Request) -> ArrayMap:
     """Lower-case names to values, both in the order in which they came."""
-    groups: ArrayMap = {}
-    for line_name, value in request.headers:
+    headers = request.headers
+    groups = {name.lower(): [value] for name, value in headers}
+    if len(groups) == len(headers):
+        return groups
+    groups = {}
+    for line_name, value in headers:
         name = line_name.lower()
         if name in groups:
             groups[name].append(value)
@@ -54,12 +59,12 @@ def header_map(request: Request) -> ArrayMap:
 
 def header_names(request: Request) -> list[str]:
     """The name of every line, in its own case."""
-    return [name for name, _ in request.headers]
+    return list(map(_first, request.headers))
 
 
 def header_values(request: Request) -> list[str]:
     """The value of every line."""
-    return [value for _, value in request.headers]
+    return list(map(_second, request.headers))
 
 
 def header(headers: ArrayMap, name: str) -> str:
