@@ -149,7 +149,7 @@ TWO_LOGGED = [("managed-1", "log"), ("managed-2", "log")]
         (deployed(), "/one/two", ONE),
         (deployed(action="log"), "/one/two", TWO_LOGGED),
         (deployed(enabled=False), "/one", []),
-        (deployed(rules=[{"id": "1" * 32, "enabled": False}]), "/one", []),
+        (deployed(rules=[{"id": "1" * 32, "enabled": False}]), "/one", ONE),
         (deployed(action="managed_challenge"), "/one", [("managed-1", "managed_challenge")]),
         (deployed(skip(rules={"managed-ruleset": ["managed-1"]})), "/one", [("skip", "skip")]),
         (
