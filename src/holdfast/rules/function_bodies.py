@@ -203,6 +203,18 @@ def cidr6(address: Address, bits: int) -> Address:
     return cidr(address, 32, bits)
 
 
+def concat(parts: Sequence[str]) -> str:
+    """The texts one after another."""
+    refuse_too_long(sum(map(len, parts)))
+    return "".join(parts)
+
+
+def concat_of_there(parts: Sequence[str | None]) -> str | None:
+    """The same of those that are not missing; None if all are."""
+    there = [part for part in parts if part is not None]
+    return concat(there) if there else None
+
+
 def join(items: Sequence[str], separator: str) -> str:
     """The items with `separator` between them."""
     refuse_too_long(sum(map(len, items)) + len(separator) * len(items))

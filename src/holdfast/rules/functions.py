@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from holdfast.rules import function_bodies as bodies
-from holdfast.rules.meter import refuse_too_long, refuse_too_many, spend_on
+from holdfast.rules.meter import refuse_too_many, spend_on
 from holdfast.rules.patterns import Pattern, Wildcard, ascii_lower, ascii_upper
 from holdfast.rules.value_types import (
     BOOL,
@@ -137,8 +137,7 @@ def _concat(*parts: Any) -> object:  # noqa: ANN401
     if not given:
         return None
     if isinstance(given[0], str):
-        refuse_too_long(sum(map(len, given)))
-        return "".join(given)
+        return bodies.concat(given)
     refuse_too_many(given)
     return [item for part in given for item in part]
 

@@ -144,7 +144,7 @@ def _compiled(chunk: Sequence[Expression]) -> Chunk:
             code = f"({said} := {names.closure(_by_itself(number, root))}) is not None"  # noqa: PLW2901
         lines += [f"if {code}:", f"    {_NEXT} = {number + 1}", f"    yield {said}"]
     begin, undecided = names.constant(begin_rule), names.constant(Undecided)
-    source = "\n ".join(
+    source = "".join(names.functions) + "\n ".join(
         [
             f"def matching(context, {GUARDS}):",
             f"{_NEXT} = 0",

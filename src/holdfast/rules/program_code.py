@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from holdfast.rules.compile import MANY_VALUES, truth_of
 from holdfast.rules.patterns import Pattern, Wildcard, ascii_lower
@@ -80,12 +81,23 @@ class ConditionCode:
                 odd = " + ".join(f"(1 if {self.of(item, depth + 1)} else 0)" for item in items)
                 return f"(({odd}) & 1)"
             case Combination(op=op, items=items):
-                word = " and " if op is LogicalOp.AND else " or "
-                return f"({word.join(self.of(item, depth + 1) for item in items)})"
+                if op is LogicalOp.AND:
+                    return f"({' and '.join(self.of(item, depth + 1) for item in items)})"
+                runs = [list(run) for _, run in groupby(items, _searched)]
+                return f"({' or '.join(self._one_of(run, depth + 1) for run in runs)})"
             case Comparison() | Quantified():
                 if node in self.repeated:
                     return self.names.kept(node, lambda: self._asked(node))
                 return self._asked(node)
+
+    def _one_of(self, items: Sequence[Condition], depth: int) -> str:
+        """Whether one of these holds, which search texts in the same value, or are all sorts of conditions."""
+        left = _searched(items[0])
+        if left is None or len(items) == 1:
+            return " or ".join(self.of(item, depth) for item in items)
+        value = self.names.moment()
+        found = [f"{self.names.constant(item.relation.substring)} in {value}" for item in items]  # type: ignore[union-attr]
+        return f"(({value} := {value_code(self.names, left).code}) is not None and ({' or '.join(found)}))"
 
     def _asked(self, node: Comparison | Quantified) -> str:
         return self._comparison(node) if isinstance(node, Comparison) else self._quantified(node)
@@ -262,6 +274,11 @@ class ConditionCode:
     def _distinct(self, values: str) -> str:
         """Of many values, those that differ: a client that sends the same thousands of times shall not be tried as often."""
         return f"({values} if len({values}) < {MANY_VALUES} else {self.names.constant(set, what=set)}({values}))"
+
+
+def _searched(node: Condition) -> Indexed | None:
+    """The value that a text is searched in; None for other conditions."""
+    return node.left if isinstance(node, Comparison) and isinstance(node.relation, Contains) else None
 
 
 _CLIENT = FieldAccess("ip.src", IP)

@@ -24,13 +24,17 @@ _UNSET = "U"
 
 
 class Names:
-    """The names of one function that is being written."""
+    """The names of one function that is being written, and of those that it calls (`functions`, their texts). `is_within`
+    says that it is one of the latter."""
 
-    __slots__ = ("_by_what", "_kept", "_moments", "_setup", "_unset", "namespace")
+    __slots__ = ("_by_what", "_code", "_kept", "_moments", "_setup", "_unset", "functions", "is_within", "namespace")
 
-    def __init__(self) -> None:
-        self.namespace: dict[str, Any] = {_UNSET: UNSET}
-        self._by_what: dict[Hashable, str] = {}
+    def __init__(self, caller: Names | None = None) -> None:
+        self.is_within = caller is not None
+        self.namespace: dict[str, Any] = {_UNSET: UNSET} if caller is None else caller.namespace
+        self.functions: list[str] = [] if caller is None else caller.functions
+        self._by_what: dict[Hashable, str] = {} if caller is None else caller._by_what  # noqa: SLF001
+        self._code: dict[str, str] = {}
         self._kept: dict[Hashable, str] = {}
         self._setup: list[str] = []
         self._unset: list[str] = []
@@ -65,8 +69,29 @@ class Names:
         if name is None:
             name = self._kept[what] = f"v{len(self._kept)}"
             self._unset.append(name)
-            self._by_what[name] = code()
-        return f"({name} if {name} is not {_UNSET} else ({name} := {self._by_what[name]}))"
+            self._code[name] = code()
+        return f"({name} if {name} is not {_UNSET} else ({name} := {self._code[name]}))"
+
+    def remembered(self, what: Hashable, key: str, code: Callable[[Names], str]) -> str:
+        """Code for the value that `code` computes in a function of its own, once a request, for all who know it as `key`."""
+        name = self._by_what.get(what)
+        if name is None:
+            name = self._by_what[what] = f"f{len(self.functions)}"
+            place = len(self.functions)
+            self.functions.append("")
+            within, key = Names(self), self.constant(key, what=("key", key))
+            computed = code(within)
+            lines = [
+                f"def {name}(context):",
+                " computed = context.computed",
+                f" value = computed.get({key}, {_UNSET})",
+                f" if value is {_UNSET}:",
+                *(f"  {line}" for line in ("request = context.request", *within.setup)),
+                f"  value = computed[{key}] = {computed}",
+                " return value\n",
+            ]
+            self.functions[place] = "\n".join(lines)
+        return f"{name}(context)"
 
     def closure(self, truth: Callable[..., object]) -> str:
         """Code for what a closure says."""

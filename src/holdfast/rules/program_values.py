@@ -14,11 +14,13 @@ from types import MappingProxyType
 
 from holdfast.rules.arguments import defaults, prepared
 from holdfast.rules.compile import value_of
+from holdfast.rules.function_bodies import concat, concat_of_there
 from holdfast.rules.functions import FUNCTIONS, Function
 from holdfast.rules.literals import bytes_of
 from holdfast.rules.program_names import Names
 from holdfast.rules.scheme import FIELDS, once
 from holdfast.rules.syntax_tree import Call, Each, FieldAccess, Index, Indexed, Literal
+from holdfast.rules.value_types import BYTES
 
 # Calls in calls beyond this are left to closures: Python reads only so many brackets within brackets.
 MAX_CALLS_WITHIN = 4
@@ -47,6 +49,7 @@ _SURE_FIELDS = ("http.", "raw.http.", "cf.ray_id", "cf.tls_", "cf.edge.client_tc
 _UNSURE_FIELDS = ("http.request.timestamp.",)
 # Functions as quick as remembering what they gave. Each gives something for whatever there is.
 _QUICK_FUNCTIONS = frozenset({"ends_with", "has_key", "len", "lower", "starts_with", "to_string", "upper"})
+_CONCAT = "concat"
 _METHODS: Mapping[str, str] = MappingProxyType({"starts_with": "startswith", "ends_with": "endswith"})
 
 
@@ -149,9 +152,11 @@ def _element(names: Names, code: str, indexes: Sequence[Index]) -> str | None:
 
 
 def _call(names: Names, node: Indexed, call: Call, calls: int) -> Coded | None:
-    """Code for a quick function of one value of the request, None for any other."""
+    """Code for a function of one value of the request, or of texts that are joined; None for any other."""
     function, first = FUNCTIONS[call.name], call.args[0]
-    if call.name not in _QUICK_FUNCTIONS or not isinstance(first, Indexed) or call.each is not bool(first.each_count):
+    if call.name not in _QUICK_FUNCTIONS:
+        return None if node.indexes or call.each else _worked_out(names, node, call, calls)
+    if not isinstance(first, Indexed) or call.each is not bool(first.each_count):
         return None
     if (node.indexes and not call.each) or not all(isinstance(argument, Literal) for argument in call.args[1:]):
         return None
@@ -161,6 +166,40 @@ def _call(names: Names, node: Indexed, call: Call, calls: int) -> Coded | None:
     if call.each:
         return Coded(names.kept(node, lambda: _mapped(names, function, call, inner)), is_sure=inner.is_sure)
     return Coded(names.kept(node, lambda: _called(names, function, call, inner)), is_sure=inner.is_sure)
+
+
+def _worked_out(names: Names, node: Indexed, call: Call, calls: int) -> Coded | None:
+    """Code for what takes time: in a function of its own, unless this is one."""
+    first, *others = call.args
+    if call.name == _CONCAT:
+        if call.type != BYTES or not any(isinstance(part, Indexed) for part in call.args):
+            return None
+    elif (
+        FUNCTIONS[call.name].takes_missing
+        or not isinstance(first, Indexed)
+        or not all(isinstance(argument, Literal) for argument in others)
+    ):
+        return None
+    if names.is_within:
+        return Coded(names.kept(node, lambda: _composed(names, call, calls)), is_sure=False)
+    remembered = names.remembered(node, key_of(node), lambda within: _composed(within, call, 0))
+    return Coded(names.kept(("value", node), lambda: remembered), is_sure=False)
+
+
+def _composed(names: Names, call: Call, calls: int) -> str:
+    function, first = FUNCTIONS[call.name], call.args[0]
+    if call.name != _CONCAT:
+        assert isinstance(first, Indexed), "whoever asks has looked"  # noqa: S101
+        return _called(names, function, call, value_code(names, first, calls + 1))
+    parts = []
+    for place, part in enumerate(call.args):
+        if isinstance(part, Literal):
+            parts.append(Coded(names.constant(prepared(function, place, part)), is_sure=True))
+        else:
+            assert isinstance(part, Indexed), "a text is no condition"  # noqa: S101
+            parts.append(value_code(names, part, calls + 1))
+    body = concat if all(part.is_sure for part in parts) else concat_of_there
+    return f"{names.constant(body, what=body)}(({', '.join(part.code for part in parts)}))"
 
 
 def _called(names: Names, function: Function, call: Call, inner: Coded) -> str:

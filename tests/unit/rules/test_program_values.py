@@ -38,6 +38,11 @@ VALUES = (
     "concat(http.host, ip.src.city)",
     "decode_base64(http.cookie)",
     "substring(http.host, 1)",
+    'url_decode(url_decode(concat(raw.http.request.uri, "&", http.cookie)))',
+    'concat(ip.src.city, http.request.headers["x"][0])',
+    'lower(join(http.request.headers["x"], ", "))',
+    'concat("a", join(http.request.headers.names, " "), substring(ip.src.city, 1))',
+    'lookup_json_string(url_decode(http.request.uri.query), "a")',
 )
 MAPPED = (
     "http.request.headers.names[*]",
@@ -53,7 +58,7 @@ def read_by_code(node: Indexed, context: EvaluationContext) -> tuple[object, boo
     names = Names()
     coded = value_code(names, node)
     lines = ["def read(context):", "request = context.request", *names.setup, f"return {coded.code}"]
-    exec("\n ".join(lines), names.namespace)
+    exec("".join(names.functions) + "\n ".join(lines), names.namespace)
     return names.namespace["read"](context), coded.is_sure
 
 
