@@ -39,7 +39,7 @@ MAX_COUNT = 2**31 - 1
 # Keys whose place is remembered when they come for the second time: a flood comes from the same clients again. All of it is
 # forgotten when it is full.
 MAX_KNOWN = 4_096
-MAX_KNOWN_BYTES = 128
+MAX_KNOWN_BYTES = 256
 
 _WAYS = 16
 _HEADER_BYTES = 4096

@@ -28,7 +28,8 @@ from holdfast.rules.meter import Undecided, begin_rule
 from holdfast.rules.program_code import GUARDS, code_of
 from holdfast.rules.program_guards import Guards, Tried, guards_of, tried_by
 from holdfast.rules.program_names import Names
-from holdfast.rules.syntax_tree import Condition, Expression, Indexed
+from holdfast.rules.program_values import HEADERS
+from holdfast.rules.syntax_tree import Condition, Expression, FieldAccess, Index, Indexed, nodes_of
 from holdfast.rules.undecidable import Undecidable
 
 # Numbers of the conditions that hold or are `Undecidable`, in order, each found when it is asked for.
@@ -136,6 +137,7 @@ CHUNKS = KnownChunks()
 
 def _compiled(chunk: Sequence[Expression]) -> Chunk:
     names, roots = Names(), [_condition(expression) for expression in chunk]
+    names.has_one_header = _has_one_header(roots)
     lines: list[str] = []
     for number, (root, code) in enumerate(zip(roots, code_of(roots, names), strict=True)):
         said = str(number)
@@ -157,6 +159,16 @@ def _compiled(chunk: Sequence[Expression]) -> Chunk:
     )
     exec(compile(source, "<rules>", "exec"), names.namespace)  # noqa: S102  (law 4)
     return Chunk(len(chunk), names.namespace["matching"], tried_by(roots))
+
+
+def _has_one_header(roots: Sequence[Condition]) -> bool:
+    """Whether no more than one header is asked for by its name."""
+    found = set[Index]()
+    for root in roots:
+        for node in nodes_of(root):
+            if isinstance(node, Indexed) and isinstance(node.target, FieldAccess) and node.target.name == HEADERS:
+                found.add(node.indexes[0] if node.indexes else "")
+    return len(found) <= 1 and "" not in found
 
 
 def _by_itself(number: int, root: Condition) -> Callable[[EvaluationContext], int | None]:

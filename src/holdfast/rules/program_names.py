@@ -25,12 +25,24 @@ _UNSET = "U"
 
 class Names:
     """The names of one function that is being written, and of those that it calls (`functions`, their texts). `is_within`
-    says that it is one of the latter."""
+    says that it is one of the latter, `has_one_header` that headers are not worth gathering by name: one or two are asked for."""
 
-    __slots__ = ("_by_what", "_code", "_kept", "_moments", "_setup", "_unset", "functions", "is_within", "namespace")
+    __slots__ = (
+        "_by_what",
+        "_code",
+        "_kept",
+        "_moments",
+        "_setup",
+        "_unset",
+        "functions",
+        "has_one_header",
+        "is_within",
+        "namespace",
+    )
 
     def __init__(self, caller: Names | None = None) -> None:
         self.is_within = caller is not None
+        self.has_one_header = False
         self.namespace: dict[str, Any] = {_UNSET: UNSET} if caller is None else caller.namespace
         self.functions: list[str] = [] if caller is None else caller.functions
         self._by_what: dict[Hashable, str] = {} if caller is None else caller._by_what  # noqa: SLF001

@@ -18,7 +18,7 @@ from holdfast.rules.function_bodies import concat, concat_of_there
 from holdfast.rules.functions import FUNCTIONS, Function
 from holdfast.rules.literals import bytes_of
 from holdfast.rules.program_names import Names
-from holdfast.rules.scheme import FIELDS, once
+from holdfast.rules.scheme import FIELDS, header_lines, once
 from holdfast.rules.syntax_tree import Call, Each, FieldAccess, Index, Indexed, Literal
 from holdfast.rules.value_types import BYTES
 
@@ -42,6 +42,7 @@ _TARGETS: Mapping[str, str] = MappingProxyType(
         "raw.http.request.uri.query": "request.query",
     }
 )
+HEADERS = "http.request.headers"
 # The path as rules see it, which the context has once somebody asked.
 _PATH = "http.request.uri.path"
 # Fields that are there for each request, beside those above.
@@ -106,11 +107,24 @@ def _field(names: Names, node: Indexed, field: str) -> Coded:
         return _whole_field(names, field)
     if not is_sure_field(field):
         return _read(names, node)
+    if names.has_one_header and field == HEADERS and isinstance(header := node.indexes[0], str):
+        return _header(names, node, header)
     code = _indexed(names, _whole_field(names, field).code, node.indexes, is_map=FIELDS[field].type.is_map)
     if code is None:
         return _read(names, node)
     is_sure = node.indexes == (Each.EACH,)
     return Coded(code if is_sure else names.kept(node, lambda: code), is_sure=is_sure)
+
+
+def _header(names: Names, node: Indexed, header: str) -> Coded:
+    """Of one header its lines, or one of them."""
+    search, name = names.constant(header_lines, what=header_lines), names.constant(header, what=("text", header))
+    lines = names.kept(("header", header), lambda: f"{search}(context, {name})")
+    rest = node.indexes[1:]
+    if not rest or rest == (Each.EACH,):
+        return Coded(lines, is_sure=False)
+    code = _element(names, lines, rest)
+    return _read(names, node) if code is None else Coded(names.kept(node, lambda: code), is_sure=False)
 
 
 def _whole_field(names: Names, field: str) -> Coded:

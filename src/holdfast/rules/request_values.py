@@ -57,6 +57,13 @@ def header_map(request: Request) -> ArrayMap:
     return groups
 
 
+def lines_of(request: Request, name: str) -> list[str] | None:
+    """What the map has for one header (`name` in lower case), without making it."""
+    chars = len(name)
+    lines = [value for written, value in request.headers if len(written) == chars and written.lower() == name]
+    return lines or None
+
+
 def header_names(request: Request) -> list[str]:
     """The name of every line, in its own case."""
     return list(map(_first, request.headers))

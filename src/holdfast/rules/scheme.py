@@ -34,6 +34,9 @@ from holdfast.rules.value_types import (
 Reader: TypeAlias = Callable[[EvaluationContext], Any]
 
 _HEADERS = "http.request.headers"
+# How often headers are gone through for one of them before they are gathered by name, which takes as long as three times.
+_MAX_SEARCHES = 2
+_SEARCHES = "searches of headers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,31 @@ def _headers(context: EvaluationContext) -> values.ArrayMap:
     return headers
 
 
+def header_lines(context: EvaluationContext, name: str) -> list[str] | None:
+    """The values of a header (`name` in lower case), None if it was not sent."""
+    computed = context.computed
+    headers: values.ArrayMap | None = computed.get(_HEADERS)
+    if headers is None:
+        searches = computed.get(_SEARCHES, 0)
+        if searches < _MAX_SEARCHES:
+            computed[_SEARCHES] = searches + 1
+            return values.lines_of(context.request, name)
+        headers = _headers(context)
+    return headers.get(name)
+
+
 def _of_request(name: str, compute: Callable[[Request], Any]) -> Reader:
     return once(name, lambda context: compute(context.request))
 
 
-def _of_headers(name: str, compute: Callable[[values.ArrayMap], Any]) -> Reader:
-    return once(name, lambda context: compute(_headers(context)))
+def _of_header(name: str, header: str, compute: Callable[[values.ArrayMap], Any]) -> Reader:
+    """A reader of what `compute` makes of one header."""
+
+    def read(context: EvaluationContext) -> Any:  # noqa: ANN401
+        lines = header_lines(context, header)
+        return compute({} if lines is None else {header: lines})
+
+    return once(name, read)
 
 
 def _of_target(attribute: str) -> Reader:
@@ -174,14 +196,14 @@ _COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
     "ip.src": (IP, values.client_address),
 }
 
-# Of the headers by name, so that these are gone through once.
-_OF_HEADERS: Mapping[str, tuple[ValueType, Callable[[values.ArrayMap], Any]]] = {
-    "http.cookie": (BYTES, values.cookie),
-    "http.referer": (BYTES, partial(values.header, name="referer")),
-    "http.request.accepted_languages": (BYTES_ARRAY, values.accepted_languages),
-    "http.request.cookies": (BYTES_ARRAY_MAP, values.cookie_map),
-    "http.user_agent": (BYTES, partial(values.header, name="user-agent")),
-    "http.x_forwarded_for": (BYTES, partial(values.header, name="x-forwarded-for")),
+# Of one header each.
+_OF_HEADERS: Mapping[str, tuple[ValueType, str, Callable[[values.ArrayMap], Any]]] = {
+    "http.cookie": (BYTES, "cookie", values.cookie),
+    "http.referer": (BYTES, "referer", partial(values.header, name="referer")),
+    "http.request.accepted_languages": (BYTES_ARRAY, "accept-language", values.accepted_languages),
+    "http.request.cookies": (BYTES_ARRAY_MAP, "cookie", values.cookie_map),
+    "http.user_agent": (BYTES, "user-agent", partial(values.header, name="user-agent")),
+    "http.x_forwarded_for": (BYTES, "x-forwarded-for", partial(values.header, name="x-forwarded-for")),
 }
 
 _DIRECT: Mapping[str, tuple[ValueType, str]] = {
@@ -198,7 +220,9 @@ _DIRECT: Mapping[str, tuple[ValueType, str]] = {
 def _fields() -> dict[str, Field]:
     found = [Field(name, type_, attrgetter(path)) for name, (type_, path) in _DIRECT.items()]
     found += [Field(name, type_, _of_request(name, compute)) for name, (type_, compute) in _COMPUTED.items()]
-    found += [Field(name, type_, _of_headers(name, compute)) for name, (type_, compute) in _OF_HEADERS.items()]
+    found += [
+        Field(name, type_, _of_header(name, header, compute)) for name, (type_, header, compute) in _OF_HEADERS.items()
+    ]
     queries: dict[str, tuple[ValueType, Reader]] = {"uri.query": (BYTES, _of_target("query"))}
     for suffix, (type_, compute) in _QUERY.items():
         queries[suffix] = type_, _of_request(f"http.request.{suffix}", compute)

@@ -61,7 +61,7 @@ def test_no_condition_is_asked_before_somebody_wants_to_know() -> None:
     assert next(matching) == 0
     assert context.computed == {}
     assert next(matching) == 2
-    assert list(context.computed) == ["http.request.headers"]
+    assert list(context.computed) == ["searches of headers"]
     assert list(matching) == []
 
 

@@ -27,6 +27,13 @@ def test_headers_are_grouped_by_their_lower_case_names() -> None:
     assert values.header_values(request) == ["1", "2", "3"]
 
 
+@given(st.lists(st.tuples(st.sampled_from(["Cookie", "cookie", "X", "x"]), BYTES)))
+def test_the_lines_of_one_header_are_those_of_the_map(headers: list[tuple[str, str]]) -> None:
+    request = with_headers(*headers)
+    for name in ("cookie", "x", "y"):
+        assert values.lines_of(request, name) == values.header_map(request).get(name)
+
+
 def test_one_header_is_one_text() -> None:
     headers = values.header_map(
         with_headers(("X-Forwarded-For", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2"), ("Referer", "a"))

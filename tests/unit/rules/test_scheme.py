@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.rules.context import EvaluationContext, Facts
 from holdfast.rules.refused_fields import refusal_of
-from holdfast.rules.scheme import FIELDS
+from holdfast.rules.scheme import FIELDS, header_lines
 from holdfast.rules.url_normalization import UrlForm
 from holdfast.rules.value_types import IP, ValueType
 from tests.unit.requests import a_request
@@ -84,3 +84,11 @@ def test_the_time_is_seconds_and_the_milliseconds_after_them() -> None:
     context = EvaluationContext(REQUEST, FACTS)
     assert FIELDS["http.request.timestamp.sec"].read(context) == 1_700_000_000
     assert FIELDS["http.request.timestamp.msec"].read(context) == 123
+
+
+def test_headers_that_are_searched_again_and_again_are_gathered() -> None:
+    context = EvaluationContext(a_request(headers=[("A", "1"), ("a", "2")]))
+    for _ in range(4):
+        assert header_lines(context, "a") == ["1", "2"]
+        assert header_lines(context, "b") is None
+    assert context.computed["http.request.headers"] == {"a": ["1", "2"]}

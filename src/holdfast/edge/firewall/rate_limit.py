@@ -2,9 +2,7 @@
 
 Law 1: two requests share a counter where the rule, its period and every characteristic are the same. A characteristic that
 is missing (a header that was not sent) is not the same as one that is empty.
-Law 2: no two lists of values give one key: each value says how long it is.
-Law 3: an IPv6 client is its network of 64 bits, the least that a customer is given (RFC 6177): one who has 2^64 addresses
-has one counter.
+How a key is spelled, `rate_limit_key` says. Law 2: an IPv6 client is its network of 64 bits.
 
 Source: Cloudflare, "Rate limiting parameters". Counters are those of one machine, so `cf.colo.id`, which the API asks for, is
 the same for all of them and in no key.
@@ -12,23 +10,20 @@ the same for all of them and in no key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 
 from holdfast.edge.firewall.document_place import Place
+from holdfast.edge.firewall.rate_limit_key import Key, compile_key
 from holdfast.limits.counters import MAX_COUNT, MAX_SECONDS
 from holdfast.limits.verdict import Verdict
 from holdfast.model.rule_documents import RateLimitDocument
-from holdfast.rules.compile import compile_value
+from holdfast.rules.compile import CompiledValue, compile_value
 from holdfast.rules.context import EvaluationContext
 from holdfast.rules.errors import ParseError
-from holdfast.rules.scheme import FIELDS
 
 _COLO = "cf.colo.id"
-_CLIENT = "ip.src"
-_IPV6_NETWORK_BITS = 64
 
 # Precedent for the first: Cloudflare's longest; a limit is bounded by what a counter can hold.
 _BOUNDS = (
@@ -38,8 +33,6 @@ _BOUNDS = (
 )
 
 _NOT_COUNTED = Verdict(is_limited=False, retry_after_s=0, count=0)
-
-KeyPart: TypeAlias = Callable[[EvaluationContext], bytes]
 
 
 class Counters(Protocol):
@@ -55,25 +48,17 @@ class Counters(Protocol):
 class RateLimit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How often requests that share a key may come. Times in seconds; `mitigation_s` 0 lets through what is within the limit.
 
-    `counts_itself` says that what counts is what the rule's own expression matches. `ceiling` is what is counted up to: more
+    `key` says which counter a request is for. `counts_itself` says that what counts is what the rule's own expression matches. `ceiling` is what is counted up to: more
     than the limit where other requests count than are held to it, for those beyond it must be seen to be, and counters count
     nothing beyond a limit that is only throttled.
     """
 
-    prefix: bytes
-    parts: tuple[KeyPart, ...]
+    key: Key
     period_s: int
     limit: int
     mitigation_s: int
     ceiling: int
     counts_itself: bool = True
-
-    def key(self, context: EvaluationContext) -> bytes:
-        """Which counter the request is for."""
-        parts = self.parts
-        if len(parts) == 1:
-            return self.prefix + parts[0](context)
-        return self.prefix + b"".join([part(context) for part in parts])
 
     def hit(self, counters: Counters | None, context: EvaluationContext, *, now: float, is_counted: bool) -> Verdict:
         """Count the request, or with `is_counted` false only look whether it is beyond the limit. `now` in Unix seconds.
@@ -101,13 +86,12 @@ def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) ->
         if not least <= value <= most:
             raise place.below(name).wrong(value, f"a number from {least} to {most}")
     below = place.below("characteristics")
-    parts = tuple(_part(text, below) for text in document.characteristics if text != _COLO)
+    values = [_value(text, below) for text in document.characteristics if text != _COLO]
     counts_itself = not document.counting_expression
     is_throttle = document.mitigation_timeout == 0
     return RateLimit(
         # Other requests are within another period, so they are counted anew when it changes.
-        prefix=f"{rule_id}:{document.period}:".encode(),
-        parts=parts,
+        key=compile_key(f"{rule_id}:{document.period}:", values),
         period_s=document.period,
         limit=document.requests_per_period,
         mitigation_s=document.mitigation_timeout,
@@ -116,35 +100,9 @@ def rate_limit_of(document: RateLimitDocument, *, rule_id: str, place: Place) ->
     )
 
 
-def _part(text: str, place: Place) -> KeyPart:
+def _value(text: str, place: Place) -> CompiledValue:
     """What reads one characteristic."""
-    if text == _CLIENT:
-        return _client
     try:
-        value = compile_value(text)
+        return compile_value(text)
     except ParseError as error:
         raise place.wrong(text, f"a characteristic ({error.sentence})") from None
-    evaluate = value.evaluate
-    return lambda context: encoded(evaluate(context))
-
-
-def _client(context: EvaluationContext) -> bytes:
-    text = context.request.client_ip
-    if ":" not in text:
-        return b"4%b;" % text.encode("utf-8", "backslashreplace")
-    address = FIELDS[_CLIENT].read(context)
-    return encoded(text if address is None else address[1] >> _IPV6_NETWORK_BITS)
-
-
-def encoded(value: Any) -> bytes:  # noqa: ANN401  any value of the language
-    """`value` as a part of a key: no other value, and no beginning of one, is spelled so."""
-    if isinstance(value, str):
-        data = value.encode("latin-1", "backslashreplace")
-        return b"s%d:%b" % (len(data), data)
-    if value is None:
-        return b"-"
-    if isinstance(value, dict):
-        return b"m%d:%b" % (len(value), b"".join(encoded(name) + encoded(one) for name, one in value.items()))
-    if isinstance(value, list | tuple):
-        return b"l%d:%b" % (len(value), b"".join(map(encoded, value)))
-    return b"i%d:" % value
