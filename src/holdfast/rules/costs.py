@@ -72,19 +72,27 @@ def counted_comparison(read: _Read, relation: Relation) -> _Read:
 
 def counted_call(read: _Read) -> _Read:
     """`read`, which counts what it costs to call a quick function of its value, or of its values."""
-    return _counted(read, _CALL, _GO_THROUGH_16)
+    return lambda context: count_call(read(context))
+
+
+def count_call(value: Any) -> Any:  # noqa: ANN401  any value of the language
+    """`value`, of which is counted what it costs to call a quick function of it, or of its elements. Raises Undecided."""
+    _count(value, _CALL, _GO_THROUGH_16)
+    return value
 
 
 def _counted(read: _Read, each: int, sixteenths: int) -> _Read:
-    of_many = _MOST_CHARS * sixteenths >> 4
-
     def counted(context: EvaluationContext) -> Any:  # noqa: ANN401
         value = read(context)
-        if isinstance(value, str):
-            spend(each + (len(value) * sixteenths >> 4))
-        elif isinstance(value, list):
-            # Many values are no longer together than one may be.
-            spend(each * len(value) + min(of_many, sixteenths * len(value)))
+        _count(value, each, sixteenths)
         return value
 
     return counted
+
+
+def _count(value: object, each: int, sixteenths: int) -> None:
+    if isinstance(value, str):
+        spend(each + (len(value) * sixteenths >> 4))
+    elif isinstance(value, list):
+        # Many values are no longer together than one may be.
+        spend(each * len(value) + min(_MOST_CHARS * sixteenths >> 4, sixteenths * len(value)))

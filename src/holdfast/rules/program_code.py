@@ -51,6 +51,9 @@ MAX_DEPTH = 20
 # What generated code calls the guards of its program: by the key of a value, what says whether to try patterns on it.
 GUARDS = "G"
 
+# Between texts that are searched together, for what has none of it: then it is in one of them.
+_BETWEEN = "\n"
+
 _OPERATORS: Mapping[Ordering, str] = {
     Ordering.EQUAL: "==",
     Ordering.NOT_EQUAL: "!=",
@@ -241,13 +244,32 @@ class ConditionCode:
         return f"(({values} := {coded.code}) and {self._any_of(values, item)})"
 
     def _all(self, node: Quantified, item: Comparison) -> str:
-        if not isinstance(item.relation, Matches):
+        relation = item.relation
+        if isinstance(relation, InList) or (
+            isinstance(relation, Ordered | HasBits) and isinstance(relation.operand, Indexed)
+        ):
             return self._closure(node)
         values = self.names.moment()
-        pattern = item.relation.pattern
-        tried = f"all(map({self.names.constant(pattern.is_in, what=pattern)}, {self._distinct(values)}))"
         # What is missing has no element that fails.
-        return f"(({values} := {value_code(self.names, item.left).code}) is None or {tried})"
+        return f"(({values} := {value_code(self.names, item.left).code}) is None or {self._all_of(values, item)})"
+
+    def _all_of(self, values: str, item: Comparison) -> str:
+        constant = self.names.constant
+        match item.relation:
+            case Ordered(op=Ordering.NOT_EQUAL, operand=Literal(value=operand)):
+                return f"({constant(operand)} not in {values})"
+            case Ordered(op=Ordering.EQUAL, operand=Literal(value=operand)):
+                return f"({values}.count({constant(operand)}) == len({values}))"
+            case InText(members=members):
+                return f"{constant(members)}.issuperset({values})"
+            case Matches(pattern=pattern):
+                return f"all(map({constant(pattern.is_in, what=pattern)}, {self._distinct(values)}))"
+            case MatchesWildcard(wildcard=wildcard):
+                return f"all(map({constant(wildcard.covers, what=wildcard)}, {self._distinct(values)}))"
+            case Contains(substring=substring):
+                return f"all([{constant(substring)} in x for x in {values}])"
+            case _:
+                return f"all(map({constant(predicate_of(item.relation, item.left.type))}, {values}))"
 
     def _any_of(self, values: str, item: Comparison) -> str:
         constant = self.names.constant
@@ -267,9 +289,18 @@ class ConditionCode:
             case IsTrue():
                 return f"any({values})"
             case Contains(substring=substring):
-                return f"any([{constant(substring)} in x for x in {values}])"
+                return self._any_contains(values, item.left, substring)
             case _:
                 return f"any(map({constant(predicate_of(item.relation, item.left.type))}, {values}))"
+
+    def _any_contains(self, values: str, left: Indexed, substring: str) -> str:
+        """Whether a text is in one of many values, of which there are some."""
+        searched = self.names.constant(substring)
+        if _BETWEEN in substring:
+            return f"any([{searched} in x for x in {values}])"
+        join = self.names.constant(_BETWEEN.join, what=("join", _BETWEEN))
+        joined = self.names.kept(("joined", left), lambda: f"{join}({value_code(self.names, left).code})")
+        return f"({searched} in {joined})"
 
     def _distinct(self, values: str) -> str:
         """Of many values, those that differ: a client that sends the same thousands of times shall not be tried as often."""

@@ -10,9 +10,11 @@ from holdfast.rules.compile import compile_expression
 from holdfast.rules.context import EvaluationContext, Facts, Place
 from holdfast.rules.known import KNOWN
 from holdfast.rules.lists import RuleList
+from holdfast.rules.meter import Undecided
 from holdfast.rules.parser import MAX_NESTING, parse, parse_value
 from holdfast.rules.program import MAX_CHUNK_RULES, KnownChunks, chunks_of, compile_program
 from holdfast.rules.program_guards import MAX_TOGETHER
+from holdfast.rules.undecidable import Undecidable
 from tests.unit.requests import a_request
 from tests.unit.rules.case_files import FACTS, LISTS, REQUEST, cases
 from tests.unit.rules.expressions import PROGRAMS, SHARED_COMPARISONS, SOUND_COMPARISONS
@@ -96,6 +98,16 @@ def test_a_text_of_a_person_is_only_ever_compared(text: str) -> None:
     sent = text.encode().decode("latin-1")
     request = msgspec.structs.replace(a_request(headers=(("Referer", sent),)), query=f"{text}={text}")
     assert together(rules, request, Facts()) == [0, 1, 2, 3]
+
+
+def test_what_is_worked_out_in_code_counts_as_in_closures() -> None:
+    dear = " or ".join(f'join(http.request.uri.args.values, "{number}") eq "a"' for number in range(40))
+    context = EvaluationContext(msgspec.structs.replace(a_request(), query="&".join(["a"] * 8_000)))
+    doubtful, sure = compile_program([parse(dear), parse("ssl")]).matching(context)
+    assert isinstance(doubtful, Undecidable)
+    assert (doubtful, sure) == (0, 1)
+    with pytest.raises(Undecided):
+        compile_expression(dear).matches(context)
 
 
 def test_many_conditions_are_numbered_throughout() -> None:

@@ -22,7 +22,7 @@ def roots_of(*texts: str) -> list[Condition]:
 # Of ours: names with a number, words of Python, what stands in `program_values`.
 _OURS = re.compile(
     r"\b(?:[ctvf]\d+|\d+|U|G|x|and|or|not|is|in|if|else|for|any|all|map|len|None|True|False|context|get|startswith|endswith"
-    r"|isdisjoint)\b|[\s()\[\],.:=<>!&+-]"
+    r"|isdisjoint|issuperset|count)\b|[\s()\[\],.:=<>!&+-]"
 )
 
 
