@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from types import FunctionType
 from typing import TypeAlias
 
 from holdfast.rules.bounded_memory import EACH_CHARS, BoundedMemory
@@ -26,7 +27,7 @@ from holdfast.rules.costs import MAX_UNCOUNTED_STEPS, worst_steps
 from holdfast.rules.known import MAX_CHARS
 from holdfast.rules.meter import Undecided, begin_rule
 from holdfast.rules.program_code import GUARDS, code_of
-from holdfast.rules.program_guards import Guards, Tried, guards_of, tried_by
+from holdfast.rules.program_guards import Tried, guards_of, tried_by
 from holdfast.rules.program_names import Names
 from holdfast.rules.program_values import HEADERS
 from holdfast.rules.syntax_tree import Condition, Expression, FieldAccess, Index, Indexed, nodes_of
@@ -72,7 +73,7 @@ class Chunk:
     """Some rules of a program, compiled: how many, which of them hold, and which patterns they try on what."""
 
     rules: int
-    matching: Callable[[EvaluationContext, Guards], Iterator[int]]
+    matching: FunctionType
     tried: Tried
 
 
@@ -100,7 +101,8 @@ def _in_turn(chunks: Sequence[Chunk], pause: Callable[[], None]) -> Matching:
     placed = [(first, chunk.matching, of) for first, chunk, of in zip(firsts, chunks, guards, strict=False)]
     if len(placed) == 1:
         (_, only, its_guards), *_ = placed
-        return lambda context: only(context, its_guards)
+        # With the guards as a default it is called without a function in between.
+        return FunctionType(only.__code__, only.__globals__, only.__name__, (its_guards,))
 
     def matching(context: EvaluationContext) -> Iterator[int]:
         for first, chunk, of in placed:

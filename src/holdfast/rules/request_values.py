@@ -59,9 +59,14 @@ def header_map(request: Request) -> ArrayMap:
 
 def lines_of(request: Request, name: str) -> list[str] | None:
     """What the map has for one header (`name` in lower case), without making it."""
-    chars = len(name)
-    lines = [value for written, value in request.headers if len(written) == chars and written.lower() == name]
-    return lines or None
+    chars, lines = len(name), None
+    for written, value in request.headers:
+        if len(written) == chars and written.lower() == name:
+            if lines is None:
+                lines = [value]
+            else:
+                lines.append(value)
+    return lines
 
 
 def header_names(request: Request) -> list[str]:
@@ -92,7 +97,8 @@ def cookie_map(headers: ArrayMap) -> ArrayMap:
         name, equals, value = part.strip(" \t").partition("=")
         if not name and not equals:
             continue
-        name = decoded(name)
+        if "%" in name:
+            name = decoded(name)
         if name in groups:
             groups[name].append(value)
         else:

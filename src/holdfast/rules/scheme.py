@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -107,6 +106,20 @@ def _of_target(attribute: str) -> Reader:
     return read
 
 
+def _of_text_header(name: str, header: str, between: str) -> Reader:
+    """A reader of a header as one text, "" if it was not sent."""
+
+    def read(context: EvaluationContext) -> str:
+        text: str | None = context.computed.get(name)
+        if text is None:
+            lines = header_lines(context, header)
+            text = "" if lines is None else lines[0] if len(lines) == 1 else between.join(lines)
+            context.computed[name] = text
+        return text
+
+    return read
+
+
 def path_of(context: EvaluationContext) -> str:
     """The path of the request as rules see it; computed once."""
     path = context.path
@@ -198,12 +211,16 @@ _COMPUTED: Mapping[str, tuple[ValueType, Callable[[Request], Any]]] = {
 
 # Of one header each.
 _OF_HEADERS: Mapping[str, tuple[ValueType, str, Callable[[values.ArrayMap], Any]]] = {
-    "http.cookie": (BYTES, "cookie", values.cookie),
-    "http.referer": (BYTES, "referer", partial(values.header, name="referer")),
     "http.request.accepted_languages": (BYTES_ARRAY, "accept-language", values.accepted_languages),
     "http.request.cookies": (BYTES_ARRAY_MAP, "cookie", values.cookie_map),
-    "http.user_agent": (BYTES, "user-agent", partial(values.header, name="user-agent")),
-    "http.x_forwarded_for": (BYTES, "x-forwarded-for", partial(values.header, name="x-forwarded-for")),
+}
+
+# Of one header each as it came, and what stands between its lines where they are several (RFC 9110 §5.3, RFC 6265 §5.4).
+_TEXT_HEADERS: Mapping[str, tuple[str, str]] = {
+    "http.cookie": ("cookie", "; "),
+    "http.referer": ("referer", ", "),
+    "http.user_agent": ("user-agent", ", "),
+    "http.x_forwarded_for": ("x-forwarded-for", ", "),
 }
 
 _DIRECT: Mapping[str, tuple[ValueType, str]] = {
@@ -223,6 +240,7 @@ def _fields() -> dict[str, Field]:
     found += [
         Field(name, type_, _of_header(name, header, compute)) for name, (type_, header, compute) in _OF_HEADERS.items()
     ]
+    found += [Field(name, BYTES, _of_text_header(name, *how)) for name, how in _TEXT_HEADERS.items()]
     queries: dict[str, tuple[ValueType, Reader]] = {"uri.query": (BYTES, _of_target("query"))}
     for suffix, (type_, compute) in _QUERY.items():
         queries[suffix] = type_, _of_request(f"http.request.{suffix}", compute)
