@@ -132,9 +132,11 @@ class RateCounters:
             # (`offset`), so that it is not a period ago.
             if count < limit and is_counted and count < MAX_COUNT and previous >= 0.0:
                 estimate = count + 1
-                if previous:
-                    estimate += previous * (period_s - elapsed) / period_s
-                if not previous or estimate <= limit + TOLERANCE:
+                if not previous:
+                    _pack_changing(memory, place + _CHANGING_AT, estimate, int(elapsed * 1000))
+                    return Verdict(False, 0, estimate)  # noqa: FBT003
+                estimate += previous * (period_s - elapsed) / period_s
+                if estimate <= limit + TOLERANCE:
                     _pack_changing(memory, place + _CHANGING_AT, count + 1, int(elapsed * 1000))
                     return Verdict(False, 0, int(estimate))  # noqa: FBT003
             if count == _LIMITED and 0.0 <= previous <= MAX_COUNT:

@@ -104,15 +104,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 NOTHING_KNOWN = Facts()
 
 
-class EvaluationContext:
-    """One request's values. Make one a request and give it to every expression: what one computed, the others use."""
+class EvaluationContext(msgspec.Struct, eq=False, gc=False):
+    """One request's values. Make one a request and give it to every expression: what one computed, the others use.
 
-    __slots__ = ("computed", "facts", "path", "request")
+    `path` is as rules see it, once one has asked (`scheme`): most do, so it has a place of its own. `computed` is by field
+    name, filled by the readers of `scheme`.
+    """
 
-    def __init__(self, request: Request, facts: KnownFacts = NOTHING_KNOWN) -> None:
-        self.request = request
-        self.facts = facts
-        # As rules see it, once one has asked (`scheme`): most do, so it has a place of its own.
-        self.path: str | None = None
-        # By field name; filled by the readers of `scheme`.
-        self.computed: dict[str, Any] = {}
+    request: Request
+    facts: KnownFacts = NOTHING_KNOWN
+    path: str | None = None
+    computed: dict[str, Any] = {}
