@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use holdfast_inspect::meter::{self, Meter};
+use holdfast_inspect::meter::{self, Budget, Meter};
 use holdfast_inspect::pattern::Pattern as CorePattern;
 use holdfast_inspect::phrases::PhraseSet as CorePhrases;
 use holdfast_inspect::screen::{Group, Screen as CoreScreen, Test};
@@ -21,23 +21,37 @@ pyo3::create_exception!(
 );
 
 thread_local! {
-    /// What the rule that this thread evaluates may still cost.
-    static METER: RefCell<Meter> = const { RefCell::new(Meter::of(meter::A_RULE)) };
+    /// What the rules that this thread evaluates may still cost.
+    static BUDGET: RefCell<Budget> = const { RefCell::new(Budget::of_a_rule()) };
 }
 
 /// Let `work` spend of what this thread's rule may still cost.
 fn metered<T>(work: impl FnOnce(&mut Meter) -> Result<T, meter::Undecided>) -> PyResult<T> {
-    METER.with_borrow_mut(work).map_err(undecided)
+    BUDGET
+        .with_borrow_mut(|budget| work(&mut budget.rule))
+        .map_err(undecided)
 }
 
 fn undecided(_: meter::Undecided) -> PyErr {
     Undecided::new_err("it took too many steps")
 }
 
-/// A rule begins: it may cost what any may.
+/// A request begins: its rules may cost so much together.
+#[pyfunction]
+pub(crate) fn begin_request() {
+    BUDGET.set(Budget::of_a_request());
+}
+
+/// What follows on this thread is of no request: a rule is by itself.
+#[pyfunction]
+pub(crate) fn end_request() {
+    BUDGET.set(Budget::of_a_rule());
+}
+
+/// A rule begins: it may cost what any may, and what is left of its request's.
 #[pyfunction]
 pub(crate) fn begin_rule() {
-    METER.set(Meter::of(meter::A_RULE));
+    BUDGET.with_borrow_mut(Budget::begin_rule);
 }
 
 /// Take steps from what the rule may still cost.

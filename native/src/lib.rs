@@ -14,7 +14,8 @@ mod _native {
     use crate::edge::Edge;
     #[pymodule_export]
     use crate::inspect::{
-        Pattern, PhraseSet, Screen, Undecided, begin_rule, is_xss, spend, sqli_fingerprint, transform,
+        Pattern, PhraseSet, Screen, Undecided, begin_request, begin_rule, end_request, is_xss, spend, sqli_fingerprint,
+        transform,
     };
     #[pymodule_export]
     use crate::values::{Certificate, Origin, TlsRule};

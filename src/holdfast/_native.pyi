@@ -21,7 +21,9 @@ __all__ = [
     "Screen",
     "TlsRule",
     "Undecided",
+    "begin_request",
     "begin_rule",
+    "end_request",
     "is_xss",
     "spend",
     "sqli_fingerprint",
@@ -209,8 +211,15 @@ class Pattern:
 class Undecided(Exception):
     """Nobody knows: it would have taken too long to find out."""
 
+def begin_request() -> None:
+    """The rules that this thread evaluates from here on are of one request: they may cost eight times what one may together."""
+
+def end_request() -> None:
+    """What this thread does from here on is of no request: what a rule may cost is all that is looked at."""
+
 def begin_rule() -> None:
-    """What this thread does from here on is for one rule, which may cost about 2 ms: 500,000 steps of 4 ns."""
+    """What this thread does from here on is for one rule, which may cost about 2 ms (500,000 steps of 4 ns), and no more than
+    is left for its request where one has begun."""
 
 def spend(steps: int) -> None:
     """Take so many steps of what the rule may cost. Raises Undecided where there are fewer left."""

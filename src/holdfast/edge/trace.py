@@ -24,6 +24,7 @@ from holdfast.edge.view import PlaceOf, View, view_of
 from holdfast.limits.verdict import Verdict
 from holdfast.model.request import Request
 from holdfast.model.request_trace import Trace, TracedPhase, TracedRule, TracedRuleset
+from holdfast.rules.meter import end_request
 
 # The edge's phases that are phases of the API.
 _API_PHASES: Mapping[str, str] = {"custom_rules": CUSTOM, "rate_limits": RATE_LIMITS, "managed_rules": MANAGED}
@@ -41,6 +42,16 @@ def trace_request(
     looking = None if counters is None else _Looking(counters)
     view = view_of(request, snapshot, now=now, place_of=place_of, counters=looking)
     view.notes.trace = []
+    try:
+        return _traced(request, view)
+    finally:
+        # What this thread does next is of no request, and not to be counted for this one.
+        end_request()
+
+
+def _traced(request: Request, view: View) -> Trace:
+    seen_so_far = view.notes.trace
+    assert seen_so_far is not None, "a trace has begun"  # noqa: S101
     phases: list[TracedPhase] = []
     decision: Respond | Route | None = None
     for phase in PHASES:
@@ -48,13 +59,13 @@ def trace_request(
         if decision is not None:
             phases.append(_phase(name, "not_reached", (), (), request, view=view))
             continue
-        seen_before, found_before = len(view.notes.trace), len(view.notes.findings or ())
+        seen_before, found_before = len(seen_so_far), len(view.notes.findings or ())
         if phase is forward:
             decision = _forwarded(request, view)
         else:
             decided = phase(request, view)
             decision = decided if isinstance(decided, Respond) else None
-        seen, found = view.notes.trace[seen_before:], (view.notes.findings or [])[found_before:]
+        seen, found = seen_so_far[seen_before:], (view.notes.findings or [])[found_before:]
         phases.append(_phase(name, "passed" if decision is None else "decided", seen, found, request, view=view))
     assert decision is not None, "the last phase always decides"  # noqa: S101
     return _trace(decision, phases, view)

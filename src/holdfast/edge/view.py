@@ -20,6 +20,7 @@ from holdfast.edge.zone import CompiledZone, Target
 from holdfast.model.request import Request
 from holdfast.model.zone_document import ZoneSettings
 from holdfast.rules.context import NOWHERE, EvaluationContext, Place
+from holdfast.rules.meter import begin_request
 
 if TYPE_CHECKING:
     from holdfast.edge.firewall.rate_limit import Counters
@@ -121,9 +122,13 @@ class View(msgspec.Struct, frozen=True, gc=False):
         return self.snapshot.managed
 
     def context(self, request: Request) -> EvaluationContext:
-        """What every expression about `request` is evaluated against: made once, so that what one computed the others use."""
+        """What every expression about `request` is evaluated against: made once, so that what one computed the others use.
+
+        With it begins what the rules of this request may cost together.
+        """
         context = self.notes.context
         if context is None:
+            begin_request()
             context = self.notes.context = EvaluationContext(
                 request, RequestFacts(self.zone, self.snapshot, self.now, request.client_ip, self.place_of)
             )

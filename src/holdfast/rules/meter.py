@@ -1,4 +1,5 @@
-"""What the evaluation of a rule counts of its work, so that none takes long: steps of 4 ns, 500,000 for one rule.
+"""What the evaluation of a rule counts of its work, so that none takes long: steps of 4 ns, 500,000 for one rule and
+eight times as many for all rules of a request together.
 
 Law: whoever does something dear counts it before it begins (`spend`). Beyond the last step it is Undecided: nobody knows.
 """
@@ -8,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from holdfast._native import Undecided, begin_rule, spend
+from holdfast._native import Undecided, begin_request, begin_rule, end_request, spend
 
-__all__ = ["MAX_MADE_CHARS", "Undecided", "begin_rule", "refuse_too_long", "refuse_too_many", "spend", "spend_on"]
+__all__ = [
+    "MAX_MADE_CHARS",
+    "Undecided",
+    "begin_request",
+    "begin_rule",
+    "end_request",
+    "refuse_too_long",
+    "refuse_too_many",
+    "spend",
+    "spend_on",
+]
 
 # The longest target of a request is 16 KiB, and its whole head 32 KiB: only what is made can be longer, and no longer than this.
 MAX_MADE_CHARS: Final = 64 * 1024

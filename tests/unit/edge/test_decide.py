@@ -138,7 +138,8 @@ def _ruled() -> Snapshot:
 
 
 RULED, COUNTERS = _ruled(), counters()
-_ADDRESSES = st.ip_addresses().map(str) | _TEXT
+# Not those that the zone's own access rule blocks.
+_ADDRESSES = st.ip_addresses().map(str).filter(lambda text: not text.startswith("10.")) | _TEXT
 
 
 @given(

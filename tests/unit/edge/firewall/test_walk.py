@@ -400,3 +400,15 @@ def test_a_trace_says_why_and_what_follows() -> None:
         ("matched", f"Undecided: {WHY}. So it acts."),
         ("not_matched", ""),
     ]
+
+
+def test_what_rules_cost_together_is_bounded_for_a_request_and_anew_for_the_next() -> None:
+    dear = [
+        doubtful(f"d{place}", "log", f'http.request.uri.query matches "a.{{{300 + place}}}c"') for place in range(12)
+    ]
+    cheap = a_rule("cheap", "log", 'http.request.uri.query matches "^never"')
+    snapshot = a_ruled_snapshot(a_ruleset(*dear, cheap))
+    logged = [(f"d{place}", "log") for place in range(12)]
+    # The last has nothing left to be decided with, so it is logged too.
+    assert decided(snapshot, CRAFTED).said == [*logged, ("cheap", "log")]
+    assert decided(snapshot, a_request()).said == []
