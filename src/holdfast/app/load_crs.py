@@ -200,7 +200,9 @@ def _name_of(path: Path, setup: Path | None) -> str:
 def _with_database(config: Config, use: Callable[[Database], Awaitable[_T]]) -> _T:
     file = config.database.sqlite_file
     if file is not None and not file.exists():
-        raise SetupError(f"there is no installation in {config.database}: holdfast run or holdfast init makes one")
+        raise SetupError(
+            f"there is no installation in {config.database}: name its folder (--data), or make one with holdfast run or holdfast init"
+        )
     return asyncio.run(_used(config, use))
 
 

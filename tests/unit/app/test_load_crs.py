@@ -299,8 +299,8 @@ def test_a_rule_of_a_high_paranoia_level_is_compiled_too() -> None:
 
 def test_nothing_is_made_where_there_is_no_installation(release: Path, tmp_path: Path) -> None:
     nowhere = tmp_path / "none"
-    with pytest.raises(SetupError, match=r"there is no installation in .*holdfast init makes one"):
+    with pytest.raises(SetupError, match=r"there is no installation in .*run or holdfast init"):
         run_load_crs(LoadOptions(directory=release, data_dir=nowhere))
-    with pytest.raises(SetupError, match=r"there is no installation in .*holdfast init makes one"):
+    with pytest.raises(SetupError, match=r"there is no installation in .*run or holdfast init"):
         run_show(ShowOptions(data_dir=nowhere))
     assert not nowhere.exists()
