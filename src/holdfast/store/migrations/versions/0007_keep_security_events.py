@@ -45,6 +45,11 @@ def upgrade() -> None:
         sa.Column("sample_interval", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_security_events")),
     )
-    for columns in (["zone_id", "occurred_on", "id"], ["account_id", "occurred_on", "id"], ["occurred_on"], ["zone_id", "ray"]):
+    for columns in (
+        ["zone_id", "occurred_on", "id"],
+        ["account_id", "occurred_on", "id"],
+        ["occurred_on"],
+        ["zone_id", "ray"],
+    ):
         name = op.f(f"ix_security_events_{'_'.join(columns)}")
         op.create_index(name, "security_events", columns, unique=False)
