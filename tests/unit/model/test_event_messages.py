@@ -52,5 +52,5 @@ def test_ids_are_32_digits_and_as_different_and_as_ordered_as_numbers(first: int
 
 @pytest.mark.parametrize(("run", "number"), [("", 1), ("0" * 17, 1), ("x" * 16, 1), (RUN, -1), (RUN, 2**64)])
 def test_what_no_edge_says_has_no_id(run: str, number: int) -> None:
-    with pytest.raises(ValueError, match="expected a run|invalid literal"):
+    with pytest.raises(ValueError, match=r"expected a run|invalid literal"):
         event_id(run, number)
