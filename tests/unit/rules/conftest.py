@@ -2,10 +2,10 @@
 
 import pytest
 
-from holdfast.rules.meter import begin_rule
+from holdfast.rules.meter import end_request
 
 
 @pytest.fixture(autouse=True)
 def a_rule_of_its_own() -> None:
-    """As if each test were a rule."""
-    begin_rule()
+    """As if each test were a rule, and of no request that another test has begun."""
+    end_request()
