@@ -55,9 +55,10 @@ class Edge(Command):
         """File descriptors of the process that serves."""
         return open_descriptors(self.pid)
 
-    def pss_bytes(self) -> int:
-        """Proportional set size: what this process costs the machine (/proc/PID/smaps_rollup)."""
+    def anonymous_bytes(self) -> int:
+        """Memory that is this process's own (/proc/PID/smaps_rollup). Its share of files that others map too, the libraries, is
+        left out: that rises when one of the others ends."""
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
-        match = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+        match = re.search(r"^Pss_Anon:\s+(\d+) kB", rollup, re.MULTILINE)
         assert match is not None, rollup
         return int(match[1]) * 1024

@@ -11,6 +11,8 @@ import sys
 from tests.integration.frames import CLOSE, TEXT, Frame, close
 from tests.integration.wire import Wire, upgrade
 
+PATIENCE_S = 60.0
+
 
 def say(text: str) -> None:
     sys.stdout.write(text + "\n")
@@ -24,9 +26,12 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     clients = []
     for _ in range(count):
-        client = Wire(socket.create_connection(("127.0.0.1", port), timeout=30))
+        client = Wire(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
+        # Longer than the edge and the kernel take to give something up: what is slow is told from what is lost.
+        client.sock.settimeout(PATIENCE_S)
         client.send(upgrade(path))
-        assert client.read_answer().status == 101
+        status = client.read_answer().status
+        assert status == 101, f"status {status} after {len(clients)} connections"
         clients.append(client)
     say(f"open {len(clients)}")
     for line in sys.stdin:

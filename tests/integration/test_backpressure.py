@@ -65,11 +65,11 @@ def many(edge: Edge, path: str, scheme: str, authority: Authority) -> Iterator[l
 def test_stalled_readers_stop_a_flood_and_cost_little(
     fresh: Edge, origin: Origin, authority: Authority, token: str, scheme: str
 ) -> None:
-    before = fresh.pss_bytes()
+    before = fresh.anonymous_bytes()
     with many(fresh, f"/flood?bytes={FLOOD_BYTES}&{token}-{{n}}-", scheme, authority) as readers:
         floods = [origin.find(f"{token}-{n}-") for n in range(READERS)]
         poll(steady(lambda: sum(flood.sent_count for flood in floods)), what="the floods to stop", limit_s=40)
-        grown = fresh.pss_bytes() - before
+        grown = fresh.anonymous_bytes() - before
         assert grown < READERS * MOST_BYTES_EACH, f"{grown // READERS} bytes each"
         assert max(flood.sent_count for flood in floods) < MOST_IN_KERNEL
         # The writer goes on as soon as its reader reads, and the others still stand.
@@ -86,7 +86,7 @@ def test_an_origin_that_does_not_read_stops_its_clients_and_costs_little(
     fresh: Edge, origin: Origin, authority: Authority, token: str, scheme: str
 ) -> None:
     frame = Frame(BINARY, bytes(1 << 20)).from_client().encode()
-    before = fresh.pss_bytes()
+    before = fresh.anonymous_bytes()
     with many(fresh, f"/stall?{token}-{{n}}-", scheme, authority) as writers:
         sent = [0] * READERS
         at = [0] * READERS
@@ -103,7 +103,7 @@ def test_an_origin_that_does_not_read_stops_its_clients_and_costs_little(
             return sum(sent)
 
         poll(steady(push), what="the clients to stop", limit_s=40)
-        grown = fresh.pss_bytes() - before
+        grown = fresh.anonymous_bytes() - before
         assert grown < READERS * MOST_BYTES_EACH, f"{grown // READERS} bytes each"
         assert max(sent) < MOST_IN_KERNEL
         for n in range(READERS):
@@ -168,7 +168,7 @@ def test_a_tiny_receive_buffer_loses_nothing(fresh: Edge, origin: Origin, token:
 def test_a_flood_before_the_101_waits_outside(fresh: Edge, origin: Origin, token: str) -> None:
     """A client that does not wait for its answer is stopped by the kernel's buffers, not kept in the edge's memory."""
     frame = Frame(BINARY, bytes(1 << 20)).from_client().encode()
-    before, sent = fresh.pss_bytes(), 0
+    before, sent = fresh.anonymous_bytes(), 0
     with wire.connect(fresh.plain) as client:
         client.send(wire.upgrade(f"/slow?{token}"))
         seen = origin.find(token)
@@ -183,7 +183,7 @@ def test_a_flood_before_the_101_waits_outside(fresh: Edge, origin: Origin, token
 
         poll(steady(push, for_s=0.5), what="the client to stop", limit_s=20)
         assert sent < MOST_IN_KERNEL
-        assert fresh.pss_bytes() - before < 1 << 20
+        assert fresh.anonymous_bytes() - before < 1 << 20
         assert seen.after_head == b""
         client.sock.settimeout(10)
         seen.release()

@@ -219,29 +219,29 @@ def test_an_early_refusal_of_a_large_upload_reaches_the_client(edge: Edge) -> No
 def test_a_large_download_does_not_fill_the_edge(edge: Edge) -> None:
     """256 MiB to a client that reads nothing for a while: the edge holds little of it."""
     size = 256 * 1024 * 1024
-    before = edge.pss_bytes()
+    before = edge.anonymous_bytes()
     with wire.connect(edge.plain) as client:
         client.send(wire.request("GET", f"/length?bytes={size}"))
         client.read_answer()
         got = len(client.held)
-        assert edge.pss_bytes() - before < 8 * 1024 * 1024
+        assert edge.anonymous_bytes() - before < 8 * 1024 * 1024
         block = memoryview(bytearray(1 << 20))
         while got < size and (count := client.sock.recv_into(block)):
             got += count
     assert got == size
-    assert edge.pss_bytes() - before < 8 * 1024 * 1024
+    assert edge.anonymous_bytes() - before < 8 * 1024 * 1024
 
 
 def test_an_upload_waits_for_an_origin_that_does_not_read(edge: Edge, origin: Origin, token: str) -> None:
     size, block = MOST_IN_KERNEL + (8 << 20), bytes(1 << 20)
-    before = edge.pss_bytes()
+    before = edge.anonymous_bytes()
     with wire.connect(edge.plain) as client:
         client.send(wire.request("POST", f"/upload-held?{token}", f"Content-Length: {size}"))
         seen = origin.find(token)
         client.sock.settimeout(0)
         sent = send_until_full(client, block, size)
         assert sent < size, "the whole body went into buffers: nothing stopped the client"
-        assert edge.pss_bytes() - before < 8 * 1024 * 1024
+        assert edge.anonymous_bytes() - before < 8 * 1024 * 1024
         client.sock.settimeout(10)
         seen.release()
         while sent < size:

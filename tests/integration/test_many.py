@@ -31,14 +31,14 @@ def test_nine_thousand_connections_in_one_process(start_edge: StartEdge, origin:
     with wire.websocket(edge.plain, "/echo"):
         pass
     poll(lambda: len(closed_lines(edge.log_lines)) == 1, what="the first record")
-    descriptors, memory = edge.open_descriptors(), edge.pss_bytes()
+    descriptors, memory = edge.open_descriptors(), edge.anonymous_bytes()
     command = [sys.executable, "-m", "tests.integration.many_clients", str(edge.plain[1]), str(COUNT), "/echo"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as clients:
         assert clients.stdin is not None
         assert clients.stdout is not None
         assert clients.stdout.readline() == f"open {COUNT}\n"
         assert edge.open_descriptors() >= descriptors + 2 * COUNT
-        each = (edge.pss_bytes() - memory) / COUNT
+        each = (edge.anonymous_bytes() - memory) / COUNT
         assert each < MOST_BYTES_EACH, f"{each:.0f} bytes each"
         for message in ("one\n", "two\n"):
             clients.stdin.write(message)
@@ -49,7 +49,7 @@ def test_nine_thousand_connections_in_one_process(start_edge: StartEdge, origin:
         assert clients.wait(30) == 0
     poll(lambda: len(closed_lines(edge.log_lines)) == COUNT + 1, what="a record for each", limit_s=30)
     poll(lambda: edge.open_descriptors() <= descriptors, what="the descriptors of the start", limit_s=30)
-    poll(lambda: edge.pss_bytes() - memory < MOST_BYTES_LEFT, what="nearly the memory of the start", limit_s=10)
+    poll(lambda: edge.anonymous_bytes() - memory < MOST_BYTES_LEFT, what="nearly the memory of the start", limit_s=10)
 
 
 def closed_lines(lines: list[str]) -> list[str]:

@@ -42,14 +42,14 @@ def test_a_head_that_is_not_complete_in_ten_seconds_is_408(
 
 @pytest.mark.slow
 def test_two_hundred_slow_heads_hold_up_nobody(edge: Edge) -> None:
-    before = edge.pss_bytes()
+    before = edge.anonymous_bytes()
     with ExitStack() as stack:
         slow = [stack.enter_context(wire.connect(edge.plain)) for _ in range(200)]
         for client in slow:
             client.send(b"GET /dump HTTP/1.1\r\nHost: example.test\r\nX-Big: " + b"a" * 8000)
         with wire.websocket(edge.plain, "/echo"):
             pass
-        assert edge.pss_bytes() - before < 200 * 64 * 1024
+        assert edge.anonymous_bytes() - before < 200 * 64 * 1024
         for client in slow:
             client.sock.settimeout(2 * HEAD_LIMIT_S)
             assert client.read_answer().status == 408

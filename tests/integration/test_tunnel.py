@@ -228,7 +228,7 @@ def test_a_message_far_longer_than_any_buffer_streams_through(edge: Edge, origin
     size = 100 * 1024 * 1024
     head = Frame(BINARY, b"", mask=bytes(4)).encode()[:1] + b"\xff" + size.to_bytes(8, "big") + bytes(4)
     block = bytes(1 << 20)
-    before = edge.pss_bytes()
+    before = edge.anonymous_bytes()
     with wire.websocket(edge.plain, f"/after-eof?{token}") as (client, answer):
         client.send(head)
         for at in range(0, size, len(block)):
@@ -237,7 +237,7 @@ def test_a_message_far_longer_than_any_buffer_streams_through(edge: Edge, origin
                 origin.find(token).until(lambda seen: seen.received_count > 15 * len(block), what="the first part")
         client.end()
         assert client.read_message() == b"%d" % (len(head) + size)
-    assert edge.pss_bytes() - before < 8 * 1024 * 1024
+    assert edge.anonymous_bytes() - before < 8 * 1024 * 1024
     record = edge.closed(answer.ray)
     assert record.to_origin.bytes == len(head) + size
     assert record.to_origin.binary_messages == 1
