@@ -14,3 +14,5 @@ def test_fields_stand_in_the_order_in_which_the_core_gives_them() -> None:
         "http://origin",
     )
     assert fault.request is request
+    assert fault.kind == ""
+    assert Fault(429, 429, "too many", "http://origin", request, "address_connections").kind == "address_connections"
