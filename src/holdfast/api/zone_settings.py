@@ -17,7 +17,8 @@ from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, Complaint, fault, not_found
 from holdfast.api.undoing import Undone, writing
 from holdfast.model.moment import written_or_none
-from holdfast.model.setting import SETTINGS, SettingError, Value, check_together, with_defaults
+from holdfast.model.setting import SETTINGS, check_together, with_defaults
+from holdfast.model.setting_value import SettingError, Value
 from holdfast.store import settings, zones
 from holdfast.store.settings import StoredSetting
 
@@ -54,7 +55,7 @@ class SettingItem(SettingEdit):
     id: str
 
 
-# There are about a dozen.
+# There are less than thirty.
 _Items = Annotated[list[SettingItem], Field(max_length=100)]
 
 

@@ -11,16 +11,24 @@ Source: Cloudflare's zone settings of the same names; those that begin with `web
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
+from holdfast.model.setting_value import (
+    ListOf,
+    OneOf,
+    Parse,
+    SettingError,
+    Value,
+    WholeNumber,
+    api_value,
+    check_members,
+    shown,
+)
+from holdfast.model.websocket_settings import MAX_LISTED, WEBSOCKET_SETTINGS
 from holdfast.model.zone_document import StrictTransportSecurity, ZoneSettings
-
-# What an API value may be: JSON.
-Value = Any
 
 # OpenSSL's names of the TLS 1.2 suites the core has. TLS 1.3 has suites of its own, all always on.
 CIPHERS = (
@@ -37,58 +45,31 @@ MAX_READ_TIMEOUT_S = 6000
 MAX_HSTS_AGE_S = 10 * 365 * 86400
 
 
-class SettingError(ValueError):
-    """A value that a setting cannot have. `str` is a sentence: what was expected, and what came."""
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting. `default` is an API value; one that is not `editable` is kept, and has no effect yet."""
 
     id: str
     default: Value
-    parse: Callable[[Value], Value]
+    parse: Parse
     editable: bool = True
 
 
-def _one_of(*choices: str, refused: Mapping[str, str] | None = None) -> Callable[[Value], Value]:
-    def parse(value: Value) -> Value:
-        if isinstance(value, str) and value in choices:
-            return value
-        if isinstance(value, str) and refused and value in refused:
-            raise SettingError(refused[value])
-        raise SettingError(f"expected {' or '.join(repr(choice) for choice in choices)}, got {_shown(value)}")
-
-    return parse
-
-
-def _ciphers(value: Value) -> Value:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise SettingError(f"expected a list of cipher suites, such as [{CIPHERS[0]!r}], got {_shown(value)}")
-    for name in value:
-        if name not in CIPHERS:
-            raise SettingError(f"expected cipher suites out of {', '.join(CIPHERS)}, got {_shown(name)}")
-    return list(dict.fromkeys(value))
-
-
-def _read_timeout(value: Value) -> Value:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= MAX_READ_TIMEOUT_S:
-        raise SettingError(f"expected a number of seconds from 1 to {MAX_READ_TIMEOUT_S}, got {_shown(value)}")
-    if value != int(value):
-        raise SettingError(f"expected whole seconds, got {_shown(value)}")
-    return int(value)
+def _cipher(value: Value) -> Value:
+    if value not in CIPHERS:
+        raise SettingError(f"expected cipher suites out of {', '.join(CIPHERS)}, got {shown(value)}")
+    return value
 
 
 def _security_header(value: Value) -> Value:
     inner = value.get("strict_transport_security") if isinstance(value, dict) else None
     if not isinstance(inner, dict) or set(value) != {"strict_transport_security"}:
-        raise SettingError(f'expected {{"strict_transport_security": {{…}}}}, got {_shown(value)}')
+        raise SettingError(f'expected {{"strict_transport_security": {{…}}}}, got {shown(value)}')
     try:
         hsts = msgspec.convert(inner, StrictTransportSecurity)
     except msgspec.ValidationError as error:
         raise SettingError(f"strict_transport_security: {str(error).lower()}") from None
-    if unknown := sorted(set(inner) - {field.name for field in msgspec.structs.fields(StrictTransportSecurity)}):
-        raise SettingError(f"strict_transport_security: no such member: {_shown(unknown[0])}")
+    check_members(inner, StrictTransportSecurity.__struct_fields__)
     if not 0 <= hsts.max_age <= MAX_HSTS_AGE_S:
         raise SettingError(f"max_age: expected seconds from 0 to {MAX_HSTS_AGE_S}, got {hsts.max_age}")
     return _header_value(hsts)
@@ -98,35 +79,32 @@ def _header_value(hsts: StrictTransportSecurity) -> Value:
     return {"strict_transport_security": msgspec.structs.asdict(hsts)}
 
 
-def _shown(value: Value) -> str:
-    text = repr(value)
-    return f"{text[:80]}…" if len(text) > 80 else text
-
-
-_ON_OFF = _one_of("on", "off")
+_ON_OFF = OneOf(("on", "off"))
 _OLD_TLS = {old: f"this edge does not speak TLS {old} (RFC 8996): expected '1.2' or '1.3'" for old in ("1.0", "1.1")}
 _NO_0RTT = {"zrt": "this edge takes no 0-RTT data: expected 'on' or 'off'"}
 
+_CIPHER_LIST = ListOf(_cipher, MAX_LISTED, "cipher suites", f"[{CIPHERS[0]!r}]")
+
 _DEFAULTS = ZoneSettings()
 
-SETTINGS: Mapping[str, Setting] = {
-    setting.id: setting
-    for setting in (
-        Setting("always_use_https", _DEFAULTS.always_use_https, _ON_OFF),
-        Setting("ciphers", list(_DEFAULTS.ciphers), _ciphers),
-        Setting("http2", _DEFAULTS.http2, _ON_OFF, editable=False),
-        Setting("ip_geolocation", _DEFAULTS.ip_geolocation, _ON_OFF),
-        Setting("min_tls_version", _DEFAULTS.min_tls_version, _one_of("1.2", "1.3", refused=_OLD_TLS)),
-        Setting("origin_error_page_pass_thru", _DEFAULTS.origin_error_page_pass_thru, _ON_OFF),
-        Setting("proxy_read_timeout", _DEFAULTS.proxy_read_timeout, _read_timeout),
-        Setting("security_header", _header_value(_DEFAULTS.security_header), _security_header),
-        Setting("ssl", _DEFAULTS.ssl, _one_of("off", "flexible", "full", "strict")),
-        Setting("tls_1_3", _DEFAULTS.tls_1_3, _one_of("on", "off", refused=_NO_0RTT)),
-        Setting("true_client_ip_header", _DEFAULTS.true_client_ip_header, _ON_OFF),
-        Setting("websocket_off_response", _DEFAULTS.websocket_off_response, _one_of("refuse", "strip")),
-        Setting("websockets", _DEFAULTS.websockets, _ON_OFF),
-    )
-}
+_ALL = (
+    Setting("always_use_https", _DEFAULTS.always_use_https, _ON_OFF),
+    Setting("ciphers", list(_DEFAULTS.ciphers), _CIPHER_LIST),
+    Setting("http2", _DEFAULTS.http2, _ON_OFF, editable=False),
+    Setting("ip_geolocation", _DEFAULTS.ip_geolocation, _ON_OFF),
+    Setting("min_tls_version", _DEFAULTS.min_tls_version, OneOf(("1.2", "1.3"), _OLD_TLS)),
+    Setting("origin_error_page_pass_thru", _DEFAULTS.origin_error_page_pass_thru, _ON_OFF),
+    Setting("proxy_read_timeout", _DEFAULTS.proxy_read_timeout, WholeNumber("seconds", 1, MAX_READ_TIMEOUT_S)),
+    Setting("security_header", _header_value(_DEFAULTS.security_header), _security_header),
+    Setting("ssl", _DEFAULTS.ssl, OneOf(("off", "flexible", "full", "strict"))),
+    Setting("tls_1_3", _DEFAULTS.tls_1_3, OneOf(("on", "off"), _NO_0RTT)),
+    Setting("true_client_ip_header", _DEFAULTS.true_client_ip_header, _ON_OFF),
+    Setting("websocket_off_response", _DEFAULTS.websocket_off_response, OneOf(("refuse", "strip"))),
+    Setting("websockets", _DEFAULTS.websockets, _ON_OFF),
+    *(Setting(name, api_value(getattr(_DEFAULTS, name)), parse) for name, parse in WEBSOCKET_SETTINGS.items()),
+)
+
+SETTINGS: Mapping[str, Setting] = {setting.id: setting for setting in sorted(_ALL, key=lambda setting: setting.id)}
 
 
 # Kept like a setting, and in no list of them.

@@ -22,6 +22,7 @@ from holdfast.model.rule_documents import (
     ManagedDocument,
     RulesetDocument,
 )
+from holdfast.model.websocket_documents import RateLimits
 
 Switch = Literal["on", "off"]
 
@@ -47,8 +48,8 @@ class UrlNormalization(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Every setting an edge acts on, by its API name, with its default. `proxy_read_timeout` in seconds. `url_normalization`
-    has a route of its own."""
+    """Every setting an edge acts on, by its API name, with its default. Times are in seconds, `websocket_max_age_jitter` in
+    percent; 0 switches off what it is of (`model/websocket_settings.py`). `url_normalization` has a route of its own."""
 
     websockets: Switch = "on"
     websocket_off_response: Literal["refuse", "strip"] = "refuse"
@@ -64,6 +65,19 @@ class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     origin_error_page_pass_thru: Switch = "off"  # noqa: S105  "pass" is a verb here
     security_header: StrictTransportSecurity = StrictTransportSecurity()
     url_normalization: UrlNormalization = UrlNormalization()
+    websocket_keepalive_interval: int = 30
+    websocket_keepalive_misses: int = 3
+    websocket_idle_timeout: int = 0
+    websocket_max_age: int = 0
+    websocket_max_age_jitter: int = 10
+    websocket_read_stall_timeout: int = 0
+    websocket_write_stall_timeout: int = 0
+    websocket_max_message_bytes: int = 0
+    websocket_rate_limits: RateLimits = RateLimits()
+    websocket_max_connections: int = 0
+    websocket_max_connections_per_address: int = 0
+    websocket_allowed_origins: tuple[str, ...] = ()
+    websocket_allowed_subprotocols: tuple[str, ...] = ()
 
 
 class RecordDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

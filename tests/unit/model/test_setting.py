@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from holdfast.model.setting import (
     SETTINGS,
     URL_NORMALIZATION,
-    SettingError,
     check_together,
     with_defaults,
     zone_settings,
 )
+from holdfast.model.setting_value import SettingError
 from holdfast.model.zone_document import StrictTransportSecurity, UrlNormalization, ZoneSettings
 
 HSTS = {"enabled": True, "max_age": 86400, "include_subdomains": True, "preload": False, "nosniff": True}
@@ -64,6 +64,7 @@ def test_a_good_value_is_taken(name: str, value: Any, expected: Any) -> None:
         ("proxy_read_timeout", True, "got True"),
         ("proxy_read_timeout", 1.5, "whole seconds"),
         ("proxy_read_timeout", "9" * 100, "from 1 to 6000"),
+        ("ciphers", ["AES128-SHA"] * 101, "at most 100 cipher suites, got 101"),
         ("ciphers", "ECDHE-RSA-AES128-GCM-SHA256", "a list of cipher suites"),
         ("ciphers", ["AES128-SHA"], "got 'AES128-SHA'"),
         ("security_header", {}, "strict_transport_security"),
