@@ -127,6 +127,8 @@ class RuleProblem(Problem, frozen=True, kw_only=True, omit_defaults=True):
     zone: str
 
 
+# What is said of a setting that is no list.
+_SAYS_NO = {"websockets": "is off"}
 _RULE_KINDS = {
     CUSTOM: "custom rule",
     RATE_LIMITS: "rate limiting rule",
@@ -181,7 +183,7 @@ def refuse_by_setting(request: Request, *, setting: str, zone: str, now: float) 
 
     For programs it is in `Holdfast-Refused` as well, a structured field (RFC 8941 §3.1).
     """
-    reason = f"The setting {setting} of the zone {zone} is off."
+    reason = f"The setting {setting} of the zone {zone} {_SAYS_NO.get(setting, 'does not list what was asked for')}."
     problem = _problem(request, SETTING_EXPLANATIONS[setting], status=403, code=403, reason=reason, now=now)
     answer = _told(request, SettingProblem(**msgspec.structs.asdict(problem), setting=setting, zone=zone))
     refused = ("Holdfast-Refused", f"setting;id={_quoted(setting)};zone={_quoted(zone)}")

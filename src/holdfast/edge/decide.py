@@ -22,6 +22,8 @@ from holdfast.edge.phases.misdirected import misdirected
 from holdfast.edge.phases.rate_limits import rate_limits
 from holdfast.edge.phases.redirect import redirect
 from holdfast.edge.phases.refuse_loop import refuse_loop
+from holdfast.edge.phases.websocket_origins import websocket_origins
+from holdfast.edge.phases.websocket_subprotocols import websocket_subprotocols
 from holdfast.edge.phases.websockets_switch import websockets_switch
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import Phase, PlaceOf, View, view_of
@@ -41,6 +43,8 @@ PHASES: tuple[Phase, ...] = (
     rate_limits,
     managed_rules,
     websockets_switch,
+    websocket_origins,
+    websocket_subprotocols,
     forward,
 )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from holdfast._native import Origin
+    from holdfast._native import Origin, TunnelOptions
 
 
 class Forward(msgspec.Struct, frozen=True, gc=False):
@@ -23,7 +23,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     `zone` is the id of the zone this counts for. TLS with the origin asks for `server_name`, and verifies it; "" leaves
     that to the origin. With `strip_upgrade` an upgrade is forwarded as the GET it would be without.
     `set_response_headers` replace fields of the final answer. An answer with one of `explain_statuses` is not passed on
-    but told as a fault.
+    but told as a fault. `tunnel` is how the WebSocket is kept and bounded that an upgrade becomes; None for neither.
     """
 
     origin: Origin
@@ -34,6 +34,7 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     strip_upgrade: bool = False
     set_response_headers: tuple[tuple[str, str], ...] = ()
     explain_statuses: tuple[int, ...] = ()
+    tunnel: TunnelOptions | None = None
 
 
 class Respond(msgspec.Struct, frozen=True, gc=False):

@@ -266,6 +266,26 @@ SETTING_EXPLANATIONS: dict[str, Explanation] = {
         None,
         ("The setting websockets of the zone is off. Set it to on to let WebSockets through again.",),
     ),
+    "websocket_allowed_origins": Explanation(
+        "websocket_origin_not_allowed",
+        "Pages of this origin may open no WebSocket here",
+        Side.CLIENT,
+        None,
+        (
+            "The Origin of the request is not one of the zone's setting websocket_allowed_origins.",
+            "Add it as the browser spells it: scheme, host, and a port that is not the scheme's own.",
+        ),
+    ),
+    "websocket_allowed_subprotocols": Explanation(
+        "websocket_subprotocol_not_allowed",
+        "None of the subprotocols that are offered may be spoken here",
+        Side.CLIENT,
+        None,
+        (
+            "No name in Sec-WebSocket-Protocol is one of the zone's setting websocket_allowed_subprotocols.",
+            "Names are compared as they are, capital letters too.",
+        ),
+    ),
 }
 
 # What a rule refuses by asking for a challenge, which is a page with a script: only a browser that shows pages gets over it.

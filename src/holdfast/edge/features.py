@@ -1,8 +1,8 @@
 """What the settings of a zone come to: settings as the API has them in, what the phases act on out.
 
 Law 1: a setting that has no effect is not here, and one that has is nowhere else.
-Law 2: a paused zone has no features. What protects the legs of a connection (TLS, how long an origin may be silent) and
-what says where the origin is (records, origin rules, and so the paths that these see) stay, for they are none.
+Law 2: a paused zone has no features. What protects the legs of a connection (TLS, how long an origin may be silent, the pings
+that keep a WebSocket) and what says where the origin is (records, origin rules, and so the paths that these see) stay, for they are none.
 
 Source: Cloudflare, "Zone settings"; HSTS is RFC 6797 §6.1.
 """
@@ -14,8 +14,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from holdfast.edge.compile_error import CompileError
-from holdfast.edge.zone import Features, OriginTls, TlsSettings
+from holdfast.edge.tunnel import tunnel_of
+from holdfast.edge.zone import AllowedOrigins, Features, OriginTls, TlsSettings
 from holdfast.model.setting import CIPHERS, MAX_READ_TIMEOUT_S
+from holdfast.model.setting_value import SettingError, api_value
+from holdfast.model.websocket_origin import listed
+from holdfast.model.websocket_settings import WEBSOCKET_SETTINGS
 from holdfast.model.zone_document import StrictTransportSecurity, Switch, ZoneSettings
 
 if TYPE_CHECKING:
@@ -32,10 +36,12 @@ _CHOICES: Mapping[str, frozenset[str]] = {
     "min_tls_version": frozenset({"1.2", "1.3"}),
     "tls_1_3": frozenset({"on", "off"}),
     "always_use_https": frozenset({"on", "off"}),
+    "http2": frozenset({"on", "off"}),
     "true_client_ip_header": frozenset({"on", "off"}),
     "ip_geolocation": frozenset({"on", "off"}),
     "origin_error_page_pass_thru": frozenset({"on", "off"}),
 }
+_DEFAULTS = ZoneSettings()
 _URL_NORMALIZATION: Mapping[str, frozenset[str]] = {
     "type": frozenset({"cloudflare", "rfc3986"}),
     "scope": frozenset({"incoming", "none"}),
@@ -62,6 +68,19 @@ def check_settings(zone: str, settings: ZoneSettings) -> None:
         raise CompileError(zone, "settings.security_header.max_age", settings.security_header.max_age, "0 or more")
     if settings.min_tls_version == "1.3" and settings.tls_1_3 == "off":
         raise CompileError(zone, "settings.tls_1_3", "off", "on, as min_tls_version is 1.3")
+    _check_websockets(zone, settings)
+
+
+def _check_websockets(zone: str, settings: ZoneSettings) -> None:
+    for name, parse in WEBSOCKET_SETTINGS.items():
+        value = getattr(settings, name)
+        # Most zones have set nothing, and ten thousand are compiled at once.
+        if value == getattr(_DEFAULTS, name):
+            continue
+        try:
+            parse(api_value(value))
+        except SettingError as error:
+            raise CompileError(zone, f"settings.{name}", value, f"a value of the setting ({error})") from None
 
 
 # As many as there may be different settings among the zones that are compiled together; the rest is computed anew.
@@ -84,6 +103,9 @@ def features_of(settings: ZoneSettings, *, paused: bool) -> Features:
         # Where there is no HTTPS, a client that was told to insist on it would be locked out.
         response_headers=() if on.ssl == "off" else _response_headers(on.security_header),
         url_form=url_form_of(settings),
+        allowed_origins=AllowedOrigins(*listed(on.websocket_allowed_origins)) if on.websocket_allowed_origins else None,
+        allowed_subprotocols=frozenset(on.websocket_allowed_subprotocols) or None,
+        tunnel=tunnel_of(settings, paused=paused),
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from holdfast.edge.firewall.values import Firewall
+from holdfast.edge.tunnel import Tunnel
 from holdfast.model.hostname import MAX_CHARS
 
 if TYPE_CHECKING:
@@ -82,11 +83,19 @@ class Target(msgspec.Struct, gc=False, kw_only=True):
         )
 
 
+class AllowedOrigins(msgspec.Struct, frozen=True, gc=False):
+    """Origins of browsers whose pages may open WebSockets: `exact` ones, and those `below` a host (`model.websocket_origin`)."""
+
+    exact: frozenset[str]
+    below: tuple[tuple[str, str], ...]
+
+
 class Features(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the settings of a zone come to. Zones with the same settings share one.
 
     `always_https` and `never_https` redirect. `response_headers` are for answers over TLS. `answer_timeout_s` is how
-    long the origin may stay silent.
+    long the origin may stay silent. `allowed_origins` and `allowed_subprotocols` are of WebSockets: where they are None, all are.
+    `tunnel` is how open ones are kept and bounded, None for neither.
     """
 
     origin_tls: OriginTls
@@ -100,6 +109,9 @@ class Features(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     explain_statuses: tuple[int, ...]
     response_headers: tuple[tuple[str, str], ...]
     url_form: UrlForm
+    allowed_origins: AllowedOrigins | None
+    allowed_subprotocols: frozenset[str] | None
+    tunnel: Tunnel | None
 
 
 class OriginRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):

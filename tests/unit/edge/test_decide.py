@@ -40,6 +40,8 @@ def test_the_order_of_the_phases_is_what_it_says() -> None:
         "rate_limits",
         "managed_rules",
         "websockets_switch",
+        "websocket_origins",
+        "websocket_subprotocols",
         "forward",
     ]
 

@@ -6,7 +6,8 @@ import pytest
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.features import check_settings, features_of, tls_settings_of
-from holdfast.edge.zone import Features
+from holdfast.edge.zone import AllowedOrigins, Features
+from holdfast.model.websocket_documents import RateLimits
 from holdfast.model.zone_document import StrictTransportSecurity, UrlNormalization, ZoneSettings
 
 DEFAULTS = features_of(ZoneSettings(), paused=False)
@@ -43,6 +44,13 @@ def changed(features: Features) -> dict[str, Any]:
         ({"http2": "off"}, {}),
         ({"url_normalization": UrlNormalization(type="rfc3986")}, {"url_form": "rfc3986"}),
         ({"url_normalization": UrlNormalization(type="rfc3986", scope="none")}, {"url_form": "none"}),
+        ({"websocket_allowed_subprotocols": ("mqtt",)}, {"allowed_subprotocols": frozenset({"mqtt"})}),
+        (
+            {"websocket_allowed_origins": ("null", "https://*.a.test")},
+            {"allowed_origins": AllowedOrigins(frozenset({"null"}), (("https://", ".a.test"),))},
+        ),
+        ({"websocket_keepalive_interval": 0}, {"tunnel": None}),
+        ({"websocket_max_age_jitter": 50}, {}),
     ],
     ids=str,
 )  # fmt: skip
@@ -53,7 +61,7 @@ def test_each_setting_has_its_effect_and_no_other(settings: dict[str, Any], expe
 def test_a_paused_zone_has_its_legs_and_no_features() -> None:
     everything = ZoneSettings(
         websockets="off", ssl="full", always_use_https="on", true_client_ip_header="on", security_header=HSTS,
-        proxy_read_timeout=10,
+        proxy_read_timeout=10, websocket_allowed_origins=("null",), websocket_allowed_subprotocols=("mqtt",),
     )  # fmt: skip
     assert changed(features_of(everything, paused=True)) == {
         "origin_tls": "unverified",
@@ -78,6 +86,13 @@ def test_a_paused_zone_has_its_legs_and_no_features() -> None:
         ({"proxy_read_timeout": 10**9}, "proxy_read_timeout"),
         ({"security_header": StrictTransportSecurity(max_age=-1)}, "security_header.max_age"),
         ({"min_tls_version": "1.3", "tls_1_3": "off"}, "tls_1_3"),
+        ({"http2": "maybe"}, "http2"),
+        ({"websocket_keepalive_interval": -1}, "websocket_keepalive_interval"),
+        ({"websocket_keepalive_misses": 0}, "websocket_keepalive_misses"),
+        ({"websocket_max_message_bytes": 1 << 60}, "websocket_max_message_bytes"),
+        ({"websocket_allowed_origins": ("https://a.test/",)}, "websocket_allowed_origins"),
+        ({"websocket_allowed_subprotocols": ("a b",)}, "websocket_allowed_subprotocols"),
+        ({"websocket_rate_limits": RateLimits(action="drop")}, "websocket_rate_limits"),  # type: ignore[arg-type]
         ({"url_normalization": UrlNormalization(type="rfc2396")}, "url_normalization.type"),  # type: ignore[arg-type]
         ({"url_normalization": UrlNormalization(scope="both")}, "url_normalization.scope"),  # type: ignore[arg-type]
     ],

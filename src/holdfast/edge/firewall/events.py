@@ -15,7 +15,13 @@ from holdfast.model.request import Request
 from holdfast.model.security_event import SecurityEvent
 
 # What answered, by the phase that did, where that is no phase of rules.
-_SOURCES = {"misdirected": "tls", "redirect": "redirect", "websockets_switch": "websockets"}
+_SOURCES = {
+    "misdirected": "tls",
+    "redirect": "redirect",
+    "websockets_switch": "websockets",
+    "websocket_origins": "websockets",
+    "websocket_subprotocols": "websockets",
+}
 
 
 def events_of(request: Request, view: View, decision: Decision, *, phase: str) -> list[SecurityEvent]:

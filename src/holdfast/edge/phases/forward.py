@@ -6,6 +6,7 @@ from holdfast.edge.answers import refuse
 from holdfast.edge.decision import Decision, Forward
 from holdfast.edge.headers import origin_headers
 from holdfast.edge.route import DeadEnd, route_of
+from holdfast.edge.subprotocols import reduced_offer
 from holdfast.edge.view import View
 from holdfast.edge.zone import Features
 from holdfast.model.request import Request
@@ -25,13 +26,17 @@ def forward(request: Request, view: View) -> Decision | None:
         set_headers += (("Host", route.host_header),)
     if features.true_client_ip or (features.geolocation and view.place_of is not None):
         set_headers += _client_headers(request, view, features)
+    is_stripped = request.is_upgrade and features.strips_upgrades
+    is_to_open = request.is_upgrade and not is_stripped
+    if is_to_open and features.allowed_subprotocols is not None:
+        set_headers += reduced_offer(request, features.allowed_subprotocols)
     return Forward(
         route.target.origin(features.origin_tls, route.port, features.answer_timeout_s),
         set_headers,
         remove_headers,
         zone.id,
         route.server_name,
-        request.is_upgrade and features.strips_upgrades,
+        is_stripped,
         features.response_headers if request.scheme == "https" else (),
         features.explain_statuses,
     )

@@ -107,6 +107,30 @@ def test_a_host_header_of_a_rule_takes_the_client_s_place() -> None:
     assert decision.server_name == "inner.test"
 
 
+@pytest.mark.parametrize(
+    ("fields", "offer", "is_upgrade", "told"),
+    [
+        ({}, "a, b", True, []),
+        ({"websocket_allowed_subprotocols": ("b", "c")}, "a, b, c", True, ["b, c"]),
+        ({"websocket_allowed_subprotocols": ("a", "b")}, "a, b", True, []),
+        ({"websocket_allowed_subprotocols": ("b",)}, "a, b", False, []),
+        ({"websocket_allowed_subprotocols": ("b",), "paused": True}, "a, b", True, []),
+        (
+            {"websocket_allowed_subprotocols": ("b",), "websockets": "off", "websocket_off_response": "strip"},
+            "a, b",
+            True,
+            [],
+        ),
+    ],
+)
+def test_the_origin_is_offered_the_subprotocols_that_are_allowed(
+    fields: dict[str, Any], offer: str, is_upgrade: bool, told: list[str]
+) -> None:
+    headers = [*BROWSER_UPGRADE, ("sec-websocket-protocol", offer)]
+    decision = forwarded(of_zone(**fields), headers=headers, is_upgrade=is_upgrade)
+    assert _values(decision, "Sec-WebSocket-Protocol") == told
+
+
 def test_a_way_that_leads_nowhere_is_refused() -> None:
     circle = a_zone("example.com", a_record("chat.example.com", "chat.example.com"))
     decision = decided(snapshot_of(circle))
