@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
+import zlib
 
 import msgspec
 
@@ -23,6 +24,7 @@ from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import error_page
 from holdfast.edge.explanations import (
     CHALLENGE,
+    LIMIT_EXPLANATIONS,
     NOT_CONFIGURED,
     SETTING_EXPLANATIONS,
     Explanation,
@@ -129,6 +131,11 @@ class RuleProblem(Problem, frozen=True, kw_only=True, omit_defaults=True):
 
 # What is said of a setting that is no list.
 _SAYS_NO = {"websockets": "is off"}
+# The settings that set the limits which a fault may be about.
+_LIMITING = {
+    "zone_connections": "websocket_max_connections",
+    "address_connections": "websocket_max_connections_per_address",
+}
 _RULE_KINDS = {
     CUSTOM: "custom rule",
     RATE_LIMITS: "rate limiting rule",
@@ -137,10 +144,26 @@ _RULE_KINDS = {
 }
 
 
-def answer(fault: Fault, *, now: float) -> Respond:
-    """What the client of a failed forward is told. `now` is Unix time in seconds."""
-    reason = public_reason(fault)
-    return refuse(fault.request, status=fault.status, code=fault.code, reason=reason, now=now)
+def answer(fault: Fault, *, now: float, zone: str = "") -> Respond:
+    """What the client of a failed forward is told. `now` is Unix time in seconds, `zone` the name of the request's zone.
+
+    Which limit was met, where it was one, is in `X-Holdfast-Reason` as well.
+    """
+    meaning = LIMIT_EXPLANATIONS.get(fault.kind)
+    if meaning is None:
+        return refuse(fault.request, status=fault.status, code=fault.code, reason=public_reason(fault), now=now)
+    meaning = msgspec.structs.replace(meaning, retry_after_s=_spread(meaning.retry_after_s, fault.request.ray))
+    reason = f"{meaning.title}."
+    problem = _problem(fault.request, meaning, status=fault.status, code=fault.code, reason=reason, now=now)
+    setting = _LIMITING.get(fault.kind)
+    if setting is not None:
+        problem = SettingProblem(**msgspec.structs.asdict(problem), setting=setting, zone=zone)
+    return _with_headers(_told(fault.request, problem), ("X-Holdfast-Reason", fault.kind))
+
+
+def _spread(least_s: int | None, ray: str) -> int | None:
+    """A wait of `least_s` to nearly twice that, another one for another ray."""
+    return least_s and least_s + zlib.crc32(ray.encode("utf-8", "surrogatepass")) % least_s
 
 
 def public_reason(fault: Fault) -> str:
@@ -187,7 +210,7 @@ def refuse_by_setting(request: Request, *, setting: str, zone: str, now: float) 
     problem = _problem(request, SETTING_EXPLANATIONS[setting], status=403, code=403, reason=reason, now=now)
     answer = _told(request, SettingProblem(**msgspec.structs.asdict(problem), setting=setting, zone=zone))
     refused = ("Holdfast-Refused", f"setting;id={_quoted(setting)};zone={_quoted(zone)}")
-    return msgspec.structs.replace(answer, headers=(*answer.headers, refused))
+    return _with_headers(answer, refused)
 
 
 def refuse_by_rule(request: Request, by: RefusedBy, *, now: float, answer: Answer | None = None) -> Respond:
@@ -222,7 +245,11 @@ def refuse_by_rule(request: Request, by: RefusedBy, *, now: float, answer: Answe
             zone=by.zone,
         ),
     )
-    return msgspec.structs.replace(told, headers=(*told.headers, *headers))
+    return _with_headers(told, *headers)
+
+
+def _with_headers(answer: Respond, *headers: tuple[str, str]) -> Respond:
+    return msgspec.structs.replace(answer, headers=(*answer.headers, *headers))
 
 
 def _unable(request: Request) -> str:

@@ -288,6 +288,44 @@ SETTING_EXPLANATIONS: dict[str, Explanation] = {
     ),
 }
 
+# Limits of the edge that a request may meet on its way, by `Fault.kind`. Their waits are the least that is told: so that those
+# who were refused together do not come back together, each is told up to as much again, by its ray id.
+LIMIT_EXPLANATIONS: dict[str, Explanation] = {
+    # One place is free when one of them ends, which in a zone that is full happens every few seconds.
+    "zone_connections": Explanation(
+        "websocket_connection_limit",
+        "All WebSockets that this zone may have are open",
+        Side.EDGE,
+        10,
+        (
+            "The zone has as many open as its setting websocket_max_connections lets it have.",
+            "Look at those that are open: are there some that nobody uses (websocket_idle_timeout)?",
+        ),
+    ),
+    # They are one client's own, and it may have to end one first.
+    "address_connections": Explanation(
+        "websocket_address_limit",
+        "All WebSockets that this address may have are open",
+        Side.CLIENT,
+        30,
+        (
+            "This address has as many open as the zone's setting websocket_max_connections_per_address lets it have.",
+            "Clients behind one router have one address: the setting must leave room for all of them.",
+        ),
+    ),
+    # What waits is connected or given up within the time that connecting may take.
+    "origin_busy": Explanation(
+        "origin_busy",
+        "Too many connections to the origin are being made",
+        Side.EDGE,
+        5,
+        (
+            "See that the origin accepts connections fast enough: is it starting, or overloaded?",
+            "After a restart all clients come back at once; the queue for the origin (origin.max_pending_connects) is full then.",
+        ),
+    ),
+}
+
 # What a rule refuses by asking for a challenge, which is a page with a script: only a browser that shows pages gets over it.
 CHALLENGE = Explanation(
     "challenge_not_possible",

@@ -83,4 +83,4 @@ class Policy:
         """What the client of a failed forward is told (`_native.Edge`, `answer`)."""
         now = self._clock()
         view = view_of(fault.request, self._snapshot, now=now)
-        return answers.in_zone(answers.answer(fault, now=now), view.zone, fault.request)
+        return answers.in_zone(answers.answer(fault, now=now, zone=view.zone.name), view.zone, fault.request)

@@ -20,7 +20,7 @@ from holdfast.edge.answers import (
 )
 from holdfast.edge.decision import Respond
 from holdfast.edge.error_page import MAX_PAGE_BYTES
-from holdfast.edge.explanations import EXPLANATIONS
+from holdfast.edge.explanations import EXPLANATIONS, LIMIT_EXPLANATIONS
 from holdfast.edge.firewall.values import CUSTOM, IP_ACCESS, MANAGED, RATE_LIMITS, Answer
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
@@ -407,3 +407,37 @@ def test_an_answer_of_the_rule_s_own_is_all_there_is() -> None:
         "Cache-Control": "no-store",
         "Retry-After": "3",
     }
+
+
+LIMITS = [
+    ("zone_connections", 503, "websocket_max_connections", range(10, 20)),
+    ("address_connections", 429, "websocket_max_connections_per_address", range(30, 60)),
+    ("origin_busy", 503, None, range(5, 10)),
+]
+
+
+@pytest.mark.parametrize(("kind", "status", "setting", "waits"), LIMITS)
+@pytest.mark.parametrize("is_upgrade", [True, False])
+def test_a_limit_of_the_edge_is_named_with_its_setting_and_when_to_come_back(
+    kind: str, status: int, setting: str | None, waits: range, is_upgrade: bool
+) -> None:
+    request = a_request(headers=PROGRAM, is_upgrade=is_upgrade)
+    respond = answer(Fault(status, status, "n of m are open", "http://10.0.0.5", request, kind), now=NOW, zone="a.test")
+    headers, problem = dict(respond.headers), json.loads(respond.body)
+    assert respond.status == problem["status"] == status
+    assert headers["X-Holdfast-Reason"] == kind
+    assert problem["error_name"] == LIMIT_EXPLANATIONS[kind].name
+    assert (problem.get("setting"), problem.get("zone")) == (setting, "a.test" if setting else None)
+    assert int(headers["Retry-After"]) == problem["retry_after"]
+    assert problem["retry_after"] in waits
+    assert "10.0.0.5" not in respond.body.decode()
+
+
+def test_those_who_are_refused_together_are_not_told_to_come_back_together() -> None:
+    told = {
+        dict(answer(Fault(503, 503, "", "", a_request(ray=f"{ray:016x}-LOC"), "zone_connections"), now=NOW).headers)[
+            "Retry-After"
+        ]
+        for ray in range(200)
+    }
+    assert len(told) == 10

@@ -5,6 +5,7 @@ import pytest
 from holdfast.edge.explanations import (
     CHALLENGE,
     EXPLANATIONS,
+    LIMIT_EXPLANATIONS,
     NOT_CONFIGURED,
     SETTING_EXPLANATIONS,
     Explanation,
@@ -17,7 +18,7 @@ ANSWERED = (
     421, 502, 503, 504, 508, *range(520, 527), 530,
     1000, 1001, 1004, 1005, 1006, 1009, 1014, 1015, 1016, 1020,
 )  # fmt: skip
-OTHERS = [*SETTING_EXPLANATIONS.values(), NOT_CONFIGURED, CHALLENGE]
+OTHERS = [*SETTING_EXPLANATIONS.values(), *LIMIT_EXPLANATIONS.values(), NOT_CONFIGURED, CHALLENGE]
 ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *OTHERS]
 
 
@@ -74,3 +75,7 @@ def test_the_side_is_where_the_cause_is(code: int, side: Side) -> None:
 )
 def test_waits_are_given_only_where_waiting_helps(code: int, seconds: int | None) -> None:
     assert EXPLANATIONS[code].retry_after_s == seconds
+
+
+def test_every_limit_is_worth_another_try() -> None:
+    assert all(meaning.retry_after_s for meaning in LIMIT_EXPLANATIONS.values())

@@ -22,6 +22,13 @@ def test_it_decides_and_answers_by_its_clock() -> None:
     assert json.loads(answer.body)["timestamp"] == "2026-03-01T12:00:00Z"
 
 
+def test_a_limit_that_was_met_is_told_with_its_zone() -> None:
+    fault = Fault(503, 503, "the zone is full", "http://origin", a_request(), "zone_connections")
+    answer = Policy(snapshot_of(a_zone())).answer(fault)
+    assert (answer.status, answer.zone) == (503, zone_id("example.com"))
+    assert json.loads(answer.body)["zone"] == "example.com"
+
+
 def test_what_is_published_decides_from_the_next_request_on() -> None:
     policy = Policy(snapshot_of())
     assert isinstance(policy.decide(a_request()), Respond)
