@@ -3,6 +3,7 @@
 mod edge;
 mod inspect;
 mod policy;
+mod tunnel_options;
 mod values;
 
 use pyo3::prelude::*;
@@ -17,6 +18,8 @@ mod _native {
         Pattern, PhraseSet, Screen, Undecided, begin_request, begin_rule, end_request, is_xss, spend, sqli_fingerprint,
         transform,
     };
+    #[pymodule_export]
+    use crate::tunnel_options::TunnelOptions;
     #[pymodule_export]
     use crate::values::{Certificate, Origin, TlsRule};
 }

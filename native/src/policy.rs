@@ -19,6 +19,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
+use crate::tunnel_options::TunnelOptions;
 use crate::values::Origin;
 
 /// What the thread asks, and the classes it builds its questions from.
@@ -160,6 +161,10 @@ impl Policy {
             explain_statuses: match given(intern!(py, "explain_statuses"))? {
                 None => Vec::new(),
                 Some(statuses) => statuses.extract()?,
+            },
+            tunnel: match given(intern!(py, "tunnel"))? {
+                None => None,
+                Some(options) => Some(Arc::clone(&options.cast::<TunnelOptions>()?.get().core)),
             },
         }))
     }

@@ -6,7 +6,7 @@ Law 3: whatever they raise refuses the request with 500. The edge fails closed.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, final, type_check_only
+from typing import Literal, Protocol, final, type_check_only
 
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
@@ -20,6 +20,7 @@ __all__ = [
     "PhraseSet",
     "Screen",
     "TlsRule",
+    "TunnelOptions",
     "Undecided",
     "begin_request",
     "begin_rule",
@@ -40,6 +41,7 @@ class ForwardLike(Protocol):
     the ordinary GET it is without its handshake. `set_response_headers: tuple[tuple[str, str], ...]` are set on the
     origin's final answer, a 101 too, and replace its own of the same name; framing, `Connection` and `CF-Ray` stay.
     `explain_statuses: tuple[int, ...]`: a final answer with one of these is not passed on; `answer(fault)` is asked.
+    `tunnel: TunnelOptions | None` is what holds for the WebSocket that an upgrade becomes; None asks nothing of it.
     A `Host` in `set_headers` takes the place of the client's.
     """
 
@@ -121,6 +123,42 @@ class TlsRule:
     ) -> TlsRule: ...
     @property
     def names(self) -> tuple[str, ...]: ...
+
+@final
+class TunnelOptions:
+    """What a zone asks of its WebSockets once they are open: a checked, immutable handle. Make it once per zone, share it
+    between decisions; a tunnel keeps what it began with. 0 is off, everywhere.
+
+    A leg that is silent for `keepalive_interval_s` gets a ping of the edge's own; after `keepalive_misses` (1-100) that it
+    leaves unanswered, for as long each, it is dead. `idle_timeout_s` is for how long nothing may pass; pings of the peers
+    count, those of the edge do not. `max_age_s` is for how long a tunnel may be open, less a part of up to
+    `max_age_jitter` (0-1) by chance. `read_stall_timeout_s` is how long a frame that has begun may wait for more of it,
+    `write_stall_timeout_s` how long a side may take nothing of what waits for it. `max_message_bytes` is of the payload, as
+    it is on the wire, over all frames of a message. Rates are averages; a second's worth may come at once. Beyond
+    them a side is read no faster ("throttle"), or closed with 1008 ("close").
+    `max_zone_connections` and `max_address_connections` bound how many are open in this process.
+    Raises ValueError with a sentence that names the argument.
+    """
+
+    def __new__(
+        cls,
+        *,
+        keepalive_interval_s: float = 0.0,
+        keepalive_misses: int = 3,
+        idle_timeout_s: float = 0.0,
+        max_age_s: float = 0.0,
+        max_age_jitter: float = 0.1,
+        read_stall_timeout_s: float = 0.0,
+        write_stall_timeout_s: float = 0.0,
+        max_message_bytes: int = 0,
+        messages_per_s_to_origin: float = 0.0,
+        bytes_per_s_to_origin: float = 0.0,
+        messages_per_s_to_client: float = 0.0,
+        bytes_per_s_to_client: float = 0.0,
+        over_rate: Literal["throttle", "close"] = "throttle",
+        max_zone_connections: int = 0,
+        max_address_connections: int = 0,
+    ) -> TunnelOptions: ...
 
 @final
 class Edge:

@@ -21,6 +21,8 @@ class Direction:
     closes: int
     control_bytes: int
     reserved_frames: int
+    messages_per_s: float
+    bytes_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +34,30 @@ class Closed:
     host: str
     path: str
     origin: str
+    protocol: str
+    tls_version: str
+    subprotocol: str
     start: str
     end: str
     duration_ms: float
     to_origin: Direction
     to_client: Direction
+    last_from_client: str | None
+    last_from_origin: str | None
+    rtt_client_ms: float | None
+    rtt_origin_ms: float | None
     client_close_code: int | None
     client_close_reason: str
     origin_close_code: int | None
     origin_close_reason: str
     edge_close_code: int | None
+    edge_close_reason: str | None
     closed_by: str
     why: str
+    connection_close_reason: str
+    connection_close_source: str
+    transport_close_code: int
+    detail: str | None
 
 
 def parse(line: str) -> dict[str, Any] | None:
@@ -64,16 +78,28 @@ def closed(record: dict[str, Any]) -> Closed:
         host=record["host"],
         path=record["path"],
         origin=record["origin"],
+        protocol=record["protocol"],
+        tls_version=record["tls_version"],
+        subprotocol=record["subprotocol"],
         start=record["start"],
         end=record["end"],
         duration_ms=record["duration_ms"],
         to_origin=Direction(**record["to_origin"]),
         to_client=Direction(**record["to_client"]),
+        last_from_client=record["last_from_client"],
+        last_from_origin=record["last_from_origin"],
+        rtt_client_ms=record["rtt_client_ms"],
+        rtt_origin_ms=record["rtt_origin_ms"],
         client_close_code=record["client_close_code"],
         client_close_reason=record["client_close_reason"] or "",
         origin_close_code=record["origin_close_code"],
         origin_close_reason=record["origin_close_reason"] or "",
         edge_close_code=record["edge_close_code"],
+        edge_close_reason=record["edge_close_reason"],
         closed_by=record["closed_by"],
         why=record["why"],
+        connection_close_reason=record["connection_close_reason"],
+        connection_close_source=record["connection_close_source"],
+        transport_close_code=record["transport_close_code"],
+        detail=record.get("detail"),
     )

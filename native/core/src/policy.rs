@@ -18,6 +18,7 @@ use crate::http::request::RequestHead;
 use crate::latency::Latency;
 use crate::origin::Origin;
 use crate::tls::TlsFacts;
+use crate::tunnel::TunnelOptions;
 use crate::zones::Zone;
 
 /// Requests that may wait for a decision: at 20 microseconds each, 20 ms of waiting.
@@ -117,6 +118,8 @@ pub struct Forward {
     pub set_response_headers: Vec<(String, String)>,
     /// Statuses of the origin that are not passed on, but explained as a fault.
     pub explain_statuses: Vec<u16>,
+    /// What is asked of the tunnel that an upgrade becomes; None asks nothing.
+    pub tunnel: Option<Arc<TunnelOptions>>,
 }
 
 impl Forward {

@@ -2,7 +2,8 @@ use super::*;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::frames::Walker;
+use crate::frames::{Counts, Walker};
+use crate::tunnel::Identity;
 use crate::zones::Zones;
 
 #[derive(Clone, Default)]
@@ -30,21 +31,24 @@ fn closed(path: &str) -> Line {
             host: "example.com".to_owned(),
             path: path.to_owned(),
             origin: "http://127.0.0.1:9000".into(),
+            protocol: "http/1.1",
+            tls_version: "TLSv1.3",
+            subprotocol: "chat".into(),
             opened: SystemTime::UNIX_EPOCH,
             opened_at: Instant::now(),
         }),
         at: SystemTime::UNIX_EPOCH + Duration::from_millis(1500),
-        duration_ms: 1500,
+        duration: Duration::from_millis(1500),
         to_origin: *client.counts(),
         to_client: Counts::default(),
-        client_close: client.close().cloned(),
-        origin_close: None,
-        edge_close_code: None,
-        cause: Cause {
-            by: ClosedBy::Client,
-            why: Why::CloseFrame,
-            detail: None,
+        client: LegFacts {
+            close: client.close().cloned(),
+            last_active: Some(Duration::from_millis(1250)),
+            rtt: Some(Duration::from_micros(1234)),
         },
+        origin: LegFacts::default(),
+        edge_close: Some((1001, "max_age: enough".to_owned())),
+        cause: Cause::new(ClosedBy::Client, Why::CloseFrame),
     }))
 }
 
@@ -80,7 +84,25 @@ fn a_closed_websocket_is_one_line_that_says_who_what_and_why() {
         (&record["client_close_code"], &record["client_close_reason"]),
         (&1000.into(), &"bye".into())
     );
-    assert_eq!(record["origin_close_code"], serde_json::Value::Null);
+    for absent in ["origin_close_code", "last_from_origin", "rtt_origin_ms"] {
+        assert_eq!(record[absent], serde_json::Value::Null, "{absent}");
+    }
+    for (name, value) in [
+        ("protocol", serde_json::json!("http/1.1")),
+        ("tls_version", "TLSv1.3".into()),
+        ("subprotocol", "chat".into()),
+        ("last_from_client", "1970-01-01T00:00:01.250Z".into()),
+        ("rtt_client_ms", 1.234.into()),
+        ("edge_close_code", 1001.into()),
+        ("edge_close_reason", "max_age: enough".into()),
+        ("connection_close_reason", "none".into()),
+        ("connection_close_source", "downstream".into()),
+        ("transport_close_code", 0.into()),
+    ] {
+        assert_eq!(record[name], value, "{name}");
+    }
+    assert_eq!(record["to_origin"]["messages_per_s"], 0.667);
+    assert_eq!(record["to_origin"]["bytes_per_s"], 7.333);
     assert_eq!(
         (&record["closed_by"], &record["why"]),
         (&"client".into(), &"close_frame".into())

@@ -18,7 +18,7 @@ use crate::http::response::ResponseHead;
 use crate::http::{ForClient, Framing, Version, write_response};
 use crate::origin::{OriginConnection, dial};
 use crate::policy::{Asked, Forward};
-use crate::tunnel::{Identity, NewTunnel};
+use crate::tunnel::{Identity, NewTunnel, TunnelOptions};
 use crate::upload::{ORIGIN_STALL, client_gone};
 
 /// Carries an upgrade out. Any answer but 101 reaches the client as the origin gave it.
@@ -122,6 +122,9 @@ fn open_tunnel(
         host: asked.head.host().to_owned(),
         path: asked.head.path().to_owned(),
         origin: Arc::clone(&forward.origin.label),
+        protocol: "http/1.1",
+        tls_version: asked.tls.as_ref().map_or("", |facts| facts.version),
+        subprotocol: subprotocol(answer),
         opened: SystemTime::now(),
         opened_at: Instant::now(),
     });
@@ -137,7 +140,14 @@ fn open_tunnel(
         origin,
         greeting,
         identity,
+        options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
         place: Box::new(place),
     });
     After::Upgraded
+}
+
+/// What the origin chose of the client's offer; `check_answer` has seen to it that it is one of them.
+fn subprotocol(answer: &ResponseHead) -> Box<str> {
+    let chosen = answer.fields().first("sec-websocket-protocol").unwrap_or_default();
+    String::from_utf8_lossy(chosen).into()
 }

@@ -35,6 +35,15 @@ impl TlsFault {
         matches!(self, Self::Certificate(_))
     }
 
+    /// The number of the alert by which the peer ended the session (RFC 8446 §6); 0 where it did not.
+    #[must_use]
+    pub fn alert(&self) -> u8 {
+        match self {
+            Self::Refused(alert) => (*alert).into(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn unexpected(state: &dyn fmt::Debug) -> Self {
         Self::Protocol(rustls::Error::General(format!(
             "TLS is in an unexpected state: {state:?}"

@@ -295,7 +295,7 @@ impl Running {
     fn close_all(&mut self, reason: &'static str, deadline: Instant, now: Instant) {
         let close = OwnClose {
             code: GOING_AWAY,
-            reason: reason.into(),
+            reason: Why::EdgeStopping.reason(reason).into(),
         };
         self.closing = Some((close.clone(), deadline));
         let keys: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();

@@ -69,14 +69,26 @@ pub(super) enum Broken {
     /// The socket failed.
     Transport(io::ErrorKind),
     /// Its TLS failed.
-    Tls(String),
+    Tls {
+        /// One sentence.
+        fault: String,
+        /// The number of the peer's alert; 0 without one.
+        alert: u8,
+    },
 }
 
 impl Broken {
     pub(super) fn describe(&self) -> String {
         match self {
             Self::Transport(kind) => kind.to_string(),
-            Self::Tls(fault) => fault.clone(),
+            Self::Tls { fault, .. } => fault.clone(),
+        }
+    }
+
+    pub(super) fn alert(&self) -> u8 {
+        match self {
+            Self::Transport(_) => 0,
+            Self::Tls { alert, .. } => *alert,
         }
     }
 }
@@ -267,7 +279,10 @@ impl Leg {
             self.write(&scratch.ciphertext);
         }
         match outcome {
-            Err(fault) => Err(Broken::Tls(fault.to_string())),
+            Err(fault) => Err(Broken::Tls {
+                alert: fault.alert(),
+                fault: fault.to_string(),
+            }),
             Ok(()) if is_closed && scratch.plaintext.is_empty() => Ok(Took::End),
             Ok(()) => {
                 if is_closed {

@@ -9,6 +9,7 @@
 
 mod event_loop;
 mod leg;
+mod options;
 mod relay;
 
 use std::net::{SocketAddr, TcpStream};
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use event_loop::{LoopStatistics, TunnelLoop};
+pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 
 use crate::tls::TlsSession;
 use crate::zones::Zone;
@@ -107,6 +109,12 @@ pub struct Identity {
     pub path: String,
     /// The origin's label.
     pub origin: Arc<str>,
+    /// What the client speaks: "http/1.1".
+    pub protocol: &'static str,
+    /// The client's TLS: "TLSv1.3", "TLSv1.2", or "" for none.
+    pub tls_version: &'static str,
+    /// The subprotocol that the origin chose; "" for none.
+    pub subprotocol: Box<str>,
     /// When the 101 was sent.
     pub opened: SystemTime,
     /// The same on the monotonic clock.
@@ -123,6 +131,8 @@ pub struct NewTunnel {
     pub greeting: Vec<u8>,
     /// Who it is for.
     pub identity: Box<Identity>,
+    /// What its zone asks of it.
+    pub options: Arc<TunnelOptions>,
     /// Dropped when the tunnel has ended; holds the connection's place under the edge's limit.
     pub place: Box<dyn Send>,
 }

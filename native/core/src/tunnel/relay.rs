@@ -12,7 +12,7 @@ use super::leg::{Broken, Leg, News, Took};
 use super::{Identity, Limits, NewTunnel, READS_PER_TURN, Scratch, Side};
 use crate::chance::random_bytes;
 use crate::frames::{self, Counts};
-use crate::registry::{Cause, Closed, ClosedBy, Why};
+use crate::registry::{Cause, Closed, ClosedBy, LegFacts, Why};
 use crate::zones::Zone;
 
 /// The origin's transport failed: to the client we are a gateway with a bad upstream (IANA registry: 1014).
@@ -55,13 +55,16 @@ pub(super) struct Tunnel {
     owed_close: [Option<OwnClose>; 2],
     /// We sent a leg its Close, or had no right to: nothing of its peer is passed on any more.
     is_muted: [bool; 2],
-    edge_close_code: Option<u16>,
+    /// The Close of ours that went out; where both legs got one, the client's.
+    edge_close: Option<OwnClose>,
     limit: Option<Limit>,
     /// Its zone's Close is on its way to it.
     pub(super) is_told: bool,
     /// The earliest time the loop has been asked to look; it asks again only for an earlier one.
     pub(super) scheduled: Option<Instant>,
-    last_active: Instant,
+    opened_at: Instant,
+    /// When each leg last gave bytes.
+    last_from: [Option<Instant>; 2],
     _place: Box<dyn Send>,
 }
 
@@ -73,6 +76,7 @@ impl Tunnel {
             mut origin,
             greeting,
             identity,
+            options: _,
             place,
         } = new;
         let early = [std::mem::take(&mut client.early), std::mem::take(&mut origin.early)];
@@ -82,11 +86,12 @@ impl Tunnel {
             cause: None,
             owed_close: [None, None],
             is_muted: [false; 2],
-            edge_close_code: None,
+            edge_close: None,
             limit: None,
             is_told: false,
             scheduled: None,
-            last_active: now,
+            opened_at: now,
+            last_from: [None; 2],
             _place: place,
         };
         tunnel.leg(Side::Client).send(&greeting, &mut scratch.ciphertext);
@@ -132,7 +137,7 @@ impl Tunnel {
             reads += 1;
             match self.leg(from).take(scratch) {
                 Ok(Took::Bytes(len)) => {
-                    self.last_active = now;
+                    self.last_from[from as usize] = Some(now);
                     self.pass_on_taken(from, len, scratch);
                 }
                 Ok(Took::Nothing) => break,
@@ -180,11 +185,7 @@ impl Tunnel {
             peer.send(bytes, ciphertext);
         }
         if self.cause.is_none() && self.legs[from as usize].walker.close().is_some() {
-            self.cause = Some(Cause {
-                by: from.into(),
-                why: Why::CloseFrame,
-                detail: None,
-            });
+            self.cause = Some(Cause::new(from.into(), Why::CloseFrame));
         }
     }
 
@@ -205,11 +206,7 @@ impl Tunnel {
 
     /// Closes both legs with a Close frame of the edge, each at its next frame boundary.
     pub(super) fn close(&mut self, close: &OwnClose, why: Why, deadline: Instant, scratch: &mut Scratch) {
-        self.cause.get_or_insert(Cause {
-            by: ClosedBy::Edge,
-            why,
-            detail: None,
-        });
+        self.cause.get_or_insert(Cause::new(ClosedBy::Edge, why));
         self.end_by(deadline);
         for side in [Side::Client, Side::Origin] {
             self.owe_close(side, close.clone(), &mut scratch.ciphertext);
@@ -243,16 +240,14 @@ impl Tunnel {
                 (to == Side::Origin).then(random_bytes),
             );
             self.leg(to).send(&frame, ciphertext);
-            self.edge_close_code = Some(close.code);
+            if to == Side::Client || self.edge_close.is_none() {
+                self.edge_close = Some(close);
+            }
         }
     }
 
     fn reading_ended(&mut self, from: Side, scratch: &mut Scratch) {
-        self.cause.get_or_insert(Cause {
-            by: from.into(),
-            why: Why::EndOfStream,
-            detail: None,
-        });
+        self.cause.get_or_insert(Cause::new(from.into(), Why::EndOfStream));
         let has_taken_all = self.leg(from).write_ended();
         self.leg(from.peer()).finish(&mut scratch.ciphertext, has_taken_all);
     }
@@ -261,12 +256,13 @@ impl Tunnel {
     fn broke(&mut self, from: Side, broken: &Broken, scratch: &mut Scratch) {
         let why = match broken {
             Broken::Transport(_) => Why::TransportError,
-            Broken::Tls(_) => Why::TlsError,
+            Broken::Tls { .. } => Why::TlsError,
         };
         self.cause.get_or_insert(Cause {
             by: from.into(),
             why,
             detail: Some(broken.describe()),
+            alert: broken.alert(),
         });
         let leg = self.leg(from);
         leg.end_reading();
@@ -275,11 +271,11 @@ impl Tunnel {
         let close = match from {
             Side::Origin => OwnClose {
                 code: BAD_GATEWAY,
-                reason: "the connection to the origin failed".into(),
+                reason: why.reason("the connection to the origin failed").into(),
             },
             Side::Client => OwnClose {
                 code: GOING_AWAY,
-                reason: "the connection to the client failed".into(),
+                reason: why.reason("the connection to the client failed").into(),
             },
         };
         self.owe_close(from.peer(), close, &mut scratch.ciphertext);
@@ -316,11 +312,7 @@ impl Tunnel {
         let by = |wanted| {
             let is_wanted = |side: &Side| self.legs[*side as usize].announced() == Some(wanted);
             let side = [Side::Client, Side::Origin].into_iter().find(is_wanted)?;
-            Some(Cause {
-                by: side.into(),
-                why: wanted,
-                detail: None,
-            })
+            Some(Cause::new(side.into(), wanted))
         };
         by(Why::TransportError).or_else(|| by(Why::EndOfStream))
     }
@@ -348,8 +340,12 @@ impl Tunnel {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.limit.map(|limit| match limit {
             Limit::At(at) => at,
-            Limit::Silence(silence) => self.last_active + silence,
+            Limit::Silence(silence) => self.last_active() + silence,
         })
+    }
+
+    fn last_active(&self) -> Instant {
+        self.last_from.into_iter().flatten().max().unwrap_or(self.opened_at)
     }
 
     /// Asks the kernel for what this tunnel now waits for.
@@ -363,23 +359,30 @@ impl Tunnel {
     /// The record of this tunnel.
     pub(super) fn into_closed(self, now: Instant) -> Closed {
         let announced = self.announced();
-        let [client, origin] = &self.legs;
-        let fallback = Cause {
-            by: ClosedBy::Edge,
-            why: Why::EdgeStopping,
-            detail: None,
-        };
-        let duration = now.saturating_duration_since(self.identity.opened_at);
+        let [client, origin] = [Side::Client, Side::Origin].map(|side| self.facts(side));
+        let [to_origin, to_client] = self.counts().map(|counts| *counts);
         Closed {
             at: SystemTime::now(),
-            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            to_origin: *client.walker.counts(),
-            to_client: *origin.walker.counts(),
-            client_close: client.walker.close().cloned(),
-            origin_close: origin.walker.close().cloned(),
-            edge_close_code: self.edge_close_code,
-            cause: self.cause.or(announced).unwrap_or(fallback),
+            duration: now.saturating_duration_since(self.identity.opened_at),
+            to_origin,
+            to_client,
+            client,
+            origin,
+            edge_close: self.edge_close.map(|close| (close.code, close.reason.to_string())),
+            cause: self
+                .cause
+                .or(announced)
+                .unwrap_or(Cause::new(ClosedBy::Edge, Why::EdgeStopping)),
             identity: self.identity,
+        }
+    }
+
+    fn facts(&self, side: Side) -> LegFacts {
+        let leg = &self.legs[side as usize];
+        LegFacts {
+            close: leg.walker.close().cloned(),
+            last_active: self.last_from[side as usize].map(|at| at.saturating_duration_since(self.identity.opened_at)),
+            rtt: None,
         }
     }
 }

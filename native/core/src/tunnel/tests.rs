@@ -71,6 +71,7 @@ impl Stage {
             origin: half(Transport::Tcp(origin)),
             greeting: Vec::new(),
             identity: identity(),
+            options: TunnelOptions::off(),
             place: Box::new(()),
         };
         change(&mut new);
@@ -117,6 +118,9 @@ fn identity() -> Box<Identity> {
         host: "example.com".to_owned(),
         path: "/".to_owned(),
         origin: "test".into(),
+        protocol: "http/1.1",
+        tls_version: "",
+        subprotocol: Box::default(),
         opened: SystemTime::now(),
         opened_at: Instant::now(),
     })
@@ -301,8 +305,8 @@ fn a_close_of_the_edge_waits_for_the_end_of_the_frame() {
     // The origin has its Close at once: nothing is under way to it.
     assert_eq!(read(&mut origin, 2)[0], 0x88);
     origin.write_all(b"cde\x81\x04late").unwrap();
-    assert_eq!(read(&mut client, 5), b"cde\x88\x0a");
-    assert_eq!(read(&mut client, 10), b"\x03\xe9stopping");
+    assert_eq!(read(&mut client, 5), b"cde\x88\x19");
+    assert_eq!(read(&mut client, 25), b"\x03\xe9edge_stopping: stopping");
 }
 
 #[test]
@@ -454,7 +458,7 @@ fn a_stalled_origin_does_not_keep_the_answer_of_the_client_unread() {
     stage
         .tunnels
         .close_all("stopping", Instant::now() + Duration::from_secs(1));
-    assert_eq!(close_code(&read(&mut client, 12)), Some(1001));
+    assert_eq!(close_code(&read(&mut client, 27)), Some(1001));
     client.write_all(&close(1001, Some([9; 4]))).unwrap();
     assert_eq!(rest(&mut client), b"", "ended in good order, not reset");
     assert_eq!(stage.record()["client_close_code"], 1001);
