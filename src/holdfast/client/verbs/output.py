@@ -66,15 +66,21 @@ class Output:
             return self._json(result)
         return self._lines(printable(sentence, limit=4 * MAX_CELL_CHARS) for sentence in sentences)
 
+    def value(self, result: object, value: object) -> None:
+        """A JSON value alone, for a script: text as it is, anything else as JSON, whole and on one line."""
+        if self._as_json:
+            return self._json(result)
+        if isinstance(value, str):
+            return self.done(result, value)
+        return self._lines([_ascii_json(value, separators=(",", ":"))])
+
     def notice(self, sentence: str) -> None:
         """Something beside the result, on stderr."""
         self._notices.write(f"{printable(sentence, limit=4 * MAX_CELL_CHARS)}\n")
         self._notices.flush()
 
     def _json(self, result: object) -> None:
-        # ASCII only, so that no character of the API's reaches a terminal; DEL is the one that JSON leaves as it is.
-        text = json.dumps(result, indent=2).replace("\x7f", "\\u007f")
-        self._lines([text])
+        self._lines([_ascii_json(result, indent=2)])
 
     def _lines(self, lines: Iterable[str]) -> None:
         encoding = self._out.encoding or "utf-8"
@@ -111,6 +117,11 @@ def cell(value: object) -> str:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return printable(", ".join(value), limit=MAX_CELL_CHARS) or NOTHING
     return printable(json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str), limit=MAX_CELL_CHARS)
+
+
+def _ascii_json(value: object, *, indent: int | None = None, separators: tuple[str, str] | None = None) -> str:
+    # ASCII only, so that no character of the API's reaches a terminal; DEL is the one that JSON leaves as it is.
+    return json.dumps(value, indent=indent, separators=separators).replace("\x7f", "\\u007f")
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -31,6 +31,16 @@ def test_a_pipe_gets_aligned_columns_whole() -> None:
     assert second.index("active") == first.index("STATE") == 302
 
 
+def test_a_value_alone_is_whole_and_moves_no_cursor() -> None:
+    output, out, _ = _output()
+    output.value({}, [HOSTILE, "x" * 5000])
+    assert out.getvalue().rstrip("\n").isprintable()
+    assert json.loads(out.getvalue()) == [HOSTILE, "x" * 5000]
+    output, out, _ = _output(as_json=True)
+    output.value({"id": "x"}, "on")
+    assert json.loads(out.getvalue()) == {"id": "x"}
+
+
 def test_wide_characters_count_as_two_columns() -> None:
     output, out, _ = _output()
     output.facts({}, [("名", "x"), ("name", "y")])

@@ -1,12 +1,13 @@
 """`holdfast setting`: a value is sent in the type the setting has, and old and new are told."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.client.verbs.setting import VERBS, SettingGetOptions, parsed, shown
+from holdfast.client.verbs.setting import MAX_FILE_BYTES, VERBS, SettingGetOptions, SettingSetOptions, parsed, shown
 from holdfast.errors import UsageError
 from tests.unit.client.verbs.fake_api import IN_ZONE, ZONE, FakeApi, run
 
@@ -57,6 +58,16 @@ def test_get_as_json_is_the_whole_setting() -> None:
         ("min_tls_version", "1.2", "1.3", "1.3", "1.2 -> 1.3"),
         ("proxy_read_timeout", 125, "30", 30, "125 -> 30"),
         ("ciphers", [], '["ECDHE-RSA-AES128-GCM-SHA256"]', ["ECDHE-RSA-AES128-GCM-SHA256"], '[] -> ["ECDHE'),
+        (
+            "websocket_allowed_origins",
+            [],
+            "https://a.test, https://b.test",
+            ["https://a.test", "https://b.test"],
+            '[] -> ["h',
+        ),
+        ("websocket_allowed_subprotocols", ["mqtt"], "[]", [], '["mqtt"] -> []'),
+        ("websocket_allowed_subprotocols", ["mqtt"], "", [], '["mqtt"] -> []'),
+        ("websocket_max_age", 0, "3600", 3600, "0 -> 3600"),
         ("security_header", {"a": 1}, '{"a": 2}', {"a": 2}, '{"a":1} -> {"a":2}'),
     ],
 )
@@ -83,6 +94,33 @@ def test_dashes_of_a_settings_id_are_taken_for_underscores() -> None:
 def test_what_is_no_setting_is_refused(setting: str) -> None:
     with pytest.raises(UsageError, match="ID: expected the id of a setting"):
         SettingGetOptions.parse({"zone": "example.com", "setting": setting})
+
+
+def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    file.write_text('[{"pattern": "x"}]\n')
+    given_options = {"zone": "example.com", "setting": "x", "value": f"@{file}"}
+    assert SettingSetOptions.parse(given_options).value == '[{"pattern": "x"}]'
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no such file"), (b"\xff", "in UTF-8"), (b"x" * (MAX_FILE_BYTES + 1), "of at most 4096 KiB")],
+    ids=["none", "bytes", "long"],
+)
+def test_a_file_that_cannot_be_the_value_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
+    file = tmp_path / "value"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match=rf"VALUE: expected .*{said}"):
+        SettingSetOptions.parse({"zone": "example.com", "setting": "x", "value": f"@{file}"})
+
+
+def test_what_get_prints_is_whole_and_set_takes_it() -> None:
+    value = ["x" * 40_000, "\x7f\u009b"]
+    out, _ = run(_fake("x", value, value), VERBS["get"], zone="example.com", setting="x")
+    assert out.isascii()
+    assert parsed(out.strip(), []) == value
 
 
 @given(st.text())
