@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from holdfast.edge.tunnel import Tunnel, TunnelTerms, tunnel_of
+from holdfast.model.setting_value import WholeNumber
 from holdfast.model.websocket_documents import DirectionRates, RateLimits
+from holdfast.model.websocket_settings import WEBSOCKET_SETTINGS
 from holdfast.model.zone_document import ZoneSettings
 
 if TYPE_CHECKING:
@@ -86,3 +88,21 @@ def test_zones_that_say_the_same_share_one_handle() -> None:
 def test_the_core_is_asked_for_a_handle_once() -> None:
     made = cast("TunnelOptions", object())
     assert Tunnel(TunnelTerms(), made).options() is made
+
+
+def test_every_term_is_one_that_the_core_knows_at_its_bounds_too() -> None:
+    ones = {name: 1 for name in TunnelTerms.__struct_fields__ if name not in ("over_rate", "max_age_jitter")}
+    everything = msgspec.convert(ones, TunnelTerms)
+    assert Tunnel(everything).options() is not None
+    for value in ("low", "high"):
+        settings = ZoneSettings(
+            **{
+                name: getattr(parse, value)
+                for name, parse in WEBSOCKET_SETTINGS.items()
+                if isinstance(parse, WholeNumber)
+            },
+            websocket_rate_limits=RATES,
+        )
+        tunnel = tunnel_of(settings, paused=False)
+        assert tunnel is not None
+        assert tunnel.options() is tunnel.options()

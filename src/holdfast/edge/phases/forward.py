@@ -39,6 +39,7 @@ def forward(request: Request, view: View) -> Decision | None:
         is_stripped,
         features.response_headers if request.scheme == "https" else (),
         features.explain_statuses,
+        features.tunnel.options() if is_to_open and features.tunnel is not None else None,
     )
 
 

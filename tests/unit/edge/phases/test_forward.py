@@ -131,6 +131,28 @@ def test_the_origin_is_offered_the_subprotocols_that_are_allowed(
     assert _values(decision, "Sec-WebSocket-Protocol") == told
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_upgrade", "is_kept"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"paused": True}, True, True),
+        ({"websocket_keepalive_interval": 0}, True, False),
+        ({"websockets": "off", "websocket_off_response": "strip"}, True, False),
+    ],
+)
+def test_the_terms_of_a_websocket_go_along_with_what_becomes_one(
+    fields: dict[str, Any], is_upgrade: bool, is_kept: bool
+) -> None:
+    zone = a_zone(**fields)
+    decision = forwarded(snapshot_of(zone), is_upgrade=is_upgrade)
+    assert (decision.tunnel is not None) is is_kept
+    if is_kept:
+        assert zone.features.tunnel is not None
+        assert decision.tunnel is zone.features.tunnel.made
+        assert forwarded(snapshot_of(zone)).tunnel is decision.tunnel
+
+
 def test_a_way_that_leads_nowhere_is_refused() -> None:
     circle = a_zone("example.com", a_record("chat.example.com", "chat.example.com"))
     decision = decided(snapshot_of(circle))
