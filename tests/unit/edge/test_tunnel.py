@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 
 from holdfast.edge.tunnel import Tunnel, TunnelTerms, tunnel_of
