@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import HTTPConnection
 from starlette.types import Scope as AsgiScope
 
 from holdfast.api.context import ApiContext
@@ -45,6 +46,9 @@ from holdfast.store.zones import Zone
 
 # A token of ours has 53 characters; older clients check for 40 and more of this alphabet.
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9_.~+/=-]{1,256})", re.IGNORECASE)
+# How a browser, which can set no header of a handshake, gives a token: it offers the subprotocols "bearer" and the token. The
+# first is agreed upon, so the token is never said back, and, unlike a query, it is in nobody's log of addresses.
+BEARER_SUBPROTOCOL = "bearer"
 ID_PATTERN = r"[0-9a-f]{32}"
 _ID = re.compile(ID_PATTERN)
 # What we keep of a client's header in the audit log.
@@ -139,7 +143,7 @@ class Access:
         await audit.insert(connection, [entry])
 
 
-def context_of(request: Request) -> ApiContext:
+def context_of(request: HTTPConnection) -> ApiContext:
     """The context the application was made with."""
     context: ApiContext = request.app.state.context
     return context
@@ -156,7 +160,7 @@ async def admit(scope: AsgiScope) -> None:
 
 
 async def principal_of(
-    request: Request, connection: AsyncConnection, refused: Callable[[], ApiFault] = authentication_failed
+    request: HTTPConnection, connection: AsyncConnection, refused: Callable[[], ApiFault] = authentication_failed
 ) -> Principal:
     """Who asks. Raises ApiFault for anybody without a valid token: `refused` for one that is not (any more)."""
     if (earlier := request.scope.get(REFUSED)) is not None:
@@ -174,9 +178,12 @@ async def principal_of(
     return Principal(token=token, email=bearer.email, accounts=bearer.accounts, address=address)
 
 
-def bearer_secret(request: Request) -> str:
-    """The token in the request's header. Raises ApiFault."""
+def bearer_secret(request: HTTPConnection) -> str:
+    """The token in the request's header. A handshake may have it in its offer of subprotocols, after BEARER_SUBPROTOCOL.
+    Raises ApiFault."""
     given = request.headers.getlist("authorization")
+    if not given and request.scope["type"] == "websocket":
+        given = _offered(request.scope.get("subprotocols", []))
     if not given:
         is_key = "x-auth-key" in request.headers or "x-auth-email" in request.headers
         raise unknown_key() if is_key else missing_credentials()
@@ -186,6 +193,12 @@ def bearer_secret(request: Request) -> str:
     return match[1]
 
 
+def _offered(subprotocols: list[str]) -> list[str]:
+    """The value of an Authorization header that says the same."""
+    places = [place for place, name in enumerate(subprotocols) if name == BEARER_SUBPROTOCOL]
+    return [f"Bearer {' '.join(subprotocols[place + 1 : place + 2])}" for place in places]
+
+
 def state_of(token: Token, now: int) -> str:
     """What the API shows as a token's status: active, disabled or expired."""
     if token.status != "active":
@@ -193,12 +206,12 @@ def state_of(token: Token, now: int) -> str:
     return "expired" if token.expires_on is not None and token.expires_on <= now else "active"
 
 
-def client_address(request: Request) -> str:
+def client_address(request: HTTPConnection) -> str:
     """Where the request came from, as an address; "" if it did not come over IP."""
     return request.client.host if request.client else ""
 
 
-def note_use(request: Request, token_id: str, now: int) -> None:
+def note_use(request: HTTPConnection, token_id: str, now: int) -> None:
     """Remember that a token was used; written later, many at once."""
     request.app.state.token_uses[token_id] = now
 
@@ -237,17 +250,23 @@ def _named(dependency: Dependency, permission: str, *others: str) -> Dependency:
     return dependency
 
 
+async def zone_permitted(
+    request: HTTPConnection, zone_id: str, permission: str, *others: str
+) -> tuple[Principal, Zone]:
+    """Who asks, and the zone, where they have `permission` on it, or one of `others`. Raises ApiFault."""
+    async with context_of(request).database.look() as connection:
+        principal = await principal_of(request, connection)
+        if not _ID.fullmatch(zone_id):
+            raise no_route(request.url.path)
+        return principal, permitted(principal, permission, await zones.find(connection, zone_id), *others)
+
+
 def zone_access(permission: str, *others: str) -> Dependency:
     """Let in who has `permission`, or one of `others`, on the zone of the path. The handler looks which of them it is."""
 
     async def dependency(request: Request, zone_id: ZoneId) -> Access:
-        context = context_of(request)
-        async with context.database.look() as connection:
-            principal = await principal_of(request, connection)
-            if not _ID.fullmatch(zone_id):
-                raise no_route(request.url.path)
-            zone = permitted(principal, permission, await zones.find(connection, zone_id), *others)
-        return Access(context=context, principal=principal, request=request, zone=zone)
+        principal, zone = await zone_permitted(request, zone_id, permission, *others)
+        return Access(context=context_of(request), principal=principal, request=request, zone=zone)
 
     return _named(dependency, permission, *others)
 

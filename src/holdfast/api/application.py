@@ -22,6 +22,7 @@ from holdfast.api import (
     accounts,
     audit_logs,
     audit_trail,
+    connection_stream,
     connections,
     custom_certificates,
     dns_batch,
@@ -109,6 +110,8 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
         application.include_router(router, prefix=PREFIX, dependencies=[_BEARER])
     for router in OPEN_ROUTERS:
         application.include_router(router, prefix=PREFIX)
+    # It lets nobody in without a token, either, and refuses every other WebSocket.
+    application.include_router(connection_stream.router, prefix=PREFIX)
     _add_handlers(application)
     application.add_middleware(
         Frame, rate_limit=application.state.rate_limit, admit=access.admit, bodies=BodyBudget(), log=log

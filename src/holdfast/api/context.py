@@ -1,16 +1,18 @@
 """What the handlers work with. Made once by control, and never changed.
 
-Law: the API knows of edges only what stands here: that a change is to be published, that connections can be closed, and what an
-edge would do with a request.
+Law: the API knows of edges only what stands here: that a change is to be published, which connections are open and that they can
+be closed, and what an edge would do with a request.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from holdfast.model.connection import ClosedConnection, Connection, ConnectionEvent, ConnectionFilter, ConnectionQuery
 from holdfast.model.event_messages import RecordedRequest
 from holdfast.model.moment import Moment
 from holdfast.model.request_text import GivenRequest
@@ -24,18 +26,69 @@ from holdfast.store.database import Database
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
     """What came of closing: `edges` edges said that they told `closed` WebSockets to close; `silent` ones live, and said
-    nothing in time: what is open there may stay so."""
+    nothing in time: what is open there may stay so. `names` are what those are called."""
 
     closed: int
     edges: int
     silent: int
+    names: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A page of the WebSockets that are open on `edges` edges, of `total` ones. Those of the edges that live and did not answer
+    (`silent`, by name) are left out."""
+
+    connections: Sequence[Connection]
+    total: int
+    edges: int
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One WebSocket, None where no edge that answered knows of it, and the edges that did not answer."""
+
+    connection: Connection | ClosedConnection | None
+    silent: tuple[str, ...] = ()
+
+
+class TooDeep(Exception):
+    """The page is too far down to be put together from the lists of several edges. `deepest` is how far down one may be."""
+
+    def __init__(self, deepest: int) -> None:
+        super().__init__(f"no page beyond the first {deepest} can be put together")
+        self.deepest = deepest
+
+
+class Watch(Protocol):
+    """What happens to the WebSockets of one zone, as it is heard of."""
+
+    async def next(self) -> tuple[int, Sequence[ConnectionEvent]]:
+        """Wait for the next events; and how many before them are not known."""
+
+    async def overflow(self) -> None:
+        """Return when too many events wait for `next`: there will be no more of them."""
 
 
 class Connections(Protocol):
-    """The WebSockets that are open, on all edges."""
+    """The WebSockets that are open, on all edges. Each method returns within seconds, whatever edges do, and raises nothing
+    but what it says."""
 
     async def close_zone(self, zone_id: str, *, code: int, reason: str) -> Closing:
-        """Close every WebSocket of a zone. Returns within seconds, whatever edges do, and never raises."""
+        """Close every WebSocket of a zone."""
+
+    async def page(self, query: ConnectionQuery) -> Listing:
+        """Those that are open. Raises TooDeep."""
+
+    async def find(self, connection_id: str) -> Finding:
+        """One that is open, or closed a short while ago."""
+
+    async def close(self, filter: ConnectionFilter, *, code: int, reason: str) -> Closing:  # noqa: A002  its word
+        """Close those that a filter means."""
+
+    def watching(self, zone_id: str, matches: Callable[[Connection], bool]) -> AbstractContextManager[Watch]:
+        """Hear of what happens to the WebSockets of a zone for which `matches` holds, until the block ends."""
 
 
 class TracingBusy(Exception):

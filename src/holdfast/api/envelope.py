@@ -93,11 +93,10 @@ class Identifier(View):
 
 def success(result: Any, *, messages: Sequence[tuple[int, str]] = (), status: int = 200) -> Response:  # noqa: ANN401  JSON
     """`result` in the envelope."""
-    notes = [{"code": code, "message": message, "type": None} for code, message in messages]
-    return json_answer({"result": result, "success": True, "errors": [], "messages": notes}, status)
+    return json_answer({"result": result, "success": True, "errors": [], "messages": _notes(messages)}, status)
 
 
-def page_of(results: Sequence[Any], page: Page, total: int) -> Response:
+def page_of(results: Sequence[Any], page: Page, total: int, *, messages: Sequence[tuple[int, str]] = ()) -> Response:
     """One page of a list of `total`."""
     info = {
         "page": page.number,
@@ -106,7 +105,8 @@ def page_of(results: Sequence[Any], page: Page, total: int) -> Response:
         "total_count": total,
         "total_pages": -(-total // page.size),
     }
-    return json_answer({"result": results, "result_info": info, "success": True, "errors": [], "messages": []}, 200)
+    notes = _notes(messages)
+    return json_answer({"result": results, "result_info": info, "success": True, "errors": [], "messages": notes}, 200)
 
 
 def cursor_page_of(results: Sequence[Any], after: str | None) -> Response:
@@ -126,6 +126,10 @@ def failure(fault: ApiFault) -> Response:
 def json_answer(value: Any, status: int) -> Response:  # noqa: ANN401  JSON
     """`value` as JSON."""
     return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def _notes(messages: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
+    return [{"code": code, "message": message, "type": None} for code, message in messages]
 
 
 def _item(complaint: Complaint) -> dict[str, Any]:

@@ -45,6 +45,9 @@ class Frame:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        if scope["type"] == "websocket":
+            await self._handshake(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -67,6 +70,17 @@ class Frame:
             fields = {"request_id": scope["holdfast.request_id"], "error": f"{type(error).__name__}: {error}"[:500]}
             self._log("api_failed", fields)
             await answer.give(failure(internal()))
+
+    async def _handshake(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One WebSocket. What is refused here is answered in the place of the 101."""
+        scope["holdfast.request_id"] = secrets.token_hex(8)
+        try:
+            self._rate_limit.count_address(scope["client"][0] if scope.get("client") else "")
+            _check_target(scope)
+        except ApiFault as refused:
+            await failure(refused)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive, share: Share) -> bytes | None:
         """The body, b"" of a request that is not to be read, None if the client went away. Raises ApiFault."""

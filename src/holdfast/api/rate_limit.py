@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from holdfast.api.context import Limits
 from holdfast.api.faults import ApiFault, Complaint
@@ -53,7 +53,7 @@ class RateLimit:
         """How many users and addresses are remembered."""
         return {"users": len(self._users), "addresses": len(self._addresses)}
 
-    def count(self, request: Request, user: str) -> None:
+    def count(self, request: HTTPConnection, user: str) -> None:
         """Count one request of `user`, once however often it is told of, and add the headers that say how many are left.
         Raises ApiFault when it is one too many."""
         limit = self._limits.requests_per_5_minutes

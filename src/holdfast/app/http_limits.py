@@ -4,6 +4,7 @@ Law 1: a client that owes us something, a head or the rest of a body, owes it fo
 Law 2: a client that waits for us is never cut by this.
 Law 3: one address takes no more than its part of the places there are. Whoever finds none is told so, and whoever has one
 keeps it.
+Law 4: a handshake of a WebSocket is one where there is a WebSocket; elsewhere it is the ordinary request that it also is.
 
 uvicorn limits only the silence between two requests of one connection (`timeout_keep_alive`), so a thousand connections
 that send nothing would take every place there is, for good; and its `limit_concurrency` refuses those who are connected, too.
@@ -12,15 +13,19 @@ that send nothing would take every place there is, for good; and its `limit_conc
 from __future__ import annotations
 
 import asyncio
+import re
 from http import HTTPStatus
 from typing import ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from holdfast.api.application import PREFIX
+from holdfast.api.connection_stream import PATH
 from holdfast.api.envelope import failure
 from holdfast.api.faults import ApiFault, fault
 from holdfast.api.rate_limit import asker_of
+from holdfast.app.stream_limits import StreamProtocol
 
 # From the connection, or the last answer, to the end of the head. Precedent: the edge's own 10 s.
 HEAD_LIMIT_S = 10.0
@@ -33,6 +38,7 @@ MAX_CONNECTIONS_PER_ADDRESS = 200
 TOO_MANY_CONNECTIONS = 10429
 NO_PLACE = 10503
 _RETRY_AFTER_S = 2
+_STREAM = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(f"{PREFIX}{PATH}")))
 
 
 class LimitedProtocol(H11Protocol):
@@ -81,12 +87,19 @@ class LimitedProtocol(H11Protocol):
             self._owe(None)
             super().connection_lost(exc)
 
+    def _should_upgrade(self) -> bool:
+        """uvicorn's question: whether this request is to become a WebSocket."""
+        is_stream = self.scope["method"] == "GET" and _STREAM.fullmatch(self.scope["path"]) is not None
+        return is_stream and super()._should_upgrade()
+
     def _refusal(self) -> ApiFault | None:
         """Why there is no place for this client; None if there is one."""
         others = self.server_state.connections
         if len(others) >= self.max_connections:
             return fault(503, NO_PLACE, f"There are {self.max_connections} connections already")
-        of_the_same = sum(isinstance(one, LimitedProtocol) and one.asker == self.asker for one in others)
+        of_the_same = sum(
+            isinstance(one, LimitedProtocol | StreamProtocol) and one.asker == self.asker for one in others
+        )
         if self.asker and of_the_same >= self.max_connections_per_address:
             message = f"Your address has {self.max_connections_per_address} connections already"
             return fault(429, TOO_MANY_CONNECTIONS, message)

@@ -4,6 +4,7 @@ Law 1: an edge that does not keep to the protocol, or takes nothing, is let go; 
 Law 2: whatever is asked of edges has a limit in time. From figures, those that did not answer are left out.
 Law 3: "nobody answered" is not "nothing was there": who has WebSockets closed learns of each edge that lives and was not heard,
 also one that is not connected (`living_edge`).
+Law 4: an edge of an older version is asked nothing that it does not know. To questions about WebSockets it counts as silent.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from holdfast.api.context import Closing
+from holdfast.control.connection_watch import ConnectionWatch
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
 from holdfast.model import control_link
+from holdfast.model.connection_messages import ConnectionEvents, ConnectionFound, Connections, Retired, WatchConnections
 from holdfast.model.control_link import (
     Applied,
     AskReport,
@@ -61,21 +64,28 @@ _MAX_PATH_BYTES = 107
 Log = Callable[[str, Mapping[str, str | int]], None]
 # Takes a batch of events in, and has what it is given told when it is kept. Never waits.
 TakeEvents = Callable[[SecurityEvents, Callable[[EventsTaken], None]], None]
-_EdgeAnswer = Report | ConnectionsClosed | RecentRequests
+EdgeAnswer = Report | ConnectionsClosed | RecentRequests | Connections | ConnectionFound
 
 
 class EdgeSession:
-    """One edge that is connected."""
+    """One edge that is connected. `is_retired`: it accepts nothing new, and is there until what it holds has ended."""
 
     def __init__(self, hello: Hello, writer: asyncio.StreamWriter) -> None:
         self.edge = hello.edge
         self.pid = hello.pid
+        self.is_retired = hello.is_retired
+        self.knows_connections = hello.version >= control_link.KNOWS_CONNECTIONS
         self.revision = 0
         self.certificates_left_out = 0
         self._writer = writer
         self._changed = asyncio.Event()
         self._is_gone = False
-        self.answers: dict[int, asyncio.Future[_EdgeAnswer]] = {}
+        self.answers: dict[int, asyncio.Future[EdgeAnswer]] = {}
+
+    @property
+    def name(self) -> str:
+        """What it is called where several are told apart."""
+        return f"{self.edge} (process {self.pid}{', retired' if self.is_retired else ''})"
 
     def send(self, message: Message) -> None:
         """Pass `message` on, without waiting. An edge that lets too much wait is let go."""
@@ -128,6 +138,7 @@ class LinkServer:
         self._living_edge = living_edge
         self._take_events = take_events
         self._sessions: set[EdgeSession] = set()
+        self.watch = ConnectionWatch(self._tell_what_is_watched)
         self._has_joined = asyncio.Event()
         self._request_ids = itertools.count(1)
         self._server: asyncio.Server | None = None
@@ -179,13 +190,23 @@ class LinkServer:
 
     async def close_zone(self, zone_id: str, *, code: int, reason: str) -> Closing:
         """Close every WebSocket of a zone, on all edges (`api.context.Connections`)."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._until_joined(), JOIN_LIMIT_S)
+        await self.until_joined()
         answers = await self._ask_all(
             lambda number: CloseConnections(request_id=number, zone_id=zone_id, code=code, reason=reason)
         )
+        return self.closing_of(answers)
+
+    def closing_of(self, answers: Mapping[EdgeSession, EdgeAnswer | None]) -> Closing:
+        """What came of it that edges were asked to close."""
         told = [answer for answer in answers.values() if isinstance(answer, ConnectionsClosed)]
-        return Closing(closed=sum(one.count for one in told), edges=len(told), silent=self._silent(answers))
+        silent = self.silent_edges(answers)
+        return Closing(closed=sum(one.count for one in told), edges=len(told), silent=len(silent), names=silent)
+
+    async def ask_about_connections(self, question: Callable[[int], Message]) -> dict[EdgeSession, EdgeAnswer | None]:
+        """What each edge that is connected answers to a question about WebSockets; None where it does not in time, or does
+        not know of such questions."""
+        answers: dict[EdgeSession, EdgeAnswer | None] = dict.fromkeys(self._sessions)
+        return answers | await self._ask_all(question, of=lambda session: session.knows_connections)
 
     async def reports(self) -> list[Report]:
         """The figures of every edge that gives them in time."""
@@ -198,23 +219,35 @@ class LinkServer:
         found = [one for answer in answers.values() if isinstance(answer, RecentRequests) for one in answer.requests]
         return sorted(found, key=lambda one: one.occurred_at, reverse=True)[:count]
 
-    def _silent(self, answers: Mapping[EdgeSession, _EdgeAnswer | None]) -> int:
-        """How many edges live and did not answer. One that ended meanwhile has nothing that is open."""
+    def silent_edges(self, answers: Mapping[EdgeSession, EdgeAnswer | None]) -> tuple[str, ...]:
+        """The names of the edges that live and did not answer. One that ended meanwhile has nothing that is open."""
         living = self._living_edge()
         alive = {session.pid for session in self._sessions} | {living}
-        unheard = [session for session, answer in answers.items() if answer is None and session.pid in alive]
+        unheard = [session.name for session, answer in answers.items() if answer is None and session.pid in alive]
         was_not_asked = living is not None and all(session.pid != living for session in answers)
-        return len(unheard) + was_not_asked
+        return (*sorted(unheard), *([f"an edge that is not connected (process {living})"] if was_not_asked else ()))
+
+    async def until_joined(self) -> None:
+        """Return when the edge that lives is connected, after JOIN_LIMIT_S in any case."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._until_joined(), JOIN_LIMIT_S)
 
     async def _until_joined(self) -> None:
         while self.is_edge_missing():
             self._has_joined.clear()
             await self._has_joined.wait()
 
-    async def _ask_all(self, question: Callable[[int], Message]) -> dict[EdgeSession, _EdgeAnswer | None]:
-        """What each edge that is connected answers; None where it does not in time."""
+    def _tell_what_is_watched(self, asked: WatchConnections) -> None:
+        for session in self._sessions:
+            if session.knows_connections:
+                session.send(asked)
 
-        async def ask(session: EdgeSession) -> _EdgeAnswer | None:
+    async def _ask_all(
+        self, question: Callable[[int], Message], *, of: Callable[[EdgeSession], bool] = lambda _: True
+    ) -> dict[EdgeSession, EdgeAnswer | None]:
+        """What each edge that is connected, and is `of` those meant, answers; None where it does not in time."""
+
+        async def ask(session: EdgeSession) -> EdgeAnswer | None:
             number = next(self._request_ids)
             answer = session.answers[number] = asyncio.get_running_loop().create_future()
             session.send(question(number))
@@ -227,7 +260,7 @@ class LinkServer:
             finally:
                 session.answers.pop(number, None)
 
-        asked = tuple(self.sessions)
+        asked = tuple(filter(of, self.sessions))
         return dict(zip(asked, await asyncio.gather(*map(ask, asked)), strict=True))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -239,13 +272,10 @@ class LinkServer:
             frames = FrameReader()
             waiting: list[Message] = []
             hello = await asyncio.wait_for(_first(reader, frames, waiting), HELLO_LIMIT_S)
-            writer.write(control_link.frame(Welcome(version=control_link.VERSION)))
+            writer.write(control_link.frame(Welcome(version=_common_version(hello))))
             self._admit(hello)
             session = EdgeSession(hello, writer)
-            self._sessions.add(session)
-            self._publisher.subscribe(session)
-            self._has_joined.set()
-            self._log("edge_connected", {"edge": hello.edge, "pid": hello.pid})
+            self._let_in(session)
             await self._take_all(session, reader, frames, waiting)
         except (LinkError, TimeoutError) as error:
             self._log("edge_refused", {"reason": str(error) or "the edge said nothing"})
@@ -253,15 +283,28 @@ class LinkServer:
             pass
         finally:
             if session is not None:
-                self._publisher.unsubscribe(session)
-                self._sessions.discard(session)
-                session.leave()
-                self._log("edge_disconnected", {"edge": session.edge, "pid": session.pid})
+                self._let_go(session)
             writer.close()
 
+    def _let_in(self, session: EdgeSession) -> None:
+        self._sessions.add(session)
+        self._publisher.subscribe(session)
+        if session.knows_connections and self.watch.zones:
+            session.send(WatchConnections(zones=self.watch.zones))
+        self._has_joined.set()
+        self._log("edge_connected", {"edge": session.edge, "pid": session.pid})
+
+    def _let_go(self, session: EdgeSession) -> None:
+        self._publisher.unsubscribe(session)
+        self._sessions.discard(session)
+        session.leave()
+        self.watch.edge_left()
+        self._log("edge_disconnected", {"edge": session.edge, "pid": session.pid})
+
     def _admit(self, hello: Hello) -> None:
-        if hello.version != control_link.VERSION:
-            raise LinkError(f"the edge speaks version {hello.version} of the link, we speak {control_link.VERSION}")
+        if _common_version(hello) != hello.version:
+            spoken = f"{control_link.OLDEST_EDGE} to {control_link.VERSION}"
+            raise LinkError(f"the edge speaks version {hello.version} of the link, we speak {spoken}")
         if len(self._sessions) >= MAX_EDGES:
             raise LinkError(f"{MAX_EDGES} edges are connected already")
 
@@ -280,10 +323,15 @@ class LinkServer:
             session.note(message.revision)
         elif isinstance(message, SecurityEvents):
             self._take_events(message, session.send)
-        elif isinstance(message, Report | ConnectionsClosed | RecentRequests):
+        elif isinstance(message, EdgeAnswer):
             answer = session.answers.get(message.request_id)
             if answer is not None and not answer.done():
                 answer.set_result(message)
+        elif isinstance(message, ConnectionEvents):
+            self.watch.take(message)
+        elif isinstance(message, Retired):
+            session.is_retired = True
+            self._log("edge_retired", {"edge": session.edge, "pid": session.pid})
         elif isinstance(message, Refused):
             self._note_refusal(session, message)
         elif isinstance(message, Resync):
@@ -297,6 +345,12 @@ class LinkServer:
             self._log("edge_refused_zone", said)
         else:
             self._log("edge_refused_rules", said)
+
+
+def _common_version(hello: Hello) -> int:
+    """The version to speak with an edge: its own, where control knows that."""
+    is_known = control_link.OLDEST_EDGE <= hello.version <= control_link.VERSION
+    return hello.version if is_known else control_link.VERSION
 
 
 async def _first(reader: asyncio.StreamReader, frames: FrameReader, waiting: list[Message]) -> Hello:

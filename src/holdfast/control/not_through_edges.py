@@ -23,7 +23,7 @@ class NotThroughEdges:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] == "http" and _came_through_an_edge(scope["headers"]):
+        if scope["type"] in {"http", "websocket"} and _came_through_an_edge(scope["headers"]):
             text = "This came through an edge. Control is asked directly, or over TLS of its own (control.cert).\n"
             await PlainTextResponse(text, 403)(scope, receive, send)
             return

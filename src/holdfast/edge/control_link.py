@@ -4,7 +4,8 @@ Law 1: whatever control says or does, serving goes on with what is served. What 
 Law 2: a connection that ends is made anew, after a pause that grows to LAST_RETRY_S and is never quite the same. A control
 that is not there is looked for much more often: it cannot say that a write is in force before it has us back.
 Law 3: every wait for a peer that owes something has a limit; waiting for news has none.
-Law 4: what may be done before it is needed is done while there is no news (`warming`), step by step.
+Law 4: what happens to WebSockets is looked for only while control watches, every EVENTS_PAUSE_S.
+Law 5: what may be done before it is needed is done while there is no news (`warming`), step by step.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from holdfast.edge.conversation import Conversation, ReportingEdge
@@ -34,6 +36,8 @@ QUIET_START_S = 5.0
 # How long control may take to welcome us, and to take what we send.
 WELCOME_LIMIT_S = SEND_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
+# How often control hears of WebSockets that opened and closed, while somebody watches them.
+EVENTS_PAUSE_S = 0.2
 # When what may be done beforehand begins, after control has been met: both are busy at first. And the pause between its steps.
 WARM_AFTER_S, WARM_PAUSE_S = 1.0, 0.005
 _READ_BYTES = 256 * 1024
@@ -66,7 +70,8 @@ class ControlLink:
         self._warm_from = 0.0
         self._is_connected = threading.Event()
         self._is_stopping = threading.Event()
-        # Closing the one end wakes whoever waits for the other.
+        self._is_retired = threading.Event()
+        # Closing the one end, or a byte into it, wakes whoever waits for the other.
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
 
@@ -78,6 +83,13 @@ class ControlLink:
     def start(self) -> None:
         """Begin to connect."""
         self._thread.start()
+
+    def retire(self) -> None:
+        """Tell control, now and whenever it asks who this edge is, that it accepts nothing new. May be called by any thread."""
+        self._is_retired.set()
+        # It is being stopped: control need not know.
+        with suppress(OSError):
+            self._wake_writer.send(b"r")
 
     def stop(self) -> None:
         """End the connection and the thread."""
@@ -126,7 +138,19 @@ class ControlLink:
 
     def _converse(self, connection: socket.socket) -> None:
         """Say hello, then carry out what comes, until either side ends it."""
-        conversation = Conversation(self._live, self._edge, edge_id=self._edge_id, recorder=self._recorder)
+        conversation = Conversation(
+            self._live,
+            self._edge,
+            edge_id=self._edge_id,
+            recorder=self._recorder,
+            is_retired=self._is_retired.is_set,
+        )
+        try:
+            self._hear_all(connection, conversation)
+        finally:
+            conversation.end()
+
+    def _hear_all(self, connection: socket.socket, conversation: Conversation) -> None:
         _send(connection, [conversation.hello()])
         self._warm_from = time.monotonic() + WARM_AFTER_S
         reader = FrameReader()
@@ -148,20 +172,36 @@ class ControlLink:
             if one is not None:
                 waiting.register(one, select.POLLIN)
         while True:
-            is_due = limit_s is None and self._live.warming_is_due
-            wait_s = max(WARM_PAUSE_S, self._warm_from - time.monotonic()) if is_due else limit_s
+            wait_s = self._pause_s(limit_s, is_watched=conversation.is_watched)
             ready = {descriptor for descriptor, _ in waiting.poll(None if wait_s is None else wait_s * 1000)}
-            if self._wake_reader.fileno() in ready:
-                _send(connection, conversation.news(is_last=True))
+            if self._wake_reader.fileno() in ready and self._is_to_stop():
+                _send(connection, [*conversation.events(), *conversation.news(is_last=True)])
                 return b""
-            if not ready and is_due:
-                self._live.warm()
-                continue
-            if not ready:
+            if not ready and limit_s is not None:
                 raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
+            if not ready:
+                self._use_the_pause()
+            _send(connection, conversation.events())
             if connection.fileno() in ready:
                 return connection.recv(_READ_BYTES)
             _send(connection, conversation.news())
+
+    def _pause_s(self, limit_s: float | None, *, is_watched: bool) -> float | None:
+        """How long to wait for news; None where nothing else is to be done meanwhile."""
+        if limit_s is not None:
+            return limit_s
+        pauses = [EVENTS_PAUSE_S] if is_watched else []
+        if self._live.warming_is_due:
+            pauses.append(max(WARM_PAUSE_S, self._warm_from - time.monotonic()))
+        return min(pauses, default=None)
+
+    def _use_the_pause(self) -> None:
+        if self._live.warming_is_due and time.monotonic() >= self._warm_from:
+            self._live.warm()
+
+    def _is_to_stop(self) -> bool:
+        """Whether who woke this thread has closed its end; bytes only say that there is news."""
+        return not self._wake_reader.recv(64)
 
 
 def absent_pause_s(absent_s: float) -> float:

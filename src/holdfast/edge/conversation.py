@@ -7,13 +7,15 @@ Law 2: what has no place where it comes raises LinkError, and the conversation i
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from holdfast.edge.compilation import Refusal
 from holdfast.edge.link_frames import RawDelta, RawFull, message_from_control
 from holdfast.edge.live import LiveEdge, OutOfStepError
+from holdfast.edge.live_connections import ListingEdge, LiveConnections
 from holdfast.edge.recording import Recorder
+from holdfast.model.connection_messages import AskConnection, AskConnections, CloseSelected, Retired, WatchConnections
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -34,7 +36,7 @@ from holdfast.model.zone_statistics import ZoneStatistics
 Answers = Sequence[Message]
 
 
-class ReportingEdge(Protocol):
+class ReportingEdge(ListingEdge, Protocol):
     """The part of `_native.Edge` that control asks about."""
 
     def close_tunnels(self, *, zone: str, code: int, reason: str) -> int:
@@ -55,22 +57,45 @@ class ReportingEdge(Protocol):
 
 class Conversation:
     """One connection to control. `hello` is to be said first, then what `hear` answers to each frame, and `news` whenever
-    there are some (`recorder.outbox`)."""
+    there are some (`recorder.outbox`, `is_retired`), `events` a few times a second while `is_watched`, and `end` last."""
 
-    def __init__(self, live: LiveEdge, edge: ReportingEdge, *, edge_id: str, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        live: LiveEdge,
+        edge: ReportingEdge,
+        *,
+        edge_id: str,
+        recorder: Recorder | None = None,
+        is_retired: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._live = live
         self._edge = edge
         self._edge_id = edge_id
         self._recorder = recorder
         if recorder is not None:
             recorder.outbox.begin()
+        self._connections = LiveConnections(edge)
+        self._is_retired = is_retired
+        self._has_said_retired = False
         self._awaits_everything = False
         self.is_welcome = False
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether control wants to hear what happens to WebSockets."""
+        return self._connections.is_watching
+
     def hello(self) -> Hello:
         """Who this edge is, and what it serves."""
-        source, revision = self._live.source, self._live.known_revision
-        return Hello(version=VERSION, edge=self._edge_id, pid=os.getpid(), source=source, revision=revision)
+        self._has_said_retired = self._is_retired()
+        return Hello(
+            version=VERSION,
+            edge=self._edge_id,
+            pid=os.getpid(),
+            source=self._live.source,
+            revision=self._live.known_revision,
+            is_retired=self._has_said_retired,
+        )
 
     def hear(self, body: bytes) -> Answers:
         """Carry out the message in the body of a frame; what to answer. Raises LinkError."""
@@ -92,15 +117,32 @@ class Conversation:
                 return self.news()
             case AskRequests():
                 return (self._requests(message),)
+            case AskConnections() | AskConnection() | CloseSelected() | WatchConnections():
+                return self._connections.hear(message)
             case _:
                 raise LinkError(f"control sent a message that has no place here: {type(message).__name__}")
 
     def news(self, *, is_last: bool = False) -> Answers:
-        """Security events that are to be sent now. `is_last`: also what would wait for an answer."""
-        if self._recorder is None or not self.is_welcome:
+        """What is to be said now: that this edge has retired, and security events. `is_last`: also what would wait for an
+        answer."""
+        if not self.is_welcome:
             return ()
-        batch = self._recorder.outbox.next_batch(is_last=is_last)
-        return () if batch is None else (batch,)
+        batch = self._recorder.outbox.next_batch(is_last=is_last) if self._recorder is not None else None
+        return (*self._retirement(), *(() if batch is None else (batch,)))
+
+    def events(self) -> Answers:
+        """What has happened to WebSockets that are watched."""
+        return self._connections.events()
+
+    def end(self) -> None:
+        """The connection to control has ended."""
+        self._connections.end()
+
+    def _retirement(self) -> Answers:
+        if self._has_said_retired or not self._is_retired():
+            return ()
+        self._has_said_retired = True
+        return (Retired(),)
 
     def _welcomed(self, message: object) -> Answers:
         if not isinstance(message, Welcome):

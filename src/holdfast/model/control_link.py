@@ -5,7 +5,8 @@ edge has the newest revision already, then a `Delta` for each change. Control as
 
 Law 1: a frame is four bytes of length (big-endian) and that many bytes of MessagePack, one message with its tag.
 Law 2: a frame longer than MAX_FRAME_BYTES, or one that is no message, raises LinkError: the connection is given up.
-Law 3: the first message of each side carries VERSION. Sides of different versions part with a reason.
+Law 3: the first message of each side carries its version. Control takes edges from OLDEST_EDGE on, answers each in the edge's
+own version and asks it nothing that is newer, so that an edge that ends lives through a release; others part with a reason.
 Law 4: an edge whose revision is not a delta's `base` asks for everything (`Resync`); it never guesses.
 """
 
@@ -15,13 +16,27 @@ from collections.abc import Iterator
 
 import msgspec
 
+from holdfast.model.connection_messages import (
+    AskConnection,
+    AskConnections,
+    CloseSelected,
+    ConnectionEvents,
+    ConnectionFound,
+    Connections,
+    Retired,
+    WatchConnections,
+)
 from holdfast.model.event_messages import AskRequests, EventsTaken, RecentRequests, SecurityEvents
 from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import Kind, SnapshotDocument, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
 
 # 2: rules. An edge that reads 1 would pass over accounts, lists and managed rules, and let in what they keep out.
-VERSION = 2
+# 3: open WebSockets are listed, watched and closed one by one.
+VERSION = 3
+# The oldest edge that control lets in; and since when an edge can be asked about its WebSockets.
+OLDEST_EDGE = 2
+KNOWS_CONNECTIONS = 3
 # 10,000 zones with 3 records each are about 3 MB, a list of 100,000 addresses 1.5 MB; a thousandfold margin would let a
 # broken peer take the memory.
 MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -37,17 +52,18 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Hello(_Message, frozen=True, kw_only=True, tag="hello"):
-    """Edge, first of all: who it is, and the snapshot it serves (`source` "" for none)."""
+    """Edge, first of all: who it is, and the snapshot it serves (`source` "" for none). `is_retired`: it accepts nothing new."""
 
     version: int
     edge: str
     pid: int
     source: str = ""
     revision: int = 0
+    is_retired: bool = False
 
 
 class Welcome(_Message, frozen=True, kw_only=True, tag="welcome"):
-    """Control, in answer to `Hello`. Where the versions differ, the connection ends after it."""
+    """Control, in answer to `Hello`: the version that both speak. Where it is not the edge's, the connection ends after it."""
 
     version: int
 
@@ -147,6 +163,14 @@ Message = (
     | EventsTaken
     | AskRequests
     | RecentRequests
+    | AskConnections
+    | Connections
+    | AskConnection
+    | ConnectionFound
+    | CloseSelected
+    | WatchConnections
+    | ConnectionEvents
+    | Retired
 )
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -13,6 +13,7 @@ from holdfast.edge.live import LiveEdge
 from holdfast.edge.policy import Policy
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone
+from holdfast.model.connection import ClosedConnection, Connection, ConnectionEvent, ConnectionFilter, ConnectionQuery
 from holdfast.model.rule_documents import AccountDocument, ListDocument, ManagedDocument
 from holdfast.model.zone_document import KINDS, Document, Kind, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
@@ -31,6 +32,12 @@ class FakeEdge:
         self.kept: list[Sequence[str]] = []
         self.figures: list[ZoneStatistics] = []
         self.refusal = ""
+        self.open: list[Connection] = []
+        self.recently: dict[str, ClosedConnection] = {}
+        self.queries: list[ConnectionQuery] = []
+        self.is_watched: list[bool] = []
+        self.lost = 0
+        self.happened: list[ConnectionEvent] = []
 
     def set_tls(self, *, certificates: Sequence[Any], rules: Sequence[Any]) -> None:
         if self.refusal:
@@ -42,6 +49,27 @@ class FakeEdge:
             raise ValueError(f"code: expected one that a server may send, got {code}")
         self.closed.append((zone, code, reason))
         return 3
+
+    def connections(self, query: ConnectionQuery) -> tuple[int, Sequence[Connection]]:
+        self.queries.append(query)
+        return len(self.open), self.open[query.offset : query.offset + query.limit]
+
+    def connection(self, id: str) -> Connection | ClosedConnection | None:
+        return next((one for one in self.open if one.id == id), None) or self.recently.get(id)
+
+    def close_connections(self, filter: ConnectionFilter, code: int, reason: str) -> int:
+        if code < 1000:
+            raise ValueError(f"code: expected one that a server may send, got {code}")
+        self.closed.append((",".join(filter.ids) or "every", code, reason))
+        return len(filter.ids)
+
+    def watch_connections(self, on: bool) -> None:
+        self.is_watched.append(on)
+
+    def take_connection_events(self, limit: int) -> tuple[int, Sequence[ConnectionEvent]]:
+        lost, self.lost = self.lost, 0
+        taken, self.happened = self.happened[:limit], self.happened[limit:]
+        return lost, taken
 
     def statistics(self) -> dict[str, int]:
         return {"requests": 5}

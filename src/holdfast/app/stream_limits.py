@@ -1,0 +1,88 @@
+"""How a WebSocket of the API may be used: uvicorn's protocol with limits.
+
+Law 1: whoever takes nothing of what is written has nothing read from, so that answers to its pings do not pile up.
+Law 2: a Close goes out behind what waits, and CLOSE_LIMIT_S later the connection is cut, whatever is still waiting.
+Law 3: when control stops, each is closed with 1012 and a reason: a client may connect again.
+Law 4: it counts among the connections of its address as any other does (`http_limits`).
+
+uvicorn waits for a slow client before it even sends a Close, and then has the kernel flush for as long as that takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from holdfast.api.rate_limit import asker_of
+
+# Longest message that a client may send; none has a use.
+MAX_MESSAGE_BYTES = 4096
+# A client that leaves a ping unanswered for as long is gone. Precedent: `websockets` has the same.
+PING_INTERVAL_S, PING_LIMIT_S = 20.0, 20.0
+# How long the rest and a Close may take.
+CLOSE_LIMIT_S = 5.0
+SERVICE_RESTART = 1012
+_WHY = "control is stopping, connect again"
+
+
+class StreamProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket of a client."""
+
+    close_limit_s: ClassVar[float] = CLOSE_LIMIT_S
+
+    # Who is connected, "" where that is no address.
+    asker: str = ""
+    _cut: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """uvicorn's call: the handshake has come."""
+        peer = transport.get_extra_info("peername")
+        self.asker = asker_of(peer[0]) if isinstance(peer, tuple) else ""
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio's call: the client is gone."""
+        if self._cut is not None:
+            self._cut.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """asyncio's call: too much waits for the client."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """asyncio's call: it has taken enough of that."""
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    def keepalive_timeout(self) -> None:
+        """uvicorn's call: a ping was not answered in time."""
+        super().keepalive_timeout()
+        self._cut_soon()
+
+    def shutdown(self) -> None:
+        """uvicorn's call: the server stops."""
+        if self.handshake_complete and not self.close_sent:
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": SERVICE_RESTART})
+            self.conn.send_close(SERVICE_RESTART, _WHY)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        self._cut_soon()
+        super().shutdown()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401  an ASGI message
+        """uvicorn's call: the application sends something."""
+        if message["type"] == "websocket.close":
+            # Not after what waits has been taken, but behind it.
+            self.writable.set()
+            self._cut_soon()
+        await super().send(message)
+
+    def _cut_soon(self) -> None:
+        if self._cut is None:
+            self._cut = self.loop.call_later(self.close_limit_s, self.transport.abort)
