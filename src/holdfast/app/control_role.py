@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import uvicorn
 
 from holdfast.app.http_limits import LimitedProtocol
+from holdfast.app.stream_limits import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_LIMIT_S, StreamProtocol
 from holdfast.app.surroundings import Surroundings
 from holdfast.certificates.pair import load_pair
 from holdfast.config.run import Config
@@ -108,7 +109,12 @@ def _settings(service: Service, config: Config) -> uvicorn.Config:
         service.application,
         interface="asgi3",
         http=LimitedProtocol,
-        ws="none",
+        ws=StreamProtocol,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_interval=PING_INTERVAL_S,
+        ws_ping_timeout=PING_LIMIT_S,
+        # Of no use to messages that are this short, and memory of each client.
+        ws_per_message_deflate=False,
         loop="asyncio",
         lifespan="on",
         log_config=None,

@@ -30,6 +30,7 @@ from holdfast.control.event_retention import EventKeeping, EventLimits
 from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
+from holdfast.control.live_connections import LiveConnections
 from holdfast.control.metrics import exposition
 from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
@@ -116,7 +117,7 @@ class Control:
             managed=self._managed,
             find_managed=self._find_managed,
             tracing=self._tracing(facts.tracer),
-            connections=self.links,
+            connections=LiveConnections(self.links),
             limits=facts.limits,
         )
         self.application = create_application(context, version=__version__, log=facts.log)
