@@ -135,3 +135,44 @@ async def test_settings_of_a_zone_that_goes_meanwhile_are_not_found(api: Api) ->
     zone_id = await api.zone()
     await api.ask("DELETE", f"/zones/{zone_id}")
     assert (await api.ask("PATCH", f"/zones/{zone_id}/settings/ssl", json={"value": "full"})).status_code == 404
+
+
+async def test_settings_of_websockets_come_back_whole_and_reach_the_edge(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+    items = [
+        {"id": "websocket_rate_limits", "value": {"to_origin": {"messages_per_second": 20}}},
+        {"id": "websocket_allowed_origins", "value": ["HTTPS://Example.com:443", "https://*.example.com"]},
+        {"id": "websocket_idle_timeout", "value": 300.0},
+    ]
+    rates, origins, idle = await api.result("PATCH", path, json={"items": items})
+    assert rates["value"] == {
+        "to_origin": {"messages_per_second": 20, "bytes_per_second": 0},
+        "to_client": {"messages_per_second": 0, "bytes_per_second": 0},
+        "action": "throttle",
+    }
+    assert origins["value"] == ["https://example.com", "https://*.example.com"]
+    assert idle["value"] == 300
+    assert await api.result("PATCH", f"{path}/websocket_rate_limits", json={"value": rates["value"]}) == rates
+    (zone,) = api.control.publisher.snapshot().zones
+    assert zone.settings.websocket_rate_limits.to_origin.messages_per_second == 20
+    assert zone.settings.websocket_allowed_origins == ("https://example.com", "https://*.example.com")
+    assert (zone.settings.websocket_idle_timeout, zone.settings.websocket_keepalive_interval) == (300, 30)
+
+
+async def test_what_is_wrong_in_a_setting_of_websockets_is_named(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings"
+    bad = [
+        {"id": "websocket_allowed_origins", "value": ["https://example.com", "example.com"]},
+        {"id": "websocket_rate_limits", "value": {"to_origin": {"messages_per_second": -1}}},
+        {"id": "websocket_keepalive_misses", "value": 0},
+    ]
+    answer = await api.ask("PATCH", path, json=bad)
+    assert [(one["code"], one["source"]["pointer"]) for one in answer.json()["errors"]] == [
+        (1007, "/0/value"),
+        (1007, "/1/value"),
+        (1007, "/2/value"),
+    ]
+    said = [one["message"] for one in answer.json()["errors"]]
+    assert "websocket_allowed_origins: 1: expected an origin such as" in said[0]
+    assert "to_origin: messages_per_second: expected a number of messages from 0 to 1000000, got -1" in said[1]
+    assert "expected a number of pings from 1 to 10, got 0" in said[2]
