@@ -18,6 +18,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from holdfast.model.setting_value import OneOf, Parse, SettingError, Value, check_members, shown
 from holdfast.model.websocket_documents import MessageRuleDocument
 
@@ -57,6 +59,11 @@ def parse_message_rules(value: Value) -> Value:
 def message_rule_documents(value: Value) -> list[dict[str, Value]]:
     """What `parse_message_rules` returned, as it is published: by the members of `MessageRuleDocument`."""
     return [rule | {"schema": _text(rule["schema"])} if "schema" in rule else rule for rule in value]
+
+
+def message_rules_of(value: Value) -> tuple[MessageRuleDocument, ...]:
+    """The same as the documents themselves."""
+    return msgspec.convert(message_rule_documents(value), tuple[MessageRuleDocument, ...])
 
 
 def _rule(place: str, value: Value) -> dict[str, Value]:

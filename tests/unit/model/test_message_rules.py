@@ -3,12 +3,10 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 
-from holdfast.model.message_rules import MAX_SCHEMA_BYTES, message_rule_documents, parse_message_rules
+from holdfast.model.message_rules import MAX_SCHEMA_BYTES, message_rule_documents, message_rules_of, parse_message_rules
 from holdfast.model.setting_value import SettingError
-from holdfast.model.websocket_documents import MessageRuleDocument
 
 TEXT = {"pattern": "x"}
 SCHEMA = {"type": "json_schema", "schema": {"type": "object", "required": ["id"]}}
@@ -49,10 +47,7 @@ def test_two_rules_that_say_the_same_have_two_ids() -> None:
 
 
 def test_rules_are_published_with_their_schema_as_text() -> None:
-    documents = msgspec.convert(
-        message_rule_documents(parsed(TEXT, SCHEMA | {"action": "drop", "direction": "both", "enabled": False})),
-        tuple[MessageRuleDocument, ...],
-    )
+    documents = message_rules_of(parsed(TEXT, SCHEMA | {"action": "drop", "direction": "both", "enabled": False}))
     assert (documents[0].pattern, documents[0].schema) == ("x", "")
     assert documents[1].schema == '{"type":"object","required":["id"]}'
     assert (documents[1].type, documents[1].action, documents[1].direction, documents[1].enabled) == (
