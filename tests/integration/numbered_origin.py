@@ -3,7 +3,8 @@
 Prints its port. `/numbered/N` is connection N: every message is checked, and answered by one with this end's own number.
 Commands on standard input, each answered by one JSON object:
 
-    act WHAT     every open connection does it once: half-close, reset, reset-mid-frame, close-mid-message, silence, end
+    act WHAT     every open connection does it once: half-close, reset, reset-mid-frame, stall-mid-frame,
+                 close-mid-message, silence, end
     report       all that is known (`Server.report`)
 
 Law: as for its clients, what was received is right or told, and what ended is told with the Close that came.
@@ -72,6 +73,8 @@ class Connection(asyncio.Protocol):
             case "reset-mid-frame":
                 transport.write(talk.half_a_frame(now))
                 self._reset(transport)
+            case "stall-mid-frame":
+                transport.write(talk.half_a_frame(now))
             case "close-mid-message":
                 transport.write(talk.half_a_message(now) + talk.say_close(1000, "enough"))
             case "silence":

@@ -99,8 +99,8 @@ class Asked:
 class Origin(Asked):
     """The origin of numbered clients."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        super().__init__("numbered_origin", host, str(port))
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, *, under: Sequence[str] = ()) -> None:
+        super().__init__("numbered_origin", host, str(port), under=under)
         self.host = host
         self.port = int(self.line())
 
