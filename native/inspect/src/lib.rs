@@ -13,5 +13,6 @@ pub mod injection;
 pub mod meter;
 pub mod pattern;
 pub mod phrases;
+pub mod schema;
 pub mod screen;
 pub mod transform;
