@@ -6,8 +6,12 @@
 //! Law 4: a length it cannot follow (RFC 6455 §5.2: the top bit of a 64-bit length is 0) ends the walk: `is_lost`
 //!        is true, bytes are still counted, and nothing may be inserted any more.
 
+mod header;
+
+pub use header::{Header, Opcode};
+
 /// Longest frame header: 2 bytes, a 64-bit length, a mask.
-const MAX_HEADER_BYTES: usize = 14;
+pub const MAX_HEADER_BYTES: usize = 14;
 /// RFC 6455 §5.5: a control frame carries at most 125 bytes.
 pub const MAX_CONTROL_PAYLOAD_BYTES: usize = 125;
 

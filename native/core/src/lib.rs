@@ -11,6 +11,7 @@ pub mod frames;
 pub mod handshake;
 pub mod http;
 pub mod latency;
+pub mod messages;
 pub mod origin;
 pub mod policy;
 pub mod registry;
