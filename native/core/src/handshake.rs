@@ -19,6 +19,7 @@ mod extensions;
 mod fault;
 
 use deflate::DeflateOffer;
+pub(crate) use deflate::Solo;
 pub use extensions::ExtensionsFault;
 pub use fault::{AnswerFault, HandshakeFault};
 
@@ -113,10 +114,45 @@ pub fn accept_key(key: &str) -> String {
     STANDARD.encode(digest)
 }
 
+impl Offer {
+    /// The offer as it goes on where messages are looked at: of its extensions those for permessage-deflate, each asking for
+    /// messages that are compressed by themselves. With it what the header says then; None for no header.
+    pub(crate) fn solo(&self, solo: Solo) -> (Self, Option<String>) {
+        let deflate: Vec<DeflateOffer> = self.deflate.iter().map(|offer| offer.solo(solo)).collect();
+        let texts: Vec<String> = deflate.iter().map(DeflateOffer::text).collect();
+        let offer = Self {
+            extensions: vec![deflate::NAME.to_owned(); deflate.len().min(1)],
+            deflate,
+            key: self.key.clone(),
+            protocols: self.protocols.clone(),
+        };
+        (offer, (!texts.is_empty()).then(|| texts.join(", ")))
+    }
+}
+
+/// What an answer that [`check_answer`] has let pass agrees to, as it goes on where messages are looked at; None where it
+/// agrees to no extension.
+pub(crate) fn answer_solo(answer: &ResponseHead, solo: Solo) -> Result<Option<String>, AnswerFault> {
+    let accepted = extensions::read(answer.fields())?;
+    let Some(extension) = accepted.iter().find(|extension| extension.name == deflate::NAME) else {
+        return Ok(None);
+    };
+    match deflate::answer_solo(extension, solo) {
+        Some(text) => Ok(Some(text)),
+        None => Err(AnswerFault::Takeover),
+    }
+}
+
+/// Whether an answer that [`check_answer`] has let pass agrees to permessage-deflate.
+pub(crate) fn agrees_to_deflate(answer: &ResponseHead) -> bool {
+    extensions::read(answer.fields())
+        .is_ok_and(|accepted| accepted.iter().any(|extension| extension.name == deflate::NAME))
+}
+
+const EXTENSIONS: &str = "sec-websocket-extensions";
 const KEY: &str = "sec-websocket-key";
 const VERSION: &str = "sec-websocket-version";
 const PROTOCOL: &str = "sec-websocket-protocol";
-const EXTENSIONS: &str = "sec-websocket-extensions";
 const ACCEPT: &str = "sec-websocket-accept";
 
 /// RFC 6455 §4.2.1, item 3, takes any list with `websocket` in it. No client sends one, and who reads a part of it (a rule of

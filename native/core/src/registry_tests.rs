@@ -34,6 +34,7 @@ fn closed(path: &str) -> Line {
             protocol: "http/1.1",
             tls_version: "TLSv1.3",
             subprotocol: "chat".into(),
+            is_compressed: false,
             opened: SystemTime::UNIX_EPOCH,
             opened_at: Instant::now(),
         }),

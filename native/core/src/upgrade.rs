@@ -13,9 +13,10 @@ use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, MAX_INFORMATIONAL, explained, only_informational, pass_informational};
 use crate::exchange::{pass_refusal, request_bytes, write_fault};
 use crate::fault::{Fault, FaultKind};
-use crate::handshake::{Offer, check_answer};
+use crate::handshake::{Offer, agrees_to_deflate, check_answer};
 use crate::http::response::ResponseHead;
 use crate::http::{ForClient, Framing, Version, write_response};
+use crate::messages::agree;
 use crate::origin::{OriginConnection, dial};
 use crate::policy::{Asked, Forward};
 use crate::tunnel::{Identity, NewTunnel, TunnelOptions};
@@ -26,9 +27,10 @@ pub(crate) async fn upgrade(
     mut connection: Connection,
     asked: Arc<Asked>,
     offer: Offer,
-    forward: Forward,
+    mut forward: Forward,
     context: &Context,
 ) -> After {
+    let offer = agree::ask(offer, &mut forward);
     let has_ended = Cell::new(false);
     let outcome = {
         let (mut client_read, mut client_write) = split(&mut connection.stream);
@@ -49,7 +51,8 @@ pub(crate) async fn upgrade(
     if answer.status() != 101 {
         return pass_refusal(connection, &asked, &answer, origin, &forward, context).await;
     }
-    if let Err(fault) = check_answer(&offer, &answer) {
+    let agreed = check_answer(&offer, &answer).and_then(|()| agree::answer(&answer, &mut forward));
+    if let Err(fault) = agreed {
         let reason = format!(
             "the origin {} agreed to the upgrade wrongly: {fault}",
             forward.origin.label()
@@ -125,6 +128,7 @@ fn open_tunnel(
         protocol: "http/1.1",
         tls_version: asked.tls.as_ref().map_or("", |facts| facts.version),
         subprotocol: subprotocol(answer),
+        is_compressed: agrees_to_deflate(answer),
         opened: SystemTime::now(),
         opened_at: Instant::now(),
     });

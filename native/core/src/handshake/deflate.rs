@@ -2,6 +2,8 @@
 //!
 //! Law 1: we compress nothing here; we only see that an answer claims no more than some offer allows, so that the client
 //!        can do what the answer says. What an offer asked for and an answer left out is for the client to judge.
+//! Law 2: where messages are looked at, each is compressed by itself: [`Solo`] asks both sides for that, which each must
+//!        honour. So the edge keeps no window between messages, and one that it keeps back is missed by no later one.
 
 use super::extensions::{Extension, Parameter};
 
@@ -10,9 +12,19 @@ pub(super) const NAME: &str = "permessage-deflate";
 /// LZ77 windows of 2^8 to 2^15 bytes (RFC 7692 §7.1.2).
 const LARGEST_WINDOW_BITS: u8 = 15;
 
+/// Which directions carry messages that are each compressed by themselves (RFC 7692 §7.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Solo {
+    /// What the client sends.
+    pub(crate) to_origin: bool,
+    /// What the origin sends.
+    pub(crate) to_client: bool,
+}
+
 /// What one offer lets an answer say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DeflateOffer {
+    parameters: Parameters,
     /// The largest window the server may announce for itself.
     server_window_bits: u8,
     /// The largest window it may ask the client to keep to; `None` where it may not ask.
@@ -24,6 +36,7 @@ impl DeflateOffer {
     pub(super) fn read(extension: &Extension<'_>) -> Option<Self> {
         let parameters = Parameters::read(extension)?;
         Some(Self {
+            parameters,
             server_window_bits: match parameters.server_window {
                 None => LARGEST_WINDOW_BITS,
                 Some(window) => window.bits?,
@@ -32,6 +45,20 @@ impl DeflateOffer {
                 .client_window
                 .map(|window| window.bits.unwrap_or(LARGEST_WINDOW_BITS)),
         })
+    }
+
+    /// The offer, with this asked for. RFC 7692 §7.1.1.1: who accepts it agrees to `server_no_context_takeover`; the other is a
+    /// hint (§7.1.1.2), since it is our answer to the client that counts.
+    pub(super) fn solo(self, solo: Solo) -> Self {
+        Self {
+            parameters: self.parameters.solo(solo),
+            ..self
+        }
+    }
+
+    /// As it stands in the header.
+    pub(super) fn text(&self) -> String {
+        self.parameters.text()
     }
 
     /// Whether an answer may say this to the offer.
@@ -51,8 +78,14 @@ impl DeflateOffer {
     }
 }
 
+/// What an answer agrees to, for a client that is to send messages by themselves; None where the origin's are not.
+pub(super) fn answer_solo(answer: &Extension<'_>, solo: Solo) -> Option<String> {
+    let parameters = Parameters::read(answer)?;
+    (parameters.server_no_takeover || !solo.to_client).then(|| parameters.solo(solo).text())
+}
+
 /// The four parameters, each at most once.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Parameters {
     server_window: Option<Window>,
     client_window: Option<Window>,
@@ -61,7 +94,7 @@ struct Parameters {
 }
 
 /// A window parameter, whose value may be left out in places.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Window {
     bits: Option<u8>,
 }
@@ -85,6 +118,35 @@ impl Parameters {
             }
         }
         Some(parameters)
+    }
+
+    fn solo(self, solo: Solo) -> Self {
+        Self {
+            server_no_takeover: self.server_no_takeover || solo.to_client,
+            client_no_takeover: self.client_no_takeover || solo.to_origin,
+            ..self
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = NAME.to_owned();
+        if self.server_no_takeover {
+            text.push_str("; server_no_context_takeover");
+        }
+        if self.client_no_takeover {
+            text.push_str("; client_no_context_takeover");
+        }
+        for (name, window) in [
+            ("server_max_window_bits", self.server_window),
+            ("client_max_window_bits", self.client_window),
+        ] {
+            match window {
+                None => {}
+                Some(Window { bits: None }) => text.extend(["; ", name]),
+                Some(Window { bits: Some(bits) }) => text.push_str(&format!("; {name}={bits}")),
+            }
+        }
+        text
     }
 }
 

@@ -89,3 +89,49 @@ fn an_answer_may_not_say_more() {
         assert!(!allows(offered, answered), "{offered} -> {answered}");
     }
 }
+
+const BOTH: Solo = Solo {
+    to_origin: true,
+    to_client: true,
+};
+const TO_ORIGIN: Solo = Solo {
+    to_origin: true,
+    to_client: false,
+};
+
+#[test]
+fn an_offer_asks_for_messages_compressed_by_themselves() {
+    for (offered, solo, expected) in [
+        ("", BOTH, "; server_no_context_takeover; client_no_context_takeover"),
+        (
+            "; client_max_window_bits; server_max_window_bits=\"10\"",
+            BOTH,
+            "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10; client_max_window_bits",
+        ),
+        (
+            "; client_max_window_bits=9; server_no_context_takeover",
+            TO_ORIGIN,
+            "; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=9",
+        ),
+        ("", TO_ORIGIN, "; client_no_context_takeover"),
+    ] {
+        let text = offer(offered).expect("an offer").solo(solo).text();
+        assert_eq!(text, format!("permessage-deflate{expected}"), "{offered}");
+    }
+}
+
+#[test]
+fn an_answer_tells_the_client_to_compress_messages_by_themselves() {
+    let answered = |answer: &str, solo| {
+        let fields = fields(&format!("permessage-deflate{answer}"));
+        answer_solo(&extensions::read(&fields).unwrap()[0], solo)
+    };
+    let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    assert_eq!(answered("; server_no_context_takeover", BOTH).as_deref(), Some(both));
+    assert_eq!(
+        answered("; server_max_window_bits=11", TO_ORIGIN).as_deref(),
+        Some("permessage-deflate; client_no_context_takeover; server_max_window_bits=11")
+    );
+    // RFC 7692 §7.1.1.1: who accepts such an offer repeats it. Who does not would keep its context.
+    assert_eq!(answered("; client_no_context_takeover", BOTH), None);
+}

@@ -156,6 +156,8 @@ pub enum AnswerFault {
     RepeatedExtension(Box<str>),
     /// Parameters of permessage-deflate that no offer allows.
     Parameters(Box<[u8]>),
+    /// permessage-deflate without `server_no_context_takeover`, which was asked for.
+    Takeover,
 }
 
 impl AnswerFault {
@@ -203,6 +205,9 @@ impl fmt::Display for AnswerFault {
                     Quoted(value)
                 )
             }
+            Self::Takeover => out.write_str(
+                "permessage-deflate lacks \"server_no_context_takeover\", which was asked for (RFC 7692, section 7.1.1.1)",
+            ),
         }
     }
 }

@@ -466,3 +466,22 @@ fn an_answer_fits_one_of_the_deflate_offers() {
         refused(plain)
     );
 }
+
+#[test]
+fn where_messages_are_looked_at_other_extensions_are_not_offered() {
+    let solo = Solo {
+        to_origin: true,
+        to_client: true,
+    };
+    let (offer, text) = offer_plus(&[
+        "Sec-WebSocket-Extensions: x-other, permessage-deflate; client_max_window_bits, permessage-deflate; x",
+    ])
+    .solo(solo);
+    assert_eq!(offer.extensions, ["permessage-deflate"]);
+    assert_eq!(
+        text.as_deref(),
+        Some("permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits")
+    );
+    let (offer, text) = offer_plus(&["Sec-WebSocket-Extensions: x-other"]).solo(solo);
+    assert_eq!((offer.extensions, text), (Vec::new(), None));
+}

@@ -98,7 +98,10 @@ impl Assembler {
         let Some(header) = Header::read(bytes).filter(|header| header.opcode == Opcode::TEXT && header.is_final) else {
             return Ok(None);
         };
-        let Some(end) = usize::try_from(header.length).ok().and_then(|length| length.checked_add(header.len)) else {
+        let Some(end) = usize::try_from(header.length)
+            .ok()
+            .and_then(|length| length.checked_add(header.len))
+        else {
             return Ok(None);
         };
         if end > bytes.len() {
@@ -144,16 +147,22 @@ impl Assembler {
         }
         if header.opcode.is_control() {
             return match header {
-                Header { is_compressed: true, .. } => fault("a control frame is compressed"),
+                Header {
+                    is_compressed: true, ..
+                } => fault("a control frame is compressed"),
                 Header { is_final: false, .. } => fault("a control frame is fragmented"),
-                Header { length, .. } if *length > MAX_CONTROL_PAYLOAD_BYTES as u64 => fault("a control frame is too long"),
+                Header { length, .. } if *length > MAX_CONTROL_PAYLOAD_BYTES as u64 => {
+                    fault("a control frame is too long")
+                }
                 Header { opcode, .. } if opcode.is_known_control() => Ok(()),
                 _ => fault("a frame has an opcode that means nothing"),
             };
         }
         match (header.opcode, self.message) {
             (Opcode::CONTINUATION, Message::None) => return fault("a continuation frame continues no message"),
-            (Opcode::CONTINUATION, _) if header.is_compressed => return fault("a continuation frame says that it is compressed"),
+            (Opcode::CONTINUATION, _) if header.is_compressed => {
+                return fault("a continuation frame says that it is compressed");
+            }
             (Opcode::CONTINUATION, _) => {}
             (Opcode::TEXT | Opcode::BINARY, Message::None) if header.is_compressed && !self.may_compress => {
                 return fault("a message is compressed, which was not agreed");

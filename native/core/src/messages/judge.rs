@@ -47,7 +47,9 @@ pub struct Judge {
 
 impl fmt::Debug for Judge {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Judge").field("found", &self.found).finish_non_exhaustive()
+        out.debug_struct("Judge")
+            .field("found", &self.found)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,7 +63,8 @@ impl Judge {
     pub(super) fn judge(&mut self, rules: &MessageRules, to: Side, frames: &[u8]) -> Result<Verdict, Refusal> {
         let is_compressed = self.gather(frames);
         let outcome = if is_compressed {
-            self.inflate(rules.limit()).and_then(|()| ask(rules, to, &self.inflated, &mut self.found))
+            self.inflate(rules.limit())
+                .and_then(|()| ask(rules, to, &self.inflated, &mut self.found))
         } else {
             ask(rules, to, &self.payload, &mut self.found)
         };
@@ -112,7 +115,9 @@ impl Judge {
             match status {
                 // A block may say that it is the last (§7.2.3.5). Readers differ in what they make of more, so nothing may follow.
                 Status::StreamEnd if rest == TAIL || rest == [&[0], &TAIL[..]].concat() => return Ok(()),
-                Status::StreamEnd => return Err(Refusal::Protocol("a compressed message goes on behind its last block")),
+                Status::StreamEnd => {
+                    return Err(Refusal::Protocol("a compressed message goes on behind its last block"));
+                }
                 _ if rest.is_empty() && self.inflated.len() < self.inflated.capacity() => return Ok(()),
                 _ if read == 0 && self.inflated.len() == len_before => {
                     return Err(Refusal::Protocol("a compressed message cannot be inflated"));

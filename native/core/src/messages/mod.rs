@@ -10,6 +10,7 @@
 //! Law 4: what the receiver could read otherwise than we do is refused (RFC 6455 §5.2, §5.4, §5.5, §8.1; RFC 7692 §6).
 //! Law 5: fail closed: a rule that takes too long is broken by the message.
 
+pub(crate) mod agree;
 mod assembler;
 mod judge;
 mod rules;

@@ -126,7 +126,10 @@ impl fmt::Debug for MessageRule {
 
 fn linear(pattern: &str) -> Result<Pattern, String> {
     if pattern.len() > MAX_PATTERN_BYTES {
-        return Err(format!("expected at most {MAX_PATTERN_BYTES} bytes, got {}", pattern.len()));
+        return Err(format!(
+            "expected at most {MAX_PATTERN_BYTES} bytes, got {}",
+            pattern.len()
+        ));
     }
     let compiled = Pattern::new(pattern.as_bytes(), false)?;
     if !compiled.is_linear() {
@@ -146,12 +149,19 @@ impl MessageRules {
     /// So many rules. `max_message_bytes` is the zone's own limit, 0 for none: the smaller of it and [`MAX_MESSAGE_BYTES`] counts.
     pub fn new(rules: Vec<Arc<MessageRule>>, max_message_bytes: u64) -> Result<Self, String> {
         if rules.len() > MAX_MESSAGE_RULES {
-            return Err(format!("message_rules: expected at most {MAX_MESSAGE_RULES}, got {}", rules.len()));
+            return Err(format!(
+                "message_rules: expected at most {MAX_MESSAGE_RULES}, got {}",
+                rules.len()
+            ));
         }
         let limit = usize::try_from(max_message_bytes).unwrap_or(usize::MAX);
         Ok(Self {
             rules: rules.into(),
-            limit: if limit == 0 { MAX_MESSAGE_BYTES } else { limit.min(MAX_MESSAGE_BYTES) },
+            limit: if limit == 0 {
+                MAX_MESSAGE_BYTES
+            } else {
+                limit.min(MAX_MESSAGE_BYTES)
+            },
         })
     }
 
@@ -169,5 +179,15 @@ impl MessageRules {
 
     pub(super) fn towards(&self, to: Side) -> impl Iterator<Item = &Arc<MessageRule>> {
         self.rules.iter().filter(move |rule| rule.towards[to as usize])
+    }
+}
+
+/// The same rules, not only equal ones: a rule is compiled once for all tunnels that it is asked for.
+impl PartialEq for MessageRules {
+    fn eq(&self, other: &Self) -> bool {
+        let are_same = |(one, two): (&Arc<MessageRule>, &Arc<MessageRule>)| Arc::ptr_eq(one, two);
+        self.limit == other.limit
+            && self.rules.len() == other.rules.len()
+            && self.rules.iter().zip(&other.rules).all(are_same)
     }
 }

@@ -115,6 +115,8 @@ pub struct Identity {
     pub tls_version: &'static str,
     /// The subprotocol that the origin chose; "" for none.
     pub subprotocol: Box<str>,
+    /// Whether the two ends have agreed on permessage-deflate.
+    pub is_compressed: bool,
     /// When the 101 was sent.
     pub opened: SystemTime,
     /// The same on the monotonic clock.

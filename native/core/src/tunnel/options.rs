@@ -4,6 +4,8 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::messages::MessageRules;
+
 /// Pings of the edge's own to a leg that is silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
@@ -67,6 +69,8 @@ pub struct TunnelOptions {
     pub max_zone_connections: Option<NonZeroU64>,
     /// How many of them may be of one client address.
     pub max_address_connections: Option<NonZeroU64>,
+    /// What is asked of text messages; None where of none.
+    pub message_rules: Option<Arc<MessageRules>>,
 }
 
 impl TunnelOptions {

@@ -121,6 +121,7 @@ fn identity() -> Box<Identity> {
         protocol: "http/1.1",
         tls_version: "",
         subprotocol: Box::default(),
+        is_compressed: false,
         opened: SystemTime::now(),
         opened_at: Instant::now(),
     })
