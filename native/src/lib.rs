@@ -2,6 +2,7 @@
 
 mod edge;
 mod inspect;
+mod message_rules;
 mod policy;
 mod tunnel_options;
 mod values;
@@ -18,6 +19,8 @@ mod _native {
         Pattern, PhraseSet, Screen, Undecided, begin_request, begin_rule, end_request, is_xss, spend, sqli_fingerprint,
         transform,
     };
+    #[pymodule_export]
+    use crate::message_rules::MessageRule;
     #[pymodule_export]
     use crate::tunnel_options::TunnelOptions;
     #[pymodule_export]

@@ -4,9 +4,12 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use holdfast_core::messages::MessageRules;
 use holdfast_core::tunnel::{Keepalive, OverRate, Rates, TunnelOptions as CoreTunnelOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::message_rules::MessageRule;
 
 /// The longest time that a tunnel's clock is asked about: a thousand years.
 const MAX_SECONDS: f64 = 1000.0 * 366.0 * 86_400.0;
@@ -23,9 +26,11 @@ impl TunnelOptions {
     #[pyo3(signature = (*, keepalive_interval_s = 0.0, keepalive_misses = 3, idle_timeout_s = 0.0, max_age_s = 0.0,
         max_age_jitter = 0.1, read_stall_timeout_s = 0.0, write_stall_timeout_s = 0.0, max_message_bytes = 0,
         messages_per_s_to_origin = 0.0, bytes_per_s_to_origin = 0.0, messages_per_s_to_client = 0.0,
-        bytes_per_s_to_client = 0.0, over_rate = "throttle", max_zone_connections = 0, max_address_connections = 0))]
-    // One keyword a fact; Python's callers name them all.
-    #[allow(clippy::too_many_arguments)]
+        bytes_per_s_to_client = 0.0, over_rate = "throttle", max_zone_connections = 0, max_address_connections = 0,
+        message_rules = Vec::new()),
+        text_signature = "(*, keepalive_interval_s=0.0, keepalive_misses=3, idle_timeout_s=0.0, max_age_s=0.0, max_age_jitter=0.1, read_stall_timeout_s=0.0, write_stall_timeout_s=0.0, max_message_bytes=0, messages_per_s_to_origin=0.0, bytes_per_s_to_origin=0.0, messages_per_s_to_client=0.0, bytes_per_s_to_client=0.0, over_rate='throttle', max_zone_connections=0, max_address_connections=0, message_rules=())")]
+    // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
         keepalive_interval_s: f64,
         keepalive_misses: i64,
@@ -42,6 +47,7 @@ impl TunnelOptions {
         over_rate: &str,
         max_zone_connections: i64,
         max_address_connections: i64,
+        message_rules: Vec<PyRef<'_, MessageRule>>,
     ) -> PyResult<Self> {
         let misses = u8::try_from(keepalive_misses)
             .ok()
@@ -55,6 +61,7 @@ impl TunnelOptions {
             "close" => OverRate::Close,
             other => return Err(wrong("over_rate", "\"throttle\" or \"close\"", format!("{other:?}"))),
         };
+        let max_message_bytes = count("max_message_bytes", max_message_bytes)?;
         Ok(Self {
             core: Arc::new(CoreTunnelOptions {
                 keepalive: time("keepalive_interval_s", keepalive_interval_s)?
@@ -64,7 +71,7 @@ impl TunnelOptions {
                 max_age_jitter,
                 read_stall_timeout: time("read_stall_timeout_s", read_stall_timeout_s)?,
                 write_stall_timeout: time("write_stall_timeout_s", write_stall_timeout_s)?,
-                max_message_bytes: count("max_message_bytes", max_message_bytes)?,
+                max_message_bytes,
                 to_origin: Rates {
                     messages_per_s: rate("messages_per_s_to_origin", messages_per_s_to_origin)?,
                     bytes_per_s: rate("bytes_per_s_to_origin", bytes_per_s_to_origin)?,
@@ -76,9 +83,20 @@ impl TunnelOptions {
                 over_rate,
                 max_zone_connections: count("max_zone_connections", max_zone_connections)?,
                 max_address_connections: count("max_address_connections", max_address_connections)?,
+                message_rules: rules(&message_rules, max_message_bytes)?,
             }),
         })
     }
+}
+
+/// None where there are none.
+fn rules(rules: &[PyRef<'_, MessageRule>], limit: Option<NonZeroU64>) -> PyResult<Option<Arc<MessageRules>>> {
+    if rules.is_empty() {
+        return Ok(None);
+    }
+    let rules = rules.iter().map(|rule| Arc::clone(&rule.core)).collect();
+    let rules = MessageRules::new(rules, limit.map_or(0, NonZeroU64::get)).map_err(PyValueError::new_err)?;
+    Ok(Some(Arc::new(rules)))
 }
 
 fn wrong(name: &str, expected: &str, got: impl std::fmt::Display) -> PyErr {

@@ -15,6 +15,7 @@ from holdfast.model.zone_statistics import ZoneStatistics
 __all__ = [
     "Certificate",
     "Edge",
+    "MessageRule",
     "Origin",
     "Pattern",
     "PhraseSet",
@@ -137,6 +138,10 @@ class TunnelOptions:
     it is on the wire, over all frames of a message. Rates are averages; a second's worth may come at once. Beyond
     them a side is read no faster ("throttle"), or closed with 1008 ("close").
     `max_zone_connections` and `max_address_connections` bound how many are open in this process.
+    `message_rules` (at most 20) are asked of each text message in their order, until one drops it or closes. A direction that
+    has any takes texts of up to `max_message_bytes`, or 1 MiB, as they come and inflated; beyond it is 1009. For all of the
+    zone's upgrades, extensions other than permessage-deflate are then left out of the offer, and messages of such a
+    direction are each compressed by themselves (`server_no_context_takeover`, `client_no_context_takeover`).
     Raises ValueError with a sentence that names the argument.
     """
 
@@ -158,7 +163,36 @@ class TunnelOptions:
         over_rate: Literal["throttle", "close"] = "throttle",
         max_zone_connections: int = 0,
         max_address_connections: int = 0,
+        message_rules: Sequence[MessageRule] = (),
     ) -> TunnelOptions: ...
+
+@final
+class MessageRule:
+    """A rule on text messages: a checked, immutable handle. Compiling a large schema takes some milliseconds.
+
+    `id` (1-64 visible ASCII characters) is how records and Close reasons name it. A message breaks it where `pattern` (the
+    dialect of `Pattern`, of what is linear; up to 8 KiB) matches anywhere in the bytes of the text, or where the text is not
+    JSON of `schema` (JSON of an object, up to 64 KiB; draft 2020-12, or 7 where `$schema` says so; references lead to
+    somewhere in the schema, `$id` stands at its top alone, `format` refuses nothing). Whatever is no JSON is not of a
+    schema, and so is what has a name twice in an object, more than 100,000 values, or nests deeper than 127. What would take
+    too long to find out breaks the rule.
+    Then it is closed (1008 to its sender), the message does not pass ("drop"), or it passes ("log"); the two are logged.
+    Raises ValueError with a sentence that names the rule and the argument.
+    """
+
+    def __new__(
+        cls,
+        *,
+        id: str,
+        direction: Literal["to_origin", "to_client", "both"],
+        action: Literal["close", "drop", "log"],
+        pattern: str | None = None,
+        schema: str | None = None,
+    ) -> MessageRule: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def action(self) -> Literal["close", "drop", "log"]: ...
 
 @final
 class Edge:

@@ -128,7 +128,7 @@ impl Parameters {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(self) -> String {
         let mut text = NAME.to_owned();
         if self.server_no_takeover {
             text.push_str("; server_no_context_takeover");
@@ -143,7 +143,7 @@ impl Parameters {
             match window {
                 None => {}
                 Some(Window { bits: None }) => text.extend(["; ", name]),
-                Some(Window { bits: Some(bits) }) => text.push_str(&format!("; {name}={bits}")),
+                Some(Window { bits: Some(bits) }) => text.extend(["; ", name, "=", &bits.to_string()]),
             }
         }
         text

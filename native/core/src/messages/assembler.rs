@@ -163,11 +163,10 @@ impl Assembler {
             (Opcode::CONTINUATION, _) if header.is_compressed => {
                 return fault("a continuation frame says that it is compressed");
             }
-            (Opcode::CONTINUATION, _) => {}
             (Opcode::TEXT | Opcode::BINARY, Message::None) if header.is_compressed && !self.may_compress => {
                 return fault("a message is compressed, which was not agreed");
             }
-            (Opcode::TEXT | Opcode::BINARY, Message::None) => {}
+            (Opcode::CONTINUATION, _) | (Opcode::TEXT | Opcode::BINARY, Message::None) => {}
             (Opcode::TEXT | Opcode::BINARY, _) => return fault("a message begins before the last one has ended"),
             _ => return fault("a frame has an opcode that means nothing"),
         }

@@ -153,12 +153,12 @@ fn ask(rules: &MessageRules, to: Side, text: &[u8], found: &mut Vec<Finding>) ->
     Ok(Verdict::Pass)
 }
 
-fn is_broken(test: &Test, text: &[u8], json: &mut Option<Option<Value>>, meter: &mut Meter) -> bool {
+fn is_broken(test: &Test, said: &[u8], json: &mut Option<Result<Value, String>>, meter: &mut Meter) -> bool {
     match test {
-        Test::Text(pattern) => pattern.is_match(text, meter).unwrap_or(true),
-        Test::Schema(schema) => match json.get_or_insert_with(|| read_json(text).ok()) {
-            None => true,
-            Some(value) => !schema.is_valid(value, meter).unwrap_or(false),
+        Test::Text(pattern) => pattern.is_match(said, meter).unwrap_or(true),
+        Test::Schema(schema) => match json.get_or_insert_with(|| read_json(said)) {
+            Err(_) => true,
+            Ok(value) => !schema.is_valid(value, meter).unwrap_or(false),
         },
     }
 }

@@ -52,7 +52,7 @@ impl FromStr for Action {
 /// What is asked of a text.
 pub enum Test {
     /// It breaks the rule where the pattern matches anywhere in it.
-    Text(Pattern),
+    Text(Box<Pattern>),
     /// It breaks the rule where it is not JSON of the schema.
     Schema(Schema),
 }
@@ -89,7 +89,7 @@ impl MessageRule {
             }
         };
         let test = match (pattern, schema) {
-            (Some(pattern), None) => Test::Text(linear(pattern).map_err(|fault| of("pattern", &fault))?),
+            (Some(pattern), None) => Test::Text(linear(pattern).map(Box::new).map_err(|fault| of("pattern", &fault))?),
             (None, Some(schema)) => Test::Schema(Schema::new(schema).map_err(|fault| of("schema", &fault))?),
             _ => return Err(of("pattern, schema", "expected exactly one of them")),
         };

@@ -20,7 +20,7 @@ use serde_json::Value;
 pub use self::json::{MAX_VALUES, read as read_json};
 use crate::meter::{Meter, Undecided};
 
-/// Longest schema. That of OpenAPI 3.1, one of the large ones in use, has 35 KB.
+/// Longest schema. That of version 3.1 of the `OpenAPI` format, a large one, has 35 KB.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
 /// What one regular expression of a schema may take compiled, and what it may keep of what it has worked out.
 const MAX_REGEX_BYTES: usize = 256 * 1024;

@@ -44,7 +44,7 @@ fn references_lead_to_where_their_schema_has_moved() {
         r##"{"$ref": "#/$defs/a~1b/items/anyOf/1", "$defs": {"a/b": {"items": {"anyOf": [true, {"minLength": 2}]}}}}"##,
         r##"{"$ref": "#/$defs/a%20b", "$defs": {"a b": {"not": {"maxLength": 1}}}}"##,
         r##"{"$ref": "#long", "$defs": {"a": {"$anchor": "long", "minLength": 2}}}"##,
-        r##"{"$id": "https://example.com/s", "$ref": "https://example.com/s#/$defs/a", "$defs": {"a": {"minLength": 2}}}"##,
+        r#"{"$id": "https://example.com/s", "$ref": "https://example.com/s#/$defs/a", "$defs": {"a": {"minLength": 2}}}"#,
         r##"{"$schema": "http://json-schema.org/draft-07/schema#", "allOf": [{"$ref": "#/definitions/a", "maxLength": 0}],
             "definitions": {"a": {"minLength": 2}}}"##,
         r##"{"$ref": "#/properties/x/properties/const", "properties": {"x": {"properties": {"const": {"minLength": 2}}}}}"##,
