@@ -42,9 +42,9 @@ class Zones:
     def __exit__(self, *_: object) -> None:
         self.client.close()
 
-    def add(self, ip: str, settings: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    def add(self, ip: str, settings: Mapping[str, Any] | None = None, *, name: str = "") -> tuple[str, str]:
         """A zone whose origin is at `ip`, with these settings in force: (its id, its host name)."""
-        name = f"zone-{next(_COUNTER)}.example"
+        name = name or f"zone-{next(_COUNTER)}.example"
         zone_id: str = self.ask("POST", "/zones", {"name": name})["id"]
         record = {"type": "A", "name": name, "content": ip, "proxied": True, "ttl": 1}
         self.ask("POST", f"/zones/{zone_id}/dns_records", record)
