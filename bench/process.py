@@ -1,7 +1,8 @@
 """Children of the benchmark: started in sessions of their own, stopped by id, with what they started.
 
 Law 1: whoever starts a child stops it, also when a signal ends the run: `Child` is a context manager.
-Law 2: a child is stopped with SIGTERM, and killed if that does not end it in time; so are its descendants.
+Law 2: a child is stopped with SIGINT (at SIGTERM an edge waits for its clients), and killed if that does not end it in
+time; so are its descendants.
 Law 3: what it prints goes to files, read when something went wrong. No pipe can fill up and block it.
 """
 
@@ -64,7 +65,7 @@ class Child:
         """End it and its descendants."""
         family = meter.tree(self.pid)
         if self._process.poll() is None:
-            self._process.terminate()
+            self._process.send_signal(signal.SIGINT)
             try:
                 self._process.wait(STOP_LIMIT_S)
             except subprocess.TimeoutExpired:

@@ -1,5 +1,6 @@
 """A whole installation, `holdfast run`, for a suite to be run against."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,6 @@ def installation(data: Path) -> Iterator[tuple[str, str]]:
                 raise MissingError("the installation did not start; it said why above")
             yield api, token
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)
         if (status := process.wait(STOP_LIMIT_S)) != 0:
             raise MissingError(f"the installation ended with status {status}")

@@ -6,6 +6,7 @@ Law: a case counts as failed where the edge makes it worse, or where it is not a
 import dataclasses
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +77,7 @@ def edge(origin_port: int) -> Iterator[tuple[str, str]]:
                 plain, tls = (line.split()[1] for line in ready)
                 yield plain, tls
             finally:
-                process.terminate()
+                process.send_signal(signal.SIGINT)
             if (status := process.wait(30)) != 0:
                 raise MissingError(
                     f"the edge ended with status {status}; its log was {Path(data, 'log').read_text()[-2000:]}"

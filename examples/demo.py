@@ -177,7 +177,7 @@ Each WebSocket leaves one line of JSON here when it closes. Ctrl-C ends the demo
 async def _stop(edge: asyncio.subprocess.Process) -> None:
     if edge.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            edge.terminate()
+            edge.send_signal(signal.SIGINT)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await edge.wait()

@@ -1,7 +1,8 @@
 """Bind what the edge listens on: for each address one socket a thread, all on the same port.
 
 Law 1: all or nothing. If one address cannot be had, every socket bound before it is closed.
-Law 2: a port that another program listens on is an error, even where SO_REUSEPORT would let us in: two edges that share
+Law 2: where somebody has opened sockets for us already (socket activation), those are taken, and nothing is bound.
+Law 3: a port that another program listens on is an error, even where SO_REUSEPORT would let us in: two edges that share
 a port by accident would each get half of the connections.
 """
 
@@ -11,7 +12,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,6 +35,14 @@ _SENTENCES = {
     errno.EAFNOSUPPORT: "this machine does not speak this kind of address (is IPv6 turned off?)",
     errno.EMFILE: "no file descriptor is left (see ulimit -n)",
 }
+
+
+# Gives descriptors that listen on an address already, at least so many, for the caller to close; () for none.
+Given = Callable[[ListenAddress, int], tuple[int, ...]]
+
+
+def _none(_address: ListenAddress, _count: int) -> tuple[int, ...]:
+    return ()
 
 
 class AddressInUse(ListenError):
@@ -64,12 +73,13 @@ class Listeners:
         *,
         sockets_each: int,
         patience_s: float = PATIENCE_S,
+        given: Given = _none,
     ) -> Listeners:
         """Those of `bind_all`. An address that is in use is tried again for `patience_s` seconds."""
         deadline = time.monotonic() + patience_s
         while True:
             try:
-                return cls(bind_all(plain, tls, sockets_each=sockets_each))
+                return cls(bind_all(plain, tls, sockets_each=sockets_each, given=given))
             except AddressInUse:
                 if time.monotonic() >= deadline:
                     raise
@@ -93,14 +103,21 @@ class Listeners:
         self.close()
 
 
-def bind_all(plain: Iterable[ListenAddress], tls: Iterable[ListenAddress], *, sockets_each: int) -> list[BoundAddress]:
-    """Bind every address, the plain ones first. Raises ListenError, with a sentence that names the address."""
+def bind_all(
+    plain: Iterable[ListenAddress], tls: Iterable[ListenAddress], *, sockets_each: int, given: Given = _none
+) -> list[BoundAddress]:
+    """Bind every address that is not `given`, the plain ones first. Raises ListenError, with a sentence that names the address."""
     bound: list[BoundAddress] = []
     try:
         for is_tls, addresses in ((False, plain), (True, tls)):
             # One by one, so that `bound` is what must be closed when a later one fails.
             for address in addresses:
-                bound += [_bind(address, is_tls=is_tls, count=sockets_each)]
+                descriptors = given(address, sockets_each)
+                bound += [
+                    BoundAddress(address, is_tls, descriptors)
+                    if descriptors
+                    else _bind(address, is_tls=is_tls, count=sockets_each)
+                ]
     except ListenError:
         close_all(bound)
         raise

@@ -1,6 +1,6 @@
 """`holdfast` as a child process: what it prints as it prints it, what it logs, and how it ends.
 
-Law 1: the process is started by its command line and stopped by SIGTERM; each stop must end with status 0.
+Law 1: the process is started by its command line and stopped by SIGINT; each stop must end with status 0.
 Law 2: its log is read from the pipe as it is written, so waiting for a record is waiting for a line.
 """
 
@@ -71,14 +71,14 @@ class Command:
     def __exit__(self, kind: object, *_: object) -> None:
         if self.process.poll() is None:
             status = self.stop()
-            assert kind is not None or status == 0, f"status {status} after SIGTERM: {self.log_lines[-5:]}"
+            assert kind is not None or status == 0, f"status {status} after SIGINT: {self.log_lines[-5:]}"
         self.kill()
         panics = [line for line in self.log_lines if "panicked at" in line]
         assert kind is not None or not panics, panics
 
     def stop(self) -> int:
-        """SIGTERM, and the status the process ended with."""
-        self.process.send_signal(signal.SIGTERM)
+        """SIGINT, and the status the process ended with: SIGTERM would wait for those who are connected."""
+        self.process.send_signal(signal.SIGINT)
         return self.ended()
 
     def ended(self) -> int:

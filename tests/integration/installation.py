@@ -1,7 +1,7 @@
 """`holdfast run` as a process, and `holdfast zone …` beside it, as somebody on another machine would use it.
 
 Law 1: what the verbs know of the installation is two variables of the environment; they see none of its files.
-Law 2: it is started by its command line and stopped by SIGTERM, and each stop must end with status 0.
+Law 2: it is started by its command line and stopped by SIGINT, and each stop must end with status 0.
 """
 
 import os
@@ -64,9 +64,9 @@ class Installation:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(signal.SIGINT)
             status = self.process.wait(STOP_LIMIT_S)
-            assert kind is not None or status == 0, f"status {status} after SIGTERM: {self.log_lines[-5:]}"
+            assert kind is not None or status == 0, f"status {status} after SIGINT: {self.log_lines[-5:]}"
         self._end()
 
     def run(self, *arguments: str, token: str | None = None, api: str | None = None) -> Ended:

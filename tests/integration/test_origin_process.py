@@ -101,7 +101,7 @@ def test_the_edge_stops_in_time_though_its_origin_is_stopped(edge: Edge, process
     with wire.websocket(edge.plain, "/echo") as (client, _):
         process.signal(signal.SIGSTOP)
         poll(process.is_stopped, what="the origin is stopped")
-        edge.process.send_signal(signal.SIGTERM)
+        edge.process.send_signal(signal.SIGINT)
         assert client.read_close().close_code == 1001
         client.send_frame(close(1001))
         assert edge.process.wait(10) == 0

@@ -239,7 +239,7 @@ def test_stopping_says_1001_and_close_notify_on_both_legs(
             with wire.websocket(edge.tls, f"/echo?{token}", tls=authority.trusting()) as (client, _):
                 client.send_frame(Frame(TEXT, b"open"))
                 assert client.read_message() == b"open"
-                edge.process.send_signal(signal.SIGTERM)
+                edge.process.send_signal(signal.SIGINT)
                 assert client.read_close().close_code == 1001
                 client.send_frame(close(1001))
                 assert client.read_to_end() == b""

@@ -165,14 +165,11 @@ def test_nobody_has_to_read_the_ready_lines(redirection: str, origin: Origin, tm
 # --- Stopping -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_closes_both_sides_with_1001_and_ends_with_0(
-    origin: Origin, tmp_path: Path, token: str, number: signal.Signals
-) -> None:
+def test_stopping_closes_both_sides_with_1001_and_ends_with_0(origin: Origin, tmp_path: Path, token: str) -> None:
     with Edge(origin.url, tmp_path, *LISTEN) as edge, wire.websocket(edge.plain, f"/echo?{token}") as (client, answer):
         client.send_frame(Frame(TEXT, b"open"))
         assert client.read_message() == b"open"
-        edge.process.send_signal(number)
+        edge.process.send_signal(signal.SIGINT)
         assert client.read_close().close_code == 1001
         client.send_frame(close(1001))
         assert client.read_to_end() == b""
@@ -197,7 +194,7 @@ def frames_of(data: bytes) -> list[Frame]:
 def test_a_hundred_open_sockets_are_closed_on_stop(origin: Origin, tmp_path: Path, token: str) -> None:
     with Edge(origin.url, tmp_path, *LISTEN) as edge, ExitStack() as stack:
         clients = [stack.enter_context(wire.websocket(edge.plain, f"/echo?{token}-{n}-"))[0] for n in range(100)]
-        edge.process.send_signal(signal.SIGTERM)
+        edge.process.send_signal(signal.SIGINT)
         for client in clients:
             assert client.read_close().close_code == 1001
             client.send_frame(close(1001))
@@ -220,7 +217,7 @@ def test_stopping_between_fragments_still_sends_a_close(origin: Origin, tmp_path
             lambda seen: b"mine" in seen.after_head or len(seen.after_head) == 10, what="my fragment"
         )
         assert [client.read_frame().payload for _ in range(2)] == [b"first part", b"more"]
-        edge.process.send_signal(signal.SIGTERM)
+        edge.process.send_signal(signal.SIGINT)
         assert client.read_close().close_code == 1001
         client.send_frame(close(1001))
         assert edge.ended() == 0
@@ -235,7 +232,7 @@ def test_stopping_in_the_middle_of_a_frame_sends_no_close_into_it(origin: Origin
         sent = Frame(BINARY, bytes(1000)).from_client().encode()[:500]
         client.send(sent)
         origin.find(token).until(lambda seen: len(seen.after_head) == 500, what="my half frame")
-        edge.process.send_signal(signal.SIGTERM)
+        edge.process.send_signal(signal.SIGINT)
         assert client.read_to_end() == b""
         assert edge.ended() == 0
         assert origin.find(token).after_head == sent
@@ -246,7 +243,7 @@ def test_a_request_in_flight_is_finished_before_the_end(origin: Origin, tmp_path
         client.send(wire.request("GET", f"/held?{token}"))
         chunks_answer = client.read_answer()
         assert chunks_answer.status == 200
-        edge.process.send_signal(signal.SIGTERM)
+        edge.process.send_signal(signal.SIGINT)
         poll(lambda: refuses(edge.plain), what="no more accepting")
         origin.find(token).release()
         assert client.read_body(chunks_answer) == b"firstsecond"
@@ -256,7 +253,7 @@ def test_a_request_in_flight_is_finished_before_the_end(origin: Origin, tmp_path
 def test_idle_connections_do_not_hold_up_the_end(origin: Origin, tmp_path: Path, token: str) -> None:
     with Edge(origin.url, tmp_path, *LISTEN) as edge, wire.connect(edge.plain) as client, wire.connect(edge.plain):
         client.request(wire.request("GET", "/status/200"))
-        edge.process.send_signal(signal.SIGTERM)
+        edge.process.send_signal(signal.SIGINT)
         assert edge.process.wait(3) == 0, "5 s are for requests in flight; there was none"
         assert client.read_to_end() == b""
 
@@ -276,9 +273,9 @@ def test_a_second_signal_ends_it_at_once(origin: Origin, tmp_path: Path, token: 
         with wire.connect(edge.plain) as client:
             client.send(wire.request("GET", f"/held?{token}"))  # would keep it for its whole grace
             client.read_answer()
-            edge.process.send_signal(signal.SIGTERM)
+            edge.process.send_signal(signal.SIGINT)
             poll(lambda: refuses(edge.plain), what="no more accepting")
-            edge.process.send_signal(signal.SIGTERM)
+            edge.process.send_signal(signal.SIGINT)
             edge.process.wait(3)
     finally:
         edge.kill()

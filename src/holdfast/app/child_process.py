@@ -9,45 +9,54 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from holdfast.app import lifeline
 from holdfast.app.descriptors import STDERR_FD
+from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import Inheritance
-from holdfast.app.supervision import ChildLimits
+from holdfast.app.words import Word
 from holdfast.errors import SetupError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """A child to keep running: `argv` is its program, and `limits` say what records call it."""
+    """A role whose children are to be kept running: `argv` gives a child's program for an interpreter, "" for our own."""
 
     limits: ChildLimits
-    argv: tuple[str, ...]
+    argv: Callable[[str], tuple[str, ...]]
     inheritance: Inheritance
 
 
-def role_argv(role: str) -> tuple[str, ...]:
-    """The program of a role of ours: this Python, without the working directory on its path (-P)."""
-    if not sys.executable:
+def role_spec(limits: ChildLimits, inheritance: Inheritance) -> ChildSpec:
+    """A role of ours."""
+    return ChildSpec(limits=limits, argv=partial(role_argv, limits.name), inheritance=inheritance)
+
+
+def role_argv(role: str, python: str = "") -> tuple[str, ...]:
+    """The program of a role of ours: this Python, or another, without the working directory on its path (-P)."""
+    python = python or sys.executable
+    if not python:
         raise SetupError("this Python does not know its own program, so no process can be started")
-    return (sys.executable, "-P", "-m", "holdfast.app.child", role)
+    return (python, "-P", "-m", "holdfast.app.child", role)
 
 
 class ChildProcess:
     """A running process of a child. Reap it with `waitpid`, then `close` it."""
 
-    def __init__(self, spec: ChildSpec) -> None:
-        """Start it. Raises OSError where the machine has no room for it."""
-        self.name = spec.limits.name
+    def __init__(self, spec: ChildSpec, *, python: str = "", is_successor: bool = False) -> None:
+        """Start it. Raises OSError where the machine has no room for it, or there is no such interpreter."""
+        argv, inheritance = spec.argv(python), spec.inheritance
         self.lifeline, childs_end = lifeline.pair()
         try:
             with childs_end:
                 self._process = subprocess.Popen(
-                    spec.argv,
-                    env=spec.inheritance.environment(os.environ, lifeline=childs_end.fileno()),
-                    pass_fds=(*spec.inheritance.descriptors, childs_end.fileno()),
+                    argv,
+                    env=inheritance.environment(os.environ, lifeline=childs_end.fileno(), is_successor=is_successor),
+                    pass_fds=(*inheritance.descriptors, childs_end.fileno()),
                     stdin=subprocess.DEVNULL,
                     # Standard output is for the supervisor's lines; what a library prints belongs to the log.
                     stdout=STDERR_FD,
@@ -56,6 +65,10 @@ class ChildProcess:
             self.lifeline.close()
             raise
         self.pid = self._process.pid
+
+    def tell(self, word: Word) -> None:
+        """Say `word` to it, without waiting."""
+        lifeline.tell(self.lifeline, word)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal. A process that has ended and is not reaped yet takes it without effect."""

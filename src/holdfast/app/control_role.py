@@ -8,7 +8,6 @@ Law 3: HTTP is taken from anybody who can connect, so the server believes no pro
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ import uvicorn
 from holdfast.app.http_limits import LimitedProtocol
 from holdfast.app.stream_limits import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_LIMIT_S, StreamProtocol
 from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Draining, Stop
 from holdfast.certificates.pair import load_pair
 from holdfast.config.run import Config
 from holdfast.errors import SetupError
@@ -50,6 +50,10 @@ class Service(Protocol):
 
     async def stop(self) -> None:
         """Take everything down."""
+        ...
+
+    def drain(self) -> None:
+        """No new clients are taken any more: say so to whoever asks whether this is ready."""
         ...
 
 
@@ -140,7 +144,7 @@ async def _serve(
                 asyncio.get_running_loop().remove_signal_handler(number)
             around.let_the_next_signal_kill()
 
-    _end_when_told(around, end, log)
+    _end_when_told(around, service, end, log)
     try:
         lines = await service.start()
         if not server.should_exit:
@@ -151,16 +155,21 @@ async def _serve(
             await asyncio.wait_for(service.stop(), STOP_LIMIT_S)
 
 
-def _end_when_told(around: Surroundings, end: Callable[[], None], log: EventLog) -> None:
+def _end_when_told(around: Surroundings, service: Service, end: Callable[[], None], log: EventLog) -> None:
     loop = asyncio.get_running_loop()
     for number in around.ending_signals:
         loop.add_signal_handler(number, end)
     if (lifeline := around.lifeline) is None:
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    around.ignore_signals()
 
     def look() -> None:
-        if lifeline.is_cut():
+        for word in lifeline.words():
+            if isinstance(word, Stop):
+                end()
+            elif isinstance(word, Draining):
+                service.drain()
+        if lifeline.is_cut:
             loop.remove_reader(lifeline.fileno())
             log.write("supervisor_gone", {"child": "control"})
             end()

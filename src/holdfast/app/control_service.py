@@ -133,6 +133,9 @@ class _ControlService:
     async def stop(self) -> None:
         await self._control.stop()
 
+    def drain(self) -> None:
+        self._control.is_draining = True
+
 
 def _unavailable(config: Config, error: StoreUnavailable) -> UnavailableError | SetupError:
     kind = UnavailableError if config.database.sqlite_file is None else SetupError

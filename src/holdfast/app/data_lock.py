@@ -2,6 +2,7 @@
 
 Law 1: whoever holds the lock is alive: the kernel lets go of it with the process (flock(2)), however that ended.
 Law 2: a role whose predecessor is still saying goodbye waits for it; one that finds somebody at home says so.
+Law 3: the successor of a release starts without the lock, and takes it when its predecessor lets go.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from holdfast.errors import SetupError, reason_of
@@ -20,24 +21,58 @@ _LIMIT_S = 10.0
 _POLL_S = 0.02
 
 
+class DataLock:
+    """The lock of `role` in `data_dir`, which is made if it is not there. It is not held before it is taken."""
+
+    def __init__(self, data_dir: Path, role: str) -> None:
+        """Raises SetupError."""
+        self._data_dir, self._role = data_dir, role
+        self.is_held = False
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._descriptor = os.open(data_dir / f"{role}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SetupError(f"the data directory {data_dir} cannot be used: {reason_of(error)}") from error
+
+    def take(self) -> None:
+        """Hold it. Raises SetupError where somebody else does not let go of it in time."""
+        deadline = time.monotonic() + _LIMIT_S
+        while not self.try_to_take():
+            if time.monotonic() >= deadline:
+                owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+                raise SetupError(
+                    f"the data directory {self._data_dir} has a running {self._role} already (process {owner})"
+                )
+            time.sleep(_POLL_S)
+
+    def try_to_take(self) -> bool:
+        """Hold it, unless somebody else does; whether it is held now."""
+        if not self.is_held:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+            self.is_held = True
+        return True
+
+    def let_go(self) -> None:
+        """Let another have it."""
+        self.is_held = False
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of it, for good."""
+        os.close(self._descriptor)
+
+
 @contextmanager
 def data_lock(data_dir: Path, role: str) -> Iterator[None]:
     """Hold the lock of `role` in `data_dir`, which is made if it is not there. Raises SetupError."""
-    file = data_dir / f"{role}.lock"
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SetupError(f"the data directory {data_dir} cannot be used: {reason_of(error)}") from error
-    try:
-        if not _locked(descriptor):
-            owner = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise SetupError(f"the data directory {data_dir} has a running {role} already (process {owner})")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    with closing(DataLock(data_dir, role)) as lock:
+        lock.take()
         yield
-    finally:
-        os.close(descriptor)
 
 
 def holder_of(data_dir: Path, role: str) -> int | None:
@@ -57,15 +92,3 @@ def holder_of(data_dir: Path, role: str) -> int | None:
     finally:
         os.close(descriptor)
     return None
-
-
-def _locked(descriptor: int) -> bool:
-    deadline = time.monotonic() + _LIMIT_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-        time.sleep(_POLL_S)

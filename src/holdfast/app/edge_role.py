@@ -4,20 +4,23 @@ Law 1: whatever can be wrong with the options is found before it says that it is
 Law 2: the main thread owns signals, the files that are watched and the lifeline, and sleeps in the kernel between them.
 Law 3: an edge that was started is stopped, whatever is raised: its threads call Python, and must end before it does.
 Law 4: it says that it is ready when it knows its zones; where control does not tell it, after FIRST_ZONES_LIMIT_S.
-Law 5: it ends by a signal, or when its supervisor is gone; either way with Close 1001 for open WebSockets.
+Law 5: it ends when it is told to stop, or its supervisor is gone; either way with Close 1001 for open WebSockets. Told to
+retire, it keeps them first (`retiring`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from holdfast.app.data_lock import data_lock
+from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import connection_limit, log_descriptor, raise_descriptor_limit
 from holdfast.app.edge_zones import LiveZones, StaticZones, Zones
+from holdfast.app.retiring import retire
 from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Retire, Word
 from holdfast.config.run import Config
 from holdfast.config.up import UpOptions
 from holdfast.errors import SetupError
@@ -36,6 +39,8 @@ FIRST_ZONES_LIMIT_S = 2.0
 FIRST_ZONES_POLL_S = 0.02
 # How often certificate files and the lifeline are looked at.
 WATCH_INTERVAL_S = 1.0
+# For how long a successor looks more often, for what the edge before it lets go.
+TAKE_OVER_S = 2.0
 
 
 def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], around: Surroundings) -> int:
@@ -54,7 +59,9 @@ def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], aroun
             try:
                 if not _ended_before_zones(zones, around):
                     around.ready(ready_lines(bound, options))
-                    _wait(zones, certificates, around, log)
+                    word = _wait(zones, certificates, around, log)
+                    if isinstance(word, Retire):
+                        retire(edge, zones, around, word)
             finally:
                 around.let_the_next_signal_kill()
                 edge.stop(grace_s=STOP_GRACE_S)
@@ -72,14 +79,17 @@ def ready_lines(bound: Sequence[BoundAddress], options: UpOptions | Config) -> l
 def _zones(
     options: UpOptions | Config, bound: Sequence[BoundAddress], around: Surroundings, log: EventLog
 ) -> Iterator[tuple[Zones, ServedCertificates | None]]:
-    """The zones, and the edge's own certificates. A live edge has its data directory to itself."""
+    """The zones, and the edge's own certificates. A live edge has its data directory to itself, but for others of its
+    supervisor's, which retire."""
     if isinstance(options, UpOptions):
         # The origin first: one that cannot be used must not leave a new authority behind.
         yield StaticZones(options, bound), _certificates(options, log, around)
         return
-    with data_lock(options.data_dir, "edge"):
+    with closing(DataLock(options.data_dir, "edge")) as lock:
+        if not around.is_successor:
+            lock.take()
         certificates = _certificates(options, log, around)
-        yield LiveZones(options, bound, certificates, log), certificates
+        yield LiveZones(options, bound, certificates, log, lock), certificates
 
 
 def _certificates(options: UpOptions | Config, log: EventLog, around: Surroundings) -> ServedCertificates | None:
@@ -137,16 +147,22 @@ def _ended_before_zones(zones: Zones, around: Surroundings) -> bool:
     """
     deadline = time.monotonic() + FIRST_ZONES_LIMIT_S
     while around.is_supervised and not zones.policy.snapshot.is_published and time.monotonic() < deadline:
-        if around.told_to_end(limit_s=FIRST_ZONES_POLL_S):
+        if around.told(limit_s=FIRST_ZONES_POLL_S) is not None:
             return True
     return False
 
 
-def _wait(zones: Zones, certificates: ServedCertificates | None, around: Surroundings, log: EventLog) -> None:
-    """Sleep until told to end; meanwhile pass on files that were replaced."""
-    while not around.told_to_end(limit_s=WATCH_INTERVAL_S):
+def _wait(zones: Zones, certificates: ServedCertificates | None, around: Surroundings, log: EventLog) -> Word:
+    """Sleep until told something; meanwhile pass on files that were replaced."""
+    # The edge before lets go of the data directory when it has heard that this one is ready.
+    soon = time.monotonic() + TAKE_OVER_S if around.is_successor else 0.0
+    while True:
+        interval_s = FIRST_ZONES_POLL_S if time.monotonic() < soon else WATCH_INTERVAL_S
+        if (word := around.told(limit_s=interval_s)) is not None:
+            break
         zones.poll()
         if certificates is not None:
             certificates.poll(zones.publish)
     if around.is_abandoned():
         log.write("supervisor_gone", {"child": "edge"})
+    return word

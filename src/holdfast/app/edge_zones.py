@@ -2,6 +2,8 @@
 
 Law 1: both are used alike: a policy to decide with, then `start` with the running core, `poll` about once a second, `stop`.
 Law 2: whatever control does, or does not, `LiveZones` serves: from the journal, else 503 until control says more.
+Law 3: of several edges on one data directory, the one that has its lock writes there. A successor takes the lock when the
+edge before it retires.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.app.data_lock import DataLock
 from holdfast.certificates.local_zones import LocalZoneCertificates
 from holdfast.certificates.pair import read_chain
 from holdfast.config.run import Config
@@ -68,6 +71,10 @@ class Zones(Protocol):
         """Look at what may have changed on the disk."""
         ...
 
+    def retire(self) -> None:
+        """Another edge is in the place of this one, which keeps what is open."""
+        ...
+
     def stop(self) -> None:
         """The core has stopped."""
         ...
@@ -97,6 +104,9 @@ class StaticZones:
     def poll(self) -> None:
         """There is nothing to look at."""
 
+    def retire(self) -> None:
+        """There is nothing to hand over."""
+
     def stop(self) -> None:
         """There is nothing to end."""
 
@@ -105,10 +115,16 @@ class LiveZones:
     """The zones that control publishes: `holdfast run` and `holdfast edge`."""
 
     def __init__(
-        self, config: Config, bound: Sequence[BoundAddress], certificates: ServedCertificates | None, log: EventLog
+        self,
+        config: Config,
+        bound: Sequence[BoundAddress],
+        certificates: ServedCertificates | None,
+        log: EventLog,
+        lock: DataLock,
     ) -> None:
         """Serve what the journal has. Raises SetupError where a file that is named cannot be used."""
-        self._config, self._log = config, log
+        self._config, self._log, self._lock = config, log, lock
+        self._is_retired = False
         # Where the operator brought certificates, clients trust who made those, and not this machine.
         is_local = certificates is not None and not config.certificate_files
         self._local = LocalZoneCertificates(tls_dir(config.data_dir)) if is_local else None
@@ -137,7 +153,7 @@ class LiveZones:
 
     def start(self, edge: Edge) -> None:
         """Show `edge` the zones' certificates."""
-        self._live.start(edge)
+        self._live.start(edge, owns_journal=self._lock.is_held)
         path = control_socket(self._config.data_dir)
         self._link = ControlLink(
             path, self._live, edge, edge_id=socket.gethostname(), log=self._log.write, recorder=self._recorder
@@ -154,11 +170,26 @@ class LiveZones:
         self._live.refresh_tls()
 
     def poll(self) -> None:
-        """Take up a new database of countries, and zones that have no certificate yet."""
+        """Take up a new database of countries, zones that have no certificate yet, and what the edge before let go."""
+        if self._is_retired:
+            return
+        if not self._lock.is_held and self._lock.try_to_take():
+            self._live.take_journal()
         if self._geoip is not None:
             self._geoip.poll()
         if self._local is not None:
             self._keep_up(self._local)
+
+    def retire(self) -> None:
+        """Leave the data directory to the next, and tell control."""
+        if self._is_retired:
+            return
+        self._is_retired = True
+        self._live.end_journal()
+        if self._lock.is_held:
+            self._lock.let_go()
+        if self._link is not None:
+            self._link.retire()
 
     def stop(self) -> None:
         """Tell control the last, let it go, and write what is left to the journal."""

@@ -3,7 +3,8 @@
 Law 1: one environment variable describes it all, and is read once. What it says is checked against the descriptors: a
 child that was given something else than it is told does not start.
 Law 2: a child takes no option from anywhere else: when it is started again it is what it was, whatever became of the file.
-Law 3: a child sees none of the supervisor's HOLDFAST_ variables but the sealing key's.
+Law 3: a child sees none of the supervisor's HOLDFAST_ variables but the sealing key's, and nothing of what a service manager
+says to the supervisor (sd_notify(3), sd_listen_fds(3)).
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ from holdfast.listeners import BoundAddress
 VARIABLE = "HOLDFAST_INHERITED"
 _PREFIX = "HOLDFAST_"
 _PASSED_ON = frozenset({"HOLDFAST_SECRET_KEY"})
+_OF_THE_SERVICE_MANAGER = ("NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_")
 _UP, _RUN = "up", "run"
 
 
-class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one child gets. `command` is what people typed ("holdfast run"), `lifeline` the descriptor of its end.
 
-    `kind` says what `options` are texts of: UpOptions ("up") or Config ("run").
+    `kind` says what `options` are texts of: UpOptions ("up") or Config ("run"). `is_successor`: another child of this role
+    lives. What is as usual is left out, so that a version that does not know it can be the next as well.
     """
 
     command: str
@@ -40,6 +43,7 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     options: Texts
     listeners: tuple[BoundAddress, ...] = ()
     lifeline: int = -1
+    is_successor: bool = False
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -50,10 +54,11 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The options. Raises UsageError."""
         return UpOptions.parse(self.options) if self.kind == _UP else Config.parse(self.options)
 
-    def environment(self, environ: Mapping[str, str], *, lifeline: int) -> dict[str, str]:
+    def environment(self, environ: Mapping[str, str], *, lifeline: int, is_successor: bool = False) -> dict[str, str]:
         """`environ` for the child, with VARIABLE in it."""
-        passed = {name: value for name, value in environ.items() if not name.startswith(_PREFIX) or name in _PASSED_ON}
-        told = msgspec.structs.replace(self, lifeline=lifeline)
+        kept_back = (_PREFIX, *_OF_THE_SERVICE_MANAGER)
+        passed = {n: value for n, value in environ.items() if not n.startswith(kept_back) or n in _PASSED_ON}
+        told = msgspec.structs.replace(self, lifeline=lifeline, is_successor=is_successor)
         return {**passed, VARIABLE: msgspec.json.encode(told).decode()}
 
 

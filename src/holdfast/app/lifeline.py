@@ -1,8 +1,10 @@
 """The lifeline: a socket pair between the supervisor and one child.
 
 Law 1: while the supervisor lives, it holds its end. A child whose lifeline has ended is alone, and ends in an orderly way.
-Law 2: over it a child says, one message a packet: that it is ready, with the lines to print, or the sentence it fails with.
-Law 3: whatever a child sends, the supervisor reads a message or nothing; and it never waits for one.
+Law 2: over it a child says, one message a packet: that it is ready, with the lines to print, the sentence it fails with, or
+how many connections it keeps while it retires. The supervisor says `words`.
+Law 3: whatever a child sends, the supervisor reads a message or nothing; it never waits, neither for a child that says
+nothing nor for one that reads nothing.
 
 SOCK_SEQPACKET keeps the messages apart and still has an end of stream (unix(7)).
 """
@@ -19,15 +21,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from holdfast.app.words import Word, decoded, encoded
+
 # Longest message either side makes or takes: a sentence and some lines.
 _MAX_MESSAGE_BYTES = 64 * 1024
+# Longer than any number of connections.
+_MAX_DIGITS = 9
 # How long a child waits for a supervisor that does not read (it is stopped, or the machine is).
 _SEND_LIMIT_S = 5.0
 
 # fcntl(2), of asm-generic/fcntl.h; Python has no names for them.
 _F_SETOWN_EX, _F_OWNER_TID = 15, 0
 
-_READY, _FAILED = "ready", "failed"
+_READY, _FAILED, _RETIRING = "ready", "failed", "retiring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,14 @@ class Failed:
     sentence: str
 
 
-Message = Ready | Failed
+@dataclass(frozen=True, slots=True)
+class Retiring:
+    """The child takes no new connections, and keeps so many."""
+
+    connections: int
+
+
+Message = Ready | Failed | Retiring
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -62,6 +75,14 @@ def messages_of(end: socket.socket) -> Iterator[Message]:
             yield Ready(tuple(lines))
         elif kind == _FAILED:
             yield Failed(" ".join(lines))
+        elif kind == _RETIRING and len(lines) == 1 and lines[0].isascii() and lines[0].isdigit():
+            yield Retiring(int(lines[0][:_MAX_DIGITS]))
+
+
+def tell(end: socket.socket, word: Word) -> None:
+    """Say `word` to the child; the supervisor's end. One that has so much unread, or is gone, does not hear it: its limit ends it."""
+    with suppress(OSError):
+        end.send(encoded(word))
 
 
 def _packet(end: socket.socket) -> bytes:
@@ -78,6 +99,8 @@ class Lifeline:
     def __init__(self, end: socket.socket) -> None:
         end.settimeout(_SEND_LIMIT_S)
         self._end = end
+        # Whether the supervisor is known to be gone.
+        self.is_cut = False
 
     def fileno(self) -> int:
         """The descriptor, which becomes readable when the supervisor is gone."""
@@ -95,8 +118,12 @@ class Lifeline:
         """Say why this process is about to end."""
         self._say(_FAILED, sentence)
 
-    def signal_when_cut(self) -> None:
-        """Have the kernel send this thread SIGIO when the supervisor goes; whether it is gone, `is_cut` says.
+    def retiring(self, connections: int) -> None:
+        """Say that this process takes no new connections, and keeps so many."""
+        self._say(_RETIRING, str(connections))
+
+    def signal_when_told(self) -> None:
+        """Have the kernel send this thread SIGIO when the supervisor says something, or goes; what it was, `words` says.
 
         This thread, and not any of the process: one that does not block SIGIO would end the process by it.
         """
@@ -104,12 +131,17 @@ class Lifeline:
         fcntl.fcntl(self._end, _F_SETOWN_EX, owner)
         fcntl.fcntl(self._end, fcntl.F_SETFL, fcntl.fcntl(self._end, fcntl.F_GETFL) | os.O_ASYNC)
 
-    def is_cut(self) -> bool:
-        """Whether the supervisor is gone: it says nothing, so all there can be to read is the end."""
+    def words(self) -> Iterator[Word]:
+        """What the supervisor has said since the last call. Where it is gone, or says what is unknown here, `is_cut` after."""
         # Not `recv` with MSG_DONTWAIT: a socket that has a time limit waits for it first, and then raises.
         waiting = select.poll()
         waiting.register(self._end, select.POLLIN)
-        return bool(waiting.poll(0))
+        while not self.is_cut and waiting.poll(0):
+            word = decoded(_packet(self._end))
+            if word is None:
+                self.is_cut = True
+            else:
+                yield word
 
     def _say(self, kind: str, *lines: str) -> None:
         # A supervisor that is gone shows as `is_cut`; there is nothing more to do about it here.

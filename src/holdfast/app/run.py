@@ -7,14 +7,18 @@ Law 3: a role that runs alone is the same code as a supervised one; what it lack
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
+from holdfast.app.activation import Activation
 from holdfast.app.announce import announce
-from holdfast.app.child_process import ChildSpec, role_argv
+from holdfast.app.child_process import role_spec
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
+from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import inheritance_for
-from holdfast.app.supervision import ChildLimits
 from holdfast.app.supervisor import supervise
 from holdfast.app.surroundings import Surroundings
-from holdfast.app.up import EDGE_LIMITS
+from holdfast.app.up import EDGE_LIMITS, release_plan
 from holdfast.config.run import Config
 from holdfast.config.sources import Effective
 from holdfast.event_log import EventLog
@@ -27,36 +31,31 @@ CONTROL_LIMITS = ChildLimits(name="control", start_limit_s=600.0, stop_limit_s=1
 
 
 def run_run(effective: Effective) -> int:
-    """Serve until SIGTERM or SIGINT; then the exit status, 0. For the main thread of a process of its own.
+    """Serve until asked to end; then the exit status, 0. For the main thread of a process of its own.
 
     Raises HoldfastError, a sentence, when it cannot start.
     """
     config = effective.config
     hold_standard_descriptors()
+    activation = Activation.of(os.environ)
     with (
         log_descriptor(config.log_file) as log_fd,
-        _edge_listeners(config) as edge_listeners,
-        _control_listeners(config) as control_listeners,
+        _edge_listeners(config, activation) as edge_listeners,
+        _control_listeners(config, activation) as control_listeners,
     ):
         log = EventLog(log_fd)
-        _warn(effective, log)
-
-        def close_listeners() -> None:
-            edge_listeners.close()
-            control_listeners.close()
-
+        _warn([*effective.warnings, *activation.close()], log)
+        held = {EDGE_LIMITS.name: edge_listeners, CONTROL_LIMITS.name: control_listeners}
         return supervise(
             [
-                ChildSpec(
-                    limits=limits,
-                    argv=role_argv(limits.name),
-                    inheritance=inheritance_for(config, command=_RUN, listeners=listeners.addresses),
-                )
-                for limits, listeners in ((EDGE_LIMITS, edge_listeners), (CONTROL_LIMITS, control_listeners))
+                role_spec(limits, inheritance_for(config, command=_RUN, listeners=held[limits.name].addresses))
+                for limits in (EDGE_LIMITS, CONTROL_LIMITS)
             ],
-            close_listeners=close_listeners,
+            close_listeners=lambda role: held[role].close(),
             announce=lambda lines: announce(lines, command=_RUN),
             log=log,
+            plan=release_plan(config),
+            data_dir=config.data_dir,
         )
 
 
@@ -65,8 +64,10 @@ def run_edge(effective: Effective) -> int:
     from holdfast.app.edge_role import serve_edge  # noqa: PLC0415  the supervisor does without the core
 
     hold_standard_descriptors()
-    _warn_in_log(effective)
-    return serve_edge(effective.config, _edge_listeners(effective.config).let_go(), Surroundings(_EDGE))
+    activation = Activation.of(os.environ)
+    listeners = _edge_listeners(effective.config, activation)
+    _warn_in_log(effective, activation)
+    return serve_edge(effective.config, listeners.let_go(), Surroundings(_EDGE))
 
 
 def run_control(effective: Effective) -> int:
@@ -74,25 +75,27 @@ def run_control(effective: Effective) -> int:
     from holdfast.app.control_service import serve_control  # noqa: PLC0415  the supervisor does without a web framework
 
     hold_standard_descriptors()
-    _warn_in_log(effective)
-    return serve_control(effective.config, _control_listeners(effective.config).let_go(), Surroundings(_CONTROL))
+    activation = Activation.of(os.environ)
+    listeners = _control_listeners(effective.config, activation)
+    _warn_in_log(effective, activation)
+    return serve_control(effective.config, listeners.let_go(), Surroundings(_CONTROL))
 
 
-def _edge_listeners(config: Config) -> Listeners:
-    return Listeners.bound(config.listen, config.tls_listen, sockets_each=config.threads)
+def _edge_listeners(config: Config, activation: Activation) -> Listeners:
+    return Listeners.bound(config.listen, config.tls_listen, sockets_each=config.threads, given=activation.take)
 
 
-def _control_listeners(config: Config) -> Listeners:
+def _control_listeners(config: Config, activation: Activation) -> Listeners:
     addresses = [config.control_listen]
     plain, tls = ([], addresses) if config.control_cert else (addresses, [])
-    return Listeners.bound(plain, tls, sockets_each=1)
+    return Listeners.bound(plain, tls, sockets_each=1, given=activation.take)
 
 
-def _warn_in_log(effective: Effective) -> None:
+def _warn_in_log(effective: Effective, activation: Activation) -> None:
     with log_descriptor(effective.config.log_file) as log_fd:
-        _warn(effective, EventLog(log_fd))
+        _warn([*effective.warnings, *activation.close()], EventLog(log_fd))
 
 
-def _warn(effective: Effective, log: EventLog) -> None:
-    for warning in effective.warnings:
+def _warn(warnings: Sequence[str], log: EventLog) -> None:
+    for warning in warnings:
         log.write("configuration_warning", {"reason": warning})

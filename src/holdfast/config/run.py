@@ -15,7 +15,7 @@ from pathlib import Path
 
 from holdfast.config import spellings
 from holdfast.config.database_url import DatabaseUrl
-from holdfast.config.spellings import usable_cpus
+from holdfast.config.spellings import ReleaseOrder, usable_cpus
 from holdfast.errors import UsageError
 from holdfast.model.data_dir import MAX_SOCKET_PATH_BYTES, control_socket, default_data_dir, has_room_for_the_socket
 from holdfast.model.listen_address import ListenAddress
@@ -43,6 +43,10 @@ class Config:
     origin_ca: Path | None = dataclasses.field(default=None, metadata=spellings.ORIGIN_CA)
     geoip_database: Path | None = dataclasses.field(default=None, metadata=spellings.GEOIP_DATABASE)
     resolvers: tuple[ListenAddress, ...] = dataclasses.field(default=(), metadata=spellings.RESOLVERS)
+    origin_max_pending_connects: int = dataclasses.field(default=256, metadata=spellings.MAX_PENDING_CONNECTS)
+    release_deadline: int = dataclasses.field(default=3600, metadata=spellings.RELEASE_DEADLINE)
+    release_spread: int = dataclasses.field(default=60, metadata=spellings.RELEASE_SPREAD)
+    release_order: ReleaseOrder = dataclasses.field(default=ReleaseOrder.OLDEST, metadata=spellings.RELEASE_ORDER)
     control_listen: ListenAddress = dataclasses.field(
         default=ListenAddress("127.0.0.1", 7070), metadata=spellings.CONTROL_LISTEN
     )

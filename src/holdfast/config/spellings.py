@@ -28,6 +28,10 @@ _DNS_PORT = 53
 _MAX_RATE = 1_000_000
 # Ten years; and 100 GB of them.
 _MAX_EVENT_DAYS, _MAX_EVENT_ROWS = 3650, 100_000_000
+# A month, and a day: who waits longer for clients to go may as well not begin.
+_MAX_DEADLINE_S, _MAX_SPREAD_S = 30 * 24 * 3600, 24 * 3600
+# More than one address has ports for.
+_MAX_PENDING_CONNECTS = 65_536
 
 
 class SslMode(StrEnum):
@@ -35,6 +39,13 @@ class SslMode(StrEnum):
 
     STRICT = "strict"
     FULL = "full"
+
+
+class ReleaseOrder(StrEnum):
+    """Which connections an edge closes first when its time is over."""
+
+    OLDEST = "oldest"
+    IDLEST = "idlest"
 
 
 def usable_cpus() -> int:
@@ -127,6 +138,25 @@ def _event_days(text: str, field: str) -> int:
 
 def _event_rows(text: str, field: str) -> int:
     return _number(text, field, 1, _MAX_EVENT_ROWS)
+
+
+def _deadline(text: str, field: str) -> int:
+    return _number(text, field, 0, _MAX_DEADLINE_S)
+
+
+def _spread(text: str, field: str) -> int:
+    return _number(text, field, 0, _MAX_SPREAD_S)
+
+
+def _pending_connects(text: str, field: str) -> int:
+    return _number(text, field, 1, _MAX_PENDING_CONNECTS)
+
+
+def _release_order(text: str, field: str) -> ReleaseOrder:
+    try:
+        return ReleaseOrder(text)
+    except ValueError:
+        raise UsageError(field, text, " or ".join(ReleaseOrder)) from None
 
 
 def _ssl_mode(text: str, field: str) -> SslMode:
@@ -273,4 +303,39 @@ CONTROL_EVENT_ROWS = spelled(
     default="500000",
     key="control.event_rows",
     is_number=True,
+)
+MAX_PENDING_CONNECTS = spelled(
+    "--origin-max-pending-connects",
+    "N",
+    "How many connections to origins may be under way at once; the others wait, each zone in its turn.",
+    _pending_connects,
+    default="256",
+    key="origin.max_pending_connects",
+    is_number=True,
+)
+RELEASE_DEADLINE = spelled(
+    "--release-deadline",
+    "S",
+    "At a release or a drain: how many seconds open connections are kept.",
+    _deadline,
+    default="3600",
+    key="release.deadline",
+    is_number=True,
+)
+RELEASE_SPREAD = spelled(
+    "--release-spread",
+    "S",
+    "Over how many seconds those that are left then are closed (1012).",
+    _spread,
+    default="60",
+    key="release.spread",
+    is_number=True,
+)
+RELEASE_ORDER = spelled(
+    "--release-order",
+    "|".join(ReleaseOrder),
+    "Which of them are closed first.",
+    _release_order,
+    default=ReleaseOrder.OLDEST.value,
+    key="release.order",
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.config import spellings
-from holdfast.config.spellings import SslMode, usable_cpus
+from holdfast.config.spellings import ReleaseOrder, SslMode, usable_cpus
 from holdfast.errors import UsageError
 from holdfast.model.data_dir import default_data_dir
 from holdfast.model.listen_address import ListenAddress
@@ -40,6 +40,10 @@ class UpOptions:
     log_file: Path | None = dataclasses.field(default=None, metadata=spellings.LOG_FILE)
     origin_ca: Path | None = dataclasses.field(default=None, metadata=spellings.ORIGIN_CA)
     ssl: SslMode = dataclasses.field(default=SslMode.STRICT, metadata=spellings.SSL)
+    origin_max_pending_connects: int = dataclasses.field(default=256, metadata=spellings.MAX_PENDING_CONNECTS)
+    release_deadline: int = dataclasses.field(default=3600, metadata=spellings.RELEASE_DEADLINE)
+    release_spread: int = dataclasses.field(default=60, metadata=spellings.RELEASE_SPREAD)
+    release_order: ReleaseOrder = dataclasses.field(default=ReleaseOrder.OLDEST, metadata=spellings.RELEASE_ORDER)
 
     @classmethod
     def parse(cls, given: Mapping[str, Given]) -> UpOptions:

@@ -124,6 +124,8 @@ class Control:
         self._add_operations(self.application)
         # Added last, so it comes first.
         self.application.add_middleware(NotThroughEdges)
+        # Whether this installation takes no new clients any more.
+        self.is_draining = False
         self._pacing = Pacing()
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -231,7 +233,7 @@ class Control:
 
     async def _ready(self) -> Response:
         """The database answers and took the last write, and an edge serves; what is amiss is said, a line each."""
-        amiss = []
+        amiss = ["draining: no new clients are taken"] if self.is_draining else []
         try:
             async with self.database.read() as connection:
                 await installation.source_and_revision(connection)

@@ -6,6 +6,8 @@ Law 2: what waits is bounded: beyond MAX_WAITING_BYTES it is forgotten and every
 Law 3: the file is never without a good state: changes are appended, and a new full snapshot is written beside it and put
 in its place. After damage, or a write that failed, nothing is appended until it has been written anew.
 Law 4: a disk that fails is a record in the log, and is tried again.
+Law 5: one process writes the file. Who hands over writes what waits, and nothing after that; who takes over begins with
+everything.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Journal:
         self._waiting_bytes = 0
         self._must_rewrite = True
         self._is_stopping = False
+        self._is_handed_over = False
         self._full_bytes = self._appended_bytes = 0
         self._thread: threading.Thread | None = None
 
@@ -64,14 +67,17 @@ class Journal:
             self._full_bytes = replayed.good_bytes
         return replayed.served
 
-    def start(self, state: Callable[[], Served | None]) -> None:
-        """Begin to write."""
+    def start(self, state: Callable[[], Served | None], *, anew: bool = False) -> None:
+        """Begin to write; with everything where it is done `anew`, for others may have written since `load`."""
+        self._must_rewrite = self._must_rewrite or anew
         self._thread = threading.Thread(target=self._run, args=(state,), name="journal", daemon=True)
         self._thread.start()
 
     def append(self, body: bytes) -> None:
         """Write the delta in this body of a frame, soon."""
         with self._changed:
+            if self._is_handed_over:
+                return
             self._waiting.append(body)
             self._waiting_bytes += len(body)
             if self._waiting_bytes > MAX_WAITING_BYTES:
@@ -83,6 +89,13 @@ class Journal:
         with self._changed:
             self._rewrite()
             self._changed.notify()
+
+    def hand_over(self) -> None:
+        """Write what waits, and nothing more: another process is to write from now on."""
+        self.stop()
+        with self._changed:
+            self._is_handed_over = True
+            self._rewrite()
 
     def stop(self) -> None:
         """Write what waits, and end. Returns after some seconds though the disk hangs."""

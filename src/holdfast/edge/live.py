@@ -149,13 +149,24 @@ class LiveEdge:
         self._apply_full(served.snapshot())
         return True
 
-    def start(self, edge: TlsEdge) -> None:
-        """Show `edge`, which is running or about to, the certificates; from now on the journal is written."""
+    def start(self, edge: TlsEdge, *, owns_journal: bool = True) -> None:
+        """Show `edge`, which is running or about to, the certificates; from now on the journal is written, unless another
+        process does that."""
         with self._lock:
             self._edge = edge
         self.refresh_tls()
-        if self._journal is not None:
+        if self._journal is not None and owns_journal:
             self._journal.start(self._state)
+
+    def take_journal(self) -> None:
+        """Nobody else writes the journal any more: from now on it is written, with everything first."""
+        if self._journal is not None:
+            self._journal.start(self._state, anew=True)
+
+    def end_journal(self) -> None:
+        """Write what waits: from now on another process writes the journal."""
+        if self._journal is not None:
+            self._journal.hand_over()
 
     def stop(self) -> None:
         """End the journal, after what waits is written."""

@@ -36,6 +36,11 @@ def control_socket(data_dir: Path) -> Path:
     return data_dir / "control.sock"
 
 
+def supervisor_socket(data_dir: Path) -> Path:
+    """The Unix socket by which people ask a supervisor (`holdfast.app.front_desk`)."""
+    return data_dir / "supervisor.sock"
+
+
 def has_room_for_the_socket(data_dir: Path) -> bool:
     """Whether the path of the control socket is as short as the system wants it."""
     return len(str(control_socket(data_dir)).encode(errors="surrogateescape")) <= MAX_SOCKET_PATH_BYTES

@@ -82,6 +82,18 @@ def test_a_role_that_fails_says_why_over_the_lifeline(
     assert capsys.readouterr().err == ""
 
 
+def test_a_role_that_breaks_says_so_over_the_lifeline_and_the_traceback_is_left_to_python(
+    inherited: Inherited, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise ImportError("no module named _native")
+
+    monkeypatch.setattr("holdfast.app.edge_role.serve_edge", fail)
+    with pytest.raises(ImportError):
+        inherited.main(UP, "edge")
+    assert inherited.said() == [Failed("ImportError: no module named _native")]
+
+
 @pytest.mark.parametrize(("options", "argv"), [(UP, ["control"]), (UP, []), (Config(), ["nonsense"])])
 def test_a_role_that_does_not_exist_is_one_sentence(
     options: UpOptions | Config, argv: list[str], inherited: Inherited

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from holdfast.app.child_process import ChildProcess, ChildSpec, role_argv
+from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import VARIABLE, Inheritance
 from holdfast.app.lifeline import Failed, messages_of
-from holdfast.app.supervision import ChildLimits
 from holdfast.errors import SetupError
 from holdfast.listeners import Listeners
 from holdfast.model.listen_address import ListenAddress
@@ -38,7 +38,7 @@ def spec(*program: str, listeners: Listeners | None = None) -> ChildSpec:
     addresses = listeners.addresses if listeners else ()
     inheritance = Inheritance(command="holdfast run", kind="run", options={}, listeners=addresses)
     limits = ChildLimits(name="edge", start_limit_s=1.0, stop_limit_s=1.0)
-    return ChildSpec(limits=limits, argv=program, inheritance=inheritance)
+    return ChildSpec(limits=limits, argv=lambda _: program, inheritance=inheritance)
 
 
 def reaped(child: ChildProcess) -> int:
@@ -77,6 +77,7 @@ def test_a_program_that_is_not_there_is_an_error_and_leaves_nothing_open() -> No
 
 def test_a_role_is_run_by_this_python_without_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert role_argv("edge") == (sys.executable, "-P", "-m", "holdfast.app.child", "edge")
+    assert role_argv("edge", "/other/python") == ("/other/python", "-P", "-m", "holdfast.app.child", "edge")
     monkeypatch.setattr(sys, "executable", "")
     with pytest.raises(SetupError, match="does not know its own program"):
         role_argv("edge")

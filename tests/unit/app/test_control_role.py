@@ -17,6 +17,7 @@ from holdfast.app import control_role, lifeline
 from holdfast.app.control_role import MAX_HEAD_BYTES, ready_line, serve
 from holdfast.app.lifeline import Lifeline, messages_of
 from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Draining, Stop
 from holdfast.config.run import Config
 from holdfast.errors import CertificateError, SetupError, UnavailableError
 from holdfast.event_log import EventLog
@@ -59,6 +60,9 @@ class FakeService:
         if self.error:
             raise self.error
         return ["ready: here", "token: once"]
+
+    def drain(self) -> None:
+        self.did.append("drain")
 
     async def stop(self) -> None:
         self.did.append("stop")
@@ -209,6 +213,21 @@ def test_a_head_that_does_not_end_is_not_kept(bound: tuple[BoundAddress, ...]) -
     assert serve(service, Config(), bound, Surroundings("holdfast control"), log=LOG) == 0
     asking.join(10)
     assert long.status in {0, 400, 431}
+
+
+def test_supervised_it_does_what_its_supervisor_says(bound: tuple[BoundAddress, ...]) -> None:
+    ours, childs = lifeline.pair()
+    service = FakeService()
+
+    def say() -> None:
+        lifeline.tell(ours, Draining())
+        lifeline.tell(ours, Stop())
+
+    service.on_request = say
+    Client(bound[0]).start()
+    with ours, childs:
+        assert serve(service, Config(), bound, Surroundings("holdfast run", Lifeline(childs)), log=LOG) == 0
+    assert service.did == ["start", "startup", "drain", "shutdown", "stop"]
 
 
 def test_supervised_it_ends_when_its_supervisor_is_gone(

@@ -2,12 +2,13 @@
 
 import os
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from holdfast.app import data_lock as module
-from holdfast.app.data_lock import data_lock, holder_of
+from holdfast.app.data_lock import DataLock, data_lock, holder_of
 from holdfast.errors import SetupError
 
 
@@ -41,6 +42,16 @@ def test_who_holds_a_lock_is_known_and_that_nobody_does(tmp_path: Path) -> None:
     assert holder_of(tmp_path, "edge") is None
     with data_lock(tmp_path, "edge"):
         assert holder_of(tmp_path, "edge") == os.getpid()
+
+
+def test_a_lock_that_is_let_go_can_be_taken_by_another(tmp_path: Path) -> None:
+    with closing(DataLock(tmp_path, "edge")) as before, closing(DataLock(tmp_path, "edge")) as successor:
+        before.take()
+        assert before.try_to_take()
+        assert not successor.try_to_take()
+        before.let_go()
+        assert (before.is_held, successor.try_to_take(), successor.is_held) == (False, True, True)
+        assert not before.try_to_take()
 
 
 def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

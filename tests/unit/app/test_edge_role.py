@@ -16,8 +16,9 @@ import pytest
 from holdfast.app import edge_role, lifeline
 from holdfast.app.edge_role import serve_edge
 from holdfast.app.edge_zones import StaticZones
-from holdfast.app.lifeline import Lifeline, Ready, messages_of
+from holdfast.app.lifeline import Lifeline, Ready, Retiring, messages_of
 from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Retire, Stop, Word
 from holdfast.config.up import UpOptions
 from holdfast.edge.snapshot import empty_snapshot
 from holdfast.errors import CertificateError, SetupError
@@ -35,11 +36,23 @@ class FakeEdge:
     def __init__(self, **asked: Any) -> None:
         self.asked = asked
         self.did: list[str] = []
+        self.open = 0
         FakeEdge.made.append(self)
 
     def start(self) -> None:
         FakeEdge.on_start()
         self.did.append("start")
+
+    def retire(self) -> None:
+        self.did.append("retire")
+
+    def close_evenly(self, *, why: str, code: int, reason: str, window_s: float, order: str) -> int:
+        self.did.append(f"close {why} {code} {reason!r} {window_s} {order}")
+        closed, self.open = self.open, 0
+        return closed
+
+    def statistics(self) -> dict[str, int]:
+        return {"tunnels_open": self.open, "connections_open": 0}
 
     def stop(self, *, grace_s: float) -> None:
         self.did.append(f"stop {grace_s}")
@@ -59,6 +72,8 @@ def core(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     restore = resource.setrlimit
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
+    while signal.sigtimedwait([*ENDING_SIGNALS, signal.SIGIO], 0):
+        pass
     for number, handler in handlers.items():
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -82,6 +97,11 @@ def run(options: UpOptions, around: Surroundings | None = None) -> int:
 def _options(tmp_path: Path, **more: Any) -> UpOptions:
     given = {"origin": "http://127.0.0.1:9000", "listen": ["127.0.0.1:0"], "data_dir": str(tmp_path), "threads": "2"}
     return UpOptions.parse({**given, **more})
+
+
+def _tell_when_started(monkeypatch: pytest.MonkeyPatch, ours: socket.socket, word: Word) -> None:
+    """The supervisor says it when the core has started."""
+    monkeypatch.setattr(FakeEdge, "on_start", staticmethod(lambda: lifeline.tell(ours, word)))
 
 
 def _signal_when_started(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -198,8 +218,8 @@ def test_supervised_it_says_that_it_is_ready_over_the_lifeline(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _signal_when_started(monkeypatch, signal.SIGTERM)
     ours, around = supervised
+    _tell_when_started(monkeypatch, ours, Stop())
     assert run(_options(tmp_path), around) == 0
     (message,) = messages_of(ours)
     assert isinstance(message, Ready)
@@ -230,12 +250,12 @@ def test_supervised_it_is_ready_when_it_has_heard_which_zones_there_are(
     class Looking(Surroundings):
         looks = 0
 
-        def told_to_end(self, *, limit_s: float) -> bool:
+        def told(self, *, limit_s: float) -> Word | None:
             self.looks += 1
             if self.looks == 3:
                 said_before.extend(messages_of(ours))
                 made[0].policy.publish(made[0].policy.snapshot.with_changes())
-            return self.looks > 3 or super().told_to_end(limit_s=limit_s)
+            return Stop() if self.looks > 3 else super().told(limit_s=limit_s)
 
     monkeypatch.setattr(edge_role, "StaticZones", Remembered)
     monkeypatch.setattr(edge_role, "FIRST_ZONES_LIMIT_S", 60.0)
@@ -254,7 +274,10 @@ def test_it_is_ready_without_zones_where_it_runs_alone_or_control_does_not_come(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ours, around = supervised
-    _signal_when_started(monkeypatch, signal.SIGTERM)
+    if is_alone:
+        _signal_when_started(monkeypatch, signal.SIGTERM)
+    else:
+        _tell_when_started(monkeypatch, ours, Stop())
     monkeypatch.setattr(edge_role, "StaticZones", Zones)
     monkeypatch.setattr(edge_role, "FIRST_ZONES_LIMIT_S", 60.0 if is_alone else 0.0)
     assert run(_options(tmp_path), None if is_alone else around) == 0
@@ -266,7 +289,7 @@ def test_an_edge_that_is_told_to_end_before_it_knows_its_zones_never_says_that_i
     supervised: tuple[socket.socket, Surroundings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, around = supervised
-    _signal_when_started(monkeypatch, signal.SIGTERM)
+    _tell_when_started(monkeypatch, ours, Stop())
     monkeypatch.setattr(edge_role, "StaticZones", Zones)
     monkeypatch.setattr(edge_role, "FIRST_ZONES_LIMIT_S", 60.0)
     assert run(_options(tmp_path), around) == 0
@@ -287,19 +310,55 @@ def test_an_edge_whose_supervisor_is_gone_stops_in_an_orderly_way(
     assert '"event":"supervisor_gone"' in capfd.readouterr().err
 
 
-def test_supervised_a_terminals_interrupt_and_a_second_signal_do_nothing(
+def test_supervised_signals_do_nothing(
     supervised: tuple[socket.socket, Surroundings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _signal_when_started(monkeypatch, signal.SIGTERM)
+    ours, around = supervised
+    _tell_when_started(monkeypatch, ours, Stop())
     seen: list[object] = []
 
     def stop(_self: FakeEdge, *, grace_s: float) -> None:
-        seen.append(signal.getsignal(signal.SIGINT))
-        seen.append(signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        seen.extend(signal.getsignal(number) for number in ENDING_SIGNALS)
 
     monkeypatch.setattr(FakeEdge, "stop", stop)
-    run(_options(tmp_path), supervised[1])
-    assert seen == [signal.SIG_IGN, True]
+    run(_options(tmp_path), around)
+    assert seen == [signal.SIG_IGN, signal.SIG_IGN]
+
+
+def test_an_edge_that_retires_keeps_what_is_open_until_its_deadline_and_closes_the_rest_evenly(
+    supervised: tuple[socket.socket, Surroundings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, around = supervised
+
+    def started() -> None:
+        FakeEdge.made[0].open = 3
+        lifeline.tell(ours, Retire(why="release", deadline_s=0.01, spread_s=2.0, order="idlest"))
+
+    monkeypatch.setattr(FakeEdge, "on_start", staticmethod(started))
+    assert run(_options(tmp_path), around) == 0
+    reason = "the edge is being replaced, connect again"
+    assert FakeEdge.made[0].did == ["start", "retire", f"close release 1012 {reason!r} 2.0 idlest", "stop 5.0"]
+    assert [one for one in messages_of(ours) if isinstance(one, Retiring)] == [Retiring(3)]
+
+
+@pytest.mark.parametrize("end", ["word", "gone"])
+def test_a_retiring_edge_that_is_told_to_stop_or_is_alone_stops(
+    end: str, supervised: tuple[socket.socket, Surroundings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, around = supervised
+
+    def retired(edge: FakeEdge) -> None:
+        edge.did.append("retire")
+        edge.open = 3
+        if end == "word":
+            lifeline.tell(ours, Stop())
+        else:
+            ours.close()
+
+    monkeypatch.setattr(FakeEdge, "retire", retired)
+    _tell_when_started(monkeypatch, ours, Retire(why="drain", deadline_s=3600.0, spread_s=60.0, order="oldest"))
+    assert run(_options(tmp_path), around) == 0
+    assert FakeEdge.made[0].did == ["start", "retire", "stop 5.0"]
 
 
 def test_a_core_that_was_never_built_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,14 @@
 import os
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holdfast.app.data_lock import DataLock, holder_of
 from holdfast.app.edge_zones import LiveZones, StaticZones, ports_of
 from holdfast.config.run import Config
 from holdfast.config.up import UpOptions
@@ -45,6 +48,14 @@ def core(monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[DataLock]:
+    """The lock of the edge on the data directory, taken."""
+    with closing(DataLock(tmp_path, "edge")) as taken:
+        taken.take()
+        yield taken
+
+
 def test_ports_are_told_apart() -> None:
     assert (ports_of(BOUND).plain, ports_of(BOUND).tls) == ((80,), (443,))
 
@@ -59,6 +70,7 @@ def test_a_static_edge_has_one_zone_for_every_name(tmp_path: Path) -> None:
     zones.started()
     zones.poll()
     zones.publish([])
+    zones.retire()
     zones.stop()
     assert edge.did == ["certificates []"]
 
@@ -73,8 +85,8 @@ def test_an_origin_the_core_refuses_is_named(core: Any) -> None:
         StaticZones(UpOptions.parse({"origin": "http://127.0.0.1:9"}), BOUND)
 
 
-def test_a_live_edge_begins_without_zones_and_takes_its_own_certificates_anew(tmp_path: Path) -> None:
-    zones = LiveZones(Config(data_dir=tmp_path), BOUND, None, LOG)
+def test_a_live_edge_begins_without_zones_and_takes_its_own_certificates_anew(tmp_path: Path, lock: DataLock) -> None:
+    zones = LiveZones(Config(data_dir=tmp_path), BOUND, None, LOG, lock)
     assert not zones.policy.snapshot.zones
     assert not zones.policy.snapshot.is_published
     edge: Any = FakeEdge()
@@ -94,26 +106,50 @@ def test_a_live_edge_begins_without_zones_and_takes_its_own_certificates_anew(tm
         (b"junk", r"^origin_ca: .*ca\.pem holds no PEM certificate"),
     ],
 )
-def test_authorities_that_cannot_be_read_are_one_sentence(content: bytes | None, said: str, tmp_path: Path) -> None:
+def test_authorities_that_cannot_be_read_are_one_sentence(
+    content: bytes | None, said: str, tmp_path: Path, lock: DataLock
+) -> None:
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(SetupError, match=said):
-        LiveZones(Config(data_dir=tmp_path, origin_ca=file), BOUND, None, LOG)
+        LiveZones(Config(data_dir=tmp_path, origin_ca=file), BOUND, None, LOG, lock)
 
 
 def test_the_core_finds_the_authorities_where_it_looks_for_the_systems(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lock: DataLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/before")
     monkeypatch.setenv("SSL_CERT_DIR", "/before")
     file = tmp_path / "ca.pem"
     file.write_bytes(cert_pem(a_key()))
-    LiveZones(Config(data_dir=tmp_path, origin_ca=file), BOUND, None, LOG)
+    LiveZones(Config(data_dir=tmp_path, origin_ca=file), BOUND, None, LOG, lock)
     assert os.environ["SSL_CERT_FILE"] == str(file)
     assert "SSL_CERT_DIR" not in os.environ
 
 
-def test_a_database_of_countries_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+def test_a_database_of_countries_that_cannot_be_read_is_one_sentence(tmp_path: Path, lock: DataLock) -> None:
     with pytest.raises(SetupError, match=r"^the GeoIP database no\.mmdb cannot be used"):
-        LiveZones(Config(data_dir=tmp_path, geoip_database=Path("no.mmdb")), BOUND, None, LOG)
+        LiveZones(Config(data_dir=tmp_path, geoip_database=Path("no.mmdb")), BOUND, None, LOG, lock)
+
+
+def test_a_successor_takes_the_data_directory_when_the_edge_before_it_retires(tmp_path: Path, lock: DataLock) -> None:
+    with closing(DataLock(tmp_path, "edge")) as free:
+        before = LiveZones(Config(data_dir=tmp_path), BOUND, None, LOG, lock)
+        successor = LiveZones(Config(data_dir=tmp_path), BOUND, None, LOG, free)
+        edge: Any = FakeEdge()
+        for zones in (before, successor):
+            zones.start(edge)
+            zones.started()
+        successor.poll()
+        assert not free.is_held
+        before.retire()
+        before.retire()
+        assert not lock.is_held
+        before.poll()
+        successor.poll()
+        assert free.is_held
+        assert holder_of(tmp_path, "edge") == os.getpid()
+        successor.retire()
+        for zones in (before, successor):
+            zones.stop()

@@ -43,14 +43,30 @@ def test_a_child_gets_what_the_supervisor_has(bound: tuple[BoundAddress, ...], e
     config = Config.parse({"threads": "3", "database_url": "postgresql+asyncpg://a:b@h/n"})
     told = inheritance_for(config, command="holdfast run", listeners=bound)
     environment = told.environment(
-        {"PATH": "/bin", "HOLDFAST_THREADS": "9", "HOLDFAST_TOKEN": "t", "HOLDFAST_SECRET_KEY": "k"}, lifeline=end
+        {
+            "PATH": "/bin",
+            "HOLDFAST_THREADS": "9",
+            "HOLDFAST_TOKEN": "t",
+            "HOLDFAST_SECRET_KEY": "k",
+            "NOTIFY_SOCKET": "/run/notify",
+            "LISTEN_FDS": "2",
+            "LISTEN_PID": "1",
+            "LISTEN_FDNAMES": "a:b",
+        },
+        lifeline=end,
+        is_successor=True,
     )
     assert set(environment) == {"PATH", "HOLDFAST_SECRET_KEY", VARIABLE}
     given, line = inherited(environment)
     assert given.parsed_options() == config
-    assert (given.command, given.listeners) == ("holdfast run", bound)
+    assert (given.command, given.listeners, given.is_successor) == ("holdfast run", bound, True)
     assert not any(map(os.get_inheritable, [*given.descriptors, line.fileno()]))
     line.close()
+
+
+def test_what_is_as_usual_is_not_said_so_that_an_older_version_can_be_started() -> None:
+    told = inheritance_for(Config(), command="holdfast run", listeners=())
+    assert "is_successor" not in told.environment({}, lifeline=3)[VARIABLE]
 
 
 def test_the_options_of_up_stay_those_of_up() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.app import run
+from holdfast.app.activation import Activation
 from holdfast.app.child_process import ChildSpec
 from holdfast.app.run import run_control, run_edge, run_run
 from holdfast.config.run import Config
@@ -26,14 +27,20 @@ def _effective(tmp_path: Path, **more: Any) -> Effective:
     return Effective(config=Config.parse({**given, **more}), origins={}, warnings=("a variable is none of ours",))
 
 
+def is_open(descriptor: int) -> bool:
+    return Path(f"/proc/self/fd/{descriptor}").exists()
+
+
 def test_the_edge_and_control_each_get_their_listeners_and_the_edge_ends_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[ChildSpec] = []
 
-    def supervise(specs: Sequence[ChildSpec], *, close_listeners: Callable[[], None], **_: Any) -> int:
+    def supervise(specs: Sequence[ChildSpec], *, close_listeners: Callable[[str], None], **_: Any) -> int:
         asked.extend(specs)
-        close_listeners()
+        for descriptor, role in zip((specs[0], specs[1]), ("edge", "control"), strict=True):
+            close_listeners(role)
+            assert not any(map(is_open, descriptor.inheritance.descriptors))
         return 0
 
     monkeypatch.setattr(run, "supervise", supervise)
@@ -76,5 +83,5 @@ def test_a_role_alone_binds_its_own_and_has_nobody_to_tell(
 
 def test_control_is_bound_as_tls_where_it_has_a_certificate(tmp_path: Path) -> None:
     config = _effective(tmp_path, control_cert="a.pem", control_key="a.key").config
-    with run._control_listeners(config) as listeners:
+    with run._control_listeners(config, Activation()) as listeners:
         assert [one.is_tls for one in listeners.addresses] == [True]

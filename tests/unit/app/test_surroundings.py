@@ -8,8 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.app import lifeline
-from holdfast.app.lifeline import Lifeline, Ready, messages_of
+from holdfast.app.lifeline import Lifeline, Ready, Retiring, messages_of
 from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Draining, Retire, Stop
+
+RETIRE = Retire(why="release", deadline_s=1.0, spread_s=2.0, order="idlest")
 
 
 @pytest.fixture(autouse=True)
@@ -50,31 +53,43 @@ def test_supervised_it_tells_its_supervisor(supervised: tuple[socket.socket, Sur
 def test_alone_either_signal_ends_it(number: signal.Signals) -> None:
     around = Surroundings("holdfast edge")
     around.hold_signals()
-    assert not around.told_to_end(limit_s=0)
+    assert around.told(limit_s=0) is None
     send(number)
-    assert around.told_to_end(limit_s=5)
+    assert around.told(limit_s=5) == Stop()
     assert not around.is_abandoned()
 
 
-def test_supervised_an_interrupt_does_nothing_and_the_supervisors_end_does(
+def test_supervised_no_signal_does_anything_and_the_supervisors_end_does(
     supervised: tuple[socket.socket, Surroundings],
 ) -> None:
     ours, around = supervised
     around.hold_signals()
-    send(signal.SIGINT)
-    assert not around.told_to_end(limit_s=0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        send(number)
+        assert around.told(limit_s=0) is None
     ours.close()
-    assert around.told_to_end(limit_s=5)
+    assert around.told(limit_s=5) == Stop()
     assert around.is_abandoned()
 
 
-def test_supervised_sigterm_ends_it_and_a_second_one_does_nothing(
+def test_supervised_a_word_is_heard_at_once_and_the_latest_counts(
     supervised: tuple[socket.socket, Surroundings],
 ) -> None:
-    _, around = supervised
+    ours, around = supervised
     around.hold_signals()
-    send(signal.SIGTERM)
-    assert around.told_to_end(limit_s=5)
-    around.let_the_next_signal_kill()
-    send(signal.SIGTERM)
-    assert signal.SIGTERM in signal.sigpending()
+    lifeline.tell(ours, Draining())
+    assert around.told(limit_s=5) == Draining()
+    lifeline.tell(ours, RETIRE)
+    lifeline.tell(ours, Draining())
+    assert around.told(limit_s=5) == Draining()
+    lifeline.tell(ours, Stop())
+    lifeline.tell(ours, RETIRE)
+    assert around.told(limit_s=5) == Stop()
+    assert not around.is_abandoned()
+
+
+def test_what_retires_says_how_many_connections_it_keeps(supervised: tuple[socket.socket, Surroundings]) -> None:
+    ours, around = supervised
+    around.retiring(3)
+    assert list(messages_of(ours)) == [Retiring(3)]
+    Surroundings("holdfast edge").retiring(3)

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.app import up
 from holdfast.app.child_process import ChildSpec
+from holdfast.app.releasing import ReleasePlan
 from holdfast.app.up import run_up
 from holdfast.config.up import UpOptions
 from holdfast.errors import ListenError, SetupError
@@ -18,18 +19,22 @@ class Supervised:
 
     def __init__(self) -> None:
         self.specs: list[ChildSpec] = []
+        self.plan = ReleasePlan()
+        self.data_dir = Path()
 
     def __call__(
         self,
         specs: Sequence[ChildSpec],
         *,
-        close_listeners: Callable[[], None],
+        close_listeners: Callable[[str], None],
         announce: Callable[[Sequence[str]], None],
+        plan: ReleasePlan,
+        data_dir: Path,
         log: Any,
     ) -> int:
-        self.specs = list(specs)
+        self.specs, self.plan, self.data_dir = list(specs), plan, data_dir
         announce(["ready: here"])
-        close_listeners()
+        close_listeners("edge")
         return 0
 
 
@@ -51,11 +56,18 @@ def test_the_edge_is_given_its_options_and_a_socket_for_each_thread(
     options = _options(tmp_path, tls_listen=["127.0.0.1:0"])
     assert run_up(options) == 0
     (edge,) = supervised.specs
-    assert (edge.limits.name, edge.argv[-1]) == ("edge", "edge")
+    assert (edge.limits.name, edge.argv("")[-1]) == ("edge", "edge")
+    assert edge.limits.keeps_clients
+    assert (supervised.plan, supervised.data_dir) == (ReleasePlan(), tmp_path)
     assert edge.inheritance.parsed_options() == options
     assert edge.inheritance.command == "holdfast up"
     assert [(one.is_tls, len(one.descriptors)) for one in edge.inheritance.listeners] == [(False, 2), (True, 2)]
     assert capsys.readouterr().out == "ready: here\n"
+
+
+def test_how_connections_end_at_a_release_is_what_was_asked_for(supervised: Supervised, tmp_path: Path) -> None:
+    run_up(_options(tmp_path, release_deadline="5", release_spread="0", release_order="idlest"))
+    assert supervised.plan == ReleasePlan(deadline_s=5.0, spread_s=0.0, order="idlest")
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,14 @@ def test_every_key_can_stand_in_a_file(here: Path) -> None:
         geoip_database = "geo.mmdb"
         resolvers = ["9.9.9.9"]
 
+        [origin]
+        max_pending_connects = 100
+
+        [release]
+        deadline = 10
+        spread = 5
+        order = "idlest"
+
         [control]
         listen = "127.0.0.1:7071"
         cert = "c.pem"
