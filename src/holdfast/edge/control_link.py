@@ -181,10 +181,10 @@ class ControlLink:
                 raise LinkError(f"control did not welcome this edge within {WELCOME_LIMIT_S:.0f} s")
             if not ready:
                 self._use_the_pause()
-            _send(connection, conversation.events())
+            # Before what control has said: who woke this thread did so once.
+            _send(connection, [*conversation.events(), *conversation.news()])
             if connection.fileno() in ready:
                 return connection.recv(_READ_BYTES)
-            _send(connection, conversation.news())
 
     def _pause_s(self, limit_s: float | None, *, is_watched: bool) -> float | None:
         """How long to wait for news; None where nothing else is to be done meanwhile."""

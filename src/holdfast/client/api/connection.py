@@ -63,7 +63,7 @@ class Api:
                 "Accept-Encoding": "identity",
             },
             # Without TLS there is nothing to verify; reading the system's authorities would cost more than the call.
-            verify=_tls_context(options) if options.api.text.startswith("https:") else False,
+            verify=tls_context(options) if options.api.text.startswith("https:") else False,
             timeout=httpx.Timeout(call_timeout_s, connect=CONNECT_TIMEOUT_S),
             follow_redirects=False,
             # A proxy of the environment is for the world outside; this machine is nearer than that.
@@ -215,7 +215,8 @@ def _reason(error: Exception) -> str:
     return printable(str(error) or type(error).__name__, limit=200)
 
 
-def _tls_context(options: ApiOptions) -> ssl.SSLContext:
+def tls_context(options: ApiOptions) -> ssl.SSLContext:
+    """What is trusted of an https API. Raises UsageError."""
     try:
         return ssl.create_default_context(cafile=str(options.ca_file) if options.ca_file else None)
     except OSError as error:

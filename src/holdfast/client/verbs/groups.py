@@ -19,6 +19,7 @@ GROUPS: Mapping[str, str] = {
     "record": "DNS records: a proxied one is the origin of its name.",
     "token": "API tokens: who may ask, and for what.",
     "cert": "Certificates that a zone shows to its clients.",
+    "connections": "WebSockets that are open: list, watch, follow or close them.",
     "events": "Security events: what the edge did with requests, and by which rule.",
 }
 

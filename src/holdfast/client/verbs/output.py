@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
-from typing import TextIO
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from rich.cells import cell_len
 
 from holdfast.client.printable import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # Longest cell. The longest thing worth a cell is the list of hosts of a certificate.
 MAX_CELL_CHARS = 1000
@@ -38,6 +41,24 @@ class Output:
         self._as_json = as_json
         self._is_terminal = is_terminal
         self._columns = columns
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it goes to a terminal, and a person reads it there."""
+        return self._is_terminal and not self._as_json
+
+    @property
+    def stream(self) -> TextIO:
+        """Where it goes, for who draws on the whole terminal."""
+        return self._out
+
+    def drawn(self, made: Callable[[int], Table]) -> None:
+        """A table that is made for a width, for a terminal."""
+        self._printed(made(self._width()))
+
+    def line(self, text: str) -> None:
+        """One line that others will follow, printable already."""
+        self._lines([text])
 
     def table(self, result: object, titles: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
         """A list: a row an item. Where there are none, `empty` is said on stderr."""
@@ -89,8 +110,7 @@ class Output:
         self._out.flush()
 
     def _drawn(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        from rich.console import Console  # noqa: PLC0415  only a terminal pays for drawing
-        from rich.table import Table  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415  only a terminal pays for drawing
         from rich.text import Text  # noqa: PLC0415
 
         table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
@@ -99,8 +119,17 @@ class Output:
             table.add_column(Text(title), overflow="fold", no_wrap=title == "id")
         for row in rows:
             table.add_row(*(Text(value) for value in row))
-        width = self._columns or shutil.get_terminal_size().columns
-        console = Console(file=self._out, width=width, highlight=False, markup=False, emoji=False, force_terminal=True)
+        self._printed(table)
+
+    def _width(self) -> int:
+        return self._columns or shutil.get_terminal_size().columns
+
+    def _printed(self, table: Table) -> None:
+        from rich.console import Console  # noqa: PLC0415  as above
+
+        console = Console(
+            file=self._out, width=self._width(), highlight=False, markup=False, emoji=False, force_terminal=True
+        )
         with console.capture() as drawn:
             console.print(table)
         self._lines(line.rstrip() for line in drawn.get().splitlines() if line.strip())
