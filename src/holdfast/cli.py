@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Protocol, Self, TypeVar
@@ -57,7 +58,7 @@ def _name_of(arguments: Sequence[str]) -> str:
     words = list(arguments[:2])
     if not words or words[0] not in {*_COMMANDS, *_GROUPS}:
         return "holdfast"
-    has_verb = words[0] in _GROUPS and len(words) > 1 and words[1].replace("-", "_").isidentifier()
+    has_verb = words[0] in _GROUPS and len(words) > 1 and re.fullmatch(r"[a-z][a-z0-9_-]*", words[1]) is not None
     return " ".join(["holdfast", *(words if has_verb else words[:1])])
 
 
