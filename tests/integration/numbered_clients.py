@@ -1,4 +1,7 @@
-"""Thousands of clients in one process that number what they say: `python -m tests.integration.numbered_clients HOST PORT`.
+"""Thousands of clients in one process that number what they say.
+
+`python -m tests.integration.numbered_clients HOST PORT [NAME [FIRST [tls]]]` connects to HOST and PORT, and asks for NAME; connections are
+numbered from FIRST on. With `tls` they speak TLS, and take any certificate: who is at the other end is not what is tested.
 
 Each line on standard input is a command, and is answered by one JSON object on standard output when it is done:
 
@@ -24,6 +27,7 @@ import json
 import os
 import resource
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -190,7 +194,9 @@ class Client(asyncio.Protocol):
 class Swarm:
     """All clients of this process, and what they have seen."""
 
-    def __init__(self, address: tuple[str, int], *, host_name: str = HOST, first: int = 0) -> None:
+    def __init__(
+        self, address: tuple[str, int], *, host_name: str = HOST, first: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.host_name = host_name
         self.clients: dict[int, Client] = {}
@@ -198,6 +204,7 @@ class Swarm:
         self.phases: dict[str, list[int]] = {"": []}
         self.latencies = self.phases[""]
         self._address = address
+        self._tls = tls
         self._next = first
         self._permits = asyncio.Semaphore(OPENING_AT_ONCE)
         self._tasks: set[asyncio.Task[bool]] = set()
@@ -287,7 +294,8 @@ class Swarm:
         self._next += 1
         try:
             async with self._permits, asyncio.timeout(OPEN_LIMIT_S):
-                await self.loop.create_connection(lambda: client, *self._address)
+                name = self.host_name if self._tls is not None else None
+                await self.loop.create_connection(lambda: client, *self._address, ssl=self._tls, server_hostname=name)
                 await client.opened
         except TimeoutError:
             client.fail("no answer")
@@ -351,10 +359,21 @@ def raise_limits() -> None:
     gc.disable()
 
 
+def any_certificate() -> ssl.SSLContext:
+    """TLS that verifies nobody, and offers HTTP/1.1 alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 async def main() -> None:
     """As the module's text says."""
-    host, port, *more = sys.argv[1:]
-    swarm = Swarm((host, int(port)), host_name=more[0] if more else HOST, first=int(more[1]) if len(more) > 1 else 0)
+    host, port, name, first, *more = [*sys.argv[1:], *(HOST, "0")[max(0, len(sys.argv) - 3) :]]
+    swarm = Swarm(
+        (host, int(port)), host_name=name, first=int(first), tls=any_certificate() if more == ["tls"] else None
+    )
 
     async def done(command: str, words: list[str]) -> dict[str, Any]:
         match command, words:

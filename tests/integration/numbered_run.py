@@ -113,9 +113,16 @@ class Clients(Asked):
     """Numbered clients of one address. Two of them have different `first`, so that no number is used twice."""
 
     def __init__(
-        self, address: Address, *, host: str = "example.test", first: int = 0, under: Sequence[str] = ()
+        self,
+        address: Address,
+        *,
+        host: str = "example.test",
+        first: int = 0,
+        tls: bool = False,
+        under: Sequence[str] = (),
     ) -> None:
-        super().__init__("numbered_clients", address[0], str(address[1]), host, str(first), under=under)
+        more = ["tls"] if tls else []
+        super().__init__("numbered_clients", address[0], str(address[1]), host, str(first), *more, under=under)
 
     def open(self, count: int, *, limit_s: float = 60.0) -> None:
         """Connect so many; all of them must be open then."""
