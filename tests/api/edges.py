@@ -87,7 +87,7 @@ class Edges:
         parts = Parts()
         edge = ModelEdge()
         parts.edge = edge
-        parts.live.start(edge)  # type: ignore[arg-type]  # it has what is asked of it
+        parts.live.start(edge)
         link = ControlLink(self._api.control.links._path, parts.live, edge, edge_id=name, log=parts.note)
         self._links.append(link)
         before = len(self._api.control.links.sessions)
