@@ -149,19 +149,34 @@ def _remove_crs(options: RemoveOptions) -> int:
     return run_remove_crs(options)
 
 
+def _release(found: Effective, *, python: str | None, no_wait: bool) -> int:
+    from holdfast.app.ask_supervisor import run_release  # noqa: PLC0415  Law 3
+
+    interpreter = None if python is None else path_of(python, "--python")
+    return run_release(found.config.data_dir, python=interpreter, waits=not no_wait)
+
+
+def _drain(found: Effective, *, no_wait: bool) -> int:
+    from holdfast.app.ask_supervisor import run_drain  # noqa: PLC0415  Law 3
+
+    return run_drain(found.config.data_dir, waits=not no_wait)
+
+
 def _warn(found: Effective, command: str) -> None:
     sys.stderr.writelines(f"{command}: {warning}\n" for warning in found.warnings)
 
 
 _UP_HELP = """Put the edge in front of ORIGIN: any host name, straight to it.
 
-Prints one "ready:" line for each address it serves. SIGTERM or Ctrl-C stops it: every WebSocket is closed with 1001.
+Prints one "ready:" line for each address it serves. Ctrl-C stops it: every WebSocket is closed with 1001. SIGTERM
+takes no new connections, and ends with those there are; again, it closes them.
 """
 
 _RUN_HELP = """Run the edge and the API that configures it.
 
 Values come from defaults, then the file, then HOLDFAST_ variables, then flags; the last one wins. The first start
-prints a token for the API, once. SIGTERM or Ctrl-C stops it: every WebSocket is closed with 1001.
+prints a token for the API, once. Ctrl-C stops it: every WebSocket is closed with 1001. SIGTERM takes no new
+connections, and ends with those there are; again, it closes them.
 """
 
 _EDGE_HELP = """Run the edge alone, as a service manager would: it serves what control publishes.
@@ -170,6 +185,18 @@ Control is found by the socket in the data directory. Without it, the edge serve
 """
 
 _CONTROL_HELP = """Run the API alone, as a service manager would: edges find it by the socket in the data directory."""
+
+_RELEASE_HELP = """Replace the processes of the `run` or `up` on this data directory, without dropping a connection.
+
+A new edge is started beside the old one, on the same sockets. When it is ready, the old one takes no new connections
+and keeps those it has. One that does not become ready changes nothing: exit status 1, and its sentence. SIGHUP to the
+supervisor does the same.
+"""
+
+_DRAIN_HELP = """End the `run` or `up` on this data directory when its clients have gone: no new ones are taken.
+
+Connections that are left at the deadline are closed. SIGTERM to the supervisor does the same.
+"""
 
 _INIT_HELP = """Make the database, an account, its owner and a token, without serving.
 
@@ -202,6 +229,9 @@ Such rules would do nothing from then on, and say so nowhere but in the log and 
 _NOT_OF_THE_EDGE = frozenset(
     {
         "database_url",
+        "release_deadline",
+        "release_spread",
+        "release_order",
         "control_listen",
         "control_cert",
         "control_key",
@@ -212,8 +242,23 @@ _NOT_OF_THE_EDGE = frozenset(
     }
 )
 _NOT_OF_CONTROL = frozenset(
-    {"listen", "tls_listen", "threads", "cert", "key", "origin_ca", "geoip_database", "resolvers"}
+    {
+        "listen",
+        "tls_listen",
+        "threads",
+        "cert",
+        "key",
+        "origin_ca",
+        "geoip_database",
+        "resolvers",
+        "origin_max_pending_connects",
+        "release_deadline",
+        "release_spread",
+        "release_order",
+    }
 )
+# What only finds a supervisor needs its data directory.
+_ALL_BUT_DATA_DIR = frozenset(spelling_by_name()) - {"data_dir"}
 
 
 # --- The command line, made from options ---
@@ -261,11 +306,8 @@ def _unloaded(text: str) -> typer.Typer:
 def _config_group() -> typer.Typer:
     app = _empty_app(_CONFIG_HELP)
     app.callback()(lambda: None)
-    as_json = typer.Option("--json", help="For programs: key -> value, from.")
-    also = inspect.Parameter(
-        "as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, as_json]
-    )
-    app.command("show", help=_SHOW_HELP)(_configured(_config_show, also=[also]))
+    as_json = _also("as_json", "--json", "For programs: key -> value, from.")
+    app.command("show", help=_SHOW_HELP)(_configured(_config_show, also=[as_json]))
     app.command("check", help=_CHECK_HELP)(_configured(_config_check))
     return app
 
@@ -361,6 +403,18 @@ def _parameter(name: str, spelling: Spelling, *, reads_environment: bool = False
     return inspect.Parameter(name, kind, default=None, annotation=Annotated[value, option])
 
 
+def _also(name: str, flag: str, text: str, *, metavar: str | None = None) -> inspect.Parameter:
+    """A flag that is no option of a configuration: a switch, or with `metavar` a text."""
+    option = typer.Option(flag, help=text, metavar=metavar)
+    kind: Any = bool if metavar is None else str | None
+    default = False if metavar is None else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+_PYTHON = _also("python", "--python", "Start the Holdfast of this interpreter, from now on.", metavar="PATH")
+_NO_WAIT = _also("no_wait", "--no-wait", "Return when it has begun.")
+
+
 def _rule_group() -> typer.Typer:
     from holdfast.app.rule_trial import try_expression  # noqa: PLC0415  Law 3
     from holdfast.client.verbs.rule import app  # noqa: PLC0415  Law 3
@@ -378,6 +432,8 @@ _COMMANDS: dict[str, tuple[_Command, str]] = {
     "run": (_configured(_run), _RUN_HELP),
     "edge": (_configured(_edge, without=_NOT_OF_THE_EDGE), _EDGE_HELP),
     "control": (_configured(_control, without=_NOT_OF_CONTROL), _CONTROL_HELP),
+    "release": (_configured(_release, without=_ALL_BUT_DATA_DIR, also=[_PYTHON, _NO_WAIT]), _RELEASE_HELP),
+    "drain": (_configured(_drain, without=_ALL_BUT_DATA_DIR, also=[_NO_WAIT]), _DRAIN_HELP),
     "init": (_command(InitOptions, _init, reads_environment=True), _INIT_HELP),
     "connect": (_command(ConnectOptions, _connect), _CONNECT_HELP),
 }

@@ -32,8 +32,10 @@ class Command:
         ready: Callable[[Sequence[str]], bool],
         under: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
-        """Start it and wait until its lines are `ready`. `under` is a command that runs it, such as `prlimit --nofile=300`."""
+        """Start it and wait until its lines are `ready`. `under` is a command that runs it, such as `prlimit --nofile=300`;
+        `descriptors` stay open in it, under their numbers."""
         self.changes = Changes()
         self.ready_lines: list[str] = []
         self.log_lines: list[str] = []
@@ -45,6 +47,7 @@ class Command:
             text=True,
             errors="replace",
             env={**os.environ, **(environment or {})},
+            pass_fds=descriptors,
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None

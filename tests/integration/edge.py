@@ -18,11 +18,16 @@ READY = re.compile(r"^ready: (?P<scheme>wss?)://(?P<host>\[[^]]+\]|[^:]+):(?P<po
 class Edge(Command):
     """A running edge. `plain` and `tls` are the addresses of its first listener of each kind."""
 
-    def __init__(self, origin: str, data: Path, *arguments: str, under: Sequence[str] = ()) -> None:
-        """Start it and wait for its ready lines. `under` is a command that runs it, such as `prlimit --nofile=300`."""
+    def __init__(
+        self, origin: str, data: Path, *arguments: str, under: Sequence[str] = (), descriptors: Sequence[int] = ()
+    ) -> None:
+        """Start it and wait for its ready lines. `under` and `descriptors` are as in `Command`."""
         listeners = sum(argument in {"--listen", "--tls-listen"} for argument in arguments)
         super().__init__(
-            ["up", origin, "--data", data, *arguments], ready=lambda lines: len(lines) >= listeners, under=under
+            ["up", origin, "--data", data, *arguments],
+            ready=lambda lines: len(lines) >= listeners,
+            under=under,
+            descriptors=descriptors,
         )
 
     @property

@@ -273,3 +273,59 @@ def test_a_rule_is_tried_without_an_api(expression: str, status: int, capsys: py
     said = capsys.readouterr()
     assert ("Filter parsing error (1:1):" in said.err) is (status == 2)
     assert ("example.com" in said.out) is (status < 2)
+
+
+# --- release and drain ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """What a supervisor was asked for, instead of being asked."""
+    calls: list[tuple[object, ...]] = []
+
+    def release(data_dir: Path, *, python: Path | None, waits: bool) -> int:
+        calls.append(("release", data_dir, python, waits))
+        return 0
+
+    def drain(data_dir: Path, *, waits: bool) -> int:
+        calls.append(("drain", data_dir, waits))
+        return 0
+
+    monkeypatch.setattr("holdfast.app.ask_supervisor.run_release", release)
+    monkeypatch.setattr("holdfast.app.ask_supervisor.run_drain", drain)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("release --data d", ("release", Path("d"), None, True)),
+        ("release --data d --python p --no-wait", ("release", Path("d"), Path("p"), False)),
+        ("drain --data d", ("drain", Path("d"), True)),
+        ("drain --data d --no-wait", ("drain", Path("d"), False)),
+    ],
+)
+def test_a_release_and_a_drain_are_asked_of_whoever_has_the_directory(
+    line: str, expected: tuple[object, ...], asked: list[tuple[object, ...]]
+) -> None:
+    assert cli.run(line.split()) == 0
+    assert asked == [expected]
+
+
+def test_the_directory_may_come_from_the_environment_or_the_file_of_run(
+    asked: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "holdfast.toml"
+    file.write_text('data_dir = "/srv/a"\nlisten = ["127.0.0.1:1"]\n')
+    assert cli.run(["drain", "--config", str(file)]) == 0
+    monkeypatch.setenv("HOLDFAST_DATA_DIR", "/srv/b")
+    assert cli.run(["drain", "--config", str(file)]) == 0
+    assert asked == [("drain", Path("/srv/a"), True), ("drain", Path("/srv/b"), True)]
+
+
+def test_an_interpreter_without_a_name_is_refused(
+    asked: list[tuple[object, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["release", "--python", ""]) == 2
+    assert capsys.readouterr().err == "holdfast release: --python: expected the path of a file or directory, got ''\n"
+    assert asked == []

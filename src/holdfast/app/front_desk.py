@@ -2,7 +2,7 @@
 
 Law 1: only its owner can reach it. One supervisor has it in a directory, the first; another goes on without, and says so.
 Law 2: nobody who asks is waited for: one who reads nothing, or says something else, is let go, and what he asked for goes on.
-Law 3: at most MAX_ASKING ask at once; who has said nothing goes first.
+Law 3: at most MAX_ASKING wait for an answer at once, and as many have not asked yet, of whom the oldest go.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class FrontDesk:
             question = question_in(packet)
             if question is None:
                 self.say(ticket, Done(sentence="this supervisor does not understand what it is asked"))
-                self._let_go(ticket)
+                continue
+            if len(self._asking) >= MAX_ASKING:
+                self.say(ticket, Done(sentence=f"{MAX_ASKING} others wait for an answer already"))
                 continue
             self._asking[ticket] = self._silent.pop(ticket)
             yield ticket, question
@@ -105,13 +107,10 @@ class FrontDesk:
             except OSError:  # BlockingIOError: nobody more
                 return
             connection.setblocking(False)  # noqa: FBT003  socket's own signature
-            ticket = next(self._tickets)
-            if len(self._silent) + len(self._asking) >= MAX_ASKING and self._silent:
+            if len(self._silent) >= MAX_ASKING:
                 self._let_go(next(iter(self._silent)))
-            self._silent[ticket] = connection
+            self._silent[next(self._tickets)] = connection
             self._selector.register(connection, selectors.EVENT_READ)
-            if len(self._asking) >= MAX_ASKING:
-                self.say(ticket, Done(sentence=f"{MAX_ASKING} others wait for an answer already"))
 
     def _let_go(self, ticket: int) -> None:
         connection = self._asking.pop(ticket, None) or self._silent.pop(ticket, None)

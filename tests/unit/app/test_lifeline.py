@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.app import lifeline
 from holdfast.app.lifeline import Failed, Lifeline, Ready, Retiring, messages_of, tell
-from holdfast.app.words import Draining, Retire, Stop
+from holdfast.app.words import Draining, Retire, Stop, Word
 
 _LINE = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=30)
 
@@ -71,7 +71,7 @@ def test_a_number_of_connections_that_is_none_is_no_message(
 
 def test_words_arrive_as_they_were_said(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, childs = ends
-    said = [Retire(why="drain", deadline_s=1.5, spread_s=0.0, order="oldest"), Draining(), Stop()]
+    said: list[Word] = [Retire(why="drain", deadline_s=1.5, spread_s=0.0, order="oldest"), Draining(), Stop()]
     for word in said:
         tell(ours, word)
     child = Lifeline(childs)
@@ -100,8 +100,8 @@ def test_a_supervisor_does_not_wait_for_a_child_that_reads_nothing(ends: tuple[s
 def test_a_child_sees_that_the_supervisor_is_gone(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, childs = ends
     child = Lifeline(childs)
-    assert list(child.words()) == []
-    assert not child.is_cut
+    was_cut = child.is_cut
+    assert (list(child.words()), was_cut) == ([], False)
     tell(ours, Stop())
     ours.close()
     assert list(child.words()) == [Stop()]

@@ -100,6 +100,38 @@ def test_a_journal_that_was_read_is_gone_on_with(start: Callable[[], State], fil
     assert on_disk(file) == second.served
 
 
+def test_who_takes_over_begins_with_everything_and_who_handed_over_writes_no_more(
+    start: Callable[[], State], file: Path
+) -> None:
+    first = start()
+    first.journal.start(first.now)
+    first.change("a.test")
+    second = start()
+    second.served = first.served
+    second.change("b.test")  # it is not its to write yet
+    first.change("c.test")
+    first.journal.hand_over()
+    assert on_disk(file) == first.served
+    first.change("d.test")
+    first.journal.rewrite()
+    second.journal.start(second.now, anew=True)
+    second.change("e.test")
+    second.journal.stop()
+    assert on_disk(file) == second.served
+    assert (first.log, second.log) == ([], [])
+
+
+def test_what_a_successor_is_not_to_write_yet_is_bounded(
+    start: Callable[[], State], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "MAX_WAITING_BYTES", 1000)
+    waiting = start()
+    for number in range(20):
+        waiting.change(f"zone-{number}.test", padding=200)
+        assert waiting.journal.statistics()["journal_waiting_bytes"] <= 1000
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("damage", [b"torn", entry(b"\x00"), b"\xff" * 40])
 def test_after_damage_everything_is_written_anew(start: Callable[[], State], file: Path, damage: bytes) -> None:
     first = start()

@@ -1,0 +1,55 @@
+"""Releases and drains as tests ask for them, and interpreters of installations that are not like this one.
+
+Law: an interpreter is a script around this Python: what it starts is the same Holdfast, unless the script says otherwise.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.integration.command import Command, run_to_end
+from tests.integration.frames import TEXT, Frame
+from tests.integration.wire import Wire
+
+
+def release(data: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """`holdfast release` to its end."""
+    return run_to_end(["release", "--data", data, *arguments])
+
+
+def released(data: Path, *arguments: str | Path) -> list[str]:
+    """What a release that succeeds printed."""
+    ended = release(data, *arguments)
+    assert ended.returncode == 0, ended
+    return ended.stdout.splitlines()
+
+
+def started_edges(command: Command) -> list[int]:
+    """The processes of all edges that were ready, in their order."""
+    return [record["pid"] for record in command.records("child_started") if record["child"] == "edge"]
+
+
+def newest_edge(command: Command, *, number: int) -> int:
+    """The process of the edge that was ready as the `number`th, waiting for it."""
+    command.changes.until(lambda: len(started_edges(command)) >= number, what=f"{number} edges", limit_s=20)
+    return started_edges(command)[number - 1]
+
+
+def interpreter(directory: Path, *lines: str) -> Path:
+    """An interpreter that does `lines` (sh) and then is this Python."""
+    script = directory / "python"
+    script.write_text("\n".join(["#!/bin/sh", *lines, f'exec {sys.executable} "$@"', ""]))
+    script.chmod(0o755)
+    return script
+
+
+def without_the_core(directory: Path) -> Path:
+    """An interpreter whose installation has no native module."""
+    (directory / "sitecustomize.py").write_text("import sys\nsys.modules['holdfast._native'] = None\n")
+    return interpreter(directory, f"export PYTHONPATH={directory}:$PYTHONPATH")
+
+
+def echoes(client: Wire, text: str) -> bool:
+    """Whether the message comes back, and nothing before it."""
+    client.send_frame(Frame(TEXT, text.encode()))
+    return client.read_message() == text.encode()

@@ -1,0 +1,231 @@
+"""A release as clients and operators meet it: nothing is refused, lost or cut; what cannot start changes nothing."""
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.integration import wire
+from tests.integration.command import PROGRAM, lives, open_descriptors
+from tests.integration.edge import Edge
+from tests.integration.frames import close
+from tests.integration.origin import Origin
+from tests.integration.releasing import (
+    echoes,
+    interpreter,
+    newest_edge,
+    release,
+    released,
+    started_edges,
+    without_the_core,
+)
+from tests.integration.waiting import poll
+
+LISTEN = ("--listen", "127.0.0.1:0", "--threads", "2")
+# A release whose connections are kept longer than any test, and one that closes them at once.
+PATIENT = ("--release-deadline", "120", "--release-spread", "1")
+IMPATIENT = ("--release-deadline", "0", "--release-spread", "0")
+
+
+def test_open_sockets_stay_with_the_old_edge_and_new_ones_come_to_the_new_one(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up, wire.websocket(up.plain, "/echo") as (kept, _):
+        assert echoes(kept, "before")
+        old = up.pid
+        said = released(tmp_path)
+        new = newest_edge(up, number=2)
+        assert said[0] == "a new edge is being started"
+        assert said[1].startswith(f"edge {new} is ready after ")
+        assert said[2].startswith(f"edge {old} keeps 1 connection, until ")
+        assert echoes(kept, "after")
+        with wire.websocket(up.plain, "/echo") as (fresh, _):
+            os.kill(old, signal.SIGSTOP)  # whoever serves this is not the old one
+            assert echoes(fresh, "new")
+            os.kill(old, signal.SIGCONT)
+        assert echoes(kept, "still")
+        kept.send_frame(close(1000))
+        assert kept.read_close().close_code == 1000
+        poll(lambda: not lives(old), what="the end of the old edge, with its last connection")
+        assert up.record(lambda record: record["event"] == "child_exited" and record["pid"] == old)["status"] == 0
+
+
+def test_nothing_is_refused_lost_or_reordered_in_three_releases_in_a_row(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        failures: list[BaseException] = []
+        opened = threading.Semaphore(0)
+        is_over = threading.Event()
+
+        def keep_talking() -> None:
+            try:
+                with wire.websocket(up.plain, "/echo") as (client, _):
+                    number = 0
+                    while not is_over.is_set():
+                        number += 1
+                        assert echoes(client, f"message {number}")
+            except BaseException as error:  # noqa: BLE001  the test says what it was
+                failures.append(error)
+
+        def keep_coming() -> None:
+            try:
+                while not is_over.is_set():
+                    with wire.websocket(up.plain, "/echo") as (client, _):
+                        assert echoes(client, "hello")
+                        opened.release()
+            except BaseException as error:  # noqa: BLE001  as above
+                failures.append(error)
+
+        clients = [threading.Thread(target=work) for work in [keep_talking] * 4 + [keep_coming] * 3]
+        for client in clients:
+            client.start()
+        try:
+            for _ in range(3):
+                assert opened.acquire(timeout=10)
+                released(tmp_path)
+            assert all(opened.acquire(timeout=10) for _ in range(20))
+        finally:
+            is_over.set()
+            for client in clients:
+                client.join(20)
+        assert not failures
+        assert len(set(started_edges(up))) == 4
+
+
+def test_at_the_deadline_who_is_left_is_told_1012_with_a_reason(origin: Origin, tmp_path: Path, token: str) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *IMPATIENT) as up:
+        with wire.websocket(up.plain, f"/echo?{token}") as (client, answer):
+            assert echoes(client, "open")
+            released(tmp_path)
+            told = client.read_close()
+            assert told.close_code == 1012
+            assert told.close_reason == "release: the edge is being replaced, connect again"
+            client.send_frame(close(1012))
+            assert client.read_to_end() == b""
+            assert not client.was_reset
+        record = up.closed(answer.ray)
+        assert (record.closed_by, record.why, record.edge_close_code) == ("edge", "release", 1012)
+        with wire.websocket(up.plain, "/echo") as (client, _):
+            assert echoes(client, "again")
+
+
+def test_a_request_in_flight_is_answered_by_the_old_edge(origin: Origin, tmp_path: Path, token: str) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up, wire.connect(up.plain) as client:
+        old = up.pid
+        client.send(wire.request("GET", f"/held?{token}"))
+        answer = client.read_answer()
+        released(tmp_path)
+        assert lives(old)
+        origin.find(token).release()
+        assert client.read_body(answer) == b"firstsecond"
+        poll(lambda: not lives(old), what="the end of the old edge")
+
+
+def test_sighup_is_a_release(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        old = up.pid
+        up.process.send_signal(signal.SIGHUP)
+        up.record(lambda record: record["event"] == "release_done", limit_s=20)
+        assert newest_edge(up, number=2) != old
+        poll(lambda: not lives(old), what="the end of the old edge")
+
+
+def test_two_releases_at_once_are_made_one_after_the_other(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        asked = [
+            subprocess.Popen([PROGRAM, "release", "--data", tmp_path], stdout=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        for process in asked:
+            process.communicate(timeout=30)
+        assert [process.returncode for process in asked] == [0, 0]
+        assert len(up.records("release_done")) == 2
+
+
+def test_one_that_does_not_wait_returns_when_it_has_begun(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        said = released(tmp_path, "--no-wait", "--python", interpreter(tmp_path, f"read _ < {gate}"))
+        assert said == ["a new edge is being started"]
+        gate.write_text("go\n")
+        up.record(lambda record: record["event"] == "release_done", limit_s=20)
+
+
+def test_a_release_leaves_no_descriptor_behind(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        before = open_descriptors(up.process.pid)
+        for _ in range(2):
+            released(tmp_path)
+        poll(lambda: len(up.records("child_exited")) == 2, what="the end of two edges")
+        assert open_descriptors(up.process.pid) == before
+
+
+# --- What cannot start ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        (lambda tmp: interpreter(tmp, "exit 1"), "it ended with status 1"),
+        (lambda tmp: interpreter(tmp, "kill -SEGV $$"), "it ended with signal SIGSEGV"),
+        (without_the_core, "_native"),
+        (lambda tmp: tmp / "nowhere", "nowhere: no such file or directory"),
+        (lambda tmp: tmp, "permission denied"),
+    ],
+)
+def test_an_edge_that_does_not_start_changes_nothing_and_says_why(
+    broken: object, sentence: str, origin: Origin, tmp_path: Path
+) -> None:
+    assert callable(broken)
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up, wire.websocket(up.plain, "/echo") as (kept, _):
+        old = up.pid
+        ended = release(tmp_path, "--python", broken(tmp_path))
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("holdfast release: the new edge did not become ready: ")
+        assert sentence in ended.stderr
+        assert ended.stderr.endswith("; nothing has changed\n")
+        (record,) = up.records("release_rolled_back")
+        assert sentence in record["reason"]
+        assert echoes(kept, "as if nothing had happened")
+        with wire.websocket(up.plain, "/echo") as (fresh, _):
+            assert echoes(fresh, "new")
+        assert up.pid == old
+        # And what is started next is what there was.
+        released(tmp_path)
+
+
+def test_nobody_there_is_a_sentence_and_status_2(tmp_path: Path) -> None:
+    ended = release(tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"holdfast release: nothing runs on the data directory {tmp_path}")
+
+
+def test_an_edge_that_is_killed_while_its_successor_starts_is_back_before_it(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        old = up.pid
+        released(tmp_path, "--no-wait", "--python", interpreter(tmp_path, f"read _ < {gate}"))
+        os.kill(old, signal.SIGKILL)
+        back = newest_edge(up, number=2)
+        with wire.websocket(up.plain, "/echo") as (client, _):
+            assert echoes(client, "back")
+            gate.write_text("go\n")
+            up.record(lambda record: record["event"] == "release_done", limit_s=20)
+            assert echoes(client, "kept")
+            assert newest_edge(up, number=3) not in {old, back}
+
+
+def test_another_interpreter_is_taken_for_later_starts_too(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
+        released(tmp_path, "--python", interpreter(tmp_path, "export HELD_BY=another"))
+        assert _is_of_another(newest_edge(up, number=2))
+        os.kill(newest_edge(up, number=2), signal.SIGKILL)
+        assert _is_of_another(newest_edge(up, number=3))
+        released(tmp_path)
+        assert _is_of_another(newest_edge(up, number=4))
+
+
+def _is_of_another(pid: int) -> bool:
+    return b"HELD_BY=another" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
