@@ -128,6 +128,7 @@ impl Policy {
             match head.version() {
                 Version::Http10 => intern!(py, "HTTP/1.0"),
                 Version::Http11 => intern!(py, "HTTP/1.1"),
+                Version::Http2 => intern!(py, "HTTP/2"),
             }
             .clone()
             .into_any(),

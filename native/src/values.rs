@@ -127,13 +127,21 @@ pub(crate) struct TlsRule {
 #[pymethods]
 impl TlsRule {
     #[new]
-    #[pyo3(signature = (*, names, min_version, max_version, ciphers = Vec::new()),
-        text_signature = "(*, names, min_version, max_version, ciphers=())")]
+    #[pyo3(signature = (*, names, min_version, max_version, ciphers = Vec::new(), http2 = true),
+        text_signature = "(*, names, min_version, max_version, ciphers=(), http2=True)")]
     // PyO3 takes sequences by value.
     #[allow(clippy::needless_pass_by_value)]
-    fn new(names: Vec<String>, min_version: &str, max_version: &str, ciphers: Vec<String>) -> PyResult<Self> {
+    fn new(
+        names: Vec<String>,
+        min_version: &str,
+        max_version: &str,
+        ciphers: Vec<String>,
+        http2: bool,
+    ) -> PyResult<Self> {
         let core = CoreTlsRule::parse(names, min_version, max_version, &ciphers).map_err(PyValueError::new_err)?;
-        Ok(Self { core })
+        Ok(Self {
+            core: if http2 { core } else { core.without_http2() },
+        })
     }
 
     #[getter]

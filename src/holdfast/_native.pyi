@@ -116,11 +116,12 @@ class TlsRule:
 
     Versions are "1.2" or "1.3". `ciphers` are TLS 1.2 suites by their OpenSSL names (ECDHE-ECDSA or ECDHE-RSA, each with
     -AES128-GCM-SHA256, -AES256-GCM-SHA384 and -CHACHA20-POLY1305); () means all. TLS 1.3 has all of its own, always.
+    Without `http2`, they are offered HTTP/1.1 alone.
     Raises ValueError with a sentence that names the argument.
     """
 
     def __new__(
-        cls, *, names: Sequence[str], min_version: str, max_version: str, ciphers: Sequence[str] = ()
+        cls, *, names: Sequence[str], min_version: str, max_version: str, ciphers: Sequence[str] = (), http2: bool = True
     ) -> TlsRule: ...
     @property
     def names(self) -> tuple[str, ...]: ...

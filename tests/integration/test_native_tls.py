@@ -71,6 +71,22 @@ def test_a_name_s_rule_decides_what_its_clients_may_use(authority: Authority, ce
         poll(lambda: edge.edge.statistics()["tls_handshakes_failed"] == 4, what="four failed handshakes")
 
 
+def test_a_name_without_http_2_is_offered_http_1_1_alone(authority: Authority, certificate: Certificate) -> None:
+    rules = [TlsRule(names=["old.test"], min_version="1.2", max_version="1.3", http2=False)]
+    context = authority.trusting()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+
+    def spoken(edge: Running, name: str) -> str | None:
+        with wire.connect(edge.address, tls=context, name=name) as client:
+            assert isinstance(client.sock, ssl.SSLSocket)
+            return client.sock.selected_alpn_protocol()
+
+    with running(fine, is_tls=True, certificates=[certificate], tls_rules=rules) as edge:
+        assert [spoken(edge, name) for name in ("old.test", "free.test")] == ["http/1.1", "h2"]
+        edge.edge.set_tls(certificates=[certificate], rules=[])
+        assert spoken(edge, "old.test") == "h2"
+
+
 def test_certificates_and_rules_are_swapped_together_and_open_connections_stay(
     authority: Authority, certificate: Certificate
 ) -> None:

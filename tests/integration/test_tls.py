@@ -147,11 +147,21 @@ def test_openssl_s_client_connects_and_verifies(edge: Edge, authority: Authority
     assert b"HTTP/1.1 200" in said.stdout, said.stderr
 
 
-def test_alpn_offers_http_1_1_only(edge: Edge, authority: Authority) -> None:
+@pytest.mark.parametrize(
+    ("offered", "agreed"), [(["http/1.1", "h2"], "h2"), (["http/1.1"], "http/1.1"), (["h2"], "h2"), ([], None)]
+)
+def test_alpn_prefers_http_2(edge: Edge, authority: Authority, offered: list[str], agreed: str | None) -> None:
     context = authority.trusting()
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    if offered:
+        context.set_alpn_protocols(offered)
     with closing(handshake(edge.tls, context, "example.test")) as sock:
-        assert sock.selected_alpn_protocol() == "http/1.1"
+        assert sock.selected_alpn_protocol() == agreed
+
+
+def test_http_2_in_the_clear_is_refused(edge: Edge) -> None:
+    with wire.connect(edge.plain) as client:
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        assert client.read_answer().status == 505
 
 
 def test_a_plain_request_on_the_tls_port_gets_400(edge: Edge, origin: Origin, token: str) -> None:

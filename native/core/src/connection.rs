@@ -33,16 +33,16 @@ use crate::stream::Stream;
 use crate::tls::{ServerTls, TlsFacts};
 use crate::tunnel::TunnelLoop;
 use crate::zones::Zones;
-use crate::{exchange, upgrade};
+use crate::{exchange, http2, upgrade};
 
 /// From the first moment of a connection, or the first byte of a later request, to the end of its head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two requests (cloudflare.md §1.3).
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(400);
+pub(crate) const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(400);
 /// How long a client may take none of an answer (nginx `send_timeout`).
 pub(crate) const CLIENT_STALL: Duration = Duration::from_mins(1);
 /// How long we read on after an answer that ends the connection (nginx `lingering_timeout`).
-const LINGER: Duration = Duration::from_secs(5);
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// Room made for a read.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 /// What the first read of a head has room for: most are smaller.
@@ -71,6 +71,44 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// What is to be done with a request: the origin it goes to, or the answer it gets.
+    pub(crate) async fn decide(&self, asked: &Arc<Asked>) -> Result<Forward, Respond> {
+        let verdict = self.policy.ask(Question::Decide(Arc::clone(asked))).await;
+        let zone = match &verdict {
+            Ok(Verdict::Forward(forward)) => Some(&forward.zone),
+            Ok(Verdict::Respond(respond)) => respond.zone.as_ref(),
+            Ok(Verdict::Failed) | Err(_) => None,
+        };
+        asked.belongs_to(zone.unwrap_or(self.zones.nameless()));
+        let refusal = match verdict {
+            Ok(Verdict::Forward(forward)) => return Ok(forward),
+            Ok(Verdict::Respond(respond)) => return Err(respond),
+            Ok(Verdict::Failed) => Refusal::of(asked, 500, "the edge failed to decide about this request"),
+            Err(NoVerdict::Absent) => Refusal::of(asked, 500, "the edge did not decide in time"),
+            Err(NoVerdict::Busy) => {
+                Refusal::of(asked, 503, "too many requests wait for a decision").with_retry_after(1)
+            }
+        };
+        Err(refusal.respond(&asked.ray, SystemTime::now()))
+    }
+
+    /// The answer that tells a client what failed between us and the origin.
+    pub(crate) async fn explanation(&self, asked: &Arc<Asked>, fault: Fault, forward: &Forward) -> Respond {
+        self.log_fault(asked, &fault, forward);
+        let report = Report {
+            status: fault.kind.status(),
+            code: fault.kind.code(),
+            reason: fault.reason,
+            origin: Arc::clone(&forward.origin.label),
+        };
+        let plain = Refusal::new(report.status, report.reason.as_str());
+        match self.policy.ask(Question::Explain(Arc::clone(asked), report)).await {
+            Ok(Verdict::Respond(respond)) => respond,
+            // The explanation has failed, not the verdict: the status stays.
+            _ => plain.respond(&asked.ray, SystemTime::now()),
+        }
+    }
+
     /// Logs a request that failed through no fault of its client.
     pub(crate) fn log_fault(&self, asked: &Asked, fault: &Fault, forward: &Forward) {
         self.statistics.origin_faults.fetch_add(1, Ordering::Relaxed);
@@ -109,10 +147,16 @@ pub(crate) struct Connection {
     pub(crate) stream: Stream,
     /// Read and not used yet.
     pub(crate) read: BytesMut,
-    pub(crate) client: SocketAddr,
-    edge_port: u16,
-    tls: Option<TlsFacts>,
+    caller: Caller,
     place: OwnedSemaphorePermit,
+}
+
+/// Who is at the other end of a connection, as each of its requests has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) address: SocketAddr,
+    pub(crate) edge_port: u16,
+    pub(crate) tls: Option<TlsFacts>,
 }
 
 /// What becomes of a connection after a request.
@@ -153,6 +197,14 @@ pub(crate) async fn serve(
         };
         let Some(stream) = secured else { return };
         let facts = stream.facts();
+        if stream.speaks_http2() {
+            let caller = Caller {
+                address: client,
+                edge_port: door.port,
+                tls: Some(facts),
+            };
+            return http2::serve(stream, caller, place, context).await;
+        }
         (Stream::Tls(Box::new(stream)), Some(facts))
     } else {
         (Stream::Tcp(socket), None)
@@ -160,9 +212,11 @@ pub(crate) async fn serve(
     let mut connection = Connection {
         stream,
         read: BytesMut::new(),
-        client,
-        edge_port: door.port,
-        tls,
+        caller: Caller {
+            address: client,
+            edge_port: door.port,
+            tls,
+        },
         place,
     };
     let mut is_first = true;
@@ -241,55 +295,25 @@ impl Connection {
         let asked = Arc::new(Asked {
             head,
             ray: ray_id(&context.colo),
-            client: self.client,
-            edge_port: self.edge_port,
-            tls: self.tls.clone(),
+            client: self.caller.address,
+            edge_port: self.caller.edge_port,
+            tls: self.caller.tls.clone(),
             is_upgrade: offer.is_some(),
             zone: OnceLock::new(),
         });
-        let verdict = context.policy.ask(Question::Decide(Arc::clone(&asked))).await;
-        let zone = match &verdict {
-            Ok(Verdict::Forward(forward)) => Some(&forward.zone),
-            Ok(Verdict::Respond(respond)) => respond.zone.as_ref(),
-            Ok(Verdict::Failed) | Err(_) => None,
-        };
-        asked.belongs_to(zone.unwrap_or(context.zones.nameless()));
-        match verdict {
-            Ok(Verdict::Forward(forward)) => match offer {
+        match context.decide(&asked).await {
+            Ok(forward) => match offer {
                 Some(offer) if !forward.strip_upgrade => upgrade::upgrade(self, asked, offer, forward, context).await,
                 _ => exchange::exchange(self, asked, forward, context).await,
             },
-            Ok(Verdict::Respond(respond)) => self.respond(&asked, &respond).await,
-            Ok(Verdict::Failed) => {
-                let refusal = Refusal::of(&asked, 500, "the edge failed to decide about this request");
-                self.respond_with(&asked, refusal).await
-            }
-            Err(NoVerdict::Absent) => {
-                let refusal = Refusal::of(&asked, 500, "the edge did not decide in time");
-                self.respond_with(&asked, refusal).await
-            }
-            Err(NoVerdict::Busy) => {
-                let refusal = Refusal::of(&asked, 503, "too many requests wait for a decision").with_retry_after(1);
-                self.respond_with(&asked, refusal).await
-            }
+            Err(respond) => self.respond(&asked, &respond).await,
         }
     }
 
     /// Tells the client what failed between us and the origin. Only before any of the origin's answer was sent.
     pub(crate) async fn explain(self, asked: &Arc<Asked>, fault: Fault, forward: &Forward, context: &Context) -> After {
-        context.log_fault(asked, &fault, forward);
-        let report = Report {
-            status: fault.kind.status(),
-            code: fault.kind.code(),
-            reason: fault.reason,
-            origin: Arc::clone(&forward.origin.label),
-        };
-        let plain = Refusal::new(report.status, report.reason.as_str());
-        match context.policy.ask(Question::Explain(Arc::clone(asked), report)).await {
-            Ok(Verdict::Respond(respond)) => self.respond(asked, &respond).await,
-            // The explanation has failed, not the verdict: the status stays.
-            _ => self.respond_with(asked, plain).await,
-        }
+        let respond = context.explanation(asked, fault, forward).await;
+        self.respond(asked, &respond).await
     }
 
     /// Answers ourselves. The connection stays only where nothing of the request is left to come.
@@ -315,11 +339,6 @@ impl Connection {
             Ok(()) if keep_alive => After::KeepAlive(self),
             Ok(()) => After::Close(self),
         }
-    }
-
-    async fn respond_with(self, asked: &Asked, refusal: Refusal) -> After {
-        let respond = refusal.respond(&asked.ray, SystemTime::now());
-        self.respond(asked, &respond).await
     }
 
     /// The request's body breaks the rules of its framing, and nothing was answered yet.

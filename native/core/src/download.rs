@@ -141,7 +141,7 @@ impl<R: AsyncRead + Unpin> AnswerHeads<'_, R> {
     }
 }
 
-fn bad_answer(origin: &Origin, what: &str) -> Fault {
+pub(crate) fn bad_answer(origin: &Origin, what: &str) -> Fault {
     Fault::new(FaultKind::BadAnswer, format!("the origin {} {what}", origin.label))
 }
 
@@ -183,7 +183,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
                         self.bad("switched protocols without being asked to"),
                     ));
                 }
-                100..=199 => pass_informational(&mut self.to, self.asked, &head).await?,
+                100..=199 => self.to.pass(self.asked, &head).await?,
                 _ => {
                     explained(self.forward, &head).map_err(DownloadEnd::Fault)?;
                     return self.pass_on(&head).await;
@@ -284,8 +284,20 @@ pub(crate) fn explained(forward: &Forward, answer: &ResponseHead) -> Result<(), 
     Err(Fault::new(FaultKind::Answered(status), reason))
 }
 
+/// Where interim answers go.
+pub(crate) trait Interim {
+    /// Passes one on.
+    async fn pass(&mut self, asked: &Asked, head: &ResponseHead) -> Result<(), DownloadEnd>;
+}
+
+impl<W: AsyncWrite + Unpin> Interim for W {
+    async fn pass(&mut self, asked: &Asked, head: &ResponseHead) -> Result<(), DownloadEnd> {
+        pass_informational(self, asked, head).await
+    }
+}
+
 /// Passes an interim answer on to a client that knows them (RFC 9110 §15.2).
-pub(crate) async fn pass_informational(
+async fn pass_informational(
     to: &mut (impl AsyncWrite + Unpin),
     asked: &Asked,
     head: &ResponseHead,

@@ -93,7 +93,10 @@ impl Edge {
     }
 
     fn start_threads(&mut self, options: EdgeOptions, is_stopping: &watch::Receiver<bool>) -> io::Result<()> {
-        let places = Arc::new(Semaphore::new(options.max_connections));
+        // Descriptors, two for each connection: what comes over HTTP/2 takes one for itself, and one for each stream.
+        let places = Arc::new(Semaphore::new(
+            options.max_connections.saturating_mul(2).min(Semaphore::MAX_PERMITS),
+        ));
         let mut dealt: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
         for (at, listener) in options.listeners.into_iter().enumerate() {
             dealt[at % options.threads].push(listener);

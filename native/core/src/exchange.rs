@@ -23,8 +23,20 @@ use crate::origin::{Origin, OriginConnection, dial};
 use crate::policy::{Asked, Forward};
 use crate::upload::{BodyRelay, Upload, UploadEnd};
 
+/// Who asks, over whichever protocol: what is different between them in an exchange.
+pub(crate) trait Client {
+    /// Runs both directions until the answer is complete, or neither direction can go on. Also says whether all of the
+    /// request was sent.
+    async fn both_ways(
+        &mut self,
+        asked: &Asked,
+        forward: &Forward,
+        origin: &mut OriginConnection,
+    ) -> Result<(bool, Result<Answered, DownloadEnd>), Failure>;
+}
+
 /// Why an exchange did not come to its end.
-enum Failure {
+pub(crate) enum Failure {
     /// Nothing was sent to the client yet: it can be told.
     Told(Fault),
     /// The client's body cannot be read: 400.
@@ -58,15 +70,15 @@ pub(crate) async fn exchange(
 }
 
 /// True when the client's connection can be used again.
-async fn carry_out(
-    connection: &mut Connection,
+pub(crate) async fn carry_out(
+    client: &mut impl Client,
     asked: &Asked,
     forward: &Forward,
     context: &Context,
 ) -> Result<bool, Failure> {
     let origin = &forward.origin;
     if let Some(pooled) = context.pool.take(origin, forward.tls_name(), &context.names).await {
-        match once(connection, asked, forward, context, pooled, is_repeatable(asked)).await {
+        match once(client, asked, forward, context, pooled, is_repeatable(asked)).await {
             Err(Failure::Stale) => {}
             outcome => return outcome,
         }
@@ -74,18 +86,18 @@ async fn carry_out(
     let dialled = dial(origin, forward.tls_name(), &context.names)
         .await
         .map_err(Failure::Told)?;
-    once(connection, asked, forward, context, dialled, false).await
+    once(client, asked, forward, context, dialled, false).await
 }
 
 async fn once(
-    connection: &mut Connection,
+    client: &mut impl Client,
     asked: &Asked,
     forward: &Forward,
     context: &Context,
     mut origin: OriginConnection,
     may_repeat: bool,
 ) -> Result<bool, Failure> {
-    let (is_uploaded, outcome) = both_ways(connection, asked, forward, &mut origin).await?;
+    let (is_uploaded, outcome) = client.both_ways(asked, forward, &mut origin).await?;
     match outcome {
         Ok(answered) => {
             if is_uploaded && answered.origin_may_stay && origin.read.is_empty() {
@@ -100,40 +112,53 @@ async fn once(
     }
 }
 
-/// Runs both directions until the answer is complete, or neither direction can go on.
-async fn both_ways(
-    connection: &mut Connection,
-    asked: &Asked,
+impl Client for Connection {
+    async fn both_ways(
+        &mut self,
+        asked: &Asked,
+        forward: &Forward,
+        origin: &mut OriginConnection,
+    ) -> Result<(bool, Result<Answered, DownloadEnd>), Failure> {
+        let progress = Cell::new(Instant::now());
+        let (is_uploaded, has_begun) = (Cell::new(false), Cell::new(false));
+        let (client_read, client_write) = split(&mut self.stream);
+        let (origin_read, origin_write) = split(&mut origin.stream);
+        let framing = asked.head.framing();
+        let upload = Upload {
+            from: client_read,
+            read: &mut self.read,
+            to: origin_write,
+            body: BodyRelay::new(framing, framing),
+            progress: &progress,
+            trailers: &Cell::new(None),
+            is_complete: &is_uploaded,
+        };
+        let download = Download {
+            from: origin_read,
+            read: &mut origin.read,
+            to: client_write,
+            asked,
+            forward,
+            progress: &progress,
+            has_begun: &has_begun,
+            // Behind a handshake that was stripped, frames may follow, which are no request.
+            may_stay: asked.head.keep_alive() && !asked.is_upgrade,
+            is_uploaded: &is_uploaded,
+        };
+        let uploading = upload.run(request_bytes(asked, forward));
+        let outcome = race(uploading, download.run(), &has_begun, forward).await?;
+        Ok((is_uploaded.get(), outcome))
+    }
+}
+
+/// Waits for the answer while the request goes on.
+pub(crate) async fn race(
+    uploading: impl Future<Output = UploadEnd>,
+    downloading: impl Future<Output = Result<Answered, DownloadEnd>>,
+    has_begun: &Cell<bool>,
     forward: &Forward,
-    origin: &mut OriginConnection,
-) -> Result<(bool, Result<Answered, DownloadEnd>), Failure> {
-    let progress = Cell::new(Instant::now());
-    let (is_uploaded, has_begun) = (Cell::new(false), Cell::new(false));
-    let (client_read, client_write) = split(&mut connection.stream);
-    let (origin_read, origin_write) = split(&mut origin.stream);
-    let framing = asked.head.framing();
-    let upload = Upload {
-        from: client_read,
-        read: &mut connection.read,
-        to: origin_write,
-        body: BodyRelay::new(framing, framing),
-        progress: &progress,
-        is_complete: &is_uploaded,
-    };
-    let download = Download {
-        from: origin_read,
-        read: &mut origin.read,
-        to: client_write,
-        asked,
-        forward,
-        progress: &progress,
-        has_begun: &has_begun,
-        // Behind a handshake that was stripped, frames may follow, which are no request.
-        may_stay: asked.head.keep_alive() && !asked.is_upgrade,
-        is_uploaded: &is_uploaded,
-    };
-    let mut uploading = pin!(upload.run(request_bytes(asked, forward)));
-    let mut downloading = pin!(download.run());
+) -> Result<Result<Answered, DownloadEnd>, Failure> {
+    let (mut uploading, mut downloading) = (pin!(uploading), pin!(downloading));
     let mut refused = None;
     loop {
         tokio::select! {
@@ -152,7 +177,7 @@ async fn both_ways(
                     }
                     (outcome, _) => outcome,
                 };
-                return Ok((is_uploaded.get(), outcome));
+                return Ok(outcome);
             }
         }
     }

@@ -24,6 +24,7 @@ mod connection;
 mod download;
 mod exchange;
 mod fault;
+mod http2;
 mod listener;
 mod refusal;
 mod secure;

@@ -20,6 +20,9 @@ use crate::stream::KEEP_ALIVE;
 /// How long accepting pauses when the process has no descriptors left: they come back as connections end.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
+/// Descriptors that a connection may need: its own, and one to an origin.
+const PLACES: u32 = 2;
+
 /// Counts the connections of a thread, so that its end can wait for theirs.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
@@ -36,7 +39,7 @@ impl Live {
     }
 }
 
-/// Takes connections until the edge stops. Each holds one of `places` from before it is accepted: when all are taken,
+/// Takes connections until the edge stops. Each holds [`PLACES`] of `places` from before it is accepted: when all are taken,
 /// new clients wait in the kernel's queue.
 pub(crate) async fn accept(
     listener: StdListener,
@@ -58,7 +61,7 @@ pub(crate) async fn accept(
     loop {
         let next = async {
             // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_owned().await.ok();
+            let place = Arc::clone(&places).acquire_many_owned(PLACES).await.ok();
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {

@@ -7,10 +7,10 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use tokio::io::{AsyncWrite, split};
+use tokio::io::split;
 
 use crate::connection::{After, Connection, Context, write_patiently};
-use crate::download::{AnswerHeads, DownloadEnd, MAX_INFORMATIONAL, explained, only_informational, pass_informational};
+use crate::download::{AnswerHeads, DownloadEnd, Interim, MAX_INFORMATIONAL, explained, only_informational};
 use crate::exchange::{pass_refusal, request_bytes, write_fault};
 use crate::fault::{Fault, FaultKind};
 use crate::handshake::{Offer, agrees_to_deflate, check_answer};
@@ -45,27 +45,17 @@ pub(crate) async fn upgrade(
         Err(Some(fault)) => return connection.explain(&asked, fault, &forward, context).await,
         Err(None) => return After::Cut,
     };
-    if let Err(fault) = explained(&forward, &answer) {
-        return connection.explain(&asked, fault, &forward, context).await;
-    }
-    if answer.status() != 101 {
-        return pass_refusal(connection, &asked, &answer, origin, &forward, context).await;
-    }
-    let agreed = check_answer(&offer, &answer).and_then(|()| agree::answer(&answer, &mut forward));
-    if let Err(fault) = agreed {
-        let reason = format!(
-            "the origin {} agreed to the upgrade wrongly: {fault}",
-            forward.origin.label()
-        );
-        return connection
-            .explain(&asked, Fault::new(FaultKind::BadUpgrade, reason), &forward, context)
-            .await;
+    match judge(&offer, &answer, &mut forward) {
+        Ok(true) => {}
+        Ok(false) => return pass_refusal(connection, &asked, &answer, origin, &forward, context).await,
+        Err(fault) => return connection.explain(&asked, fault, &forward, context).await,
     }
     open_tunnel(connection, has_ended.get(), &asked, &answer, origin, &forward, context)
 }
 
-async fn ask_origin(
-    client: &mut (impl AsyncWrite + Unpin),
+/// Sends the handshake to the origin and waits for its final answer, or its 101.
+pub(crate) async fn ask_origin(
+    client: &mut impl Interim,
     asked: &Asked,
     forward: &Forward,
     context: &Context,
@@ -88,12 +78,46 @@ async fn ask_origin(
         if answer.status() == 101 || answer.status() >= 200 {
             return Ok((dialled, answer));
         }
-        pass_informational(client, asked, &answer)
-            .await
-            .map_err(DownloadEnd::into_fault)?;
+        client.pass(asked, &answer).await.map_err(DownloadEnd::into_fault)?;
         progress.set(tokio::time::Instant::now());
     }
     Err(Some(only_informational(origin)))
+}
+
+/// Whether the origin agrees (law 1), and makes the answer tell the client what it has to keep to.
+pub(crate) fn judge(offer: &Offer, answer: &ResponseHead, forward: &mut Forward) -> Result<bool, Fault> {
+    explained(forward, answer)?;
+    if answer.status() != 101 {
+        return Ok(false);
+    }
+    let agreed = check_answer(offer, answer).and_then(|()| agree::answer(answer, forward));
+    agreed.map_err(|fault| {
+        let label = forward.origin.label();
+        let reason = format!("the origin {label} agreed to the upgrade wrongly: {fault}");
+        Fault::new(FaultKind::BadUpgrade, reason)
+    })?;
+    Ok(true)
+}
+
+/// Who a tunnel is for that opens now.
+pub(crate) fn identity(asked: &Asked, answer: &ResponseHead, forward: &Forward) -> Box<Identity> {
+    Box::new(Identity {
+        ray: asked.ray.clone(),
+        zone: Arc::clone(&forward.zone),
+        client: asked.client,
+        host: asked.head.host().to_owned(),
+        path: asked.head.path().to_owned(),
+        origin: Arc::clone(&forward.origin.label),
+        protocol: match asked.head.version() {
+            Version::Http2 => "h2",
+            Version::Http10 | Version::Http11 => "http/1.1",
+        },
+        tls_version: asked.tls.as_ref().map_or("", |facts| facts.version),
+        subprotocol: subprotocol(answer),
+        is_compressed: agrees_to_deflate(answer),
+        opened: SystemTime::now(),
+        opened_at: Instant::now(),
+    })
 }
 
 fn open_tunnel(
@@ -118,20 +142,6 @@ fn open_tunnel(
             set: &forward.set_response_headers,
         },
     );
-    let identity = Box::new(Identity {
-        ray: asked.ray.clone(),
-        zone: Arc::clone(&forward.zone),
-        client: asked.client,
-        host: asked.head.host().to_owned(),
-        path: asked.head.path().to_owned(),
-        origin: Arc::clone(&forward.origin.label),
-        protocol: "http/1.1",
-        tls_version: asked.tls.as_ref().map_or("", |facts| facts.version),
-        subprotocol: subprotocol(answer),
-        is_compressed: agrees_to_deflate(answer),
-        opened: SystemTime::now(),
-        opened_at: Instant::now(),
-    });
     let (client, client_read, place) = connection.into_parts();
     // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
     let (Ok(mut client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
@@ -143,7 +153,7 @@ fn open_tunnel(
         client,
         origin,
         greeting,
-        identity,
+        identity: identity(asked, answer, forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
         place: Box::new(place),
     });

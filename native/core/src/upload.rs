@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::connection::{READ_BYTES, write_patiently};
 use crate::http::body::BodyDecoder;
-use crate::http::{CHUNK_END, Framing, write_chunk_head, write_last_chunk};
+use crate::http::{CHUNK_END, Fields, Framing, write_chunk_head, write_last_chunk};
 
 /// How long an origin may take none of a request (cloudflare.md §1.3: proxy write timeout).
 pub(crate) const ORIGIN_STALL: Duration = Duration::from_secs(30);
@@ -94,6 +94,8 @@ pub(crate) struct Upload<'a, R, W> {
     pub(crate) body: BodyRelay,
     /// When the origin last took something: its time to answer begins then.
     pub(crate) progress: &'a Cell<Instant>,
+    /// What comes beside the body, by the time of its end (HTTP/2 only).
+    pub(crate) trailers: &'a Cell<Option<Fields>>,
     /// Set when all of the request has been sent.
     pub(crate) is_complete: &'a Cell<bool>,
 }
@@ -110,23 +112,35 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'_, R, W> {
         UploadEnd::ClientGone
     }
 
+    async fn send_out(&mut self, out: &[u8]) -> Result<(), UploadEnd> {
+        if !out.is_empty() {
+            write_patiently(&mut self.to, out, ORIGIN_STALL)
+                .await
+                .map_err(UploadEnd::Origin)?;
+            self.progress.set(Instant::now());
+        }
+        Ok(())
+    }
+
     async fn send(&mut self, mut out: Vec<u8>) -> Result<(), UploadEnd> {
         loop {
             let is_complete = self.body.pass(self.read, &mut out).map_err(UploadEnd::BadBody)?;
-            if !out.is_empty() {
-                write_patiently(&mut self.to, &out, ORIGIN_STALL)
-                    .await
-                    .map_err(UploadEnd::Origin)?;
-                self.progress.set(Instant::now());
-                out.clear();
-            }
+            self.send_out(&out).await?;
+            out.clear();
             if is_complete {
                 return Ok(());
             }
             self.read.reserve(READ_BYTES);
             match timeout(CLIENT_BODY_STALL, self.from.read_buf(self.read)).await {
                 Ok(Ok(1..)) => self.progress.set(Instant::now()),
-                Ok(Ok(0) | Err(_)) | Err(_) => return Err(UploadEnd::ClientGone),
+                Ok(Ok(0)) => {
+                    if let Some(trailers) = self.trailers.take() {
+                        self.body.decoder.put_trailers(trailers);
+                    }
+                    self.body.end_of_stream(&mut out).map_err(|_| UploadEnd::ClientGone)?;
+                    return self.send_out(&out).await;
+                }
+                Ok(Err(_)) | Err(_) => return Err(UploadEnd::ClientGone),
             }
         }
     }

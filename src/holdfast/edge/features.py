@@ -117,7 +117,7 @@ def url_form_of(settings: ZoneSettings) -> UrlForm:
 
 def tls_settings_of(zone: str, hosts: Iterable[str], settings: ZoneSettings) -> TlsSettings | None:
     """What handshakes for the zone and its `hosts` may settle on; None where that is what the edge does anyway."""
-    if (settings.min_tls_version, settings.tls_1_3, settings.ciphers) == ("1.2", "on", ()):
+    if (settings.min_tls_version, settings.tls_1_3, settings.ciphers, settings.http2) == ("1.2", "on", (), "on"):
         return None
     return TlsSettings(
         # A wildcard is for one label here, so names further down are named one by one.
@@ -125,6 +125,7 @@ def tls_settings_of(zone: str, hosts: Iterable[str], settings: ZoneSettings) -> 
         min_version=settings.min_tls_version,
         max_version="1.3" if settings.tls_1_3 == "on" else "1.2",
         ciphers=settings.ciphers,
+        http2=_is_on(settings.http2),
     )
 
 

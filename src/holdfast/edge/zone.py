@@ -132,12 +132,14 @@ class ServedCertificate(msgspec.Struct, frozen=True, gc=False):
 
 
 class TlsSettings(msgspec.Struct, frozen=True, gc=False):
-    """What handshakes for `names` may settle on. `ciphers` are OpenSSL's names of TLS 1.2 suites; () for all."""
+    """What handshakes for `names` may settle on. `ciphers` are OpenSSL's names of TLS 1.2 suites; () for all. Without
+    `http2`, HTTP/1.1 is spoken, whatever a client offers."""
 
     names: tuple[str, ...]
     min_version: str
     max_version: str
     ciphers: tuple[str, ...]
+    http2: bool = True
 
 
 class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):

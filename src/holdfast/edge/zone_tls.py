@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.zone import CompiledZone, TlsSettings
 
@@ -36,7 +38,13 @@ def tls_rules(snapshot: Snapshot) -> list[TlsRule]:
     from holdfast._native import TlsRule  # noqa: PLC0415
 
     return [
-        TlsRule(names=tls.names, min_version=tls.min_version, max_version=tls.max_version, ciphers=tls.ciphers)
+        TlsRule(
+            names=tls.names,
+            min_version=tls.min_version,
+            max_version=tls.max_version,
+            ciphers=tls.ciphers,
+            http2=tls.http2,
+        )
         for tls in tls_demanded(snapshot)
     ]
 
@@ -54,7 +62,7 @@ def has_other_tls(before: Iterable[CompiledZone], after: Iterable[CompiledZone],
 def _demanded_for(zone: CompiledZone, snapshot: Snapshot) -> TlsSettings | None:
     if zone.tls is not None:
         names = tuple(name for name in zone.tls.names if snapshot.own_zone_of(name.removeprefix("*.")) is zone)
-        return TlsSettings(names, zone.tls.min_version, zone.tls.max_version, zone.tls.ciphers)
+        return msgspec.structs.replace(zone.tls, names=names)
     if any(upper.tls is not None for upper in _zones_above(zone, snapshot)):
         return TlsSettings((zone.name,), "1.2", "1.3", ())
     return None

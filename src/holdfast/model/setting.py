@@ -90,7 +90,7 @@ _DEFAULTS = ZoneSettings()
 _ALL = (
     Setting("always_use_https", _DEFAULTS.always_use_https, _ON_OFF),
     Setting("ciphers", list(_DEFAULTS.ciphers), _CIPHER_LIST),
-    Setting("http2", _DEFAULTS.http2, _ON_OFF, editable=False),
+    Setting("http2", _DEFAULTS.http2, _ON_OFF),
     Setting("ip_geolocation", _DEFAULTS.ip_geolocation, _ON_OFF),
     Setting("min_tls_version", _DEFAULTS.min_tls_version, OneOf(("1.2", "1.3"), _OLD_TLS)),
     Setting("origin_error_page_pass_thru", _DEFAULTS.origin_error_page_pass_thru, _ON_OFF),

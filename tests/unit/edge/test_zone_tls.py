@@ -46,6 +46,12 @@ def test_a_zone_below_may_demand_more_than_the_upper_one() -> None:
     assert found == {"sub.a.test": "1.3", "*.sub.a.test": "1.3"}
 
 
+def test_a_zone_without_http_2_says_so_for_its_names_and_no_others() -> None:
+    snapshot = snapshot_of(a_zone("a.test", http2="off"), a_zone("sub.a.test"), a_zone("b.test"))
+    found = {name: tls.http2 for tls in reversed(tls_demanded(snapshot)) for name in tls.names}
+    assert found == {"a.test": False, "*.a.test": False, "sub.a.test": True}
+
+
 def test_rules_are_what_the_core_takes() -> None:
     (rule,) = tls_rules(snapshot_of(a_zone("a.test", ciphers=("ECDHE-RSA-AES128-GCM-SHA256",), tls_1_3="off")))
     assert rule.names == ("a.test", "*.a.test")

@@ -134,6 +134,12 @@ impl BodyDecoder {
         }
     }
 
+    /// Trailers that came beside the body, as HTTP/2 has them; those that may not be passed on are dropped.
+    pub(crate) fn put_trailers(&mut self, mut trailers: Fields) {
+        trailers.retain(|name| !hops::is_forbidden_in_trailers(name));
+        self.trailers = Some(trailers).filter(|trailers| !trailers.is_empty());
+    }
+
     /// The trailers, once, where the body is complete and had any that may be passed on (RFC 9110 §6.5.1).
     pub fn take_trailers(&mut self) -> Option<Fields> {
         self.trailers.take()

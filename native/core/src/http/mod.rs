@@ -41,13 +41,15 @@ pub use write::{
     write_last_chunk, write_request, write_response,
 };
 
-/// The protocol version of a message. Nothing else is spoken here.
+/// The protocol version of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0: no chunked coding, no upgrade, closes unless asked to stay.
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2: the head came in its frames (`http2`); it means what it would mean in HTTP/1.1 (RFC 9110 §2.5).
+    Http2,
 }
 
 impl Version {
@@ -57,6 +59,7 @@ impl Version {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
         }
     }
 }

@@ -72,6 +72,12 @@ impl RequestHead {
         })
     }
 
+    /// The same head, which came over HTTP/2, where the stream frames the body.
+    pub(crate) fn over_http2(mut self, framing: Framing) -> Self {
+        (self.version, self.framing) = (Version::Http2, framing);
+        self
+    }
+
     /// The method, as sent; methods are case-sensitive (RFC 9110 §9.1).
     #[must_use]
     pub fn method(&self) -> &str {
@@ -135,7 +141,7 @@ impl RequestHead {
     /// Whether the client waits for a 100 before it sends its body. HTTP/1.0 cannot (RFC 9110 §10.1.1).
     #[must_use]
     pub fn expects_continue(&self) -> bool {
-        self.version == Version::Http11 && self.fields.has_token("expect", "100-continue")
+        self.version > Version::Http10 && self.fields.has_token("expect", "100-continue")
     }
 }
 
@@ -162,7 +168,7 @@ fn host_field(fields: &Fields, version: Version) -> Result<&str, TargetFault> {
 /// RFC 9112 §9.3: `close` wins; else 1.1 stays, and 1.0 stays if it asks to.
 pub(super) fn wants_keep_alive(fields: &Fields, version: Version) -> bool {
     !fields.has_token("connection", "close")
-        && (version == Version::Http11 || fields.has_token("connection", "keep-alive"))
+        && (version > Version::Http10 || fields.has_token("connection", "keep-alive"))
 }
 
 /// Refuses a `Connection` with more options than any honest sender has. The error is the limit.

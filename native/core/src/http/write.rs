@@ -394,9 +394,9 @@ fn push_connection(out: &mut Vec<u8>, stays: bool, client_version: Version, name
         (false, false, _) => b"Connection: close\r\n",
         (false, true, _) => b"Connection: Upgrade, close\r\n",
         (true, true, Version::Http10) => b"Connection: Upgrade, keep-alive\r\n",
-        (true, true, Version::Http11) => b"Connection: Upgrade\r\n",
+        (true, true, Version::Http11 | Version::Http2) => b"Connection: Upgrade\r\n",
         (true, false, Version::Http10) => b"Connection: keep-alive\r\n",
-        (true, false, Version::Http11) => return,
+        (true, false, Version::Http11 | Version::Http2) => return,
     };
     out.extend_from_slice(line);
 }

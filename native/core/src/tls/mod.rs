@@ -39,6 +39,7 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_l
 
 /// ALPN identifiers we speak (RFC 7301 §6).
 const ALPN_HTTP_1_1: &[u8] = b"http/1.1";
+const ALPN_HTTP_2: &[u8] = b"h2";
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,4 +1,4 @@
-//! What a host name demands of TLS: the versions and cipher suites that its clients may use.
+//! What a host name demands of TLS: the versions and cipher suites that its clients may use, and whether HTTP/2 is offered.
 //!
 //! Law 1: a rule is proof that something is left to agree on.
 //! Law 2: what demands the same is the same `Requirement`, so that configurations and ticket keys are made once for it.
@@ -56,6 +56,8 @@ pub(super) struct Requirement {
     max: Version,
     /// One bit for each of [`SUITES`].
     suites: u8,
+    /// Whether HTTP/2 may be agreed on (RFC 9113 §3.2).
+    http2: bool,
 }
 
 impl Default for Requirement {
@@ -64,6 +66,7 @@ impl Default for Requirement {
             min: Version::Tls12,
             max: Version::Tls13,
             suites: ALL_SUITES,
+            http2: true,
         }
     }
 }
@@ -81,6 +84,10 @@ impl Requirement {
         let mut provider = CryptoProvider::clone(&PROVIDER);
         provider.cipher_suites.retain(|suite| self.allows(suite.suite()));
         provider
+    }
+
+    pub(super) fn has_http2(self) -> bool {
+        self.http2
     }
 
     fn allows(self, suite: CipherSuite) -> bool {
@@ -126,8 +133,20 @@ impl TlsRule {
         }
         Ok(Self {
             names,
-            requirement: Requirement { min, max, suites },
+            requirement: Requirement {
+                min,
+                max,
+                suites,
+                http2: true,
+            },
         })
+    }
+
+    /// The same, but for clients that are not offered HTTP/2.
+    #[must_use]
+    pub fn without_http2(mut self) -> Self {
+        self.requirement.http2 = false;
+        self
     }
 
     /// The host names, lower case.

@@ -17,7 +17,7 @@ use super::certificates::{Certificate, Table};
 use super::names::ByName;
 use super::records::MAX_PAYLOAD_BYTES;
 use super::rules::{Requirement, TlsRule};
-use super::{ALPN_HTTP_1_1, PROVIDER};
+use super::{ALPN_HTTP_1_1, ALPN_HTTP_2, PROVIDER};
 
 /// Longest hello that we wait for to see its name; a longer one fails in its handshake.
 const MAX_HELLO_BYTES: usize = 2 * MAX_PAYLOAD_BYTES;
@@ -30,7 +30,8 @@ pub struct ServerTls {
     templates: Mutex<Templates>,
 }
 
-/// For each requirement there ever was, at most 64 sets of suites and 3 ranges of versions, its ticket keys.
+/// For each requirement there ever was, at most 64 sets of suites and 3 ranges of versions, with HTTP/2 and without, its
+/// ticket keys.
 type Templates = HashMap<Requirement, Arc<ServerConfig>>;
 
 #[derive(Debug)]
@@ -164,7 +165,7 @@ fn served(templates: &mut Templates, certificates: Vec<Certificate>, rules: Vec<
     }
 }
 
-/// HTTP/1.1, stateless resumption, no certificate yet. The ticket keys (AES-256, rotated every 6 hours, RFC 5077 §4) are
+/// HTTP/2 where it is allowed and HTTP/1.1, the former preferred; stateless resumption, no certificate yet. The ticket keys (AES-256, rotated every 6 hours, RFC 5077 §4) are
 /// shared by all that is made of it.
 #[expect(
     clippy::expect_used,
@@ -181,7 +182,11 @@ fn template(requirement: Requirement) -> Arc<ServerConfig> {
         .expect("the provider has suites for each version of a requirement")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(Table::default()));
-    config.alpn_protocols = vec![ALPN_HTTP_1_1.to_vec()];
+    config.alpn_protocols = if requirement.has_http2() {
+        vec![ALPN_HTTP_2.to_vec(), ALPN_HTTP_1_1.to_vec()]
+    } else {
+        vec![ALPN_HTTP_1_1.to_vec()]
+    };
     config.session_storage = Arc::new(NoServerSessionStorage {});
     // Without random numbers there are no tickets; and no handshakes either, so that is not the place to report it.
     if let Ok(ticketer) = rustls::crypto::aws_lc_rs::Ticketer::new() {

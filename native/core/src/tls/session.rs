@@ -16,7 +16,7 @@ use rustls::{CipherSuite, ClientConfig, ProtocolVersion, ServerConfig};
 
 use super::records::{MAX_PAYLOAD_BYTES, missing_bytes, whole_records};
 use super::unbuffered::{Connection, Outgoing};
-use super::{TlsFault, certificates};
+use super::{ALPN_HTTP_2, TlsFault, certificates};
 
 /// Most bytes of unfinished records and handshake messages that a client can make us keep; beyond it, the session fails.
 /// The one large message of a client is its hello, 0.5-4 KiB with post-quantum key shares and a ticket.
@@ -75,6 +75,12 @@ impl TlsSession {
             close_sent: false,
             failed: false,
         }
+    }
+
+    /// Whether HTTP/2 was agreed on (RFC 7301).
+    #[must_use]
+    pub fn speaks_http2(&self) -> bool {
+        self.connection.common().alpn_protocol() == Some(ALPN_HTTP_2)
     }
 
     /// Appends the client's first flight to `to_peer`.

@@ -328,13 +328,15 @@ fn a_client_without_a_name_gets_the_first_certificate() {
 }
 
 #[test]
-fn only_http_1_1_is_negotiated() {
+fn http_2_is_negotiated_before_http_1_1_and_nothing_else() {
     let authority = Authority::new();
     for version in BOTH_VERSIONS {
         for (offered, agreed) in [
             (&[][..], None),
             (&[&b"http/1.1"[..]], Some(&b"http/1.1"[..])),
-            (&[b"h2", b"http/1.1"], Some(b"http/1.1")),
+            (&[b"h2", b"http/1.1"], Some(b"h2")),
+            (&[b"http/1.1", b"h2"], Some(b"h2")),
+            (&[b"h3", b"http/1.1"], Some(b"http/1.1")),
         ] {
             let mut client = authority.client_config(version);
             client.alpn_protocols = offered.iter().map(|protocol| protocol.to_vec()).collect();
@@ -344,7 +346,7 @@ fn only_http_1_1_is_negotiated() {
             assert_eq!(peer.connection.alpn_protocol(), agreed);
         }
         let mut client = authority.client_config(version);
-        client.alpn_protocols = vec![b"h2".to_vec()];
+        client.alpn_protocols = vec![b"h3".to_vec()];
         let mut session = TlsSession::server(authority.server_config(&["example.com"])).unwrap();
         let mut peer = Peer::client(client, "example.com");
         let fault = talk(&mut session, &mut peer, usize::MAX).unwrap_err();

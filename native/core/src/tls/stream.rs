@@ -120,6 +120,11 @@ impl<S> TlsStream<S> {
         self.session.facts()
     }
 
+    /// Whether HTTP/2 was agreed on.
+    pub fn speaks_http2(&self) -> bool {
+        self.session.speaks_http2()
+    }
+
     /// The socket.
     pub fn get_ref(&self) -> &S {
         &self.stream

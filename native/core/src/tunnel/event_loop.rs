@@ -29,6 +29,8 @@ const WAKE: Token = Token(usize::MAX);
 
 enum Command {
     Open(Box<NewTunnel>),
+    /// A pipe has something for its leg.
+    Look(Token),
     CloseAll {
         reason: &'static str,
         deadline: Instant,
@@ -108,6 +110,12 @@ impl TunnelLoop {
         self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
         tunnel.identity.zone.tunnel_opened();
         self.mailbox.post(Command::Open(Box::new(tunnel)));
+    }
+
+    /// Has the loop look at a leg that is a pipe. It may have ended meanwhile, and another have its token, which finds
+    /// nothing new.
+    pub(super) fn tell(&self, token: Token) {
+        self.mailbox.post(Command::Look(token));
     }
 
     /// Closes every tunnel with 1001 to both sides, at frame boundaries; what is left at `deadline` is cut.
@@ -257,6 +265,7 @@ impl Running {
             match command {
                 None => return,
                 Some(Command::Open(new)) => self.open(*new, now),
+                Some(Command::Look(token)) => self.look(token, now),
                 Some(Command::CloseAll { reason, deadline }) => self.close_all(reason, deadline, now),
                 Some(Command::CloseZone { zone, close, told }) => {
                     // Whoever asked may have lost patience.
@@ -290,6 +299,16 @@ impl Running {
         }
         self.turn(key, Side::Client, now);
         self.turn(key, Side::Origin, now);
+    }
+
+    fn look(&mut self, Token(token): Token, now: Instant) {
+        let (key, side) = (token / 2, if token % 2 == 0 { Side::Client } else { Side::Origin });
+        let Some((_, tunnel)) = self.tunnels.get_mut(key) else {
+            return;
+        };
+        tunnel.look(side);
+        self.turn(key, side, now);
+        self.turn(key, side.peer(), now);
     }
 
     fn close_all(&mut self, reason: &'static str, deadline: Instant, now: Instant) {

@@ -7,6 +7,7 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use super::pipe::LoopEnd;
 use super::{Half, READ_BYTES, Scratch, Transport};
 use crate::frames::Walker;
 use crate::registry::Why;
@@ -19,13 +20,16 @@ const MAX_OWED_BYTES: usize = READ_BYTES + 16 * 1024;
 enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Pipe(LoopEnd),
 }
 
 impl Socket {
-    fn source(&mut self) -> &mut dyn Source {
+    /// What the kernel watches; a pipe tells of itself.
+    fn source(&mut self) -> Option<&mut dyn Source> {
         match self {
-            Self::Tcp(socket) => socket,
-            Self::Unix(socket) => socket,
+            Self::Tcp(socket) => Some(socket),
+            Self::Unix(socket) => Some(socket),
+            Self::Pipe(_) => None,
         }
     }
 
@@ -33,6 +37,7 @@ impl Socket {
         match self {
             Self::Tcp(socket) => socket.read(into),
             Self::Unix(socket) => socket.read(into),
+            Self::Pipe(end) => end.read(into),
         }
     }
 
@@ -40,6 +45,7 @@ impl Socket {
         match self {
             Self::Tcp(socket) => socket.write(bytes),
             Self::Unix(socket) => socket.write(bytes),
+            Self::Pipe(end) => end.write(bytes),
         }
     }
 
@@ -48,6 +54,10 @@ impl Socket {
         let _ = match self {
             Self::Tcp(socket) => socket.shutdown(Shutdown::Write),
             Self::Unix(socket) => socket.shutdown(Shutdown::Write),
+            Self::Pipe(end) => {
+                end.end_writing();
+                Ok(())
+            }
         };
     }
 }
@@ -151,6 +161,7 @@ impl Leg {
         let socket = match half.transport {
             Transport::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)),
             Transport::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)),
+            Transport::Pipe(end) => Socket::Pipe(end),
         };
         // A `close_notify` that came with the handshake is no event any more.
         let has_end = half.tls.as_ref().is_some_and(|session| session.peer_closed());
@@ -173,7 +184,20 @@ impl Leg {
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.socket.source().register(registry, token, Interest::READABLE)
+        if let Socket::Pipe(end) = &self.socket {
+            end.register(token);
+        }
+        self.socket
+            .source()
+            .map_or(Ok(()), |source| source.register(registry, token, Interest::READABLE))
+    }
+
+    /// A pipe has told that something has happened to it.
+    pub(super) fn look(&mut self) {
+        if let Socket::Pipe(end) = &self.socket {
+            let news = end.look();
+            self.readable(news);
+        }
     }
 
     /// Also asks for writability, once this leg has not taken all; before that, the kernel need not tell.
@@ -182,9 +206,10 @@ impl Leg {
             return Ok(());
         }
         self.watches_writable = true;
-        self.socket
-            .source()
-            .reregister(registry, token, Interest::READABLE | Interest::WRITABLE)
+        let Some(source) = self.socket.source() else {
+            return Ok(());
+        };
+        source.reregister(registry, token, Interest::READABLE | Interest::WRITABLE)
     }
 
     /// The kernel has told that this leg can be read, that its end has come, or that it has failed.
@@ -356,7 +381,8 @@ impl Leg {
             return;
         }
         self.writing = Writing::Finishing;
-        if self.is_drained() && peer_is_over && self.read_ended() {
+        let says_by_closing = !matches!(self.socket, Socket::Pipe(_));
+        if self.is_drained() && peer_is_over && self.read_ended() && says_by_closing {
             self.writing = Writing::Ended;
         } else if self.is_drained() {
             self.end_writing();

@@ -10,6 +10,7 @@
 mod event_loop;
 mod leg;
 mod options;
+mod pipe;
 mod relay;
 
 use std::net::{SocketAddr, TcpStream};
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use event_loop::{LoopStatistics, TunnelLoop};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
+pub use pipe::LoopEnd;
+pub(crate) use pipe::{Outgoing, StreamEnd, pipe};
 
 use crate::tls::TlsSession;
 use crate::zones::Zone;
@@ -70,13 +73,15 @@ impl Side {
     }
 }
 
-/// A connected, non-blocking socket of either leg.
+/// A connected, non-blocking socket of either leg, or what stands in for one.
 #[derive(Debug)]
 pub enum Transport {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix socket (origins only).
     Unix(UnixStream),
+    /// A stream of an HTTP/2 connection (clients only).
+    Pipe(LoopEnd),
 }
 
 /// One leg as it leaves the runtime that did its handshake.

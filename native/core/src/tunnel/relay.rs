@@ -122,6 +122,13 @@ impl Tunnel {
         self.leg(side).readable(news);
     }
 
+    /// The pipe that a leg is has told of itself.
+    pub(super) fn look(&mut self, side: Side) {
+        let leg = self.leg(side);
+        leg.look();
+        leg.flush();
+    }
+
     /// A leg has become writable: puts out what waited.
     pub(super) fn writable(&mut self, side: Side) {
         self.leg(side).flush();

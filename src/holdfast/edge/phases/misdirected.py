@@ -30,7 +30,9 @@ def misdirected(request: Request, view: View) -> Decision | None:
     if request.tls is None:
         return None
     reason = ""
-    if view.zone.tls is not None and not _is_enough(request.tls, view.zone.tls):
+    if view.zone.tls is not None and request.version == "HTTP/2" and not view.zone.tls.http2:
+        reason = "The zone of this host name does not take HTTP/2."
+    elif view.zone.tls is not None and not _is_enough(request.tls, view.zone.tls):
         reason = (
             "The connection was made with a version or ciphers of TLS that the zone of this host name does not take."
         )

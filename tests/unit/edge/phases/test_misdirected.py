@@ -88,3 +88,13 @@ def test_a_suite_that_the_zone_takes_is_known_by_the_name_that_a_handshake_has_f
     for taken, is_refused in (((cipher,), False), (tuple(one for one in CIPHERS if one != cipher), True)):
         decision = misdirected(request, view_of(request, snapshot_of(a_zone(ciphers=taken)), now=1.0))
         assert (decision is not None) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("http2", "version", "is_refused"), [("off", "HTTP/2", True), ("off", "HTTP/1.1", False), ("on", "HTTP/2", False)]
+)
+def test_a_zone_without_http_2_is_not_reached_over_it(http2: str, version: str, is_refused: bool) -> None:
+    """A client that named no host in its handshake has been offered both."""
+    request = msgspec.structs.replace(over_tls("a.test", ""), version=version)
+    decision = misdirected(request, view_of(request, snapshot_of(a_zone("a.test", http2=http2)), now=1.0))
+    assert (decision is not None) is is_refused
