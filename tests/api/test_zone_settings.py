@@ -176,3 +176,27 @@ async def test_what_is_wrong_in_a_setting_of_websockets_is_named(api: Api) -> No
     assert "websocket_allowed_origins: 1: expected an origin such as" in said[0]
     assert "to_origin: messages_per_second: expected a number of messages from 0 to 1000000, got -1" in said[1]
     assert "expected a number of pings from 1 to 10, got 0" in said[2]
+
+
+async def test_rules_on_messages_have_ids_that_stay_and_must_compile(api: Api) -> None:
+    path = f"/zones/{await api.zone()}/settings/websocket_message_rules"
+    schema = {"type": "object", "required": ["id"]}
+    rules = [{"pattern": "(?i)<script"}, {"type": "json_schema", "schema": schema, "action": "drop"}]
+    made = (await api.result("PATCH", path, json={"value": rules}))["value"]
+    assert [rule["type"] for rule in made] == ["text", "json_schema"]
+    assert made[1]["schema"] == schema
+    assert (await api.result("PATCH", path, json={"value": made}))["value"] == made
+    (zone,) = api.control.publisher.snapshot().zones
+    assert [(rule.id, rule.action) for rule in zone.settings.websocket_message_rules] == [
+        (made[0]["id"], "close"),
+        (made[1]["id"], "drop"),
+    ]
+    for bad, said in (
+        ({"pattern": "(?=x)"}, "1: pattern: "),
+        ({"type": "json_schema", "schema": {"type": "objekt"}}, "1: schema: "),
+        ({"pattern": "x", "id": made[0]["id"]}, "1: id: expected another one"),
+    ):
+        answer = await api.ask("PATCH", path, json={"value": [made[0], bad]})
+        assert (answer.status_code, codes(answer)) == (400, [1007])
+        assert f"websocket_message_rules: {said}" in answer.json()["errors"][0]["message"]
+    assert (await api.result("GET", path))["value"] == made

@@ -12,8 +12,11 @@ import pytest
 from holdfast.client.verbs.setting import parsed
 from holdfast.edge.explanations import LIMIT_EXPLANATIONS, SETTING_EXPLANATIONS, Explanation
 from holdfast.model.close_reason import Why
+from holdfast.model.message_rules import message_rules_of
 from holdfast.model.setting import SETTINGS, Setting
 from holdfast.model.setting_value import OneOf, WholeNumber
+from holdfast.model.websocket_documents import MessageRuleDocument
+from holdfast.rules.message_rules import compiled
 from tests.meta.test_doc_tables import difference, examples_in, rows_of
 from tests.meta.test_docs import code_in
 from tests.meta.tree import ROOT, complain
@@ -80,7 +83,7 @@ def _commands() -> Iterator[tuple[str, str]]:
     """Each (setting, value) that the document sets."""
     for line in code_in(TEXT):
         words = shlex.split(line) if line.startswith("holdfast setting set ") else []
-        if len(words) == 6 and words[4].startswith("websocket"):
+        if len(words) == 6 and words[4].startswith("websocket") and not words[5].startswith("@"):
             yield words[4], words[5]
 
 
@@ -98,5 +101,13 @@ def test_the_document_sets_something() -> None:
 
 @pytest.mark.parametrize("example", examples_in(TEXT), ids=lambda example: ",".join(example))
 def test_every_example_is_a_value(example: dict[str, object]) -> None:
-    setting = "websocket_rate_limits" if "to_origin" in example else "websocket_message_rules"
-    SETTINGS[setting].parse(example if setting == "websocket_rate_limits" else [example])
+    if "to_origin" in example:
+        SETTINGS["websocket_rate_limits"].parse(example)
+    else:
+        for rule in message_rules_of(SETTINGS["websocket_message_rules"].parse([example])):
+            compiled(rule)
+
+
+def test_every_member_of_a_message_rule_is_described() -> None:
+    said = [row[0].strip("`") for row in rows_of(TEXT, first_column="member")]
+    complain(difference("docs/websockets.md", said, list(MessageRuleDocument.__struct_fields__)))

@@ -16,9 +16,11 @@ from holdfast.api.access import Access, zone_access
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, Complaint, fault, not_found
 from holdfast.api.undoing import Undone, writing
+from holdfast.model.message_rules import message_rules_of
 from holdfast.model.moment import written_or_none
 from holdfast.model.setting import SETTINGS, check_together, with_defaults
 from holdfast.model.setting_value import SettingError, Value
+from holdfast.rules.message_rules import MessageRuleError, compiled
 from holdfast.store import settings, zones
 from holdfast.store.settings import StoredSetting
 
@@ -94,7 +96,7 @@ async def edit_setting(setting_id: str, edit: SettingEdit, access: WriteAccess) 
     """Set one setting of the zone."""
     _check_known(setting_id)
     try:
-        value = SETTINGS[setting_id].parse(edit.value)
+        value = _parsed(setting_id, edit.value)
     except SettingError as error:
         raise _invalid(setting_id, "/value", error) from None
     stored = await _put(access, {setting_id: value}, pointer="/value")
@@ -110,7 +112,7 @@ async def edit_settings(edits: Annotated[_Form, Body()], access: WriteAccess) ->
     for place, item in enumerate(items):
         try:
             _check_known(item.id, pointer=f"{prefix}/{place}/id")
-            values[item.id] = SETTINGS[item.id].parse(item.value)
+            values[item.id] = _parsed(item.id, item.value)
         except SettingError as error:
             complaints += _invalid(item.id, f"{prefix}/{place}/value", error).complaints
         except ApiFault as unknown:
@@ -121,6 +123,18 @@ async def edit_settings(edits: Annotated[_Form, Body()], access: WriteAccess) ->
         return success([])
     stored = await _put(access, values, pointer=prefix)
     return success([_view(name, stored) for name in values], messages=_notes(values))
+
+
+def _parsed(name: str, given: Value) -> Value:
+    """The value as it is kept. Raises SettingError."""
+    value = SETTINGS[name].parse(given)
+    if name == "websocket_message_rules":
+        for place, rule in enumerate(message_rules_of(value)):
+            try:
+                compiled(rule)
+            except MessageRuleError as error:
+                raise SettingError(f"{place}: {error}") from None
+    return value
 
 
 async def _put(access: Access, values: Mapping[str, Value], *, pointer: str) -> dict[str, StoredSetting]:

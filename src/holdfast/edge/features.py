@@ -9,15 +9,17 @@ Source: Cloudflare, "Zone settings"; HSTS is RFC 6797 §6.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.tunnel import tunnel_of
 from holdfast.edge.zone import AllowedOrigins, Features, OriginTls, TlsSettings
+from holdfast.model.message_rules import MAX_RULES
 from holdfast.model.setting import CIPHERS, MAX_READ_TIMEOUT_S
 from holdfast.model.setting_value import SettingError, api_value
+from holdfast.model.websocket_documents import MessageRuleDocument
 from holdfast.model.websocket_origin import listed
 from holdfast.model.websocket_settings import WEBSOCKET_SETTINGS
 from holdfast.model.zone_document import StrictTransportSecurity, Switch, ZoneSettings
@@ -75,12 +77,29 @@ def _check_websockets(zone: str, settings: ZoneSettings) -> None:
     for name, parse in WEBSOCKET_SETTINGS.items():
         value = getattr(settings, name)
         # Most zones have set nothing, and ten thousand are compiled at once.
-        if value == getattr(_DEFAULTS, name):
+        if value == getattr(_DEFAULTS, name) or name == "websocket_message_rules":
             continue
         try:
             parse(api_value(value))
         except SettingError as error:
             raise CompileError(zone, f"settings.{name}", value, f"a value of the setting ({error})") from None
+    if settings.websocket_message_rules:
+        _check_message_rules(zone, settings.websocket_message_rules)
+
+
+def _check_message_rules(zone: str, rules: Sequence[MessageRuleDocument]) -> None:
+    # Loaded with the first rule: most zones have none.
+    from holdfast.rules.message_rules import MessageRuleError, compiled  # noqa: PLC0415
+
+    field = "settings.websocket_message_rules"
+    if len(rules) > MAX_RULES:
+        raise CompileError(zone, field, len(rules), f"at most {MAX_RULES} rules")
+    for rule in rules:
+        try:
+            compiled(rule)
+        except MessageRuleError as error:
+            what = rule.pattern if rule.type == "text" else rule.schema
+            raise CompileError(zone, f"{field}[{rule.id}]", what, f"a rule that compiles ({error})") from None
 
 
 # As many as there may be different settings among the zones that are compiled together; the rest is computed anew.

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from holdfast.model.websocket_documents import MessageRuleDocument
 from holdfast.model.zone_document import ZoneSettings
 
 if TYPE_CHECKING:
-    from holdfast._native import TunnelOptions
+    from holdfast._native import MessageRule, TunnelOptions
 
 
 class TunnelTerms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -37,15 +38,18 @@ class TunnelTerms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     over_rate: Literal["throttle", "close"] = "throttle"
     max_zone_connections: int = 0
     max_address_connections: int = 0
+    message_rules: tuple[MessageRuleDocument, ...] = ()
 
 
 _NOTHING = TunnelTerms()
 
 
 class Tunnel(msgspec.Struct, gc=False, eq=False):
-    """Terms, and the core's handle of them from the first time that it is asked for."""
+    """Terms, and the core's handle of them from the first time that it is asked for. Its `rules` are made with the terms: a
+    large schema takes some milliseconds."""
 
     terms: TunnelTerms
+    rules: tuple[MessageRule, ...] = ()
     made: TunnelOptions | None = None
 
     def options(self) -> TunnelOptions:
@@ -54,7 +58,7 @@ class Tunnel(msgspec.Struct, gc=False, eq=False):
             # Loaded here and not with this module: the values, and all phases, do without the core.
             from holdfast._native import TunnelOptions  # noqa: PLC0415
 
-            self.made = TunnelOptions(**msgspec.structs.asdict(self.terms))
+            self.made = TunnelOptions(**msgspec.structs.asdict(self.terms) | {"message_rules": self.rules})
         return self.made
 
 
@@ -67,7 +71,12 @@ def tunnel_of(settings: ZoneSettings, *, paused: bool) -> Tunnel | None:
 # As many as `features_of` remembers.
 @lru_cache(maxsize=1024)
 def _tunnel(terms: TunnelTerms) -> Tunnel:
-    return Tunnel(terms)
+    if not terms.message_rules:
+        return Tunnel(terms)
+    # Loaded with the first rule: most zones have none.
+    from holdfast.rules.message_rules import compiled  # noqa: PLC0415
+
+    return Tunnel(terms, tuple(map(compiled, terms.message_rules)))
 
 
 def _kept_alive(settings: ZoneSettings) -> TunnelTerms:
@@ -93,6 +102,7 @@ def _bounded(settings: ZoneSettings) -> TunnelTerms:
         bytes_per_s_to_client=float(rates.to_client.bytes_per_second),
         max_zone_connections=settings.websocket_max_connections,
         max_address_connections=settings.websocket_max_connections_per_address,
+        message_rules=tuple(rule for rule in settings.websocket_message_rules if rule.enabled),
     )
     # What has no effect alone must not make terms of nothing.
     if settings.websocket_max_age:

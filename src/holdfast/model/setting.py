@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from holdfast.model.message_rules import message_rule_documents
 from holdfast.model.setting_value import (
     ListOf,
     OneOf,
@@ -122,6 +123,8 @@ def zone_settings(values: Mapping[str, Value]) -> ZoneSettings:
     given = {name: value for name, value in values.items() if name in SETTINGS or name == URL_NORMALIZATION}
     if "security_header" in given:
         given["security_header"] = given["security_header"]["strict_transport_security"]
+    if "websocket_message_rules" in given:
+        given["websocket_message_rules"] = message_rule_documents(given["websocket_message_rules"])
     return msgspec.convert(given, ZoneSettings)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from holdfast.model.message_rules import parse_message_rules
 from holdfast.model.setting_value import ListOf, ObjectOf, OneOf, Parse, SettingError, Value, WholeNumber, shown
 from holdfast.model.websocket_origin import parse_origin
 
@@ -81,6 +82,7 @@ WEBSOCKET_SETTINGS: Final[Mapping[str, Parse]] = MappingProxyType(
         "websocket_max_connections": WholeNumber("connections", 0, MAX_CONNECTIONS),
         "websocket_max_connections_per_address": WholeNumber("connections", 0, MAX_CONNECTIONS),
         "websocket_max_message_bytes": WholeNumber("bytes", 0, MAX_MESSAGE_BYTES),
+        "websocket_message_rules": parse_message_rules,
         "websocket_rate_limits": _RATE_LIMITS,
         "websocket_read_stall_timeout": WholeNumber("seconds", 0, MAX_INTERVAL_S),
         "websocket_write_stall_timeout": WholeNumber("seconds", 0, MAX_INTERVAL_S),

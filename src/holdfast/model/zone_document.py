@@ -22,7 +22,7 @@ from holdfast.model.rule_documents import (
     ManagedDocument,
     RulesetDocument,
 )
-from holdfast.model.websocket_documents import RateLimits
+from holdfast.model.websocket_documents import MessageRuleDocument, RateLimits
 
 Switch = Literal["on", "off"]
 
@@ -78,6 +78,7 @@ class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     websocket_max_connections_per_address: int = 0
     websocket_allowed_origins: tuple[str, ...] = ()
     websocket_allowed_subprotocols: tuple[str, ...] = ()
+    websocket_message_rules: tuple[MessageRuleDocument, ...] = ()
 
 
 class RecordDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

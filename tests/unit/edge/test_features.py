@@ -1,5 +1,6 @@
 """Settings: what each comes to, and what is none of its values."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.features import check_settings, features_of, tls_settings_of
 from holdfast.edge.zone import AllowedOrigins, Features
-from holdfast.model.websocket_documents import RateLimits
+from holdfast.model.websocket_documents import MessageRuleDocument, RateLimits
 from holdfast.model.zone_document import StrictTransportSecurity, UrlNormalization, ZoneSettings
 
 DEFAULTS = features_of(ZoneSettings(), paused=False)
@@ -92,13 +93,19 @@ def test_a_paused_zone_has_its_legs_and_no_features() -> None:
         ({"websocket_max_message_bytes": 1 << 60}, "websocket_max_message_bytes"),
         ({"websocket_allowed_origins": ("https://a.test/",)}, "websocket_allowed_origins"),
         ({"websocket_allowed_subprotocols": ("a b",)}, "websocket_allowed_subprotocols"),
+        ({"websocket_message_rules": (MessageRuleDocument(id="a", pattern="("),)}, "websocket_message_rules[a]"),
+        (
+            {"websocket_message_rules": (MessageRuleDocument(id="a", type="json_schema", schema="5"),)},
+            "websocket_message_rules[a]",
+        ),
+        ({"websocket_message_rules": (MessageRuleDocument(id="a", pattern="x"),) * 21}, "websocket_message_rules"),
         ({"websocket_rate_limits": RateLimits(action="drop")}, "websocket_rate_limits"),  # type: ignore[arg-type]
         ({"url_normalization": UrlNormalization(type="rfc2396")}, "url_normalization.type"),  # type: ignore[arg-type]
         ({"url_normalization": UrlNormalization(scope="both")}, "url_normalization.scope"),  # type: ignore[arg-type]
     ],
 )
 def test_a_value_that_is_none_of_the_setting_s_is_refused(settings: dict[str, Any], field: str) -> None:
-    with pytest.raises(CompileError, match=rf"^zone 'example\.com', settings\.{field}: expected "):
+    with pytest.raises(CompileError, match=rf"^zone 'example\.com', settings\.{re.escape(field)}: expected "):
         check_settings("example.com", ZoneSettings(**settings))
 
 

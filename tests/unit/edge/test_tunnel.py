@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.edge.tunnel import Tunnel, TunnelTerms, tunnel_of
 from holdfast.model.setting_value import WholeNumber
-from holdfast.model.websocket_documents import DirectionRates, RateLimits
+from holdfast.model.websocket_documents import DirectionRates, MessageRuleDocument, RateLimits
 from holdfast.model.websocket_settings import WEBSOCKET_SETTINGS
 from holdfast.model.zone_document import ZoneSettings
 
@@ -73,10 +73,22 @@ def test_a_paused_zone_keeps_its_legs_alive_and_bounds_nothing() -> None:
         websocket_max_age=3600,
         websocket_max_message_bytes=1,
         websocket_max_connections=1,
+        websocket_message_rules=(MessageRuleDocument(id="a", pattern="x"),),
         websocket_rate_limits=RATES,
     )
     assert changed(tunnel_of(everything, paused=True)) == {"keepalive_interval_s": 10.0}
     assert tunnel_of(ZoneSettings(websocket_keepalive_interval=0), paused=True) is None
+
+
+def test_rules_that_are_enabled_are_made_with_the_terms() -> None:
+    rules = (MessageRuleDocument(id="a", pattern="x"), MessageRuleDocument(id="b", pattern="y", enabled=False))
+    tunnel = tunnel_of(ZoneSettings(websocket_message_rules=rules), paused=False)
+    assert tunnel is not None
+    assert [rule.id for rule in tunnel.rules] == ["a"]
+    assert tunnel.options() is not None
+    assert tunnel_of(ZoneSettings(websocket_message_rules=rules[1:]), paused=False) is tunnel_of(
+        ZoneSettings(), paused=False
+    )
 
 
 def test_zones_that_say_the_same_share_one_handle() -> None:
@@ -88,11 +100,15 @@ def test_zones_that_say_the_same_share_one_handle() -> None:
 
 def test_the_core_is_asked_for_a_handle_once() -> None:
     made = cast("TunnelOptions", object())
-    assert Tunnel(TunnelTerms(), made).options() is made
+    assert Tunnel(TunnelTerms(), made=made).options() is made
 
 
 def test_every_term_is_one_that_the_core_knows_at_its_bounds_too() -> None:
-    ones = {name: 1 for name in TunnelTerms.__struct_fields__ if name not in ("over_rate", "max_age_jitter")}
+    ones = {
+        name: 1
+        for name in TunnelTerms.__struct_fields__
+        if name not in ("over_rate", "max_age_jitter", "message_rules")
+    }
     everything = msgspec.convert(ones, TunnelTerms)
     assert Tunnel(everything).options() is not None
     for value in ("low", "high"):

@@ -84,6 +84,12 @@ def test_how_urls_are_normalised_is_kept_with_the_settings() -> None:
     assert zone_settings(kept) == ZoneSettings(url_normalization=UrlNormalization(type="rfc3986", scope="none"))
 
 
+def test_rules_on_messages_reach_the_edge_with_their_schema_as_text() -> None:
+    value = SETTINGS["websocket_message_rules"].parse([{"type": "json_schema", "schema": {"a": [1]}}])
+    (rule,) = zone_settings({"websocket_message_rules": value}).websocket_message_rules
+    assert (rule.id, rule.schema) == (value[0]["id"], '{"a":[1]}')
+
+
 @given(st.sampled_from(sorted(SETTINGS)), JSON)
 def test_whatever_comes_a_parser_returns_a_value_that_parses_to_itself_or_says_why_not(name: str, value: Any) -> None:
     try:
