@@ -9,10 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from holdfast.app.desk_messages import AskDrain, AskRelease, Done, Progress, Taken, answer_in, encoded, question_in
+from holdfast.app.desk_messages import AskDrain, AskRelease, Done, Progress, Taken, answer_in, encoded
 from holdfast.app.front_desk import MAX_ASKING, FrontDesk, reachable
 from holdfast.event_log import EventLog
 
@@ -187,14 +185,3 @@ def test_a_path_that_is_too_long_for_the_system_is_reached_all_the_same(
     come(data).socket.send(encoded(AskDrain()))
     assert [question for _, question in desk.asked()] == [AskDrain()]
     desk.close()
-
-
-@given(st.binary(max_size=200))
-def test_whatever_comes_nothing_is_raised(packet: bytes) -> None:
-    for message in (question_in(packet), answer_in(packet)):
-        assert message is None or message == (question_in(encoded(message)) or answer_in(encoded(message)))
-
-
-def test_what_a_newer_version_adds_is_passed_over_and_a_long_sentence_is_cut() -> None:
-    assert question_in(b'{"type":"release","python":"/p","speed":9}') == AskRelease(python="/p")
-    assert len(encoded(Done(sentence="\N{EURO SIGN}" * 100_000))) < 16 * 1024
