@@ -204,12 +204,12 @@ async def test_what_was_lost_is_said_before_what_follows(api: Api, edges: Edges,
 async def test_a_client_that_takes_nothing_is_closed_with_1013_and_holds_nobody_up(
     api: Api, edges: Edges, edge: ModelEdge, zone_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_watch, "MAX_WAITING", 10)
+    monkeypatch.setattr(connection_watch, "MAX_WAITING", 5)
     async with opened(api, zone_id) as slow, opened(api, zone_id) as quick:
         await watched(slow, edges, edge)
         await watched(quick, edges, edge)
         slow.takes.clear()
-        for number in range(40):
+        for number in range(12):
             edge.opens(a_connection(number, zone_id=zone_id))
             assert (await quick.message())["connection"]["id"] == connection_id(number)
         assert await slow.end() == (1013, "you take messages more slowly than they happen")

@@ -28,6 +28,8 @@ from holdfast.client.connection_table import WATCH_COLUMNS, Row, Sample, rates_b
 
 # Lines of the screen that are no connections: the head, the titles, and one that stays free.
 _OTHER_LINES = 3
+# How many are asked for at least: of one that comes into sight, its rates are known already.
+_LEAST_ASKED = 200
 # How often it is looked whether the terminal has another size.
 _RESIZE_S = 0.25
 
@@ -58,7 +60,8 @@ def watch(view: View, fetch: Fetch, out: TextIO, *, key: Key, clock: Callable[[]
         while True:
             width, height = shutil.get_terminal_size()
             try:
-                found, total, view.notes = fetch(max(height - _OTHER_LINES, 1), view.order, view.is_descending)
+                count = max(height - _OTHER_LINES, _LEAST_ASKED)
+                found, total, view.notes = fetch(count, view.order, view.is_descending)
                 after = Sample(at_s=clock(), connections={text_of(one, "id"): one for one in found})
                 rates = rates_between(before, after)
                 rows = [Row(one, rates.get(text_of(one, "id"))) for one in found]

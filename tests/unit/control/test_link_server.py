@@ -13,6 +13,8 @@ from holdfast.control import link_server
 from holdfast.control.link_server import LinkServer
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
+from holdfast.model.connection import ConnectionEvent
+from holdfast.model.connection_messages import AskConnection, ConnectionEvents, Retired, WatchConnections
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -32,6 +34,7 @@ from holdfast.model.control_link import (
 from holdfast.model.zone_document import Kind
 from holdfast.store.database import Database
 from holdfast.store.upgrade import upgrade
+from tests.unit.connections import OPENED, a_connection
 
 LIMIT_S = 10.0
 HELLO = Hello(version=VERSION, edge="e1", pid=1)
@@ -289,3 +292,49 @@ async def test_a_path_that_no_socket_can_have_is_refused_in_a_sentence(world: Wo
     server = LinkServer(tmp_path / ("x" * 120), world.publisher, log=world.write)
     with pytest.raises(SetupError, match=r"longer than 107 bytes"):
         await server.start()
+
+
+async def test_an_edge_of_the_version_before_is_let_in_in_its_own_and_asked_nothing_newer(world: World) -> None:
+    old = await world.connect(Hello(version=2, edge="old", pid=2))
+    assert await old.next() == Welcome(version=2)
+    assert isinstance(await old.next(), FullSnapshot)
+    with world.server.watch.watching("z", lambda _: True):
+        asked = asyncio.create_task(
+            world.server.ask_about_connections(lambda number: AskConnection(request_id=number, id="x"))
+        )
+        [(session, answer)] = (await asked).items()
+        assert (session.edge, answer) == ("old", None)
+        closing = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+        await closed_by(old, 3)
+        assert await closing == Closing(closed=3, edges=1, silent=0)
+
+
+@pytest.mark.parametrize("version", [1, VERSION + 1])
+async def test_an_edge_of_a_version_that_is_not_known_hears_which_is(world: World, version: int) -> None:
+    peer = await world.connect(Hello(version=version, edge="e", pid=1))
+    assert await peer.next() == Welcome(version=VERSION)
+    assert await peer.next() is None
+    assert f"speaks version {version} of the link, we speak 2 to {VERSION}" in str(
+        (await world.until_logged("edge_refused"))["reason"]
+    )
+
+
+async def test_an_edge_says_that_it_has_retired_first_of_all_or_later(world: World) -> None:
+    await world.connect(Hello(version=VERSION, edge="first", pid=1, is_retired=True))
+    later = await world.peer(2)
+    later.send(Retired())
+    assert await world.until_logged("edge_retired") == {"edge": "e1", "pid": 2}
+    assert {session.name for session in world.server.sessions} == {
+        "first (process 1, retired)", "e1 (process 2, retired)",
+    }  # fmt: skip
+
+
+async def test_an_edge_that_comes_hears_what_is_watched_and_its_events_are_passed_on(world: World) -> None:
+    with world.server.watch.watching("z", lambda _: True) as watcher:
+        peer = await world.peer()
+        assert await peer.next() == WatchConnections(zones=("z",))
+        event = ConnectionEvent(at=OPENED, connection=a_connection(1))
+        peer.send(ConnectionEvents(lost=2, events=(event,)))
+        async with asyncio.timeout(LIMIT_S):
+            assert await watcher.next() == (2, [event])
+    assert await peer.next() == WatchConnections()

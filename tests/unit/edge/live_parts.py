@@ -54,10 +54,10 @@ class FakeEdge:
         self.queries.append(query)
         return len(self.open), self.open[query.offset : query.offset + query.limit]
 
-    def connection(self, id: str) -> Connection | ClosedConnection | None:
+    def connection(self, id: str) -> Connection | ClosedConnection | None:  # noqa: A002  the core's word
         return next((one for one in self.open if one.id == id), None) or self.recently.get(id)
 
-    def close_connections(self, filter: ConnectionFilter, code: int, reason: str) -> int:
+    def close_connections(self, filter: ConnectionFilter, code: int, reason: str) -> int:  # noqa: A002  as above
         if code < 1000:
             raise ValueError(f"code: expected one that a server may send, got {code}")
         self.closed.append((",".join(filter.ids) or "every", code, reason))

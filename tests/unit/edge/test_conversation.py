@@ -5,6 +5,8 @@ import os
 import pytest
 
 from holdfast.edge.conversation import Conversation
+from holdfast.model.connection import ConnectionEvent, ConnectionQuery
+from holdfast.model.connection_messages import AskConnections, ConnectionEvents, Connections, Retired, WatchConnections
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -24,6 +26,7 @@ from holdfast.model.control_link import (
 )
 from holdfast.model.zone_document import SnapshotDocument, ZoneDocument
 from holdfast.model.zone_statistics import ZoneStatistics
+from tests.unit.connections import OPENED, a_connection
 from tests.unit.edge.live_parts import FakeEdge, Parts
 from tests.unit.edge.origins import a_document, a_record, zone_id
 
@@ -106,6 +109,44 @@ def test_it_reports_and_then_forgets_zones_that_are_gone() -> None:
     assert isinstance(report, Report)
     assert report.zones == (here, gone)
     assert transcript.edge.kept == [[zone_id("a.test")]]
+
+
+def test_that_it_has_retired_is_said_once_to_each_control() -> None:
+    parts, is_retired = Parts(), [False]
+
+    def begun() -> Conversation:
+        return Conversation(parts.live, parts.edge, edge_id="e", is_retired=lambda: is_retired[0])
+
+    conversation = begun()
+    assert not conversation.hello().is_retired
+    assert conversation.news() == ()
+    is_retired[0] = True
+    assert conversation.news() == (), "control has not welcomed it yet"
+    assert conversation.hear(frame(Welcome(version=VERSION))[4:]) == (Retired(),)
+    assert conversation.news() == ()
+    conversation = begun()
+    assert conversation.hello().is_retired
+    assert conversation.hear(frame(Welcome(version=VERSION))[4:]) == ()
+
+
+def test_websockets_are_told_of_while_control_watches_and_not_after_the_conversation() -> None:
+    transcript = Transcript()
+    transcript.edge.happened = [ConnectionEvent(at=OPENED, connection=a_connection(zone_id="z"))]
+    assert transcript.conversation.events() == ()
+    assert transcript.hear(WatchConnections(zones=("z",))) == []
+    assert transcript.conversation.is_watched
+    [events] = transcript.conversation.events()
+    assert isinstance(events, ConnectionEvents)
+    assert len(events.events) == 1
+    transcript.conversation.end()
+    assert transcript.edge.is_watched == [True, False]
+
+
+def test_it_lists_what_control_asks_for() -> None:
+    transcript = Transcript()
+    transcript.edge.open = [a_connection()]
+    [answer] = transcript.hear(AskConnections(request_id=3, query=ConnectionQuery()))
+    assert answer == Connections(request_id=3, total=1, connections=(a_connection(),))
 
 
 @pytest.mark.parametrize(
