@@ -38,7 +38,7 @@ async def _try_setting(api: Api, name: str, path: str) -> None:
     value = (await api.result("GET", path))["value"]
     done = await api.ask("PATCH", path, json={"value": value})
     assert done.json()["result"]["value"] == value
-    assert bool(done.json()["messages"]) is not SETTINGS[name].editable
+    assert done.json()["messages"] == []
     nonsenses: list[Any] = [None, "nonsense", {}, {"value": {}}, [[]], [1], -1, 1e300, True, "", "on\n", "x" * 5000]
     for nonsense in nonsenses:
         answer = await api.ask("PATCH", path, json={"value": nonsense})

@@ -31,8 +31,6 @@ WriteAccess = Annotated[Access, Depends(zone_access("Zone Settings Write"))]
 
 UNKNOWN_SETTING = 1006
 INVALID_VALUE = 1007
-# Said with a write of a setting that is kept and does nothing yet.
-_KEPT = (1008, "the value is kept; the setting has no effect on this edge yet")
 
 
 class SettingView(View):
@@ -100,7 +98,7 @@ async def edit_setting(setting_id: str, edit: SettingEdit, access: WriteAccess) 
     except SettingError as error:
         raise _invalid(setting_id, "/value", error) from None
     stored = await _put(access, {setting_id: value}, pointer="/value")
-    return success(_view(setting_id, stored), messages=_notes([setting_id]))
+    return success(_view(setting_id, stored))
 
 
 @router.patch("", response_model=Envelope[list[SettingView]])
@@ -122,7 +120,7 @@ async def edit_settings(edits: Annotated[_Form, Body()], access: WriteAccess) ->
     if not values:
         return success([])
     stored = await _put(access, values, pointer=prefix)
-    return success([_view(name, stored) for name in values], messages=_notes(values))
+    return success([_view(name, stored) for name in values])
 
 
 def _parsed(name: str, given: Value) -> Value:
@@ -173,15 +171,11 @@ def _invalid(name: str, pointer: str, error: SettingError) -> ApiFault:
     return fault(400, INVALID_VALUE, f"Invalid value for zone setting {name}: {error}", pointer=pointer)
 
 
-def _notes(names: Mapping[str, Value] | list[str]) -> list[tuple[int, str]]:
-    return [(_KEPT[0], f"{name}: {_KEPT[1]}") for name in names if not SETTINGS[name].editable]
-
-
 def _view(name: str, stored: Mapping[str, StoredSetting]) -> dict[str, Any]:
     setting, one = SETTINGS[name], stored.get(name)
     return {
         "id": name,
         "value": setting.default if one is None else one.value,
-        "editable": setting.editable,
+        "editable": True,
         "modified_on": written_or_none(None if one is None else one.modified_on),
     }

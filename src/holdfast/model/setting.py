@@ -48,12 +48,11 @@ MAX_HSTS_AGE_S = 10 * 365 * 86400
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `default` is an API value; one that is not `editable` is kept, and has no effect yet."""
+    """One setting. `default` is an API value."""
 
     id: str
     default: Value
     parse: Parse
-    editable: bool = True
 
 
 def _cipher(value: Value) -> Value:

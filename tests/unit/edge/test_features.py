@@ -115,7 +115,11 @@ def test_the_defaults_are_good() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "versions"),
-    [({"min_tls_version": "1.3"}, ("1.3", "1.3")), ({"tls_1_3": "off"}, ("1.2", "1.2"))],
+    [
+        ({"min_tls_version": "1.3"}, ("1.3", "1.3")),
+        ({"tls_1_3": "off"}, ("1.2", "1.2")),
+        ({"http2": "off"}, ("1.2", "1.3")),
+    ],
 )
 def test_tls_settings_are_there_where_they_change_something(
     settings: dict[str, Any], versions: tuple[str, str]
@@ -124,5 +128,6 @@ def test_tls_settings_are_there_where_they_change_something(
     tls = tls_settings_of("example.com", hosts, ZoneSettings(**settings))
     assert tls is not None
     assert (tls.min_version, tls.max_version) == versions
+    assert tls.http2 is (settings.get("http2") != "off")
     assert tls.names == ("example.com", "*.example.com", "a.b.example.com")
     assert tls_settings_of("example.com", hosts, ZoneSettings()) is None
