@@ -115,6 +115,15 @@ pub fn accept_key(key: &str) -> String {
 }
 
 impl Offer {
+    /// The offer with those of its subprotocols alone that are in `names`, the value of a `Sec-WebSocket-Protocol`.
+    pub(crate) fn with_protocols(&self, names: &str) -> Self {
+        let mut offer = self.clone();
+        offer
+            .protocols
+            .retain(|protocol| names.split(',').any(|name| name.trim() == protocol));
+        offer
+    }
+
     /// The offer as it goes on where messages are looked at: of its extensions those for permessage-deflate, each asking for
     /// messages that are compressed by themselves. With it what the header says then; None for no header.
     pub(crate) fn solo(&self, solo: Solo) -> (Self, Option<String>) {

@@ -3,6 +3,7 @@
 //! Law 1: a tunnel opens only for a 101 that is the right answer to this very handshake.
 //! Law 2: bytes that came with the request head or with the 101 go first.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -90,13 +91,23 @@ pub(crate) fn judge(offer: &Offer, answer: &ResponseHead, forward: &mut Forward)
     if answer.status() != 101 {
         return Ok(false);
     }
-    let agreed = check_answer(offer, answer).and_then(|()| agree::answer(answer, forward));
+    let agreed = check_answer(&seen_by_origin(offer, forward), answer).and_then(|()| agree::answer(answer, forward));
     agreed.map_err(|fault| {
         let label = forward.origin.label();
         let reason = format!("the origin {label} agreed to the upgrade wrongly: {fault}");
         Fault::new(FaultKind::BadUpgrade, reason)
     })?;
     Ok(true)
+}
+
+/// The offer as it went on: where a decision has set another `Sec-WebSocket-Protocol`, with those of its subprotocols alone that
+/// are in it. An origin may not choose one that was kept from it.
+fn seen_by_origin<'a>(offer: &'a Offer, forward: &Forward) -> Cow<'a, Offer> {
+    let mut set = forward.set_headers.iter().rev();
+    match set.find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-protocol")) {
+        Some((_, names)) => Cow::Owned(offer.with_protocols(names)),
+        None => Cow::Borrowed(offer),
+    }
 }
 
 /// Who a tunnel is for that opens now.

@@ -371,6 +371,25 @@ fn an_answer_needs_its_status_and_both_tokens() {
 }
 
 #[test]
+fn a_protocol_that_was_kept_from_the_origin_is_none_that_it_may_choose() {
+    let offer = offer_plus(&["Sec-WebSocket-Protocol: soap, v1.chat, v2.chat"]);
+    let kept = offer.with_protocols("v2.chat,\tv1.chat , v3.chat");
+    assert_eq!(kept.protocols, ["v1.chat", "v2.chat"]);
+    let accept = format!("Sec-WebSocket-Accept: {SAMPLE_ACCEPT}");
+    let lines = |protocol| ["Upgrade: websocket", "Connection: Upgrade", &accept, protocol].map(str::to_owned);
+    for (protocol, is_good) in [
+        ("Sec-WebSocket-Protocol: v2.chat", true),
+        ("Sec-WebSocket-Protocol: soap", false),
+    ] {
+        let lines = lines(protocol);
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(check_lines(&kept, &lines).is_ok(), is_good);
+        assert!(check_lines(&offer, &lines).is_ok());
+    }
+    assert!(offer.with_protocols("").protocols.is_empty());
+}
+
+#[test]
 fn a_101_of_http_1_0_is_a_fault_whatever_it_says() {
     let answer = format!(
         "HTTP/1.0 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
