@@ -5,7 +5,7 @@ numbered from FIRST on. With `tls` they speak TLS, and take any certificate: who
 
 Each line on standard input is a command, and is answered by one JSON object on standard output when it is done:
 
-    open COUNT           connect that many, a hundred at once; done when each is open or has failed
+    open COUNT [ATONCE]  connect that many, a hundred at once if not said; done when each is open or has failed
     load RATE ARRIVALS   from now on RATE messages a second over all that are open, and ARRIVALS new connections a second,
                          each of which says ten messages and closes with 1000; every tenth stays
     phase NAME           latencies from now on count as of this phase
@@ -214,8 +214,9 @@ class Swarm:
         self._turn: list[Client] = []
         self._changed = asyncio.Event()
 
-    async def open(self, count: int) -> dict[str, Any]:
+    async def open(self, count: int, at_once: int = OPENING_AT_ONCE) -> dict[str, Any]:
         """Connect so many more."""
+        self._permits = asyncio.Semaphore(at_once)
         return {"opened": sum(await asyncio.gather(*(self._connect() for _ in range(count))))}
 
     def load(self, rate: float, arrivals: float) -> dict[str, Any]:
@@ -377,8 +378,8 @@ async def main() -> None:
 
     async def done(command: str, words: list[str]) -> dict[str, Any]:
         match command, words:
-            case "open", [count]:
-                return await swarm.open(int(count))
+            case "open", counts if 1 <= len(counts) <= 2:
+                return await swarm.open(*map(int, counts))
             case "load", [rate, arrivals]:
                 return swarm.load(float(rate), float(arrivals))
             case "phase", [name]:
