@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -59,6 +59,7 @@ def watch(view: View, fetch: Fetch, out: TextIO, *, key: Key, clock: Callable[[]
     with Live(console=console, screen=True, auto_refresh=False, transient=True) as live:
         while True:
             width, height = shutil.get_terminal_size()
+            console.size = ConsoleDimensions(width, height)
             try:
                 count = max(height - _OTHER_LINES, _LEAST_ASKED)
                 found, total, view.notes = fetch(count, view.order, view.is_descending)

@@ -11,9 +11,11 @@ import json
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlencode
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.http11 import Response
 from websockets.sync.client import ClientConnection, connect
 
 from holdfast import __version__
@@ -43,18 +45,21 @@ def follow(
     url = f"ws{options.api.text.removeprefix('http')}{path}{'?' if query else ''}{urlencode(query)}"
     pause_s, has_begun = FIRST_RETRY_S, False
     while True:
-        try:
-            with _opened(options, url, what) as connection:
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(_opened(options, url, what))
+            except ApiFailed as error:
+                if not has_begun:
+                    raise
+                notice(str(error))
+            else:
                 if has_begun:
                     notice("the stream goes on; what happened meanwhile is not known")
                 has_begun, pause_s = True, FIRST_RETRY_S
-                yield from _messages(connection, what)
-        except _EndedError as end:
-            notice(f"the stream has ended: {end}")
-        except ApiFailed as error:
-            if not has_begun:
-                raise
-            notice(str(error))
+                try:
+                    yield from _messages(connection, what)
+                except _EndedError as end:
+                    notice(f"the stream has ended: {end}")
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, LAST_RETRY_S)
 
@@ -84,42 +89,49 @@ def _raise_for(closed: ConnectionClosed, what: str) -> None:
     raise ApiRefused(f"cannot {what}: the stream was ended: {explained(code, reason)}", status=0) from closed
 
 
-def _opened(options: ApiOptions, url: str, what: str) -> ClientConnection:
+@contextmanager
+def _opened(options: ApiOptions, url: str, what: str) -> Iterator[ClientConnection]:
+    """The stream, until the block ends. Raises HoldfastError where there is none."""
     token = options.token.value if options.token is not None else ""
-    try:
-        return connect(
-            url,
-            additional_headers={"Authorization": f"Bearer {token}"},
-            user_agent_header=f"holdfast/{__version__}",
-            ssl=_tls(options),
-            # A proxy of the environment is for the world outside; this machine is nearer than that.
-            proxy=None if options.api.is_local else True,
-            open_timeout=OPEN_LIMIT_S,
-            max_size=MAX_MESSAGE_BYTES,
-        )
-    except InvalidStatus as refused:
-        response = refused.response
-        raise _refusal(
-            response.status_code, bytes(response.body or b""), dict(response.headers), options, what
-        ) from None
-    except (InvalidHandshake, WebSocketException, OSError, EOFError) as error:
-        reason = printable(str(error) or type(error).__name__, limit=200)
-        raise ApiFailed(f"cannot {what}: no stream at {options.api.text}: {reason} (HOLDFAST_API)") from error
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(
+                connect(
+                    url,
+                    additional_headers={"Authorization": f"Bearer {token}"},
+                    user_agent_header=f"holdfast/{__version__}",
+                    ssl=_tls(options),
+                    # A proxy of the environment is for the world outside; this machine is nearer than that.
+                    proxy=None if options.api.is_local else True,
+                    open_timeout=OPEN_LIMIT_S,
+                    max_size=MAX_MESSAGE_BYTES,
+                )
+            )
+        except InvalidStatus as refused:
+            raise _refusal(refused.response, options, what) from None
+        except (InvalidHandshake, WebSocketException, OSError, EOFError) as error:
+            reason = printable(str(error) or type(error).__name__, limit=200)
+            raise ApiFailed(f"cannot {what}: no stream at {options.api.text}: {reason} (HOLDFAST_API)") from error
+        yield connection
 
 
-def _refusal(status: int, body: bytes, headers: Mapping[str, str], options: ApiOptions, what: str) -> Exception:
+def _refusal(response: Response, options: ApiOptions, what: str) -> Exception:
+    def header(name: str) -> str:
+        # A server may send one twice.
+        return next(iter(response.headers.get_all(name)), "")
+
     answer = Answer(
-        status=status,
-        body=body,
+        status=response.status_code,
+        body=bytes(response.body or b""),
         url=options.api.text,
-        content_type=headers.get("Content-Type", ""),
-        retry_after=headers.get("Retry-After", ""),
+        content_type=header("Content-Type"),
+        retry_after=header("Retry-After"),
     )
     try:
         envelope_of(answer, what=what)
     except (ApiRefused, ApiFailed) as error:
         return error
-    return ApiFailed(f"cannot {what}: {options.api.text} answered {status} and opened no stream")
+    return ApiFailed(f"cannot {what}: {options.api.text} answered {response.status_code} and opened no stream")
 
 
 def _tls(options: ApiOptions) -> ssl.SSLContext | None:
