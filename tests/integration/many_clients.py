@@ -24,7 +24,7 @@ def main() -> None:
     port, count, path = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    clients = []
+    clients: list[Wire] = []
     for _ in range(count):
         client = Wire(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
         # Longer than the edge and the kernel take to give something up: what is slow is told from what is lost.

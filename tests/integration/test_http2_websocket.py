@@ -6,9 +6,11 @@ import pytest
 
 from tests.integration.certificates import Authority
 from tests.integration.edge import Edge
-from tests.integration.frames import BINARY, TEXT, Frame, close
+from tests.integration.frames import BINARY, CLOSE, TEXT, Frame, close
 from tests.integration.http2 import Http2, connected
 from tests.integration.origin import Origin
+
+CANCEL = 8
 
 
 @pytest.fixture
@@ -30,11 +32,14 @@ def test_the_edge_says_that_it_takes_websockets(client: Http2) -> None:
 
 
 def test_the_origin_sees_an_upgrade_with_a_key_of_the_edge_s(client: Http2, origin: Origin, token: str) -> None:
-    socket = client.open_websocket(f"/echo?{token}&protocol=chat", ("sec-websocket-protocol", "chat"))
+    given = [("sec-websocket-protocol", "chat"), ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="), ("x-one", "1")]
+    socket = client.open_websocket(f"/echo?{token}&protocol=chat", *given)
     head = origin.head(token)
     assert (head.method, head.value("Upgrade"), head.value("Connection")) == ("GET", "websocket", "Upgrade")
-    assert head.values("Host") == ["example.test"]
-    assert len(head.value("Sec-WebSocket-Key")) == 24
+    assert (head.values("Host"), head.values("X-One")) == (["example.test"], ["1"])
+    (key,) = head.values("Sec-WebSocket-Key")
+    assert len(key) == 24
+    assert key != given[1][1]
     assert head.value("Sec-WebSocket-Version") == "13"
     fields = dict(socket.stream.fields)
     assert fields["sec-websocket-protocol"] == "chat"
@@ -49,6 +54,57 @@ def test_a_hundred_on_one_connection_do_not_mix(client: Http2) -> None:
     assert [socket.frame().payload for socket in sockets] == [b"%d" % number for number in range(100)]
 
 
+def test_messages_of_any_size_come_back_as_they_were(client: Http2) -> None:
+    socket = client.open_websocket("/echo")
+    for size in (0, 1, 125, 126, 16_384, 65_535, 65_536, 1_000_000):
+        payload = bytes(at % 251 for at in range(size))
+        socket.send(Frame(BINARY, payload))
+        assert socket.frame().payload == payload
+
+
+def test_what_comes_ahead_of_the_answer_reaches_the_origin(client: Http2, origin: Origin, token: str) -> None:
+    socket = client.websocket(f"/slow?{token}")
+    socket.send(Frame(TEXT, b"early"))
+    origin.find(token).release()
+    assert socket.status() == 200
+    assert socket.frame().payload == b"early"
+
+
+def test_what_comes_with_the_101_reaches_the_client(client: Http2) -> None:
+    socket = client.open_websocket("/early")
+    assert [socket.frame().payload for _ in range(3)] == [b"first", b"p", bytes(300)]
+
+
+def test_interim_answers_come_before_the_agreement(client: Http2) -> None:
+    socket = client.open_websocket("/hints-then-101")
+    assert [dict(fields)[":status"] for fields in socket.stream.interim] == ["103"]
+    assert socket.frame().payload == b"upgraded"
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "protocol", "status"),
+    [
+        ("/status/401", [], "websocket", 401),
+        ("/bad-accept", [], "websocket", 502),
+        ("/reset-first", [], "websocket", 520),
+        ("/echo", [], "connect-udp", 501),
+        ("/echo", [("sec-websocket-protocol", "a b")], "websocket", 400),
+        ("/echo", [("sec-websocket-version", "12")], "websocket", 426),
+        ("/echo", [("content-length", "0")], "websocket", 400),
+    ],
+)
+def test_what_opens_no_websocket_is_answered_as_over_1_1(
+    client: Http2, path: str, fields: list[tuple[str, str]], protocol: str, status: int
+) -> None:
+    socket = client.websocket(path, *fields, protocol=protocol)
+    assert socket.status() == status
+    stream = client.answer(socket.number)
+    assert stream.data
+    if status == 426:
+        assert stream.value("sec-websocket-version") == "13"
+    assert client.request("GET", "/status/200").status == 200
+
+
 def test_closes_and_records_are_as_over_1_1(client: Http2, edge: Edge) -> None:
     socket = client.open_websocket("/echo")
     socket.send(Frame(TEXT, b"one"), close(4000, "done"))
@@ -56,6 +112,106 @@ def test_closes_and_records_are_as_over_1_1(client: Http2, edge: Edge) -> None:
     socket.end()
     stream = client.answer(socket.number)
     assert stream.ended
-    assert stream.reset in (None, 0)
     record = edge.closed(stream.value("cf-ray"))
-    assert (record.closed_by, record.why) == ("client", "close_frame")
+    assert (record.closed_by, record.why, record.protocol) == ("client", "close_frame", "h2")
+    assert (record.client_close_code, record.origin_close_code) == (4000, 4000)
+    assert record.to_origin.text_messages == record.to_client.text_messages == 1
+
+
+def test_a_client_that_ends_its_half_still_hears_the_other(client: Http2) -> None:
+    socket = client.open_websocket("/after-eof")
+    frame = Frame(BINARY, bytes(1000))
+    socket.send(frame)
+    socket.end()
+    assert socket.frame().payload == b"%d" % len(frame.from_client().encode())
+    assert socket.frame().close_code == 1000
+
+
+def test_an_origin_that_ends_its_half_is_still_spoken_to(client: Http2, origin: Origin, token: str) -> None:
+    socket = client.open_websocket(f"/half-close?{token}")
+    assert socket.frame().payload == b"nothing more from here"
+    client.until(lambda: socket.stream.ended, what="the end of the stream")
+    socket.send(Frame(TEXT, b"still here"))
+    origin.find(token).until(lambda seen: len(seen.after_head) >= 16, what="the message")
+    socket.end()
+
+
+def test_a_stream_that_is_reset_is_a_client_that_failed(client: Http2, edge: Edge, origin: Origin, token: str) -> None:
+    socket = client.open_websocket(f"/echo?{token}")
+    socket.reset()
+    record = edge.closed(socket.stream.value("cf-ray"))
+    assert (record.closed_by, record.why, record.edge_close_code) == ("client", "transport_error", 1001)
+    origin.find(token).until(lambda seen: seen.ended == "eof", what="an orderly end")
+    assert client.open_websocket("/echo").stream.status == 200
+
+
+def test_an_origin_that_resets_gives_its_stream_a_close_and_an_end(client: Http2, edge: Edge) -> None:
+    socket = client.open_websocket("/reset")
+    socket.send(Frame(TEXT, b"x"))
+    frame = socket.frame()
+    assert (frame.opcode, frame.close_code) == (CLOSE, 1014)
+    stream = client.answer(socket.number)
+    assert (stream.ended, stream.reset) == (True, None)
+    socket.end()
+    record = edge.closed(stream.value("cf-ray"))
+    assert (record.closed_by, record.why) == ("origin", "transport_error")
+
+
+def test_a_connection_that_dies_ends_each_of_its_websockets_with_a_record(edge: Edge, authority: Authority) -> None:
+    with connected(edge.tls, authority.trusting()) as client:
+        sockets = [client.open_websocket("/echo") for _ in range(20)]
+        rays = [socket.stream.value("cf-ray") for socket in sockets]
+        client.wire.reset()
+    records = [edge.closed(ray) for ray in rays]
+    assert {(record.closed_by, record.edge_close_code) for record in records} == {("client", 1001)}
+
+
+def test_a_reader_that_stalls_stops_its_writer_and_nobody_else_s(client: Http2, origin: Origin, token: str) -> None:
+    """Of a flood that nobody takes there comes one window; beside it messages go on."""
+    other = client.open_websocket("/echo")
+    client.takes = False
+    # What the connection may bring is more than one stream may, as with every client that has several.
+    client.h2.increment_flow_control_window(1 << 24)
+    flood = client.open_websocket(f"/flood?{token}&bytes=1000000000")
+    client.until(lambda: client.h2.remote_flow_control_window(flood.number) == 0, what="a full window")
+    for number in range(50):
+        other.send(Frame(TEXT, b"%d" % number))
+        assert other.frame().payload == b"%d" % number
+    assert len(flood.stream.data) <= 65_535
+    seen = origin.find(token)
+    assert seen.sent_count < 1_000_000_000
+
+
+def test_an_origin_that_stalls_stops_its_client_and_nobody_else(client: Http2, origin: Origin, token: str) -> None:
+    stalled = client.open_websocket(f"/stall?{token}")
+    sent = 0
+    chunk = Frame(BINARY, bytes(1 << 20)).from_client().encode()
+    # The window is opened again by what is taken until the kernel and the pipe are full.
+    other = client.open_websocket("/echo")
+    idle_rounds = 0
+    while idle_rounds < 20:
+        room = min(client.h2.local_flow_control_window(stalled.number), client.h2.max_outbound_frame_size)
+        if room:
+            client.h2.send_data(stalled.number, chunk[:room])
+            client.flush()
+            sent += room
+            idle_rounds = 0
+        else:
+            idle_rounds += 1
+        other.send(Frame(TEXT, b"%d" % sent))
+        assert other.frame().payload == b"%d" % sent
+    assert client.h2.local_flow_control_window(stalled.number) == 0
+    seen = origin.find(token)
+    seen.release()
+    seen.until(lambda seen: len(seen.after_head) >= 0 and seen.received_count >= sent, what="all that was sent")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_request_that_is_taken_back_leaves_no_connection_to_its_origin(
+    client: Http2, origin: Origin, token: str, ends: bool
+) -> None:
+    number = client.begin("POST" if not ends else "GET", f"/no-answer?{token}", ends=ends)
+    seen = origin.find(token)
+    client.h2.reset_stream(number, CANCEL)
+    client.flush()
+    seen.until(lambda seen: seen.ended, what="the end of the origin's connection")

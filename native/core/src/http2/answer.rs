@@ -104,3 +104,7 @@ fn push_all(map: &mut HeaderMap, fields: &Fields) {
 fn is_of_connection(name: &str) -> bool {
     OF_CONNECTION.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -128,7 +128,12 @@ impl Serving {
     fn leave(&mut self) {
         self.is_leaving = true;
         self.idle_since = Instant::now();
-        self.connection.graceful_shutdown();
+        if self.tasks.is_empty() {
+            // A request that is on its way learns that it has not been looked at (RFC 9113 §6.8).
+            self.connection.abrupt_shutdown(Reason::NO_ERROR);
+        } else {
+            self.connection.graceful_shutdown();
+        }
     }
 
     fn accept(&mut self, request: Request<h2::RecvStream>, to: SendResponse<Bytes>) {
@@ -190,3 +195,7 @@ impl TakenBack {
         is_allowed
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

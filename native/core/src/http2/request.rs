@@ -129,3 +129,7 @@ fn push_field(out: &mut Vec<u8>, name: &str, value: &[u8]) -> Result<(), Refusal
 fn bad(reason: &str) -> Refusal {
     Refusal::new(400, reason)
 }
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -286,3 +286,7 @@ impl Drop for StreamEnd {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "pipe_tests.rs"]
+mod tests;
