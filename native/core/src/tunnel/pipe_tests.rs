@@ -96,7 +96,7 @@ fn a_failure_comes_behind_the_bytes_before_it_and_stops_writing() {
 #[test]
 fn what_the_loop_has_taken_is_given_back_and_the_task_is_woken_for_much_of_it_only() {
     let stage = Stage::new();
-    stage.stream.deliver(&[0; 2 * GIVE_BACK]);
+    stage.stream.deliver(&vec![0; 2 * GIVE_BACK]);
     stage.read(100).unwrap();
     assert_eq!((stage.woken(), stage.stream.take_back()), (0, 100));
     stage.read(GIVE_BACK).unwrap();
