@@ -2,18 +2,21 @@
 
 Law 1: figures are asked for when somebody scrapes; between two scrapes nothing is done for them.
 Law 2: an edge that starts anew counts from zero, as Prometheus expects of counters.
-Law 3: labels come from tables, zones and status codes: what a client sends can add no time series.
+Law 3: labels come from tables, zones and status codes: what a client sends can add no time series, and no edge a word for
+an end that is not of the vocabulary (`close_reason`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from holdfast.model.close_reason import counted
 from holdfast.model.control_link import Report
 from holdfast.model.zone_document import Kind
 from holdfast.model.zone_statistics import ZoneStatistics
@@ -61,33 +64,52 @@ _COUNTERS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFigures:
+    """What control knows by itself: the `edges` that are connected, and those of them that take nothing new (`retired`); the
+    security events in the database (`event_rows`); the rules that do nothing; how many watch WebSockets (`streams`)."""
+
+    edges: int
+    retired: int = 0
+    event_rows: int = 0
+    inert_rules: int = 0
+    streams: int = 0
+
+
 def exposition(
     reports: Sequence[Report],
+    own: OwnFigures,
     *,
     zone_name: Callable[[str], str],
-    edges: int,
     published: Mapping[Kind, tuple[int, int]],
-    event_rows: int = 0,
-    inert_rules: int = 0,
 ) -> bytes:
     """The text that Prometheus reads (exposition format 0.0.4). `published` are how many documents of each kind are, and
-    how many are refused; `event_rows` are the security events in the database, `inert_rules` the rules that do nothing."""
+    how many are refused."""
     registry = CollectorRegistry(auto_describe=False)
     families = [
-        GaugeMetricFamily("holdfast_edges", "Edges that are connected to control.", value=edges),
+        *_own_families(own),
         *_published_families(published),
-        GaugeMetricFamily(
-            "holdfast_rules_inert",
-            "Rules that do nothing, because the managed rules they execute are not loaded.",
-            value=inert_rules,
-        ),
-        GaugeMetricFamily("holdfast_security_events_stored", "Rows of security events.", value=event_rows),
         *_edge_families(reports),
         *_zone_families(reports, zone_name),
         _event_family(reports, zone_name),
     ]
     registry.register(_Families(families))
     return generate_latest(registry)
+
+
+def _own_families(own: OwnFigures) -> Iterator[Metric]:
+    for name, text, value in (
+        ("holdfast_edges", "Edges that are connected to control.", own.edges),
+        ("holdfast_edges_retired", "Those of them that take no new connections.", own.retired),
+        ("holdfast_connection_streams", "Clients that watch WebSockets open and close.", own.streams),
+        (
+            "holdfast_rules_inert",
+            "Rules that do nothing, because the managed rules they execute are not loaded.",
+            own.inert_rules,
+        ),
+        ("holdfast_security_events_stored", "Rows of security events.", own.event_rows),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
 
 
 def _published_families(published: Mapping[Kind, tuple[int, int]]) -> Iterator[Metric]:
@@ -173,10 +195,19 @@ def _zone_families(reports: Sequence[Report], zone_name: Callable[[str], str]) -
             upgrades.add_metric([name, str(status)], count)
         for status, count in _summed(one.requests for one in several).items():
             requests.add_metric([name, str(status)], count)
-        for how, count in _summed(one.closes for one in several).items():
-            closed_by, _, why = str(how).partition("/")
+        for (closed_by, why), count in _closes(one.closes for one in several).items():
             closes.add_metric([name, closed_by, why], count)
     yield from (live, opened, upgrades, requests, messages, sizes, closes)
+
+
+def _closes(counts: Iterable[Mapping[str, int]]) -> dict[tuple[str, str], int]:
+    """How often who ended WebSockets, and why, in the words of the vocabulary."""
+    total: Counter[tuple[str, str]] = Counter()
+    for one in counts:
+        for how, count in one.items():
+            closed_by, _, why = how.partition("/")
+            total[counted(closed_by, why)] += count
+    return dict(sorted(total.items()))
 
 
 def _event_family(reports: Sequence[Report], zone_name: Callable[[str], str]) -> Metric:
@@ -193,8 +224,8 @@ def _event_family(reports: Sequence[Report], zone_name: Callable[[str], str]) ->
     return events
 
 
-def _summed(counts: Iterable[dict[int, int] | dict[str, int]]) -> dict[int | str, int]:
-    total: Counter[int | str] = Counter()
+def _summed(counts: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    total: Counter[int] = Counter()
     for one in counts:
         total.update(one)
-    return dict(sorted(total.items(), key=lambda item: str(item[0])))
+    return dict(sorted(total.items()))

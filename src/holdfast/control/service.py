@@ -31,7 +31,7 @@ from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
 from holdfast.control.live_connections import LiveConnections
-from holdfast.control.metrics import exposition
+from holdfast.control.metrics import OwnFigures, exposition
 from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
 from holdfast.control.publisher import APPLY_LIMIT_S, Check, Publisher
@@ -266,12 +266,12 @@ class Control:
     async def _metrics(self) -> Response:
         """Prometheus."""
         reports = await self.links.reports()
-        text = exposition(
-            reports,
-            zone_name=self.publisher.zone_name,
+        own = OwnFigures(
             edges=len(self.links.sessions),
-            published=self.publisher.counts(),
+            retired=sum(session.is_retired for session in self.links.sessions),
             event_rows=self._events.rows,
             inert_rules=len(await self._inert_rules()),
+            streams=self.links.watch.statistics()["watchers"],
         )
+        text = exposition(reports, own, zone_name=self.publisher.zone_name, published=self.publisher.counts())
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

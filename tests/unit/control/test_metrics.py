@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from holdfast.control.metrics import exposition
+from holdfast.control.metrics import OwnFigures, exposition
 from holdfast.model.control_link import Report
 from holdfast.model.zone_document import Kind
 from holdfast.model.zone_statistics import ZoneStatistics
@@ -17,7 +17,7 @@ ZONE = ZoneStatistics(
     bytes_to_client=200,
     upgrades={101: 5, 403: 1},
     requests={200: 7},
-    closes={"client/close_frame": 2, "origin/reset": 1},
+    closes={"client/close_frame": 2, "edge/idle_timeout": 1, "edge/x": 3, "?": 1},
 )
 REPORT = Report(
     request_id=1,
@@ -32,7 +32,7 @@ REPORT = Report(
 
 def samples(*reports: Report) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     published: dict[Kind, tuple[int, int]] = {"zone": (3, 0), "account": (2, 1), "list": (9, 0), "managed": (1, 0)}
-    text = exposition(reports, zone_name={"z1": "a.com"}.__getitem__, edges=1, published=published).decode()
+    text = exposition(reports, OwnFigures(edges=1), zone_name={"z1": "a.com"}.__getitem__, published=published).decode()
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
@@ -47,8 +47,22 @@ def test_the_figures_of_a_zone_bear_its_name() -> None:
     assert found["holdfast_zone_http_requests_total", (("status", "200"), ("zone", "a.com"))] == 7
     assert found["holdfast_zone_websocket_messages_total", (("direction", "to_client"), ("zone", "a.com"))] == 20
     assert found["holdfast_zone_websocket_bytes_total", (("direction", "to_origin"), ("zone", "a.com"))] == 100
-    reset = (("closed_by", "origin"), ("why", "reset"), ("zone", "a.com"))
-    assert found["holdfast_zone_websocket_closes_total", reset] == 1
+
+
+def test_ends_are_counted_by_the_words_of_the_vocabulary_and_others_as_others() -> None:
+    name = "holdfast_zone_websocket_closes_total"
+    closes = {(labels[0][1], labels[1][1]): value for (one, labels), value in samples(REPORT).items() if one == name}
+    assert closes == {
+        ("client", "close_frame"): 2, ("edge", "idle_timeout"): 1, ("edge", "other"): 3, ("other", "other"): 1,
+    }  # fmt: skip
+
+
+def test_edges_that_retire_and_those_who_watch_are_counted() -> None:
+    published: dict[Kind, tuple[int, int]] = {"zone": (0, 0)}
+    text = exposition([], OwnFigures(edges=2, retired=1, streams=3), zone_name=str, published=published).decode()
+    assert "\nholdfast_edges 2.0\n" in text
+    assert "\nholdfast_edges_retired 1.0\n" in text
+    assert "\nholdfast_connection_streams 3.0\n" in text
 
 
 def test_what_is_published_is_counted_kind_by_kind() -> None:
@@ -61,7 +75,7 @@ def test_what_is_published_is_counted_kind_by_kind() -> None:
 
 def test_rules_that_do_nothing_are_counted() -> None:
     published: dict[Kind, tuple[int, int]] = {"zone": (0, 0)}
-    text = exposition([], zone_name=str, edges=0, published=published, inert_rules=3).decode()
+    text = exposition([], OwnFigures(edges=0, inert_rules=3), zone_name=str, published=published).decode()
     assert "\nholdfast_rules_inert 3.0\n" in text
 
 
