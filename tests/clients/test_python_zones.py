@@ -11,6 +11,7 @@ import pytest
 from cloudflare import APIResponseValidationError, BadRequestError, Cloudflare
 from cloudflare.types.rulesets.phase_update_response import Ruleset
 
+from holdfast.model.websocket_settings import WEBSOCKET_SETTINGS
 from tests.clients.conftest import Zone, given
 from tests.integration import wire
 from tests.integration.certificates import Authority
@@ -110,7 +111,7 @@ def test_both_bulk_forms_change_several_settings(strict: Cloudflare, zone: Zone)
     assert (values["ssl"], values["websockets"], values["tls_1_3"]) == ("full", "off", "off")
     # Ours beside those the SDK knows; a strict SDK does not know them, an ordinary one takes them.
     ours = set(values) - set(KNOWN) - {"security_header"}
-    assert ours == {"websocket_off_response"}
+    assert ours == {"websocket_off_response", *WEBSOCKET_SETTINGS}
     with pytest.raises(APIResponseValidationError):
         strict.zones.settings.get("websocket_off_response", zone_id=zone.id)
     lenient = strict.with_options(_extra_kwargs={"_strict_response_validation": False})
