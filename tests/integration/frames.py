@@ -64,6 +64,13 @@ def close(code: int, reason: str = "") -> Frame:
     return Frame(CLOSE, code.to_bytes(2, "big") + reason.encode())
 
 
+# What the edge says to whoever is left when the other side has ended its stream without a Close.
+ORIGIN_ENDED: Final = close(1014, "end_of_stream: the connection to the origin ended without a Close")
+CLIENT_ENDED: Final = close(1001, "end_of_stream: the connection to the client ended without a Close")
+# How long the latter is as an origin gets it, masked.
+CLIENT_ENDED_BYTES: Final = len(CLIENT_ENDED.encode()) + 4
+
+
 def xor(data: bytes, mask: bytes) -> bytes:
     """Mask or unmask (§5.3)."""
     key = (mask * (len(data) // 4 + 1))[: len(data)]

@@ -10,7 +10,20 @@ from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
 from tests.integration.conftest import LISTEN, TLS_LISTEN
 from tests.integration.edge import Edge
-from tests.integration.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, close
+from tests.integration.frames import (
+    BINARY,
+    CLIENT_ENDED,
+    CLIENT_ENDED_BYTES,
+    CLOSE,
+    CONTINUATION,
+    ORIGIN_ENDED,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    FrameReader,
+    close,
+)
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE, chunk
 from tests.integration.relay import Relay
@@ -99,15 +112,17 @@ def test_half_close_in_both_directions(near: wire.Address, origin: Origin, token
     with wire.websocket(near, "/after-eof") as (client, _):
         client.send(message)
         client.end()
-        assert client.read_message() == b"%d" % len(message)
+        assert client.read_message() == b"%d" % (len(message) + CLIENT_ENDED_BYTES)
         assert client.read_close().close_code == 1000
     with wire.websocket(near, f"/half-close?{token}") as (client, _):
         assert client.read_message() == b"nothing more from here"
+        assert client.read_close() == ORIGIN_ENDED
         assert not client.read_some()
         client.send(message)
         client.end()
         origin.find(token).until(lambda seen: seen.ended == "eof", what="the client's FIN")
-        assert origin.find(token).after_head == message
+        (last,) = FrameReader().feed(origin.find(token).after_head.removeprefix(message))
+        assert last.payload == CLIENT_ENDED.payload
 
 
 def test_a_refused_upgrade_and_a_wrong_101(near: wire.Address) -> None:

@@ -7,7 +7,20 @@ import pytest
 
 from tests.integration import wire
 from tests.integration.edge import Edge
-from tests.integration.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, close
+from tests.integration.frames import (
+    BINARY,
+    CLIENT_ENDED,
+    CLIENT_ENDED_BYTES,
+    CLOSE,
+    CONTINUATION,
+    ORIGIN_ENDED,
+    PING,
+    PONG,
+    TEXT,
+    Frame,
+    FrameReader,
+    close,
+)
 from tests.integration.origin import Origin
 
 MIXED = [
@@ -109,15 +122,16 @@ def test_a_close_without_a_code_stays_without_one(edge: Edge) -> None:
     assert (record.client_close_code, record.why) == (None, "close_frame")
 
 
-def test_a_fin_of_the_origin_after_a_whole_message_ends_the_client_without_a_forged_frame(edge: Edge) -> None:
+def test_a_fin_of_the_origin_after_a_whole_message_gives_the_client_a_close(edge: Edge) -> None:
     with wire.websocket(edge.plain, "/fin-after") as (client, answer):
         assert client.read_message() == b"last words"
-        rest = client.read_to_end()
-        # The edge may say 1014 / 1006-like things in a Close of its own at a frame boundary, or just end; no half frame.
-        assert rest == b"" or rest[0] == 0x88
+        assert client.read_close() == ORIGIN_ENDED
+        assert client.read_to_end() == b""
     record = edge.closed(answer.ray)
-    assert record.origin_close_code is None
+    assert (record.origin_close_code, record.edge_close_code) == (None, 1014)
+    assert record.edge_close_reason == ORIGIN_ENDED.close_reason
     assert (record.closed_by, record.why) == ("origin", "end_of_stream")
+    assert (record.connection_close_reason, record.connection_close_source) == ("peerNoError", "upstream")
 
 
 def test_half_a_frame_of_the_origin_is_passed_on_and_not_completed(edge: Edge) -> None:
@@ -131,11 +145,11 @@ def test_half_a_frame_of_the_origin_is_passed_on_and_not_completed(edge: Edge) -
 def test_a_reset_of_the_origin_ends_the_client_and_is_recorded(edge: Edge) -> None:
     with wire.websocket(edge.plain, "/reset") as (client, answer):
         client.send_frame(Frame(TEXT, b"x"))
-        rest = client.read_to_end()
-        assert rest == b"" or rest[0] == 0x88
+        assert client.read_close().close_code == 1014
+        assert client.read_to_end() == b""
     record = edge.closed(answer.ray)
-    assert record.closed_by == "origin"
-    assert record.why == "transport_error"
+    assert (record.closed_by, record.why, record.detail) == ("origin", "transport_error", "connection reset")
+    assert (record.connection_close_reason, record.connection_close_source) == ("upstreamReset", "upstream")
 
 
 def test_a_reset_of_the_client_ends_the_origin_and_is_recorded(edge: Edge, origin: Origin, token: str) -> None:
@@ -164,20 +178,23 @@ def test_the_client_may_end_its_direction_and_still_read(edge: Edge) -> None:
     with wire.websocket(edge.plain, "/after-eof") as (client, _):
         client.send(message)
         client.end()
-        assert client.read_message() == b"%d" % len(message)
+        assert client.read_message() == b"%d" % (len(message) + CLIENT_ENDED_BYTES)
         assert client.read_close().close_code == 1000
 
 
 def test_the_origin_may_end_its_direction_and_still_read(edge: Edge, origin: Origin, token: str) -> None:
     with wire.websocket(edge.plain, f"/half-close?{token}") as (client, _):
         assert client.read_message() == b"nothing more from here"
+        assert client.read_close() == ORIGIN_ENDED
         assert not client.read_some()  # the origin's FIN has come through
         frames = b"".join(Frame(BINARY, bytes(50_000)).from_client().encode() for _ in range(10))
         client.send(frames)
         client.end()
         seen = origin.find(token)
         seen.until(lambda seen: seen.ended == "eof", what="the client's FIN")
-        assert seen.after_head == frames
+        assert seen.after_head[: len(frames)] == frames
+        (last,) = FrameReader().feed(seen.after_head[len(frames) :])
+        assert last.payload == CLIENT_ENDED.payload
 
 
 def test_frames_after_a_close_do_not_hang_the_tunnel(edge: Edge, origin: Origin, token: str) -> None:
@@ -236,7 +253,7 @@ def test_a_message_far_longer_than_any_buffer_streams_through(edge: Edge, origin
             if at == 20 * len(block):
                 origin.find(token).until(lambda seen: seen.received_count > 15 * len(block), what="the first part")
         client.end()
-        assert client.read_message() == b"%d" % (len(head) + size)
+        assert client.read_message() == b"%d" % (len(head) + size + CLIENT_ENDED_BYTES)
     assert edge.anonymous_bytes() - before < 8 * 1024 * 1024
     record = edge.closed(answer.ray)
     assert record.to_origin.bytes == len(head) + size

@@ -3,15 +3,21 @@
 //! Law 1: bytes go in, positions and counts come out. No socket, no clock, nothing is copied but a Close payload.
 //! Law 2: any chopping of the input gives the same counts and the same boundaries.
 //! Law 3: the walker judges nothing. The two ends do; an illegal frame passes through and is counted by its opcode.
-//! Law 4: a length it cannot follow (RFC 6455 §5.2: the top bit of a 64-bit length is 0) ends the walk: `is_lost`
+//! Law 4: who looks before letting pass (`look`, `pass_frame`, `pass_payload`) holds a header back until it is whole; what is
+//!        held has not been counted, and the direction still stands on the boundary before it.
+//! Law 5: a length it cannot follow (RFC 6455 §5.2: the top bit of a 64-bit length is 0) ends the walk: `is_lost`
 //!        is true, bytes are still counted, and nothing may be inserted any more.
 
 mod header;
+mod own;
 
 pub use header::{Header, Opcode};
+pub use own::{PING_BYTES, write_close, write_ping};
 
 /// Longest frame header: 2 bytes, a 64-bit length, a mask.
 pub const MAX_HEADER_BYTES: usize = 14;
+/// Longest that is held back: the header of a Pong and its mask, and a payload that may be for us.
+const MAX_HELD_BYTES: usize = 6 + PING_BYTES;
 /// RFC 6455 §5.5: a control frame carries at most 125 bytes.
 pub const MAX_CONTROL_PAYLOAD_BYTES: usize = 125;
 
@@ -76,6 +82,19 @@ impl Close {
     }
 }
 
+/// What comes next, for who looks before letting it pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// All that there was has been taken, and is held: it is no whole header yet.
+    Held,
+    /// A frame: [`Walker::pass_frame`] lets its header pass.
+    Frame(Header),
+    /// So many bytes of payload, at most: [`Walker::pass_payload`] lets them pass.
+    Payload(usize),
+    /// The answer to a ping of ours, with what that carried behind the nonce. It is gone.
+    Answer(u64),
+}
+
 /// What the frame being walked is, so far as the walk needs it.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
@@ -100,8 +119,11 @@ pub struct Walker {
     frame: Frame,
     /// TEXT or BINARY: the opcode of the message a continuation belongs to.
     message: u8,
-    header: [u8; MAX_HEADER_BYTES],
+    /// The beginning of a frame, while it is incomplete or held.
+    header: [u8; MAX_HELD_BYTES],
     header_len: u8,
+    /// How much of it has passed.
+    header_passed: u8,
     is_lost: bool,
 }
 
@@ -125,14 +147,18 @@ impl Walker {
                 mask: None,
             },
             message: TEXT,
-            header: [0; MAX_HEADER_BYTES],
+            header: [0; MAX_HELD_BYTES],
             header_len: 0,
+            header_passed: 0,
             is_lost: false,
         }
     }
 
-    /// Walks over all of `bytes`.
+    /// Walks over all of `bytes`, and over what was held.
     pub fn walk(&mut self, bytes: &[u8]) {
+        if self.holds() {
+            self.let_go();
+        }
         let mut at = 0;
         while at < bytes.len() {
             at += self.step(&bytes[at..]);
@@ -140,6 +166,8 @@ impl Walker {
     }
 
     /// Walks to the next frame boundary, or to the end of `bytes`. Returns how many bytes that were: 0 on a boundary.
+    ///
+    /// Something held stands on a boundary, so nothing is walked then.
     pub fn walk_to_boundary(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && !self.is_at_boundary() {
@@ -153,7 +181,19 @@ impl Walker {
     /// RFC 6455 §5.5: control frames may come between the fragments of a message, so this need not be a message's end.
     #[must_use]
     pub fn is_at_boundary(&self) -> bool {
-        self.remaining == 0 && self.header_len == 0 && !self.is_lost
+        self.remaining == 0 && self.header_passed == 0 && !self.is_lost
+    }
+
+    /// True between the first byte of a frame and its last, whether they passed or are held.
+    #[must_use]
+    pub fn is_in_frame(&self) -> bool {
+        self.remaining > 0 || self.header_len > 0
+    }
+
+    /// True while something is held back.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.header_len > self.header_passed
     }
 
     /// True once a length could not be followed.
@@ -174,6 +214,67 @@ impl Walker {
         self.close.as_deref().filter(|close| close.is_complete)
     }
 
+    /// Says what comes next, and how many of `bytes` have been taken to find out. With a nonce, the answer to a ping that
+    /// carries it is taken out, wherever it was chopped.
+    pub fn look(&mut self, bytes: &[u8], nonce: Option<u64>) -> (usize, Sight) {
+        if self.is_lost {
+            return (0, Sight::Payload(bytes.len()));
+        }
+        if self.remaining > 0 {
+            let here = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
+            return (0, Sight::Payload(here));
+        }
+        let mut taken = 0;
+        loop {
+            let held = &self.header[..usize::from(self.header_len)];
+            let may_answer = nonce.filter(|_| self.header_passed == 0 && own::may_be_answer(held));
+            let wanted = header_bytes(held).map(|len| len + if may_answer.is_some() { PING_BYTES } else { 0 });
+            if let Some(header) = Header::read(held).filter(|_| wanted.is_some_and(|wanted| wanted <= held.len())) {
+                if let Some(answer) = may_answer.and_then(|nonce| own::answer(held, nonce)) {
+                    self.header_len = 0;
+                    return (taken, Sight::Answer(answer));
+                }
+                return (taken, Sight::Frame(header));
+            }
+            let Some(byte) = bytes.get(taken) else {
+                return (taken, Sight::Held);
+            };
+            self.header[usize::from(self.header_len)] = *byte;
+            self.header_len += 1;
+            taken += 1;
+        }
+    }
+
+    /// Lets the frame pass that [`Walker::look`] has shown: appends what was held to `out`, and counts it.
+    pub fn pass_frame(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.header[usize::from(self.header_passed)..usize::from(self.header_len)]);
+        self.let_go();
+    }
+
+    /// Lets payload of the current frame pass, at most as much as [`Walker::look`] has shown. Appending it is the caller's.
+    pub fn pass_payload(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            at += self.step(&bytes[at..]);
+        }
+    }
+
+    /// Counts what was held as passed.
+    fn let_go(&mut self) {
+        let (held, passed) = (self.header, usize::from(self.header_passed));
+        let held = &held[..usize::from(self.header_len)];
+        let Some(len) = header_bytes(held).filter(|len| *len <= held.len()) else {
+            self.counts.bytes += (held.len() - passed) as u64;
+            self.header_passed = self.header_len;
+            return;
+        };
+        self.header_len = 0;
+        self.header_passed = 0;
+        self.counts.bytes += (len - passed) as u64;
+        self.begin_frame(&held[..len]);
+        self.pass_payload(&held[len..]);
+    }
+
     /// Takes a piece of a header or of a payload; returns its length, at least 1 for a non-empty input.
     fn step(&mut self, bytes: &[u8]) -> usize {
         if self.is_lost {
@@ -181,7 +282,7 @@ impl Walker {
             return bytes.len();
         }
         if self.remaining > 0 {
-            return self.pass_payload(bytes);
+            return self.walk_payload(bytes);
         }
         if self.header_len == 0 {
             // The common case: the whole header is here, and need not be put together first.
@@ -204,10 +305,13 @@ impl Walker {
             if header_bytes(&self.header[..have]) == Some(have) {
                 let header = self.header;
                 self.header_len = 0;
+                self.header_passed = 0;
+                self.counts.bytes += taken as u64;
                 self.begin_frame(&header[..have]);
-                break;
+                return taken;
             }
         }
+        self.header_passed = self.header_len;
         self.counts.bytes += taken as u64;
         taken
     }
@@ -225,11 +329,10 @@ impl Walker {
             self.is_lost = true;
             return;
         }
-        let mask = header[mask_at..].try_into().ok();
         self.frame = Frame {
             opcode: first & 0x0F,
             is_final: first & FIN != 0,
-            mask,
+            mask: header[mask_at..].try_into().ok(),
         };
         self.remaining = length;
         self.count_frame();
@@ -271,7 +374,7 @@ impl Walker {
         }
     }
 
-    fn pass_payload(&mut self, bytes: &[u8]) -> usize {
+    fn walk_payload(&mut self, bytes: &[u8]) -> usize {
         let here = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
         let passed = here as u64;
         self.counts.bytes += passed;
@@ -315,34 +418,10 @@ fn header_bytes(bytes: &[u8]) -> Option<usize> {
     Some(2 + extended + if second & MASKED != 0 { 4 } else { 0 })
 }
 
-/// A Close frame of ours, appended to `out`. `mask` is for the way to an origin, where we are the client (§5.3).
-/// A reason longer than 123 bytes is cut at a character boundary (§5.5).
-pub fn write_close(out: &mut Vec<u8>, code: u16, reason: &str, mask: Option<[u8; 4]>) {
-    let mut end = reason.len().min(MAX_CONTROL_PAYLOAD_BYTES - 2);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    let payload = code
-        .to_be_bytes()
-        .into_iter()
-        .chain(reason.as_bytes()[..end].iter().copied());
-    // At most 125, by the cut above.
-    #[allow(clippy::cast_possible_truncation)]
-    let length = (end + 2) as u8;
-    out.push(FIN | CLOSE);
-    match mask {
-        None => {
-            out.push(length);
-            out.extend(payload);
-        }
-        Some(mask) => {
-            out.push(MASKED | length);
-            out.extend(mask);
-            out.extend(payload.enumerate().map(|(at, byte)| byte ^ mask[at % 4]));
-        }
-    }
-}
-
 #[cfg(test)]
 #[path = "frames_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "frames/look_tests.rs"]
+mod look_tests;

@@ -23,6 +23,18 @@ impl Opcode {
         self.0 & CONTROL != 0
     }
 
+    /// Whether it carries a part of a message.
+    #[must_use]
+    pub fn is_of_message(self) -> bool {
+        self.0 <= super::BINARY
+    }
+
+    /// Whether a message begins with it.
+    #[must_use]
+    pub fn begins_message(self) -> bool {
+        matches!(self.0, super::TEXT | super::BINARY)
+    }
+
     /// Whether it is a control frame that means something.
     #[must_use]
     pub fn is_known_control(self) -> bool {

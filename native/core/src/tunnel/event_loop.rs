@@ -2,8 +2,7 @@
 //!
 //! Edge-triggered: a leg is read until it is drained or its peer is full, so one wake-up costs one read and one write.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,8 +14,10 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token, Waker};
 use slab::Slab;
 
+use super::ending::GOING_AWAY;
 use super::leg::News;
-use super::relay::{GOING_AWAY, OwnClose, Tunnel, Turn};
+use super::relay::{OwnClose, Tunnel, Turn};
+use super::wheel::{Due, Wheel};
 use super::{Limits, NewTunnel, Scratch, Side};
 use crate::registry::{Line, Log, Why};
 use crate::zones::{Ledger, Traffic, Zone};
@@ -163,9 +164,6 @@ impl TunnelLoop {
     }
 }
 
-/// When to look at which tunnel. A tunnel's number is never used twice, so a late entry meets nobody else.
-type Deadline = Reverse<(Instant, usize, u64)>;
-
 struct Running {
     poll: Poll,
     registry: Registry,
@@ -178,7 +176,9 @@ struct Running {
     again: VecDeque<(usize, u64, Side)>,
     /// Tunnels that their zone's Close is still to come to.
     told: VecDeque<(usize, u64, OwnClose)>,
-    deadlines: BinaryHeap<Deadline>,
+    wheel: Wheel,
+    /// What the wheel has told, while it is dealt with.
+    due: Vec<usize>,
     /// Ended in this round. Their slots stay taken until its end, since later events of the round may name them.
     ended: Vec<usize>,
     closing: Option<(OwnClose, Instant)>,
@@ -205,7 +205,8 @@ impl Running {
             scratch: Scratch::new(limits),
             again: VecDeque::new(),
             told: VecDeque::new(),
-            deadlines: BinaryHeap::new(),
+            wheel: Wheel::new(Instant::now()),
+            due: Vec::new(),
             ended: Vec::new(),
             closing: None,
             ledger: Ledger::default(),
@@ -236,7 +237,7 @@ impl Running {
             }
             self.give_turns(now);
             self.close_told(now);
-            self.look_at_deadlines(now);
+            self.look_at_clock(now);
             self.bury(now);
         }
         let left: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
@@ -249,9 +250,9 @@ impl Running {
             return Some(Duration::ZERO);
         }
         // One millisecond more, since the kernel counts in whole ones and would wake us just before the time.
-        self.deadlines
-            .peek()
-            .map(|Reverse((at, ..))| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        self.wheel
+            .next()
+            .map(|at| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
     }
 
     fn obey(&mut self, now: Instant) {
@@ -299,6 +300,7 @@ impl Running {
         }
         self.turn(key, Side::Client, now);
         self.turn(key, Side::Origin, now);
+        self.plan(key, now);
     }
 
     fn look(&mut self, Token(token): Token, now: Instant) {
@@ -348,7 +350,7 @@ impl Running {
 
     fn close(&mut self, key: usize, close: &OwnClose, why: Why, deadline: Instant, now: Instant) {
         if let Some((_, tunnel)) = self.tunnels.get_mut(key) {
-            tunnel.close(close, why, deadline, &mut self.scratch);
+            tunnel.close(close, why, deadline, now, &mut self.scratch);
             self.turn(key, Side::Client, now);
         }
     }
@@ -403,12 +405,15 @@ impl Running {
             });
             return self.ended.push(key);
         }
-        if let Some(at) = tunnel
-            .deadline()
-            .filter(|at| tunnel.scheduled.is_none_or(|earlier| *at < earlier))
-        {
-            tunnel.scheduled = Some(at);
-            self.deadlines.push(Reverse((at, key, *number)));
+        if let Some(at) = tunnel.pressing() {
+            self.wheel.set(key, Due::at(at));
+        }
+    }
+
+    /// Asks to be told when this tunnel must be looked at next.
+    fn plan(&mut self, key: usize, now: Instant) {
+        if let Some(due) = self.tunnels.get(key).and_then(|(_, tunnel)| tunnel.due(now)) {
+            self.wheel.set(key, due);
         }
     }
 
@@ -423,25 +428,22 @@ impl Running {
         }
     }
 
-    fn look_at_deadlines(&mut self, now: Instant) {
-        while let Some(&Reverse((at, key, number))) = self.deadlines.peek() {
-            if at > now {
-                return;
-            }
-            self.deadlines.pop();
-            let Some((_, tunnel)) = self.tunnels.get_mut(key).filter(|(current, _)| *current == number) else {
+    fn look_at_clock(&mut self, now: Instant) {
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.tell(now, &mut due);
+        for key in due.drain(..) {
+            let Some((_, tunnel)) = self.tunnels.get_mut(key) else {
                 continue;
             };
-            tunnel.scheduled = None;
-            match tunnel.deadline() {
-                Some(later) if later > now => {
-                    tunnel.scheduled = Some(later);
-                    self.deadlines.push(Reverse((later, key, number)));
-                }
-                Some(_) => self.ended.push(key),
-                None => {}
+            if tunnel.on_time(now, &mut self.scratch) == Turn::Ended {
+                self.ended.push(key);
+                continue;
             }
+            self.turn(key, Side::Client, now);
+            self.turn(key, Side::Origin, now);
+            self.plan(key, now);
         }
+        self.due = due;
     }
 
     fn bury(&mut self, now: Instant) {
@@ -450,6 +452,7 @@ impl Running {
             let Some((_, tunnel)) = self.tunnels.try_remove(key) else {
                 continue;
             };
+            self.wheel.cancel(key);
             self.mailbox.statistics.open.fetch_sub(1, Ordering::Relaxed);
             let closed = tunnel.into_closed(now);
             let zone = &closed.identity.zone;
@@ -462,6 +465,7 @@ impl Running {
         if self.tunnels.is_empty() {
             // Nothing refers to a slot any more: give a past peak's memory back.
             self.tunnels.shrink_to_fit();
+            self.wheel.clear();
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::tls::TlsSession;
 
 /// One read of the other leg, encrypted, and as much again for what TLS itself has to say.
 const MAX_OWED_BYTES: usize = READ_BYTES + 16 * 1024;
+/// Reads of what nobody wants, before a socket is closed: 1 MiB.
+const MAX_DISCARDS: usize = 32;
 
 #[derive(Debug)]
 enum Socket {
@@ -152,6 +154,8 @@ pub(super) struct Leg {
     reading: Reading,
     writing: Writing,
     watches_writable: bool,
+    /// It has taken something of what waited, since somebody asked.
+    has_moved: bool,
     /// Why writing broke. The kernel tells an error once, and reading then shows a mere end.
     failure: Option<io::ErrorKind>,
 }
@@ -179,6 +183,7 @@ impl Leg {
             },
             writing: Writing::Open,
             watches_writable: false,
+            has_moved: false,
             failure: None,
         }
     }
@@ -260,6 +265,11 @@ impl Leg {
         self.unsent.is_empty()
     }
 
+    /// True when it has taken something of what waited, since this was last asked.
+    pub(super) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.has_moved)
+    }
+
     /// True when this peer makes us owe it more than a stalled reader can: TLS answers it asks for and does not take.
     pub(super) fn owes_too_much(&self) -> bool {
         self.unsent.len() - self.unsent_from > MAX_OWED_BYTES
@@ -293,15 +303,15 @@ impl Leg {
             return Ok(Took::Bytes(read));
         };
         scratch.plaintext.clear();
-        scratch.ciphertext.clear();
+        scratch.out.ciphertext.clear();
         let outcome = session.receive(
             &mut scratch.input[..read],
             &mut scratch.plaintext,
-            &mut scratch.ciphertext,
+            &mut scratch.out.ciphertext,
         );
         let is_closed = session.peer_closed();
-        if !scratch.ciphertext.is_empty() {
-            self.write(&scratch.ciphertext);
+        if !scratch.out.ciphertext.is_empty() {
+            self.write(&scratch.out.ciphertext);
         }
         match outcome {
             Err(fault) => Err(Broken::Tls {
@@ -349,7 +359,10 @@ impl Leg {
     pub(super) fn flush(&mut self) -> bool {
         while self.unsent_from < self.unsent.len() && !self.write_ended() {
             match self.socket.write(&self.unsent[self.unsent_from..]) {
-                Ok(sent) => self.unsent_from += sent,
+                Ok(sent) => {
+                    self.unsent_from += sent;
+                    self.has_moved = true;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -394,6 +407,15 @@ impl Leg {
         self.writing = Writing::Broken;
         self.unsent = Vec::new();
         self.unsent_from = 0;
+    }
+
+    /// Takes what has come and nobody will read: a socket closed with something in it sends a RST. So much and no more.
+    pub(super) fn discard(&mut self, into: &mut [u8]) {
+        for _ in 0..MAX_DISCARDS {
+            if !matches!(self.socket.read(into), Ok(read) if read > 0) {
+                return;
+            }
+        }
     }
 
     fn end_writing(&mut self) {

@@ -4,14 +4,19 @@
 //!        [`READ_BYTES`] waits for a leg, and nothing more is read for it until that has gone out.
 //! Law 2: an idle tunnel owns no buffers; a thread's tunnels share one set of them ([`Scratch`]).
 //! Law 3: bytes leave in the order they came, first those that came with the handshake.
-//! Law 4: the edge speaks only at frame boundaries.
+//! Law 4: the edge speaks only at frame boundaries. What it asks for itself, answers to its pings, goes no further.
 //! Law 5: a tunnel whose end has begun has a deadline.
 
+mod ending;
 mod event_loop;
+mod gate;
 mod leg;
 mod options;
+mod passage;
 mod pipe;
 mod relay;
+mod vigil;
+mod wheel;
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -144,6 +149,15 @@ pub struct NewTunnel {
     pub place: Box<dyn Send>,
 }
 
+/// Buffers for what goes out.
+#[derive(Debug, Default)]
+struct Buffers {
+    /// What passes, where it is not all that came.
+    passing: Vec<u8>,
+    /// What goes out, encrypted.
+    ciphertext: Vec<u8>,
+}
+
 /// What the tunnels of a thread share: buffers, and their limits.
 #[derive(Debug)]
 struct Scratch {
@@ -151,8 +165,7 @@ struct Scratch {
     input: Vec<u8>,
     /// The plaintext of it.
     plaintext: Vec<u8>,
-    /// What goes out, encrypted.
-    ciphertext: Vec<u8>,
+    out: Buffers,
     limits: Limits,
 }
 
@@ -161,7 +174,7 @@ impl Scratch {
         Self {
             input: vec![0; READ_BYTES],
             plaintext: Vec::new(),
-            ciphertext: Vec::new(),
+            out: Buffers::default(),
             limits,
         }
     }

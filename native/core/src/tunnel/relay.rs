@@ -4,21 +4,19 @@
 //! An end passes on behind the bytes that came before it, so half-close works and a last message is not lost.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use mio::{Registry, Token};
 
-use super::leg::{Broken, Leg, News, Took};
-use super::{Identity, Limits, NewTunnel, READS_PER_TURN, Scratch, Side};
-use crate::chance::random_bytes;
-use crate::frames::{self, Counts};
+use super::ending::Limit;
+use super::gate::Gate;
+use super::leg::{Leg, News, Took};
+use super::vigil::{LegView, Vigil};
+use super::wheel::Due;
+use super::{Identity, NewTunnel, READS_PER_TURN, Scratch, Side};
+use crate::frames::Counts;
 use crate::registry::{Cause, Closed, ClosedBy, LegFacts, Why};
 use crate::zones::Zone;
-
-/// The origin's transport failed: to the client we are a gateway with a bad upstream (IANA registry: 1014).
-const BAD_GATEWAY: u16 = 1014;
-/// RFC 6455 §7.4.1: an endpoint is going away.
-pub(super) const GOING_AWAY: u16 = 1001;
 
 /// A Close the edge sends on its own account.
 #[derive(Clone, Debug)]
@@ -38,33 +36,26 @@ pub(super) enum Turn {
     Ended,
 }
 
-/// Until when a tunnel whose end has begun may take.
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    /// A time.
-    At(Instant),
-    /// So long after the last byte.
-    Silence(Duration),
-}
-
 pub(super) struct Tunnel {
-    legs: [Leg; 2],
+    pub(super) legs: [Leg; 2],
     identity: Box<Identity>,
-    cause: Option<Cause>,
+    pub(super) cause: Option<Cause>,
     /// A Close of ours for each leg: wanted, and not sent yet.
-    owed_close: [Option<OwnClose>; 2],
+    pub(super) owed_close: [Option<OwnClose>; 2],
     /// We sent a leg its Close, or had no right to: nothing of its peer is passed on any more.
-    is_muted: [bool; 2],
+    pub(super) is_muted: [bool; 2],
     /// The Close of ours that went out; where both legs got one, the client's.
-    edge_close: Option<OwnClose>,
-    limit: Option<Limit>,
+    pub(super) edge_close: Option<OwnClose>,
+    pub(super) limit: Option<Limit>,
+    pub(super) vigil: Vigil,
+    /// What limits the direction that comes from each leg.
+    pub(super) gates: [Option<Box<Gate>>; 2],
     /// Its zone's Close is on its way to it.
     pub(super) is_told: bool,
-    /// The earliest time the loop has been asked to look; it asks again only for an earlier one.
-    pub(super) scheduled: Option<Instant>,
-    opened_at: Instant,
-    /// When each leg last gave bytes.
-    last_from: [Option<Instant>; 2],
+    /// When each leg last gave bytes, other than answers to our pings.
+    pub(super) last_from: [Option<Instant>; 2],
+    /// Since when each leg takes nothing of what waits for it.
+    pub(super) stuck_since: [Option<Instant>; 2],
     _place: Box<dyn Send>,
 }
 
@@ -76,12 +67,14 @@ impl Tunnel {
             mut origin,
             greeting,
             identity,
-            options: _,
+            options,
             place,
         } = new;
         let early = [std::mem::take(&mut client.early), std::mem::take(&mut origin.early)];
         let mut tunnel = Self {
             legs: [Leg::new(client), Leg::new(origin)],
+            gates: [Side::Client, Side::Origin].map(|from| Gate::new(&options, from, now)),
+            vigil: Vigil::new(options, now),
             identity,
             cause: None,
             owed_close: [None, None],
@@ -89,17 +82,18 @@ impl Tunnel {
             edge_close: None,
             limit: None,
             is_told: false,
-            scheduled: None,
-            opened_at: now,
             last_from: [None; 2],
+            stuck_since: [None; 2],
             _place: place,
         };
-        tunnel.leg(Side::Client).send(&greeting, &mut scratch.ciphertext);
+        tunnel.leg(Side::Client).send(&greeting, &mut scratch.out.ciphertext);
         for (from, bytes) in [Side::Client, Side::Origin].into_iter().zip(early) {
-            tunnel.pass_on(from, &bytes, &mut scratch.ciphertext);
+            if !bytes.is_empty() {
+                tunnel.pass_on(from, &bytes, now, &mut scratch.out);
+            }
             tunnel.leg(from).flush();
             if tunnel.leg(from).read_ended() {
-                tunnel.reading_ended(from, scratch);
+                tunnel.reading_ended(from, now, scratch);
             }
         }
         tunnel
@@ -113,7 +107,7 @@ impl Tunnel {
         Ok(())
     }
 
-    fn leg(&mut self, side: Side) -> &mut Leg {
+    pub(super) fn leg(&mut self, side: Side) -> &mut Leg {
         &mut self.legs[side as usize]
     }
 
@@ -136,6 +130,9 @@ impl Tunnel {
 
     /// Moves what can be moved from one leg to the other.
     pub(super) fn relay(&mut self, from: Side, now: Instant, scratch: &mut Scratch) -> Turn {
+        if self.gates[from as usize].is_some() {
+            self.release_gate(from, now, scratch);
+        }
         let mut reads = 0;
         while self.may_read(from) {
             if reads == READS_PER_TURN {
@@ -144,56 +141,45 @@ impl Tunnel {
             reads += 1;
             match self.leg(from).take(scratch) {
                 Ok(Took::Bytes(len)) => {
-                    self.last_from[from as usize] = Some(now);
-                    self.pass_on_taken(from, len, scratch);
+                    self.pass_on_taken(from, len, now, scratch);
                 }
                 Ok(Took::Nothing) => break,
                 Ok(Took::End) => {
                     self.leg(from).end_reading();
-                    self.reading_ended(from, scratch);
+                    self.reading_ended(from, now, scratch);
                 }
-                Err(broken) => self.broke(from, &broken, scratch),
+                Err(broken) => self.broke(from, &broken, now, scratch),
             }
         }
         self.settle(now, scratch)
     }
 
     fn may_read(&self, from: Side) -> bool {
+        self.legs[from as usize].is_readable() && self.is_read(from)
+    }
+
+    /// True where what a leg sends is read now. Backpressure: not while the peer has not taken what was read for it.
+    fn is_read(&self, from: Side) -> bool {
         let (leg, peer) = (&self.legs[from as usize], &self.legs[from.peer() as usize]);
-        // Backpressure: while the peer has not taken what was read for it, nothing more is read.
         let peer_takes = peer.is_drained() || self.is_muted[from.peer() as usize];
-        leg.is_readable() && !leg.read_ended() && peer_takes && !leg.owes_too_much()
+        let may_pass = self.gates[from as usize]
+            .as_ref()
+            .is_none_or(|gate| gate.until().is_none());
+        peer_takes && may_pass && !leg.read_ended() && !leg.owes_too_much()
     }
 
-    fn pass_on_taken(&mut self, from: Side, len: usize, scratch: &mut Scratch) {
-        // The bytes lie in one of the shared buffers, their ciphertext goes to another: lend them out apart.
-        let mut ciphertext = std::mem::take(&mut scratch.ciphertext);
+    fn pass_on_taken(&mut self, from: Side, len: usize, now: Instant, scratch: &mut Scratch) {
+        // The bytes lie in one of the shared buffers, what goes out in others: lend them out apart.
+        let mut out = std::mem::take(&mut scratch.out);
         let bytes = self.legs[from as usize].plaintext(scratch, len);
-        self.pass_on(from, bytes, &mut ciphertext);
-        scratch.ciphertext = ciphertext;
+        self.pass_on(from, bytes, now, &mut out);
+        scratch.out = out;
     }
 
-    fn pass_on(&mut self, from: Side, bytes: &[u8], ciphertext: &mut Vec<u8>) {
-        let to = from.peer();
-        let [client, origin] = &mut self.legs;
-        let (leg, peer) = match from {
-            Side::Client => (client, origin),
-            Side::Origin => (origin, client),
-        };
-        if self.is_muted[to as usize] {
-            leg.walker.walk(bytes);
-        } else if self.owed_close[to as usize].is_some() {
-            let frame_end = leg.walker.walk_to_boundary(bytes);
-            peer.send(&bytes[..frame_end], ciphertext);
-            self.pay_close(to, ciphertext);
-            self.legs[from as usize].walker.walk(&bytes[frame_end..]);
-        } else {
-            leg.walker.walk(bytes);
-            peer.send(bytes, ciphertext);
-        }
-        if self.cause.is_none() && self.legs[from as usize].walker.close().is_some() {
-            self.cause = Some(Cause::new(from.into(), Why::CloseFrame));
-        }
+    fn release_gate(&mut self, from: Side, now: Instant, scratch: &mut Scratch) {
+        let mut out = std::mem::take(&mut scratch.out);
+        self.release(from, now, &mut out);
+        scratch.out = out;
     }
 
     /// The zone it is of.
@@ -211,148 +197,43 @@ impl Tunnel {
         self.cause.is_some()
     }
 
-    /// Closes both legs with a Close frame of the edge, each at its next frame boundary.
-    pub(super) fn close(&mut self, close: &OwnClose, why: Why, deadline: Instant, scratch: &mut Scratch) {
-        self.cause.get_or_insert(Cause::new(ClosedBy::Edge, why));
-        self.end_by(deadline);
-        for side in [Side::Client, Side::Origin] {
-            self.owe_close(side, close.clone(), &mut scratch.ciphertext);
-        }
-    }
-
-    fn owe_close(&mut self, to: Side, close: OwnClose, ciphertext: &mut Vec<u8>) {
-        if !self.is_muted[to as usize] {
-            self.owed_close[to as usize].get_or_insert(close);
-            self.pay_close(to, ciphertext);
-        }
-    }
-
-    /// Sends a leg the Close it is owed, if the stream towards it stands between two frames.
-    fn pay_close(&mut self, to: Side, ciphertext: &mut Vec<u8>) {
-        let from = &self.legs[to.peer() as usize].walker;
-        let may_close = from.is_at_boundary() && from.close().is_none() && self.legs[to as usize].is_open();
-        if !from.is_at_boundary() && !from.is_lost() {
-            return;
-        }
-        let Some(close) = self.owed_close[to as usize].take() else {
-            return;
-        };
-        self.is_muted[to as usize] = true;
-        if may_close {
-            let mut frame = Vec::new();
-            frames::write_close(
-                &mut frame,
-                close.code,
-                &close.reason,
-                (to == Side::Origin).then(random_bytes),
-            );
-            self.leg(to).send(&frame, ciphertext);
-            if to == Side::Client || self.edge_close.is_none() {
-                self.edge_close = Some(close);
+    /// What the clock is to know of both legs.
+    pub(super) fn views(&self) -> [LegView; 2] {
+        [Side::Client, Side::Origin].map(|side| {
+            let (leg, towards) = (&self.legs[side as usize], &self.legs[side.peer() as usize].walker);
+            LegView {
+                heard: self.last_from[side as usize].unwrap_or(self.identity.opened_at),
+                is_read: self.is_read(side),
+                stuck_since: self.stuck_since[side as usize],
+                is_in_frame: leg.walker.is_in_frame(),
+                takes_frames: leg.is_open() && towards.is_at_boundary() && towards.close().is_none(),
             }
-        }
-    }
-
-    fn reading_ended(&mut self, from: Side, scratch: &mut Scratch) {
-        self.cause.get_or_insert(Cause::new(from.into(), Why::EndOfStream));
-        let has_taken_all = self.leg(from).write_ended();
-        self.leg(from.peer()).finish(&mut scratch.ciphertext, has_taken_all);
-    }
-
-    /// A leg failed. Its peer gets what had come before, a Close if the stream allows one, and an orderly end.
-    fn broke(&mut self, from: Side, broken: &Broken, scratch: &mut Scratch) {
-        let why = match broken {
-            Broken::Transport(_) => Why::TransportError,
-            Broken::Tls { .. } => Why::TlsError,
-        };
-        self.cause.get_or_insert(Cause {
-            by: from.into(),
-            why,
-            detail: Some(broken.describe()),
-            alert: broken.alert(),
-        });
-        let leg = self.leg(from);
-        leg.end_reading();
-        leg.finish(&mut scratch.ciphertext, false);
-        leg.break_writing();
-        let close = match from {
-            Side::Origin => OwnClose {
-                code: BAD_GATEWAY,
-                reason: why.reason("the connection to the origin failed").into(),
-            },
-            Side::Client => OwnClose {
-                code: GOING_AWAY,
-                reason: why.reason("the connection to the client failed").into(),
-            },
-        };
-        self.owe_close(from.peer(), close, &mut scratch.ciphertext);
-        self.leg(from.peer()).finish(&mut scratch.ciphertext, false);
-    }
-
-    /// Draws the conclusions of a turn: what has ended, and until when the rest may take.
-    fn settle(&mut self, now: Instant, scratch: &mut Scratch) -> Turn {
-        let mut over = 0;
-        let mut half_ends = 0;
-        for side in [Side::Client, Side::Origin] {
-            let leg = &mut self.legs[side as usize];
-            let has_closed = leg.walker.close().is_some();
-            if self.is_muted[side as usize] && has_closed {
-                // Our Close is answered: the closing handshake with this leg is done (RFC 6455 §7.1.1).
-                leg.finish(&mut scratch.ciphertext, false);
-            }
-            let reading_done = leg.read_ended() || (self.is_muted[side as usize] && has_closed);
-            half_ends += usize::from(leg.read_ended()) + usize::from(leg.write_ended());
-            over += usize::from(reading_done && leg.write_ended());
-        }
-        if over == 2 {
-            return Turn::Ended;
-        }
-        // An end behind bytes that a stalled peer does not take cannot be read, and has begun all the same.
-        if half_ends > 0 || self.cause.is_some() || self.announced().is_some() {
-            self.limit(now, scratch.limits);
-        }
-        Turn::Waits
-    }
-
-    /// What has been announced by a leg that cannot be read yet; a failure before an end.
-    fn announced(&self) -> Option<Cause> {
-        let by = |wanted| {
-            let is_wanted = |side: &Side| self.legs[*side as usize].announced() == Some(wanted);
-            let side = [Side::Client, Side::Origin].into_iter().find(is_wanted)?;
-            Some(Cause::new(side.into(), wanted))
-        };
-        by(Why::TransportError).or_else(|| by(Why::EndOfStream))
-    }
-
-    /// An end that has begun may not take for ever: what is closed or broken lingers, what is half-closed may be silent.
-    fn limit(&mut self, now: Instant, limits: Limits) {
-        let is_closed = self.legs.iter().all(|leg| leg.walker.close().is_some());
-        let has_failed = self.announced().is_some_and(|cause| cause.why == Why::TransportError);
-        if is_closed || has_failed || self.legs.iter().any(Leg::is_broken) {
-            self.end_by(now + limits.linger);
-        } else if self.limit.is_none() {
-            self.limit = Some(Limit::Silence(limits.half_closed_silence));
-        }
-    }
-
-    /// Sets the time at which what is left is cut; an earlier one stays.
-    fn end_by(&mut self, at: Instant) {
-        match self.limit {
-            Some(Limit::At(earlier)) if earlier <= at => {}
-            _ => self.limit = Some(Limit::At(at)),
-        }
-    }
-
-    /// When this tunnel must be looked at again, events or not.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.limit.map(|limit| match limit {
-            Limit::At(at) => at,
-            Limit::Silence(silence) => self.last_active() + silence,
         })
     }
 
-    fn last_active(&self) -> Instant {
-        self.last_from.into_iter().flatten().max().unwrap_or(self.opened_at)
+    /// When it must be looked at, events or not: the end of an end that has begun, or of a wait for a gate.
+    pub(super) fn pressing(&self) -> Option<Instant> {
+        let released = self.gates.iter().flatten().filter_map(|gate| gate.until());
+        self.deadline().into_iter().chain(released).min()
+    }
+
+    /// The same, and all that the clock watches.
+    pub(super) fn due(&self, now: Instant) -> Option<Due> {
+        let pressing = self.pressing().map(Due::at);
+        let watched = if self.cause.is_none() {
+            self.vigil.due(&self.views(), now)
+        } else {
+            None
+        };
+        pressing.into_iter().chain(watched).reduce(Due::sooner)
+    }
+
+    pub(super) fn last_active(&self) -> Instant {
+        self.last_from
+            .into_iter()
+            .flatten()
+            .max()
+            .unwrap_or(self.identity.opened_at)
     }
 
     /// Asks the kernel for what this tunnel now waits for.
@@ -389,7 +270,7 @@ impl Tunnel {
         LegFacts {
             close: leg.walker.close().cloned(),
             last_active: self.last_from[side as usize].map(|at| at.saturating_duration_since(self.identity.opened_at)),
-            rtt: None,
+            rtt: self.vigil.rtt(side),
         }
     }
 }
