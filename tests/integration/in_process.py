@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from holdfast._native import Edge, Origin
-from holdfast.edge.decision import Respond
+from holdfast._native import Edge, Origin, TunnelOptions
+from holdfast.edge.decision import Forward, Respond
 from holdfast.model.zone_statistics import ZoneStatistics
 from tests.integration import wire
 from tests.integration.origin import Origin as FakeOrigin
@@ -30,6 +30,12 @@ def of(fake: FakeOrigin, **changed: Any) -> Origin:
     host, port = fake.address
     given: dict[str, Any] = {"label": "o", "scheme": "http", "host": host, "port": port}
     return Origin(**given | changed)
+
+
+def tunnelling(fake: FakeOrigin, **terms: Any) -> Callable[[Any], Forward]:
+    """A policy that forwards everything to the fake origin, on these terms of `TunnelOptions`."""
+    decision = Forward(origin=of(fake), tunnel=TunnelOptions(**terms))
+    return lambda _: decision
 
 
 def fine(_: object) -> Respond:
