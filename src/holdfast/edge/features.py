@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from holdfast.edge.compile_error import CompileError
 from holdfast.edge.tunnel import tunnel_of
 from holdfast.edge.zone import AllowedOrigins, Features, OriginTls, TlsSettings
-from holdfast.model.message_rules import MAX_RULES
+from holdfast.model.message_rules import MAX_RULES, MAX_SCHEMAS_BYTES
 from holdfast.model.setting import CIPHERS, MAX_READ_TIMEOUT_S
 from holdfast.model.setting_value import SettingError, api_value
 from holdfast.model.websocket_documents import MessageRuleDocument
@@ -94,6 +94,8 @@ def _check_message_rules(zone: str, rules: Sequence[MessageRuleDocument]) -> Non
     field = "settings.websocket_message_rules"
     if len(rules) > MAX_RULES:
         raise CompileError(zone, field, len(rules), f"at most {MAX_RULES} rules")
+    if (size := sum(len(rule.schema) for rule in rules)) > MAX_SCHEMAS_BYTES:
+        raise CompileError(zone, field, size, f"schemas of at most {MAX_SCHEMAS_BYTES} bytes together")
     for rule in rules:
         try:
             compiled(rule)
@@ -102,10 +104,16 @@ def _check_message_rules(zone: str, rules: Sequence[MessageRuleDocument]) -> Non
             raise CompileError(zone, f"{field}[{rule.id}]", what, f"a rule that compiles ({error})") from None
 
 
-# As many as there may be different settings among the zones that are compiled together; the rest is computed anew.
-@lru_cache(maxsize=1024)
 def features_of(settings: ZoneSettings, *, paused: bool) -> Features:
     """What the phases act on. `settings` have passed `check_settings`."""
+    # What rules on messages are made of is large, and goes with its zone.
+    make = _made.__wrapped__ if settings.websocket_message_rules else _made
+    return make(settings, paused=paused)
+
+
+# As many as there may be different settings among the zones that are compiled together; the rest is computed anew.
+@lru_cache(maxsize=1024)
+def _made(settings: ZoneSettings, *, paused: bool) -> Features:
     on = ZoneSettings(ssl=settings.ssl, proxy_read_timeout=settings.proxy_read_timeout) if paused else settings
     switched_off = on.websockets == "off"
     return Features(

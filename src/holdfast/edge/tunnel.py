@@ -1,6 +1,7 @@
 """How the WebSockets of a zone are kept and bounded: its settings as the core takes them, and the core's handle of them.
 
-Law 1: one handle for each set of terms, whoever has them: zones that say the same share it.
+Law 1: one handle for each set of terms, whoever has them: zones that say the same share it. One with rules on messages is
+large, so it is its zone's alone and goes with it; the rules in it are shared.
 Law 2: it is made when the first upgrade needs it (`edge/zone.py`, law 2), and what it is made of has been checked by then.
 Law 3: where nothing is on there are no terms and no handle, and a tunnel costs what it cost without any of this.
 Law 4: what keeps a leg alive is no feature, so a paused zone has it; what ends or bounds a WebSocket is one, and is off.
@@ -17,7 +18,8 @@ from holdfast.model.websocket_documents import MessageRuleDocument
 from holdfast.model.zone_document import ZoneSettings
 
 if TYPE_CHECKING:
-    from holdfast._native import MessageRule, TunnelOptions
+    from holdfast._native import TunnelOptions
+    from holdfast.rules.message_rules import CompiledRule
 
 
 class TunnelTerms(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -49,7 +51,7 @@ class Tunnel(msgspec.Struct, gc=False, eq=False):
     large schema takes some milliseconds."""
 
     terms: TunnelTerms
-    rules: tuple[MessageRule, ...] = ()
+    rules: tuple[CompiledRule, ...] = ()
     made: TunnelOptions | None = None
 
     def options(self) -> TunnelOptions:
@@ -58,21 +60,26 @@ class Tunnel(msgspec.Struct, gc=False, eq=False):
             # Loaded here and not with this module: the values, and all phases, do without the core.
             from holdfast._native import TunnelOptions  # noqa: PLC0415
 
-            self.made = TunnelOptions(**msgspec.structs.asdict(self.terms) | {"message_rules": self.rules})
+            rules = tuple(rule.native for rule in self.rules)
+            self.made = TunnelOptions(**msgspec.structs.asdict(self.terms) | {"message_rules": rules})
         return self.made
 
 
 def tunnel_of(settings: ZoneSettings, *, paused: bool) -> Tunnel | None:
     """What becomes of the WebSockets of a zone with these settings; None where nothing is on."""
     terms = _kept_alive(settings) if paused else _bounded(settings)
-    return None if terms == _NOTHING else _tunnel(terms)
+    if terms == _NOTHING:
+        return None
+    return _ruled(terms) if terms.message_rules else _tunnel(terms)
 
 
 # As many as `features_of` remembers.
 @lru_cache(maxsize=1024)
 def _tunnel(terms: TunnelTerms) -> Tunnel:
-    if not terms.message_rules:
-        return Tunnel(terms)
+    return Tunnel(terms)
+
+
+def _ruled(terms: TunnelTerms) -> Tunnel:
     # Loaded with the first rule: most zones have none.
     from holdfast.rules.message_rules import compiled  # noqa: PLC0415
 

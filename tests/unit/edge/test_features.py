@@ -99,6 +99,10 @@ def test_a_paused_zone_has_its_legs_and_no_features() -> None:
             "websocket_message_rules[a]",
         ),
         ({"websocket_message_rules": (MessageRuleDocument(id="a", pattern="x"),) * 21}, "websocket_message_rules"),
+        (
+            {"websocket_message_rules": (MessageRuleDocument(id="a", type="json_schema", schema=" " * 50_000),) * 3},
+            "websocket_message_rules",
+        ),
         ({"websocket_rate_limits": RateLimits(action="drop")}, "websocket_rate_limits"),  # type: ignore[arg-type]
         ({"url_normalization": UrlNormalization(type="rfc2396")}, "url_normalization.type"),  # type: ignore[arg-type]
         ({"url_normalization": UrlNormalization(scope="both")}, "url_normalization.scope"),  # type: ignore[arg-type]

@@ -84,7 +84,10 @@ def test_rules_that_are_enabled_are_made_with_the_terms() -> None:
     rules = (MessageRuleDocument(id="a", pattern="x"), MessageRuleDocument(id="b", pattern="y", enabled=False))
     tunnel = tunnel_of(ZoneSettings(websocket_message_rules=rules), paused=False)
     assert tunnel is not None
-    assert [rule.id for rule in tunnel.rules] == ["a"]
+    assert [rule.native.id for rule in tunnel.rules] == ["a"]
+    again = tunnel_of(ZoneSettings(websocket_message_rules=rules), paused=False)
+    assert again is not None
+    assert (again is tunnel, again.rules == tunnel.rules) == (False, True)
     assert tunnel.options() is not None
     assert tunnel_of(ZoneSettings(websocket_message_rules=rules[1:]), paused=False) is tunnel_of(
         ZoneSettings(), paused=False

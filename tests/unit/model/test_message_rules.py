@@ -101,11 +101,15 @@ def deep(levels: int) -> Any:
         ([SCHEMA | {"schema": {"const": float("nan")}}], "0: schema: expected a JSON Schema that is JSON"),
         ([SCHEMA | {"schema": deep(3000)}], "0: schema: expected a JSON Schema that is JSON"),
         (
+            [SCHEMA | {"schema": {"$comment": "x" * 60_000}}] * 3,
+            "expected schemas of at most 131072 bytes together, got 180045",
+        ),
+        (
             [SCHEMA | {"schema": {"$comment": "x" * MAX_SCHEMA_BYTES}}],
             f"of at most {MAX_SCHEMA_BYTES} bytes, got {MAX_SCHEMA_BYTES + 15}",
         ),
     ],
-    ids=range(26),
+    ids=range(27),
 )
 def test_what_is_wrong_is_said_with_its_place(rules: Any, said: str) -> None:
     with pytest.raises(SettingError) as error:

@@ -1,7 +1,10 @@
 """Rules on messages, compiled: what the core takes, and what is said of the rest."""
 
+import weakref
+
 import pytest
 
+from holdfast.model.message_rules import MAX_RULES
 from holdfast.model.websocket_documents import MessageRuleDocument
 from holdfast.rules.message_rules import MessageRuleError, compiled
 
@@ -19,8 +22,17 @@ ID = "0123456789abcdef" * 2
 )
 def test_a_rule_is_made_once(rule: MessageRuleDocument) -> None:
     made = compiled(rule)
-    assert made.id == rule.id
+    assert made.native.id == rule.id
     assert compiled(rule) is made
+
+
+def test_a_rule_that_nobody_has_any_more_is_gone() -> None:
+    kept = compiled(MessageRuleDocument(id="kept", pattern="x"))
+    gone = weakref.ref(compiled(MessageRuleDocument(id="gone", pattern="x")))
+    for number in range(MAX_RULES):
+        compiled(MessageRuleDocument(id=str(number), pattern="x"))
+    assert gone() is None
+    assert compiled(MessageRuleDocument(id="kept", pattern="x")) is kept
 
 
 @pytest.mark.parametrize(
