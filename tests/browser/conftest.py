@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,18 @@ def page(tmp_path: Path) -> Iterator[Page]:
     One a test: while Playwright's synchronous API runs, its thread has a running event loop, in which no asynchronous
     test of the same worker could start another.
     """
+    with chromium(tmp_path / "chromium") as opened:
+        yield opened
+
+
+@contextmanager
+def chromium(profile: Path, *flags: str) -> Iterator[Page]:
+    """A page of a Chromium of its own, with more flags."""
     program = shutil.which("chromium")
     assert program is not None, "this test needs Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            tmp_path / "chromium", executable_path=program, args=FLAGS, ignore_https_errors=True
+            profile, executable_path=program, args=[*FLAGS, *flags], ignore_https_errors=True
         )
         yield context.new_page()
         context.close()

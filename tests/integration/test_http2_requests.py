@@ -1,9 +1,7 @@
 """Ordinary requests over HTTP/2 (RFC 9113): they are decided about and carried out as those over HTTP/1.1."""
 
 import hashlib
-import json
 import os
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -155,21 +153,3 @@ def test_a_body_that_is_not_as_long_as_said_is_no_request(client: Http2, origin:
     client.send(number, b"12345", ends=True)
     assert client.answer(number).reset == PROTOCOL_ERROR
     assert client.streams[number].status == 0
-
-
-def test_curl_agrees(edge: Edge, authority: Authority) -> None:
-    host, port = edge.tls
-    said = subprocess.run(
-        [
-            *("curl", "--http2", "--silent", "--show-error", "--cacert", str(authority.file)),
-            *("--resolve", f"example.test:{port}:{host}", "--write-out", "\n%{http_version} %{http_code}"),
-            *("--data-binary", "body", f"https://example.test:{port}/dump"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=True,
-    ).stdout
-    body, _, summary = said.rpartition("\n")
-    assert summary == "2 200"
-    assert json.loads(body)["body_sha256"] == hashlib.sha256(b"body").hexdigest()
