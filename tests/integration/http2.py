@@ -21,6 +21,9 @@ from tests.integration.frames import Frame, FrameReader
 
 Fields = list[tuple[str, str]]
 
+FRAME_HEAD_BYTES = 9
+GOAWAY = 7
+
 
 class Stream:
     """What has come of one stream."""
@@ -84,13 +87,27 @@ class Http2:
         if not self.wire.read_some():
             self.ended = True
             return False
-        data = bytes(self.wire.held)
-        self.wire.held.clear()
-        for event in self.h2.receive_data(data):
-            self._note(event)
+        for frame in self._whole_frames():
+            # Python's h2 takes a GOAWAY for the end of the connection, and would refuse what its streams still bring.
+            if frame[3] == GOAWAY:
+                self.goaway = int.from_bytes(frame[13:17], "big")
+                continue
+            for event in self.h2.receive_data(frame):
+                self._note(event)
         with suppress(ConnectionError, ssl.SSLError):
             self.flush()
         return True
+
+    def _whole_frames(self) -> Iterator[bytes]:
+        """What has come, frame by frame (RFC 9113 §4.1)."""
+        held = self.wire.held
+        while len(held) >= FRAME_HEAD_BYTES:
+            size = FRAME_HEAD_BYTES + int.from_bytes(held[:3], "big")
+            if len(held) < size:
+                return
+            frame = bytes(held[:size])
+            del held[:size]
+            yield frame
 
     def _note(self, event: h2.events.Event) -> None:
         match event:
@@ -108,8 +125,6 @@ class Http2:
                 self._of(event).ended = True
             case h2.events.StreamReset():
                 self._of(event).reset = int(event.error_code or 0)
-            case h2.events.ConnectionTerminated():
-                self.goaway = int(event.error_code or 0)
             case _:
                 pass
 

@@ -123,7 +123,8 @@ def test_a_client_that_ends_its_half_still_hears_the_other(client: Http2) -> Non
     frame = Frame(BINARY, bytes(1000))
     socket.send(frame)
     socket.end()
-    assert socket.frame().payload == b"%d" % len(frame.from_client().encode())
+    # Behind it the edge has told the origin, with a Close, that the client has left without one.
+    assert int(socket.frame().payload) > len(frame.from_client().encode())
     assert socket.frame().close_code == 1000
 
 
