@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from http import HTTPStatus
 from typing import ClassVar
 
 import h11
@@ -22,10 +21,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from holdfast.api.application import PREFIX
 from holdfast.api.connection_stream import PATH
-from holdfast.api.envelope import failure
-from holdfast.api.faults import ApiFault, fault
+from holdfast.api.faults import ApiFault, Complaint
 from holdfast.api.rate_limit import asker_of
-from holdfast.app.stream_limits import StreamProtocol
+from holdfast.app.stream_limits import StreamProtocol, written
 
 # From the connection, or the last answer, to the end of the head. Precedent: the edge's own 10 s.
 HEAD_LIMIT_S = 10.0
@@ -62,7 +60,7 @@ class LimitedProtocol(H11Protocol):
         self.asker = asker_of(peer[0]) if isinstance(peer, tuple) else ""
         if (refused := self._refusal()) is not None:
             self._is_refused = True
-            transport.write(_written(refused))
+            transport.write(written(refused))
             transport.close()
             return
         super().connection_made(transport)
@@ -96,13 +94,13 @@ class LimitedProtocol(H11Protocol):
         """Why there is no place for this client; None if there is one."""
         others = self.server_state.connections
         if len(others) >= self.max_connections:
-            return fault(503, NO_PLACE, f"There are {self.max_connections} connections already")
+            return _busy(503, NO_PLACE, f"There are {self.max_connections} connections already")
         of_the_same = sum(
             isinstance(one, LimitedProtocol | StreamProtocol) and one.asker == self.asker for one in others
         )
         if self.asker and of_the_same >= self.max_connections_per_address:
             message = f"Your address has {self.max_connections_per_address} connections already"
-            return fault(429, TOO_MANY_CONNECTIONS, message)
+            return _busy(429, TOO_MANY_CONNECTIONS, message)
         return None
 
     def _look(self) -> None:
@@ -118,11 +116,5 @@ class LimitedProtocol(H11Protocol):
         self._timer = None if owed is None else self.loop.call_later(self.limits[owed], self.transport.abort)
 
 
-def _written(refused: ApiFault) -> bytes:
-    """A whole HTTP/1.1 answer, after which the connection ends."""
-    body = bytes(failure(refused).body)
-    head = (
-        f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nRetry-After: {_RETRY_AFTER_S}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+def _busy(status: int, code: int, message: str) -> ApiFault:
+    return ApiFault(status, (Complaint(code, message),), {"Retry-After": str(_RETRY_AFTER_S)})

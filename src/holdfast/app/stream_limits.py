@@ -3,18 +3,24 @@
 Law 1: whoever takes nothing of what is written has nothing read from, so that answers to its pings do not pile up.
 Law 2: a Close goes out behind what waits, and CLOSE_LIMIT_S later the connection is cut, whatever is still waiting.
 Law 3: when control stops, each is closed with 1012 and a reason: a client may connect again.
-Law 4: it counts among the connections of its address as any other does (`http_limits`).
+Law 4: a handshake that cannot be read as one is answered with 400 at once, and nobody waits for the rest of it.
+Law 5: it counts among the connections of its address as any other does (`http_limits`).
 
-uvicorn waits for a slow client before it even sends a Close, and then has the kernel flush for as long as that takes.
+uvicorn waits for a slow client before it even sends a Close, and then has the kernel flush for as long as that takes. Of a
+handshake with a body, or with more fields than its library takes, it says nothing at all.
 """
 
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from holdfast.api.envelope import failure
+from holdfast.api.faults import ApiFault, fault
+from holdfast.api.frame import UNREADABLE
 from holdfast.api.rate_limit import asker_of
 
 # Longest message that a client may send; none has a use.
@@ -41,6 +47,13 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         peer = transport.get_extra_info("peername")
         self.asker = asker_of(peer[0]) if isinstance(peer, tuple) else ""
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """uvicorn's call: the handshake, whole, and then what the client sends."""
+        super().data_received(data)
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(written(fault(400, UNREADABLE, "expected a WebSocket handshake without a body")))
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio's call: the client is gone."""
@@ -86,3 +99,12 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     def _cut_soon(self) -> None:
         if self._cut is None:
             self._cut = self.loop.call_later(self.close_limit_s, self.transport.abort)
+
+
+def written(refused: ApiFault) -> bytes:
+    """A whole HTTP/1.1 answer, after which the connection ends."""
+    answer = failure(refused)
+    head = [f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}"]
+    fields = sorted(answer.headers.items(), key=lambda field: field[0] != "content-type")
+    head += [f"{name.title()}: {value}" for name, value in fields]
+    return "\r\n".join([*head, "Connection: close", "", ""]).encode() + bytes(answer.body)

@@ -94,6 +94,30 @@ async def ended(client: ClientConnection) -> tuple[int, str]:
     return client.close_code or 0, client.close_reason or ""
 
 
+HANDSHAKE = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+UNREADABLE = [
+    "",
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
+    f"{HANDSHAKE}Content-Length: 5\r\n",
+    f"{HANDSHAKE}Transfer-Encoding: chunked\r\n",
+    f"X: {'x' * 20_000}\r\n{HANDSHAKE}",
+    "".join(f"X{number}: 1\r\n" for number in range(200)) + HANDSHAKE,
+]
+
+
+@pytest.mark.parametrize("fields", UNREADABLE)
+async def test_a_handshake_that_cannot_be_read_is_answered_at_once(server: Server, fields: str) -> None:
+    host, port = (await server.start()).split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"GET {STREAM} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{fields}\r\n"
+    writer.write(head.encode())
+    async with asyncio.timeout(LIMIT_S):
+        answer = await reader.read()
+    assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 426 "))
+    writer.close()
+    await until_gone(server)
+
+
 async def raw(address: str, query: str = "") -> socket.socket:
     """A client that has shaken hands, and does nothing by itself."""
     host, port = address.split(":")
@@ -102,10 +126,7 @@ async def raw(address: str, query: str = "") -> socket.socket:
     client.settimeout(0)
     loop = asyncio.get_running_loop()
     await loop.sock_connect(client, (host, int(port)))
-    head = (
-        f"GET {STREAM}?{query} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
+    head = f"GET {STREAM}?{query} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{HANDSHAKE}\r\n"
     await loop.sock_sendall(client, head.encode())
     answer = await asyncio.wait_for(loop.sock_recv(client, 12), LIMIT_S)
     assert answer == b"HTTP/1.1 101"
