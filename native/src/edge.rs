@@ -235,6 +235,7 @@ fn zone_figures<'py>(class: &Bound<'py, PyAny>, name: &str, figures: ZoneStatist
         figures.upgrades,
         figures.requests,
         closes,
+        figures.messages_found,
     ))
 }
 

@@ -12,9 +12,11 @@ use std::time::{Duration, SystemTime};
 use std::{io, thread};
 
 mod cause;
+mod found;
 mod record;
 
 pub use cause::{Cause, CloseReason, CloseSource, ClosedBy, Why};
+pub use found::MessageFound;
 use record::ClosedRecord;
 pub use record::{Closed, LegFacts};
 
@@ -49,6 +51,8 @@ pub enum Line {
         /// One sentence.
         reason: String,
     },
+    /// A message broke a rule that does not close.
+    MessageFound(Box<MessageFound>),
     /// Something about the edge itself.
     Notice {
         /// One sentence.
@@ -60,6 +64,7 @@ impl Line {
     fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         match self {
             Self::Closed(closed) => serde_json::to_vec(&ClosedRecord::new(closed)),
+            Self::MessageFound(found) => serde_json::to_vec(&found.record()),
             Self::Fault {
                 ray_id,
                 zone,

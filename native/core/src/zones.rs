@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::frames::Counts;
+use crate::messages::Action;
 use crate::registry::{ClosedBy, Why};
 
 /// One zone: its name, shared by all that is done for it, and its counters.
@@ -18,6 +19,7 @@ pub struct Zone {
     open: AtomicU64,
     opened: AtomicU64,
     answers: Mutex<Answers>,
+    found: [AtomicU64; 3],
 }
 
 /// Answers by their status. A zone has a handful of them, so a list beats a table.
@@ -47,6 +49,11 @@ impl Zone {
 
     pub(crate) fn tunnel_ended(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A message broke a rule with this action.
+    pub(crate) fn message_found(&self, action: Action) {
+        self.found[action as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// A client is about to get this final status.
@@ -140,6 +147,8 @@ pub struct ZoneStatistics {
     pub upgrades: BTreeMap<u16, u64>,
     /// Answers to other requests, by status.
     pub requests: BTreeMap<u16, u64>,
+    /// Text messages that broke a rule, by its action; those that broke none with it are left out.
+    pub messages_found: BTreeMap<&'static str, u64>,
 }
 
 impl ZoneStatistics {
@@ -207,6 +216,8 @@ impl Zones {
             let answers = lock(&zone.answers);
             figures.upgrades = answers.upgrades.iter().copied().collect();
             figures.requests = answers.requests.iter().copied().collect();
+            let found = Action::ALL.map(|action| (action.name(), zone.found[action as usize].load(Ordering::Relaxed)));
+            figures.messages_found = found.into_iter().filter(|(_, count)| *count > 0).collect();
         }
         for (zone, traffic) in ask_loops() {
             all.entry(zone.name.to_string()).or_default().traffic.add_all(&traffic);

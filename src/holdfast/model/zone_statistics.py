@@ -16,6 +16,7 @@ class ZoneStatistics(msgspec.Struct, frozen=True):
     text and binary ones; bytes are as they went over the connection, frame headers included, TLS not. `upgrades` and
     `requests` count answers by the status the client got, of upgrade requests (101 and refusals) and of ordinary ones.
     `closes` counts ended WebSockets by "closed_by/why", as their records say it (docs/records.md).
+    `messages_found` counts text messages that broke a rule of the zone, by the rule's action: close, drop, log.
     """
 
     zone: str
@@ -28,3 +29,4 @@ class ZoneStatistics(msgspec.Struct, frozen=True):
     upgrades: dict[int, int]
     requests: dict[int, int]
     closes: dict[str, int]
+    messages_found: dict[str, int] = msgspec.field(default_factory=dict)

@@ -17,18 +17,37 @@ enum Message {
     Held,
 }
 
+/// What becomes of the frame that is arriving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Out,
+    Held,
+    Nowhere,
+}
+
+/// Whether anything but control frames may still pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Judging,
+    /// Messages do not pass any more; a Close still does.
+    Discarding,
+    /// After a frame that is not allowed nobody knows where the next one begins.
+    Lost,
+}
+
 /// One direction of a tunnel, as far as rules are asked of it.
 #[derive(Debug)]
 pub struct Assembler {
     rules: Arc<MessageRules>,
     to: Side,
     may_compress: bool,
+    mode: Mode,
     /// The header that is arriving.
     header: [u8; MAX_HEADER_BYTES],
     header_len: usize,
-    /// Payload of the frame that is arriving: how much is still to come, whether it is held, and whether its message ends with it.
+    /// Of the frame that is arriving: how much payload is still to come, and whether its message ends with it.
     remaining: u64,
-    is_held: bool,
+    place: Place,
     ends_message: bool,
     message: Message,
     /// The frames of a text message, and how much of them is payload.
@@ -44,10 +63,11 @@ impl Assembler {
             rules,
             to,
             may_compress,
+            mode: Mode::Judging,
             header: [0; MAX_HEADER_BYTES],
             header_len: 0,
             remaining: 0,
-            is_held: false,
+            place: Place::Out,
             ends_message: false,
             message: Message::None,
             held: Vec::new(),
@@ -55,28 +75,36 @@ impl Assembler {
         }
     }
 
-    /// Takes what has come. What may pass is added to `out`, also where it ends with a refusal: then that came before.
-    pub fn push(&mut self, mut bytes: &[u8], judge: &mut Judge, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// Takes what has come, up to its end or to a refusal, and leaves the rest. What may pass is added to `out`; with a refusal,
+    /// that came before it. After one, as after [`Assembler::discard`], no message passes any more.
+    pub fn push(&mut self, bytes: &mut &[u8], judge: &mut Judge, out: &mut Vec<u8>) -> Result<(), Refusal> {
         while !bytes.is_empty() {
-            if self.remaining > 0 {
-                bytes = self.take_payload(bytes, out);
-            } else if let Some(rest) = self.pass_whole_text(bytes, judge, out)? {
-                bytes = rest;
-                continue;
-            } else {
-                bytes = self.take_header(bytes, out)?;
-            }
-            if self.remaining == 0 && self.header_len == 0 {
-                self.end_frame(judge, out)?;
+            if let Err(refusal) = self.step(bytes, judge, out) {
+                self.discard();
+                if matches!(refusal, Refusal::Protocol(_)) {
+                    self.mode = Mode::Lost;
+                }
+                return Err(refusal);
             }
         }
         Ok(())
     }
 
-    /// True where what has passed ends with a whole frame: a control frame of ours may follow.
+    /// From now on messages do not pass, and are not looked at; what is held is forgotten.
+    pub fn discard(&mut self) {
+        if self.mode == Mode::Judging {
+            self.mode = Mode::Discarding;
+        }
+        self.held = Vec::new();
+        if self.place == Place::Held {
+            self.place = Place::Nowhere;
+        }
+    }
+
+    /// True between the first byte of a frame and its last.
     #[must_use]
-    pub fn is_at_boundary(&self) -> bool {
-        self.remaining == 0 || self.is_held
+    pub fn is_in_frame(&self) -> bool {
+        self.remaining > 0 || self.header_len > 0
     }
 
     /// How many bytes are held.
@@ -85,49 +113,58 @@ impl Assembler {
         self.held.len()
     }
 
-    /// The common case: a text message of one frame that is here as a whole is judged where it lies. Returns what follows it.
-    fn pass_whole_text<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        judge: &mut Judge,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<&'a [u8]>, Refusal> {
-        if self.header_len > 0 || self.message != Message::None {
-            return Ok(None);
+    fn step(&mut self, bytes: &mut &[u8], judge: &mut Judge, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        if self.mode == Mode::Lost {
+            *bytes = &[];
+            return Ok(());
+        }
+        if self.remaining > 0 {
+            self.take_payload(bytes, out);
+        } else if self.pass_whole_text(bytes, judge, out)? {
+            return Ok(());
+        } else {
+            self.take_header(bytes, out)?;
+        }
+        if self.remaining == 0 && self.header_len == 0 {
+            self.end_frame(judge, out)?;
+        }
+        Ok(())
+    }
+
+    /// The common case: a text message of one frame that is here as a whole is judged where it lies. False where it is not.
+    fn pass_whole_text(&mut self, bytes: &mut &[u8], judge: &mut Judge, out: &mut Vec<u8>) -> Result<bool, Refusal> {
+        if self.header_len > 0 || self.message != Message::None || self.mode != Mode::Judging {
+            return Ok(false);
         }
         let Some(header) = Header::read(bytes).filter(|header| header.opcode == Opcode::TEXT && header.is_final) else {
-            return Ok(None);
+            return Ok(false);
         };
-        let Some(end) = usize::try_from(header.length)
+        let end = usize::try_from(header.length)
             .ok()
-            .and_then(|length| length.checked_add(header.len))
-        else {
-            return Ok(None);
+            .and_then(|length| length.checked_add(header.len));
+        let Some(end) = end.filter(|end| *end <= bytes.len()) else {
+            return Ok(false);
         };
-        if end > bytes.len() {
-            return Ok(None);
-        }
         self.check(&header)?;
         let (frame, rest) = bytes.split_at(end);
+        *bytes = rest;
         if judge.judge(&self.rules, self.to, frame)? == Verdict::Pass {
             out.extend_from_slice(frame);
         }
-        Ok(Some(rest))
+        Ok(true)
     }
 
-    fn take_header<'a>(&mut self, bytes: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], Refusal> {
-        let mut rest = bytes;
-        while let [first, others @ ..] = rest {
+    fn take_header(&mut self, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+        while let [first, others @ ..] = bytes {
             self.header[self.header_len] = *first;
             self.header_len += 1;
-            rest = others;
+            *bytes = others;
             if let Some(header) = Header::read(&self.header[..self.header_len]) {
-                self.begin_frame(&header, out)?;
                 self.header_len = 0;
-                break;
+                return self.begin_frame(&header, out);
             }
         }
-        Ok(rest)
+        Ok(())
     }
 
     /// What RFC 6455 §5 and RFC 7692 §6 ask of a frame that follows what came before.
@@ -182,34 +219,55 @@ impl Assembler {
     }
 
     fn begin_frame(&mut self, header: &Header, out: &mut Vec<u8>) -> Result<(), Refusal> {
-        self.check(header)?;
-        if !header.opcode.is_control() {
+        let is_control = header.opcode.is_control();
+        let checked = match self.mode {
+            Mode::Judging => self.check(header),
+            Mode::Discarding | Mode::Lost => Ok(()),
+        };
+        if !is_control {
             match header.opcode {
                 Opcode::TEXT => self.message = Message::Held,
                 Opcode::BINARY => self.message = Message::Passing,
                 _ => {}
             }
         }
-        self.is_held = !header.opcode.is_control() && self.message == Message::Held;
-        self.ends_message = !header.opcode.is_control() && header.is_final;
         self.remaining = header.length;
-        let place = if self.is_held { &mut self.held } else { out };
-        place.extend_from_slice(&self.header[..header.len]);
+        self.ends_message = !is_control && header.is_final;
+        self.place = match self.mode {
+            _ if is_control => Place::Out,
+            Mode::Judging if checked.is_err() => Place::Nowhere,
+            Mode::Judging if self.message == Message::Held => Place::Held,
+            Mode::Judging => Place::Out,
+            Mode::Discarding | Mode::Lost => Place::Nowhere,
+        };
+        checked?;
+        let head = self.header;
+        if let Some(place) = self.place(out) {
+            place.extend_from_slice(&head[..header.len]);
+        }
         Ok(())
     }
 
-    fn take_payload<'a>(&mut self, bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    fn place<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Option<&'a mut Vec<u8>> {
+        match self.place {
+            Place::Out => Some(out),
+            Place::Held => Some(&mut self.held),
+            Place::Nowhere => None,
+        }
+    }
+
+    fn take_payload(&mut self, bytes: &mut &[u8], out: &mut Vec<u8>) {
         let here = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
         let (payload, rest) = bytes.split_at(here);
-        if self.is_held {
+        *bytes = rest;
+        if self.place == Place::Held {
             self.make_room(here);
-            self.held.extend_from_slice(payload);
             self.payload_bytes += here;
-        } else {
-            out.extend_from_slice(payload);
+        }
+        if let Some(place) = self.place(out) {
+            place.extend_from_slice(payload);
         }
         self.remaining -= here as u64;
-        rest
     }
 
     /// Room for `here` bytes more, and as much again as there is, but no more than the frame can need: no announced length takes
@@ -225,7 +283,8 @@ impl Assembler {
         if !std::mem::take(&mut self.ends_message) {
             return Ok(());
         }
-        if std::mem::replace(&mut self.message, Message::None) == Message::Held {
+        let is_text = std::mem::replace(&mut self.message, Message::None) == Message::Held;
+        if is_text && self.mode == Mode::Judging {
             let frames = std::mem::take(&mut self.held);
             self.payload_bytes = 0;
             if judge.judge(&self.rules, self.to, &frames)? == Verdict::Pass {

@@ -27,6 +27,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Close, Self::Drop, Self::Log];
+
     /// As rules and records name it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -42,7 +45,7 @@ impl FromStr for Action {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Close, Self::Drop, Self::Log]
+        Self::ALL
             .into_iter()
             .find(|action| action.name() == name)
             .ok_or_else(|| format!("expected \"close\", \"drop\" or \"log\", got {name:?}"))

@@ -77,8 +77,8 @@ fn pushed<'a>(rules: &Arc<MessageRules>, pieces: impl IntoIterator<Item = &'a [u
     let (mut judge, mut out, mut found) = (Judge::default(), Vec::new(), Vec::new());
     let mut assembler = Assembler::new(Arc::clone(rules), Side::Origin, true);
     let mut outcome = Ok(());
-    for piece in pieces {
-        outcome = assembler.push(piece, &mut judge, &mut out);
+    for mut piece in pieces {
+        outcome = assembler.push(&mut piece, &mut judge, &mut out);
         let findings = judge
             .take_findings()
             .map(|one| (one.rule.id().to_string(), one.message_bytes));
@@ -145,25 +145,46 @@ fn a_control_frame_overtakes_a_text_that_is_held() {
     let (mut judge, mut out) = (Judge::default(), Vec::new());
     let mut assembler = Assembler::new(rules(), Side::Origin, false);
     for byte in first.iter().chain(&ping[..2]) {
-        assembler.push(&[*byte], &mut judge, &mut out).unwrap();
-        assert!(out.is_empty() && assembler.is_at_boundary());
+        assembler.push(&mut &[*byte][..], &mut judge, &mut out).unwrap();
+        assert!(out.is_empty());
     }
-    assembler.push(&ping[2..], &mut judge, &mut out).unwrap();
+    assembler.push(&mut &ping[2..], &mut judge, &mut out).unwrap();
     assert_eq!(out, ping);
-    assembler.push(&last, &mut judge, &mut out).unwrap();
+    assembler.push(&mut &last[..], &mut judge, &mut out).unwrap();
     assert_eq!(out, [ping, first, last].concat());
     assert_eq!(assembler.held_bytes(), 0);
 }
 
 #[test]
-fn nothing_may_be_inserted_into_a_frame_that_has_passed_in_part() {
-    let (mut judge, mut out) = (Judge::default(), Vec::new());
+fn after_a_refusal_nothing_passes_but_control_frames() {
+    let close = frame(0x88, b"\x03\xE8");
+    for refused in [
+        frame(TEXT, b"attack"),
+        frame(TEXT, b"\xFF"),
+        frame(TEXT, &vec![b'a'; MAX_MESSAGE_BYTES + 1]),
+        [frame(0x01, b"att"), frame(0x80, b"ack")].concat(),
+    ] {
+        let more = [frame(TEXT, b"a"), frame(BINARY, b"b"), close.clone()].concat();
+        let bytes = [refused, more].concat();
+        for size in [1, 5, bytes.len()] {
+            let (mut judge, mut out) = (Judge::default(), Vec::new());
+            let mut assembler = Assembler::new(rules(), Side::Origin, false);
+            let mut refusals = 0;
+            for mut piece in bytes.chunks(size) {
+                while !piece.is_empty() {
+                    refusals += usize::from(assembler.push(&mut piece, &mut judge, &mut out).is_err());
+                }
+                assert!(refusals == 0 || assembler.held_bytes() == 0);
+            }
+            assert_eq!((refusals, &out), (1, &close));
+        }
+    }
+    let bytes = [frame(0x83, b""), close].concat();
+    let (mut rest, mut out) = (&bytes[..], Vec::new());
     let mut assembler = Assembler::new(rules(), Side::Origin, false);
-    let binary = frame(BINARY, b"abc");
-    assembler.push(&binary[..7], &mut judge, &mut out).unwrap();
-    assert!(!assembler.is_at_boundary());
-    assembler.push(&binary[7..], &mut judge, &mut out).unwrap();
-    assert!(assembler.is_at_boundary());
+    assert!(assembler.push(&mut rest, &mut Judge::default(), &mut out).is_err());
+    assert!(assembler.push(&mut rest, &mut Judge::default(), &mut out).is_ok());
+    assert!(rest.is_empty() && out.is_empty());
 }
 
 #[test]
@@ -200,7 +221,7 @@ fn a_rule_is_asked_of_its_direction_alone() {
     assert!(rules.watch(Side::Client) && !rules.watch(Side::Origin));
     assert_eq!(whole(&rules, &[frame(TEXT, b"x")]).2, Ok(()));
     let mut assembler = Assembler::new(rules, Side::Client, false);
-    let refused = assembler.push(&unmasked(TEXT, b"x"), &mut Judge::default(), &mut Vec::new());
+    let refused = assembler.push(&mut &unmasked(TEXT, b"x")[..], &mut Judge::default(), &mut Vec::new());
     assert_eq!(refused, Err(Refusal::Rule("r".into())));
 }
 
@@ -263,10 +284,14 @@ fn what_is_not_allowed_is_refused_by_name() {
     }
     let mut judge = Judge::default();
     let mut assembler = Assembler::new(rules(), Side::Origin, false);
-    let refused = assembler.push(&frame(COMPRESSED_TEXT, &deflated(b"a")), &mut judge, &mut Vec::new());
+    let refused = assembler.push(
+        &mut &frame(COMPRESSED_TEXT, &deflated(b"a"))[..],
+        &mut judge,
+        &mut Vec::new(),
+    );
     assert!(refused.unwrap_err().reason().contains("not agreed"));
     let mut assembler = Assembler::new(rules(), Side::Client, false);
-    let refused = assembler.push(&frame(TEXT, b"a"), &mut judge, &mut Vec::new());
+    let refused = assembler.push(&mut &frame(TEXT, b"a")[..], &mut judge, &mut Vec::new());
     assert!(refused.unwrap_err().reason().contains("is masked"));
 }
 

@@ -17,7 +17,6 @@ use crate::registry::{Cause, ClosedBy, Why};
 
 /// RFC 6455 §7.4.1.
 pub(super) const GOING_AWAY: u16 = 1001;
-const PROTOCOL_ERROR: u16 = 1002;
 const POLICY_VIOLATION: u16 = 1008;
 const MESSAGE_TOO_BIG: u16 = 1009;
 /// The origin's transport failed: to the client we are a gateway with a bad upstream (IANA registry: 1014).
@@ -46,18 +45,35 @@ impl Tunnel {
     /// the code that fits what they did; nothing of that side passes any more, but for the rest of a frame that has begun
     /// where it is not the frame that is at fault.
     pub(super) fn end(&mut self, why: Why, because_of: Option<Side>, sentence: &str, now: Instant, out: &mut Buffers) {
+        let code = match why {
+            Why::MessageTooBig => MESSAGE_TOO_BIG,
+            Why::RateExceeded => POLICY_VIOLATION,
+            _ => GOING_AWAY,
+        };
+        self.end_as(why, because_of, code, sentence, now, out);
+    }
+
+    /// The same, because of what one side sent: it gets this code.
+    pub(super) fn end_with(&mut self, why: Why, by: Side, code: u16, sentence: &str, now: Instant, out: &mut Buffers) {
+        self.end_as(why, Some(by), code, sentence, now, out);
+    }
+
+    fn end_as(
+        &mut self,
+        why: Why,
+        because_of: Option<Side>,
+        code: u16,
+        sentence: &str,
+        now: Instant,
+        out: &mut Buffers,
+    ) {
         self.cause.get_or_insert_with(|| match because_of {
             Some(side) => Cause::of_edge(why, side),
             None => Cause::new(ClosedBy::Edge, why),
         });
         let reason: std::sync::Arc<str> = why.reason(sentence).into();
         for side in [Side::Client, Side::Origin] {
-            let code = match why {
-                Why::MessageTooBig if because_of == Some(side) => MESSAGE_TOO_BIG,
-                Why::RateExceeded | Why::MessageRule if because_of == Some(side) => POLICY_VIOLATION,
-                Why::ProtocolError if because_of == Some(side) => PROTOCOL_ERROR,
-                _ => GOING_AWAY,
-            };
+            let code = if because_of == Some(side) { code } else { GOING_AWAY };
             let reason = std::sync::Arc::clone(&reason);
             self.owe_close(side, OwnClose { code, reason }, now, out);
         }
@@ -141,7 +157,7 @@ impl Tunnel {
         // What waited for its time may be the rest of the frame that the Close must wait for.
         let waiting = self.gates[to.peer() as usize].as_mut().and_then(|gate| gate.release());
         if let Some(waiting) = waiting {
-            self.pass_on(to.peer(), &waiting, now, out);
+            self.pass(to.peer(), &waiting, now, out);
         }
     }
 

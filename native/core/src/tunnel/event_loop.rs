@@ -238,6 +238,9 @@ impl Running {
             self.give_turns(now);
             self.close_told(now);
             self.look_at_clock(now);
+            for line in self.scratch.out.lines.drain(..) {
+                self.log.put(line);
+            }
             self.bury(now);
         }
         let left: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();

@@ -1,6 +1,6 @@
 //! Open WebSockets: one readiness loop a thread over a slab of tunnels.
 //!
-//! Law 1: a message is never buffered. What a slow reader does not take stops its writer: at most one read of
+//! Law 1: a message is never buffered, but a text of a zone with rules about them (`guard`). What a slow reader does not take stops its writer: at most one read of
 //!        [`READ_BYTES`] waits for a leg, and nothing more is read for it until that has gone out.
 //! Law 2: an idle tunnel owns no buffers; a thread's tunnels share one set of them ([`Scratch`]).
 //! Law 3: bytes leave in the order they came, first those that came with the handshake.
@@ -10,6 +10,7 @@
 mod ending;
 mod event_loop;
 mod gate;
+mod guard;
 mod leg;
 mod options;
 mod passage;
@@ -28,6 +29,8 @@ pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;
 pub(crate) use pipe::{Outgoing, StreamEnd, pipe};
 
+use crate::messages::Judge;
+use crate::registry::Line;
 use crate::tls::TlsSession;
 use crate::zones::Zone;
 
@@ -156,6 +159,12 @@ struct Buffers {
     passing: Vec<u8>,
     /// What goes out, encrypted.
     ciphertext: Vec<u8>,
+    /// What rules about messages let pass.
+    judged: Vec<u8>,
+    /// Who asks them.
+    judge: Judge,
+    /// Lines for the log.
+    lines: Vec<Line>,
 }
 
 /// What the tunnels of a thread share: buffers, and their limits.

@@ -23,6 +23,15 @@ struct Passed {
 impl Tunnel {
     /// Passes what came from a leg on to its peer, as far as it may.
     pub(super) fn pass_on(&mut self, from: Side, bytes: &[u8], now: Instant, out: &mut Buffers) {
+        if self.guards.is_some() {
+            self.pass_guarded(from, bytes, now, out);
+        } else {
+            self.pass(from, bytes, now, out);
+        }
+    }
+
+    /// The same, of what a guard has let pass, where there is one.
+    pub(super) fn pass(&mut self, from: Side, bytes: &[u8], now: Instant, out: &mut Buffers) {
         let to = from.peer();
         if self.is_muted[to as usize] {
             self.legs[from as usize].walker.walk(bytes);
@@ -75,7 +84,7 @@ impl Tunnel {
             Some(Stop::TooMuch(sentence)) => (Why::RateExceeded, sentence),
         };
         self.end(why, Some(from), &sentence, now, out);
-        self.pass_on(from, rest, now, out);
+        self.pass(from, rest, now, out);
     }
 
     fn pass_until_stopped(&mut self, from: Side, bytes: &[u8], now: Instant, passing: &mut Vec<u8>) -> Passed {
@@ -134,7 +143,7 @@ impl Tunnel {
         }
         if let Some(waiting) = gate.release() {
             self.vigil.resumed(from, now);
-            self.pass_on(from, &waiting, now, out);
+            self.pass(from, &waiting, now, out);
         }
     }
 }

@@ -10,6 +10,7 @@ use mio::{Registry, Token};
 
 use super::ending::Limit;
 use super::gate::Gate;
+use super::guard::{Guard, Guards, guards};
 use super::leg::{Leg, News, Took};
 use super::vigil::{LegView, Vigil};
 use super::wheel::Due;
@@ -50,6 +51,8 @@ pub(super) struct Tunnel {
     pub(super) vigil: Vigil,
     /// What limits the direction that comes from each leg.
     pub(super) gates: [Option<Box<Gate>>; 2],
+    /// What asks the zone's rules about the messages that come from each leg.
+    pub(super) guards: Option<Box<Guards>>,
     /// Its zone's Close is on its way to it.
     pub(super) is_told: bool,
     /// When each leg last gave bytes, other than answers to our pings.
@@ -74,6 +77,7 @@ impl Tunnel {
         let mut tunnel = Self {
             legs: [Leg::new(client), Leg::new(origin)],
             gates: [Side::Client, Side::Origin].map(|from| Gate::new(&options, from, now)),
+            guards: guards(&options, identity.is_compressed, now),
             vigil: Vigil::new(options, now),
             identity,
             cause: None,
@@ -187,6 +191,11 @@ impl Tunnel {
         &self.identity.zone
     }
 
+    /// The ray id of its upgrade request.
+    pub(super) fn ray(&self) -> &str {
+        &self.identity.ray
+    }
+
     /// What has gone to the origin and to the client so far.
     pub(super) fn counts(&self) -> [&Counts; 2] {
         self.legs.each_ref().map(|leg| leg.walker.counts())
@@ -205,7 +214,12 @@ impl Tunnel {
                 heard: self.last_from[side as usize].unwrap_or(self.identity.opened_at),
                 is_read: self.is_read(side),
                 stuck_since: self.stuck_since[side as usize],
-                is_in_frame: leg.walker.is_in_frame(),
+                is_in_frame: leg.walker.is_in_frame()
+                    || self
+                        .guards
+                        .as_ref()
+                        .and_then(|guards| guards[side as usize].as_ref())
+                        .is_some_and(Guard::is_in_frame),
                 takes_frames: leg.is_open() && towards.is_at_boundary() && towards.close().is_none(),
             }
         })

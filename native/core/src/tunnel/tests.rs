@@ -1,6 +1,7 @@
 //! A real loop over real sockets; the test holds the far ends of both legs.
 
 mod clock;
+mod messages;
 mod zones;
 
 use std::io::{Read, Write};
