@@ -14,11 +14,9 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::closing::{check_close, parting, window, worded};
 use crate::policy::Policy;
 use crate::values::{Certificate, TlsRule, seconds};
-
-/// A Close frame's payload is 125 bytes at most, its code among them (RFC 6455 §5.5).
-const MAX_REASON_BYTES: usize = 123;
 
 /// What `start` needs, and consumes.
 struct Prepared {
@@ -170,21 +168,31 @@ impl Edge {
         Ok(statistics)
     }
 
+    fn retire(&self, py: Python<'_>) {
+        self.while_running(py, CoreEdge::retire);
+    }
+
+    #[pyo3(signature = (*, why, reason, window_s, order = "oldest", code = 1012),
+        text_signature = "(*, why, reason, window_s, order='oldest', code=1012)")]
+    fn close_evenly(
+        &self,
+        py: Python<'_>,
+        why: &str,
+        reason: &str,
+        window_s: f64,
+        order: &str,
+        code: u16,
+    ) -> PyResult<u64> {
+        let (why, order, within) = (parting(why)?, crate::closing::order(order)?, window(window_s)?);
+        let reason = worded(why, reason);
+        check_close(code, &reason)?;
+        let open = self.while_running(py, |edge| edge.close_evenly(why, code, &reason, within, order));
+        Ok(open.unwrap_or_default())
+    }
+
     #[pyo3(signature = (*, zone, code, reason))]
     fn close_tunnels(&self, py: Python<'_>, zone: &str, code: u16, reason: &str) -> PyResult<usize> {
-        // RFC 6455 §7.4: 1004-1006 and 1015 are never sent, 1010 is a client's; the rest is for applications (4000).
-        if !matches!(code, 1000..=1003 | 1007..=1009 | 1011..=1014 | 3000..=4999) {
-            return Err(PyValueError::new_err(format!(
-                "code: expected a close code that a server may send (1000 to 1003, 1007 to 1009, 1011 to 1014, \
-                 3000 to 4999), got {code}"
-            )));
-        }
-        if reason.len() > MAX_REASON_BYTES {
-            return Err(PyValueError::new_err(format!(
-                "reason: expected at most {MAX_REASON_BYTES} bytes of UTF-8, got {}",
-                reason.len()
-            )));
-        }
+        check_close(code, reason)?;
         let told = self.while_running(py, |edge| edge.close_tunnels(zone, code, reason));
         Ok(told.unwrap_or_default())
     }

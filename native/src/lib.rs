@@ -1,5 +1,6 @@
 //! `holdfast._native`: the pymodule, nothing else. The contract is `src/holdfast/_native.pyi`.
 
+mod closing;
 mod edge;
 mod inspect;
 mod message_rules;

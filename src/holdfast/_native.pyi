@@ -232,6 +232,25 @@ class Edge:
     def stop(self, *, grace_s: float) -> None:
         """Stop accepting, close tunnels with 1001 to both sides, finish requests in flight, then end. Blocks, without
         the GIL, for `grace_s` seconds at most; what is left is cut."""
+    def retire(self) -> None:
+        """Take no new connection and no further request, for good. The edge's copies of the listening sockets are closed:
+        connections that wait in them are for whoever else holds them. Idle connections of clients end; requests in flight
+        get their answers, with `Connection: close`; upgrades under way become WebSockets, which stay open. It is empty
+        when `statistics()` has 0 of both "connections_open" and "tunnels_open". Does not wait."""
+    def close_evenly(
+        self,
+        *,
+        why: Literal["release", "drain"],
+        reason: str,
+        window_s: float,
+        order: Literal["oldest", "idlest"] = "oldest",
+        code: int = 1012,
+    ) -> int:
+        """Close every open WebSocket with this Close to both sides, each at a frame boundary, evenly over the next
+        `window_s` seconds, with some chance in each moment; those that open from now on at once. How many were open.
+        The reason that both sides see is "<why>: <reason>", 123 bytes at most (the word is not said twice). What has not
+        ended 10 s after its own Close is cut. Called again, it begins anew with what is left. Does not wait.
+        Raises ValueError with a sentence that names the argument."""
     def statistics(self) -> dict[str, int]:
         """Counters since the start and sizes of every queue, pool and table, by name."""
     def close_tunnels(self, *, zone: str, code: int, reason: str) -> int:

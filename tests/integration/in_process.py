@@ -53,12 +53,13 @@ class Running:
         is_tls: bool = False,
         **options: Any,
     ) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        self.address: Address = self._listener.getsockname()
+        given: dict[str, Any] = {}
+        if "listeners" not in options:
+            listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+            self.address: Address = listener.getsockname()
+            given["listeners"] = [(listener.detach(), is_tls)]
         self.log, log_fd = os.pipe()
-        listeners = [(self._listener.detach(), is_tls)]
-        given: dict[str, Any] = {
-            "listeners": listeners,
+        given |= {
             "threads": 1,
             "decide": decide,
             "answer": answer,
@@ -90,7 +91,7 @@ class Running:
 
 @contextmanager
 def running(decide: Callable[[Any], Any], answer: Callable[[Any], Any] = fine, **options: Any) -> Iterator[Running]:
-    """`options` go to `Edge`, but for `is_tls`, which is about its one listener."""
+    """`options` go to `Edge`, but for `is_tls`, which is about the one listener it has where `listeners` are not given."""
     edge = Running(decide, answer, **options)
     try:
         yield edge

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::chance::distinct_number;
@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::handshake;
 use crate::http::request::RequestHead;
 use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
+use crate::leaving::Leaving;
 use crate::origin::{Names, Pool};
 use crate::policy::{Asked, Forward, NoVerdict, PolicyClient, Question, Report, Respond, Verdict};
 use crate::refusal::{Refusal, write_refusal};
@@ -63,7 +64,8 @@ pub(crate) struct Context {
     pub(crate) log: Log,
     pub(crate) tls: Arc<ServerTls>,
     pub(crate) colo: String,
-    pub(crate) stopping: watch::Receiver<bool>,
+    /// Whether the edge retires or stops.
+    pub(crate) leaving: Leaving,
     pub(crate) pool: Pool,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
@@ -189,11 +191,11 @@ pub(crate) async fn serve(
     context: Rc<Context>,
 ) {
     let (stream, tls) = if door.is_tls {
-        let mut stopping = context.stopping.clone();
+        let mut leaving = context.leaving.clone();
         let secured = tokio::select! {
             secured = secure(socket, &context) => secured,
             // Nothing was asked yet, so nothing is lost.
-            _ = stopping.wait_for(|stopping| *stopping) => None,
+            () = leaving.stopped() => None,
         };
         let Some(stream) = secured else { return };
         let facts = stream.facts();
@@ -228,7 +230,7 @@ pub(crate) async fn serve(
         };
         is_first = false;
         match after {
-            After::KeepAlive(next) if !*context.stopping.borrow() => connection = next,
+            After::KeepAlive(next) if !context.leaving.has_begun() => connection = next,
             After::KeepAlive(last) => return last.leave().await,
             After::Close(last) => return last.end().await,
             After::Cut | After::Upgraded => return,
@@ -240,7 +242,7 @@ impl Connection {
     async fn next_request(&mut self, is_first: bool, context: &Context) -> Next {
         let mut deadline = Instant::now() + if is_first { HEAD_TIMEOUT } else { KEEP_ALIVE_TIMEOUT };
         if self.read.is_empty() {
-            match self.first_bytes(deadline, context).await {
+            match self.first_bytes(is_first, deadline, context).await {
                 Some(Ok(1..)) => {}
                 // A new connection that says nothing is told so; an idle one just ends.
                 None if is_first => return Next::Refused(too_late()),
@@ -255,15 +257,23 @@ impl Connection {
             .unwrap_or_else(|_| Next::Refused(too_late().suited_to(&self.read)))
     }
 
-    /// Waits for the first bytes of a request; None when they do not come in time. A stopping edge waits for none.
-    async fn first_bytes(&mut self, deadline: Instant, context: &Context) -> Option<io::Result<usize>> {
-        let mut stopping = context.stopping.clone();
+    /// Waits for the first bytes of a request; None when they do not come in time. An edge that
+    /// retires waits for the first request of each alone, one that stops for none.
+    async fn first_bytes(&mut self, is_first: bool, deadline: Instant, context: &Context) -> Option<io::Result<usize>> {
+        let mut leaving = context.leaving.clone();
+        let patience = async {
+            if is_first {
+                leaving.stopped().await;
+            } else {
+                leaving.begun().await;
+            }
+        };
         // A connection that has waited long keeps only this much.
         self.read = BytesMut::with_capacity(FIRST_READ_BYTES);
         tokio::select! {
             biased;
             read = timeout_at(deadline, self.stream.read_buf(&mut self.read)) => read.ok(),
-            _ = stopping.wait_for(|stopping| *stopping) => Some(Ok(0)),
+            () = patience => Some(Ok(0)),
         }
     }
 
@@ -300,6 +310,7 @@ impl Connection {
             tls: self.caller.tls.clone(),
             is_upgrade: offer.is_some(),
             zone: OnceLock::new(),
+            leaving: context.leaving.clone(),
         });
         match context.decide(&asked).await {
             Ok(forward) => match offer {
@@ -320,7 +331,7 @@ impl Connection {
     async fn respond(mut self, asked: &Asked, respond: &Respond) -> After {
         let has_body = !matches!(asked.head.framing(), Framing::None | Framing::Length(0));
         let has_early = asked.is_upgrade && !self.read.is_empty();
-        let keep_alive = asked.head.keep_alive() && !has_body && !has_early;
+        let keep_alive = asked.may_be_followed() && !has_body && !has_early;
         asked.answered(respond.status);
         let mut out = Vec::with_capacity(512 + respond.body.len());
         write_answer(

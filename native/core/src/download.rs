@@ -159,7 +159,7 @@ pub(crate) struct Download<'a, R, W> {
     pub(crate) progress: &'a Cell<Instant>,
     /// Set as soon as a byte of the final answer may have been sent.
     pub(crate) has_begun: &'a Cell<bool>,
-    /// Whether the client's connection may take another request, as far as the request goes.
+    /// Whether the client's connection may take another request, as far as what came behind this one goes.
     pub(crate) may_stay: bool,
     /// Whether all of the request has been sent.
     pub(crate) is_uploaded: &'a Cell<bool>,
@@ -204,7 +204,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
             known => known,
         };
         // A final answer to a request that is still being sent ends the connection: the rest of it is never read.
-        let client_may_stay = self.may_stay && self.is_uploaded.get() && framing != Framing::UntilClose;
+        let client_may_stay =
+            self.may_stay && self.asked.may_be_followed() && self.is_uploaded.get() && framing != Framing::UntilClose;
         let mut out = Vec::with_capacity(1024);
         write_response(
             &mut out,

@@ -14,15 +14,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use crate::connection::{Context, HttpStatistics};
+use crate::leaving::{Farewell, Leaving, farewell};
 use crate::listener::{Live, accept};
 use crate::origin::{Names, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
-use crate::registry::{Line, Log};
+use crate::registry::{Line, Log, Why};
 use crate::tls::ServerTls;
+pub use crate::tunnel::Order;
 use crate::tunnel::{Limits, TunnelLoop};
 use crate::zones::Zones;
 
@@ -57,7 +59,7 @@ pub struct EdgeOptions {
 /// A running edge.
 #[derive(Debug)]
 pub struct Edge {
-    stopping: watch::Sender<bool>,
+    farewell: Farewell,
     http: Vec<JoinHandle<()>>,
     tunnels: Vec<(TunnelLoop, JoinHandle<()>)>,
     policy: PolicyClient,
@@ -72,9 +74,9 @@ impl Edge {
     pub fn start(options: EdgeOptions, log_to: impl Write + Send + 'static) -> io::Result<(Self, PolicyQueue)> {
         let (policy, questions) = queue();
         let (log, log_thread) = Log::start(log_to)?;
-        let (stopping, is_stopping) = watch::channel(false);
+        let (farewell, leaving) = farewell();
         let mut edge = Self {
-            stopping,
+            farewell,
             http: Vec::new(),
             tunnels: Vec::new(),
             policy,
@@ -83,7 +85,7 @@ impl Edge {
             http_statistics: Arc::default(),
             zones: Arc::clone(&options.zones),
         };
-        match edge.start_threads(options, &is_stopping) {
+        match edge.start_threads(options, &leaving) {
             Ok(()) => Ok((edge, questions)),
             Err(error) => {
                 edge.stop(Duration::ZERO);
@@ -92,7 +94,7 @@ impl Edge {
         }
     }
 
-    fn start_threads(&mut self, options: EdgeOptions, is_stopping: &watch::Receiver<bool>) -> io::Result<()> {
+    fn start_threads(&mut self, options: EdgeOptions, leaving: &Leaving) -> io::Result<()> {
         // Descriptors, two for each connection: what comes over HTTP/2 takes one for itself, and one for each stream.
         let places = Arc::new(Semaphore::new(
             options.max_connections.saturating_mul(2).min(Semaphore::MAX_PERMITS),
@@ -111,7 +113,7 @@ impl Edge {
                 tls: Arc::clone(&options.tls),
                 colo: options.colo.clone(),
                 name_servers: options.name_servers.clone(),
-                stopping: is_stopping.clone(),
+                leaving: leaving.clone(),
                 statistics: Arc::clone(&self.http_statistics),
                 zones: Arc::clone(&self.zones),
             };
@@ -124,11 +126,29 @@ impl Edge {
         Ok(())
     }
 
+    /// Takes no new connection and no further request, and lets go of the listening sockets: the connections that wait in
+    /// them are for whoever else holds them. What is under way ends as it would have: requests get their answers, with
+    /// `Connection: close`, upgrades become tunnels, tunnels stay open.
+    pub fn retire(&self) {
+        self.farewell.retire();
+    }
+
+    /// Closes every tunnel with this Close on both sides, each at a frame boundary, evenly over `window`; those that open
+    /// from now on at once. Whatever has not answered 10 s after its Close is cut. How many were open comes back.
+    #[must_use]
+    pub fn close_evenly(&self, why: Why, code: u16, reason: &str, window: Duration, order: Order) -> u64 {
+        let (begun, reason) = (Instant::now(), Arc::from(reason));
+        for (tunnels, _) in &self.tunnels {
+            tunnels.close_evenly(why, code, &reason, (begun, window), order);
+        }
+        self.open_tunnels()
+    }
+
     /// Stops accepting, closes tunnels with 1001 to both sides, lets requests end; cuts what is left after `grace`.
     /// Returns when every thread but the policy's has ended, or cannot be waited for; the policy's queue ends with them.
     pub fn stop(self, grace: Duration) {
         let deadline = Instant::now() + grace;
-        self.stopping.send_replace(true);
+        self.farewell.stop();
         for (tunnels, _) in &self.tunnels {
             tunnels.close_all(STOPPING, deadline);
         }
@@ -136,7 +156,7 @@ impl Edge {
         while Instant::now() < deadline && (self.is_http_running() || self.open_tunnels() > 0) {
             thread::sleep(LOOK);
         }
-        drop(self.stopping);
+        drop(self.farewell);
         for (tunnels, _) in &self.tunnels {
             tunnels.stop();
         }
@@ -194,7 +214,7 @@ struct Shared {
     tls: Arc<ServerTls>,
     colo: String,
     name_servers: Vec<SocketAddr>,
-    stopping: watch::Receiver<bool>,
+    leaving: Leaving,
     statistics: Arc<HttpStatistics>,
     zones: Arc<Zones>,
 }
@@ -209,14 +229,14 @@ fn serve_thread(
     places: &Arc<Semaphore>,
     shared: Shared,
 ) {
-    let mut stopping = shared.stopping.clone();
+    let leaving = shared.leaving.clone();
     let context = Rc::new(Context {
         policy: shared.policy,
         tunnels: shared.tunnels,
         log: shared.log,
         tls: shared.tls,
         colo: shared.colo,
-        stopping: shared.stopping,
+        leaving: shared.leaving,
         pool: Pool::default(),
         names: Names::new(shared.name_servers),
         statistics: shared.statistics,
@@ -236,17 +256,21 @@ fn serve_thread(
     tasks.block_on(&runtime, async {
         tokio::select! {
             () = sweep(&context) => {}
-            _ = stopping.wait_for(|stopping| *stopping) => {}
-        }
-        tokio::select! {
-            () = live.none_left() => {}
-            // The sender goes when the time to end is over.
-            () = async { while stopping.changed().await.is_ok() {} } => {}
+            () = end(&live, leaving) => {}
         }
     });
     drop(tasks);
     // Look-ups of names that are still under way end with it.
     runtime.shutdown_background();
+}
+
+/// Waits until the edge leaves, and then until no connection is left, or the time to end is over.
+async fn end(live: &Live, mut leaving: Leaving) {
+    leaving.begun().await;
+    tokio::select! {
+        () = live.none_left() => {}
+        () = leaving.over() => {}
+    }
 }
 
 async fn sweep(context: &Context) {

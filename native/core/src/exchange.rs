@@ -142,7 +142,7 @@ impl Client for Connection {
             progress: &progress,
             has_begun: &has_begun,
             // Behind a handshake that was stripped, frames may follow, which are no request.
-            may_stay: asked.head.keep_alive() && !asked.is_upgrade,
+            may_stay: !asked.is_upgrade,
             is_uploaded: &is_uploaded,
         };
         let uploading = upload.run(request_bytes(asked, forward));
@@ -226,7 +226,7 @@ pub(crate) async fn pass_refusal(
         forward,
         progress: &progress,
         has_begun: &has_begun,
-        may_stay: asked.head.keep_alive() && !has_early,
+        may_stay: !has_early,
         is_uploaded: &Cell::new(true),
     };
     match download.pass_on(answer).await {

@@ -25,6 +25,7 @@ mod download;
 mod exchange;
 mod fault;
 mod http2;
+mod leaving;
 mod listener;
 mod refusal;
 mod secure;

@@ -39,8 +39,9 @@ impl Live {
     }
 }
 
-/// Takes connections until the edge stops. Each holds [`PLACES`] of `places` from before it is accepted: when all are taken,
-/// new clients wait in the kernel's queue.
+/// Takes connections until the edge leaves, and then lets go of the socket: who waits in the kernel's queue waits for
+/// whoever else holds it. Each holds [`PLACES`] of `places` from before it is accepted: when all are taken, new clients
+/// wait in the kernel's queue.
 pub(crate) async fn accept(
     listener: StdListener,
     is_tls: bool,
@@ -57,7 +58,7 @@ pub(crate) async fn accept(
             return;
         }
     };
-    let mut stopping = context.stopping.clone();
+    let mut leaving = context.leaving.clone();
     loop {
         let next = async {
             // The semaphore is never closed.
@@ -65,18 +66,19 @@ pub(crate) async fn accept(
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
+            biased;
+            () = leaving.begun() => return,
             next = next => next,
-            _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         let Some(place) = place else { return };
         match accepted {
             Ok((socket, client)) => {
                 context.statistics.accepted.fetch_add(1, Ordering::Relaxed);
+                context.statistics.connections.fetch_add(1, Ordering::Relaxed);
                 let (live, context) = (Rc::clone(&live), Rc::clone(&context));
-                // Counted before its task runs: an edge that stops now must not overlook it.
+                // Counted before its task runs: an edge that leaves now must not overlook it.
                 live.count.set(live.count.get() + 1);
                 spawn_local(async move {
-                    context.statistics.connections.fetch_add(1, Ordering::Relaxed);
                     serve(socket, client, door, place, Rc::clone(&context)).await;
                     context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
                     live.count.set(live.count.get() - 1);

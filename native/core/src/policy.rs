@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::http::request::RequestHead;
 use crate::latency::Latency;
+use crate::leaving::Leaving;
 use crate::origin::Origin;
 use crate::tls::TlsFacts;
 use crate::tunnel::TunnelOptions;
@@ -45,6 +46,8 @@ pub struct Asked {
     pub is_upgrade: bool,
     /// The zone it was found to be for, from the decision on.
     pub zone: OnceLock<Arc<Zone>>,
+    /// Whether the edge takes further requests.
+    pub leaving: Leaving,
 }
 
 impl Asked {
@@ -62,6 +65,11 @@ impl Asked {
             _ => (name, value),
         });
         added.into_iter().chain(given)
+    }
+
+    /// Whether another request may come behind this one, as far as the client and the edge go.
+    pub(crate) fn may_be_followed(&self) -> bool {
+        self.head.keep_alive() && !self.leaving.has_begun()
     }
 
     /// Whose request it is has been decided. The first word stands.

@@ -10,6 +10,7 @@ fn asked(head: &str, is_upgrade: bool) -> Asked {
         tls: None,
         is_upgrade,
         zone: OnceLock::new(),
+        leaving: crate::leaving::farewell().1,
     }
 }
 

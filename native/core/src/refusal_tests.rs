@@ -127,6 +127,7 @@ fn where_nobody_decided_an_upgrade_is_told_in_json() {
         tls: None,
         is_upgrade,
         zone: OnceLock::new(),
+        leaving: crate::leaving::farewell().1,
     };
     let answer = respond(Refusal::of(&asked(true), 503, "too many").with_retry_after(1));
     let said: Value = serde_json::from_slice(&answer.body).expect("JSON");

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection, from its preface to its end: a task for each stream, and one that moves the frames of all.
 //!
 //! Law 1: a connection without streams is ended in good order (GOAWAY) when nothing has been asked for as long as over 1.1.
-//! Law 2: an edge that stops says so at once, and takes no new stream; those that are there go on.
+//! Law 2: an edge that retires or stops says so at once, and takes no new stream; those that are there go on.
 //! Law 3: who takes back more requests than a browser would is shown out (CVE-2023-44487).
 
 use std::rc::Rc;
@@ -38,11 +38,11 @@ pub(crate) async fn serve(
     place: OwnedSemaphorePermit,
     context: Rc<Context>,
 ) {
-    let mut stopping = context.stopping.clone();
+    let mut leaving = context.leaving.clone();
     let handshake = builder().handshake(stream);
     let connection = tokio::select! {
         connection = timeout(HEAD_TIMEOUT, handshake) => connection,
-        _ = stopping.wait_for(|stopping| *stopping) => return,
+        () = leaving.stopped() => return,
     };
     let Ok(Ok(connection)) = connection else { return };
     Serving {
@@ -96,7 +96,7 @@ struct Serving {
 
 impl Serving {
     async fn run(mut self) {
-        let mut stopping = self.context.stopping.clone();
+        let mut leaving = self.context.leaving.clone();
         loop {
             let is_idle = self.tasks.is_empty();
             let patience = if self.is_leaving { LINGER } else { KEEP_ALIVE_TIMEOUT };
@@ -108,7 +108,7 @@ impl Serving {
                     // Over, or broken: what is left of the streams learns it from the crate.
                     Some(Err(_)) | None => break,
                 },
-                _ = stopping.wait_for(|stopping| *stopping), if !self.is_leaving => self.leave(),
+                () = leaving.begun(), if !self.is_leaving => self.leave(),
                 () = sleep_until(self.idle_since + patience), if is_idle => {
                     if self.is_leaving {
                         break;

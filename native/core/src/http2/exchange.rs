@@ -99,6 +99,7 @@ async fn answer(
         tls: caller.tls.clone(),
         is_upgrade: offer.is_some(),
         zone: OnceLock::new(),
+        leaving: context.leaving.clone(),
     });
     if !has_place {
         let refusal = Refusal::of(&asked, 503, "the edge has no room for another request").with_retry_after(1);

@@ -14,11 +14,12 @@ use mio::event::Event;
 use mio::{Events, Poll, Registry, Token, Waker};
 use slab::Slab;
 
+use super::closing::{Pacing, Parting};
 use super::ending::GOING_AWAY;
 use super::leg::News;
 use super::relay::{OwnClose, Tunnel, Turn};
 use super::wheel::{Due, Wheel};
-use super::{Limits, NewTunnel, Scratch, Side};
+use super::{Limits, NewTunnel, Order, Scratch, Side};
 use crate::registry::{Line, Log, Why};
 use crate::zones::{Ledger, Traffic, Zone};
 
@@ -36,6 +37,7 @@ enum Command {
         reason: &'static str,
         deadline: Instant,
     },
+    CloseEvenly(Parting, Box<Pacing>),
     CloseZone {
         zone: Arc<str>,
         close: OwnClose,
@@ -124,6 +126,27 @@ impl TunnelLoop {
         self.mailbox.post(Command::CloseAll { reason, deadline });
     }
 
+    /// Closes every tunnel as [`crate::edge::Edge::close_evenly`] says, over a window that begins at `within.0`.
+    pub(crate) fn close_evenly(
+        &self,
+        why: Why,
+        code: u16,
+        reason: &Arc<str>,
+        within: (Instant, Duration),
+        order: Order,
+    ) {
+        let parting = Parting {
+            close: OwnClose {
+                code,
+                reason: Arc::clone(reason),
+            },
+            why,
+            until: None,
+        };
+        let pacing = Box::new(Pacing::new(within.0, within.1, order));
+        self.mailbox.post(Command::CloseEvenly(parting, pacing));
+    }
+
     /// Closes every tunnel of a zone with this Close on both sides, at frame boundaries; how many were told comes back.
     #[must_use]
     pub fn close_zone(&self, zone: &Arc<str>, code: u16, reason: &Arc<str>) -> Receiver<usize> {
@@ -181,7 +204,9 @@ struct Running {
     due: Vec<usize>,
     /// Ended in this round. Their slots stay taken until its end, since later events of the round may name them.
     ended: Vec<usize>,
-    closing: Option<(OwnClose, Instant)>,
+    /// What tunnels are told that open now.
+    parting: Option<Parting>,
+    pacing: Option<Box<Pacing>>,
     /// What tunnels have carried that have ended.
     ledger: Ledger,
     is_stopped: bool,
@@ -208,7 +233,8 @@ impl Running {
             wheel: Wheel::new(Instant::now()),
             due: Vec::new(),
             ended: Vec::new(),
-            closing: None,
+            parting: None,
+            pacing: None,
             ledger: Ledger::default(),
             is_stopped: false,
         }
@@ -237,6 +263,7 @@ impl Running {
             }
             self.give_turns(now);
             self.close_told(now);
+            self.close_paced(now);
             self.look_at_clock(now);
             for line in self.scratch.out.lines.drain(..) {
                 self.log.put(line);
@@ -252,10 +279,15 @@ impl Running {
         if !self.again.is_empty() || !self.told.is_empty() {
             return Some(Duration::ZERO);
         }
+        let due = self.pacing.as_ref().and_then(|pacing| pacing.next());
+        let at = self.wheel.next().into_iter().chain(due).min()?;
+        let patience = at.saturating_duration_since(Instant::now());
         // One millisecond more, since the kernel counts in whole ones and would wake us just before the time.
-        self.wheel
-            .next()
-            .map(|at| at.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        Some(if patience.is_zero() {
+            patience
+        } else {
+            patience + Duration::from_millis(1)
+        })
     }
 
     fn obey(&mut self, now: Instant) {
@@ -271,6 +303,10 @@ impl Running {
                 Some(Command::Open(new)) => self.open(*new, now),
                 Some(Command::Look(token)) => self.look(token, now),
                 Some(Command::CloseAll { reason, deadline }) => self.close_all(reason, deadline, now),
+                Some(Command::CloseEvenly(parting, pacing)) => {
+                    self.parting = Some(parting);
+                    self.pacing = Some(pacing);
+                }
                 Some(Command::CloseZone { zone, close, told }) => {
                     // Whoever asked may have lost patience.
                     let _ = told.try_send(self.tell_zone(&zone, &close));
@@ -298,8 +334,9 @@ impl Running {
             self.ended.push(key);
             return;
         }
-        if let Some((close, deadline)) = self.closing.clone() {
-            self.close(key, &close, Why::EdgeStopping, deadline, now);
+        if let Some(parting) = self.parting.clone() {
+            let deadline = parting.deadline(now, self.scratch.limits.linger);
+            self.close(key, &parting.close, parting.why, deadline, now);
         }
         self.turn(key, Side::Client, now);
         self.turn(key, Side::Origin, now);
@@ -321,7 +358,12 @@ impl Running {
             code: GOING_AWAY,
             reason: Why::EdgeStopping.reason(reason).into(),
         };
-        self.closing = Some((close.clone(), deadline));
+        self.parting = Some(Parting {
+            close: close.clone(),
+            why: Why::EdgeStopping,
+            until: Some(deadline),
+        });
+        self.pacing = None;
         let keys: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
         for key in keys {
             self.close(key, &close, Why::EdgeStopping, deadline, now);
@@ -349,6 +391,23 @@ impl Running {
                 self.close(key, &close, Why::ClosedByOperator, deadline, now);
             }
         }
+    }
+
+    fn close_paced(&mut self, now: Instant) {
+        let (Some(mut pacing), Some(parting)) = (self.pacing.take(), self.parting.clone()) else {
+            return;
+        };
+        pacing.gather(&self.tunnels);
+        let deadline = parting.deadline(now, self.scratch.limits.linger);
+        for _ in 0..CLOSES_PER_ROUND {
+            let Some((key, number)) = pacing.take_due(now) else {
+                break;
+            };
+            if self.tunnels.get(key).is_some_and(|(current, _)| *current == number) {
+                self.close(key, &parting.close, parting.why, deadline, now);
+            }
+        }
+        self.pacing = pacing.next().map(|_| pacing);
     }
 
     fn close(&mut self, key: usize, close: &OwnClose, why: Why, deadline: Instant, now: Instant) {

@@ -7,6 +7,7 @@
 //! Law 4: the edge speaks only at frame boundaries. What it asks for itself, answers to its pings, goes no further.
 //! Law 5: a tunnel whose end has begun has a deadline.
 
+mod closing;
 mod ending;
 mod event_loop;
 mod gate;
@@ -24,6 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use closing::Order;
 pub use event_loop::{LoopStatistics, TunnelLoop};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;

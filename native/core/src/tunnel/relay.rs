@@ -186,6 +186,11 @@ impl Tunnel {
         scratch.out = out;
     }
 
+    /// Who it is for.
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// The zone it is of.
     pub(super) fn zone(&self) -> &Arc<Zone> {
         &self.identity.zone
@@ -242,6 +247,7 @@ impl Tunnel {
         pressing.into_iter().chain(watched).reduce(Due::sooner)
     }
 
+    /// When a byte last came from either side, other than answers to our pings; the opening, where none did.
     pub(super) fn last_active(&self) -> Instant {
         self.last_from
             .into_iter()

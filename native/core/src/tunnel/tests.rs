@@ -35,18 +35,18 @@ impl Write for Lines {
     }
 }
 
-struct Stage {
-    tunnels: TunnelLoop,
+pub(super) struct Stage {
+    pub(super) tunnels: TunnelLoop,
     thread: Option<JoinHandle<()>>,
     records: Mutex<Receiver<serde_json::Value>>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::with(Limits::default())
     }
 
-    fn with(limits: Limits) -> Self {
+    pub(super) fn with(limits: Limits) -> Self {
         let (sender, records) = channel();
         let (log, _) = Log::start(Lines(sender, Vec::new())).unwrap();
         let (tunnels, thread) = TunnelLoop::start("tunnel-test".into(), log, limits).unwrap();
@@ -57,7 +57,7 @@ impl Stage {
         }
     }
 
-    fn record(&self) -> serde_json::Value {
+    pub(super) fn record(&self) -> serde_json::Value {
         self.records
             .lock()
             .unwrap()
@@ -66,20 +66,26 @@ impl Stage {
     }
 
     /// Opens a tunnel; returns the far ends: the client's and the origin's.
-    fn open(&self, change: impl FnOnce(&mut NewTunnel)) -> (TcpStream, TcpStream) {
-        let ((client, far_client), (origin, far_origin)) = (pair(), pair());
-        let mut new = NewTunnel {
-            client: half(Transport::Tcp(client)),
-            origin: half(Transport::Tcp(origin)),
-            greeting: Vec::new(),
-            identity: identity(),
-            options: TunnelOptions::off(),
-            place: Box::new(()),
-        };
+    pub(super) fn open(&self, change: impl FnOnce(&mut NewTunnel)) -> (TcpStream, TcpStream) {
+        let (mut new, far_ends) = new_tunnel();
         change(&mut new);
         self.tunnels.open(new);
-        (far_client, far_origin)
+        far_ends
     }
+}
+
+/// A tunnel to be opened, and its far ends: the client's and the origin's.
+pub(super) fn new_tunnel() -> (NewTunnel, (TcpStream, TcpStream)) {
+    let ((client, far_client), (origin, far_origin)) = (pair(), pair());
+    let new = NewTunnel {
+        client: half(Transport::Tcp(client)),
+        origin: half(Transport::Tcp(origin)),
+        greeting: Vec::new(),
+        identity: identity(),
+        options: TunnelOptions::off(),
+        place: Box::new(()),
+    };
+    (new, (far_client, far_origin))
 }
 
 impl Drop for Stage {
