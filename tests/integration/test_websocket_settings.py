@@ -82,6 +82,8 @@ def test_the_origin_is_offered_what_is_allowed_and_no_more(parts: Bench, edge: Z
     assert (answer.status, answer.values("Sec-WebSocket-Protocol")) == (101, ["v2.chat"])
     assert parts.plain_origin.head(token).values("Sec-WebSocket-Protocol") == ["v1.chat, v2.chat"]
     assert upgraded(parts)[0].status == 101
+    # What was kept from it, it may not choose.
+    assert upgraded(parts, offer, target="/echo?protocol=soap")[0].status == 502
     answer, problem = upgraded(parts, "Sec-WebSocket-Protocol: soap")
     assert (answer.status, problem["setting"]) == (403, "websocket_allowed_subprotocols")
 
