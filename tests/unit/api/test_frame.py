@@ -164,3 +164,26 @@ async def test_head_is_get_without_its_content() -> None:
         sent, _ = await asked([], app, method="HEAD", path=path)
         assert (sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])) == (status, b"")
         assert path != "/" or dict(sent[0]["headers"])[b"x-method"] == b"GET"
+
+
+async def accept(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that takes any handshake."""
+    await receive()
+    await send({"type": "websocket.accept", "headers": [(b"x-id", scope["holdfast.request_id"].encode())]})
+
+
+async def test_a_handshake_is_counted_and_looked_at_and_given_an_id() -> None:
+    messages: list[Message] = [{"type": "websocket.connect"}]
+    [accepted], _ = await asked(messages, accept, type="websocket", method="GET")
+    assert accepted["type"] == "websocket.accept"
+    assert len(accepted["headers"][0][1]) == 16
+
+
+@pytest.mark.parametrize("members", [{"path": "/a\0b"}, {"query_string": b"a=%00"}])
+async def test_a_handshake_that_no_database_could_look_up_is_answered_in_the_place_of_the_101(
+    members: dict[str, Any],
+) -> None:
+    sent, _ = await asked([{"type": "websocket.connect"}], accept, type="websocket", method="GET", **members)
+    assert [one["type"] for one in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
+    assert sent[0]["status"] in {400, 404}
+    assert json.loads(sent[1]["body"])["success"] is False
