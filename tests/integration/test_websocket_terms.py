@@ -1,6 +1,5 @@
 """How long WebSockets of a zone live and how much passes, as its settings say, at a real edge: what the client sees of it."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,15 +37,6 @@ def edge(parts: Bench) -> ZoneEdge:
 
 def zone(**settings: Any) -> ZoneDocument:
     return a_document("example.com", a_record("*.example.com", ORIGIN_IP), **settings)
-
-
-def upgraded(parts: Bench, *lines: str, target: str = "/echo") -> tuple[wire.Answer, dict[str, Any]]:
-    """The answer to an upgrade, and the JSON of a refusal."""
-    with wire.connect(parts.plain) as client:
-        client.send(wire.upgrade(target, *lines, host=HOST))
-        answer = client.read_answer()
-        body = client.read_body(answer) if answer.status != 101 else b"{}"
-    return answer, json.loads(body)
 
 
 def test_a_message_that_is_too_long_ends_those_that_open_after_it(parts: Bench, edge: ZoneEdge) -> None:
