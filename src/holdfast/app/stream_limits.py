@@ -4,7 +4,9 @@ Law 1: whoever takes nothing of what is written has nothing read from, so that a
 Law 2: a Close goes out behind what waits, and CLOSE_LIMIT_S later the connection is cut, whatever is still waiting.
 Law 3: when control stops, each is closed with 1012 and a reason: a client may connect again.
 Law 4: a handshake that cannot be read as one is answered with 400 at once, and nobody waits for the rest of it.
-Law 5: it counts among the connections of its address as any other does (`http_limits`).
+Law 5: until it is let in, nothing more is read of a client; then it may send MAX_PINGS control frames in PING_INTERVAL_S, and
+goes with 1008 for more.
+Law 6: it counts among the connections of its address as any other does (`http_limits`).
 
 uvicorn waits for a slow client before it even sends a Close, and then has the kernel flush for as long as that takes. Of a
 handshake with a body, or with more fields than its library takes, it says nothing at all.
@@ -27,9 +29,11 @@ from holdfast.api.rate_limit import asker_of
 MAX_MESSAGE_BYTES = 4096
 # A client that leaves a ping unanswered for as long is gone. Precedent: `websockets` has the same.
 PING_INTERVAL_S, PING_LIMIT_S = 20.0, 20.0
+# Of one that asks each second, a precedent for a browser's library, ten times as many.
+MAX_PINGS = 200
 # How long the rest and a Close may take.
 CLOSE_LIMIT_S = 5.0
-SERVICE_RESTART = 1012
+POLICY_VIOLATION, SERVICE_RESTART = 1008, 1012
 _WHY = "control is stopping, connect again"
 
 
@@ -41,6 +45,8 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     # Who is connected, "" where that is no address.
     asker: str = ""
     _cut: asyncio.TimerHandle | None = None
+    _pings: int = 0
+    _pings_since: float = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """uvicorn's call: the handshake has come."""
@@ -53,6 +59,23 @@ class StreamProtocol(WebSocketsSansIOProtocol):
         super().data_received(data)
         if not self.handshake_initiated and not self.transport.is_closing():
             self.transport.write(written(fault(400, UNREADABLE, "expected a WebSocket handshake without a body")))
+            self.transport.close()
+        elif not self.handshake_complete:
+            self.transport.pause_reading()
+
+    def handle_ping(self) -> None:
+        """uvicorn's call: the client has sent a ping, whose pong is ready."""
+        now = self.loop.time()
+        if now - self._pings_since > PING_INTERVAL_S:
+            self._pings, self._pings_since = 0, now
+        self._pings += 1
+        if self._pings <= MAX_PINGS:
+            super().handle_ping()
+        elif not self.close_sent:
+            self.conn.fail(POLICY_VIOLATION, "too many pings")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self._cut_soon()
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -95,6 +118,8 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
             self._cut_soon()
         await super().send(message)
+        if message["type"] == "websocket.accept" and not self.read_paused:
+            self.transport.resume_reading()
 
     def _cut_soon(self) -> None:
         if self._cut is None:

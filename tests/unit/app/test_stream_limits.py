@@ -11,6 +11,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from holdfast.app import stream_limits
 from holdfast.app.http_limits import LimitedProtocol
 from holdfast.app.stream_limits import StreamProtocol
 
@@ -28,7 +29,8 @@ class Server:
     """A server whose application does what the query says."""
 
     def __init__(self) -> None:
-        self.ended = asyncio.Event()
+        self.ended, self.lets_in = asyncio.Event(), asyncio.Event()
+        self.lets_in.set()
         self.state = uvicorn.server.ServerState()
         self.config = uvicorn.Config(
             self._serve,
@@ -61,6 +63,7 @@ class Server:
                 await send({"type": "http.response.body", "body": b"ok"})
                 return
             await receive()
+            await self.lets_in.wait()
             await send({"type": "websocket.accept"})
             if scope["query_string"] == b"flood":
                 with suppress(TimeoutError):
@@ -118,16 +121,25 @@ async def test_a_handshake_that_cannot_be_read_is_answered_at_once(server: Serve
     await until_gone(server)
 
 
-async def raw(address: str, query: str = "") -> socket.socket:
-    """A client that has shaken hands, and does nothing by itself."""
+def handshake(query: str = "") -> bytes:
+    head = f"GET {STREAM}?{query} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return f"{head}{HANDSHAKE}\r\n".encode()
+
+
+async def connected(address: str) -> socket.socket:
+    """A client that takes little at once, and does nothing by itself."""
     host, port = address.split(":")
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.settimeout(0)
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(client, (host, int(port)))
-    head = f"GET {STREAM}?{query} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{HANDSHAKE}\r\n"
-    await loop.sock_sendall(client, head.encode())
+    await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
+    return client
+
+
+async def raw(address: str, query: str = "") -> socket.socket:
+    """The same after its handshake."""
+    client, loop = await connected(address), asyncio.get_running_loop()
+    await loop.sock_sendall(client, handshake(query))
     answer = await asyncio.wait_for(loop.sock_recv(client, 12), LIMIT_S)
     assert answer == b"HTTP/1.1 101"
     return client
@@ -173,7 +185,10 @@ async def test_a_client_that_leaves_pings_unanswered_is_cut(server: Server) -> N
     assert server.ended.is_set()
 
 
-async def test_a_client_that_pings_and_takes_no_pong_is_not_read_from(server: Server) -> None:
+async def test_a_client_that_pings_and_takes_no_pong_is_not_read_from(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_limits, "MAX_PINGS", 10**9)
     address = await server.start()
     ping = bytes([0x89, 0x80 | 125, 0, 0, 0, 0]) + bytes(125)
     with await raw(address) as client:
@@ -183,6 +198,28 @@ async def test_a_client_that_pings_and_takes_no_pong_is_not_read_from(server: Se
                 while not server.ended.is_set():
                     await asyncio.get_running_loop().sock_sendall(client, ping * 500)
                     assert protocol.transport.get_write_buffer_size() < 1_000_000
+
+
+async def test_a_client_that_pings_without_an_end_is_closed_with_1008(server: Server) -> None:
+    address = await server.start()
+    async with connect(f"ws://{address}{STREAM}", ping_interval=None) as client:
+        pongs = [await client.ping() for _ in range(stream_limits.MAX_PINGS)]
+        await asyncio.wait_for(pongs[-1], LIMIT_S)
+        pongs.append(await client.ping())
+        assert await ended(client) == (1008, "too many pings")
+
+
+async def test_until_it_is_let_in_nothing_more_is_read_of_a_client(server: Server) -> None:
+    address = await server.start()
+    server.lets_in.clear()
+    loop = asyncio.get_running_loop()
+    with await connected(address) as client:
+        await loop.sock_sendall(client, handshake())
+        sending = asyncio.create_task(loop.sock_sendall(client, bytes(64 * 1024 * 1024)))
+        assert not (await asyncio.wait([sending], timeout=1.0))[0], "the server has taken it all"
+        sending.cancel()
+        server.lets_in.set()
+        assert await asyncio.wait_for(loop.sock_recv(client, 12), LIMIT_S) == b"HTTP/1.1 101"
 
 
 @pytest.mark.parametrize("size", [4097, 100_000])
