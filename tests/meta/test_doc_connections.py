@@ -10,6 +10,7 @@ import pytest
 from holdfast.api import connection_stream
 from holdfast.api.connection_shapes import ClosedConnectionView, ConnectionView
 from holdfast.api.connections import ListFilter
+from holdfast.app import stream_limits
 from holdfast.control import connection_watch
 from holdfast.model.close_reason import CLOSED_BY, WHYS
 from holdfast.model.connection_messages import MAX_DEPTH
@@ -48,6 +49,7 @@ def test_the_bounds_are_those_of_the_code() -> None:
         f"more than {connection_watch.MAX_WAITING:,} wait",
         f"not taken for {connection_stream.SEND_LIMIT_S:.0f} s",
         f"looked at every {connection_stream.RECHECK_S:.0f} s",
+        f"of pings {stream_limits.MAX_PINGS} in {stream_limits.PING_INTERVAL_S:.0f} s",
         f"There are {connection_stream.MAX_STREAMS} streams at once, and {connection_stream.MAX_STREAMS_OF_OWNER} of one",
     ):
         assert said in TEXT, said
