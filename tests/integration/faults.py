@@ -60,11 +60,14 @@ class Scene:
         """Let so much time pass, in which no client may see an end."""
         assert self.clients.ask("closed", seconds)["open"] == COUNT
 
-    def talk(self, rate: float = 1_000) -> Verdict:
-        """Talk for a while, long enough that each has split a message and pinged, and wait until all is answered: nothing may be missing."""
+    def talk(self, *, each: int = 20, rate: float = 1_000) -> Verdict:
+        """Have so many messages answered for each client, and whatever is under way then: nothing may be missing.
+
+        The eleventh is split around a ping, the seventeenth is followed by one.
+        """
         before = sum(one.taken for one in self.verdict().clients.values())
         self.clients.ask("load", rate, 0)
-        while sum(one.taken for one in self.verdict().clients.values()) < before + 20 * COUNT:
+        while sum(one.taken for one in self.verdict().clients.values()) < before + each * COUNT:
             pass
         assert self.clients.ask("settle") == {"unanswered": 0}
         said = self.verdict()
@@ -84,10 +87,12 @@ def scene(
     address: Address | None = None,
     under: Sequence[str] = (),
     origin: Origin | None = None,
+    each: int = 20,
 ) -> Iterator[Scene]:
     """A zone of its own with these settings, and COUNT clients of it that have talked to its origin.
 
-    `address` is where the clients go, if it is not the edge itself; `under` runs them; `origin` is one that serves already.
+    `address` is where the clients go, if it is not the edge itself; `under` runs them; `origin` is one that serves already;
+    `each` is how many messages of each have been answered before.
     """
     with ExitStack() as stack:
         origin = origin or stack.enter_context(Origin(origin_ip(), zones.run.plain[1]))
@@ -95,7 +100,7 @@ def scene(
         clients = stack.enter_context(Clients(address or zones.run.plain, host=host, under=under))
         clients.open(COUNT)
         here = Scene(zones, zone_id, host, clients, origin)
-        here.talk()
+        here.talk(each=each)
         yield here
 
 
