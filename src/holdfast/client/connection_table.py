@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from holdfast.client.api.answer import JsonObject, text_of
 from holdfast.client.printable import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 NOTHING = "-"
 # The narrowest that the address may become before columns go.
@@ -84,6 +85,9 @@ def columns_for(width: int, columns: Sequence[Column]) -> list[Column]:
 
 def table_of(rows: Sequence[Row], width: int, columns: Sequence[Column]) -> Table:
     """The rows as a table of `width` characters."""
+    from rich.table import Table  # noqa: PLC0415  only a terminal pays for drawing
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold", width=width)
     shown = columns_for(width, columns)
     for column in shown:
