@@ -1,7 +1,8 @@
 //! Looking before letting pass: the same counts and bytes as walking, whatever the chopping, and no answer gets through.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::super::{FIN, Header, Opcode, PONG, Sight, Walker, write_ping};
 
 const NONCE: u64 = 0x1122_3344_5566_7788;
 

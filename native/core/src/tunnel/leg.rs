@@ -1,14 +1,11 @@
 //! One leg of a tunnel: a socket, perhaps its TLS, and what it has not taken yet.
 
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
 
-use mio::event::Source;
-use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
-use super::pipe::LoopEnd;
-use super::{Half, READ_BYTES, Scratch, Transport};
+use super::socket::Socket;
+use super::{Half, READ_BYTES, Scratch};
 use crate::frames::Walker;
 use crate::registry::Why;
 use crate::tls::TlsSession;
@@ -17,52 +14,6 @@ use crate::tls::TlsSession;
 const MAX_OWED_BYTES: usize = READ_BYTES + 16 * 1024;
 /// Reads of what nobody wants, before a socket is closed: 1 MiB.
 const MAX_DISCARDS: usize = 32;
-
-#[derive(Debug)]
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Pipe(LoopEnd),
-}
-
-impl Socket {
-    /// What the kernel watches; a pipe tells of itself.
-    fn source(&mut self) -> Option<&mut dyn Source> {
-        match self {
-            Self::Tcp(socket) => Some(socket),
-            Self::Unix(socket) => Some(socket),
-            Self::Pipe(_) => None,
-        }
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.read(into),
-            Self::Unix(socket) => socket.read(into),
-            Self::Pipe(end) => end.read(into),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(socket) => socket.write(bytes),
-            Self::Unix(socket) => socket.write(bytes),
-            Self::Pipe(end) => end.write(bytes),
-        }
-    }
-
-    fn end_writing(&self) {
-        // It fails only where the peer is gone already, which the next read says.
-        let _ = match self {
-            Self::Tcp(socket) => socket.shutdown(Shutdown::Write),
-            Self::Unix(socket) => socket.shutdown(Shutdown::Write),
-            Self::Pipe(end) => {
-                end.end_writing();
-                Ok(())
-            }
-        };
-    }
-}
 
 /// What reading a leg gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,15 +113,10 @@ pub(super) struct Leg {
 
 impl Leg {
     pub(super) fn new(half: Half) -> Self {
-        let socket = match half.transport {
-            Transport::Tcp(socket) => Socket::Tcp(TcpStream::from_std(socket)),
-            Transport::Unix(socket) => Socket::Unix(UnixStream::from_std(socket)),
-            Transport::Pipe(end) => Socket::Pipe(end),
-        };
         // A `close_notify` that came with the handshake is no event any more.
         let has_end = half.tls.as_ref().is_some_and(|session| session.peer_closed());
         Self {
-            socket,
+            socket: half.transport.into(),
             tls: half.tls,
             unsent: half.unsent,
             unsent_from: 0,

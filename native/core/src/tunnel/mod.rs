@@ -17,6 +17,7 @@ mod options;
 mod passage;
 mod pipe;
 mod relay;
+mod socket;
 mod vigil;
 mod wheel;
 
