@@ -250,7 +250,8 @@ impl Tunnel {
         let leg = &mut self.legs[side as usize];
         let stuck = &mut self.stuck_since[side as usize];
         if leg.is_drained() {
-            if stuck.take().is_some() {
+            if stuck.is_some() {
+                *stuck = None;
                 self.vigil.resumed(side.peer(), now);
             }
         } else if stuck.is_none() || leg.has_moved() {

@@ -90,6 +90,8 @@ impl Tunnel {
     fn pass_until_stopped(&mut self, from: Side, bytes: &[u8], now: Instant, passing: &mut Vec<u8>) -> Passed {
         let (to, walker) = (from.peer(), &mut self.legs[from as usize].walker);
         let gate = &mut self.gates[from as usize];
+        // Nobody is asked for a sign of life when the end has begun.
+        let may_ping = self.cause.is_none();
         let mut is_own = true;
         let mut at = 0;
         let stop = loop {
@@ -104,7 +106,7 @@ impl Tunnel {
                     if let Err(stop) = verdict {
                         break Some(stop);
                     }
-                    if self.vigil.owes_ping(to) && walker.close().is_none() && walker.is_at_boundary() {
+                    if may_ping && self.vigil.owes_ping(to) && walker.is_at_boundary() {
                         self.vigil.write_ping(to, now, passing);
                     }
                     walker.pass_frame(passing);
@@ -122,7 +124,7 @@ impl Tunnel {
                 }
             }
         };
-        if self.vigil.owes_ping(to) && walker.close().is_none() && walker.is_at_boundary() {
+        if may_ping && self.vigil.owes_ping(to) && walker.is_at_boundary() && walker.close().is_none() {
             self.vigil.write_ping(to, now, passing);
         }
         Passed {

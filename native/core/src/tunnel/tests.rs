@@ -531,6 +531,22 @@ fn a_leg_that_fails_or_ends_behind_a_stalled_peer_does_not_stay() {
 }
 
 #[test]
+fn who_waits_for_the_answer_to_its_close_gets_one_at_last() {
+    let silence = Duration::from_millis(200);
+    let stage = Stage::with(Limits {
+        linger: PATIENCE,
+        half_closed_silence: silence,
+    });
+    let (mut client, mut origin) = stage.open(|_| {});
+    client.write_all(&close(1000, Some([1; 4]))).unwrap();
+    let (_, code, reason) = rest_and_close(&mut client);
+    assert_eq!(code, Some(1001));
+    assert_eq!(reason, "close_frame: the other side did not end in time");
+    assert_eq!(rest(&mut origin).len(), 8, "the client's Close, and none behind it");
+    assert_eq!(stage.record()["closed_by"], "client");
+}
+
+#[test]
 fn a_half_closed_tunnel_may_be_silent_only_so_long() {
     let silence = Duration::from_millis(200);
     let stage = Stage::with(Limits {
