@@ -27,6 +27,8 @@ use crate::zones::{Ledger, Traffic, Zone};
 const MAX_EVENTS: usize = 512;
 /// Tunnels of a zone closed in one round: a large zone that is told to end must not delay the others' messages.
 const CLOSES_PER_ROUND: usize = 64;
+/// Tunnels looked at in one round because their time has come; a ping takes about 5 µs.
+const LOOKS_PER_ROUND: usize = 64;
 const WAKE: Token = Token(usize::MAX);
 
 enum Command {
@@ -200,7 +202,7 @@ struct Running {
     /// Tunnels that their zone's Close is still to come to.
     told: VecDeque<(usize, u64, OwnClose)>,
     wheel: Wheel,
-    /// What the wheel has told, while it is dealt with.
+    /// What the wheel has told, and has not been looked at yet.
     due: Vec<usize>,
     /// Ended in this round. Their slots stay taken until its end, since later events of the round may name them.
     ended: Vec<usize>,
@@ -276,7 +278,7 @@ impl Running {
     }
 
     fn patience(&self) -> Option<Duration> {
-        if !self.again.is_empty() || !self.told.is_empty() {
+        if !self.again.is_empty() || !self.told.is_empty() || !self.due.is_empty() {
             return Some(Duration::ZERO);
         }
         let due = self.pacing.as_ref().and_then(|pacing| pacing.next());
@@ -490,10 +492,16 @@ impl Running {
         }
     }
 
+    /// Looks at those whose time has come, a few a round: what opened together is due together, and must not delay the
+    /// others' messages. A key may have another tunnel by then, which finds that nothing is due.
     fn look_at_clock(&mut self, now: Instant) {
-        let mut due = std::mem::take(&mut self.due);
-        self.wheel.tell(now, &mut due);
-        for key in due.drain(..) {
+        if self.due.is_empty() {
+            self.wheel.tell(now, &mut self.due);
+        }
+        for _ in 0..LOOKS_PER_ROUND {
+            let Some(key) = self.due.pop() else {
+                return;
+            };
             let Some((_, tunnel)) = self.tunnels.get_mut(key) else {
                 continue;
             };
@@ -505,7 +513,6 @@ impl Running {
             self.turn(key, Side::Origin, now);
             self.plan(key, now);
         }
-        self.due = due;
     }
 
     fn bury(&mut self, now: Instant) {
