@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.integration.command import Command, run_to_end
-from tests.integration.frames import TEXT, Frame
+from tests.integration.frames import TEXT, Frame, close
 from tests.integration.wire import Wire
 
 
@@ -53,3 +53,11 @@ def echoes(client: Wire, text: str) -> bool:
     """Whether the message comes back, and nothing before it."""
     client.send_frame(Frame(TEXT, text.encode()))
     return client.read_message() == text.encode()
+
+
+def leave(client: Wire) -> None:
+    """Close it, as a client does that has no more to say: nothing of it is left at the edge."""
+    client.send_frame(close(1000))
+    assert client.read_close().close_code == 1000
+    client.end()
+    assert client.read_to_end() == b""

@@ -13,7 +13,7 @@ from tests.integration.command import PROGRAM, lives, run_to_end
 from tests.integration.edge import Edge
 from tests.integration.frames import close
 from tests.integration.origin import Origin
-from tests.integration.releasing import echoes, interpreter, newest_edge, released
+from tests.integration.releasing import echoes, interpreter, leave, newest_edge, released
 from tests.integration.run import CONTROL, EDGE, Run
 from tests.integration.waiting import poll
 
@@ -44,8 +44,7 @@ def test_sigterm_keeps_who_is_there_refuses_who_comes_and_ends_with_the_last(
         poll(lambda: refuses(up.plain), what="no more accepting")
         assert up.record(lambda record: record["event"] == "edge_retiring")["connections"] == 1
         assert echoes(kept, "after")
-        kept.send_frame(close(1000))
-        assert kept.read_close().close_code == 1000
+        leave(kept)
         assert up.ended() == 0
 
 
@@ -106,8 +105,7 @@ def test_whoever_asks_for_a_drain_waits_for_its_end(origin: Origin, tmp_path: Pa
         ) as asking:
             assert asking.stdout is not None
             assert asking.stdout.readline() == "it is ending already\n"
-            client.send_frame(close(1000))
-            assert client.read_close().close_code == 1000
+            leave(client)
             _, err = asking.communicate(timeout=20)
             assert (asking.returncode, err) == (0, "")
         assert up.ended() == 0
@@ -120,8 +118,7 @@ def test_sigterm_after_a_drain_that_was_asked_for_does_not_hurry_it(origin: Orig
         up.process.send_signal(signal.SIGTERM)
         assert run_to_end(["drain", "--no-wait", "--data", tmp_path]).stdout == "it is ending already\n"
         assert echoes(client, "still here")
-        client.send_frame(close(1000))
-        assert client.read_close().close_code == 1000
+        leave(client)
         assert up.ended() == 0
 
 
@@ -132,8 +129,7 @@ def test_an_edge_of_an_earlier_release_is_waited_for_too(origin: Origin, tmp_pat
         up.process.send_signal(signal.SIGTERM)
         poll(lambda: not lives(new), what="the end of the new edge, which has no clients")
         assert echoes(client, "of the old one")
-        client.send_frame(close(1000))
-        assert client.read_close().close_code == 1000
+        leave(client)
         assert up.ended() == 0
 
 

@@ -16,6 +16,7 @@ from tests.integration.origin import Origin
 from tests.integration.releasing import (
     echoes,
     interpreter,
+    leave,
     newest_edge,
     release,
     released,
@@ -45,8 +46,7 @@ def test_open_sockets_stay_with_the_old_edge_and_new_ones_come_to_the_new_one(or
             assert echoes(fresh, "new")
             os.kill(old, signal.SIGCONT)
         assert echoes(kept, "still")
-        kept.send_frame(close(1000))
-        assert kept.read_close().close_code == 1000
+        leave(kept)
         poll(lambda: not lives(old), what="the end of the old edge, with its last connection")
         assert up.record(lambda record: record["event"] == "child_exited" and record["pid"] == old)["status"] == 0
 

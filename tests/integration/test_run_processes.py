@@ -210,9 +210,8 @@ def test_the_edge_ends_before_control_and_the_status_is_0(tmp_path: Path, number
         assert [(one["child"], one["status"]) for one in run.records("child_exited")] == [(EDGE, 0), (CONTROL, 0)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_whole_group_ends_all_in_order(origin: Origin, tmp_path: Path, number: signal.Signals) -> None:
-    """As a terminal sends Ctrl-C, and a service manager may send SIGTERM: children get it twice, and keep their grace."""
+def test_an_interrupt_to_the_whole_group_ends_all_in_order(origin: Origin, tmp_path: Path) -> None:
+    """As a terminal sends Ctrl-C: children get it too, and keep their grace."""
     with (
         Edge(origin.url, tmp_path, *LISTEN, under=["setsid"]) as up,
         wire.websocket(up.plain, "/echo") as (client, _),
@@ -220,7 +219,7 @@ def test_a_signal_to_the_whole_group_ends_all_in_order(origin: Origin, tmp_path:
         client.send_frame(Frame(TEXT, b"open"))
         assert client.read_message() == b"open"
         assert os.getpgid(up.pid) == up.process.pid
-        os.killpg(up.process.pid, number)
+        os.killpg(up.process.pid, signal.SIGINT)
         assert client.read_close().close_code == 1001
         client.send_frame(close(1001))
         assert client.read_to_end() == b""
@@ -233,7 +232,7 @@ def test_a_second_signal_kills_all_at_once(origin: Origin, tmp_path: Path, token
         with wire.connect(up.plain) as client:
             client.send(wire.request("GET", f"/held?{token}"))  # would keep it for its whole grace
             client.read_answer()
-            up.process.send_signal(signal.SIGTERM)
+            up.process.send_signal(signal.SIGINT)
             poll(lambda: refuses(up.plain), what="no more accepting")
             up.process.send_signal(signal.SIGTERM)
             assert up.process.wait(3) == -signal.SIGTERM

@@ -1,6 +1,7 @@
 """Sockets that a service manager has opened: they are taken, by every thread, and outlive the process."""
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,14 @@ from tests.integration.edge import Edge
 from tests.integration.origin import Origin
 from tests.integration.releasing import echoes, released
 
-# What a service manager does to a process (sd_listen_fds(3)): the descriptors from 3 on, and whose they are.
-ACTIVATED = ["sh", "-c", 'exec 3<&"$1" && shift && LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh"]
+# What a service manager does to a process (sd_listen_fds(3)): its descriptors begin with 3, and it is told whose they are.
+_ACTIVATE = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+ACTIVATED = [sys.executable, "-c", _ACTIVATE]
 
 
 @pytest.fixture

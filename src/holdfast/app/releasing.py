@@ -135,7 +135,8 @@ class Releasing:
         if release is None or release.phase is not _Phase.HANDOVER or release.outgoing is not child:
             return []
         kept = f"{child.role} {child.pid} keeps {_counted(child.connections or 0)}"
-        return [*_say(release, kept, until=child.retires_until), *self._replace_others(release, now)]
+        until = child.retires_until if child.connections else None
+        return [*_say(release, kept, until=until), *self._replace_others(release, now)]
 
     def exited(self, child: Child, reason: str, now: float) -> tuple[list[Command], bool]:
         """A child has ended, for `reason`. The commands, and whether all has been done about it: else it is a child as any."""
