@@ -34,6 +34,8 @@ _NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(r"[0-9A-Za-z_~-]+(?:\.[0-9A-Za-z_~-]+)*")
 _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 _REFUSED_METHODS = ("CONNECT", "TRACE")
+# Over HTTP/2 a WebSocket is asked for otherwise (RFC 8441), and rules see what it would be over 1.1.
+_OPENING_VERSIONS = ("HTTP/1.1", "HTTP/2")
 
 # Fields by their names in lower case, each with its values in order.
 Fields = Mapping[str, Sequence[str]]
@@ -78,7 +80,7 @@ def refusal_of(method: str, target: str, version: str, headers: Sequence[tuple[s
 def is_websocket_handshake(method: str, version: str, headers: Iterable[tuple[str, str]]) -> bool:
     """Whether these open a WebSocket (RFC 6455 §4.2.1), as the core finds it."""
     fields = _by_name(headers)
-    return _is_attempt(fields) and version == "HTTP/1.1" and _of_handshake(method, version, fields) is None
+    return _is_attempt(fields) and version in _OPENING_VERSIONS and _of_handshake(method, version, fields) is None
 
 
 def _by_name(headers: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -143,7 +145,7 @@ def _is_attempt(fields: Fields) -> bool:
 
 def _of_handshake(method: str, version: str, fields: Fields) -> Refused | None:
     """What keeps an attempt to open a WebSocket from being one. Whatever is no attempt is a request like others."""
-    if not _is_attempt(fields) or version not in ("HTTP/1.0", "HTTP/1.1"):
+    if not _is_attempt(fields) or version not in ("HTTP/1.0", *_OPENING_VERSIONS):
         return None
     if method != "GET":
         return _before("/method", f"expected GET to open a WebSocket, got {shown(method)}", 400)

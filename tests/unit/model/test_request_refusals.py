@@ -89,6 +89,8 @@ def changed(name: str, *values: str) -> list[tuple[str, str]]:
 def test_an_attempt_to_open_a_websocket_is_one_or_refused(headers: list[tuple[str, str]], place: str | None) -> None:
     assert place_of(*headers) == place
     assert is_websocket_handshake("GET", "HTTP/1.1", headers) is (place is None)
+    # As rules see one that came over HTTP/2.
+    assert is_websocket_handshake("GET", "HTTP/2", headers) is (place is None)
     assert place_of(*headers, method="POST") == "/method"
     assert place_of(*headers, version="HTTP/1.0") == "/protocol"
 
