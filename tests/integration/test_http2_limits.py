@@ -11,7 +11,7 @@ from holdfast._native import Certificate
 from holdfast.edge.decision import Forward
 from holdfast.model.request import Request
 from tests.integration.certificates import Authority, Pair
-from tests.integration.frames import CLOSE, TEXT, Frame
+from tests.integration.frames import CLOSE, TEXT, Frame, close
 from tests.integration.http2 import connected
 from tests.integration.in_process import Running, fine, nobody, of, running
 from tests.integration.origin import Origin
@@ -91,6 +91,32 @@ def test_an_edge_that_stops_does_not_wait_for_idle_connections(certificate: Cert
             pass
         assert client.goaway == NO_ERROR
     os.close(edge.log)
+
+
+def test_an_edge_that_retires_serves_what_it_has_and_says_goodbye(small: Running, authority: Authority) -> None:
+    with (
+        connected(small.address, authority.trusting()) as client,
+        connected(small.address, authority.trusting()) as new,
+    ):
+        new.settings_seen()
+        socket = client.open_websocket("/echo")
+        small.edge.retire()
+        client.until(lambda: client.goaway is not None, what="GOAWAY")
+        assert client.goaway == NO_ERROR
+        for number in range(3):
+            socket.send(Frame(TEXT, b"%d" % number))
+            assert socket.frame().payload == b"%d" % number
+        # Who was let in may still ask what it came for.
+        assert new.request("GET", "/status/200").status == 200
+        new.until(lambda: new.goaway is not None, what="GOAWAY")
+        while new.read():
+            pass
+        socket.send(close(1000))
+        assert socket.frame().close_code == 1000
+        socket.end()
+        while client.read():
+            pass
+        poll(lambda: small.edge.statistics()["connections_open"] == 0, what="the last connection's end")
 
 
 def test_a_policy_sees_the_version_and_the_handshake(certificate: Certificate, authority: Authority) -> None:

@@ -1,7 +1,8 @@
 //! One HTTP/2 connection, from its preface to its end: a task for each stream, and one that moves the frames of all.
 //!
 //! Law 1: a connection without streams is ended in good order (GOAWAY) when nothing has been asked for as long as over 1.1.
-//! Law 2: an edge that retires or stops says so at once, and takes no new stream; those that are there go on.
+//! Law 2: an edge that leaves says so (GOAWAY), and takes no new stream once the client has heard it; those that are there go
+//!        on. Who was let in and has asked nothing yet may still ask once, as over 1.1, unless the edge stops.
 //! Law 3: who takes back more requests than a browser would is shown out (CVE-2023-44487).
 
 use std::rc::Rc;
@@ -29,6 +30,9 @@ use crate::connection::{Caller, Context, HEAD_TIMEOUT, KEEP_ALIVE_TIMEOUT, LINGE
 use crate::http::MAX_HEAD_BYTES;
 use crate::tls::TlsStream;
 
+/// How long a client may take to answer the GOAWAY of an edge that stops, when its last stream has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 type Connection = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
 
 /// Serves a connection until it ends.
@@ -53,7 +57,7 @@ pub(crate) async fn serve(
         context,
         taken_back: TakenBack::new(Instant::now()),
         idle_since: Instant::now(),
-        is_leaving: false,
+        stage: Stage::New,
     }
     .run()
     .await;
@@ -90,16 +94,42 @@ struct Serving {
     context: Rc<Context>,
     taken_back: TakenBack,
     idle_since: Instant,
+    stage: Stage,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing has been asked.
+    New,
+    /// The same, and the edge leaves.
+    LastCall,
+    /// Something has been asked.
+    Used,
     /// GOAWAY has been said.
-    is_leaving: bool,
+    Leaving,
+    /// The same, and nobody is waited for any more.
+    Stopping,
+}
+
+impl Stage {
+    /// How long it may be without a stream.
+    fn patience(self) -> Duration {
+        match self {
+            Self::New | Self::Used => KEEP_ALIVE_TIMEOUT,
+            Self::LastCall => HEAD_TIMEOUT,
+            Self::Leaving => LINGER,
+            Self::Stopping => LAST_WORDS,
+        }
+    }
 }
 
 impl Serving {
     async fn run(mut self) {
-        let mut leaving = self.context.leaving.clone();
+        let (mut leaving, mut stopping) = (self.context.leaving.clone(), self.context.leaving.clone());
         loop {
             let is_idle = self.tasks.is_empty();
-            let patience = if self.is_leaving { LINGER } else { KEEP_ALIVE_TIMEOUT };
+            let may_stay = matches!(self.stage, Stage::New | Stage::Used);
             tokio::select! {
                 biased;
                 Some(left) = self.tasks.join_next(), if !is_idle => self.task_ended(left),
@@ -108,13 +138,15 @@ impl Serving {
                     // Over, or broken: what is left of the streams learns it from the crate.
                     Some(Err(_)) | None => break,
                 },
-                () = leaving.begun(), if !self.is_leaving => self.leave(),
-                () = sleep_until(self.idle_since + patience), if is_idle => {
-                    if self.is_leaving {
-                        break;
-                    }
-                    self.leave();
-                }
+                () = stopping.stopped(), if self.stage != Stage::Stopping => self.stop(),
+                () = leaving.begun(), if may_stay => match self.stage {
+                    Stage::New => self.stage = Stage::LastCall,
+                    _ => self.leave(),
+                },
+                () = sleep_until(self.idle_since + self.stage.patience()), if is_idle => match self.stage {
+                    Stage::Leaving | Stage::Stopping => break,
+                    _ => self.leave(),
+                },
             }
         }
         let Self {
@@ -125,15 +157,24 @@ impl Serving {
         let _ = timeout(LINGER, async { while tasks.join_next().await.is_some() {} }).await;
     }
 
+    /// Takes what is on its way, and no more (RFC 9113 §6.8).
     fn leave(&mut self) {
-        self.is_leaving = true;
-        self.idle_since = Instant::now();
-        if self.tasks.is_empty() {
-            // A request that is on its way learns that it has not been looked at (RFC 9113 §6.8).
-            self.connection.abrupt_shutdown(Reason::NO_ERROR);
-        } else {
+        if !matches!(self.stage, Stage::Leaving | Stage::Stopping) {
+            self.stage = Stage::Leaving;
+            self.idle_since = Instant::now();
             self.connection.graceful_shutdown();
         }
+    }
+
+    fn stop(&mut self) {
+        if self.tasks.is_empty() {
+            // A request that is on its way learns that it has not been looked at.
+            self.connection.abrupt_shutdown(Reason::NO_ERROR);
+        } else {
+            self.leave();
+        }
+        self.stage = Stage::Stopping;
+        self.idle_since = Instant::now();
     }
 
     fn accept(&mut self, request: Request<h2::RecvStream>, to: SendResponse<Bytes>) {
@@ -146,6 +187,11 @@ impl Serving {
         let (caller, context) = (Rc::clone(&self.caller), Rc::clone(&self.context));
         self.tasks
             .spawn_local(async move { handle(stream, head, &caller, place, &context).await });
+        match self.stage {
+            Stage::New => self.stage = Stage::Used,
+            Stage::LastCall => self.leave(),
+            Stage::Used | Stage::Leaving | Stage::Stopping => {}
+        }
     }
 
     fn task_ended(&mut self, left: Result<Left, JoinError>) {
