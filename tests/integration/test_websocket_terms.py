@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from holdfast.model.websocket_documents import DirectionRates, RateLimits
+from holdfast.model.websocket_documents import DirectionRates, MessageRuleDocument, RateLimits
 from holdfast.model.zone_document import ZoneDocument
 from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
-from tests.integration.frames import CLOSE, PING, TEXT, Frame
+from tests.integration.frames import CLOSE, PING, TEXT, Frame, close
 from tests.integration.zone_parts import ORIGIN_IP, Bench, ZoneEdge, bench
 from tests.unit.edge.origins import a_document, a_record
 
@@ -81,3 +81,28 @@ def test_what_is_sent_too_fast_waits_or_ends_it(parts: Bench, edge: ZoneEdge, ac
         assert [frame.payload for frame in frames] == [b"%d" % number for number in range(8)]
     else:
         assert (frames[-1].close_code, frames[-1].close_reason.partition(":")[0]) == (1008, "rate_exceeded")
+
+
+@pytest.mark.parametrize(("action", "echoed"), [("close", []), ("drop", ["too"]), ("log", ["a badword", "too"])])
+def test_a_message_that_breaks_a_rule_is_closed_on_dropped_or_logged(
+    parts: Bench, edge: ZoneEdge, action: Any, echoed: list[str]
+) -> None:
+    parts.control.full(
+        zone(websocket_message_rules=(MessageRuleDocument(id="a" * 32, pattern="bad.*d", action=action),))
+    )
+    with wire.websocket(parts.plain, "/echo", name=HOST) as (client, _):
+        client.send_frame(Frame(TEXT, b"fine"))
+        # Nothing that is under way passes once the edge closes.
+        assert client.read_message() == b"fine"
+        for text in (b"a badword", b"too"):
+            client.send_frame(Frame(TEXT, text))
+        client.send_frame(close(1000))
+        frames = [client.read_frame()]
+        while frames[-1].opcode != CLOSE:
+            frames.append(client.read_frame())
+    assert [frame.payload.decode() for frame in frames[:-1]] == echoed
+    ended = frames[-1]
+    if action == "close":
+        assert (ended.close_code, ended.close_reason) == (1008, f"message_rule: a message breaks the rule {'a' * 32}")
+    else:
+        assert ended.close_code == 1000
