@@ -238,6 +238,35 @@ def test_a_hang_up_is_a_release(tmp_path: Path) -> None:
     assert (status, sum(one["event"] == "release_done" for one in records)) == (0, 2)
 
 
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_terminal_that_is_closed_ends_it_unless_it_was_told_not_to_mind(ignored: bool, tmp_path: Path) -> None:
+    """As the end of an ssh session; `nohup` has hang-ups ignored."""
+    ours, theirs = os.openpty()
+    said, saying = os.pipe()
+    log = tmp_path / "log"
+    prepare = f"""
+import os, signal, sys
+os.login_tty({theirs})
+os.dup2({saying}, 1)
+os.dup2(os.open({str(log)!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+if {ignored}:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
+"""
+    process = subprocess.Popen([sys.executable, "-c", prepare, SUPERVISOR, tmp_path, "edge"], pass_fds=[theirs, saying])
+    assert b"ready: edge" in os.read(said, 4096)
+    for descriptor in (theirs, ours):
+        os.close(descriptor)
+    if ignored:
+        # Its turn comes after the release that the hang-up is.
+        assert run_release(tmp_path, python=None, waits=True) == 0
+        assert run_drain(tmp_path, waits=True) == 0
+    assert process.wait(30) == 0
+    assert log.read_text().count('"event":"release_done"') == (2 if ignored else 0)
+    for descriptor in (said, saying):
+        os.close(descriptor)
+
+
 def test_a_drain_that_is_asked_for_ends_the_supervisor_with_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
