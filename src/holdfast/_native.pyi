@@ -121,7 +121,13 @@ class TlsRule:
     """
 
     def __new__(
-        cls, *, names: Sequence[str], min_version: str, max_version: str, ciphers: Sequence[str] = (), http2: bool = True
+        cls,
+        *,
+        names: Sequence[str],
+        min_version: str,
+        max_version: str,
+        ciphers: Sequence[str] = (),
+        http2: bool = True,
     ) -> TlsRule: ...
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -201,6 +207,7 @@ class Edge:
 
     `listeners` are (file descriptor, is_tls) of bound, listening TCP sockets; the edge takes each descriptor over and
     closes it at the end, or when this raises. They are dealt to the threads in turn, so bind one per thread and address (SO_REUSEPORT).
+    Whoever shares them with this edge leaves them non-blocking (`socket.dup` and `settimeout` would not: the mode is shared).
     `log_fd` is where records go, one JSON object a line; it stays the caller's. `colo` is three upper-case letters.
     `max_connections` bounds client connections; beyond it, accepting pauses. Without a rule for its name, a client may
     use all that the edge has: TLS 1.2 and 1.3. `resolvers` are the name servers for origins, IP addresses with a port or

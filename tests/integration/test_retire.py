@@ -1,13 +1,14 @@
 """An edge that leaves: it retires beside its successor, and closes its WebSockets one after the other."""
 
 import math
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from selectors import EVENT_READ, DefaultSelector
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -43,7 +44,8 @@ def has_left(edge: Running) -> None:
 
 
 class Listeners:
-    """Sockets that several edges listen on by copies of their own, as children of one supervisor do."""
+    """Sockets that several edges listen on by copies of their own, as children of one supervisor do. `socket.dup()` would
+    make the socket blocking, for all of them."""
 
     def __init__(self, count: int) -> None:
         self.held = [socket.socket() for _ in range(count)]
@@ -55,7 +57,7 @@ class Listeners:
         self.address: Address = self.held[0].getsockname()
 
     def copies(self) -> list[tuple[int, bool]]:
-        return [(one.dup().detach(), False) for one in self.held]
+        return [(os.dup(one.fileno()), False) for one in self.held]
 
 
 @contextmanager
@@ -145,6 +147,11 @@ class Storm:
             except (OSError, wire.EndedError, AssertionError) as error:
                 self.faults.append(error)
 
+    def goes_on(self) -> None:
+        """Wait until some more have been answered."""
+        enough = self.answered + 50
+        poll(lambda: self.answered > enough, what="answers of the successor")
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
@@ -165,8 +172,7 @@ def test_no_client_of_a_storm_is_refused_or_reset_while_edges_take_over_from_one
                 serving.edge.retire()
                 has_left(serving)
                 serving.edge.stop(grace_s=LIMIT_S)
-                already = storm.answered
-                poll(lambda already=already: storm.answered > already + 50, what="answers of the successor")
+                storm.goes_on()
                 serving = successor
         assert storm.faults == []
 
@@ -179,7 +185,7 @@ def clients_of(edge: Running, count: int) -> Iterator[list[Wire]]:
 
 def closes(clients: list[Wire]) -> list[tuple[float, int, Frame]]:
     """When which client was told what, in the order in which they were; each answers at once."""
-    told = []
+    told: list[tuple[float, int, Frame]] = []
     with DefaultSelector() as selector:
         for number, client in enumerate(clients):
             selector.register(client.sock, EVENT_READ, (number, client))
@@ -247,13 +253,13 @@ def test_a_shorter_window_takes_the_place_of_a_longer_one(origin: FakeOrigin) ->
     ],
 )
 def test_what_makes_no_sense_is_refused_and_named(changed: dict[str, object], named: str) -> None:
-    given: dict[str, object] = {"why": "release", "reason": "bye", "window_s": 1.0}
+    given: dict[str, Any] = {"why": "release", "reason": "bye", "window_s": 1.0}
     with running(fine) as edge, pytest.raises(ValueError, match=f"^{named}: "):
-        edge.edge.close_evenly(**given | changed)  # type: ignore[arg-type]
+        edge.edge.close_evenly(**given | changed)
 
 
 def test_an_edge_that_does_not_run_has_nothing_to_retire() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        edge = Edge(listeners=[(listener.detach(), False)], threads=1, decide=fine, answer=fine)  # type: ignore[arg-type]
+        edge = Edge(listeners=[(listener.detach(), False)], threads=1, decide=fine, answer=fine)
     edge.retire()
     assert edge.close_evenly(why="drain", reason="bye", window_s=0) == 0
