@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::closing::{check_close, parting, window, worded};
+use crate::connections::{self, Classes};
 use crate::policy::Policy;
 use crate::values::{Certificate, TlsRule, seconds};
 
@@ -36,6 +37,7 @@ enum State {
 pub(crate) struct Edge {
     tls: Arc<ServerTls>,
     zone_statistics: Py<PyAny>,
+    classes: Classes,
     state: Mutex<State>,
 }
 
@@ -99,6 +101,7 @@ impl Edge {
         };
         Ok(Self {
             tls,
+            classes: Classes::new(py)?,
             zone_statistics: py
                 .import("holdfast.model.zone_statistics")?
                 .getattr("ZoneStatistics")?
@@ -166,6 +169,42 @@ impl Edge {
             statistics.set_item(name, value)?;
         }
         Ok(statistics)
+    }
+
+    fn connections<'py>(
+        &self,
+        py: Python<'py>,
+        query: &Bound<'py, PyAny>,
+    ) -> PyResult<(usize, Vec<Bound<'py, PyAny>>)> {
+        let query = connections::query(query)?;
+        let (total, page) = self
+            .while_running(py, |edge| edge.connections(query))
+            .unwrap_or_default();
+        let page = page.iter().map(|live| self.classes.open(py, live));
+        Ok((total, page.collect::<PyResult<_>>()?))
+    }
+
+    fn connection<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = self.while_running(py, |edge| edge.connection(id)).flatten();
+        found.map(|found| self.classes.found(py, &found)).transpose()
+    }
+
+    fn close_connections(&self, py: Python<'_>, filter: &Bound<'_, PyAny>, code: u16, reason: &str) -> PyResult<usize> {
+        let filter = connections::filter(filter)?;
+        check_close(code, reason)?;
+        let told = self.while_running(py, |edge| edge.close_connections(filter, code, reason));
+        Ok(told.unwrap_or_default())
+    }
+
+    fn watch_connections(&self, py: Python<'_>, on: bool) {
+        self.while_running(py, |edge| edge.watch_connections(on));
+    }
+
+    fn take_connection_events<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<(u64, Vec<Bound<'py, PyAny>>)> {
+        let taken = self.while_running(py, |edge| edge.take_connection_events(limit));
+        let (lost, events) = taken.unwrap_or_default();
+        let events = events.iter().map(|event| self.classes.event(py, event));
+        Ok((lost, events.collect::<PyResult<_>>()?))
     }
 
     fn retire(&self, py: Python<'_>) {

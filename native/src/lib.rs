@@ -1,6 +1,7 @@
 //! `holdfast._native`: the pymodule, nothing else. The contract is `src/holdfast/_native.pyi`.
 
 mod closing;
+mod connections;
 mod edge;
 mod inspect;
 mod message_rules;

@@ -8,6 +8,7 @@ Law 3: whatever they raise refuses the request with 500. The edge fails closed.
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, final, type_check_only
 
+from holdfast.model.connection import ClosedConnection, Connection, ConnectionEvent, ConnectionFilter, ConnectionQuery
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 from holdfast.model.zone_statistics import ZoneStatistics
@@ -239,6 +240,20 @@ class Edge:
     def stop(self, *, grace_s: float) -> None:
         """Stop accepting, close tunnels with 1001 to both sides, finish requests in flight, then end. Blocks, without
         the GIL, for `grace_s` seconds at most; what is left is cut."""
+    def connections(self, query: ConnectionQuery) -> tuple[int, list[Connection]]:
+        """How many open WebSockets the query's filter means, and its page of them. Correct for any number of them; one that
+        opens or ends while they are looked through may be in it or not. Looks in steps between which messages pass, some
+        10 ms for 50,000 in all. Raises ValueError with a sentence that names the field."""
+    def connection(self, id: str) -> Connection | ClosedConnection | None:
+        """The WebSocket with this id: as it stands now, or as it ended, where it is among the 4,096 that closed last (8 MiB
+        of them at most). None where nobody knows it."""
+    def close_connections(self, filter: ConnectionFilter, code: int, reason: str) -> int:
+        """Close every open WebSocket that the filter means, as `close_tunnels` those of a zone; how many were told."""
+    def watch_connections(self, on: bool) -> None:
+        """Whether to keep what opens and closes from now on, for `take_connection_events`. At most 16,384 events and 16 MiB
+        are kept: beyond that, the oldest are lost. What is kept is forgotten by either call."""
+    def take_connection_events(self, limit: int) -> tuple[int, list[ConnectionEvent]]:
+        """How many events were lost since the last call, and the oldest that were kept, `limit` of them at most."""
     def retire(self) -> None:
         """Take no new connection and no further request, for good. The edge's copies of the listening sockets are closed:
         connections that wait in them are for whoever else holds them. Idle connections of clients end; requests in flight

@@ -4,6 +4,9 @@
 //! Law 2: stopping has a deadline. Until then what runs may end in its own way; after it, it is cut.
 
 mod figures;
+mod live;
+
+pub use live::Found;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -20,6 +23,7 @@ use tokio::task::LocalSet;
 use crate::connection::{Context, HttpStatistics};
 use crate::leaving::{Farewell, Leaving, farewell};
 use crate::listener::{Live, accept};
+use crate::live::Recent;
 use crate::origin::{Names, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
 use crate::registry::{Line, Log, Why};
@@ -67,6 +71,7 @@ pub struct Edge {
     log_thread: JoinHandle<()>,
     http_statistics: Arc<HttpStatistics>,
     zones: Arc<Zones>,
+    recent: Arc<Recent>,
 }
 
 impl Edge {
@@ -84,6 +89,7 @@ impl Edge {
             log_thread,
             http_statistics: Arc::default(),
             zones: Arc::clone(&options.zones),
+            recent: Arc::default(),
         };
         match edge.start_threads(options, &leaving) {
             Ok(()) => Ok((edge, questions)),
@@ -104,7 +110,12 @@ impl Edge {
             dealt[at % options.threads].push(listener);
         }
         for (number, listeners) in dealt.into_iter().enumerate() {
-            let (tunnels, thread) = TunnelLoop::start(format!("tunnel-{number}"), self.log.clone(), Limits::default())?;
+            let (tunnels, thread) = TunnelLoop::start(
+                format!("tunnel-{number}"),
+                self.log.clone(),
+                Arc::clone(&self.recent),
+                Limits::default(),
+            )?;
             self.tunnels.push((tunnels.clone(), thread));
             let shared = Shared {
                 policy: self.policy.clone(),

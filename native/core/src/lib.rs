@@ -27,6 +27,7 @@ mod fault;
 mod http2;
 mod leaving;
 mod listener;
+pub mod live;
 mod refusal;
 mod secure;
 mod stream;

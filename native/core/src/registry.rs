@@ -33,7 +33,7 @@ const GATHER: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub enum Line {
     /// A WebSocket has ended.
-    Closed(Box<Closed>),
+    Closed(Arc<Closed>),
     /// A request failed in a way an operator wants to know of.
     Fault {
         /// Of the request.

@@ -23,7 +23,7 @@ impl Write for Sink {
 fn closed(path: &str) -> Line {
     let mut client = Walker::new();
     client.walk(b"\x81\x02hi\x88\x05\x03\xe8bye");
-    Line::Closed(Box::new(Closed {
+    Line::Closed(Arc::new(Closed {
         identity: Box::new(Identity {
             ray: "0123456789abcdef-LOC".to_owned(),
             zone: Zones::default().named("example"),

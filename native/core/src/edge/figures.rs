@@ -12,7 +12,7 @@ use crate::tunnel::TunnelLoop;
 use crate::zones::ZoneStatistics;
 
 /// How long the tunnel loops may take to answer, all together. They answer between two rounds of a millisecond or so.
-const LOOP_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const LOOP_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Edge {
     /// Counters since the start, and sizes of every queue, pool and table, by name.
@@ -22,7 +22,11 @@ impl Edge {
         let policy = self.policy.statistics();
         let log = self.log.statistics();
         let tunnels = |read: fn(&TunnelLoop) -> u64| self.tunnels.iter().map(|(tunnels, _)| read(tunnels)).sum();
+        let (remembered, waiting, lost) = self.recent.figures();
         vec![
+            ("closed_connections_remembered", remembered),
+            ("connection_events_waiting", waiting),
+            ("connection_events_lost", lost),
             ("connections_accepted", http.accepted.load(Ordering::Relaxed)),
             ("connections_open", http.connections.load(Ordering::Relaxed)),
             ("requests", http.requests.load(Ordering::Relaxed)),
@@ -69,16 +73,8 @@ impl Edge {
         }
     }
 
-    /// Closes every tunnel of a zone with this Close on both sides, each at a frame boundary; how many were told.
-    #[must_use]
-    pub fn close_tunnels(&self, zone: &str, code: u16, reason: &str) -> usize {
-        let (zone, reason) = (Arc::from(zone), Arc::from(reason));
-        let told = self.ask_loops(|tunnels| tunnels.close_zone(&zone, code, &reason));
-        told.into_iter().sum()
-    }
-
     /// Asks every loop at once, then takes their answers. A loop that has ended has none.
-    fn ask_loops<T>(&self, ask: impl Fn(&TunnelLoop) -> Receiver<T>) -> Vec<T> {
+    pub(super) fn ask_loops<T>(&self, ask: impl Fn(&TunnelLoop) -> Receiver<T>) -> Vec<T> {
         let deadline = Instant::now() + LOOP_PATIENCE;
         let asked: Vec<Receiver<T>> = self.tunnels.iter().map(|(tunnels, _)| ask(tunnels)).collect();
         let patience = || deadline.saturating_duration_since(Instant::now());

@@ -148,6 +148,34 @@ pub enum CloseSource {
     Me,
 }
 
+impl CloseReason {
+    /// As the dataset names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::UnspecifiedError => "unspecifiedError",
+            Self::TimedOut => "timedOut",
+            Self::PeerReset => "peerReset",
+            Self::UpstreamReset => "upstreamReset",
+            Self::ProtocolViolation => "protocolViolation",
+            Self::PeerNoError => "peerNoError",
+        }
+    }
+}
+
+impl CloseSource {
+    /// As the dataset names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+            Self::Me => "me",
+        }
+    }
+}
+
 /// The first cause of an end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {

@@ -18,8 +18,10 @@ use super::closing::{Pacing, Parting};
 use super::ending::GOING_AWAY;
 use super::leg::News;
 use super::relay::{OwnClose, Tunnel, Turn};
+use super::survey::{Entry, Survey, describe};
 use super::wheel::{Due, Wheel};
 use super::{Limits, NewTunnel, Order, Scratch, Side};
+use crate::live::{LiveConnection, Query, Recent};
 use crate::registry::{Line, Log, Why};
 use crate::zones::{Ledger, Traffic, Zone};
 
@@ -40,11 +42,7 @@ enum Command {
         deadline: Instant,
     },
     CloseEvenly(Parting, Box<Pacing>),
-    CloseZone {
-        zone: Arc<str>,
-        close: OwnClose,
-        told: SyncSender<usize>,
-    },
+    Survey(Survey),
     Figures(SyncSender<Vec<(Arc<Zone>, Traffic)>>),
     ForgetZones(Arc<HashSet<String>>),
     Stop,
@@ -96,14 +94,14 @@ impl fmt::Debug for TunnelLoop {
 
 impl TunnelLoop {
     /// Starts a thread with an empty loop.
-    pub fn start(name: String, log: Log, limits: Limits) -> io::Result<(Self, JoinHandle<()>)> {
+    pub fn start(name: String, log: Log, recent: Arc<Recent>, limits: Limits) -> io::Result<(Self, JoinHandle<()>)> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox {
             commands: Mutex::default(),
             waker: Waker::new(poll.registry(), WAKE)?,
             statistics: LoopStatistics::default(),
         });
-        let mut running = Running::new(poll, Arc::clone(&mailbox), log, limits);
+        let mut running = Running::new(poll, Arc::clone(&mailbox), log, recent, limits);
         let thread = thread::Builder::new().name(name).spawn(move || running.run())?;
         Ok((Self { mailbox }, thread))
     }
@@ -149,19 +147,33 @@ impl TunnelLoop {
         self.mailbox.post(Command::CloseEvenly(parting, pacing));
     }
 
-    /// Closes every tunnel of a zone with this Close on both sides, at frame boundaries; how many were told comes back.
-    #[must_use]
-    pub fn close_zone(&self, zone: &Arc<str>, code: u16, reason: &Arc<str>) -> Receiver<usize> {
+    /// Closes the tunnels that a query means with this Close on both sides, at frame boundaries; how many were told.
+    pub(crate) fn close_meant(&self, query: &Arc<Query>, code: u16, reason: &Arc<str>) -> Receiver<usize> {
         let (told, answer) = sync_channel(1);
-        self.mailbox.post(Command::CloseZone {
-            zone: Arc::clone(zone),
-            close: OwnClose {
-                code,
-                reason: Arc::clone(reason),
-            },
-            told,
-        });
+        let close = OwnClose {
+            code,
+            reason: Arc::clone(reason),
+        };
+        self.survey(Survey::close(Arc::clone(query), Instant::now(), close, told));
         answer
+    }
+
+    /// How many tunnels a query means, and those of them that can be on its page.
+    pub(crate) fn rank(&self, query: &Arc<Query>, now: Instant) -> Receiver<(usize, Vec<Entry>)> {
+        let (entries, answer) = sync_channel(1);
+        self.survey(Survey::rank(Arc::clone(query), now, entries));
+        answer
+    }
+
+    /// What these tunnels look like; those that have ended are left out.
+    pub(crate) fn describe(&self, entries: Vec<Entry>) -> Receiver<Vec<LiveConnection>> {
+        let (found, answer) = sync_channel(1);
+        self.survey(Survey::describe(entries, found));
+        answer
+    }
+
+    fn survey(&self, survey: Survey) {
+        self.mailbox.post(Command::Survey(survey));
     }
 
     /// What the tunnels of each zone have carried, those that are open included.
@@ -199,7 +211,9 @@ struct Running {
     scratch: Scratch,
     /// Tunnels that have more to read, and wait for their next turn.
     again: VecDeque<(usize, u64, Side)>,
-    /// Tunnels that their zone's Close is still to come to.
+    surveys: VecDeque<Survey>,
+    recent: Arc<Recent>,
+    /// Tunnels that an operator's Close is still to come to.
     told: VecDeque<(usize, u64, OwnClose)>,
     wheel: Wheel,
     /// What the wheel has told, and has not been looked at yet.
@@ -215,7 +229,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log, limits: Limits) -> Self {
+    fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log, recent: Arc<Recent>, limits: Limits) -> Self {
         // The clone shares the epoll descriptor; it fails only where no descriptor is left, before anything runs.
         #[allow(clippy::expect_used)]
         let registry = poll
@@ -231,6 +245,8 @@ impl Running {
             numbers: 0,
             scratch: Scratch::new(limits),
             again: VecDeque::new(),
+            surveys: VecDeque::new(),
+            recent,
             told: VecDeque::new(),
             wheel: Wheel::new(Instant::now()),
             due: Vec::new(),
@@ -264,6 +280,7 @@ impl Running {
                 }
             }
             self.give_turns(now);
+            self.step_surveys();
             self.close_told(now);
             self.close_paced(now);
             self.look_at_clock(now);
@@ -278,7 +295,14 @@ impl Running {
     }
 
     fn patience(&self) -> Option<Duration> {
-        if !self.again.is_empty() || !self.told.is_empty() || !self.due.is_empty() {
+        let is_busy = [
+            self.again.is_empty(),
+            self.told.is_empty(),
+            self.due.is_empty(),
+            self.surveys.is_empty(),
+        ]
+        .contains(&false);
+        if is_busy {
             return Some(Duration::ZERO);
         }
         let due = self.pacing.as_ref().and_then(|pacing| pacing.next());
@@ -309,11 +333,9 @@ impl Running {
                     self.parting = Some(parting);
                     self.pacing = Some(pacing);
                 }
-                Some(Command::CloseZone { zone, close, told }) => {
-                    // Whoever asked may have lost patience.
-                    let _ = told.try_send(self.tell_zone(&zone, &close));
-                }
+                Some(Command::Survey(survey)) => self.surveys.push_back(survey),
                 Some(Command::Figures(figures)) => {
+                    // Whoever asked may have lost patience.
                     let _ = figures.try_send(self.figures());
                 }
                 Some(Command::ForgetZones(keep)) => self.ledger.forget(&keep),
@@ -335,6 +357,9 @@ impl Running {
             });
             self.ended.push(key);
             return;
+        }
+        if self.recent.is_watched() {
+            self.recent.opened(describe(&self.tunnels[key].1));
         }
         if let Some(parting) = self.parting.clone() {
             let deadline = parting.deadline(now, self.scratch.limits.linger);
@@ -372,15 +397,13 @@ impl Running {
         }
     }
 
-    fn tell_zone(&mut self, zone: &str, close: &OwnClose) -> usize {
-        let before = self.told.len();
-        for (key, (number, tunnel)) in &mut self.tunnels {
-            if tunnel.zone().name() == zone && !tunnel.is_ending() && !tunnel.is_told {
-                tunnel.is_told = true;
-                self.told.push_back((key, *number, close.clone()));
-            }
+    /// One step of the survey that has waited longest.
+    fn step_surveys(&mut self) {
+        if let Some(mut survey) = self.surveys.pop_front()
+            && !survey.step(&mut self.tunnels, &mut self.told)
+        {
+            self.surveys.push_back(survey);
         }
-        self.told.len() - before
     }
 
     fn close_told(&mut self, now: Instant) {
@@ -529,7 +552,9 @@ impl Running {
             traffic.add_counts(&closed.to_origin, &closed.to_client);
             traffic.add_close(closed.cause.by, closed.cause.why);
             zone.tunnel_ended();
-            self.log.put(Line::Closed(Box::new(closed)));
+            let closed = Arc::new(closed);
+            self.recent.closed(&closed);
+            self.log.put(Line::Closed(closed));
         }
         if self.tunnels.is_empty() {
             // Nothing refers to a slot any more: give a past peak's memory back.

@@ -18,6 +18,7 @@ mod passage;
 mod pipe;
 mod relay;
 mod socket;
+mod survey;
 mod vigil;
 mod wheel;
 
@@ -31,6 +32,7 @@ pub use event_loop::{LoopStatistics, TunnelLoop};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;
 pub(crate) use pipe::{Outgoing, StreamEnd, pipe};
+pub(crate) use survey::Entry;
 
 use crate::messages::Judge;
 use crate::registry::Line;

@@ -26,7 +26,7 @@ impl Stage {
     /// A pipe of a loop that has no tunnel for it, so that what the loop is told leads to nothing.
     fn new() -> Self {
         let (log, _) = Log::start(std::io::sink()).unwrap();
-        let (tunnels, _) = TunnelLoop::start("tunnel-test".into(), log, Limits::default()).unwrap();
+        let (tunnels, _) = TunnelLoop::start("tunnel-test".into(), log, Arc::default(), Limits::default()).unwrap();
         let (leg, stream) = pipe(tunnels);
         let stage = Self {
             leg,

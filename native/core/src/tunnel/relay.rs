@@ -186,6 +186,14 @@ impl Tunnel {
         scratch.out = out;
     }
 
+    /// The round-trip time of each leg, the client's first, in microseconds.
+    pub(super) fn rtt_us(&self) -> [Option<u64>; 2] {
+        [Side::Client, Side::Origin].map(|side| {
+            let rtt = self.vigil.rtt(side)?;
+            u64::try_from(rtt.as_micros()).ok()
+        })
+    }
+
     /// Who it is for.
     pub(super) fn identity(&self) -> &Identity {
         &self.identity

@@ -49,7 +49,7 @@ impl Stage {
     pub(super) fn with(limits: Limits) -> Self {
         let (sender, records) = channel();
         let (log, _) = Log::start(Lines(sender, Vec::new())).unwrap();
-        let (tunnels, thread) = TunnelLoop::start("tunnel-test".into(), log, limits).unwrap();
+        let (tunnels, thread) = TunnelLoop::start("tunnel-test".into(), log, Arc::default(), limits).unwrap();
         Self {
             tunnels,
             thread: Some(thread),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::live::{Filter, Query};
 use crate::registry::{ClosedBy, Why};
 use crate::zones::{Traffic, Zone, Zones};
 
@@ -11,7 +12,15 @@ fn opened(stage: &Stage, zone: &Arc<Zone>) -> (TcpStream, TcpStream) {
 }
 
 fn told(stage: &Stage, zone: &str) -> usize {
-    let answer = stage.tunnels.close_zone(&zone.into(), 3000, &"enough".into());
+    let filter = Filter {
+        zone: Some(zone.to_owned()),
+        ..Filter::default()
+    };
+    let query = Arc::new(Query {
+        filter,
+        ..Query::default()
+    });
+    let answer = stage.tunnels.close_meant(&query, 3000, &"enough".into());
     answer.recv_timeout(PATIENCE).unwrap()
 }
 
