@@ -22,7 +22,7 @@ from holdfast.app.commands import Command, Conclude, Notify, Record, Say
 from holdfast.app.family import Child, Family, State
 from holdfast.app.words import Order, Retire, Why
 
-# Edges that keep connections of earlier releases. Each has the memory of its connections, and some 60 MB of its own.
+# Edges that keep connections of earlier releases. Each has the memory of its connections and 25 MB, more with many rules.
 MOST_RETIRING = 8
 # With those that have been told to close, which takes the spread of each.
 MOST_LEAVING = 16
