@@ -210,7 +210,8 @@ class Edge:
     closes it at the end, or when this raises. They are dealt to the threads in turn, so bind one per thread and address (SO_REUSEPORT).
     Whoever shares them with this edge leaves them non-blocking (`socket.dup` and `settimeout` would not: the mode is shared).
     `log_fd` is where records go, one JSON object a line; it stays the caller's. `colo` is three upper-case letters.
-    `max_connections` bounds client connections; beyond it, accepting pauses. Without a rule for its name, a client may
+    `max_connections` bounds client connections; beyond it, accepting pauses. One over HTTP/2 counts half, and half for each
+    stream; a stream beyond it gets 503. Without a rule for its name, a client may
     use all that the edge has: TLS 1.2 and 1.3. `resolvers` are the name servers for origins, IP addresses with a port or
     without; () means the system's. The hosts file goes before them.
     """

@@ -317,6 +317,21 @@ def test_handshakes_settle_on_what_the_zone_allows(
             assert answer.status == (200 if is_allowed else 421)
 
 
+def test_http_2_is_offered_where_the_zone_has_it_from_the_next_handshake_on(parts: Bench, edge: ZoneEdge) -> None:
+    parts.start_origin()
+    context = anyone()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    for switch, spoken in (("on", "h2"), ("off", "http/1.1"), ("on", "h2")):
+        parts.control.full(zone(http2=switch), zone("other.test"))
+        assert [_spoken(parts, context, host) for host in (HOST, "other.test")] == [spoken, "h2"]
+
+
+def _spoken(parts: Bench, context: ssl.SSLContext, host: str) -> str | None:
+    with wire.connect(parts.tls, tls=context, name=host) as client:
+        assert isinstance(client.sock, ssl.SSLSocket)
+        return client.sock.selected_alpn_protocol()
+
+
 def _shakes_hands(parts: Bench, context: ssl.SSLContext, host: str) -> bool:
     try:
         with wire.connect(parts.tls, tls=context, name=host) as client:
