@@ -62,6 +62,20 @@ def test_messages_of_any_size_come_back_as_they_were(client: Http2) -> None:
         assert socket.frame().payload == payload
 
 
+def test_a_burst_of_small_messages_is_no_attack(client: Http2) -> None:
+    """Some twenty thousand frames at once, on a hundred streams."""
+    sockets = [client.open_websocket("/echo") for _ in range(100)]
+    message = Frame(TEXT, b"a small message").from_client().encode()
+    for _ in range(200):
+        for socket in sockets:
+            client.h2.send_data(socket.number, message)
+    client.flush()
+    for socket in sockets:
+        for _ in range(200):
+            assert socket.frame().payload == b"a small message"
+    assert client.goaway is None
+
+
 def test_what_comes_ahead_of_the_answer_reaches_the_origin(client: Http2, origin: Origin, token: str) -> None:
     socket = client.websocket(f"/slow?{token}")
     socket.send(Frame(TEXT, b"early"))

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::exchange::{Left, handle};
 use super::request::read_head;
 use super::stream::RequestStream;
+use super::turns::Turns;
 use super::{
     CONNECTION_WINDOW_BYTES, MAX_FAULTY_STREAMS, MAX_RESET_KEPT, MAX_RESET_UNSEEN, MAX_SEND_BUFFER_BYTES, MAX_STREAMS,
     STREAM_WINDOW_BYTES, TAKEN_BACK_BURST, TAKEN_BACK_PER_SECOND,
@@ -33,7 +34,7 @@ use crate::tls::TlsStream;
 /// How long a client may take to answer the GOAWAY of an edge that stops, when its last stream has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-type Connection = h2::server::Connection<TlsStream<TcpStream>, Bytes>;
+type Connection = h2::server::Connection<Turns<TlsStream<TcpStream>>, Bytes>;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(
@@ -43,7 +44,7 @@ pub(crate) async fn serve(
     context: Rc<Context>,
 ) {
     let mut leaving = context.leaving.clone();
-    let handshake = builder().handshake(stream);
+    let handshake = builder().handshake(Turns::new(stream));
     let connection = tokio::select! {
         connection = timeout(HEAD_TIMEOUT, handshake) => connection,
         () = leaving.stopped() => return,

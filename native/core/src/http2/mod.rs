@@ -6,7 +6,8 @@
 //! WebSocket is a leg of an ordinary tunnel, whose socket is a pipe (`tunnel::pipe`).
 //!
 //! `connection` has the connection, a task for each of its streams; `request` and `answer` translate heads; `stream` is one
-//! stream while a request is on it, `exchange` what is done with it, and `pump` what it is once it is a WebSocket.
+//! stream while a request is on it, `exchange` what is done with it, and `pump` what it is once it is a WebSocket. `turns`
+//! sees to it that frames do not pile up before those who take them.
 //!
 //! Law 1: a stream holds back its peer by its own window only. The connection's window has room for those of all streams, so
 //!        one that stalls does not stall the others.
@@ -23,6 +24,7 @@ mod exchange;
 mod pump;
 mod request;
 mod stream;
+mod turns;
 
 pub(crate) use connection::serve;
 
