@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,22 @@ def test_one_that_does_not_wait_returns_when_it_has_begun(origin: Origin, tmp_pa
         up.record(lambda record: record["event"] == "release_done", limit_s=20)
 
 
+def test_ten_releases_in_a_row_keep_eight_edges_and_close_the_oldest_early(origin: Origin, tmp_path: Path) -> None:
+    quick = ("--release-deadline", "120", "--release-spread", "0", "--threads", "1")
+    with Edge(origin.url, tmp_path, "--listen", "127.0.0.1:0", *quick) as up, ExitStack() as stack:
+        clients: list[wire.Wire] = []
+        for _ in range(10):
+            clients.append(stack.enter_context(wire.websocket(up.plain, "/echo"))[0])
+            released(tmp_path)
+        assert len(set(started_edges(up))) == 11
+        for client in clients[:2]:
+            told = client.read_close()
+            assert (told.close_code, told.close_reason.partition(":")[0]) == (1012, "release")
+        assert all(echoes(client, "kept") for client in clients[2:])
+        early = [record["pid"] for record in up.records("edge_closes_early")]
+        assert early == started_edges(up)[:2]
+
+
 def test_a_release_leaves_no_descriptor_behind(origin: Origin, tmp_path: Path) -> None:
     with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
         before = open_descriptors(up.process.pid)
@@ -215,6 +232,21 @@ def test_an_edge_that_is_killed_while_its_successor_starts_is_back_before_it(ori
             up.record(lambda record: record["event"] == "release_done", limit_s=20)
             assert echoes(client, "kept")
             assert newest_edge(up, number=3) not in {old, back}
+
+
+def test_an_old_edge_that_hangs_holds_nobody_up(origin: Origin, tmp_path: Path) -> None:
+    with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up, wire.websocket(up.plain, "/echo") as (kept, _):
+        old = up.pid
+        os.kill(old, signal.SIGSTOP)
+        assert released(tmp_path)[-1] == f"edge {old} has not said that it retires"
+        for _ in range(20):
+            with wire.websocket(up.plain, "/echo") as (client, _):
+                assert echoes(client, "new")
+        os.kill(old, signal.SIGCONT)
+        up.record(lambda record: record["event"] == "edge_retiring" and record["pid"] == old)
+        assert echoes(kept, "it goes on where it was")
+        leave(kept)
+        poll(lambda: not lives(old), what="the end of the old edge")
 
 
 def test_another_interpreter_is_taken_for_later_starts_too(origin: Origin, tmp_path: Path) -> None:
