@@ -23,9 +23,9 @@ from holdfast.app.family import Child, Family, State
 from holdfast.app.words import Order, Retire, Why
 
 # Edges that keep connections of earlier releases. Each has the memory of its connections and 25 MB, more with many rules.
-MOST_RETIRING = 8
+MOST_RETIRING = 16
 # With those that have been told to close, which takes the spread of each.
-MOST_LEAVING = 16
+MOST_LEAVING = 32
 # How long an edge may take to say that it has retired, before a release goes on without its word.
 HANDOVER_LIMIT_S = 5.0
 
