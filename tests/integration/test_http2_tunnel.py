@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from holdfast._native import Certificate
+from holdfast.model.connection import ClosedConnection, Connection, ConnectionFilter, ConnectionQuery
 from tests.integration.certificates import Authority, Pair
 from tests.integration.frames import BINARY, CLOSE, PING, PONG, TEXT, Frame, close
 from tests.integration.http2 import Http2, connected
 from tests.integration.in_process import Running, running, tunnelling
 from tests.integration.origin import Origin
+from tests.integration.waiting import poll
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,29 @@ def test_an_operator_s_close_reaches_every_stream(
         for socket in sockets:
             frame = socket.frame()
             assert (frame.opcode, frame.close_code, frame.close_reason) == (CLOSE, 4001, "bye")
+
+
+def test_a_stream_is_listed_and_told_of_as_what_it_is(
+    origin: Origin, certificate: Certificate, authority: Authority
+) -> None:
+    with client_of(origin, certificate, authority) as (edge, client):
+        socket = client.open_websocket("/echo?protocol=chat", ("sec-websocket-protocol", "chat"))
+        other = client.open_websocket("/echo")
+        socket.send(Frame(TEXT, b"x"))
+        assert socket.frame() == Frame(TEXT, b"x")
+        ray = socket.stream.value("cf-ray")
+        one = edge.edge.connection(ray)
+        assert isinstance(one, Connection)
+        assert (one.protocol, one.tls_version, one.subprotocol, one.host) == ("h2", "TLSv1.3", "chat", "example.test")
+        assert (one.client_ip, one.to_origin.text_messages, one.to_client.text_messages) == ("127.0.0.1", 1, 1)
+        total, listed = edge.edge.connections(ConnectionQuery())
+        assert (total, {each.client_port for each in listed}) == (2, {one.client_port})
+        assert edge.edge.close_connections(ConnectionFilter(ids=(ray,)), 4002, "you") == 1
+        assert socket.frame().close_code == 4002
+        socket.end()
+        poll(lambda: isinstance(edge.edge.connection(ray), ClosedConnection), what="the end of it")
+        other.send(Frame(TEXT, b"still here"))
+        assert other.frame() == Frame(TEXT, b"still here")
 
 
 def test_a_stream_is_throttled_by_its_window_and_loses_nothing(

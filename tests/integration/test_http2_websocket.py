@@ -1,8 +1,11 @@
 """WebSockets over HTTP/2 (RFC 8441): many on one connection, each as it would be over HTTP/1.1."""
 
 from collections.abc import Iterator
+from itertools import cycle
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.integration.certificates import Authority
 from tests.integration.edge import Edge
@@ -60,6 +63,26 @@ def test_messages_of_any_size_come_back_as_they_were(client: Http2) -> None:
         payload = bytes(at % 251 for at in range(size))
         socket.send(Frame(BINARY, payload))
         assert socket.frame().payload == payload
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.sampled_from([TEXT, BINARY]), st.integers(0, 70_000)), min_size=1, max_size=6),
+    st.lists(st.integers(1, 20_000), min_size=1, max_size=20),
+)
+def test_however_a_stream_is_cut_into_frames_its_messages_are_the_same(
+    client: Http2, messages: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    socket = client.open_websocket("/echo")
+    sent = [Frame(opcode, b"m" * size) for opcode, size in messages]
+    rest = b"".join(frame.from_client().encode() for frame in sent)
+    for size in cycle(cuts):
+        if not rest:
+            break
+        client.send(socket.number, rest[:size])
+        rest = rest[size:]
+    assert [socket.frame() for _ in sent] == sent
+    socket.reset()
 
 
 def test_a_burst_of_small_messages_is_no_attack(client: Http2) -> None:
