@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import pytest
 from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed
 
-from holdfast._native import TunnelOptions
+from holdfast._native import Certificate, TunnelOptions
 from tests.integration import wire
+from tests.integration.certificates import Authority, Pair
 from tests.integration.frames import CLOSE, PING, PONG, TEXT, Frame, close
 from tests.integration.in_process import running, tunnelling
 from tests.integration.origin import Origin
@@ -55,6 +57,26 @@ def test_answers_give_round_trips_and_reach_nobody(origin: Origin, token: str, b
     # The origin has had its own pings from the edge, and answered them; those answers are not the client's to see.
     assert record["to_client"]["pongs"] == 0
     assert (record["rtt_client_ms"], seen.count(b"\x8a")) != (None, 1)
+    assert record["rtt_client_ms"] > 0
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_leg_with_tls_is_asked_alike(
+    origin: Origin, authority: Authority, leaf: Pair, version: ssl.TLSVersion
+) -> None:
+    certificate = Certificate(names=["example.test"], chain_pem=leaf.cert.read_bytes(), key_pem=leaf.key.read_bytes())
+    policy = tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=2)
+    with running(policy, is_tls=True, certificates=[certificate]) as edge:
+        with wire.websocket(edge.address, "/echo", tls=authority.trusting(version=version)) as (client, _):
+            client.send_frame(Frame(PONG, read_ping(client).payload))
+            client.send_frame(Frame(TEXT, b"x"))
+            assert client.read_message() == b"x"
+            assert client.read_close().close_reason.startswith("client_unresponsive: ")
+        record = closed(edge.stop())
+    assert (record["tls_version"], record["why"]) == (
+        f"TLSv{version.name[4:].replace('_', '.')}",
+        "client_unresponsive",
+    )
     assert record["rtt_client_ms"] > 0
 
 
@@ -188,7 +210,7 @@ def test_an_argument_that_is_out_of_range_is_named() -> None:
     ):
         ((name, _),) = wrong.items()
         with pytest.raises(ValueError, match=rf"^{name}: expected "):
-            TunnelOptions(**wrong)  # type: ignore[arg-type]  # wrong on purpose
+            TunnelOptions(**wrong)
 
 
 def test_nobody_is_asked_where_nobody_wants_it(origin: Origin) -> None:

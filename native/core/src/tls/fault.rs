@@ -95,3 +95,14 @@ impl std::error::Error for TlsFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_of_the_peer_s_is_known_by_its_number() {
+        assert_eq!(TlsFault::Refused(AlertDescription::BadRecordMac).alert(), 20);
+        assert_eq!(TlsFault::HandshakeCut.alert(), 0);
+    }
+}

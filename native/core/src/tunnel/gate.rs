@@ -162,6 +162,14 @@ impl Gate {
         self.until = Some(until);
     }
 
+    /// Keeps what came behind what waits. False where nothing waits.
+    pub(super) fn queues(&mut self, behind: &[u8]) -> bool {
+        if self.until.is_some() {
+            self.waiting.extend_from_slice(behind);
+        }
+        self.until.is_some()
+    }
+
     /// When what waits may pass; None where nothing waits.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until

@@ -124,7 +124,12 @@ fn what_is_kept_comes_back_once() {
     let now = Instant::now();
     let mut gate = gate(&rates(Some(1.0), None, OverRate::Throttle), now);
     assert_eq!((gate.until(), gate.release()), (None, None));
+    assert!(!gate.queues(b"first"));
     gate.keep(b"rest", now);
     assert_eq!(gate.until(), Some(now));
-    assert_eq!((gate.release(), gate.release()), (Some(b"rest".to_vec()), None));
+    assert!(gate.queues(b" and more"));
+    assert_eq!(
+        (gate.release(), gate.release()),
+        (Some(b"rest and more".to_vec()), None)
+    );
 }

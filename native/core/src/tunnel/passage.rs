@@ -65,6 +65,12 @@ impl Tunnel {
     }
 
     fn pass_frames(&mut self, from: Side, bytes: &[u8], now: Instant, out: &mut Buffers) {
+        if self.gates[from as usize]
+            .as_mut()
+            .is_some_and(|gate| gate.queues(bytes))
+        {
+            return;
+        }
         out.passing.clear();
         let passed = self.pass_until_stopped(from, bytes, now, &mut out.passing);
         self.leg(from.peer()).send(&out.passing, &mut out.ciphertext);
