@@ -19,6 +19,8 @@ pub(super) const KEYWORD: &str = "!price";
 /// What each subschema costs beside all else, and what a member of a value or of a keyword does: 30 ns, 15 ns.
 const EACH_SCHEMA: u32 = 8;
 const EACH_MEMBER: u32 = 4;
+/// A member that must be known to have been asked about by one of a hundred subschemas: 4 µs.
+const EACH_EVALUATED: u32 = 1_000;
 /// A number that must be a multiple of a fraction is worked out exactly, in numbers of any length: 2 µs.
 const EACH_FRACTION: u32 = 500;
 /// How many characters are counted in a step.
@@ -121,7 +123,7 @@ pub(super) fn price(schema: &Value) -> Result<Option<Value>, String> {
         "name_byte": names,
         "number": if is_fraction { EACH_FRACTION } else { 0 },
         "float": if counts("multipleOf") { EACH_FRACTION } else { 0 },
-        "member": EACH_MEMBER * if counts("unevaluatedProperties") || counts("unevaluatedItems") { 4 } else { 1 },
+        "member": if counts("unevaluatedProperties") || counts("unevaluatedItems") { EACH_EVALUATED } else { EACH_MEMBER },
         "unique": members.get("uniqueItems") == Some(&Value::Bool(true)),
     })))
 }

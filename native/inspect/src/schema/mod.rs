@@ -12,6 +12,7 @@
 
 mod cost;
 mod json;
+mod unfold;
 mod wrap;
 
 use jsonschema::{Draft, PatternOptions, Retrieve, Uri, ValidationError, ValidationOptions, Validator};
@@ -42,6 +43,7 @@ impl Schema {
         }
         let schema = json::read(text.as_bytes()).map_err(|fault| format!("expected a JSON object: {fault}"))?;
         let draft = draft_of(&schema)?;
+        unfold::check(&schema)?;
         // As it was written first: so what is wrong with it is told in its own words.
         options(draft).build(&schema).map_err(|error| describe(&error))?;
         let wrapped = wrap::wrap(&schema)?;

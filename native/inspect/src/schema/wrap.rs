@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::cost;
 
 /// Keywords with a schema.
-const SCHEMA: [&str; 11] = [
+pub(super) const SCHEMA: [&str; 11] = [
     "additionalItems",
     "additionalProperties",
     "contains",
@@ -26,9 +26,9 @@ const SCHEMA: [&str; 11] = [
     "unevaluatedProperties",
 ];
 /// Keywords with a list of schemas; `items` has one in draft 7.
-const SCHEMAS: [&str; 5] = ["allOf", "anyOf", "items", "oneOf", "prefixItems"];
+pub(super) const SCHEMAS: [&str; 5] = ["allOf", "anyOf", "items", "oneOf", "prefixItems"];
 /// Keywords with schemas by name. In draft 7 a member of `dependencies` may be a list of names instead.
-const BY_NAME: [&str; 6] = [
+pub(super) const BY_NAME: [&str; 6] = [
     "$defs",
     "definitions",
     "dependencies",
@@ -95,35 +95,56 @@ impl Wrapping<'_> {
 
     /// A reference to where what it refers to has moved.
     fn reference(&self, reference: &str) -> Result<String, String> {
-        let Some((base, pointer)) = reference.split_once("#/") else {
-            return Ok(reference.to_owned());
+        if reference.contains("#/") {
+            target(self.root, reference).map(|(_, moved)| moved)
+        } else {
+            Ok(reference.to_owned())
+        }
+    }
+}
+
+/// The schemas that stand in a keyword of these lists.
+pub(super) fn subschemas<'a>(keyword: &str, value: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let (mut alone, mut items, mut named) = (None, None, None);
+    match value {
+        Value::Array(list) if SCHEMAS.contains(&keyword) => items = Some(list.iter()),
+        Value::Object(members) if BY_NAME.contains(&keyword) => named = Some(members.values()),
+        other => alone = Some(other),
+    }
+    alone
+        .into_iter()
+        .chain(items.into_iter().flatten())
+        .chain(named.into_iter().flatten())
+}
+
+/// What a reference with a pointer refers to, and what refers to where that has moved.
+pub(super) fn target<'a>(root: &'a Value, reference: &str) -> Result<(&'a Value, String), String> {
+    let elsewhere = || format!("$ref: expected a reference to a schema within the schema, got {reference:?}");
+    let (base, pointer) = reference.split_once("#/").ok_or_else(elsewhere)?;
+    let mut moved = format!("{base}#");
+    let mut schema = root;
+    if cost::price(schema)?.is_some() {
+        moved.push_str(MOVED);
+    }
+    let mut tokens = pointer.split('/');
+    while let Some(keyword) = tokens.next() {
+        moved.extend(["/", keyword]);
+        let value = schema.get(keyword).ok_or_else(elsewhere)?;
+        let is_list = value.is_array() && SCHEMAS.contains(&keyword);
+        schema = if is_list || BY_NAME.contains(&keyword) {
+            let token = tokens.next().ok_or_else(elsewhere)?;
+            moved.extend(["/", token]);
+            member(value, token).ok_or_else(elsewhere)?
+        } else if SCHEMA.contains(&keyword) {
+            value
+        } else {
+            return Err(elsewhere());
         };
-        let elsewhere = || format!("$ref: expected a reference to a schema within the schema, got {reference:?}");
-        let mut moved = format!("{base}#");
-        let mut schema = self.root;
         if cost::price(schema)?.is_some() {
             moved.push_str(MOVED);
         }
-        let mut tokens = pointer.split('/');
-        while let Some(keyword) = tokens.next() {
-            moved.extend(["/", keyword]);
-            let value = schema.get(keyword).ok_or_else(elsewhere)?;
-            let is_list = value.is_array() && SCHEMAS.contains(&keyword);
-            schema = if is_list || BY_NAME.contains(&keyword) {
-                let token = tokens.next().ok_or_else(elsewhere)?;
-                moved.extend(["/", token]);
-                member(value, token).ok_or_else(elsewhere)?
-            } else if SCHEMA.contains(&keyword) {
-                value
-            } else {
-                return Err(elsewhere());
-            };
-            if cost::price(schema)?.is_some() {
-                moved.push_str(MOVED);
-            }
-        }
-        Ok(moved)
     }
+    Ok((schema, moved))
 }
 
 /// What a token of a pointer in a fragment means (RFC 6901 §4, §6).
