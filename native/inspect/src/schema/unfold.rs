@@ -66,7 +66,7 @@ fn patterns(schema: &Value) -> usize {
     let named = schema
         .get("patternProperties")
         .and_then(Value::as_object)
-        .map_or(0, |named| named.len());
+        .map_or(0, serde_json::Map::len);
     usize::from(schema.get("pattern").is_some()) + named
 }
 
@@ -97,10 +97,10 @@ impl<'a> Unfolding<'a> {
                 for inner in subschemas(keyword, value) {
                     size = size.saturating_add(self.size(inner)?);
                 }
-            } else if let ("$ref" | "$dynamicRef", Value::String(reference)) = (keyword.as_str(), value) {
-                if let Some(inner) = self.referred(reference)? {
-                    size = size.saturating_add(self.size(inner)?);
-                }
+            } else if let ("$ref" | "$dynamicRef", Value::String(reference)) = (keyword.as_str(), value)
+                && let Some(inner) = self.referred(reference)?
+            {
+                size = size.saturating_add(self.size(inner)?);
             }
         }
         let must_know = members.contains_key("unevaluatedProperties") || members.contains_key("unevaluatedItems");
