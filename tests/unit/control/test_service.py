@@ -95,6 +95,9 @@ async def test_it_is_healthy_without_an_edge_and_ready_with_one(control: Control
     assert await asked(control, "/readyz") == (503, "no edge is connected\n")
     async with connected(tmp_path / "control.sock", frame(Hello(version=VERSION, edge="e", pid=1))):
         assert await asked(control, "/readyz") == (200, "ok\n")
+        control.is_draining = True
+        assert await asked(control, "/readyz") == (503, "draining: no new clients are taken\n")
+        assert await asked(control, "/healthz") == (200, "ok\n")
 
 
 async def test_what_does_not_compile_is_named_where_readiness_is_asked(
