@@ -45,8 +45,9 @@ pub(crate) struct Edge {
 impl Edge {
     #[new]
     #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
-        colo = "LOC".to_owned(), max_connections = 9_900, tls_rules = Vec::new(), resolvers = Vec::new()),
-        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=(), resolvers=())")]
+        colo = "LOC".to_owned(), max_connections = 9_900, tls_rules = Vec::new(), resolvers = Vec::new(),
+        max_pending_connects = 256),
+        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=(), resolvers=(), max_pending_connects=256)")]
     // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
@@ -61,6 +62,7 @@ impl Edge {
         max_connections: usize,
         tls_rules: Vec<PyRef<'_, TlsRule>>,
         resolvers: Vec<String>,
+        max_pending_connects: usize,
     ) -> PyResult<Self> {
         // First of all, so that whatever is wrong below, the descriptors are closed.
         let listeners = take_over(listeners);
@@ -91,6 +93,7 @@ impl Edge {
             tls: Arc::clone(&tls),
             colo,
             max_connections,
+            max_pending_connects,
             name_servers: name_servers(&resolvers)?,
             zones: Arc::clone(&zones),
         };

@@ -92,10 +92,14 @@ impl Policy {
 
     fn explain(&self, py: Python<'_>, asked: &Asked, report: &Report) -> PyResult<Verdict> {
         let request = self.request(py, asked)?;
-        let fault =
-            self.fault
-                .bind(py)
-                .call1((report.status, report.code, &report.reason, &*report.origin, request))?;
+        let fault = self.fault.bind(py).call1((
+            report.status,
+            report.code,
+            &report.reason,
+            &*report.origin,
+            request,
+            report.kind,
+        ))?;
         self.respond(py, &self.answer.bind(py).call1((fault,))?)
     }
 

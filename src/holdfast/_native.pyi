@@ -213,7 +213,8 @@ class Edge:
     `max_connections` bounds client connections; beyond it, accepting pauses. One over HTTP/2 counts half, and half for each
     stream; a stream beyond it gets 503. Without a rule for its name, a client may
     use all that the edge has: TLS 1.2 and 1.3. `resolvers` are the name servers for origins, IP addresses with a port or
-    without; () means the system's. The hosts file goes before them.
+    without; () means the system's. The hosts file goes before them. `max_pending_connects` bounds the connections to one origin (its
+    address) that are coming about at once, an upgrade until it is answered; who must wait takes turns by zone. 0 is no bound.
     """
 
     def __new__(
@@ -229,6 +230,7 @@ class Edge:
         max_connections: int = 9_900,
         tls_rules: Sequence[TlsRule] = (),
         resolvers: Sequence[str] = (),
+        max_pending_connects: int = 256,
     ) -> Edge: ...
     def start(self) -> None:
         """Begin to accept. Raises RuntimeError when called twice, OSError when a thread or socket cannot be set up."""

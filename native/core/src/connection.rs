@@ -25,7 +25,7 @@ use crate::handshake;
 use crate::http::request::RequestHead;
 use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
 use crate::leaving::Leaving;
-use crate::origin::{Names, Pool};
+use crate::origin::{Names, Pending, Pool};
 use crate::policy::{Asked, Forward, NoVerdict, PolicyClient, Question, Report, Respond, Verdict};
 use crate::refusal::{Refusal, write_refusal};
 use crate::registry::{Line, Log};
@@ -67,6 +67,7 @@ pub(crate) struct Context {
     /// Whether the edge retires or stops.
     pub(crate) leaving: Leaving,
     pub(crate) pool: Pool,
+    pub(crate) pending: Arc<Pending>,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
     pub(crate) zones: Arc<Zones>,
@@ -96,14 +97,22 @@ impl Context {
 
     /// The answer that tells a client what failed between us and the origin.
     pub(crate) async fn explanation(&self, asked: &Arc<Asked>, fault: Fault, forward: &Forward) -> Respond {
-        self.log_fault(asked, &fault, forward);
+        if fault.kind.is_cap() {
+            self.statistics.refused_by_caps.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.log_fault(asked, &fault, forward);
+        }
         let report = Report {
+            kind: fault.kind.limit(),
             status: fault.kind.status(),
             code: fault.kind.code(),
             reason: fault.reason,
             origin: Arc::clone(&forward.origin.label),
         };
-        let plain = Refusal::new(report.status, report.reason.as_str());
+        let mut plain = Refusal::new(report.status, report.reason.as_str());
+        if !report.kind.is_empty() {
+            plain = plain.with_retry_after(1);
+        }
         match self.policy.ask(Question::Explain(Arc::clone(asked), report)).await {
             Ok(Verdict::Respond(respond)) => respond,
             // The explanation has failed, not the verdict: the status stays.
@@ -133,6 +142,10 @@ pub(crate) struct HttpStatistics {
     pub connections: AtomicU64,
     /// Client connections accepted.
     pub accepted: AtomicU64,
+    /// Times that accepting has paused because too many requests waited for a decision.
+    pub accept_pauses: AtomicU64,
+    /// Upgrades refused because a zone, or a client of it, had as many WebSockets as it may have.
+    pub refused_by_caps: AtomicU64,
     /// Requests read.
     pub requests: AtomicU64,
     /// TLS handshakes of clients that came to nothing.

@@ -24,7 +24,7 @@ use crate::connection::{Context, HttpStatistics};
 use crate::leaving::{Farewell, Leaving, farewell};
 use crate::listener::{Live, accept};
 use crate::live::Recent;
-use crate::origin::{Names, Pool};
+use crate::origin::{Names, Pending, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
 use crate::registry::{Line, Log, Why};
 use crate::tls::ServerTls;
@@ -54,6 +54,8 @@ pub struct EdgeOptions {
     pub colo: String,
     /// Client connections at once; beyond it, accepting pauses.
     pub max_connections: usize,
+    /// Connections to one origin that may be coming about at once; 0: as many as come.
+    pub max_pending_connects: usize,
     /// Name servers for origins; none means the system's.
     pub name_servers: Vec<SocketAddr>,
     /// Where the figures of zones are kept; the policy names them.
@@ -72,6 +74,7 @@ pub struct Edge {
     http_statistics: Arc<HttpStatistics>,
     zones: Arc<Zones>,
     recent: Arc<Recent>,
+    pending: Arc<Pending>,
 }
 
 impl Edge {
@@ -90,6 +93,8 @@ impl Edge {
             http_statistics: Arc::default(),
             zones: Arc::clone(&options.zones),
             recent: Arc::default(),
+            // A quarter of what the edge may have: four zones with slow origins do not take it all.
+            pending: Arc::new(Pending::new(options.max_pending_connects, options.max_connections / 4)),
         };
         match edge.start_threads(options, &leaving) {
             Ok(()) => Ok((edge, questions)),
@@ -127,6 +132,7 @@ impl Edge {
                 leaving: leaving.clone(),
                 statistics: Arc::clone(&self.http_statistics),
                 zones: Arc::clone(&self.zones),
+                pending: Arc::clone(&self.pending),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
             let thread = thread::Builder::new()
@@ -228,6 +234,7 @@ struct Shared {
     leaving: Leaving,
     statistics: Arc<HttpStatistics>,
     zones: Arc<Zones>,
+    pending: Arc<Pending>,
 }
 
 fn http_runtime() -> io::Result<runtime::Runtime> {
@@ -249,6 +256,7 @@ fn serve_thread(
         colo: shared.colo,
         leaving: shared.leaving,
         pool: Pool::default(),
+        pending: shared.pending,
         names: Names::new(shared.name_servers),
         statistics: shared.statistics,
         zones: shared.zones,

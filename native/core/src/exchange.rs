@@ -83,9 +83,11 @@ pub(crate) async fn carry_out(
             outcome => return outcome,
         }
     }
+    let place = (context.pending.enter(origin, &forward.zone).await).map_err(Failure::Told)?;
     let dialled = dial(origin, forward.tls_name(), &context.names)
         .await
         .map_err(Failure::Told)?;
+    drop(place);
     once(client, asked, forward, context, dialled, false).await
 }
 

@@ -31,6 +31,12 @@ pub(crate) enum FaultKind {
     BadUpgrade,
     /// It answered with a status that is to be explained instead of passed on.
     Answered(u16),
+    /// Too many connections to it wait to be made.
+    OriginBusy,
+    /// The zone has as many open WebSockets as it may have.
+    ZoneConnections,
+    /// The client's address has.
+    AddressConnections,
     /// The edge itself has no descriptors or memory for the connection.
     EdgeExhausted,
 }
@@ -48,7 +54,8 @@ impl FaultKind {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::BadUpgrade => 502,
-            Self::EdgeExhausted => 503,
+            Self::EdgeExhausted | Self::OriginBusy | Self::ZoneConnections => 503,
+            Self::AddressConnections => 429,
             Self::BadAnswer => 520,
             Self::Refused => 521,
             Self::ConnectTimedOut => 522,
@@ -59,6 +66,21 @@ impl FaultKind {
             Self::NameUnknown => 530,
             Self::Answered(status) => status,
         }
+    }
+
+    /// Which limit of the edge it is about; "" for none.
+    pub(crate) fn limit(self) -> &'static str {
+        match self {
+            Self::OriginBusy => "origin_busy",
+            Self::ZoneConnections => "zone_connections",
+            Self::AddressConnections => "address_connections",
+            _ => "",
+        }
+    }
+
+    /// True where it is a limit that the client met, and no failure.
+    pub(crate) fn is_cap(self) -> bool {
+        matches!(self, Self::ZoneConnections | Self::AddressConnections)
     }
 
     /// What `cf-error-type` says.

@@ -19,6 +19,7 @@ pub mod tls;
 pub mod tunnel;
 pub mod zones;
 
+mod caps;
 mod chance;
 mod connection;
 mod download;

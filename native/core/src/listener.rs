@@ -17,6 +17,8 @@ use crate::connection::{Context, Door, serve};
 use crate::registry::Line;
 use crate::stream::KEEP_ALIVE;
 
+/// How long accepting pauses, again and again, while the policy is behind: it decides some fifty requests in that time.
+const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 /// How long accepting pauses when the process has no descriptors left: they come back as connections end.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -63,6 +65,7 @@ pub(crate) async fn accept(
         let next = async {
             // The semaphore is never closed.
             let place = Arc::clone(&places).acquire_many_owned(PLACES).await.ok();
+            calm(&context).await;
             (place, listener.accept().await)
         };
         let (place, accepted) = tokio::select! {
@@ -96,6 +99,17 @@ pub(crate) async fn accept(
             // The client has gone between its SYN and our accept (accept(2) lists what else it may tell).
             Err(_) => {}
         }
+    }
+}
+
+/// Waits while too many requests wait for a decision: clients in the kernel's queue are better off than refused ones.
+async fn calm(context: &Context) {
+    if !context.policy.is_crowded() {
+        return;
+    }
+    context.statistics.accept_pauses.fetch_add(1, Ordering::Relaxed);
+    while context.policy.is_crowded() {
+        tokio::time::sleep(CROWDED_PAUSE).await;
     }
 }
 

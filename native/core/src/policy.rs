@@ -96,6 +96,8 @@ pub struct Report {
     pub reason: String,
     /// The origin's label.
     pub origin: Arc<str>,
+    /// Which limit of the edge was met; "" for none.
+    pub kind: &'static str,
 }
 
 /// What is asked.
@@ -246,6 +248,12 @@ impl PolicyClient {
             Ok(Ok(verdict)) => Ok(verdict),
             Ok(Err(_)) | Err(_) => Err(NoVerdict::Absent),
         }
+    }
+
+    /// Half of the room is taken: whoever could bring more should wait for a moment.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.statistics.waiting.load(Ordering::Relaxed) >= MAX_WAITING as u64 / 2
     }
 
     /// The counters.

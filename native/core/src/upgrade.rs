@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 
 use tokio::io::split;
 
+use crate::caps::Claim;
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, Interim, MAX_INFORMATIONAL, explained, only_informational};
 use crate::exchange::{pass_refusal, request_bytes, write_fault};
@@ -62,7 +63,11 @@ pub(crate) async fn ask_origin(
     context: &Context,
 ) -> Result<(OriginConnection, ResponseHead), Option<Fault>> {
     let origin = &forward.origin;
+    let claim = Claim::take(&forward.zone, asked.client.ip(), forward.tunnel.as_deref())?;
+    // Until the origin has answered: a handshake is what costs an origin most.
+    let _place = context.pending.enter(origin, &forward.zone).await?;
     let mut dialled = dial(origin, forward.tls_name(), &context.names).await?;
+    dialled.claim = Some(claim);
     write_patiently(&mut dialled.stream, &request_bytes(asked, forward), ORIGIN_STALL)
         .await
         .map_err(|error| write_fault(origin, &error))?;
@@ -154,6 +159,7 @@ fn open_tunnel(
         },
     );
     let (client, client_read, place) = connection.into_parts();
+    let claim = origin.claim;
     // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
     let (Ok(mut client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
         return After::Cut;
@@ -166,7 +172,7 @@ fn open_tunnel(
         greeting,
         identity: identity(asked, answer, forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
-        place: Box::new(place),
+        place: Box::new((place, claim)),
     });
     After::Upgraded
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::caps::Claims;
 use crate::frames::Counts;
 use crate::messages::Action;
 use crate::registry::{ClosedBy, Why};
@@ -19,6 +20,7 @@ pub struct Zone {
     open: AtomicU64,
     opened: AtomicU64,
     answers: Mutex<Answers>,
+    pub(crate) claims: Claims,
     found: [AtomicU64; 3],
 }
 
@@ -196,7 +198,7 @@ impl Zones {
 
     /// Forgets the figures of zones that are not in `keep` and have no open tunnel.
     pub fn forget(&self, keep: &HashSet<String>) {
-        lock(&self.named).retain(|name, zone| zone.open() > 0 || keep.contains(&**name));
+        lock(&self.named).retain(|name, zone| zone.open() > 0 || !zone.claims.is_empty() || keep.contains(&**name));
     }
 
     /// The figures of every zone, with what the tunnel loops say of them, by name. The loops are asked last: a tunnel that

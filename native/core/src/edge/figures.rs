@@ -22,8 +22,15 @@ impl Edge {
         let policy = self.policy.statistics();
         let log = self.log.statistics();
         let tunnels = |read: fn(&TunnelLoop) -> u64| self.tunnels.iter().map(|(tunnels, _)| read(tunnels)).sum();
+        let pending = self.pending.statistics();
         let (remembered, waiting, lost) = self.recent.figures();
         vec![
+            ("origin_connects_running", pending.running.load(Ordering::Relaxed)),
+            ("origin_connects_waiting", pending.waiting.load(Ordering::Relaxed)),
+            ("origin_connects_waited", pending.waited.load(Ordering::Relaxed)),
+            ("origin_connects_refused", pending.refused.load(Ordering::Relaxed)),
+            ("accept_pauses", http.accept_pauses.load(Ordering::Relaxed)),
+            ("upgrades_refused_by_caps", http.refused_by_caps.load(Ordering::Relaxed)),
             ("closed_connections_remembered", remembered),
             ("connection_events_waiting", waiting),
             ("connection_events_lost", lost),

@@ -377,6 +377,7 @@ fn open_tunnel(stream: RequestStream, agreed: Agreed, place: OwnedSemaphorePermi
     } = agreed;
     let agreement: Response<()> = answer::of_agreement(&head, &asked, &forward)?;
     // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
+    let claim = origin.claim;
     let origin = origin.stream.into_half(&origin.read).ok()?;
     let (leg, end) = pipe(context.tunnels.clone());
     asked.answered(head.status());
@@ -394,7 +395,7 @@ fn open_tunnel(stream: RequestStream, agreed: Agreed, place: OwnedSemaphorePermi
         greeting: Vec::new(),
         identity: upgrade::identity(&asked, &head, &forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
-        place: Box::new(place),
+        place: Box::new((place, claim)),
     });
     Some(pump)
 }

@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Address, Names, Origin, OriginTls};
+use crate::caps::Claim;
 use crate::fault::{Fault, FaultKind};
 use crate::stream::{KEEP_ALIVE, Stream};
 use crate::tls::{self, TlsFault};
@@ -27,6 +28,8 @@ pub(crate) struct OriginConnection {
     pub(super) since: time::Instant,
     /// How many requests it has carried to their end.
     pub(super) requests: u32,
+    /// The place of the WebSocket that it is for under the limits of its zone.
+    pub(crate) claim: Option<Claim>,
 }
 
 impl OriginConnection {
@@ -37,6 +40,7 @@ impl OriginConnection {
             address,
             since: time::Instant::now(),
             requests: 0,
+            claim: None,
         }
     }
 }

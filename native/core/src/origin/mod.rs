@@ -2,6 +2,7 @@
 
 mod dial;
 mod names;
+mod pending;
 mod pool;
 mod resolver;
 
@@ -20,13 +21,14 @@ use rustls_pki_types::ServerName;
 
 pub(crate) use dial::{OriginConnection, dial};
 pub(crate) use names::Names;
+pub(crate) use pending::Pending;
 pub(crate) use pool::Pool;
 pub use resolver::parse_name_server;
 
 use crate::tls::{self, Verify, shared_client_config};
 
 /// Where an origin listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A name or an address, and a port.
     Host(String, u16),
