@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -22,6 +23,8 @@ from holdfast.model.zone_document import Kind
 from holdfast.model.zone_statistics import ZoneStatistics
 
 # What the core calls its figures -> what Prometheus calls them. Those that are sizes now are gauges, others count.
+_Key = TypeVar("_Key", int, str)
+
 _GAUGES = {
     "connections_open": ("holdfast_edge_http_connections", "Client connections that are not WebSockets (yet)."),
     "tunnels_open": ("holdfast_edge_websocket_connections", "Open WebSockets."),
@@ -184,6 +187,9 @@ def _zone_families(reports: Sequence[Report], zone_name: Callable[[str], str]) -
     closes = CounterMetricFamily(
         "holdfast_zone_websocket_closes", "Closed WebSockets.", labels=["zone", "closed_by", "why"]
     )
+    found = CounterMetricFamily(
+        "holdfast_zone_websocket_messages_found", "Messages that broke a message rule.", labels=["zone", "action"]
+    )
     for name, several in sorted(by_zone.items()):
         live.add_metric([name], sum(one.connections_open for one in several))
         opened.add_metric([name], sum(one.connections_opened for one in several))
@@ -197,7 +203,9 @@ def _zone_families(reports: Sequence[Report], zone_name: Callable[[str], str]) -
             requests.add_metric([name, str(status)], count)
         for (closed_by, why), count in _closes(one.closes for one in several).items():
             closes.add_metric([name, closed_by, why], count)
-    yield from (live, opened, upgrades, requests, messages, sizes, closes)
+        for action, count in _summed(one.messages_found for one in several).items():
+            found.add_metric([name, action], count)
+    yield from (live, opened, upgrades, requests, messages, sizes, closes, found)
 
 
 def _closes(counts: Iterable[Mapping[str, int]]) -> dict[tuple[str, str], int]:
@@ -224,8 +232,8 @@ def _event_family(reports: Sequence[Report], zone_name: Callable[[str], str]) ->
     return events
 
 
-def _summed(counts: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    total: Counter[int] = Counter()
+def _summed(counts: Iterable[Mapping[_Key, int]]) -> dict[_Key, int]:
+    total: Counter[_Key] = Counter()
     for one in counts:
         total.update(one)
     return dict(sorted(total.items()))

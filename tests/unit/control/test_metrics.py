@@ -18,6 +18,7 @@ ZONE = ZoneStatistics(
     upgrades={101: 5, 403: 1},
     requests={200: 7},
     closes={"client/close_frame": 2, "edge/idle_timeout": 1, "edge/x": 3, "?": 1},
+    messages_found={"drop": 4},
 )
 REPORT = Report(
     request_id=1,
@@ -47,6 +48,7 @@ def test_the_figures_of_a_zone_bear_its_name() -> None:
     assert found["holdfast_zone_http_requests_total", (("status", "200"), ("zone", "a.com"))] == 7
     assert found["holdfast_zone_websocket_messages_total", (("direction", "to_client"), ("zone", "a.com"))] == 20
     assert found["holdfast_zone_websocket_bytes_total", (("direction", "to_origin"), ("zone", "a.com"))] == 100
+    assert found["holdfast_zone_websocket_messages_found_total", (("action", "drop"), ("zone", "a.com"))] == 4
 
 
 def test_ends_are_counted_by_the_words_of_the_vocabulary_and_others_as_others() -> None:

@@ -1,4 +1,6 @@
-//! Message rules, compiled.
+//! The rules of a zone about text messages: patterns and schemas, compiled once and shared by its tunnels.
+//!
+//! Law: what could cost more than a message may is refused when it is compiled, with the rule's id and what was expected.
 
 use std::fmt;
 use std::str::FromStr;
