@@ -124,6 +124,7 @@ def _made(
             log_fd=log_fd,
             max_connections=max_connections,
             resolvers=[str(one) for one in options.resolvers] if isinstance(options, Config) else (),
+            max_pending_connects=options.origin_max_pending_connects,
         )
     except ImportError as error:
         raise SetupError(f"the core cannot be loaded; it is built by `make setup`: {error}") from error
