@@ -215,7 +215,7 @@ impl Edge {
     }
 
     #[pyo3(signature = (*, why, reason, window_s, order = "oldest", code = 1012),
-        text_signature = "(*, why, reason, window_s, order='oldest', code=1012)")]
+        text_signature = "($self, *, why, reason, window_s, order='oldest', code=1012)")]
     fn close_evenly(
         &self,
         py: Python<'_>,
