@@ -22,9 +22,9 @@ from holdfast.model.control_link import Report
 from holdfast.model.zone_document import Kind
 from holdfast.model.zone_statistics import ZoneStatistics
 
-# What the core calls its figures -> what Prometheus calls them. Those that are sizes now are gauges, others count.
 _Key = TypeVar("_Key", int, str)
 
+# What the core calls its figures -> what Prometheus calls them. Those that are sizes now are gauges, others count.
 _GAUGES = {
     "connections_open": ("holdfast_edge_http_connections", "Client connections that are not WebSockets (yet)."),
     "tunnels_open": ("holdfast_edge_websocket_connections", "Open WebSockets."),
