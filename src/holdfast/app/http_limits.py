@@ -1,7 +1,7 @@
 """How long a client of the API may keep the server waiting, and how often it may connect: uvicorn's protocol with limits.
 
 Law 1: a client that owes us something, a head or the rest of a body, owes it for a limited time; then it is cut.
-Law 2: a client that waits for us is never cut by this.
+Law 2: a client that waits for us is never cut by this, nor is one whose connection has become a WebSocket (`stream_limits`).
 Law 3: one address takes no more than its part of the places there are. Whoever finds none is told so, and whoever has one
 keeps it.
 Law 4: a handshake of a WebSocket is one where there is a WebSocket; elsewhere it is the ordinary request that it also is.
@@ -105,7 +105,9 @@ class LimitedProtocol(H11Protocol):
 
     def _look(self) -> None:
         state = self.conn.their_state
-        owed = state if state in self.limits and not self.transport.is_closing() else None
+        is_ours = self.transport.get_protocol() is self and not self.transport.is_closing()
+        # h11 goes on to wait for the body of a handshake that another protocol has been given.
+        owed = state if state in self.limits and is_ours else None
         if owed is not self._owed:
             self._owe(owed)
 

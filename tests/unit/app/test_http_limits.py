@@ -123,6 +123,9 @@ class Peer(asyncio.Transport):
     def close(self) -> None:
         self.is_closed = True
 
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return asyncio.Protocol()
+
     def is_closing(self) -> bool:
         return self.is_closed
 

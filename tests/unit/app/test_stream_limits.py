@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
+import h11
 import pytest
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
@@ -228,6 +229,18 @@ async def test_a_message_that_is_too_long_ends_it_with_1009(server: Server, size
     async with connect(f"ws://{address}{STREAM}") as client:
         await client.send("x" * size)
         assert (await ended(client))[0] == 1009
+
+
+async def test_it_owes_no_body_and_outlives_the_time_for_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LimitedProtocol, "limits", {h11.IDLE: 0.3, h11.SEND_BODY: 0.3})
+    address = await server.start()
+    async with connect(f"ws://{address}{STREAM}", ping_interval=None) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await client.recv()
+        pong = await client.ping()
+        await asyncio.wait_for(pong, LIMIT_S)
+    assert client.close_code == 1000
 
 
 async def test_it_counts_among_the_connections_of_its_address(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
