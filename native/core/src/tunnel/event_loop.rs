@@ -2,26 +2,25 @@
 //!
 //! Edge-triggered: a leg is read until it is drained or its peer is full, so one wake-up costs one read and one write.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use std::{fmt, io};
 
 use mio::event::Event;
-use mio::{Events, Poll, Registry, Token, Waker};
+use mio::{Events, Poll, Registry, Token};
 use slab::Slab;
 
 use super::closing::{Pacing, Parting};
 use super::ending::GOING_AWAY;
+use super::handle::{Command, Mailbox, WAKE};
 use super::leg::News;
 use super::relay::{OwnClose, Tunnel, Turn};
-use super::survey::{Entry, Survey, describe};
+use super::survey::{Survey, describe};
 use super::wheel::{Due, Wheel};
-use super::{Limits, NewTunnel, Order, Scratch, Side};
-use crate::live::{LiveConnection, Query, Recent};
+use super::{Limits, NewTunnel, Scratch, Side};
+use crate::live::Recent;
 use crate::registry::{Line, Log, Why};
 use crate::zones::{Ledger, Traffic, Zone};
 
@@ -31,177 +30,9 @@ const MAX_EVENTS: usize = 512;
 const CLOSES_PER_ROUND: usize = 64;
 /// Tunnels looked at in one round because their time has come; a ping takes about 5 µs.
 const LOOKS_PER_ROUND: usize = 64;
-const WAKE: Token = Token(usize::MAX);
 
-enum Command {
-    Open(Box<NewTunnel>),
-    /// A pipe has something for its leg.
-    Look(Token),
-    CloseAll {
-        reason: &'static str,
-        deadline: Instant,
-    },
-    CloseEvenly(Parting, Box<Pacing>),
-    Survey(Survey),
-    Figures(SyncSender<Vec<(Arc<Zone>, Traffic)>>),
-    ForgetZones(Arc<HashSet<String>>),
-    Stop,
-}
-
-/// Counters of one loop.
-#[derive(Debug, Default)]
-pub struct LoopStatistics {
-    /// Tunnels open now.
-    pub open: AtomicU64,
-    /// Tunnels opened since the start.
-    pub opened: AtomicU64,
-}
-
-struct Mailbox {
-    commands: Mutex<VecDeque<Command>>,
-    waker: Waker,
-    statistics: LoopStatistics,
-}
-
-impl Mailbox {
-    fn post(&self, command: Command) {
-        let was_empty = {
-            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-            commands.push_back(command);
-            commands.len() == 1
-        };
-        if was_empty {
-            // Later commands are found along with the first. It fails only where the loop's poll is gone, and with it
-            // everything the command could be about.
-            let _ = self.waker.wake();
-        }
-    }
-}
-
-/// A running tunnel loop, as others see it. Cheap to clone.
-#[derive(Clone)]
-pub struct TunnelLoop {
-    mailbox: Arc<Mailbox>,
-}
-
-impl fmt::Debug for TunnelLoop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TunnelLoop")
-            .field("statistics", &self.mailbox.statistics)
-            .finish_non_exhaustive()
-    }
-}
-
-impl TunnelLoop {
-    /// Starts a thread with an empty loop.
-    pub fn start(name: String, log: Log, recent: Arc<Recent>, limits: Limits) -> io::Result<(Self, JoinHandle<()>)> {
-        let poll = Poll::new()?;
-        let mailbox = Arc::new(Mailbox {
-            commands: Mutex::default(),
-            waker: Waker::new(poll.registry(), WAKE)?,
-            statistics: LoopStatistics::default(),
-        });
-        let mut running = Running::new(poll, Arc::clone(&mailbox), log, recent, limits);
-        let thread = thread::Builder::new().name(name).spawn(move || running.run())?;
-        Ok((Self { mailbox }, thread))
-    }
-
-    /// Takes a tunnel over.
-    pub fn open(&self, tunnel: NewTunnel) {
-        // Counted here and not by the loop: an edge that stops must not overlook what is on its way.
-        self.mailbox.statistics.open.fetch_add(1, Ordering::Relaxed);
-        self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
-        tunnel.identity.zone.tunnel_opened();
-        self.mailbox.post(Command::Open(Box::new(tunnel)));
-    }
-
-    /// Has the loop look at a leg that is a pipe. It may have ended meanwhile, and another have its token, which finds
-    /// nothing new.
-    pub(super) fn tell(&self, token: Token) {
-        self.mailbox.post(Command::Look(token));
-    }
-
-    /// Closes every tunnel with 1001 to both sides, at frame boundaries; what is left at `deadline` is cut.
-    pub fn close_all(&self, reason: &'static str, deadline: Instant) {
-        self.mailbox.post(Command::CloseAll { reason, deadline });
-    }
-
-    /// Closes every tunnel as [`crate::edge::Edge::close_evenly`] says, over a window that begins at `within.0`.
-    pub(crate) fn close_evenly(
-        &self,
-        why: Why,
-        code: u16,
-        reason: &Arc<str>,
-        within: (Instant, Duration),
-        order: Order,
-    ) {
-        let parting = Parting {
-            close: OwnClose {
-                code,
-                reason: Arc::clone(reason),
-            },
-            why,
-            until: None,
-        };
-        let pacing = Box::new(Pacing::new(within.0, within.1, order));
-        self.mailbox.post(Command::CloseEvenly(parting, pacing));
-    }
-
-    /// Closes the tunnels that a query means with this Close on both sides, at frame boundaries; how many were told.
-    pub(crate) fn close_meant(&self, query: &Arc<Query>, code: u16, reason: &Arc<str>) -> Receiver<usize> {
-        let (told, answer) = sync_channel(1);
-        let close = OwnClose {
-            code,
-            reason: Arc::clone(reason),
-        };
-        self.survey(Survey::close(Arc::clone(query), Instant::now(), close, told));
-        answer
-    }
-
-    /// How many tunnels a query means, and those of them that can be on its page.
-    pub(crate) fn rank(&self, query: &Arc<Query>, now: Instant) -> Receiver<(usize, Vec<Entry>)> {
-        let (entries, answer) = sync_channel(1);
-        self.survey(Survey::rank(Arc::clone(query), now, entries));
-        answer
-    }
-
-    /// What these tunnels look like; those that have ended are left out.
-    pub(crate) fn describe(&self, entries: Vec<Entry>) -> Receiver<Vec<LiveConnection>> {
-        let (found, answer) = sync_channel(1);
-        self.survey(Survey::describe(entries, found));
-        answer
-    }
-
-    fn survey(&self, survey: Survey) {
-        self.mailbox.post(Command::Survey(survey));
-    }
-
-    /// What the tunnels of each zone have carried, those that are open included.
-    #[must_use]
-    pub fn figures(&self) -> Receiver<Vec<(Arc<Zone>, Traffic)>> {
-        let (figures, answer) = sync_channel(1);
-        self.mailbox.post(Command::Figures(figures));
-        answer
-    }
-
-    /// Forgets what zones have carried that are not in `keep` and have no open tunnel.
-    pub fn forget_zones(&self, keep: Arc<HashSet<String>>) {
-        self.mailbox.post(Command::ForgetZones(keep));
-    }
-
-    /// Ends the thread, and with it what is still open.
-    pub fn stop(&self) {
-        self.mailbox.post(Command::Stop);
-    }
-
-    /// The loop's counters.
-    #[must_use]
-    pub fn statistics(&self) -> &LoopStatistics {
-        &self.mailbox.statistics
-    }
-}
-
-struct Running {
+/// The tunnels of one thread, and what is to be done with them.
+pub(super) struct Running {
     poll: Poll,
     registry: Registry,
     mailbox: Arc<Mailbox>,
@@ -229,7 +60,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log, recent: Arc<Recent>, limits: Limits) -> Self {
+    pub(super) fn new(poll: Poll, mailbox: Arc<Mailbox>, log: Log, recent: Arc<Recent>, limits: Limits) -> Self {
         // The clone shares the epoll descriptor; it fails only where no descriptor is left, before anything runs.
         #[allow(clippy::expect_used)]
         let registry = poll
@@ -258,7 +89,7 @@ impl Running {
         }
     }
 
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(MAX_EVENTS);
         while !self.is_stopped {
             match self.poll.poll(&mut events, self.patience()) {
@@ -318,13 +149,7 @@ impl Running {
 
     fn obey(&mut self, now: Instant) {
         loop {
-            let command = self
-                .mailbox
-                .commands
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
-            match command {
+            match self.mailbox.take() {
                 None => return,
                 Some(Command::Open(new)) => self.open(*new, now),
                 Some(Command::Look(token)) => self.look(token, now),

@@ -12,6 +12,7 @@ mod ending;
 mod event_loop;
 mod gate;
 mod guard;
+mod handle;
 mod leg;
 mod options;
 mod passage;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use closing::Order;
-pub use event_loop::{LoopStatistics, TunnelLoop};
+pub use handle::{LoopStatistics, TunnelLoop};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;
 pub(crate) use pipe::{Outgoing, StreamEnd, pipe};
