@@ -210,8 +210,9 @@ impl Edge {
         Ok((lost, events.collect::<PyResult<_>>()?))
     }
 
-    fn retire(&self, py: Python<'_>) {
-        self.while_running(py, CoreEdge::retire);
+    #[pyo3(signature = (*, accept_waiting = false))]
+    fn retire(&self, py: Python<'_>, accept_waiting: bool) {
+        self.while_running(py, |edge| edge.retire(accept_waiting));
     }
 
     #[pyo3(signature = (*, why, reason, window_s, order = "oldest", code = 1012),

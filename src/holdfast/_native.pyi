@@ -257,11 +257,13 @@ class Edge:
         are kept: beyond that, the oldest are lost. What is kept is forgotten by either call."""
     def take_connection_events(self, limit: int) -> tuple[int, list[ConnectionEvent]]:
         """How many events were lost since the last call, and the oldest that were kept, `limit` of them at most."""
-    def retire(self) -> None:
+    def retire(self, *, accept_waiting: bool = False) -> None:
         """Take no new connection and no further request, for good. The edge's copies of the listening sockets are closed:
-        connections that wait in them are for whoever else holds them. Idle connections of clients end; requests in flight
-        get their answers, with `Connection: close`; upgrades under way become WebSockets, which stay open. It is empty
-        when `statistics()` has 0 of both "connections_open" and "tunnels_open". Does not wait."""
+        connections that wait in them are for whoever else holds them. With `accept_waiting`, for where nobody else does and
+        the kernel would reset them, they are let in first, and get one answer each. Idle connections of clients end; requests
+        in flight get their answers, with `Connection: close`; upgrades under way become WebSockets, which stay open. It is
+        empty when `statistics()` has 0 of both "connections_open" and "tunnels_open". Returns when the sockets are closed,
+        after a second at most."""
     def close_evenly(
         self,
         *,

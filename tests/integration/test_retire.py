@@ -177,6 +177,28 @@ def test_no_client_of_a_storm_is_refused_or_reset_while_edges_take_over_from_one
         assert storm.faults == []
 
 
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_who_waits_to_be_let_in_is_let_in_last_where_nobody_takes_over(is_tls: bool) -> None:
+    with ExitStack() as stack:
+        with shared(2) as listeners:
+            given = [(one, is_tls) for one, _ in listeners.copies()]
+            edge = stack.enter_context(running(fine, listeners=given, threads=2))
+        # Nobody but the edge has the sockets now. Far more come than it can have accepted when it is told.
+        clients = [stack.enter_context(socket.create_connection(listeners.address, LIMIT_S)) for _ in range(200)]
+        edge.edge.retire(accept_waiting=True)
+        assert edge.edge.statistics()["connections_accepted"] == len(clients)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(listeners.address, LIMIT_S)
+        for client in clients:
+            # TLS has no meaning for who is told so in plain words.
+            client.sendall(wire.request("GET", "/"))
+        for client in clients:
+            answer = Wire(client)
+            assert answer.read_answer().status == (400 if is_tls else 200)
+            client.close()
+        has_left(edge)
+
+
 @contextmanager
 def clients_of(edge: Running, count: int) -> Iterator[list[Wire]]:
     with ExitStack() as stack:

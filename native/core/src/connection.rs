@@ -140,6 +140,8 @@ impl Context {
 pub(crate) struct HttpStatistics {
     /// Client connections open in a runtime, tunnels not counted.
     pub connections: AtomicU64,
+    /// Listening sockets that are held.
+    pub listening: AtomicU64,
     /// Client connections accepted.
     pub accepted: AtomicU64,
     /// Times that accepting has paused because too many requests waited for a decision.

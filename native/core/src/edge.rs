@@ -22,7 +22,7 @@ use tokio::task::LocalSet;
 
 use crate::connection::{Context, HttpStatistics};
 use crate::leaving::{Farewell, Leaving, farewell};
-use crate::listener::{Live, accept};
+use crate::listener::{Entrance, Held, Live};
 use crate::live::Recent;
 use crate::origin::{Names, Pending, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
@@ -36,10 +36,13 @@ use crate::zones::Zones;
 const STOPPING: &str = "the edge is stopping";
 /// How often connections to origins that have waited too long are dropped.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long a thread that can be kept by others, the log or the policy, may take to end.
+/// How long a thread that can be kept by others, the log or the policy, may take to end, and those of HTTP to let go of
+/// their listening sockets.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a stopping edge looks whether its tunnels have ended.
 const LOOK: Duration = Duration::from_millis(10);
+/// The same of a retiring edge, whether it has let go of its listening sockets: one wake-up of its threads.
+const LOOK_AT_SOCKETS: Duration = Duration::from_millis(1);
 
 /// What an edge is made of.
 #[derive(Debug)]
@@ -110,9 +113,9 @@ impl Edge {
         let places = Arc::new(Semaphore::new(
             options.max_connections.saturating_mul(2).min(Semaphore::MAX_PERMITS),
         ));
-        let mut dealt: Vec<Vec<(TcpListener, bool)>> = (0..options.threads).map(|_| Vec::new()).collect();
-        for (at, listener) in options.listeners.into_iter().enumerate() {
-            dealt[at % options.threads].push(listener);
+        let mut dealt: Vec<Vec<(TcpListener, bool, Held)>> = (0..options.threads).map(|_| Vec::new()).collect();
+        for (at, (listener, is_tls)) in options.listeners.into_iter().enumerate() {
+            dealt[at % options.threads].push((listener, is_tls, Held::new(&self.http_statistics)));
         }
         for (number, listeners) in dealt.into_iter().enumerate() {
             let (tunnels, thread) = TunnelLoop::start(
@@ -144,10 +147,17 @@ impl Edge {
     }
 
     /// Takes no new connection and no further request, and lets go of the listening sockets: the connections that wait in
-    /// them are for whoever else holds them. What is under way ends as it would have: requests get their answers, with
-    /// `Connection: close`, upgrades become tunnels, tunnels stay open.
-    pub fn retire(&self) {
-        self.farewell.retire();
+    /// them are for whoever else holds them, or, with `accept_waiting`, are let in first, as far as there are places: where
+    /// nobody else holds the sockets, the kernel would reset them. What is under way ends as it would have: requests get
+    /// their answers, with `Connection: close`, upgrades become tunnels, tunnels stay open.
+    ///
+    /// Returns when the sockets are let go, and all that were let in are counted, or after a second.
+    pub fn retire(&self, accept_waiting: bool) {
+        self.farewell.retire(accept_waiting);
+        let deadline = Instant::now() + LAST_PATIENCE;
+        while self.http_statistics.listening.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+            thread::sleep(LOOK_AT_SOCKETS);
+        }
     }
 
     /// Closes every tunnel with this Close on both sides, each at a frame boundary, evenly over `window`; those that open
@@ -243,7 +253,7 @@ fn http_runtime() -> io::Result<runtime::Runtime> {
 
 fn serve_thread(
     runtime: runtime::Runtime,
-    listeners: Vec<(TcpListener, bool)>,
+    listeners: Vec<(TcpListener, bool, Held)>,
     places: &Arc<Semaphore>,
     shared: Shared,
 ) {
@@ -263,14 +273,9 @@ fn serve_thread(
     });
     let tasks = LocalSet::new();
     let live = Rc::new(Live::default());
-    for (listener, is_tls) in listeners {
-        tasks.spawn_local(accept(
-            listener,
-            is_tls,
-            Arc::clone(places),
-            Rc::clone(&live),
-            Rc::clone(&context),
-        ));
+    for (listener, is_tls, held) in listeners {
+        let entrance = Entrance::new(is_tls, Arc::clone(places), Rc::clone(&live), Rc::clone(&context));
+        tasks.spawn_local(entrance.accept(listener, held));
     }
     tasks.block_on(&runtime, async {
         tokio::select! {

@@ -12,7 +12,10 @@ enum Stage {
     Serving,
     /// It takes no new connection, and no further request on those it has. What was begun goes on, and a client that was
     /// let in may still ask what it came for.
-    Retiring,
+    Retiring {
+        /// Nobody else will take the connections that wait to be accepted: they are its own, and the last ones.
+        takes_waiting: bool,
+    },
     /// It waits for no client any more.
     Stopping,
 }
@@ -32,8 +35,8 @@ pub(crate) fn farewell() -> (Farewell, Leaving) {
 }
 
 impl Farewell {
-    pub(crate) fn retire(&self) {
-        self.advance(Stage::Retiring);
+    pub(crate) fn retire(&self, takes_waiting: bool) {
+        self.advance(Stage::Retiring { takes_waiting });
     }
 
     pub(crate) fn stop(&self) {
@@ -53,6 +56,11 @@ impl Leaving {
     /// It retires or stops: nothing new is begun.
     pub(crate) fn has_begun(&self) -> bool {
         *self.0.borrow() > Stage::Serving
+    }
+
+    /// It retires, and those who wait to be accepted are its own.
+    pub(crate) fn takes_waiting(&self) -> bool {
+        *self.0.borrow() == Stage::Retiring { takes_waiting: true }
     }
 
     /// Waits until it retires or stops, or is gone.

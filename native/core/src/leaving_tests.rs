@@ -4,11 +4,16 @@ use super::*;
 async fn each_step_is_waited_for_and_none_is_taken_back() {
     let (farewell, mut leaving) = farewell();
     assert!(!leaving.has_begun());
-    farewell.retire();
+    farewell.retire(false);
     assert!(leaving.has_begun());
+    assert!(!leaving.takes_waiting());
     leaving.begun().await;
+    farewell.retire(true);
+    farewell.retire(false);
+    assert!(leaving.takes_waiting());
     farewell.stop();
-    farewell.retire();
+    farewell.retire(true);
+    assert!(!leaving.takes_waiting());
     leaving.stopped().await;
     drop(farewell);
     leaving.over().await;

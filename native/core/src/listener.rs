@@ -2,18 +2,18 @@
 
 use std::cell::Cell;
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 
-use crate::connection::{Context, Door, serve};
+use crate::connection::{Context, Door, HttpStatistics, serve};
 use crate::registry::Line;
 use crate::stream::KEEP_ALIVE;
 
@@ -25,7 +25,11 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// Descriptors that a connection may need: its own, and one to an origin.
 const PLACES: u32 = 2;
 
-/// Counts the connections of a thread, so that its end can wait for theirs.
+/// Connections that one socket lets in at the very end: as many as wait in its queue at once (`net.core.somaxconn`), so that
+/// a storm that goes on does not keep an edge from leaving.
+const MOST_WAITING: usize = 4096;
+
+/// Counts the connections of a thread, and the sockets that they come in by, so that its end can wait for theirs.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     count: Cell<usize>,
@@ -33,73 +37,152 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Waits until no connection is left.
+    /// Waits until none of them is left.
     pub(crate) async fn none_left(&self) {
         while self.count.get() > 0 {
             self.gone.notified().await;
         }
     }
+
+    fn arrives(&self) {
+        self.count.set(self.count.get() + 1);
+    }
+
+    fn leaves(&self) {
+        self.count.set(self.count.get() - 1);
+        self.gone.notify_waiters();
+    }
 }
 
-/// Takes connections until the edge leaves, and then lets go of the socket: who waits in the kernel's queue waits for
-/// whoever else holds it. Each holds [`PLACES`] of `places` from before it is accepted: when all are taken, new clients
-/// wait in the kernel's queue.
-pub(crate) async fn accept(
-    listener: StdListener,
+/// A listening socket that is still held, counted as such.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<HttpStatistics>);
+
+impl Held {
+    pub(crate) fn new(statistics: &Arc<HttpStatistics>) -> Self {
+        statistics.listening.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(statistics))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // After the socket itself has been closed, and what came of it been counted.
+        self.0.listening.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// What clients come in by: one listening socket. Each connection holds [`PLACES`] of `places` from before it is accepted: when all are taken,
+/// new clients wait in the kernel's queue.
+pub(crate) struct Entrance {
     is_tls: bool,
     places: Arc<Semaphore>,
     live: Rc<Live>,
     context: Rc<Context>,
-) {
-    let (listener, door) = match open(listener, is_tls) {
-        Ok(opened) => opened,
-        Err(error) => {
-            context.log.put(Line::Notice {
-                message: format!("a listening socket cannot be used: {error}"),
-            });
-            return;
-        }
-    };
-    let mut leaving = context.leaving.clone();
-    loop {
-        let next = async {
-            // The semaphore is never closed.
-            let place = Arc::clone(&places).acquire_many_owned(PLACES).await.ok();
-            calm(&context).await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            biased;
-            () = leaving.begun() => return,
-            next = next => next,
-        };
-        let Some(place) = place else { return };
-        match accepted {
-            Ok((socket, client)) => {
-                context.statistics.accepted.fetch_add(1, Ordering::Relaxed);
-                context.statistics.connections.fetch_add(1, Ordering::Relaxed);
-                let (live, context) = (Rc::clone(&live), Rc::clone(&context));
-                // Counted before its task runs: an edge that leaves now must not overlook it.
-                live.count.set(live.count.get() + 1);
-                spawn_local(async move {
-                    serve(socket, client, door, place, Rc::clone(&context)).await;
-                    context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
-                    live.count.set(live.count.get() - 1);
-                    live.gone.notify_waiters();
-                });
-            }
-            // EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing but time helps.
-            Err(error) if matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12)) => {
-                drop(place);
-                context.log.put(Line::Notice {
-                    message: format!("accepting pauses: {error}"),
-                });
-                tokio::time::sleep(EXHAUSTED_PAUSE).await;
-            }
-            // The client has gone between its SYN and our accept (accept(2) lists what else it may tell).
-            Err(_) => {}
+}
+
+impl Entrance {
+    pub(crate) fn new(is_tls: bool, places: Arc<Semaphore>, live: Rc<Live>, context: Rc<Context>) -> Self {
+        live.arrives();
+        Self {
+            is_tls,
+            places,
+            live,
+            context,
         }
     }
+
+    /// Takes connections until the edge leaves, and then lets go of the socket: who waits in the kernel's queue waits for
+    /// whoever else holds it, or comes in last of all.
+    pub(crate) async fn accept(self, listener: StdListener, held: Held) {
+        match open(listener, self.is_tls) {
+            Ok((listener, door)) => self.accept_from(listener, door).await,
+            Err(error) => self.context.log.put(Line::Notice {
+                message: format!("a listening socket cannot be used: {error}"),
+            }),
+        }
+        drop(held);
+        self.live.leaves();
+    }
+
+    async fn accept_from(&self, listener: TcpListener, door: Door) {
+        let mut leaving = self.context.leaving.clone();
+        loop {
+            let next = async {
+                // The semaphore is never closed.
+                let place = Arc::clone(&self.places).acquire_many_owned(PLACES).await.ok();
+                calm(&self.context).await;
+                (place, listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                biased;
+                () = leaving.begun() => break,
+                next = next => next,
+            };
+            let Some(place) = place else { return };
+            match accepted {
+                Ok((socket, client)) => self.let_in(socket, client, door, place),
+                Err(error) if is_exhausted(&error) => {
+                    drop(place);
+                    self.context.log.put(Line::Notice {
+                        message: format!("accepting pauses: {error}"),
+                    });
+                    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                }
+                // The client has gone between its SYN and our accept (accept(2) lists what else it may tell).
+                Err(_) => {}
+            }
+        }
+        if leaving.takes_waiting() {
+            self.take_waiting(listener, door);
+        }
+    }
+
+    /// Lets in who waits in the kernel's queue, as far as there are places: it resets the others when the socket closes.
+    fn take_waiting(&self, listener: TcpListener, door: Door) {
+        // Asked of the kernel itself: what tokio knows of the socket may be older than the last of them.
+        let Ok(listener) = listener.into_std() else { return };
+        for _ in 0..MOST_WAITING {
+            let Ok(place) = Arc::clone(&self.places).try_acquire_many_owned(PLACES) else {
+                return;
+            };
+            match accept_now(&listener) {
+                Ok(Some((socket, client))) => self.let_in(socket, client, door, place),
+                Ok(None) => return,
+                Err(error) if is_exhausted(&error) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn let_in(&self, socket: TcpStream, client: SocketAddr, door: Door, place: OwnedSemaphorePermit) {
+        let (live, context) = (Rc::clone(&self.live), Rc::clone(&self.context));
+        context.statistics.accepted.fetch_add(1, Ordering::Relaxed);
+        context.statistics.connections.fetch_add(1, Ordering::Relaxed);
+        // Counted before its task runs: an edge that leaves now must not overlook it.
+        live.arrives();
+        spawn_local(async move {
+            serve(socket, client, door, place, Rc::clone(&context)).await;
+            context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
+            live.leaves();
+        });
+    }
+}
+
+/// EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing but time helps.
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(24 | 23 | 105 | 12))
+}
+
+/// A connection that waits in the queue of a socket that does not block; None where none does.
+fn accept_now(listener: &StdListener) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+    let (socket, client) = match listener.accept() {
+        Ok(accepted) => accepted,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    socket.set_nonblocking(true)?;
+    Ok(Some((TcpStream::from_std(socket)?, client)))
 }
 
 /// Waits while too many requests wait for a decision: clients in the kernel's queue are better off than refused ones.

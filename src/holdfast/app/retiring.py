@@ -33,7 +33,8 @@ _REASONS: dict[Why, str] = {
 def retire(edge: Edge, zones: Zones, around: Surroundings, word: Retire) -> None:
     """Keep what is open, as `word` says, until nothing is, or the time is over, or this process is told to stop."""
     zones.retire()
-    edge.retire()
+    # Where nobody takes over, nobody else holds the listening sockets: the kernel would reset who waits in them.
+    edge.retire(accept_waiting=word.why == "drain")
     now = time.monotonic()
     retirement, reported, report_at = Retirement(word, now), -1, now
     while True:

@@ -307,7 +307,7 @@ CONTROL_EVENT_ROWS = spelled(
 MAX_PENDING_CONNECTS = spelled(
     "--origin-max-pending-connects",
     "N",
-    "How many connections to origins may be under way at once; the others wait, each zone in its turn.",
+    "How many connections to one origin may be under way at once; the others wait, each zone in its turn.",
     _pending_connects,
     default="256",
     key="origin.max_pending_connects",

@@ -43,8 +43,8 @@ class FakeEdge:
         FakeEdge.on_start()
         self.did.append("start")
 
-    def retire(self) -> None:
-        self.did.append("retire")
+    def retire(self, *, accept_waiting: bool) -> None:
+        self.did.append("retire, and let in who waits" if accept_waiting else "retire")
 
     def close_evenly(self, *, why: str, code: int, reason: str, window_s: float, order: str) -> int:
         self.did.append(f"close {why} {code} {reason!r} {window_s} {order}")
@@ -347,7 +347,7 @@ def test_a_retiring_edge_that_is_told_to_stop_or_is_alone_stops(
 ) -> None:
     ours, around = supervised
 
-    def retired(edge: FakeEdge) -> None:
+    def retired(edge: FakeEdge, **_: bool) -> None:
         edge.did.append("retire")
         edge.open = 3
         if end == "word":

@@ -22,8 +22,8 @@ class Edge:
         self.numbers = list(numbers)
         self.connections = connections
 
-    def retire(self) -> None:
-        self.did.append("retire")
+    def retire(self, *, accept_waiting: bool) -> None:
+        self.did.append("retire, and let in who waits" if accept_waiting else "retire")
 
     def close_evenly(self, *, why: str, code: int, reason: str, window_s: float, order: str) -> int:
         self.did.append(f"close {why} {code} {window_s:.0f} {order}: {reason}")
@@ -71,6 +71,12 @@ def test_the_data_is_handed_over_before_the_core_lets_go_and_it_ends_with_the_la
     around = Around()
     assert run(Edge(3, 2, 0, 0), around, FOREVER) == ["zones", "retire"]
     assert around.heard == [3]
+
+
+def test_who_waits_to_be_let_in_is_the_successors_where_there_is_one() -> None:
+    for why, did in (("release", "retire"), ("drain", "retire, and let in who waits")):
+        word = Retire(why=why, deadline_s=1e6, spread_s=7.0, order="oldest")
+        assert run(Edge(0), Around(), word) == ["zones", did]
 
 
 def test_how_many_are_left_is_said_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
