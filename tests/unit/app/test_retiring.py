@@ -73,10 +73,10 @@ def test_the_data_is_handed_over_before_the_core_lets_go_and_it_ends_with_the_la
     assert around.heard == [3]
 
 
-def test_who_waits_to_be_let_in_is_the_successors_where_there_is_one() -> None:
-    for why, did in (("release", "retire"), ("drain", "retire, and let in who waits")):
-        word = Retire(why=why, deadline_s=1e6, spread_s=7.0, order="oldest")
-        assert run(Edge(0), Around(), word) == ["zones", did]
+@pytest.mark.parametrize(("why", "did"), [("release", "retire"), ("drain", "retire, and let in who waits")])
+def test_who_waits_to_be_let_in_is_the_successors_where_there_is_one(why: Any, did: str) -> None:
+    word = Retire(why=why, deadline_s=1e6, spread_s=7.0, order="oldest")
+    assert run(Edge(0), Around(), word) == ["zones", did]
 
 
 def test_how_many_are_left_is_said_when_it_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
