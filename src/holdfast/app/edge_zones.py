@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -40,6 +41,12 @@ if TYPE_CHECKING:
     from holdfast._native import Certificate, Edge
     from holdfast.edge.geoip import GeoIp
     from holdfast.limits.counters import RateCounters
+
+# How long an edge makes the local certificates of zones before it serves, about a millisecond each; nearly always they were
+# kept. The rest are made while it serves, and clients of those zones meanwhile see the edge's own.
+SIGNING_LIMIT_S = 2.0
+# Below the time that a successor has to become ready, in which it has more to do.
+SUCCESSOR_SIGNING_LIMIT_S = 30.0
 
 
 class Zones(Protocol):
@@ -127,7 +134,7 @@ class LiveZones:
         self._is_retired = False
         # Where the operator brought certificates, clients trust who made those, and not this machine.
         is_local = certificates is not None and not config.certificate_files
-        self._local = LocalZoneCertificates(tls_dir(config.data_dir)) if is_local else None
+        self._local = LocalZoneCertificates(tls_dir(config.data_dir), warn=self._warn) if is_local else None
         self._own = certificates
         if config.origin_ca is not None:
             _trust_only(config.origin_ca)
@@ -152,7 +159,8 @@ class LiveZones:
         self._link: ControlLink | None = None
 
     def start(self, edge: Edge) -> None:
-        """Show `edge` the zones' certificates."""
+        """Show `edge` the zones' certificates, all of them from its first connection on."""
+        self._begin_local()
         self._live.start(edge, owns_journal=self._lock.is_held)
         path = control_socket(self._config.data_dir)
         self._link = ControlLink(
@@ -209,15 +217,32 @@ class LiveZones:
         made = self._local.pairs(zones_without_certificate(self.policy.snapshot)) if self._local else []
         return [*(self._own.native() if self._own else ()), *(native_certificates(made) if made else ())]
 
+    def _begin_local(self) -> None:
+        if self._local is None:
+            return
+        # While a successor signs, the edge before it serves; while one that is started again does, clients wait.
+        deadline = time.monotonic() + (SIGNING_LIMIT_S if self._lock.is_held else SUCCESSOR_SIGNING_LIMIT_S)
+        zones = zones_without_certificate(self.policy.snapshot)
+        try:
+            self._local.begin(zones, utc_now(), goes_on=lambda: time.monotonic() < deadline)
+        except CertificateError as error:
+            self._give_up_local(error)
+
     def _keep_up(self, local: LocalZoneCertificates) -> None:
         try:
             has_news = local.keep_up(zones_without_certificate(self.policy.snapshot), utc_now())
         except CertificateError as error:
-            self._local = None
-            self._log.write("certificate_warning", {"reason": f"zones get no local certificates: {error}"})
+            self._give_up_local(error)
             return
         if has_news:
             self._live.refresh_tls()
+
+    def _give_up_local(self, error: CertificateError) -> None:
+        self._local = None
+        self._warn(f"zones get no local certificates: {error}")
+
+    def _warn(self, reason: str) -> None:
+        self._log.write("certificate_warning", {"reason": reason})
 
 
 def zones_without_certificate(snapshot: Snapshot) -> list[str]:

@@ -1,6 +1,7 @@
 """A certificate for this machine, from an authority of its own: what `--tls-listen` uses when no `--cert` is given.
 
-In DATA/tls: `ca.pem` and `ca-key.pem`, the authority; `cert.pem` and `key.pem`, what it signed.
+In DATA/tls: `ca.pem` and `ca-key.pem`, the authority; `cert.pem` and `key.pem`, what it signed. (What it signs for zones is in
+`local_zones_file`.)
 
 Law 1: made once, used again. The authority stays for its whole life, so that a person trusts it once.
 Law 2: a key is never readable by others, not even while it is written, and no file is ever seen half written.
@@ -85,7 +86,7 @@ def _ensure(directory: Path, names: frozenset[str], now: dt.datetime) -> LocalCe
         authority = _make_authority(now)
         _write_pair(ca_file, ca_key_file, *authority)
     leaf = _read_leaf(cert_file, key_file)
-    if leaf is None or _ends_soon(leaf, now) or not names <= _all_names(leaf) or not _is_signed_by(leaf, authority[0]):
+    if leaf is None or _ends_soon(leaf, now) or not names <= _all_names(leaf) or not is_signed_by(leaf, authority[0]):
         leaf, leaf_key = _make_leaf(authority, names, now)
         _write_pair(cert_file, key_file, leaf, leaf_key)
     return LocalCertificate(
@@ -176,7 +177,8 @@ def _all_names(leaf: x509.Certificate) -> frozenset[str]:
     return frozenset({*dns, *(str(ip) for ip in names.get_values_for_type(x509.IPAddress))})
 
 
-def _is_signed_by(leaf: x509.Certificate, authority: x509.Certificate) -> bool:
+def is_signed_by(leaf: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Whether `authority` has signed `leaf`."""
     try:
         leaf.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):
@@ -254,12 +256,12 @@ def _write_pair(
     key_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(key_file, key_pem, mode=0o600)
-    _write(cert_file, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    replace_file(key_file, key_pem, mode=0o600)
+    replace_file(cert_file, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
 
-def _write(file: Path, content: bytes, *, mode: int) -> None:
-    """Replace `file` by `content` in one step. The temporary file is made with mode 0600 (mkstemp)."""
+def replace_file(file: Path, content: bytes, *, mode: int) -> None:
+    """Replace `file` by `content` in one step. The temporary file is made with mode 0600 (mkstemp). Raises OSError."""
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "wb") as opened:
