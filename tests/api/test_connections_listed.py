@@ -196,6 +196,16 @@ async def test_one_is_shown_while_it_is_open_and_after_it_has_closed(api: Api, e
     assert (shown["client_close_code"], shown["origin_close_code"], shown["edge_close_code"]) == (1000, None, 1012)
 
 
+async def test_a_close_without_words_differs_from_none(api: Api, edge: ModelEdge, zone_id: str) -> None:
+    edge.closes(
+        a_closed_connection(1, zone_id=zone_id, client_close_code=1000, client_close_reason="", origin_close_code=None)
+    )
+    shown = await api.result("GET", below(zone_id, connection_id(1)))
+    assert (shown["client_close_code"], shown["client_close_reason"]) == (1000, "")
+    assert (shown["origin_close_code"], shown["origin_close_reason"]) == (None, None)
+    assert (shown["edge_close_code"], shown["edge_close_reason"]) == (None, None)
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_what_is_not_there_or_of_another_zone_is_a_404(
     api: Api, edge: ModelEdge, zone_id: str, method: str
@@ -293,7 +303,7 @@ async def test_what_cannot_be_meant_closes_nothing_and_says_what_is_wrong(
 
 
 WRONG_QUERIES = [
-    ({"client_ip": "1.2.3"}, "/client_ip"), ({"min_age": "x"}, "/min_age"), ({"min_idle": "-1"}, "/min_idle"),
+    ({"client_ip": "1.2.3"}, "/client_ip"), ({"client_ip": "fe80::1%eth0"}, "/client_ip"), ({"min_age": "x"}, "/min_age"), ({"min_idle": "-1"}, "/min_idle"),
     ({"min_idle": "inf"}, "/min_idle"), ({"min_age": "nan"}, "/min_age"), ({"order": "size"}, "/order"),
     ({"direction": "up"}, "/direction"), ({"per_page": 1001}, "/per_page"), ({"page": 0}, "/page"),
     ({"host": ["a", "b"]}, "/host"), ({"path": "x" * 1025}, "/path"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.model.setting import SETTINGS
+from holdfast.model.websocket_documents import RateLimits
 from holdfast.store import zones
 from tests.api.harness import Api, codes
 
@@ -39,7 +40,9 @@ async def _try_setting(api: Api, name: str, path: str) -> None:
     done = await api.ask("PATCH", path, json={"value": value})
     assert done.json()["result"]["value"] == value
     assert done.json()["messages"] == []
-    nonsenses: list[Any] = [None, "nonsense", {}, {"value": {}}, [[]], [1], -1, 1e300, True, "", "on\n", "x" * 5000]
+    nonsenses: list[Any] = [None, "nonsense", {"value": {}}, [[]], [1], -1, 1e300, True, "", "on\n", "x" * 5000]
+    # An object may leave all of its members out.
+    nonsenses += [] if isinstance(value, dict) else [{}]
     for nonsense in nonsenses:
         answer = await api.ask("PATCH", path, json={"value": nonsense})
         assert (answer.status_code, codes(answer)) == (400, [1007]), nonsense
@@ -157,6 +160,17 @@ async def test_settings_of_websockets_come_back_whole_and_reach_the_edge(api: Ap
     assert zone.settings.websocket_rate_limits.to_origin.messages_per_second == 20
     assert zone.settings.websocket_allowed_origins == ("https://example.com", "https://*.example.com")
     assert (zone.settings.websocket_idle_timeout, zone.settings.websocket_keepalive_interval) == (300, 30)
+
+
+@pytest.mark.parametrize("nothing", [{}, {"to_origin": {}}, {"to_origin": {}, "to_client": {}}])
+async def test_rates_that_are_left_out_are_no_limit_and_are_shown(api: Api, nothing: dict[str, Any]) -> None:
+    path = f"/zones/{await api.zone()}/settings/websocket_rate_limits"
+    before = (await api.result("GET", path))["value"]
+    await api.result("PATCH", path, json={"value": {"to_origin": {"messages_per_second": 20}, "action": "close"}})
+    assert (await api.result("PATCH", path, json={"value": nothing}))["value"] == before
+    assert before["to_origin"] == before["to_client"] == {"messages_per_second": 0, "bytes_per_second": 0}
+    (zone,) = api.control.publisher.snapshot().zones
+    assert zone.settings.websocket_rate_limits == RateLimits()
 
 
 async def test_what_is_wrong_in_a_setting_of_websockets_is_named(api: Api) -> None:

@@ -27,6 +27,10 @@ _CONNECTION_ID = re.compile(CONNECTION_ID)
 # Ten years: longer than any process lives.
 MAX_SECONDS = 315_360_000
 _LONGEST = 1024
+# RFC 4291 §2.5.5.2: where an IPv4 address begins that is mapped into IPv6.
+_MAPPED_PREFIX = 96
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 Long = Annotated[str, Field(max_length=_LONGEST)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
@@ -202,15 +206,20 @@ def _end(one: Connection) -> dict[str, Any]:
         "why": one.why,
         "detail": one.detail or None,
         "client_close_code": one.client_close_code,
-        "client_close_reason": one.client_close_reason or None,
+        "client_close_reason": _reason(one.client_close_code, one.client_close_reason),
         "origin_close_code": one.origin_close_code,
-        "origin_close_reason": one.origin_close_reason or None,
+        "origin_close_reason": _reason(one.origin_close_code, one.origin_close_reason),
         "edge_close_code": one.edge_close_code,
-        "edge_close_reason": one.edge_close_reason or None,
+        "edge_close_reason": _reason(one.edge_close_code, one.edge_close_reason),
         "connection_close_reason": one.connection_close_reason,
         "connection_close_source": one.connection_close_source,
         "transport_close_code": one.transport_close_code,
     }
+
+
+def _reason(code: int | None, reason: str) -> str | None:
+    """A Close frame with a code has a reason, be it empty; one without a code can have none (RFC 6455 §5.5.1)."""
+    return None if code is None else reason
 
 
 def _carried(one: Carried) -> dict[str, int]:
@@ -237,13 +246,25 @@ def _client(text: str | None, at: str) -> str:
         return ""
     try:
         # Bits beyond the prefix are forgiven: what was meant is plain.
-        return str(ipaddress.ip_network(text, strict=False))
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
+        network = None
+    # RFC 4007 §11: a scope is this machine's, and no client's address has one. The library would take it.
+    if network is None or "%" in text:
         expected = "expected an address or a network such as 192.0.2.0/24"
-        raise invalid(f"{at}/client_ip", f"client_ip: {expected}, got {text!r}") from None
+        raise invalid(f"{at}/client_ip", f"client_ip: {expected}, got {text!r}")
+    return str(_canonical(network))
 
 
-def _is_within(address: str, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _canonical(network: Network) -> Network:
+    """The network by which the core knows its addresses: IPv4 ones that are mapped into IPv6 (RFC 4291 §2.5.5.2) are IPv4."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_PREFIX:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_PREFIX))
+
+
+def _is_within(address: str, network: Network) -> bool:
     try:
         return ipaddress.ip_address(address) in network
     except ValueError:

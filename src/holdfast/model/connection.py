@@ -66,8 +66,8 @@ class ClosedConnection(Connection, frozen=True, gc=False, tag="closed_connection
 
     A close code is None where that side sent no Close frame, or one without a code; a reason is "" then. `detail` is ""
     or what adds to `why`: the transport's error, or the side it is about. `connection_close_reason` and
-    `connection_close_source` are Cloudflare's words for the same; `transport_close_code` is the errno of the transport's
-    failure, 0 without one.
+    `connection_close_source` are Cloudflare's words for the same; `transport_close_code` is the number of the TLS
+    alert that ended it (RFC 8446 §6), 0 where none did.
     """
 
     closed_at: int

@@ -85,13 +85,14 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class ObjectOf:
-    """A parser: an object with some of `members`, each with its parser and default. `example` is what an error shows."""
+    """A parser: an object with some of `members`, or none, each with its parser and default. `example` is what an error
+    shows."""
 
     members: Mapping[str, tuple[Parse, Value]]
     example: str
 
     def __call__(self, value: Value) -> Value:
-        if not isinstance(value, dict) or not value:
+        if not isinstance(value, dict):
             raise SettingError(f"expected an object such as {self.example}, got {shown(value)}")
         check_members(value, self.members)
         return {

@@ -33,6 +33,7 @@ OBJECT = ObjectOf({"a": (SECONDS, 5), "b": (WORDS, "off")}, '{"a": 1}')
         (LIST, ["on", "off"], ["on", "off"]),
         (OBJECT, {"a": 1}, {"a": 1, "b": "off"}),
         (OBJECT, {"b": "on"}, {"a": 5, "b": "on"}),
+        (OBJECT, {}, {"a": 5, "b": "off"}),
     ],
 )
 def test_a_good_value_is_taken_and_what_is_missing_filled_in(parse: Parse, value: Any, expected: Any) -> None:
@@ -54,7 +55,7 @@ def test_a_good_value_is_taken_and_what_is_missing_filled_in(parse: Parse, value
         (LIST, "on", "expected a list of words such as [\"on\"], got 'on'"),
         (LIST, ["on", "on", "on"], "expected at most 2 words, got 3"),
         (LIST, ["on", "x"], "1: expected 'on' or 'off', got 'x'"),
-        (OBJECT, {}, 'expected an object such as {"a": 1}, got {}'),
+        (OBJECT, None, 'expected an object such as {"a": 1}, got None'),
         (OBJECT, [], 'expected an object such as {"a": 1}, got []'),
         (OBJECT, {"c": 1}, "no such member: 'c'; expected a, b"),
         (OBJECT, {"a": -1}, "a: expected a number of seconds from 0 to 60, got -1"),

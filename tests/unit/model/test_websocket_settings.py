@@ -8,6 +8,11 @@ from holdfast.model.setting_value import SettingError, WholeNumber
 from holdfast.model.websocket_settings import WEBSOCKET_SETTINGS
 from holdfast.model.zone_document import ZoneSettings
 
+UNLIMITED = {
+    "to_origin": {"messages_per_second": 0, "bytes_per_second": 0},
+    "to_client": {"messages_per_second": 0, "bytes_per_second": 0},
+    "action": "throttle",
+}
 NUMBERS = {name: parse for name, parse in WEBSOCKET_SETTINGS.items() if isinstance(parse, WholeNumber)}
 
 
@@ -30,12 +35,11 @@ def test_a_number_is_taken_up_to_its_bounds_and_no_further(name: str) -> None:
         (
             "websocket_rate_limits",
             {"to_origin": {"messages_per_second": 20}},
-            {
-                "to_origin": {"messages_per_second": 20, "bytes_per_second": 0},
-                "to_client": {"messages_per_second": 0, "bytes_per_second": 0},
-                "action": "throttle",
-            },
+            UNLIMITED | {"to_origin": {"messages_per_second": 20, "bytes_per_second": 0}},
         ),
+        ("websocket_rate_limits", {}, UNLIMITED),
+        ("websocket_rate_limits", {"to_origin": {}}, UNLIMITED),
+        ("websocket_rate_limits", {"to_client": {}, "action": "close"}, UNLIMITED | {"action": "close"}),
     ],
 )
 def test_a_good_value_is_taken(name: str, value: Any, expected: Any) -> None:
