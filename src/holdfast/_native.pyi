@@ -191,7 +191,7 @@ class MessageRule:
     def __new__(
         cls,
         *,
-        id: str,
+        id: str,  # noqa: A002  as the setting has it
         direction: Literal["to_origin", "to_client", "both"],
         action: Literal["close", "drop", "log"],
         pattern: str | None = None,
@@ -247,10 +247,10 @@ class Edge:
         """How many open WebSockets the query's filter means, and its page of them. Correct for any number of them; one that
         opens or ends while they are looked through may be in it or not. Looks in steps between which messages pass, some
         10 ms for 50,000 in all. Raises ValueError with a sentence that names the field."""
-    def connection(self, id: str) -> Connection | ClosedConnection | None:
+    def connection(self, id: str) -> Connection | ClosedConnection | None:  # noqa: A002  as records say
         """The WebSocket with this id: as it stands now, or as it ended, where it is among the 4,096 that closed last (8 MiB
         of them at most). None where nobody knows it."""
-    def close_connections(self, filter: ConnectionFilter, code: int, reason: str) -> int:
+    def close_connections(self, filter: ConnectionFilter, code: int, reason: str) -> int:  # noqa: A002  as above
         """Close every open WebSocket that the filter means, as `close_tunnels` those of a zone; how many were told."""
     def watch_connections(self, on: bool) -> None:
         """Whether to keep what opens and closes from now on, for `take_connection_events`. At most 16,384 events and 16 MiB

@@ -20,6 +20,7 @@ def test_the_fields_come_in_the_order_in_which_the_core_gives_them() -> None:
         "upgrades",
         "requests",
         "closes",
+        "messages_found",
     )
 
 
