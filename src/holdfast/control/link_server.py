@@ -22,7 +22,14 @@ from holdfast.control.connection_watch import ConnectionWatch
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
 from holdfast.model import control_link
-from holdfast.model.connection_messages import ConnectionEvents, ConnectionFound, Connections, Retired, WatchConnections
+from holdfast.model.connection_messages import (
+    ConnectionEvents,
+    ConnectionFound,
+    Connections,
+    QuestionRefused,
+    Retired,
+    WatchConnections,
+)
 from holdfast.model.control_link import (
     Applied,
     AskReport,
@@ -64,7 +71,7 @@ _MAX_PATH_BYTES = 107
 Log = Callable[[str, Mapping[str, str | int]], None]
 # Takes a batch of events in, and has what it is given told when it is kept. Never waits.
 TakeEvents = Callable[[SecurityEvents, Callable[[EventsTaken], None]], None]
-EdgeAnswer = Report | ConnectionsClosed | RecentRequests | Connections | ConnectionFound
+EdgeAnswer = Report | ConnectionsClosed | RecentRequests | Connections | ConnectionFound | QuestionRefused
 
 
 class EdgeSession:
@@ -245,14 +252,16 @@ class LinkServer:
     async def _ask_all(
         self, question: Callable[[int], Message], *, of: Callable[[EdgeSession], bool] = lambda _: True
     ) -> dict[EdgeSession, EdgeAnswer | None]:
-        """What each edge that is connected, and is `of` those meant, answers; None where it does not in time."""
+        """What each edge that is connected, and is `of` those meant, answers; None where it does not in time, or says that
+        it cannot."""
 
         async def ask(session: EdgeSession) -> EdgeAnswer | None:
             number = next(self._request_ids)
             answer = session.answers[number] = asyncio.get_running_loop().create_future()
             session.send(question(number))
             try:
-                return await asyncio.wait_for(answer, ANSWER_LIMIT_S)
+                said = await asyncio.wait_for(answer, ANSWER_LIMIT_S)
+                return None if isinstance(said, QuestionRefused) else said
             except (TimeoutError, asyncio.CancelledError):
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise
@@ -324,6 +333,8 @@ class LinkServer:
         elif isinstance(message, SecurityEvents):
             self._take_events(message, session.send)
         elif isinstance(message, EdgeAnswer):
+            if isinstance(message, QuestionRefused):
+                self._log("edge_refused_question", {"edge": session.edge, "reason": message.reason})
             answer = session.answers.get(message.request_id)
             if answer is not None and not answer.done():
                 answer.set_result(message)

@@ -15,7 +15,14 @@ from holdfast.edge.link_frames import RawDelta, RawFull, message_from_control
 from holdfast.edge.live import LiveEdge, OutOfStepError
 from holdfast.edge.live_connections import ListingEdge, LiveConnections
 from holdfast.edge.recording import Recorder
-from holdfast.model.connection_messages import AskConnection, AskConnections, CloseSelected, Retired, WatchConnections
+from holdfast.model.connection_messages import (
+    AskConnection,
+    AskConnections,
+    CloseSelected,
+    QuestionRefused,
+    Retired,
+    WatchConnections,
+)
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -170,7 +177,7 @@ class Conversation:
         try:
             count = self._edge.close_tunnels(zone=asked.zone_id, code=asked.code, reason=asked.reason)
         except ValueError as error:
-            raise LinkError(f"control asked for a Close that cannot be sent: {error}") from error
+            return (QuestionRefused(request_id=asked.request_id, reason=str(error)),)
         return (ConnectionsClosed(request_id=asked.request_id, count=count),)
 
     def _requests(self, asked: AskRequests) -> RecentRequests:

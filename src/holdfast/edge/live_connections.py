@@ -29,13 +29,16 @@ from holdfast.model.connection_messages import (
     ConnectionEvents,
     ConnectionFound,
     Connections,
+    QuestionRefused,
     WatchConnections,
 )
-from holdfast.model.control_link import ConnectionsClosed, LinkError, Message
+from holdfast.model.control_link import ConnectionsClosed, Message
 
 Asked = AskConnections | AskConnection | CloseSelected | WatchConnections
 # Messages of events that are made at once: what the core has kept beyond them comes with the next look.
 _MAX_BATCHES = 8
+# How much of the core's complaint goes back.
+_MAX_REASON_CHARS = 500
 
 
 class ListingEdge(Protocol):
@@ -70,20 +73,23 @@ class LiveConnections:
         return bool(self._watched)
 
     def hear(self, asked: Asked) -> Sequence[Message]:
-        """What to answer. Raises LinkError for a question that the core cannot read."""
+        """What to answer. A question that the core cannot read costs that answer, and not the conversation."""
+        if isinstance(asked, WatchConnections):
+            return self._watch(frozenset(asked.zones))
         try:
-            match asked:
-                case AskConnections():
-                    return (self._page(asked),)
-                case AskConnection():
-                    return (ConnectionFound(request_id=asked.request_id, connection=self._edge.connection(asked.id)),)
-                case CloseSelected():
-                    count = self._edge.close_connections(asked.filter, asked.code, asked.reason)
-                    return (ConnectionsClosed(request_id=asked.request_id, count=count),)
-                case WatchConnections():
-                    return self._watch(frozenset(asked.zones))
+            return (self._answer(asked),)
         except ValueError as error:
-            raise LinkError(f"control asked what the core cannot read: {error}") from error
+            return (QuestionRefused(request_id=asked.request_id, reason=str(error)[:_MAX_REASON_CHARS]),)
+
+    def _answer(self, asked: AskConnections | AskConnection | CloseSelected) -> Message:
+        match asked:
+            case AskConnections():
+                return self._page(asked)
+            case AskConnection():
+                return ConnectionFound(request_id=asked.request_id, connection=self._edge.connection(asked.id))
+            case CloseSelected():
+                count = self._edge.close_connections(asked.filter, asked.code, asked.reason)
+                return ConnectionsClosed(request_id=asked.request_id, count=count)
 
     def events(self) -> Sequence[Message]:
         """What has happened to the WebSockets of watched zones since the last call."""

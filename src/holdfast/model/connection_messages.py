@@ -1,7 +1,7 @@
 """What the control link says of open WebSockets, since version 3 of it (`holdfast.model.control_link` frames it).
 
 Control asks for a page of them (`AskConnections`), for one (`AskConnection`), or to close those that a filter means
-(`CloseSelected`); the edge answers each by its `request_id`. While somebody watches zones, control says which
+(`CloseSelected`); the edge answers each by its `request_id`, with `QuestionRefused` where it cannot read it. While somebody watches zones, control says which
 (`WatchConnections`, the whole set each time, () for none), and the edge sends what happens to theirs
 (`ConnectionEvents`), unasked. An edge that is told to retire says so (`Retired`), and is no less asked for that.
 
@@ -57,6 +57,13 @@ class CloseSelected(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     request_id: int
     filter: ConnectionFilter
     code: int
+    reason: str
+
+
+class QuestionRefused(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="question_refused"):
+    """Edge, in answer: I cannot read what was asked, and have done nothing. What else is asked I answer as before."""
+
+    request_id: int
     reason: str
 
 

@@ -23,6 +23,7 @@ from holdfast.model.connection_messages import (
     ConnectionEvents,
     ConnectionFound,
     Connections,
+    QuestionRefused,
     Retired,
     WatchConnections,
 )
@@ -170,6 +171,7 @@ Message = (
     | CloseSelected
     | WatchConnections
     | ConnectionEvents
+    | QuestionRefused
     | Retired
 )
 

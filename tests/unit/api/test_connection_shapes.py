@@ -50,6 +50,10 @@ def test_a_clock_that_was_set_back_makes_nothing_negative() -> None:
         ({"client_ip": "192.0.2.9/24"}, ConnectionFilter(zone_id="z", client="192.0.2.0/24")),
         ({"client_ip": "192.0.2.9"}, ConnectionFilter(zone_id="z", client="192.0.2.9/32")),
         ({"client_ip": "2001:DB8::1"}, ConnectionFilter(zone_id="z", client="2001:db8::1/128")),
+        ({"client_ip": "::ffff:192.0.2.9"}, ConnectionFilter(zone_id="z", client="192.0.2.9/32")),
+        ({"client_ip": "::ffff:c000:209/120"}, ConnectionFilter(zone_id="z", client="192.0.2.0/24")),
+        ({"client_ip": "::ffff:0:0/96"}, ConnectionFilter(zone_id="z", client="0.0.0.0/0")),
+        ({"client_ip": "::ffff:0:0/95"}, ConnectionFilter(zone_id="z", client="::fffe:0:0/95")),
         ({"subprotocol": ""}, ConnectionFilter(zone_id="z", subprotocol="")),
         ({"path": "/a", "min_age": 1.5, "min_idle": 2},
          ConnectionFilter(zone_id="z", path_prefix="/a", min_age_s=1.5, min_idle_s=2.0)),
@@ -59,7 +63,9 @@ def test_members_are_a_filter(asked: dict[str, object], meant: ConnectionFilter)
     assert filter_of("z", ConnectionFilterMembers.model_validate(asked)) == meant
 
 
-@pytest.mark.parametrize("text", ["", "x", "192.0.2.256", "192.0.2.0/33", "::1/129", "192.0.2.1 ", "1"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "192.0.2.256", "192.0.2.0/33", "::1/129", "192.0.2.1 ", "1", "fe80::1%eth0", "fe80::%1/64"]
+)
 def test_an_address_that_is_none_is_refused_where_it_stands(text: str) -> None:
     with pytest.raises(ApiFault) as refused:
         filter_of("z", FilterMembers(client_ip=text), at="/filter")

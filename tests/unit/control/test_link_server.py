@@ -14,7 +14,13 @@ from holdfast.control.link_server import LinkServer
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
 from holdfast.model.connection import ConnectionEvent
-from holdfast.model.connection_messages import AskConnection, ConnectionEvents, Retired, WatchConnections
+from holdfast.model.connection_messages import (
+    AskConnection,
+    ConnectionEvents,
+    QuestionRefused,
+    Retired,
+    WatchConnections,
+)
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -140,6 +146,17 @@ async def test_every_edge_is_asked_and_the_answers_are_added_up(world: World) ->
         assert (question.zone_id, question.code, question.reason) == ("z", 1001, "why")
         peer.send(ConnectionsClosed(request_id=question.request_id, count=count))
     assert await asked == Closing(closed=3, edges=2, silent=0)
+
+
+async def test_an_edge_that_cannot_read_a_question_counts_as_silent_at_once_and_stays(world: World) -> None:
+    peer = await world.peer()
+    asked = asyncio.create_task(world.server.close_zone("z", code=1001, reason="why"))
+    question = await peer.next()
+    assert isinstance(question, CloseConnections)
+    peer.send(QuestionRefused(request_id=question.request_id, reason="I cannot"))
+    assert await asked == Closing(closed=0, edges=0, silent=1, names=("e1 (process 1)",))
+    assert await world.until_logged("edge_refused_question") == {"edge": "e1", "reason": "I cannot"}
+    assert len(world.server.sessions) == 1
 
 
 async def test_an_edge_that_goes_while_it_is_asked_is_left_out(world: World) -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from holdfast.edge.conversation import Conversation
 from holdfast.model.connection import ConnectionEvent, ConnectionQuery
-from holdfast.model.connection_messages import AskConnections, ConnectionEvents, Connections, Retired, WatchConnections
+from holdfast.model.connection_messages import (
+    AskConnections,
+    ConnectionEvents,
+    Connections,
+    QuestionRefused,
+    Retired,
+    WatchConnections,
+)
 from holdfast.model.control_link import (
     VERSION,
     Applied,
@@ -149,13 +156,22 @@ def test_it_lists_what_control_asks_for() -> None:
     assert answer == Connections(request_id=3, total=1, connections=(a_connection(),))
 
 
+def test_a_close_that_cannot_be_sent_is_refused_and_the_conversation_goes_on() -> None:
+    transcript = Transcript()
+    [refused] = transcript.hear(CloseConnections(request_id=1, zone_id="z", code=5, reason=""))
+    assert isinstance(refused, QuestionRefused)
+    assert refused.request_id == 1
+    transcript.edge.open = [a_connection()]
+    [answer] = transcript.hear(AskConnections(request_id=3, query=ConnectionQuery()))
+    assert answer == Connections(request_id=3, total=1, connections=(a_connection(),))
+
+
 @pytest.mark.parametrize(
     ("message", "said"),
     [
         (Welcome(version=VERSION), "has no place here: Welcome"),
         (Hello(version=VERSION, edge="x", pid=1), "has no place here: Hello"),
         (Applied(revision=1), "has no place here: Applied"),
-        (CloseConnections(request_id=1, zone_id="z", code=5, reason=""), "a Close that cannot be sent"),
     ],
 )
 def test_what_has_no_place_ends_it(message: Message, said: str) -> None:

@@ -13,9 +13,10 @@ from holdfast.model.connection_messages import (
     ConnectionEvents,
     ConnectionFound,
     Connections,
+    QuestionRefused,
     WatchConnections,
 )
-from holdfast.model.control_link import ConnectionsClosed, LinkError, Message
+from holdfast.model.control_link import ConnectionsClosed, Message
 from tests.unit.connections import OPENED, a_closed_connection, a_connection, connection_id
 from tests.unit.edge.live_parts import FakeEdge
 
@@ -88,9 +89,14 @@ def test_those_that_a_filter_means_are_closed(edge: FakeEdge, live: LiveConnecti
     assert edge.closed == [("a,b", 4000, "go")]
 
 
-def test_a_close_that_cannot_be_sent_ends_the_conversation(live: LiveConnections) -> None:
-    with pytest.raises(LinkError, match=r"cannot read: code: expected"):
-        live.hear(CloseSelected(request_id=5, filter=ConnectionFilter(), code=5, reason=""))
+def test_a_question_that_the_core_cannot_read_is_refused_and_the_next_one_answered(
+    edge: FakeEdge, live: LiveConnections
+) -> None:
+    [refused] = live.hear(CloseSelected(request_id=5, filter=ConnectionFilter(), code=5, reason=""))
+    assert isinstance(refused, QuestionRefused)
+    assert (refused.request_id, refused.reason.startswith("code: expected")) == (5, True)
+    edge.open = [a_connection(1)]
+    assert page(live, ConnectionQuery()).total == 1
 
 
 def test_the_core_keeps_events_only_while_some_zone_is_watched(edge: FakeEdge, live: LiveConnections) -> None:

@@ -10,6 +10,7 @@ from holdfast.model.connection_messages import (
     ConnectionEvents,
     ConnectionFound,
     Connections,
+    QuestionRefused,
     Retired,
     WatchConnections,
 )
@@ -39,6 +40,7 @@ QUERY = ConnectionQuery(filter=ConnectionFilter(zone_id="z", client="192.0.2.0/2
                 ConnectionEvent(at=OPENED, connection=a_closed_connection()),
             ),
         ),
+        QuestionRefused(request_id=4, reason="code: expected one that a server may send, got 5"),
         Retired(),
     ],
 )
