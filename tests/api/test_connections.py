@@ -35,7 +35,7 @@ async def test_how_many_were_closed_is_answered_and_audited(api: Api, monkeypatc
     zone_id = await api.zone()
     edges = Edges(api, Closing(closed=7, edges=2, silent=0), monkeypatch)
     assert await api.result("DELETE", f"/zones/{zone_id}/websocket_connections") == {"closed": 7}
-    assert edges.asked == [(zone_id, 1001, "closed by the operator of this zone")]
+    assert edges.asked == [(zone_id, 1001, "closed_by_operator: the operator of this zone closed it")]
     came, asked = (await api.entries())[:2]
     assert (json.loads(came["oldValue"]), json.loads(asked["newValue"])) == ({"open": 7}, {"asked": "close"})
 
@@ -94,7 +94,7 @@ async def test_a_removed_zone_takes_its_websockets_along_and_waits_for_no_edge(
 
     monkeypatch.setattr(api.control.links, "close_zone", noted)
     assert await api.result("DELETE", f"/zones/{zone_id}") == {"id": zone_id}
-    assert edges.asked == [(zone_id, 1001, "the zone was removed")]
+    assert edges.asked == [(zone_id, 1001, "closed_by_operator: the zone was removed")]
     assert published == [1], "the edges no longer serve the zone when its WebSockets are closed"
 
 

@@ -242,6 +242,46 @@ async def test_one_that_has_closed_cannot_be_closed(api: Api, edge: ModelEdge, z
     assert (answer.status_code, codes(answer), edge.told) == (404, [1001], [])
 
 
+async def test_one_that_is_closing_already_is_a_conflict(api: Api, edge: ModelEdge, zone_id: str) -> None:
+    edge.open = [a_connection(1, zone_id=zone_id, state="closing")]
+    before = await api.entries()
+    answer = await api.ask("DELETE", below(zone_id, connection_id(1)))
+    assert (answer.status_code, codes(answer), edge.told) == (409, [10409], [])
+    assert answer.json()["errors"][0]["message"] == "This WebSocket is closing already"
+    assert await api.entries() == before
+
+
+async def test_one_that_ends_before_it_is_told_to_is_a_conflict_too(
+    api: Api, edge: ModelEdge, zone_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge.open = [a_connection(1, zone_id=zone_id)]
+    monkeypatch.setattr(edge, "close_connections", lambda *_: 0)
+    answer = await api.ask("DELETE", below(zone_id, connection_id(1)))
+    assert (answer.status_code, codes(answer)) == (409, [10409])
+    assert json.loads((await api.entries())[0]["oldValue"]) == {"open": 0}
+
+
+@pytest.mark.parametrize("query", [{"code": [1000, 1001]}, {"reason": ["a", "b"]}])
+async def test_a_close_with_two_of_something_closes_nothing(
+    api: Api, edge: ModelEdge, zone_id: str, query: dict[str, Any]
+) -> None:
+    edge.open = [a_connection(1, zone_id=zone_id)]
+    answer = await api.ask("DELETE", below(zone_id, connection_id(1)), params=query)
+    assert (answer.status_code, edge.told) == (400, [])
+    assert answer.json()["errors"][0]["source"]["pointer"] == f"/{next(iter(query))}"
+
+
+async def test_as_many_ids_as_there_may_be_are_all_in_the_audit_log(api: Api, edge: ModelEdge, zone_id: str) -> None:
+    ids = [connection_id(number) for number in range(1000)]
+    before = await api.entries()
+    result = await api.result("POST", below(zone_id, "close"), json={"ids": ids, "code": 4000})
+    assert result == {"closed": 0, "edges": 1, "silent": 0}
+    new = [json.loads(one["newValue"] or "null") for one in (await api.entries())[: -len(before)]]
+    asked = sorted((one for one in new if one is not None), key=lambda one: one["part"])
+    assert [one for part in asked for one in part["ids"]] == ids
+    assert [(one["part"], one["parts"], one["code"]) for one in asked] == [(number, 4, 4000) for number in range(1, 5)]
+
+
 MANY: list[tuple[dict[str, Any], set[int]]] = [
     ({"all": True}, {1, 2, 3}),
     ({"filter": {"host": "other.example.com"}}, {2}),
@@ -286,6 +326,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"all": True, "reason": "ä" * 62}, "reason: expected at most 123 bytes of UTF-8, got 124"),
     ({"filter": {"client_ip": "nowhere"}}, "client_ip: expected an address or a network"),
     ({"filter": {"min_age": -1}}, "filter.min_age: "),
+    ({"filter": {"min_age": True}}, "filter.min_age: "),
+    ({"filter": {"min_age": "3"}}, "filter.min_age: "),
+    ({"filter": {"min_idle": False}}, "filter.min_idle: "),
+    ({"filter": {"host": 1}}, "filter.host: "),
     ({"filter": {"colour": "red"}}, "filter.colour: "),
     ({"all": True, "force": True}, "force: "),
 ]  # fmt: skip
@@ -306,7 +350,7 @@ WRONG_QUERIES = [
     ({"client_ip": "1.2.3"}, "/client_ip"), ({"client_ip": "fe80::1%eth0"}, "/client_ip"), ({"min_age": "x"}, "/min_age"), ({"min_idle": "-1"}, "/min_idle"),
     ({"min_idle": "inf"}, "/min_idle"), ({"min_age": "nan"}, "/min_age"), ({"order": "size"}, "/order"),
     ({"direction": "up"}, "/direction"), ({"per_page": 1001}, "/per_page"), ({"page": 0}, "/page"),
-    ({"host": ["a", "b"]}, "/host"), ({"path": "x" * 1025}, "/path"),
+    ({"host": ["a", "b"]}, "/host"), ({"page": [1, 1]}, "/page"), ({"per_page": [5, 6]}, "/per_page"), ({"path": "x" * 1025}, "/path"),
 ]  # fmt: skip
 
 

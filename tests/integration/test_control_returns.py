@@ -95,7 +95,7 @@ def test_a_zone_that_is_removed_takes_its_websockets_along(origin: Origin, tmp_p
         with wire.websocket(run.plain, "/echo", name=HOST) as (client, _):
             assert run.ask("DELETE", f"{API}/zones/{zone_id}", token=run.token)[0] == 200
             frame = client.read_close()
-            assert (frame.close_code, frame.payload[2:]) == (1001, b"the zone was removed")
+            assert (frame.close_code, frame.payload[2:]) == (1001, b"closed_by_operator: the zone was removed")
         assert upgraded(run) == 530
 
 

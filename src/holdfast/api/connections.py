@@ -29,7 +29,7 @@ from holdfast.api.connection_shapes import (
 )
 from holdfast.api.context import Closing, TooDeep
 from holdfast.api.envelope import Envelope, Identifier, PageEnvelope, View, page_of, success
-from holdfast.api.faults import ApiFault, Complaint, invalid, no_route, not_found
+from holdfast.api.faults import ApiFault, Complaint, fault, invalid, no_route, not_found
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
 from holdfast.model.connection import MAX_PAGE, ClosedConnection, ConnectionFilter, ConnectionQuery, ConnectionSort
@@ -41,9 +41,11 @@ READ, READ_TOO, WRITE = "Zone Settings Read", "Analytics Read", "Zone Settings W
 # RFC 6455 §7.4.1: the endpoint is going away.
 GOING_AWAY = 1001
 RESOURCE, ONE_RESOURCE = "websocket_connections", "websocket_connection"
-REASON = "closed by the operator of this zone"
-# Ours: an edge did not say that it closed what it has.
-EDGE_SILENT = 10504
+REASON = "closed_by_operator: the operator of this zone closed it"
+# Ours: an edge did not say that it closed what it has; and what is to be closed is closing already.
+EDGE_SILENT, CLOSING_ALREADY = 10504, 10409
+# Ids that one entry of the audit log names: of more, its value would be longer than is kept.
+_AUDITED_IDS = 250
 _RETRY_AFTER_S = 2
 
 ConnectionPage = paged(largest=MAX_PAGE, default=100)
@@ -88,11 +90,17 @@ class CloseOne(BaseModel):
     reason: Text = Field(default=REASON, description="Of the Close frame, at most 123 bytes.")
 
 
+class CloseFilter(ConnectionFilterMembers):
+    """Which WebSockets, in a body, where a number is a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
 class CloseMany(BaseModel):
     """Which to close, by one of `filter`, `ids` and `all`, and how. `dry_run`: only say how many are meant."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    filter: ConnectionFilterMembers | None = None
+    filter: CloseFilter | None = None
     ids: list[str] | None = None
     all: bool = False
     code: int = GOING_AWAY
@@ -107,7 +115,7 @@ async def list_connections(
     asked: Annotated[ListFilter, Query()],
 ) -> Response:
     """The WebSockets that are open on all edges. They come and go while one turns pages."""
-    _each_once(access.request, type(asked))
+    _each_once(access.request, *type(asked).model_fields, "page", "per_page")
     return await _listed(access, page, asked)
 
 
@@ -134,9 +142,7 @@ async def close_selected(access: Annotated[Access, Depends(zone_access(WRITE))],
         listing = await connections.page(ConnectionQuery(filter=meant, limit=1))
         result = {"closed": listing.total, "edges": listing.edges, "silent": len(listing.silent)}
         return success(result, messages=_silence(listing.silent))
-    asked = {"asked": "close", **body.model_dump(exclude_unset=True, exclude={"dry_run"})}
-    async with access.context.database.write() as connection:
-        await access.record(connection, "delete", RESOURCE, access.known_zone.id, new=asked)
+    await _note_asked(access, body, meant)
     closing = await connections.close(meant, code=body.code, reason=body.reason)
     await _note_closing(access, closing)
     result = {"closed": closing.closed, "edges": closing.edges, "silent": closing.silent}
@@ -166,10 +172,13 @@ async def close_connection(
     asked: Annotated[CloseOne, Query()],
 ) -> Response:
     """Close one WebSocket, on both legs with this code and reason."""
+    _each_once(access.request, *type(asked).model_fields)
     check_close(asked.code, asked.reason)
     found = await _found(access, connection_id)
     if isinstance(found, ClosedConnection):
         raise not_found("open WebSocket connection")
+    if found.state == "closing":
+        raise _closing_already()
     was = {name: value for name, value in connection_view(found, access.context.clock()).items() if name in _AUDITED}
     async with access.context.database.write() as connection:
         new = {"asked": "close", "code": asked.code, "reason": asked.reason}
@@ -177,8 +186,9 @@ async def close_connection(
     meant = ConnectionFilter(zone_id=access.known_zone.id, ids=(connection_id,))
     closing = await access.context.connections.close(meant, code=asked.code, reason=asked.reason)
     await _note_closing(access, closing, connection_id)
-    if not closing.closed and closing.silent:
-        raise edge_silent(closing)
+    if not closing.closed:
+        # It was open a moment ago; who lost sight of it is an edge that is silent, or else its end came first.
+        raise edge_silent(closing) if closing.silent else _closing_already()
     return success({"id": connection_id})
 
 
@@ -194,6 +204,10 @@ def edge_silent(closing: Closing) -> ApiFault:
         f"{told} answered, with {_counted(closing.closed, 'WebSocket')} closed"
     )
     return ApiFault(503, (Complaint(EDGE_SILENT, message),), {"Retry-After": str(_RETRY_AFTER_S)})
+
+
+def _closing_already() -> ApiFault:
+    return fault(409, CLOSING_ALREADY, "This WebSocket is closing already")
 
 
 async def _listed(access: Access, page: Page, asked: ListFilter) -> Response:
@@ -244,6 +258,18 @@ def _meant(zone_id: str, body: CloseMany) -> ConnectionFilter:
     return meant
 
 
+async def _note_asked(access: Access, body: CloseMany, meant: ConnectionFilter) -> None:
+    """Write down what is to be closed: several entries where so many ids are named that one would be cut."""
+    asked = {"asked": "close", **body.model_dump(exclude_unset=True, exclude={"dry_run", "ids"})}
+    parts = [meant.ids[at : at + _AUDITED_IDS] for at in range(0, len(meant.ids), _AUDITED_IDS)]
+    said = [{**asked, "ids": list(ids)} for ids in parts] or [asked]
+    if len(said) > 1:
+        said = [{**one, "part": number, "parts": len(said)} for number, one in enumerate(said, 1)]
+    async with access.context.database.write() as connection:
+        for one in said:
+            await access.record(connection, "delete", RESOURCE, access.known_zone.id, new=one)
+
+
 async def _note_closing(access: Access, closing: Closing, connection_id: str = "") -> None:
     edges = {"edges": closing.edges, "silent_edges": closing.silent} if closing.silent else {}
     resource = (ONE_RESOURCE, connection_id) if connection_id else (RESOURCE, access.known_zone.id)
@@ -264,8 +290,8 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _each_once(request: Request, asked: type[BaseModel]) -> None:
+def _each_once(request: Request, *names: str) -> None:
     """Raise ApiFault for a parameter that is given twice: of two, one would be ignored."""
-    for name in asked.model_fields:
+    for name in names:
         if len(request.query_params.getlist(name)) > 1:
             raise invalid(f"/{name}", f"{name}: expected one value, got several")

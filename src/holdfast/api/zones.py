@@ -40,7 +40,7 @@ ZonePage = paged(largest=50, default=20)
 NAME_TAKEN = 1061
 INVALID_NAME = 1049
 # What the Close of a removed zone's WebSockets says.
-ZONE_REMOVED = "the zone was removed"
+ZONE_REMOVED = "closed_by_operator: the zone was removed"
 _NAME_OPERATORS = (
     "equal",
     "not_equal",
