@@ -65,6 +65,8 @@ class _Release:
     replaced: Child | None = None
     is_starting: bool = False
     left: list[str] = field(default_factory=list)
+    # What went wrong that does not hold it up.
+    lost: str = ""
 
 
 class Releasing:
@@ -138,16 +140,17 @@ class Releasing:
         until = child.retires_until if child.connections else None
         return [*_say(release, kept, until=until), *self._replace_others(release, now)]
 
-    def exited(self, child: Child, reason: str, now: float) -> tuple[list[Command], bool]:
-        """A child has ended, for `reason`. The commands, and whether all has been done about it: else it is a child as any."""
+    def exited(self, child: Child, reason: str, now: float, *, is_clean: bool) -> tuple[list[Command], bool]:
+        """A child has ended, for `reason`; `is_clean`: as one does that was asked to. The commands, and whether all has been
+        done about it: else it is a child as any."""
         release = self._current
         if release is None:
             return [], False
         if release.successor is child:
             child.end()
             return self._rolled_back(release, f"the new {child.role} did not become ready: {reason}", now), True
-        if release.phase is _Phase.HANDOVER and release.outgoing is child:
-            return self._replace_others(release, now), False
+        if release.outgoing is child:
+            return self._outgoing_exited(release, child, reason, now, is_clean=is_clean), False
         if release.phase is _Phase.CONTROL and release.replaced is child and not release.is_starting:
             child.end()
             return self._start_other(release, child, now), True
@@ -196,6 +199,15 @@ class Releasing:
         release.due = now + HANDOVER_LIMIT_S
         return [*self._family.retire(outgoing, self._plan.retire("release"), now), *self._bound(now)]
 
+    def _outgoing_exited(
+        self, release: _Release, child: Child, reason: str, now: float, *, is_clean: bool
+    ) -> list[Command]:
+        """The edge before has ended while the release goes on: it should have kept what it had."""
+        is_in_time = release.phase is not _Phase.HANDOVER
+        if not (is_in_time and is_clean):
+            release.lost = f"the {child.role} is replaced, but the one before died with its connections: {reason}"
+        return [] if is_in_time else self._replace_others(release, now)
+
     def _bound(self, now: float) -> list[Command]:
         """Have the oldest close, where too many keep connections."""
         retiring = [one for one in self._family if one.state is State.RETIRING and not one.is_closing]
@@ -219,7 +231,9 @@ class Releasing:
         if not release.left:
             pid = self._family.active[self._edge.name].pid
             fields: dict[str, str | int] = {"pid": pid, "took_ms": round((now - release.began) * 1000)}
-            return [Record("release_done", fields), *self._over(release, "", now)]
+            if release.lost:
+                fields["reason"] = release.lost
+            return [Record("release_done", fields), *self._over(release, release.lost, now)]
         release.replaced = self._family.active[release.left.pop(0)]
         release.is_starting = False
         commands = self._family.stop(release.replaced, now)
@@ -238,6 +252,7 @@ class Releasing:
         is_other = before != child.python
         what = "it goes on with the interpreter before" if is_other else "it is tried again"
         sentence = f"the {self._edge.name} is replaced, but the new {child.role} did not become ready: {reason}; {what}"
+        sentence = "; ".join(filter(None, (release.lost, sentence)))
         fields: dict[str, str | int] = {"child": child.role, "reason": reason}
         child.python = before
         over = [Record("release_rolled_back", fields), *self._over(release, sentence, now)]

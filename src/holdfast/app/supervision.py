@@ -207,7 +207,7 @@ class Supervision:
 
     def _after_exit(self, child: Child, fields: dict[str, str | int], reason: str, now: float) -> list[Command]:
         is_leaving = not self._family.is_active(child) and not self._releasing.is_successor(child)
-        commands, is_done = self._releasing.exited(child, reason, now)
+        commands, is_done = self._releasing.exited(child, reason, now, is_clean=fields.get("status") == 0)
         if is_done:
             return [Record("child_exited", fields), *commands]
         is_wanted = self._mode is _Mode.RUNNING or (self._mode is _Mode.DRAINING and not child.limits.keeps_clients)

@@ -147,7 +147,19 @@ def test_an_old_edge_that_dies_while_it_is_told_to_retire_holds_nothing_up() -> 
     supervision = running(EDGE)
     supervision.release_asked(TICKET, "", 1.0)
     started(supervision, 2)
-    assert deeds(supervision.child_exited(OLD, -9, 1.1)) == [Conclude(TICKET)]
+    record, done, concluded, _ = supervision.child_exited(OLD, -9, 1.1)
+    lost = "the edge is replaced, but the one before died with its connections: it ended with signal SIGKILL"
+    assert record == Record("child_exited", {"child": EDGE, "pid": 101, "signal": "SIGKILL"})
+    assert done == Record("release_done", {"pid": 102, "took_ms": 100, "reason": lost})
+    assert concluded == Conclude(TICKET, lost)
+
+
+@pytest.mark.parametrize(("status", "is_lost"), [(0, False), (1, True), (-9, True)])
+def test_an_old_edge_that_dies_while_control_is_replaced_is_said_at_the_end(status: int, is_lost: bool) -> None:
+    supervision = with_a_new_edge("")
+    assert deeds(supervision.child_exited(OLD, status, 1.25)) == []
+    (concluded,) = (one for one in started(supervision, NEW_CONTROL, 1.3) if isinstance(one, Conclude))
+    assert ("died with its connections" in concluded.sentence) == is_lost
 
 
 def test_an_old_edge_that_does_not_answer_holds_nothing_up() -> None:
