@@ -1,12 +1,13 @@
 """How many WebSockets a zone, and one address of its clients, may have open: held at the core, whoever comes at once."""
 
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
 
-from holdfast._native import TunnelOptions
+from holdfast._native import Origin, TunnelOptions
 from holdfast.edge.decision import Decision, Forward, Respond
 from holdfast.model.fault import Fault
 from holdfast.model.request import Request
@@ -85,3 +86,23 @@ def test_ordinary_requests_are_not_counted(origin: FakeOrigin) -> None:
         wire.connect(edge.address) as client,
     ):
         assert client.request(wire.request("GET", "/status/200", "Connection: close"))[0].status == 200
+
+
+def test_a_client_that_hangs_up_before_its_answer_keeps_no_place(origin: FakeOrigin) -> None:
+    tunnel = TunnelOptions(max_zone_connections=1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(LIMIT_S)
+        unanswering = Origin(label="silent", scheme="http", host="127.0.0.1", port=silent.getsockname()[1])
+
+        def decide(request: Request) -> Decision:
+            return Forward(origin=unanswering if request.path == "/silent" else of(origin), zone="one", tunnel=tunnel)
+
+        with running(decide, told) as edge:
+            with wire.connect(edge.address) as client:
+                client.send(wire.upgrade("/silent"))
+                asked, _ = silent.accept()
+            with asked:
+                asked.settimeout(LIMIT_S)
+                while asked.recv(4096):
+                    pass
+                assert ask(edge).status == 101

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use socket2::TcpKeepalive;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -19,6 +19,16 @@ pub(crate) const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(30))
     .with_interval(Duration::from_secs(30))
     .with_retries(4);
+
+/// How much of what a socket has taken the kernel may still have to send before it takes no more. Without a limit it takes
+/// megabytes, and tells that there is room again only when a third of them has gone: whoever reads all the time, but slowly,
+/// would look like somebody who has stopped.
+const MAX_UNSENT_BYTES: u32 = 64 * 1024;
+
+/// Makes the kernel tell early that a peer takes something. What refuses it is about to fail anyway.
+pub(crate) fn show_progress<'s>(socket: impl Into<SockRef<'s>>) {
+    let _ = socket.into().set_tcp_notsent_lowat(MAX_UNSENT_BYTES);
+}
 
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -51,7 +61,6 @@ impl Stream {
             tls,
             early,
             unsent,
-            is_ended: false,
         })
     }
 

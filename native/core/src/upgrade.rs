@@ -22,7 +22,7 @@ use crate::messages::agree;
 use crate::origin::{OriginConnection, dial};
 use crate::policy::{Asked, Forward};
 use crate::tunnel::{Identity, NewTunnel, TunnelOptions};
-use crate::upload::{ORIGIN_STALL, client_gone};
+use crate::upload::{AtItsEnd, ORIGIN_STALL, client_gone};
 
 /// Carries an upgrade out. Any answer but 101 reaches the client as the origin gave it.
 pub(crate) async fn upgrade(
@@ -33,13 +33,12 @@ pub(crate) async fn upgrade(
     context: &Context,
 ) -> After {
     let offer = agree::ask(offer, &mut forward);
-    let has_ended = Cell::new(false);
     let outcome = {
         let (mut client_read, mut client_write) = split(&mut connection.stream);
         tokio::select! {
             biased;
             outcome = ask_origin(&mut client_write, &asked, &forward, context) => outcome,
-            () = client_gone(&mut client_read, &mut connection.read, &has_ended) => Err(None),
+            () = client_gone(&mut client_read, &mut connection.read, AtItsEnd::HasGone) => Err(None),
         }
     };
     let (origin, answer) = match outcome {
@@ -52,7 +51,7 @@ pub(crate) async fn upgrade(
         Ok(false) => return pass_refusal(connection, &asked, &answer, origin, &forward, context).await,
         Err(fault) => return connection.explain(&asked, fault, &forward, context).await,
     }
-    open_tunnel(connection, has_ended.get(), &asked, &answer, origin, &forward, context)
+    open_tunnel(connection, &asked, &answer, origin, &forward, context)
 }
 
 /// Sends the handshake to the origin and waits for its final answer, or its 101.
@@ -138,7 +137,6 @@ pub(crate) fn identity(asked: &Asked, answer: &ResponseHead, forward: &Forward) 
 
 fn open_tunnel(
     connection: Connection,
-    client_has_ended: bool,
     asked: &Asked,
     answer: &ResponseHead,
     origin: OriginConnection,
@@ -161,10 +159,9 @@ fn open_tunnel(
     let (client, client_read, place) = connection.into_parts();
     let claim = origin.claim;
     // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
-    let (Ok(mut client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
+    let (Ok(client), Ok(origin)) = (client.into_half(&client_read), origin.stream.into_half(&origin.read)) else {
         return After::Cut;
     };
-    client.is_ended = client_has_ended;
     asked.answered(answer.status());
     context.tunnels.open(NewTunnel {
         client,

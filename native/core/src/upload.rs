@@ -108,7 +108,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'_, R, W> {
             return end;
         }
         self.is_complete.set(true);
-        client_gone(&mut self.from, self.read, &Cell::new(false)).await;
+        client_gone(&mut self.from, self.read, AtItsEnd::Waits).await;
         UploadEnd::ClientGone
     }
 
@@ -146,15 +146,23 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Upload<'_, R, W> {
     }
 }
 
+/// What it means that a client sends no more while its answer is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtItsEnd {
+    /// It has nothing more to ask, and still waits (RFC 9112 §9.6).
+    Waits,
+    /// It has gone: a WebSocket that it could say nothing on is of no use to it.
+    HasGone,
+}
+
 /// Reads what a client sends while its answer is awaited. Returns when the client has gone; never, while it is there.
-/// A client that only ends its own sending (`has_ended`) still waits for its answer.
-pub(crate) async fn client_gone(from: &mut (impl AsyncRead + Unpin), read: &mut BytesMut, has_ended: &Cell<bool>) {
-    while read.len() < MAX_EARLY_BYTES && !has_ended.get() {
+pub(crate) async fn client_gone(from: &mut (impl AsyncRead + Unpin), read: &mut BytesMut, at_its_end: AtItsEnd) {
+    while read.len() < MAX_EARLY_BYTES {
         read.reserve(EARLY_READ_BYTES);
         match from.read_buf(read).await {
-            Ok(0) => has_ended.set(true),
+            Ok(0) if at_its_end == AtItsEnd::Waits => break,
+            Ok(0) | Err(_) => return,
             Ok(_) => {}
-            Err(_) => return,
         }
     }
     std::future::pending::<()>().await;

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::connection::{Caller, Context, HEAD_TIMEOUT, KEEP_ALIVE_TIMEOUT, LINGER};
 use crate::http::MAX_HEAD_BYTES;
+use crate::stream::show_progress;
 use crate::tls::TlsStream;
 
 /// How long a client may take to answer the GOAWAY of an edge that stops, when its last stream has ended.
@@ -44,6 +45,7 @@ pub(crate) async fn serve(
     context: Rc<Context>,
 ) {
     let mut leaving = context.leaving.clone();
+    show_progress(stream.get_ref());
     let handshake = builder().handshake(Turns::new(stream));
     let connection = tokio::select! {
         connection = timeout(HEAD_TIMEOUT, handshake) => connection,

@@ -389,7 +389,6 @@ fn open_tunnel(stream: RequestStream, agreed: Agreed, place: OwnedSemaphorePermi
             tls: None,
             early: Vec::new(),
             unsent: Vec::new(),
-            is_ended: false,
         },
         origin,
         greeting: Vec::new(),

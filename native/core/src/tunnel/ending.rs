@@ -71,6 +71,7 @@ impl Tunnel {
             Some(side) => Cause::of_edge(why, side),
             None => Cause::new(ClosedBy::Edge, why),
         });
+        self.is_ended = true;
         let reason: std::sync::Arc<str> = why.reason(sentence).into();
         for side in [Side::Client, Side::Origin] {
             let code = if because_of == Some(side) { code } else { GOING_AWAY };
@@ -96,7 +97,7 @@ impl Tunnel {
             self.cut(now, scratch);
             return Turn::Ended;
         }
-        if self.cause.is_some() {
+        if !self.is_watched() {
             return Turn::Waits;
         }
         let finding = self.vigil.look(&self.views(), now);
@@ -227,8 +228,8 @@ impl Tunnel {
             self.note_stuck(side, now);
             let leg = &mut self.legs[side as usize];
             let has_closed = leg.walker.close().is_some();
-            if self.is_muted[side as usize] && has_closed {
-                // Our Close is answered: the closing handshake with this leg is done (RFC 6455 §7.1.1).
+            if self.is_muted[side as usize] && (has_closed || leg.read_ended()) {
+                // Our Close is answered, or never will be: the closing handshake with this leg is done (RFC 6455 §7.1.1).
                 leg.finish(&mut scratch.out.ciphertext, false);
             }
             let reading_done = leg.read_ended() || (self.is_muted[side as usize] && has_closed);
@@ -275,7 +276,7 @@ impl Tunnel {
         let is_closed = self.legs.iter().all(|leg| leg.walker.close().is_some());
         let has_failed = self.announced().is_some_and(|cause| cause.why == Why::TransportError);
         let is_ours = self.limit.is_none() && self.cause.as_ref().is_some_and(|cause| cause.by == ClosedBy::Edge);
-        if is_closed || has_failed || is_ours || self.legs.iter().any(Leg::is_broken) {
+        if is_closed || has_failed || is_ours || self.is_ended || self.legs.iter().any(Leg::is_broken) {
             self.end_by(now + limits.linger);
         } else if self.limit.is_none() {
             self.limit = Some(Limit::Silence(limits.half_closed_silence));

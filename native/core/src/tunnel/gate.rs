@@ -4,6 +4,8 @@
 //!        the headers of its frames say so.
 //! Law 2: rates are exact whatever the chopping: what may not pass yet waits, and its sender is not read meanwhile. What
 //!        waits is the rest of one read.
+//! Law 3: where too much ends it, a frame passes whole or not at all: all of it counts when it begins. So the other side can
+//!        be told why, which it could not within a frame.
 
 use std::time::{Duration, Instant};
 
@@ -99,7 +101,13 @@ impl Gate {
             }
         }
         // A header passes whole, so bytes may get into debt by one.
-        self.ask_bytes(head.len, now)?;
+        let counted = match self.over_rate {
+            OverRate::Throttle => head.len,
+            OverRate::Close => {
+                usize::try_from(head.length).map_or(usize::MAX, |length| length.saturating_add(head.len))
+            }
+        };
+        self.ask_bytes(counted, now)?;
         if let Some(bucket) = self.messages.as_mut().filter(|_| head.opcode.begins_message()) {
             bucket.fill(now);
             if bucket.tokens < 1.0 {
@@ -110,13 +118,16 @@ impl Gate {
             }
             bucket.tokens -= 1.0;
         }
-        self.pay_bytes(head.len);
+        self.pay_bytes(counted);
         self.message_bytes = message_bytes;
         Ok(())
     }
 
     /// How many of so many bytes of payload may pass; they count as passed.
     pub(super) fn payload(&mut self, len: usize, now: Instant) -> Result<usize, Stop> {
+        if self.over_rate == OverRate::Close {
+            return Ok(len);
+        }
         let allowed = self.ask_bytes(len, now)?;
         self.pay_bytes(allowed);
         Ok(allowed)

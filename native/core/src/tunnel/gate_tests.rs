@@ -108,6 +108,24 @@ fn bytes_pass_as_the_rate_says_whatever_the_pieces() {
 }
 
 #[test]
+fn where_too_much_ends_it_a_frame_passes_whole_or_not_at_all() {
+    let start = Instant::now();
+    let mut gate = gate(&rates(None, Some(1000.0), OverRate::Close), start);
+    assert_eq!(gate.frame(&head(BINARY, 900), start), Ok(()));
+    assert_eq!(gate.payload(900, start), Ok(900), "counted already");
+    assert!(matches!(gate.frame(&head(PING, 100), start), Err(Stop::TooMuch(_))));
+    assert_eq!(gate.frame(&head(PING, 90), start), Ok(()));
+    let later = start + Duration::from_secs(1);
+    assert!(matches!(gate.frame(&head(BINARY, 1000), later), Err(Stop::TooMuch(_))));
+    assert!(matches!(
+        gate.frame(&head(BINARY, u64::MAX), later),
+        Err(Stop::TooMuch(_))
+    ));
+    assert_eq!(gate.frame(&head(BINARY, 990), later), Ok(()));
+    assert_eq!(gate.payload(990, later), Ok(990));
+}
+
+#[test]
 fn a_rate_below_one_lets_one_pass_now_and_then() {
     let start = Instant::now();
     let mut gate = gate(&rates(Some(0.1), None, OverRate::Throttle), start);

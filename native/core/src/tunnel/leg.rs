@@ -122,11 +122,7 @@ impl Leg {
             unsent_from: 0,
             walker: Walker::new(),
             // Registering tells at once what is there to read.
-            reading: match (half.is_ended, has_end) {
-                (true, _) => Reading::Ended,
-                (false, true) => Reading::EndAhead,
-                (false, false) => Reading::Quiet,
-            },
+            reading: if has_end { Reading::EndAhead } else { Reading::Quiet },
             writing: Writing::Open,
             watches_writable: false,
             has_moved: false,

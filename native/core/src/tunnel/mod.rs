@@ -109,8 +109,6 @@ pub struct Half {
     pub early: Vec<u8>,
     /// Wire bytes this leg was owed and has not been sent yet.
     pub unsent: Vec<u8>,
-    /// This leg has already said that it sends no more.
-    pub is_ended: bool,
 }
 
 /// Who a tunnel is for, fixed when it opens.

@@ -53,6 +53,8 @@ pub(super) struct Tunnel {
     pub(super) gates: [Option<Box<Gate>>; 2],
     /// What asks the zone's rules about the messages that come from each leg.
     pub(super) guards: Option<Box<Guards>>,
+    /// The edge has ended it on its own account, whoever had begun to.
+    pub(super) is_ended: bool,
     /// Its zone's Close is on its way to it.
     pub(super) is_told: bool,
     /// When each leg last gave bytes, other than answers to our pings.
@@ -85,6 +87,7 @@ impl Tunnel {
             is_muted: [false; 2],
             edge_close: None,
             limit: None,
+            is_ended: false,
             is_told: false,
             last_from: [None; 2],
             stuck_since: [None; 2],
@@ -96,9 +99,6 @@ impl Tunnel {
                 tunnel.pass_on(from, &bytes, now, &mut scratch.out);
             }
             tunnel.leg(from).flush();
-            if tunnel.leg(from).read_ended() {
-                tunnel.reading_ended(from, now, scratch);
-            }
         }
         tunnel
     }
@@ -219,13 +219,20 @@ impl Tunnel {
         self.cause.is_some()
     }
 
+    /// True while what its zone asks of it holds: also when a side has begun to end it, since the other may go on for as long
+    /// as it likes; until the edge itself ends it.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.is_ended && self.cause.as_ref().is_none_or(|cause| cause.by != ClosedBy::Edge)
+    }
+
     /// What the clock is to know of both legs.
     pub(super) fn views(&self) -> [LegView; 2] {
         [Side::Client, Side::Origin].map(|side| {
             let (leg, towards) = (&self.legs[side as usize], &self.legs[side.peer() as usize].walker);
             LegView {
                 heard: self.last_from[side as usize].unwrap_or(self.identity.opened_at),
-                is_read: self.is_read(side),
+                // Who has sent its Close need not answer any more (RFC 6455 §5.5.2).
+                is_read: self.is_read(side) && leg.walker.close().is_none(),
                 stuck_since: self.stuck_since[side as usize],
                 is_in_frame: leg.walker.is_in_frame()
                     || self
@@ -247,7 +254,7 @@ impl Tunnel {
     /// The same, and all that the clock watches.
     pub(super) fn due(&self, now: Instant) -> Option<Due> {
         let pressing = self.pressing().map(Due::at);
-        let watched = if self.cause.is_none() {
+        let watched = if self.is_watched() {
             self.vigil.due(&self.views(), now)
         } else {
             None

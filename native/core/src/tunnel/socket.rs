@@ -8,6 +8,7 @@ use mio::net::{TcpStream, UnixStream};
 
 use super::Transport;
 use super::pipe::LoopEnd;
+use crate::stream::show_progress;
 
 #[derive(Debug)]
 pub(super) enum Socket {
@@ -58,7 +59,10 @@ impl Socket {
 impl From<Transport> for Socket {
     fn from(transport: Transport) -> Self {
         match transport {
-            Transport::Tcp(socket) => Self::Tcp(TcpStream::from_std(socket)),
+            Transport::Tcp(socket) => {
+                show_progress(&socket);
+                Self::Tcp(TcpStream::from_std(socket))
+            }
             Transport::Unix(socket) => Self::Unix(UnixStream::from_std(socket)),
             Transport::Pipe(end) => Self::Pipe(end),
         }

@@ -114,7 +114,6 @@ fn half(transport: Transport) -> Half {
         tls: None,
         early: Vec::new(),
         unsent: Vec::new(),
-        is_ended: false,
     }
 }
 
@@ -251,21 +250,6 @@ fn whoever_is_left_gets_a_close_and_may_still_speak() {
             (&expected.into(), &"end_of_stream".into())
         );
     }
-}
-
-#[test]
-fn a_client_that_had_ended_before_the_101_still_hears_the_origin() {
-    let stage = Stage::new();
-    let (mut client, mut origin) = stage.open(|new| {
-        new.client.is_ended = true;
-        new.client.early = HELLO.to_vec();
-    });
-    let (before, code, _) = rest_and_close(&mut origin);
-    assert_eq!((&before[..], code), (HELLO, Some(1001)));
-    origin.write_all(b"\x81\x02ok").unwrap();
-    drop(origin);
-    let (before, code, _) = rest_and_close(&mut client);
-    assert_eq!((&before[..], code), (b"\x81\x02ok".as_slice(), Some(1014)));
 }
 
 #[test]

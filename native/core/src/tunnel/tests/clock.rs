@@ -245,11 +245,13 @@ fn who_sends_too_much_is_closed_where_the_zone_says_so() {
         ..TunnelOptions::default()
     };
     let (mut client, mut origin) = opened(&stage, options);
+    let within = b"\x82\x03yes";
     origin
-        .write_all(&[b"\x82\x7e\x08\x00".as_slice(), &[7; 2048]].concat())
+        .write_all(&[within, b"\x82\x7e\x08\x00".as_slice(), &[7; 2048]].concat())
         .unwrap();
-    // Cut within a frame: the client can only be given an end.
-    assert_eq!(rest(&mut client), b"\x82\x7e\x08\x00");
+    // Nothing passes of the frame that is too much, so the client can be told too.
+    let (before, code, _) = closed_by_edge(&mut client, |client| client.write_all(&close(1001, Some([1; 4]))));
+    assert_eq!((&before[..], code), (within.as_slice(), Some(1001)));
     let (_, code, reason) = closed_by_edge(&mut origin, |origin| origin.write_all(&close(1008, None)));
     assert_eq!(code, Some(1008));
     assert_eq!(reason, "rate_exceeded: more than 1000 bytes in a second");
@@ -336,6 +338,79 @@ fn a_side_that_takes_nothing_ends_it_and_the_other_is_told() {
         (&record["why"], &record["detail"]),
         (&"write_stalled".into(), &"client".into())
     );
+}
+
+#[test]
+fn a_side_that_reads_all_the_time_but_slowly_is_neither_stalled_nor_dead() {
+    let stage = Stage::new();
+    let patience = Duration::from_secs(1);
+    let options = TunnelOptions {
+        keepalive: Some(Keepalive {
+            interval: patience / 2,
+            misses: 2,
+        }),
+        write_stall_timeout: Some(patience),
+        ..TunnelOptions::default()
+    };
+    let (mut client, mut origin) = opened(&stage, options);
+    let far = socket2::SockRef::from(&client);
+    far.set_recv_buffer_size(32 * 1024).unwrap();
+    origin.set_write_timeout(Some(patience * 4)).unwrap();
+    let flood = std::thread::spawn(move || {
+        let messages = flood_of(false);
+        while origin.write_all(&messages).is_ok() {}
+        origin
+    });
+    // As fast as a slow line: 200 KB a second, four times as long as may be waited.
+    let mut buffer = [0; 4096];
+    let (begun, mut taken) = (Instant::now(), 0_u32);
+    while begun.elapsed() < patience * 4 {
+        let due = begun + Duration::from_micros(5) * taken;
+        if let Some(early) = due.checked_duration_since(Instant::now()) {
+            std::thread::park_timeout(early);
+        }
+        let read = client.read(&mut buffer).expect("still open");
+        assert_ne!(read, 0, "closed after {:?} and {taken} bytes", begun.elapsed());
+        taken += u32::try_from(read).unwrap();
+    }
+    drop(client);
+    let record = stage.record();
+    assert_eq!(record["closed_by"], "client", "{record}");
+    drop(flood.join().unwrap());
+}
+
+#[test]
+fn what_a_zone_asks_still_holds_when_one_side_has_begun_to_end_it() {
+    let limit = Duration::from_millis(300);
+    let options = TunnelOptions {
+        max_age: Some(limit),
+        ..TunnelOptions::default()
+    };
+    for says_close in [true, false] {
+        let stage = Stage::with(Limits {
+            linger: limit,
+            ..Limits::default()
+        });
+        let (mut client, mut origin) = opened(&stage, options.clone());
+        if says_close {
+            client.write_all(&close(1000, Some([1; 4]))).unwrap();
+            client.set_nonblocking(false).unwrap();
+        } else {
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        // The origin heeds neither, and goes on.
+        let begun = Instant::now();
+        while origin.write_all(b"\x81\x02hi").is_ok() {
+            assert!(begun.elapsed() < PATIENCE, "open for as long as the origin likes");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let (_, code, reason) = rest_and_close(&mut client);
+        assert_eq!(code, Some(1001));
+        assert!(reason.starts_with("max_age: "), "{reason}");
+        let why = if says_close { "close_frame" } else { "end_of_stream" };
+        let record = stage.record();
+        assert_eq!((&record["closed_by"], &record["why"]), (&"client".into(), &why.into()));
+    }
 }
 
 #[test]
