@@ -342,8 +342,11 @@ fn a_side_that_takes_nothing_ends_it_and_the_other_is_told() {
 
 #[test]
 fn a_side_that_reads_all_the_time_but_slowly_is_neither_stalled_nor_dead() {
-    let stage = Stage::new();
     let patience = Duration::from_secs(1);
+    let stage = Stage::with(Limits {
+        linger: patience,
+        ..Limits::default()
+    });
     let options = TunnelOptions {
         keepalive: Some(Keepalive {
             interval: patience / 2,
@@ -374,9 +377,9 @@ fn a_side_that_reads_all_the_time_but_slowly_is_neither_stalled_nor_dead() {
         taken += u32::try_from(read).unwrap();
     }
     drop(client);
+    drop(flood.join().unwrap());
     let record = stage.record();
     assert_eq!(record["closed_by"], "client", "{record}");
-    drop(flood.join().unwrap());
 }
 
 #[test]
@@ -394,7 +397,6 @@ fn what_a_zone_asks_still_holds_when_one_side_has_begun_to_end_it() {
         let (mut client, mut origin) = opened(&stage, options.clone());
         if says_close {
             client.write_all(&close(1000, Some([1; 4]))).unwrap();
-            client.set_nonblocking(false).unwrap();
         } else {
             client.shutdown(Shutdown::Write).unwrap();
         }
