@@ -56,14 +56,16 @@ def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], aroun
         with _zones(options, bound, around, log) as (zones, certificates):
             edge = _made(options, bound, zones, certificates, log_fd=log_fd, max_connections=max_connections)
             _start(edge, zones)
+            holds_nothing = False
             try:
                 if not _ended_before_zones(zones, around):
                     around.ready(ready_lines(bound, options))
                     word = _wait(zones, certificates, around, log)
                     if isinstance(word, Retire):
-                        retire(edge, zones, around, word)
+                        holds_nothing = retire(edge, zones, around, word)
             finally:
                 around.let_the_next_signal_kill()
+                zones.farewell(holds_nothing=holds_nothing)
                 edge.stop(grace_s=STOP_GRACE_S)
                 zones.stop()
     return 0

@@ -82,6 +82,10 @@ class Zones(Protocol):
         """Another edge is in the place of this one, which keeps what is open."""
         ...
 
+    def farewell(self, *, holds_nothing: bool) -> None:
+        """The core is about to stop; `holds_nothing`: it has retired, and what it kept has ended. Raises nothing."""
+        ...
+
     def stop(self) -> None:
         """The core has stopped."""
         ...
@@ -113,6 +117,9 @@ class StaticZones:
 
     def retire(self) -> None:
         """There is nothing to hand over."""
+
+    def farewell(self, *, holds_nothing: bool) -> None:
+        """There is nobody to tell."""
 
     def stop(self) -> None:
         """There is nothing to end."""
@@ -198,6 +205,11 @@ class LiveZones:
             self._lock.let_go()
         if self._link is not None:
             self._link.retire()
+
+    def farewell(self, *, holds_nothing: bool) -> None:
+        """Tell control what has happened to WebSockets: a core that has stopped says nothing of them."""
+        if self._link is not None:
+            self._link.farewell(holds_nothing=holds_nothing)
 
     def stop(self) -> None:
         """Tell control the last, let it go, and write what is left to the journal."""

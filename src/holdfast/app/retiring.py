@@ -30,8 +30,9 @@ _REASONS: dict[Why, str] = {
 }
 
 
-def retire(edge: Edge, zones: Zones, around: Surroundings, word: Retire) -> None:
-    """Keep what is open, as `word` says, until nothing is, or the time is over, or this process is told to stop."""
+def retire(edge: Edge, zones: Zones, around: Surroundings, word: Retire) -> bool:
+    """Keep what is open, as `word` says, until nothing is, or the time is over, or this process is told to stop. Whether
+    nothing is."""
     zones.retire()
     # Where nobody takes over, nobody else holds the listening sockets: the kernel would reset who waits in them.
     edge.retire(accept_waiting=word.why == "drain")
@@ -44,11 +45,11 @@ def retire(edge: Edge, zones: Zones, around: Surroundings, word: Retire) -> None
             reported, report_at = left.count, now + REPORT_INTERVAL_S
         step = retirement.step(left, now)
         if step is Step.END:
-            return
+            return not left.count
         if step is Step.CLOSE:
             _close(edge, retirement.word)
         if not _goes_on(retirement, around.told(limit_s=retirement.wait_s(now, most_s=LOOK_INTERVAL_S))):
-            return
+            return False
 
 
 def _goes_on(retirement: Retirement, word: Word | None) -> bool:

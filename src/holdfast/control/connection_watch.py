@@ -107,7 +107,7 @@ class ConnectionWatch:
                 watcher.put(events)
 
     def edge_left(self) -> None:
-        """An edge is gone, and with it what it had not told: that its WebSockets have ended, at least."""
+        """An edge is gone that held something, and with it what it had not told: that its WebSockets have ended, at least."""
         self._lose(1)
 
     def _lose(self, count: int) -> None:

@@ -81,6 +81,8 @@ class EdgeSession:
         self.edge = hello.edge
         self.pid = hello.pid
         self.is_retired = hello.is_retired
+        # It has ended in order: what it held is told of, to the last.
+        self.holds_nothing = False
         self.knows_connections = hello.version >= control_link.KNOWS_CONNECTIONS
         self.revision = 0
         self.certificates_left_out = 0
@@ -307,7 +309,8 @@ class LinkServer:
         self._publisher.unsubscribe(session)
         self._sessions.discard(session)
         session.leave()
-        self.watch.edge_left()
+        if not session.holds_nothing:
+            self.watch.edge_left()
         self._log("edge_disconnected", {"edge": session.edge, "pid": session.pid})
 
     def _admit(self, hello: Hello) -> None:
@@ -341,14 +344,18 @@ class LinkServer:
         elif isinstance(message, ConnectionEvents):
             self.watch.take(message)
         elif isinstance(message, Retired):
-            session.is_retired = True
-            self._log("edge_retired", {"edge": session.edge, "pid": session.pid})
+            self._note_retirement(session, message)
         elif isinstance(message, Refused):
             self._note_refusal(session, message)
         elif isinstance(message, Resync):
             session.send(control_link.FullSnapshot(snapshot=self._publisher.snapshot()))
         else:
             raise LinkError(f"an edge does not send {type(message).__name__}")
+
+    def _note_retirement(self, session: EdgeSession, said: Retired) -> None:
+        if not session.is_retired:
+            self._log("edge_retired", {"edge": session.edge, "pid": session.pid})
+        session.is_retired, session.holds_nothing = True, said.holds_nothing
 
     def _note_refusal(self, session: EdgeSession, refused: Refused) -> None:
         said: dict[str, str | int] = {"edge": session.edge, refused.kind: refused.id, "reason": refused.reason}

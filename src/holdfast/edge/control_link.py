@@ -36,11 +36,15 @@ QUIET_START_S = 5.0
 # How long control may take to welcome us, and to take what we send.
 WELCOME_LIMIT_S = SEND_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
+# How long an edge that ends waits for control to have been told what it held.
+FAREWELL_LIMIT_S = 1.0
 # How often control hears of WebSockets that opened and closed, while somebody watches them.
 EVENTS_PAUSE_S = 0.2
 # When what may be done beforehand begins, after control has been met: both are busy at first. And the pause between its steps.
 WARM_AFTER_S, WARM_PAUSE_S = 1.0, 0.005
 _READ_BYTES = 256 * 1024
+# What wakes the thread: there is news, and somebody waits until it has been said.
+_NEWS, _FAREWELL = b"n", b"f"
 
 
 class ControlLink:
@@ -71,6 +75,8 @@ class ControlLink:
         self._is_connected = threading.Event()
         self._is_stopping = threading.Event()
         self._is_retired = threading.Event()
+        self._holds_nothing = threading.Event()
+        self._has_said_farewell = threading.Event()
         # Closing the one end, or a byte into it, wakes whoever waits for the other.
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
@@ -89,7 +95,18 @@ class ControlLink:
         self._is_retired.set()
         # It is being stopped: control need not know.
         with suppress(OSError):
-            self._wake_writer.send(b"r")
+            self._wake_writer.send(_NEWS)
+
+    def farewell(self, *, holds_nothing: bool) -> None:
+        """Tell control what has happened until now, before the core answers nothing any more; `holds_nothing`: and that
+        nothing else will. Returns when it is said, and after FAREWELL_LIMIT_S in any case. May be called by any thread."""
+        if holds_nothing:
+            self._holds_nothing.set()
+        if not self.is_connected:
+            return
+        with suppress(OSError):
+            self._wake_writer.send(_FAREWELL)
+            self._has_said_farewell.wait(FAREWELL_LIMIT_S)
 
     def stop(self) -> None:
         """End the connection and the thread."""
@@ -144,6 +161,7 @@ class ControlLink:
             edge_id=self._edge_id,
             recorder=self._recorder,
             is_retired=self._is_retired.is_set,
+            holds_nothing=self._holds_nothing.is_set,
         )
         try:
             self._hear_all(connection, conversation)
@@ -174,7 +192,9 @@ class ControlLink:
         while True:
             wait_s = self._pause_s(limit_s, is_watched=conversation.is_watched)
             ready = {descriptor for descriptor, _ in waiting.poll(None if wait_s is None else wait_s * 1000)}
-            if self._wake_reader.fileno() in ready and self._is_to_stop():
+            woken = self._wake_reader.recv(64) if self._wake_reader.fileno() in ready else None
+            if woken == b"":
+                # Its other end is closed: this link is to stop.
                 _send(connection, [*conversation.events(), *conversation.news(is_last=True)])
                 return b""
             if not ready and limit_s is not None:
@@ -183,6 +203,8 @@ class ControlLink:
                 self._use_the_pause()
             # Before what control has said: who woke this thread did so once.
             _send(connection, [*conversation.events(), *conversation.news()])
+            if woken and _FAREWELL in woken:
+                self._has_said_farewell.set()
             if connection.fileno() in ready:
                 return connection.recv(_READ_BYTES)
 
@@ -198,10 +220,6 @@ class ControlLink:
     def _use_the_pause(self) -> None:
         if self._live.warming_is_due and time.monotonic() >= self._warm_from:
             self._live.warm()
-
-    def _is_to_stop(self) -> bool:
-        """Whether who woke this thread has closed its end; bytes only say that there is news."""
-        return not self._wake_reader.recv(64)
 
 
 def absent_pause_s(absent_s: float) -> float:

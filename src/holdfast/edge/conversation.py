@@ -74,6 +74,7 @@ class Conversation:
         edge_id: str,
         recorder: Recorder | None = None,
         is_retired: Callable[[], bool] = lambda: False,
+        holds_nothing: Callable[[], bool] = lambda: False,
     ) -> None:
         self._live = live
         self._edge = edge
@@ -83,7 +84,8 @@ class Conversation:
             recorder.outbox.begin()
         self._connections = LiveConnections(edge)
         self._is_retired = is_retired
-        self._has_said_retired = False
+        self._holds_nothing = holds_nothing
+        self._has_said_retired = self._has_said_nothing = False
         self._awaits_everything = False
         self.is_welcome = False
 
@@ -146,10 +148,11 @@ class Conversation:
         self._connections.end()
 
     def _retirement(self) -> Answers:
-        if self._has_said_retired or not self._is_retired():
+        holds_nothing = self._holds_nothing()
+        if self._has_said_nothing or not self._is_retired() or (self._has_said_retired and not holds_nothing):
             return ()
-        self._has_said_retired = True
-        return (Retired(),)
+        self._has_said_retired, self._has_said_nothing = True, holds_nothing
+        return (Retired(holds_nothing=holds_nothing),)
 
     def _welcomed(self, message: object) -> Answers:
         if not isinstance(message, Welcome):

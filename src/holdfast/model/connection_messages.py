@@ -81,4 +81,6 @@ class ConnectionEvents(msgspec.Struct, frozen=True, kw_only=True, tag_field="typ
 
 
 class Retired(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="retired"):
-    """Edge: I accept nothing new, and am here until what I hold has ended."""
+    """Edge: I accept nothing new, and am here until what I hold has ended. `holds_nothing`: it has, and you have heard of it."""
+
+    holds_nothing: bool = False

@@ -21,6 +21,7 @@ class Edge:
         self.did: list[str] = []
         self.numbers = list(numbers)
         self.connections = connections
+        self.holds_nothing: bool | None = None
 
     def retire(self, *, accept_waiting: bool) -> None:
         self.did.append("retire, and let in who waits" if accept_waiting else "retire")
@@ -63,7 +64,7 @@ class Around(Surroundings):
 def run(edge: Edge, around: Around, word: Retire) -> list[str]:
     core: Any = edge
     zones: Any = Zones(edge)
-    retire(core, zones, around, word)
+    edge.holds_nothing = retire(core, zones, around, word)
     return edge.did
 
 
@@ -71,6 +72,22 @@ def test_the_data_is_handed_over_before_the_core_lets_go_and_it_ends_with_the_la
     around = Around()
     assert run(Edge(3, 2, 0, 0), around, FOREVER) == ["zones", "retire"]
     assert around.heard == [3]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words", "word", "holds_nothing"),
+    [
+        ((2, 0, 0), (), FOREVER, True),
+        ((2,), (None, Stop()), FOREVER, False),
+        ((2,), (), Retire(why="release", deadline_s=0.0, spread_s=0.0, order="oldest", closing_limit_s=0.0), False),
+    ],
+)
+def test_whether_all_of_it_has_ended_is_known(
+    numbers: tuple[int, ...], words: tuple[Word | None, ...], word: Retire, holds_nothing: bool
+) -> None:
+    edge = Edge(*numbers)
+    run(edge, Around(words), word)
+    assert edge.holds_nothing is holds_nothing
 
 
 @pytest.mark.parametrize(("why", "did"), [("release", "retire"), ("drain", "retire, and let in who waits")])

@@ -346,6 +346,21 @@ async def test_an_edge_says_that_it_has_retired_first_of_all_or_later(world: Wor
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("holds_nothing", "lost"), [(True, 0), (False, 1)])
+async def test_only_an_edge_that_goes_with_something_leaves_a_gap(world: World, holds_nothing: bool, lost: int) -> None:
+    peer = await world.peer()
+    event = ConnectionEvent(at=OPENED, connection=a_connection(1))
+    with world.server.watch.watching("z", lambda _: True) as watcher:
+        peer.send(Retired())
+        peer.send(ConnectionEvents(events=(event,)))
+        peer.send(Retired(holds_nothing=holds_nothing))
+        peer.writer.close()
+        await world.until_logged("edge_disconnected")
+        async with asyncio.timeout(LIMIT_S):
+            assert await watcher.next() == (lost, [event])
+    assert [name for name, _ in world.log].count("edge_retired") == 1
+
+
 async def test_an_edge_that_comes_hears_what_is_watched_and_its_events_are_passed_on(world: World) -> None:
     with world.server.watch.watching("z", lambda _: True) as watcher:
         peer = await world.peer()

@@ -14,7 +14,10 @@ import pytest
 from holdfast.edge import control_link
 from holdfast.edge.control_link import ControlLink
 from holdfast.edge.live import LiveEdge
-from holdfast.model.control_link import VERSION, Welcome, frame
+from holdfast.model.connection import ConnectionEvent
+from holdfast.model.connection_messages import ConnectionEvents, Retired, WatchConnections
+from holdfast.model.control_link import VERSION, FrameReader, Hello, Message, Welcome, frame
+from tests.unit.connections import OPENED, a_closed_connection
 from tests.unit.edge.live_parts import Parts
 
 LIMIT_S = 10.0
@@ -27,6 +30,7 @@ class Watched:
         self.log: list[tuple[str, dict[str, Any]]] = []
         self.has_said = threading.Event()
         parts = Parts()
+        self.edge = parts.edge
         self.link = ControlLink(path, parts.live, parts.edge, edge_id="e", log=self.note)
 
     def note(self, event: str, fields: Any) -> None:
@@ -109,6 +113,55 @@ def test_a_link_that_was_never_started_or_is_stopped_already_can_be_stopped(tmp_
     watched.link.stop()
     watched.link.stop()
     assert watched.log == []
+
+
+def messages(peer: socket.socket, count: int) -> list[Message]:
+    """So many messages of an edge."""
+    frames, found = FrameReader(), list[Message]()
+    while len(found) < count:
+        found += frames.feed(peer.recv(65536))
+    return found
+
+
+def test_an_edge_that_ends_tells_what_has_happened_and_then_that_it_was_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_link, "EVENTS_PAUSE_S", 600.0)
+    monkeypatch.setattr(control_link, "FAREWELL_LIMIT_S", LIMIT_S)
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        listener.settimeout(LIMIT_S)
+        listener.bind(str(tmp_path / "control.sock"))
+        listener.listen()
+        watched = Watched(tmp_path / "control.sock")
+        watched.link.farewell(holds_nothing=False)
+        watched.link.start()
+        with closing(listener.accept()[0]) as peer:
+            peer.settimeout(LIMIT_S)
+            [hello] = messages(peer, 1)
+            peer.sendall(frame(Welcome(version=VERSION)) + frame(WatchConnections(zones=("z",))))
+            assert watched.has_said.wait(LIMIT_S)
+            watched.link.retire()
+            assert messages(peer, 1) == [Retired()]
+            event = ConnectionEvent(at=OPENED, connection=a_closed_connection(1))
+            watched.edge.happened = [event]
+            watched.link.farewell(holds_nothing=True)
+            # The core has stopped: it answers nothing.
+            watched.edge.happened = []
+            watched.link.stop()
+            assert messages(peer, 2) == [ConnectionEvents(events=(event,)), Retired(holds_nothing=True)]
+    assert isinstance(hello, Hello)
+
+
+def test_a_control_that_takes_nothing_does_not_keep_an_edge_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_link, "FAREWELL_LIMIT_S", 0.01)
+    watched = Watched(tmp_path / "control.sock")
+    # Nobody runs that could say it.
+    watched.link._is_connected.set()
+    watched.link.farewell(holds_nothing=True)
+    watched.link.stop()
+    watched.link.farewell(holds_nothing=True)
 
 
 def test_what_may_be_done_beforehand_is_done_while_there_is_no_news_and_until_it_is_done(

@@ -136,6 +136,17 @@ def test_that_it_has_retired_is_said_once_to_each_control() -> None:
     assert conversation.hear(frame(Welcome(version=VERSION))[4:]) == ()
 
 
+def test_that_it_holds_nothing_any_more_is_said_once_and_behind_what_happened() -> None:
+    parts, has_ended = Parts(), [False]
+    conversation = Conversation(
+        parts.live, parts.edge, edge_id="e", is_retired=lambda: True, holds_nothing=lambda: has_ended[0]
+    )
+    conversation.hello()
+    assert conversation.hear(frame(Welcome(version=VERSION))[4:]) == ()
+    has_ended[0] = True
+    assert [conversation.news() for _ in range(2)] == [(Retired(holds_nothing=True),), ()]
+
+
 def test_websockets_are_told_of_while_control_watches_and_not_after_the_conversation() -> None:
     transcript = Transcript()
     transcript.edge.happened = [ConnectionEvent(at=OPENED, connection=a_connection(zone_id="z"))]

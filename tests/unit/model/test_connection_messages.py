@@ -42,6 +42,7 @@ QUERY = ConnectionQuery(filter=ConnectionFilter(zone_id="z", client="192.0.2.0/2
         ),
         QuestionRefused(request_id=4, reason="code: expected one that a server may send, got 5"),
         Retired(),
+        Retired(holds_nothing=True),
     ],
 )
 def test_each_message_goes_through_a_frame(message: Message) -> None:
