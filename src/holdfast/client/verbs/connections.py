@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-import math
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ MAX_LIMIT = 100_000
 ORDERS: tuple[str, ...] = get_args(ConnectionSort)
 LEAST_INTERVAL_S, MOST_INTERVAL_S = 0.5, 3600.0
 _ZONES_NAMED = 5
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+DEFAULT_CODE, DEFAULT_INTERVAL_S = 1001, 2.0
 
 
 def _order(text: str, flag: str) -> str:
@@ -77,11 +80,8 @@ def _interval(text: str, flag: str) -> float:
 
 
 def _number(text: str) -> float | None:
-    try:
-        value = float(text) if text.isascii() and len(text) < 20 else None
-    except ValueError:
-        return None
-    return None if value is None or math.isnan(value) else value
+    # As a person writes it: Python would also take 1_0, and blanks around it.
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _code(text: str, flag: str) -> int:
@@ -91,12 +91,17 @@ def _code(text: str, flag: str) -> int:
 
 
 def _reason(text: str, flag: str) -> str:
-    if len(text.encode("utf-8", "replace")) > MAX_REASON_BYTES:
+    if len(_text(text, flag).encode()) > MAX_REASON_BYTES:
         raise UsageError(flag, text, f"at most {MAX_REASON_BYTES} bytes of UTF-8")
     return text
 
 
-def _text(text: str, _: str) -> str:
+def _text(text: str, flag: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Bytes that are no UTF-8 come in as lone surrogates.
+        raise UsageError(flag, text, "a text in UTF-8") from None
     return text
 
 
@@ -140,15 +145,15 @@ class ListOptions(_ZoneOptions):
     watch: bool = dataclasses.field(
         default=False, metadata=switch("--watch", "Show them as `top` shows processes, with what passes a second.")
     )
-    interval_s: float = dataclasses.field(
-        default=2.0, metadata=spelled("--interval", "SECONDS", "How often --watch looks.", _interval, default="2")
+    interval_s: float | None = dataclasses.field(
+        default=None, metadata=spelled("--interval", "SECONDS", "How often --watch looks.", _interval, default="2")
     )
     events: bool = dataclasses.field(
         default=False, metadata=switch("--events", "Follow which open and close, a line each.")
     )
     close: bool = dataclasses.field(default=False, metadata=switch("--close", "Close them."))
-    code: int = dataclasses.field(
-        default=1001, metadata=spelled("--code", "CODE", "The close code of --close.", _code, default="1001")
+    code: int | None = dataclasses.field(
+        default=None, metadata=spelled("--code", "CODE", "The close code of --close.", _code, default="1001")
     )
     reason: str | None = dataclasses.field(
         default=None, metadata=spelled("--reason", "TEXT", "The reason of --close.", _reason)
@@ -162,6 +167,16 @@ class ListOptions(_ZoneOptions):
         asked = [flag for flag in ("watch", "events", "close") if getattr(self, flag)]
         if len(asked) > 1:
             raise UsageError(f"--{asked[1]}", f"--{asked[1]}", f"it without --{asked[0]}")
+        for flag, verb in (
+            ("code", "close"),
+            ("reason", "close"),
+            ("yes", "close"),
+            ("all", "close"),
+            ("interval_s", "watch"),
+        ):
+            if getattr(self, flag) not in {None, False} and not getattr(self, verb):
+                named = f"--{flag.removesuffix('_s')}"
+                raise UsageError(named, named, f"it beside --{verb}")
         if self.watch and self.as_json:
             raise UsageError("--json", "--json", "it without --watch: what is watched has no end")
         if self.events and (self.min_age or self.min_idle):
@@ -170,6 +185,16 @@ class ListOptions(_ZoneOptions):
             raise UsageError("--close", "--close", "a filter beside it, or --all for every WebSocket of the zone")
         if self.close and self.filter and self.all:
             raise UsageError("--all", "--all", "it without a filter")
+
+    @property
+    def pause_s(self) -> float:
+        """How often what is watched is looked at."""
+        return DEFAULT_INTERVAL_S if self.interval_s is None else self.interval_s
+
+    @property
+    def close_code(self) -> int:
+        """The code to close with."""
+        return DEFAULT_CODE if self.code is None else self.code
 
     @property
     def filter(self) -> dict[str, str]:
@@ -200,13 +225,17 @@ def list_connections(options: ListOptions, api: Api, output: Output) -> None:
     for note in notes:
         output.notice(note)
     empty = f"{zone.name} has no such WebSocket open"
+    _show(output, found, empty=empty)
+    if total > len(found):
+        output.notice(f"{total - len(found):,} more are open (--limit)")
+    return None
+
+
+def _show(output: Output, found: Sequence[JsonObject], *, empty: str) -> None:
     if output.is_drawn and found:
         output.drawn(lambda width: table_of([Row(one) for one in found], width, LIST_COLUMNS))
     else:
         output.table(found, PLAIN_TITLES, map(plain_row, found), empty=empty)
-    if total > len(found):
-        output.notice(f"{total - len(found):,} more are open (--limit)")
-    return None
 
 
 def show_connection(options: ShowOptions, api: Api, output: Output) -> None:
@@ -276,7 +305,7 @@ def _watch(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
         orders=ORDERS,
         order=options.sort,
         is_descending=not options.reverse,
-        interval_s=options.interval_s,
+        interval_s=options.pause_s,
     )
 
     def fetch(limit: int, order: str, is_descending: bool) -> tuple[Sequence[JsonObject], int, Sequence[str]]:
@@ -285,7 +314,7 @@ def _watch(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
 
     with keys_of() as key:
         try:
-            if output.is_drawn:
+            if output.is_drawn and _is_addressable():
                 watch(view, fetch, output.stream, key=key)
             else:
                 _repeat(options, output, fetch, key)
@@ -294,8 +323,13 @@ def _watch(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
             return
 
 
+def _is_addressable() -> bool:
+    """Whether the terminal can be drawn on as a whole: a dumb one takes lines (terminfo(5))."""
+    return os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
+
+
 def _repeat(options: ListOptions, output: Output, fetch: Fetch, key: Key) -> None:
-    """To a pipe: the list, again and again."""
+    """To a pipe, or to a terminal that takes lines only: the list, again and again."""
     while True:
         try:
             found, _, notes = fetch(options.limit, options.sort, not options.reverse)
@@ -303,8 +337,8 @@ def _repeat(options: ListOptions, output: Output, fetch: Fetch, key: Key) -> Non
             found, notes = [], [str(error)]
         for note in notes:
             output.notice(note)
-        output.table(found, PLAIN_TITLES, map(plain_row, found), empty="no such WebSocket is open")
-        if key(options.interval_s) == "q":
+        _show(output, found, empty="no such WebSocket is open")
+        if key(options.pause_s) == "q":
             return
 
 
@@ -351,7 +385,7 @@ def _close(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
     # `min_age` and `min_idle` are numbers.
     meant = {name: float(value) if name.startswith("min_") else value for name, value in options.filter.items()}
     body: dict[str, object] = {"filter": meant} if meant else {"all": True}
-    body["code"] = options.code
+    body["code"] = options.close_code
     if options.reason is not None:
         body["reason"] = options.reason
     path = zone.path("websocket_connections", "close")
@@ -361,9 +395,9 @@ def _close(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
         if number == 0:
             output.done(counted, f"{zone.name}: no such WebSocket is open")
             return
-        _ask(f"Close {_counted(number)} of {zone.name} with {options.code}?")
+        _ask(f"Close {_counted(number)} of {zone.name} with {options.close_code}?")
     result = as_object(api.send("POST", path, what=what, body=body), what=what)
-    output.done(result, f"{zone.name}: {_counted(result.get('closed'))} closed with {options.code}")
+    output.done(result, f"{zone.name}: {_counted(result.get('closed'))} closed with {options.close_code}")
 
 
 def _counted(number: object) -> str:

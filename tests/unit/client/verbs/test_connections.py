@@ -104,6 +104,18 @@ def test_without_a_zone_it_is_the_only_one_and_of_several_one_must_be_named() ->
         ({"limit": "0"}, "--limit: expected a number from 1"),
         ({"min_age": "-1"}, "--min-age: expected a number of seconds"),
         ({"min_idle": "nan"}, "--min-idle: expected a number of seconds"),
+        ({"min_age": "1_0"}, "--min-age: expected a number of seconds"),
+        ({"min_age": " 5"}, "--min-age: expected a number of seconds"),
+        ({"min_age": "0x5"}, "--min-age: expected a number of seconds"),
+        ({"min_age": ""}, "--min-age: expected a number of seconds"),
+        ({"min_age": "315360001"}, "--min-age: expected a number of seconds"),
+        ({"interval_s": "3"}, "--interval: expected it beside --watch"),
+        ({"code": "1001"}, "--code: expected it beside --close"),
+        ({"reason": ""}, "--reason: expected it beside --close"),
+        ({"yes": True}, "--yes: expected it beside --close"),
+        ({"all": True}, "--all: expected it beside --close"),
+        ({"close": True, "host": "a", "reason": "\udcff"}, "--reason: expected a text in UTF-8"),
+        ({"path": "/\udcff"}, "--path: expected a text in UTF-8"),
         ({"interval_s": "0.1"}, "--interval: expected a number of seconds from 0.5"),
         ({"code": "1006"}, "--code: expected a close code that a server may send"),
         ({"reason": "x" * 124}, "--reason: expected at most 123 bytes"),
@@ -229,6 +241,29 @@ def test_a_pipe_that_watches_gets_the_list_again_and_again_until_it_is_interrupt
     out, notices = run(fake(answer), VERBS["list"], zone="example.com", watch=True)
     assert out.count("chat.example.com") == 2
     assert "away" in notices
+
+
+@pytest.mark.parametrize("term", ["dumb", "", "unknown"])
+def test_a_terminal_that_cannot_be_drawn_on_gets_the_list_again_and_again(
+    term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [page(a_connection()), page(), page(a_connection())]
+
+    def answer(_: object) -> Any:
+        if not answers:
+            raise KeyboardInterrupt
+        return answers.pop(0)
+
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    out, notices = io.StringIO(), io.StringIO()
+    output = Output(out, notices, as_json=False, is_terminal=True, columns=100)
+    with opened(fake(answer)) as api:
+        VERBS["list"].run(VERBS["list"].options.parse({"zone": "example.com", "watch": True}), api, output)
+    assert out.getvalue().count("1m05") == 2
+    assert "\x1b[?" not in out.getvalue()
+    assert notices.getvalue() == "no such WebSocket is open\n"
 
 
 def test_without_a_verb_it_lists_and_options_stand_after_a_verb(capsys: pytest.CaptureFixture[str]) -> None:
