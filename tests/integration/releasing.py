@@ -49,6 +49,25 @@ def without_the_core(directory: Path) -> Path:
     return interpreter(directory, f"export PYTHONPATH={directory}:$PYTHONPATH")
 
 
+def without_holdfast(directory: Path) -> Path:
+    """An interpreter in whose installation there is no Holdfast at all."""
+    script = directory / "python"
+    # -S: no site-packages; -E: no PYTHONPATH.
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def with_a_syntax_error(directory: Path) -> Path:
+    """An interpreter whose Holdfast does not parse."""
+    app = directory / "holdfast" / "app"
+    app.mkdir(parents=True)
+    for package in (app.parent, app):
+        (package / "__init__.py").touch()
+    (app / "child.py").write_text("def main(:\n")
+    return interpreter(directory, f"export PYTHONPATH={directory}")
+
+
 def echoes(client: Wire, text: str) -> bool:
     """Whether the message comes back, and nothing before it."""
     client.send_frame(Frame(TEXT, text.encode()))

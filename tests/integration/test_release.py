@@ -22,6 +22,8 @@ from tests.integration.releasing import (
     release,
     released,
     started_edges,
+    with_a_syntax_error,
+    without_holdfast,
     without_the_core,
 )
 from tests.integration.waiting import poll
@@ -187,6 +189,8 @@ def test_a_release_leaves_no_descriptor_behind(origin: Origin, tmp_path: Path) -
         (lambda tmp: interpreter(tmp, "exit 1"), "it ended with status 1"),
         (lambda tmp: interpreter(tmp, "kill -SEGV $$"), "it ended with signal SIGSEGV"),
         (without_the_core, "_native"),
+        (without_holdfast, "No module named 'holdfast'"),
+        (with_a_syntax_error, "SyntaxError"),
         (lambda tmp: tmp / "nowhere", "nowhere: no such file or directory"),
         (lambda tmp: tmp, "permission denied"),
     ],

@@ -1,6 +1,8 @@
 """One child of the supervisor: how it is described, and the process that it is now.
 
-Law: a child gets the descriptors it is described with and its end of a lifeline, and nothing else that is open.
+Law 1: a child gets the descriptors it is described with and its end of a lifeline, and nothing else that is open.
+Law 2: until it has read what it was given, what it prints comes by way of us (`last_words`): Python says there why it cannot
+start it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +20,7 @@ from holdfast.app import lifeline
 from holdfast.app.descriptors import STDERR_FD
 from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import Inheritance
+from holdfast.app.last_words import LastWords
 from holdfast.app.words import Word
 from holdfast.errors import SetupError
 
@@ -50,20 +53,29 @@ class ChildProcess:
     def __init__(self, spec: ChildSpec, *, python: str = "", is_successor: bool = False) -> None:
         """Start it. Raises OSError where the machine has no room for it, or there is no such interpreter."""
         argv, inheritance = spec.argv(python), spec.inheritance
-        self.lifeline, childs_end = lifeline.pair()
-        try:
-            with childs_end:
-                self._process = subprocess.Popen(
-                    argv,
-                    env=inheritance.environment(os.environ, lifeline=childs_end.fileno(), is_successor=is_successor),
-                    pass_fds=(*inheritance.descriptors, childs_end.fileno()),
-                    stdin=subprocess.DEVNULL,
-                    # Standard output is for the supervisor's lines; what a library prints belongs to the log.
-                    stdout=STDERR_FD,
-                )
-        except OSError:
-            self.lifeline.close()
-            raise
+        with ExitStack() as ours, ExitStack() as childs:
+            self.lifeline, childs_end = lifeline.pair()
+            ours.enter_context(self.lifeline)
+            childs.enter_context(childs_end)
+            reading, writing = os.pipe()
+            self.last_words = LastWords(reading)
+            ours.callback(self.last_words.close)
+            childs.callback(os.close, writing)
+            stderr = os.dup(STDERR_FD)
+            childs.callback(os.close, stderr)
+            self._process = subprocess.Popen(
+                argv,
+                env=inheritance.environment(
+                    os.environ, lifeline=childs_end.fileno(), stderr=stderr, is_successor=is_successor
+                ),
+                pass_fds=(*inheritance.descriptors, childs_end.fileno(), stderr),
+                stdin=subprocess.DEVNULL,
+                # Standard output is for the supervisor's lines; what a library prints belongs to the log.
+                stdout=writing,
+                stderr=writing,
+            )
+            # It is there: what is ours is kept until `close`.
+            ours.pop_all()
         self.pid = self._process.pid
 
     def tell(self, word: Word) -> None:
@@ -79,3 +91,4 @@ class ChildProcess:
         """Forget it: `waitpid` said that it ended with `status` (negative: the signal)."""
         self._process.returncode = status
         self.lifeline.close()
+        self.last_words.close()

@@ -44,7 +44,8 @@ class State(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Child:
-    """One child, over all its restarts. `connections` is how many it keeps while it retires, None before it has said."""
+    """One child, over all its restarts. `sentence` is what it said that it fails with, `printed` what was printed for it before it
+    could. `connections` is how many it keeps while it retires, None before it has said."""
 
     number: int
     limits: ChildLimits
@@ -57,6 +58,7 @@ class Child:
     started_at: float = 0.0
     was_ready: bool = False
     sentence: str = ""
+    printed: str = ""
     connections: int | None = None
     retires_until: float = 0.0
     is_closing: bool = False

@@ -17,11 +17,12 @@ from contextlib import suppress
 
 import msgspec
 
+from holdfast.app.descriptors import STDERR_FD, STDOUT_FD
 from holdfast.app.lifeline import Lifeline
 from holdfast.config.run import Config
 from holdfast.config.texts import Texts, texts_of
 from holdfast.config.up import UpOptions
-from holdfast.errors import SetupError
+from holdfast.errors import SetupError, reason_of
 from holdfast.listeners import BoundAddress
 
 VARIABLE = "HOLDFAST_INHERITED"
@@ -34,6 +35,7 @@ _UP, _RUN = "up", "run"
 class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one child gets. `command` is what people typed ("holdfast run"), `lifeline` the descriptor of its end.
 
+    `stderr` is the descriptor that its standard output and error are to be, from when it has read this; -1 for those it has.
     `kind` says what `options` are texts of: UpOptions ("up") or Config ("run"). `is_successor`: another child of this role
     lives. What is as usual is left out, so that a version that does not know it can be the next as well.
     """
@@ -43,6 +45,7 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     options: Texts
     listeners: tuple[BoundAddress, ...] = ()
     lifeline: int = -1
+    stderr: int = -1
     is_successor: bool = False
 
     @property
@@ -54,11 +57,13 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The options. Raises UsageError."""
         return UpOptions.parse(self.options) if self.kind == _UP else Config.parse(self.options)
 
-    def environment(self, environ: Mapping[str, str], *, lifeline: int, is_successor: bool = False) -> dict[str, str]:
+    def environment(
+        self, environ: Mapping[str, str], *, lifeline: int, stderr: int = -1, is_successor: bool = False
+    ) -> dict[str, str]:
         """`environ` for the child, with VARIABLE in it."""
         kept_back = (_PREFIX, *_OF_THE_SERVICE_MANAGER)
         passed = {n: value for n, value in environ.items() if not n.startswith(kept_back) or n in _PASSED_ON}
-        told = msgspec.structs.replace(self, lifeline=lifeline, is_successor=is_successor)
+        told = msgspec.structs.replace(self, lifeline=lifeline, stderr=stderr, is_successor=is_successor)
         return {**passed, VARIABLE: msgspec.json.encode(told).decode()}
 
 
@@ -77,16 +82,28 @@ def inherited(environ: Mapping[str, str]) -> tuple[Inheritance, Lifeline]:
         given = msgspec.json.decode(environ.get(VARIABLE, ""), type=Inheritance)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise SetupError(f"{VARIABLE}: expected what a supervisor gives its children: {error}") from error
-    numbers = [*given.descriptors, given.lifeline]
+    numbers = [*given.descriptors, given.lifeline, *([given.stderr] if given.stderr >= 0 else [])]
     if len(set(numbers)) != len(numbers):
         raise SetupError(f"{VARIABLE}: expected each descriptor once, got {sorted(numbers)}")
     for one in given.listeners:
         for descriptor in one.descriptors:
             _check_listener(descriptor, one)
     _check(_is_socket(given.lifeline), given.lifeline, "the lifeline's socket")
-    for descriptor in numbers:
+    for descriptor in (*given.descriptors, given.lifeline):
         os.set_inheritable(descriptor, False)  # noqa: FBT003  os's own signature
+    if given.stderr >= 0:
+        _take_for_the_standard_ones(given.stderr)
     return given, Lifeline(socket.socket(fileno=given.lifeline))
+
+
+def _take_for_the_standard_ones(descriptor: int) -> None:
+    try:
+        for standard in (STDOUT_FD, STDERR_FD):
+            os.dup2(descriptor, standard)
+    except OSError as error:
+        raise SetupError(f"{VARIABLE}: descriptor {descriptor} cannot be standard error: {reason_of(error)}") from error
+    if descriptor not in {STDOUT_FD, STDERR_FD}:
+        os.close(descriptor)
 
 
 def _check_listener(descriptor: int, said: BoundAddress) -> None:

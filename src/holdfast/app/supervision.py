@@ -127,6 +127,11 @@ class Supervision:
         """The child says why it is about to end."""
         self._family.child(number).sentence = sentence
 
+    def child_printed(self, number: int, line: str) -> None:
+        """The last line that was printed in the child's name before it could speak for itself, "" for none."""
+        child = self._family.child(number)
+        child.printed = line if child.state is State.STARTING and not child.sentence else ""
+
     def child_not_started(self, number: int, reason: str, now: float) -> list[Command]:
         """There is no process of a `Start`, for `reason`. A first one will not do better later; others may."""
         child = self._family.child(number)
@@ -144,14 +149,15 @@ class Supervision:
         child = self._family.child(number)
         is_first_start = child.is_first and not child.was_ready and child.starts == 1
         if self._mode is _Mode.RUNNING and is_first_start and status == _CONFIGURATION:
-            sentence = child.sentence or f"the {child.role} ended with status {status} before it was ready"
+            said = f": {child.printed}" if child.printed else ""
+            sentence = child.sentence or f"the {child.role} ended with status {status} before it was ready{said}"
             child.end()
             return self._end(Finish(status, sentence), now)
-        reason = child.sentence or _sentence_of(status)
+        reason = child.sentence or _sentence_of(status, child.printed)
         fields: dict[str, str | int] = {"child": child.role, "pid": child.pid, **_ending_of(status)}
-        if child.sentence:
-            fields["reason"] = child.sentence
-        child.sentence, child.pid = "", 0
+        if said := child.sentence or child.printed:
+            fields["reason"] = said
+        child.sentence, child.printed, child.pid = "", "", 0
         commands = self._after_exit(child, fields, reason, now)
         self._family.forget_ended()
         return commands
@@ -288,9 +294,11 @@ def _counted(connections: int) -> str:
     return f"{connections} connection{'' if connections == 1 else 's'}"
 
 
-def _sentence_of(status: int) -> str:
+def _sentence_of(status: int, printed: str) -> str:
     (what,) = _ending_of(status).items()
-    return f"it ended with {what[0]} {what[1]}"
+    # mmap(2): what a process does to a mapped file beyond its end. Nothing of its own raises it.
+    hint = " (a file of its installation has been cut short)" if status == -signal.SIGBUS else ""
+    return f"it ended with {what[0]} {what[1]}{hint}{f': {printed}' if printed else ''}"
 
 
 def _ending_of(status: int) -> dict[str, str | int]:

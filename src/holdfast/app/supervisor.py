@@ -37,6 +37,7 @@ from holdfast.app.commands import (
 )
 from holdfast.app.desk_messages import AskRelease, Done, Progress, Question, Taken
 from holdfast.app.front_desk import FrontDesk
+from holdfast.app.last_words import LastWords
 from holdfast.app.releasing import HANDOVER_LIMIT_S, ReleasePlan
 from holdfast.app.service_manager import ServiceManager
 from holdfast.app.supervision import Supervision
@@ -173,10 +174,16 @@ class _Supervisor:
                     self._carry_out(self._supervision.child_retiring(number, message.connections, time.monotonic()))
                 case lifeline.Failed():
                     self._supervision.child_failed(number, message.sentence)
+        if not process.last_words.pass_on():
+            self._let_be(process.last_words)
         # A child that has let go of its lifeline, and lives, would be readable for ever.
         if _is_at_end(process.lifeline):
-            with suppress(KeyError):
-                self._selector.unregister(process.lifeline)
+            self._let_be(process.lifeline)
+
+    def _let_be(self, end: socket.socket | LastWords) -> None:
+        """Hear no more of it."""
+        with suppress(KeyError):
+            self._selector.unregister(end)
 
     def _take_questions(self) -> None:
         for ticket, question in self._outside.desk.asked():
@@ -201,8 +208,9 @@ class _Supervisor:
                 continue
             number, process = found
             self._hear(number, process)  # its last words
-            with suppress(KeyError):
-                self._selector.unregister(process.lifeline)
+            self._supervision.child_printed(number, process.last_words.last_line())
+            self._let_be(process.lifeline)
+            self._let_be(process.last_words)
             process.close(status)
             del self._processes[number]
             self._carry_out(self._supervision.child_exited(number, status, time.monotonic()))
@@ -234,7 +242,8 @@ class _Supervisor:
             self._carry_out(self._supervision.child_not_started(number, reason, time.monotonic()))
             return
         self._processes[number] = process
-        self._selector.register(process.lifeline, selectors.EVENT_READ)
+        for end in (process.lifeline, process.last_words):
+            self._selector.register(end, selectors.EVENT_READ)
         self._carry_out(self._supervision.child_started(number, process.pid))
 
 

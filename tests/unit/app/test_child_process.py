@@ -24,7 +24,8 @@ told = json.loads(os.environ["{VARIABLE}"])
 fds = sorted(int(fd) for fd in os.listdir("/proc/self/fd"))
 fds = [fd for fd in fds if os.path.exists(f"/proc/self/fd/{{fd}}")]
 same = os.path.sameopenfile(1, 2)
-socket.socket(fileno=told["lifeline"]).send(b"failed\\n" + json.dumps([fds, told["lifeline"], same]).encode())
+print("hello")
+socket.socket(fileno=told["lifeline"]).send(b"failed\\n" + json.dumps([fds, told["lifeline"], told["stderr"], same]).encode())
 """
 
 
@@ -49,15 +50,19 @@ def reaped(child: ChildProcess) -> int:
     return status
 
 
-def test_a_child_has_its_listeners_its_lifeline_and_the_standard_three(listeners: Listeners) -> None:
+def test_a_child_has_its_listeners_its_lifeline_the_standard_three_and_the_real_standard_error(
+    listeners: Listeners,
+) -> None:
     with Path("/dev/null").open("rb"):  # one that must not get there
         child = ChildProcess(spec(sys.executable, "-c", TELLING, listeners=listeners))
     os.waitpid(child.pid, 0)
     (message,) = messages_of(child.lifeline)
+    assert not child.last_words.pass_on()
+    assert child.last_words.last_line() == "hello"
     child.close(0)
     assert isinstance(message, Failed)
-    descriptors, lifeline, is_stdout_the_log = json.loads(message.sentence)
-    assert descriptors == sorted([0, 1, 2, lifeline, *listeners.addresses[0].descriptors])
+    descriptors, lifeline, stderr, is_stdout_the_log = json.loads(message.sentence)
+    assert descriptors == sorted([0, 1, 2, lifeline, stderr, *listeners.addresses[0].descriptors])
     assert is_stdout_the_log
 
 

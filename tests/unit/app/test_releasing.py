@@ -1,6 +1,6 @@
 """Releases: transcripts of what happens to a supervisor's children, and what it does, with the time as an argument."""
 
-from signal import SIGKILL, SIGTERM
+from signal import SIGBUS, SIGKILL, SIGTERM
 
 import pytest
 
@@ -81,6 +81,23 @@ def test_a_successor_that_ends_before_it_is_ready_changes_nothing_and_says_why(s
     assert notified == Notify(("READY=1", "STATUS=Serving"))
     # What is started again is what there was.
     assert deeds(supervision.child_exited(OLD, -9, 2.0)) == [Start(OLD, EDGE)]
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "reason"),
+    [
+        (1, "No module named 'holdfast'", "it ended with status 1: No module named 'holdfast'"),
+        (1, "", "it ended with status 1"),
+        (-SIGBUS, "", "it ended with signal SIGBUS (a file of its installation has been cut short)"),
+    ],
+)
+def test_a_successor_that_cannot_speak_is_known_by_what_was_printed(status: int, printed: str, reason: str) -> None:
+    supervision = running(EDGE)
+    supervision.release_asked(TICKET, "/new/python", 1.0)
+    supervision.child_started(2, 102)
+    supervision.child_printed(2, printed)
+    (concluded,) = deeds(supervision.child_exited(2, status, 1.2))
+    assert concluded == Conclude(TICKET, f"the new edge did not become ready: {reason}; nothing has changed")
 
 
 def test_a_successor_that_is_not_ready_in_time_is_killed() -> None:
