@@ -96,8 +96,7 @@ impl Edge {
             http_statistics: Arc::default(),
             zones: Arc::clone(&options.zones),
             recent: Arc::default(),
-            // A quarter of what the edge may have: four zones with slow origins do not take it all.
-            pending: Arc::new(Pending::new(options.max_pending_connects, options.max_connections / 4)),
+            pending: Arc::new(Pending::new(options.max_pending_connects, options.max_connections)),
         };
         match edge.start_threads(options, &leaving) {
             Ok(()) => Ok((edge, questions)),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::caps::Claims;
 use crate::frames::Counts;
-use crate::messages::Action;
+use crate::messages::{Account, Action};
 use crate::registry::{ClosedBy, Why};
 
 /// One zone: its name, shared by all that is done for it, and its counters.
@@ -22,6 +22,7 @@ pub struct Zone {
     answers: Mutex<Answers>,
     pub(crate) claims: Claims,
     found: [AtomicU64; 3],
+    held: Arc<Account>,
 }
 
 /// Answers by their status. A zone has a handful of them, so a list beats a table.
@@ -51,6 +52,12 @@ impl Zone {
 
     pub(crate) fn tunnel_ended(&self) {
         self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What its tunnels hold of messages that are not complete.
+    #[must_use]
+    pub fn held(&self) -> &Arc<Account> {
+        &self.held
     }
 
     /// A message broke a rule with this action.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Judge, MAX_FRAMING_BYTES, MessageRules, Refusal};
+use super::held::{Accounts, Held};
+use super::{FRAMING_OF_BYTE, Judge, MAX_FRAMING_BYTES, MessageRules, Refusal};
 use crate::frames::{Header, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES, Opcode};
 use crate::messages::judge::Verdict;
 use crate::tunnel::Side;
@@ -51,14 +52,15 @@ pub struct Assembler {
     ends_message: bool,
     message: Message,
     /// The frames of a text message, and how much of them is payload.
-    held: Vec<u8>,
+    held: Held,
     payload_bytes: usize,
 }
 
 impl Assembler {
     /// At the first byte after the 101. `may_compress`: permessage-deflate without context takeover is agreed for the direction.
+    /// What is held is counted in `accounts`.
     #[must_use]
-    pub fn new(rules: Arc<MessageRules>, to: Side, may_compress: bool) -> Self {
+    pub fn new(rules: Arc<MessageRules>, to: Side, may_compress: bool, accounts: Accounts) -> Self {
         Self {
             rules,
             to,
@@ -70,7 +72,7 @@ impl Assembler {
             place: Place::Out,
             ends_message: false,
             message: Message::None,
-            held: Vec::new(),
+            held: Held::new(accounts),
             payload_bytes: 0,
         }
     }
@@ -95,7 +97,7 @@ impl Assembler {
         if self.mode == Mode::Judging {
             self.mode = Mode::Discarding;
         }
-        self.held = Vec::new();
+        self.held.forget();
         if self.place == Place::Held {
             self.place = Place::Nowhere;
         }
@@ -105,6 +107,17 @@ impl Assembler {
     #[must_use]
     pub fn is_in_frame(&self) -> bool {
         self.remaining > 0 || self.header_len > 0
+    }
+
+    /// True between the first byte of a text that is held and its last, also between two of its frames.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.message == Message::Held && self.mode == Mode::Judging
+    }
+
+    /// The receiver has taken all that has passed.
+    pub fn passed(&mut self) {
+        self.held.paid();
     }
 
     /// How many bytes are held.
@@ -119,7 +132,7 @@ impl Assembler {
             return Ok(());
         }
         if self.remaining > 0 {
-            self.take_payload(bytes, out);
+            self.take_payload(bytes, out)?;
         } else if self.pass_whole_text(bytes, judge, out)? {
             return Ok(());
         } else {
@@ -208,14 +221,17 @@ impl Assembler {
             _ => return fault("a frame has an opcode that means nothing"),
         }
         let is_text = header.opcode == Opcode::TEXT || self.message == Message::Held;
-        let all_payload = header.length.saturating_add(self.payload_bytes as u64);
-        let all_bytes = (self.held.len() + header.len) as u64 + header.length;
         let limit = self.rules.limit();
         // A frame that begins no longer than the rest may be held is held as a whole, before more of it is there.
-        if is_text && (all_payload > limit as u64 || all_bytes > (limit + MAX_FRAMING_BYTES) as u64) {
-            return Err(Refusal::TooBig(limit));
+        let payload =
+            usize::try_from(header.length).map_or(usize::MAX, |length| length.saturating_add(self.payload_bytes));
+        let framing = self.held.len() - self.payload_bytes + header.len;
+        match () {
+            () if !is_text => Ok(()),
+            () if payload > limit => Err(Refusal::TooBig(limit)),
+            () if framing > MAX_FRAMING_BYTES + FRAMING_OF_BYTE * payload => Err(Refusal::TooManyFrames),
+            () => Ok(()),
         }
-        Ok(())
     }
 
     fn begin_frame(&mut self, header: &Header, out: &mut Vec<u8>) -> Result<(), Refusal> {
@@ -242,41 +258,40 @@ impl Assembler {
         };
         checked?;
         let head = self.header;
-        if let Some(place) = self.place(out) {
-            place.extend_from_slice(&head[..header.len]);
+        // How much comes behind a frame that is not the last is not known.
+        let to_come = if header.is_final {
+            header.len + self.remaining_here()
+        } else {
+            usize::MAX
+        };
+        self.put(&head[..header.len], to_come, out)
+    }
+
+    /// Puts a piece where it belongs. `to_come`: how much of the message may still come, this piece included.
+    fn put(&mut self, piece: &[u8], to_come: usize, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        match self.place {
+            Place::Out => out.extend_from_slice(piece),
+            Place::Held if !self.held.push(piece, to_come) => return Err(Refusal::NoRoom),
+            Place::Held | Place::Nowhere => {}
         }
         Ok(())
     }
 
-    fn place<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Option<&'a mut Vec<u8>> {
-        match self.place {
-            Place::Out => Some(out),
-            Place::Held => Some(&mut self.held),
-            Place::Nowhere => None,
-        }
+    /// What is still to come of the frame, as far as it could be held.
+    fn remaining_here(&self) -> usize {
+        usize::try_from(self.remaining).unwrap_or(usize::MAX)
     }
 
-    fn take_payload(&mut self, bytes: &mut &[u8], out: &mut Vec<u8>) {
-        let here = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
+    fn take_payload(&mut self, bytes: &mut &[u8], out: &mut Vec<u8>) -> Result<(), Refusal> {
+        let to_come = self.remaining_here();
+        let here = to_come.min(bytes.len());
         let (payload, rest) = bytes.split_at(here);
         *bytes = rest;
+        self.remaining -= here as u64;
         if self.place == Place::Held {
-            self.make_room(here);
             self.payload_bytes += here;
         }
-        if let Some(place) = self.place(out) {
-            place.extend_from_slice(payload);
-        }
-        self.remaining -= here as u64;
-    }
-
-    /// Room for `here` bytes more, and as much again as there is, but no more than the frame can need: no announced length takes
-    /// memory by itself, and no doubling takes more than the limit.
-    fn make_room(&mut self, here: usize) {
-        let needed = usize::try_from(self.remaining).unwrap_or(usize::MAX);
-        if self.held.capacity() - self.held.len() < here {
-            self.held.reserve_exact(here.max(self.held.len()).min(needed));
-        }
+        self.put(payload, to_come, out)
     }
 
     fn end_frame(&mut self, judge: &mut Judge, out: &mut Vec<u8>) -> Result<(), Refusal> {
@@ -285,7 +300,7 @@ impl Assembler {
         }
         let is_text = std::mem::replace(&mut self.message, Message::None) == Message::Held;
         if is_text && self.mode == Mode::Judging {
-            let frames = std::mem::take(&mut self.held);
+            let frames = self.held.take();
             self.payload_bytes = 0;
             if judge.judge(&self.rules, self.to, &frames)? == Verdict::Pass {
                 out.extend_from_slice(&frames);

@@ -75,7 +75,7 @@ type Outcome = (Vec<u8>, Vec<(String, usize)>, Result<(), Refusal>);
 
 fn pushed<'a>(rules: &Arc<MessageRules>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
     let (mut judge, mut out, mut found) = (Judge::default(), Vec::new(), Vec::new());
-    let mut assembler = Assembler::new(Arc::clone(rules), Side::Origin, true);
+    let mut assembler = Assembler::new(Arc::clone(rules), Side::Origin, true, Accounts::default());
     let mut outcome = Ok(());
     for mut piece in pieces {
         outcome = assembler.push(&mut piece, &mut judge, &mut out);
@@ -83,7 +83,7 @@ fn pushed<'a>(rules: &Arc<MessageRules>, pieces: impl IntoIterator<Item = &'a [u
             .take_findings()
             .map(|one| (one.rule.id().to_string(), one.message_bytes));
         found.extend(findings);
-        assert!(assembler.held_bytes() <= rules.limit() + MAX_FRAMING_BYTES);
+        assert!(assembler.held_bytes() <= (1 + FRAMING_OF_BYTE) * rules.limit() + MAX_FRAMING_BYTES);
         if outcome.is_err() {
             break;
         }
@@ -143,7 +143,7 @@ fn a_character_may_be_split_between_frames() {
 fn a_control_frame_overtakes_a_text_that_is_held() {
     let (ping, first, last) = (frame(0x89, b"p"), frame(0x01, b"a"), frame(0x80, b"b"));
     let (mut judge, mut out) = (Judge::default(), Vec::new());
-    let mut assembler = Assembler::new(rules(), Side::Origin, false);
+    let mut assembler = Assembler::new(rules(), Side::Origin, false, Accounts::default());
     for byte in first.iter().chain(&ping[..2]) {
         assembler.push(&mut &[*byte][..], &mut judge, &mut out).unwrap();
         assert!(out.is_empty());
@@ -168,7 +168,7 @@ fn after_a_refusal_nothing_passes_but_control_frames() {
         let bytes = [refused, more].concat();
         for size in [1, 5, bytes.len()] {
             let (mut judge, mut out) = (Judge::default(), Vec::new());
-            let mut assembler = Assembler::new(rules(), Side::Origin, false);
+            let mut assembler = Assembler::new(rules(), Side::Origin, false, Accounts::default());
             let mut refusals = 0;
             for mut piece in bytes.chunks(size) {
                 while !piece.is_empty() {
@@ -181,7 +181,7 @@ fn after_a_refusal_nothing_passes_but_control_frames() {
     }
     let bytes = [frame(0x83, b""), close].concat();
     let (mut rest, mut out) = (&bytes[..], Vec::new());
-    let mut assembler = Assembler::new(rules(), Side::Origin, false);
+    let mut assembler = Assembler::new(rules(), Side::Origin, false, Accounts::default());
     assert!(assembler.push(&mut rest, &mut Judge::default(), &mut out).is_err());
     assert!(assembler.push(&mut rest, &mut Judge::default(), &mut out).is_ok());
     assert!(rest.is_empty() && out.is_empty());
@@ -220,7 +220,7 @@ fn a_rule_is_asked_of_its_direction_alone() {
     let rules = Arc::new(MessageRules::new(vec![rule], 0).unwrap());
     assert!(rules.watch(Side::Client) && !rules.watch(Side::Origin));
     assert_eq!(whole(&rules, &[frame(TEXT, b"x")]).2, Ok(()));
-    let mut assembler = Assembler::new(rules, Side::Client, false);
+    let mut assembler = Assembler::new(rules, Side::Client, false, Accounts::default());
     let refused = assembler.push(&mut &unmasked(TEXT, b"x")[..], &mut Judge::default(), &mut Vec::new());
     assert_eq!(refused, Err(Refusal::Rule("r".into())));
 }
@@ -243,7 +243,50 @@ fn a_message_beyond_the_limit_is_refused_before_it_is_there() {
 fn a_message_of_empty_frames_does_not_go_on_for_ever() {
     let empty = frame(0x00, b"");
     let frames: Vec<Vec<u8>> = [frame(0x01, b"")].into_iter().chain(vec![empty; 4_000]).collect();
-    assert_eq!(refusal(&object_rules(1_000), &frames), Refusal::TooBig(1_000));
+    assert_eq!(refusal(&object_rules(1_000), &frames), Refusal::TooManyFrames);
+}
+
+#[test]
+fn a_message_of_the_allowed_size_passes_however_small_its_frames_are() {
+    let spaces = [frame(0x01, b"{")].into_iter().chain(vec![frame(0x00, b" "); 99_998]);
+    let frames: Vec<Vec<u8>> = spaces.chain([frame(0x80, b"}")]).collect();
+    let (out, _, outcome) = whole(&object_rules(100_000), &frames);
+    assert_eq!((out.len(), outcome), (700_000, Ok(())));
+    assert_eq!(refusal(&object_rules(99_999), &frames), Refusal::TooBig(99_999));
+}
+
+#[test]
+fn a_message_that_nobody_has_room_for_is_refused_and_gives_its_own_back() {
+    let accounts = Accounts::default();
+    let part = frame(0x01, &vec![b' '; MAX_MESSAGE_BYTES - 100]);
+    let (mut judge, mut out) = (Judge::default(), Vec::new());
+    let mut begin = || {
+        let mut assembler = Assembler::new(rules(), Side::Origin, false, accounts.clone());
+        let outcome = part
+            .chunks(4096)
+            .try_for_each(|mut piece| assembler.push(&mut piece, &mut judge, &mut out));
+        (assembler, outcome)
+    };
+    let mut begun = Vec::new();
+    let refused = loop {
+        let (assembler, outcome) = begin();
+        match outcome {
+            Ok(()) => begun.push(assembler),
+            Err(refusal) => break (assembler, refusal),
+        }
+    };
+    assert_eq!((refused.1.code(), refused.0.held_bytes()), (1013, 0));
+    assert!(!refused.0.is_holding() && begun.iter().all(Assembler::is_holding));
+    let held = accounts.zone.bytes();
+    assert!(
+        (MAX_HELD_OF_ZONE_BYTES - MAX_MESSAGE_BYTES..=MAX_HELD_OF_ZONE_BYTES).contains(&held),
+        "{held}"
+    );
+    // Who has gone has given it back: there is room for one more.
+    drop(begun.pop());
+    assert!(begin().1.is_ok());
+    drop(begun);
+    assert_eq!((accounts.zone.bytes(), accounts.thread.bytes()), (0, 0));
 }
 
 #[test]
@@ -283,14 +326,14 @@ fn what_is_not_allowed_is_refused_by_name() {
         assert!(refusal.reason().contains(told), "{refusal:?}, expected {told:?}");
     }
     let mut judge = Judge::default();
-    let mut assembler = Assembler::new(rules(), Side::Origin, false);
+    let mut assembler = Assembler::new(rules(), Side::Origin, false, Accounts::default());
     let refused = assembler.push(
         &mut &frame(COMPRESSED_TEXT, &deflated(b"a"))[..],
         &mut judge,
         &mut Vec::new(),
     );
     assert!(refused.unwrap_err().reason().contains("not agreed"));
-    let mut assembler = Assembler::new(rules(), Side::Client, false);
+    let mut assembler = Assembler::new(rules(), Side::Client, false, Accounts::default());
     let refused = assembler.push(&mut &frame(TEXT, b"a")[..], &mut judge, &mut Vec::new());
     assert!(refused.unwrap_err().reason().contains("is masked"));
 }

@@ -6,8 +6,9 @@
 //! Law 1: an origin is its address, whoever asks for it: over all threads and zones, at most `limit` are under way.
 //! Law 2: the turns go round over the zones that wait, so a zone with one client waits behind at most one of every other
 //!        zone; within a zone it is first come, first served.
-//! Law 3: whoever waits has a limit in time (the origin's connect timeout), and each zone one in number at each origin, so
-//!        that the queue of a slow origin does not take all the connections that the edge may have.
+//! Law 3: whoever waits has a limit in time (the origin's connect timeout), and each zone one in number at each origin: so
+//!        many times what is left of the edge's connections when all that wait are taken off. A zone that is alone gets all
+//!        its clients in; the slower the others' origins are, the less of the rest may wait for one more.
 //! Law 4: a place is never lost: one that is given to somebody who has just gone goes to the next.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,12 +23,17 @@ use super::{Address, Origin};
 use crate::fault::{Fault, FaultKind};
 use crate::zones::Zone;
 
+/// Who waits for an origin may be so many times as many as the connections that are left: a zone alone has 15 of 16. So those
+/// of an edge whose clients all come back at once wait all, and no number of slow origins takes the last place
+/// (dynamic thresholds: Choudhury and Hahne, 1998).
+const SHARE: usize = 15;
+
 /// The connections to origins that are coming about, of all threads.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     /// 0: no limit.
     limit: usize,
-    max_waiting: usize,
+    max_connections: usize,
     origins: Mutex<HashMap<Address, Queue>>,
     statistics: PendingStatistics,
 }
@@ -95,11 +101,12 @@ impl Queue {
 }
 
 impl Pending {
-    /// At most `limit` at once for each origin (0: as many as come), and of each zone `max_waiting` behind them.
-    pub(crate) fn new(limit: usize, max_waiting: usize) -> Self {
+    /// At most `limit` at once for each origin (0: as many as come), and behind them a share of the connections that the edge
+    /// may have.
+    pub(crate) fn new(limit: usize, max_connections: usize) -> Self {
         Self {
             limit,
-            max_waiting: max_waiting.max(1),
+            max_connections,
             ..Self::default()
         }
     }
@@ -140,11 +147,8 @@ impl Pending {
                 address: address.clone(),
             });
         }
-        if queue
-            .waiting
-            .get(&zone)
-            .is_some_and(|of_zone| of_zone.len() >= self.max_waiting)
-        {
+        let of_zone = queue.waiting.get(&zone).map_or(0, BTreeMap::len);
+        if of_zone >= self.left().saturating_mul(SHARE) {
             return Asked::Full;
         }
         let (number, turn) = queue.enqueue(zone);
@@ -174,6 +178,12 @@ impl Pending {
         if queue.running == 0 {
             origins.remove(address);
         }
+    }
+
+    /// The connections that are left when all that wait, for whatever origin, are taken off. It changes under the lock.
+    fn left(&self) -> usize {
+        let waiting = usize::try_from(self.statistics.waiting.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        self.max_connections.saturating_sub(waiting)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Address, Queue>> {
@@ -232,10 +242,11 @@ impl Drop for Waiting {
         let has_waited = origins
             .get_mut(&self.address)
             .is_some_and(|queue| queue.leave(self.zone, self.number));
-        drop(origins);
         if has_waited {
             self.pending.statistics.waiting.fetch_sub(1, Ordering::Relaxed);
-        } else {
+        }
+        drop(origins);
+        if !has_waited {
             // The turn came just as the wait ended (law 4).
             self.pending.pass_on(&self.address);
         }

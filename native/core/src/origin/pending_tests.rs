@@ -46,7 +46,7 @@ async fn without_a_limit_nobody_waits_and_nothing_is_counted() {
 
 #[tokio::test]
 async fn turns_go_round_over_the_zones_and_within_one_it_is_first_come_first_served() {
-    let (pending, origin, zones) = (Arc::new(Pending::new(1, 9)), patient(), Zones::default());
+    let (pending, origin, zones) = (Arc::new(Pending::new(1, 99)), patient(), Zones::default());
     let (crowd, one) = (zones.named("crowd"), zones.named("one"));
     let first = pending.enter(&origin, &crowd).await.unwrap().unwrap();
     let mut queue: Vec<Option<Waiting>> = [&crowd, &crowd, &crowd, &one]
@@ -67,7 +67,7 @@ async fn turns_go_round_over_the_zones_and_within_one_it_is_first_come_first_ser
 
 #[tokio::test]
 async fn another_origin_is_not_waited_for() {
-    let (pending, zones) = (Arc::new(Pending::new(1, 9)), Zones::default());
+    let (pending, zones) = (Arc::new(Pending::new(1, 99)), Zones::default());
     let zone = zones.named("a");
     let mut other = patient();
     other.address = Address::Host("other.test".to_owned(), 80);
@@ -77,23 +77,49 @@ async fn another_origin_is_not_waited_for() {
 
 #[tokio::test]
 async fn whoever_waits_too_long_or_behind_too_many_is_told_that_the_origin_is_busy() {
-    let (pending, zones) = (Arc::new(Pending::new(1, 1)), Zones::default());
+    let (pending, zones) = (Arc::new(Pending::new(1, 16)), Zones::default());
     let (busy, other) = (zones.named("busy"), zones.named("other"));
     let impatient = origin(Duration::from_millis(20));
     let place = pending.enter(&impatient, &busy).await.unwrap();
     let fault = pending.enter(&impatient, &busy).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::OriginBusy);
-    let _one = waiting(&pending, &impatient, &busy);
+    let _crowd: Vec<Waiting> = (0..15).map(|_| waiting(&pending, &impatient, &busy)).collect();
     assert!(pending.enter(&impatient, &busy).await.is_err());
     // Another zone still has room.
     let _another = waiting(&pending, &impatient, &other);
-    assert_eq!(figures(&pending), [1, 2, 3, 2]);
+    assert_eq!(figures(&pending), [1, 16, 17, 2]);
     drop(place);
+}
+
+#[test]
+fn a_zone_alone_has_nearly_all_places_and_what_others_have_taken_is_shared_by_the_same_law() {
+    let (pending, zones) = (Arc::new(Pending::new(256, 4_096)), Zones::default());
+    let mut slow = patient();
+    let mut all = Vec::new();
+    let mut taken = Vec::new();
+    for name in ["a", "b", "c", "d"] {
+        slow.address = Address::Host(format!("{name}.test"), 80);
+        let zone = zones.named(name);
+        let before = all.len();
+        loop {
+            match pending.ask(&slow.address, Arc::as_ptr(&zone).addr()) {
+                Asked::Full => break,
+                asked => all.push(asked),
+            }
+        }
+        taken.push(all.len() - before - 256);
+    }
+    assert_eq!(taken, [3_840, 240, 15, 1]);
+    // All 4,096 clients that an edge may have are let in, or wait, where they are of one zone.
+    assert_eq!(taken[0] + 256, 4_096);
+    drop(all);
+    assert_eq!(figures(&pending)[..2], [0, 0]);
+    assert!(pending.lock().is_empty());
 }
 
 #[tokio::test]
 async fn a_place_that_comes_to_somebody_who_has_gone_goes_to_the_next() {
-    let (pending, origin, zones) = (Arc::new(Pending::new(1, 9)), patient(), Zones::default());
+    let (pending, origin, zones) = (Arc::new(Pending::new(1, 99)), patient(), Zones::default());
     let zone = zones.named("a");
     let place = pending.enter(&origin, &zone).await.unwrap();
     let (gone, next) = (waiting(&pending, &origin, &zone), waiting(&pending, &origin, &zone));

@@ -255,6 +255,7 @@ impl Tunnel {
                 *stuck = None;
                 self.vigil.resumed(side.peer(), now);
             }
+            self.note_taken(side);
         } else if stuck.is_none() || leg.has_moved() {
             *stuck = Some(now);
         }

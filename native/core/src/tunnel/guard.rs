@@ -2,7 +2,8 @@
 //!
 //! Law 1: it stands before all else: what it lets pass is what the rest of the tunnel sees, counts and limits. So the stream
 //!        towards the peer stands between two frames while a message is held.
-//! Law 2: what it holds is bounded by the limit of a message, and while nothing may pass nothing is read for it either.
+//! Law 2: what it holds is bounded by the limit of a message, and for all by `messages::MAX_HELD_BYTES`; while nothing may pass
+//!        nothing is read for it either.
 //! Law 3: a tunnel writes a few lines a second about messages at most; the others are counted, and the next line says so.
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::relay::Tunnel;
 use super::{Buffers, Side, TunnelOptions};
-use crate::messages::{Assembler, Finding, MessageRules, Refusal};
+use crate::messages::{Account, Accounts, Assembler, Finding, MessageRules, Refusal};
 use crate::registry::{Line, MessageFound, Why};
 
 /// Lines about messages that may come at once, and how long it takes until there may be another.
@@ -26,16 +27,22 @@ pub(super) struct Guard {
 
 impl Guard {
     /// The guard of what comes from this side; None where nothing is asked of it.
-    fn new(rules: &Arc<MessageRules>, from: Side, is_compressed: bool, now: Instant) -> Option<Self> {
+    fn new(
+        rules: &Arc<MessageRules>,
+        from: Side,
+        is_compressed: bool,
+        accounts: &Accounts,
+        now: Instant,
+    ) -> Option<Self> {
         rules.watch(from.peer()).then(|| Self {
-            assembler: Assembler::new(Arc::clone(rules), from.peer(), is_compressed),
+            assembler: Assembler::new(Arc::clone(rules), from.peer(), is_compressed, accounts.clone()),
             lines: Lines::new(now),
         })
     }
 
-    /// True between the first byte of a frame and its last, whether it has passed or is held.
-    pub(super) fn is_in_frame(&self) -> bool {
-        self.assembler.is_in_frame()
+    /// True between the first byte of a frame and its last, whether it has passed or is held, and of a text that is held.
+    pub(super) fn awaits_more(&self) -> bool {
+        self.assembler.is_in_frame() || self.assembler.is_holding()
     }
 }
 
@@ -43,9 +50,18 @@ impl Guard {
 pub(super) type Guards = [Option<Guard>; 2];
 
 /// The guards of a tunnel; None where its zone has no rules about messages.
-pub(super) fn guards(options: &TunnelOptions, is_compressed: bool, now: Instant) -> Option<Box<Guards>> {
+pub(super) fn guards(
+    options: &TunnelOptions,
+    is_compressed: bool,
+    (of_thread, of_zone): (&Arc<Account>, &Arc<Account>),
+    now: Instant,
+) -> Option<Box<Guards>> {
     let rules = options.message_rules.as_ref()?;
-    let guards = [Side::Client, Side::Origin].map(|from| Guard::new(rules, from, is_compressed, now));
+    let accounts = Accounts {
+        thread: Arc::clone(of_thread),
+        zone: Arc::clone(of_zone),
+    };
+    let guards = [Side::Client, Side::Origin].map(|from| Guard::new(rules, from, is_compressed, &accounts, now));
     Some(Box::new(guards))
 }
 
@@ -117,8 +133,15 @@ impl Tunnel {
             }
         }
         judged.clear();
-        judged.shrink_to(super::READ_BYTES);
         out.judged = judged;
+        out.shrink();
+    }
+
+    /// A leg has taken all that waited for it: what its peer's guard has let pass is held no longer.
+    pub(super) fn note_taken(&mut self, by: Side) {
+        if let Some(guard) = self.guard(by.peer()) {
+            guard.assembler.passed();
+        }
     }
 
     fn note_findings(&mut self, from: Side, now: Instant, out: &mut Buffers) {
@@ -152,11 +175,12 @@ impl Tunnel {
             return;
         }
         let why = match refusal {
-            Refusal::Rule(_) => Why::MessageRule,
-            Refusal::TooBig(_) => Why::MessageTooBig,
+            // Without rules nothing would be held.
+            Refusal::Rule(_) | Refusal::NoRoom => Why::MessageRule,
+            Refusal::TooBig(_) | Refusal::TooManyFrames => Why::MessageTooBig,
             Refusal::NotUtf8 | Refusal::Protocol(_) => Why::ProtocolError,
         };
-        if why == Why::MessageRule {
+        if matches!(refusal, Refusal::Rule(_)) {
             self.zone().message_found(crate::messages::Action::Close);
         }
         self.end_with(why, from, refusal.code(), &refusal.reason(), now, out);

@@ -35,7 +35,7 @@ pub use pipe::LoopEnd;
 pub(crate) use pipe::{Outgoing, StreamEnd, pipe};
 pub(crate) use survey::Entry;
 
-use crate::messages::Judge;
+use crate::messages::{Account, Judge};
 use crate::registry::Line;
 use crate::tls::TlsSession;
 use crate::zones::Zone;
@@ -167,8 +167,22 @@ struct Buffers {
     judged: Vec<u8>,
     /// Who asks them.
     judge: Judge,
+    /// What all tunnels hold of messages that are not complete.
+    held: Arc<Account>,
     /// Lines for the log.
     lines: Vec<Line>,
+}
+
+impl Buffers {
+    /// Gives back what a large message took.
+    fn shrink(&mut self) {
+        for buffer in [&mut self.passing, &mut self.ciphertext, &mut self.judged] {
+            if buffer.capacity() > 2 * READ_BYTES {
+                buffer.clear();
+                buffer.shrink_to(READ_BYTES);
+            }
+        }
+    }
 }
 
 /// What the tunnels of a thread share: buffers, and their limits.

@@ -79,7 +79,12 @@ impl Tunnel {
         let mut tunnel = Self {
             legs: [Leg::new(client), Leg::new(origin)],
             gates: [Side::Client, Side::Origin].map(|from| Gate::new(&options, from, now)),
-            guards: guards(&options, identity.is_compressed, now),
+            guards: guards(
+                &options,
+                identity.is_compressed,
+                (&scratch.out.held, identity.zone.held()),
+                now,
+            ),
             vigil: Vigil::new(options, now),
             identity,
             cause: None,
@@ -239,7 +244,7 @@ impl Tunnel {
                         .guards
                         .as_ref()
                         .and_then(|guards| guards[side as usize].as_ref())
-                        .is_some_and(Guard::is_in_frame),
+                        .is_some_and(Guard::awaits_more),
                 takes_frames: leg.is_open() && towards.is_at_boundary() && towards.close().is_none(),
             }
         })

@@ -24,7 +24,7 @@ pub(super) struct LegView {
     pub(super) is_read: bool,
     /// Something waits for it, and it has taken nothing since.
     pub(super) stuck_since: Option<Instant>,
-    /// It has begun a frame that is not complete.
+    /// It has begun a frame, or a text that is held, that is not complete.
     pub(super) is_in_frame: bool,
     /// A frame of ours may be put into the stream towards it now.
     pub(super) takes_frames: bool,
