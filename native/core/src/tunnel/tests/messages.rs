@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use super::*;
 use crate::messages::{MessageRule, MessageRules};
+use crate::zones::Zones;
 
 fn rules(rules: &[(&str, &str, &str)], limit: u64) -> TunnelOptions {
     let rule = |(id, action, pattern): &(&str, &str, &str)| {
@@ -216,4 +217,46 @@ fn a_stalled_reader_stops_a_writer_whose_messages_are_looked_at() {
     assert!(written < (256 << 20), "{written} bytes were taken");
     let got = read(&mut origin, written - written % message.len());
     assert!(got.chunks(message.len()).all(|one| one == message));
+}
+
+#[test]
+fn a_text_that_is_begun_and_not_continued_ends_it_though_all_its_frames_are_whole() {
+    let stage = Stage::new();
+    let options = TunnelOptions {
+        read_stall_timeout: Some(Duration::from_millis(200)),
+        ..rules(&[("r", "close", "x")], 0)
+    };
+    let (mut client, mut origin) = opened(&stage, options);
+    client.write_all(&sent(0x01, b"a part")).unwrap();
+    let told = read(&mut client, 4);
+    assert_eq!(told[2..], 1001_u16.to_be_bytes());
+    assert_eq!(read(&mut origin, 8)[0], 0x88);
+    drop((client, origin));
+    let record = stage.record();
+    assert_eq!(
+        (&record["why"], &record["detail"]),
+        (&"read_stalled".into(), &"client".into())
+    );
+}
+
+#[test]
+fn what_has_passed_is_counted_until_its_receiver_has_taken_it() {
+    let (stage, zone) = (Stage::new(), Zones::default().named("one"));
+    let (client, mut origin) = stage.open(|new| {
+        new.options = Arc::new(rules(&[("r", "close", "x")], 0));
+        new.identity.zone = Arc::clone(&zone);
+    });
+    let message = [&[0x81, 127, 0, 0, 0, 0, 0, 4, 0, 0][..], &[b'a'; 0x4_0000]].concat();
+    origin.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    // The kernel holds some megabytes; beyond them a message waits for its receiver.
+    while origin.write_all(&message).is_ok() {}
+    let begun = Instant::now();
+    while zone.held().bytes() < message.len() {
+        assert!(begun.elapsed() < PATIENCE, "{} bytes are held", zone.held().bytes());
+        std::thread::yield_now();
+    }
+    assert!(zone.held().bytes() < 4 * message.len());
+    drop((client, origin));
+    stage.record();
+    assert_eq!(zone.held().bytes(), 0);
 }
