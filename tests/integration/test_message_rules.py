@@ -6,7 +6,7 @@ import random
 import subprocess
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from websockets.sync.client import ClientConnection, connect
 from holdfast._native import MessageRule, Origin, TunnelOptions
 from holdfast.edge.decision import Forward, Respond
 from tests.integration import wire
-from tests.integration.frames import BINARY, CONTINUATION, PING, TEXT, Frame, close
+from tests.integration.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, Frame, close
 from tests.integration.in_process import Running, of, running
 from tests.integration.origin import Origin as FakeOrigin
 from tests.integration.test_clients import ORIGINS
+from tests.integration.waiting import poll
 from tests.integration.wire import Wire
 
 HERE = Path(__file__).parent
@@ -308,6 +309,48 @@ def test_the_limit_of_the_zone_is_that_of_what_is_inflated(origin: FakeOrigin) -
                     assert zlib.decompressobj(wbits=-15).decompress(client.read_message()) == text
                 else:
                     assert answered(client)[0] == 1009
+
+
+@pytest.mark.timeout(60)
+def test_messages_that_are_begun_have_so_much_memory_together_and_who_finds_none_is_told_to_come_later(
+    origin: FakeOrigin,
+) -> None:
+    part = Frame(TEXT, b" " * 1_000_000, fin=False)
+    with guarding(origin, MessageRule(id="r", direction="to_origin", action="close", pattern="x")) as edge:
+        with ExitStack() as clients:
+            crowd = [clients.enter_context(wire.websocket(edge.address, "/echo"))[0] for _ in range(60)]
+            for client in crowd:
+                client.send_frame(part)
+                client.send_frame(Frame(PING, b"begun"))
+            # The ping of whoever may begin overtakes what is held of it.
+            ends = [client.read_frame() for client in crowd]
+            refused = [(end.close_code, end.close_reason) for end in ends if end.opcode == CLOSE]
+            assert set(refused) == {(1013, "message_rule: too many messages are not complete, try again later")}
+            assert 28 <= len(crowd) - len(refused) <= 33
+        poll(lambda: edge.edge.statistics()["tunnels_open"] == 0, what="the end of all tunnels")
+        # What is gone has made room for others.
+        with wire.websocket(edge.address, "/echo") as (client, _):
+            client.send_frame(part)
+            client.send_frame(Frame(CONTINUATION, b"end"))
+            assert client.read_message() == part.payload + b"end"
+
+
+def test_a_message_of_the_allowed_size_passes_however_small_its_frames_are(origin: FakeOrigin) -> None:
+    with guarding(origin, *RULES, max_message_bytes=20_000) as edge:
+        with wire.websocket(edge.address, "/echo") as (client, _):
+            many = [
+                Frame(TEXT, b"a", fin=False),
+                *[Frame(CONTINUATION, b"b", fin=False)] * 19_998,
+                Frame(CONTINUATION, b"c"),
+            ]
+            client.send(b"".join(frame.from_client().encode() for frame in many))
+            assert client.read_message() == b"a" + b"b" * 19_998 + b"c"
+            client.send(b"".join(frame.from_client().encode() for frame in [many[0], *[many[1]] * 20_000]))
+            assert answered(client) == (1009, "message_too_big: a message has more than 20000 bytes")
+        empty = [Frame(TEXT, b"", fin=False), *[Frame(CONTINUATION, b"", fin=False)] * 4_000]
+        with wire.websocket(edge.address, "/echo") as (client, _):
+            client.send(b"".join(frame.from_client().encode() for frame in empty))
+            assert answered(client) == (1009, "message_too_big: a message comes in too many empty frames")
 
 
 def test_rubbish_hurts_nobody_else(origin: FakeOrigin) -> None:

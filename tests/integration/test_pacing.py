@@ -20,6 +20,8 @@ from tests.integration.waiting import LIMIT_S, Changes, poll
 
 STORM = 600
 LIMIT = 16
+# As many as an edge lets in: all but a handful of those that it may have.
+ALL_AT_ONCE = 1_500
 # A storm takes as long as its clients take to be made, on a busy machine.
 STORM_LIMIT_S = 50.0
 
@@ -169,3 +171,26 @@ def test_a_client_that_leaves_the_queue_leaves_no_place_behind() -> None:
             assert first.read_answer().status == 101
             origin.answer_one()
             assert last.read_answer().status == 101
+
+
+@pytest.mark.timeout(120)
+def test_all_clients_of_the_only_zone_get_in_when_they_come_back_at_once() -> None:
+    with slow_origin() as origin, ExitStack() as clients:
+        host, port = origin.listener.getsockname()
+        dialled = Origin(label="o", scheme="http", host=host, port=port, connect_timeout_s=60.0)
+        with running(
+            lambda _: Forward(origin=dialled, zone="only"),
+            told,
+            threads=2,
+            max_connections=ALL_AT_ONCE + LIMIT,
+            max_pending_connects=LIMIT,
+        ) as edge:
+            crowd = [clients.enter_context(wire.connect(edge.address)) for _ in range(ALL_AT_ONCE)]
+            for client in crowd:
+                client.send(wire.upgrade("/"))
+            for _ in crowd:
+                origin.answer_one()
+            assert {client.read_answer().status for client in crowd} == {101}
+            figures = edge.edge.statistics()
+        assert origin.most_at_once <= LIMIT
+        assert (figures["origin_connects_waiting"], figures["origin_connects_refused"]) == (0, 0)

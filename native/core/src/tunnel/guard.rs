@@ -109,6 +109,9 @@ impl Tunnel {
 
     /// Passes on what the guard of a direction lets pass.
     pub(super) fn pass_guarded(&mut self, from: Side, mut bytes: &[u8], now: Instant, out: &mut Buffers) {
+        if self.legs[from.peer() as usize].is_drained() {
+            self.note_taken(from.peer());
+        }
         let mut judged = std::mem::take(&mut out.judged);
         while !bytes.is_empty() {
             let is_muted = self.is_muted[from.peer() as usize];
