@@ -260,7 +260,7 @@ fn a_message_that_nobody_has_room_for_is_refused_and_gives_its_own_back() {
     let accounts = Accounts::default();
     let part = frame(0x01, &vec![b' '; MAX_MESSAGE_BYTES - 100]);
     let (mut judge, mut out) = (Judge::default(), Vec::new());
-    let mut begin = || {
+    let mut open_one = || {
         let mut assembler = Assembler::new(rules(), Side::Origin, false, accounts.clone());
         let outcome = part
             .chunks(4096)
@@ -269,7 +269,7 @@ fn a_message_that_nobody_has_room_for_is_refused_and_gives_its_own_back() {
     };
     let mut begun = Vec::new();
     let refused = loop {
-        let (assembler, outcome) = begin();
+        let (assembler, outcome) = open_one();
         match outcome {
             Ok(()) => begun.push(assembler),
             Err(refusal) => break (assembler, refusal),
@@ -284,7 +284,7 @@ fn a_message_that_nobody_has_room_for_is_refused_and_gives_its_own_back() {
     );
     // Who has gone has given it back: there is room for one more.
     drop(begun.pop());
-    assert!(begin().1.is_ok());
+    assert!(open_one().1.is_ok());
     drop(begun);
     assert_eq!((accounts.zone.bytes(), accounts.thread.bytes()), (0, 0));
 }

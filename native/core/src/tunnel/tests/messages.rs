@@ -246,7 +246,7 @@ fn what_has_passed_is_counted_until_its_receiver_has_taken_it() {
         new.options = Arc::new(rules(&[("r", "close", "x")], 0));
         new.identity.zone = Arc::clone(&zone);
     });
-    let message = [&[0x81, 127, 0, 0, 0, 0, 0, 4, 0, 0][..], &[b'a'; 0x4_0000]].concat();
+    let message = [&[0x81, 127, 0, 0, 0, 0, 0, 4, 0, 0][..], &vec![b'a'; 0x4_0000]].concat();
     origin.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
     // The kernel holds some megabytes; beyond them a message waits for its receiver.
     while origin.write_all(&message).is_ok() {}
