@@ -1,6 +1,6 @@
 """Open WebSockets as `top` shows processes: a screen that is drawn again every few seconds, and keys.
 
-Law 1: whatever ends it, the terminal is as it was before: its modes, its screen, its cursor.
+Law 1: whatever ends it, the terminal is as it was before: its modes, its screen, its cursor. Signals are `terminal_signals`'.
 Law 2: an API that is away is said in the head of the screen, and asked again; what was seen last stays.
 Law 3: the screen is never longer than the terminal, and is drawn anew when that changes its size.
 """
@@ -25,6 +25,7 @@ from rich.text import Text
 
 from holdfast.client.api.answer import ApiFailed, JsonObject, text_of
 from holdfast.client.connection_table import WATCH_COLUMNS, Row, Sample, rates_between, table_of
+from holdfast.client.terminal_signals import descriptor_of
 
 # Lines of the screen that are no connections: the head, the titles, and one that stays free.
 _OTHER_LINES = 3
@@ -110,11 +111,7 @@ def _screen(view: View, rows: Sequence[Row], total: int, width: int, height: int
 def keys_of(source: TextIO | None = None) -> Iterator[Key]:
     """The keys of a terminal, one by one and without an echo, until the block ends. Of what is no terminal there are none."""
     source = source if source is not None else sys.stdin
-    try:
-        descriptor = source.fileno() if source is not None and source.isatty() else -1
-    except (OSError, ValueError):
-        descriptor = -1
-    if descriptor < 0:
+    if (descriptor := descriptor_of(source)) is None:
         yield _no_key
         return
     before = termios.tcgetattr(descriptor)

@@ -298,7 +298,9 @@ def _page(
 
 
 def _watch(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
-    from holdfast.client.connection_screen import View, keys_of, watch  # noqa: PLC0415  only a watcher pays for it
+    # Only a watcher pays for it.
+    from holdfast.client.connection_screen import View, keys_of, watch  # noqa: PLC0415
+    from holdfast.client.terminal_signals import terminal_signals  # noqa: PLC0415
 
     view = View(
         name=zone.name,
@@ -312,9 +314,15 @@ def _watch(options: ListOptions, api: Api, output: Output, zone: Zone) -> None:
         limit = min(limit, options.limit)
         return _page(api, zone, options, limit=limit, order=order, is_descending=is_descending)
 
-    with keys_of() as key:
+    is_drawn = output.is_drawn and _is_addressable()
+    with terminal_signals(output.stream if is_drawn else None) as was_stopped, keys_of() as pressed:
+
+        def key(limit_s: float) -> str:
+            # Who comes back from having been stopped wants to see how it is now.
+            return " " if was_stopped() else pressed(limit_s)
+
         try:
-            if output.is_drawn and _is_addressable():
+            if is_drawn:
                 watch(view, fetch, output.stream, key=key)
             else:
                 _repeat(options, output, fetch, key)
