@@ -33,7 +33,7 @@ impl Tunnel {
     /// The same, of what a guard has let pass, where there is one.
     pub(super) fn pass(&mut self, from: Side, bytes: &[u8], now: Instant, out: &mut Buffers) {
         let to = from.peer();
-        if self.is_muted[to as usize] {
+        if self.is_muted[to as usize] || self.has_said_all(from) {
             self.legs[from as usize].walker.walk(bytes);
         } else if self.owed_close[to as usize].is_some() {
             let frame_end = self.legs[from as usize].walker.walk_to_boundary(bytes);
@@ -47,6 +47,12 @@ impl Tunnel {
             self.leg(to).send(bytes, &mut out.ciphertext);
         }
         self.heard(from, now);
+    }
+
+    /// True where a direction has limits and its Close has passed: behind that nothing more may come (RFC 6455 §5.5.1), and
+    /// what comes all the same is held to none.
+    fn has_said_all(&self, from: Side) -> bool {
+        self.gates[from as usize].is_some() && self.legs[from as usize].walker.close().is_some()
     }
 
     /// True where what comes from a leg must be looked at before it passes.
@@ -79,7 +85,8 @@ impl Tunnel {
         }
         let rest = &bytes[passed.len..];
         let (why, sentence) = match passed.stop {
-            None => return,
+            // Something is left behind a Close alone.
+            None => return self.legs[from as usize].walker.walk(rest),
             Some(Stop::Until(until)) => {
                 if let Some(gate) = &mut self.gates[from as usize] {
                     gate.keep(rest, until);
@@ -106,6 +113,7 @@ impl Tunnel {
             match sight {
                 Sight::Held | Sight::Payload(0) => break None,
                 Sight::Answer(number) => self.vigil.answered(from, number, now),
+                Sight::Frame(_) if gate.is_some() && walker.close().is_some() => break None,
                 Sight::Frame(head) => {
                     is_own = false;
                     let verdict = gate.as_mut().map_or(Ok(()), |gate| gate.frame(&head, now));

@@ -245,7 +245,10 @@ impl Tunnel {
                         .as_ref()
                         .and_then(|guards| guards[side as usize].as_ref())
                         .is_some_and(Guard::awaits_more),
-                takes_frames: leg.is_open() && towards.is_at_boundary() && towards.close().is_none(),
+                takes_frames: leg.is_open()
+                    && towards.is_at_boundary()
+                    && towards.close().is_none()
+                    && leg.walker.close().is_none(),
             }
         })
     }

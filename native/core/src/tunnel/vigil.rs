@@ -3,7 +3,8 @@
 //! Law 1: no socket and no clock: what the legs look like and what time it is are arguments.
 //! Law 2: nothing is done for a message that passes. Whoever looks at most one time limit apart misses none of them by
 //!        more than the wheel does, so the next look is all that is ever planned.
-//! Law 3: a leg that we do not read, because its peer takes nothing or it may send no more for now, is not silent.
+//! Law 3: a leg that we do not read, because its peer takes nothing or it may send no more for now, is not silent. It gets
+//!        its pings all the same, since the kernel of one that has gone refuses them; they do not count.
 //! Law 4: what cannot be asked, since it takes nothing, has missed the question.
 
 use std::sync::Arc;
@@ -129,10 +130,12 @@ impl Vigil {
     /// This leg has answered the ping with this number: the last one, or one before it that was given up.
     pub(super) fn answered(&mut self, side: Side, number: u64, now: Instant) {
         let passed = self.microseconds(now);
+        let resumed = self.microseconds(self.pingers[side as usize].resumed);
         let pinger = &mut self.pingers[side as usize];
         pinger.since = now;
         pinger.unanswered = 0;
-        if number <= pinger.number {
+        // What was not read as soon as it had come says nothing of the way.
+        if (resumed..=pinger.number).contains(&number) {
             pinger.rtt = Some(u32::try_from(passed.saturating_sub(number)).unwrap_or(u32::MAX));
         }
         pinger.awaits &= number != pinger.number;
@@ -208,8 +211,11 @@ impl Vigil {
     #[allow(clippy::type_complexity)]
     fn limits(&self, legs: &[LegView; 2]) -> [((Why, Option<Side>), Option<Duration>, Option<Instant>); 5] {
         let options = &self.options;
-        let moves = legs.iter().all(|leg| leg.is_read && leg.stuck_since.is_none());
-        let idle_since = legs.iter().map(|leg| leg.heard).max().filter(|_| moves);
+        // What waits for its time is about to pass; what waits for a leg that takes nothing is not.
+        let stuck_since = legs.iter().filter_map(|leg| leg.stuck_since).max();
+        let may_be_idle = stuck_since.is_some() || legs.iter().all(|leg| leg.is_read);
+        let idle_since = legs.iter().map(|leg| leg.heard).chain(stuck_since).max();
+        let idle_since = idle_since.filter(|_| may_be_idle);
         let reading = |side: Side| {
             let (leg, pinger) = (&legs[side as usize], &self.pingers[side as usize]);
             let since = (leg.is_in_frame && leg.is_read).then(|| leg.heard.max(pinger.resumed));
@@ -253,8 +259,11 @@ impl Pinger {
         }
         let can_answer = leg.is_read || leg.stuck_since.is_some();
         if !can_answer {
-            self.since = now;
             self.unanswered = 0;
+            if leg.takes_frames {
+                return Check::Ask;
+            }
+            self.since = now;
             return Check::Alive;
         }
         if self.unanswered >= misses {

@@ -154,7 +154,11 @@ fn a_leg_that_we_do_not_read_is_not_silent() {
     world.legs[0].stuck_since = Some(world.start);
     world.legs[1].is_read = false;
     let (pings, end) = world.run(Duration::from_secs(1000));
-    assert_eq!(pings, [], "one cannot be asked, the other need not be");
+    assert_eq!(
+        pings,
+        [(30, Side::Origin), (60, Side::Origin), (90, Side::Origin)],
+        "one cannot be asked, and the other's answers do not count"
+    );
     assert_eq!(end, Some((120, Why::ClientUnresponsive, Some(Side::Client))));
 }
 
@@ -165,8 +169,25 @@ fn a_leg_that_takes_a_little_now_and_then_is_alive() {
     for second in (0..600).step_by(60) {
         world.legs[0].stuck_since = Some(world.start + Duration::from_secs(second));
         let (pings, end) = world.run(Duration::from_secs(second + 60));
-        assert_eq!((pings, end), (vec![], None));
+        assert!(pings.iter().all(|(_, side)| *side == Side::Origin), "{pings:?}");
+        assert_eq!(end, None);
     }
+}
+
+#[test]
+fn an_answer_that_lay_unread_gives_no_round_trip() {
+    let mut world = world(keepalive());
+    world.legs[0].is_read = false;
+    world.legs[1].heard = world.start + Duration::from_secs(10_000);
+    let (pings, end) = world.run(Duration::from_secs(1000));
+    assert_eq!((pings.len(), end), (33, None), "asked, and never held to be dead");
+    let last = world.vigil.microseconds(world.now);
+    world.legs[0].is_read = true;
+    world.now += INTERVAL;
+    world.vigil.resumed(Side::Client, world.now);
+    world.vigil.answered(Side::Client, last, world.now);
+    assert_eq!(world.vigil.rtt(Side::Client), None);
+    assert_eq!(world.vigil.awaited(Side::Client), None, "answered all the same");
 }
 
 #[test]
@@ -204,6 +225,14 @@ fn each_limit_ends_with_its_own_reason_at_its_own_time() {
         limited(idle, |world| world.legs[1].is_read = false),
         None,
         "something waits to pass"
+    );
+    assert_eq!(
+        limited(idle, |world| {
+            world.legs[1].is_read = false;
+            world.legs[0].stuck_since = Some(world.start + Duration::from_secs(50));
+        }),
+        Some((350, Why::IdleTimeout, None)),
+        "what waits does not pass"
     );
     assert_eq!(
         limited(reading, |world| world.legs[1].is_in_frame = true),

@@ -416,6 +416,65 @@ fn what_a_zone_asks_still_holds_when_one_side_has_begun_to_end_it() {
 }
 
 #[test]
+fn what_comes_behind_a_close_is_held_to_no_limit_and_goes_nowhere() {
+    for at_once in [true, false] {
+        let stage = Stage::new();
+        let options = TunnelOptions {
+            max_message_bytes: NonZeroU64::new(8),
+            ..TunnelOptions::default()
+        };
+        let (mut client, mut origin) = opened(&stage, options);
+        let (said, too_big) = (close(1000, Some([1; 4])), b"\x82\x89\0\0\0\0nine byte");
+        if at_once {
+            client.write_all(&[&said[..], too_big].concat()).unwrap();
+            assert_eq!(read(&mut origin, said.len()), said);
+        } else {
+            client.write_all(&said).unwrap();
+            assert_eq!(read(&mut origin, said.len()), said);
+            client.write_all(too_big).unwrap();
+        }
+        // The origin still says what it was about to.
+        origin
+            .write_all(&[b"\x81\x02hi", &close(1000, None)[..]].concat())
+            .unwrap();
+        assert_eq!(read(&mut client, 8), [b"\x81\x02hi", &close(1000, None)[..]].concat());
+        drop(client);
+        assert_eq!(rest(&mut origin), b"", "nothing behind the Close");
+        drop(origin);
+        let record = stage.record();
+        assert_eq!(
+            (&record["why"], &record["edge_close_code"]),
+            (&"close_frame".into(), &serde_json::Value::Null)
+        );
+    }
+}
+
+#[test]
+fn a_client_that_has_gone_does_not_stay_for_as_long_as_its_rate_holds_it_back() {
+    let stage = Stage::with(Limits {
+        linger: INTERVAL,
+        ..Limits::default()
+    });
+    let options = TunnelOptions {
+        to_origin: Rates {
+            messages_per_s: Some(1.0),
+            bytes_per_s: None,
+        },
+        ..keepalive()
+    };
+    let (mut client, _origin) = opened(&stage, options);
+    // Hours of messages, and nobody who waits for them.
+    client.write_all(&b"\x82\x80\0\0\0\0".repeat(9000)).unwrap();
+    drop(client);
+    let record = stage.record();
+    assert_eq!(
+        (&record["closed_by"], &record["why"]),
+        (&"client".into(), &"transport_error".into()),
+        "{record}"
+    );
+}
+
+#[test]
 fn nobody_looks_at_frames_where_nothing_is_limited() {
     // What a look would hold back passes at once: half a header.
     let stage = Stage::new();
