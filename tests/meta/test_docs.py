@@ -166,6 +166,8 @@ def test_every_make_command_in_the_documents_exists() -> None:
     complain([text for name, source in _texts() for text in unknown_targets(name, source, targets)])
 
 
+# Half a hundred processes, one after the other.
+@pytest.mark.timeout(300)
 def test_every_holdfast_command_in_the_documents_exists_with_its_options() -> None:
     assert help_of_the_command("nonsense") is None
     assert help_of_the_command("zone nonsense") is None
