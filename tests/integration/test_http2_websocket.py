@@ -50,6 +50,23 @@ def test_the_origin_sees_an_upgrade_with_a_key_of_the_edge_s(client: Http2, orig
     assert fields["cf-ray"]
 
 
+@pytest.mark.parametrize("path", ["/status/200", "/status/202", "/status/204", "/length?bytes=100"])
+def test_a_success_that_is_no_agreement_opens_nothing(client: Http2, path: str) -> None:
+    """RFC 8441 §5: any 2xx would say that the WebSocket is open."""
+    socket = client.websocket(path)
+    assert socket.status() == 502
+    stream = client.answer(socket.number)
+    assert b"expected 101, or a refusal" in stream.data
+    assert client.request("GET", path).status // 100 == 2
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 503])
+def test_a_refusal_of_the_origin_comes_as_it_is(client: Http2, status: int) -> None:
+    socket = client.websocket(f"/status/{status}")
+    assert socket.status() == status
+    assert client.answer(socket.number).ended
+
+
 def test_a_hundred_on_one_connection_do_not_mix(client: Http2) -> None:
     sockets = [client.open_websocket("/echo") for _ in range(100)]
     for number, socket in enumerate(sockets):

@@ -1,6 +1,8 @@
 //! One request of a stream: decided about, carried out and answered.
 //!
-//! Law: what an answer lacks is seen by its client. A body that its origin breaks off is cut with a reset, never ended.
+//! Law 1: what an answer lacks is seen by its client. A body that its origin breaks off is cut with a reset, never ended.
+//! Law 2: to who asks for a WebSocket, any 2xx says that it is open (RFC 8441 §5). So no 2xx but the agreement is passed on
+//!        to such a stream, whoever it is of.
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
@@ -21,7 +23,7 @@ use crate::download::{
     AnswerHeads, Answered, DownloadEnd, Interim, MAX_INFORMATIONAL, bad_answer, explained, only_informational,
 };
 use crate::exchange::{Client, Failure, carry_out, race, request_bytes};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::handshake::{self, Offer};
 use crate::http::response::ResponseHead;
 use crate::http::{BodyDecoder, Framing, RequestHead};
@@ -120,8 +122,22 @@ async fn answer(
 }
 
 async fn respond(stream: &RequestStream, asked: &Asked, answer: &Respond) {
+    if would_open(asked, answer.status) {
+        let reason = format!(
+            "the answer to this request is {}, which over HTTP/2 would open a WebSocket",
+            answer.status
+        );
+        let refusal = Refusal::of(asked, 403, &reason).respond(&asked.ray, SystemTime::now());
+        asked.answered(refusal.status);
+        return send_own(stream, &refusal, &asked.ray, true).await;
+    }
     asked.answered(answer.status);
     send_own(stream, answer, &asked.ray, asked.head.method() != "HEAD").await;
+}
+
+/// Law 2.
+fn would_open(asked: &Asked, status: u16) -> bool {
+    asked.is_upgrade && (200..300).contains(&status)
 }
 
 async fn send_own(stream: &RequestStream, own: &Respond, ray: &str, with_body: bool) {
@@ -236,6 +252,9 @@ impl<R: AsyncRead + Unpin> Download<'_, R> {
     }
 
     async fn pass_on(mut self, head: &ResponseHead) -> Result<Answered, DownloadEnd> {
+        if would_open(self.asked, head.status()) {
+            return Err(DownloadEnd::Fault(self.no_agreement(head.status())));
+        }
         let Some(answer) = answer::of_origin(head, self.asked, self.forward) else {
             let fault = bad_answer(&self.forward.origin, "sent a head that is too large to pass on");
             return Err(DownloadEnd::Fault(fault));
@@ -297,6 +316,12 @@ impl<R: AsyncRead + Unpin> Download<'_, R> {
         Ok(())
     }
 
+    fn no_agreement(&self, status: u16) -> Fault {
+        let label = self.forward.origin.label();
+        let reason = format!("the origin {label} answered the upgrade with {status}; expected 101, or a refusal");
+        Fault::new(FaultKind::BadUpgrade, reason)
+    }
+
     fn broken(&self, reason: &str) -> DownloadEnd {
         let what = format!("broke off its answer: {reason}");
         DownloadEnd::Broken(bad_answer(&self.forward.origin, &what))
@@ -340,10 +365,10 @@ async fn upgrade(
     }
 }
 
-/// Passes on an origin's refusal of an upgrade as it is.
+/// Passes on an origin's refusal of an upgrade as it is, where it is one (law 2).
 async fn pass_refusal(
     stream: &RequestStream,
-    asked: &Asked,
+    asked: &Arc<Asked>,
     head: &ResponseHead,
     mut origin: OriginConnection,
     forward: &Forward,
@@ -360,7 +385,10 @@ async fn pass_refusal(
     };
     match download.pass_on(head).await {
         Ok(_) => {}
-        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault) | DownloadEnd::Broken(fault)) => {
+        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault)) => {
+            explain(stream, asked, fault, forward, context).await;
+        }
+        Err(DownloadEnd::Broken(fault)) => {
             context.log_fault(asked, &fault, forward);
             stream.cut(Reason::INTERNAL_ERROR);
         }

@@ -28,6 +28,15 @@ def test_it_refuses_upgrades_of_a_zone_that_is_off(fields: dict[str, Any], is_up
     assert (decision is not None) is is_refused
 
 
+def test_what_cannot_be_stripped_is_refused() -> None:
+    """Over HTTP/2 any 2xx opens the WebSocket."""
+    zone = a_zone(websockets="off", websocket_off_response="strip")
+    for is_upgrade, status in ((True, 403), (False, None)):
+        request = a_request(host="chat.example.com", is_upgrade=is_upgrade, version="HTTP/2")
+        decision = websockets_switch(request, view_of(request, snapshot_of(zone), now=1.0))
+        assert (decision.status if isinstance(decision, Respond) else None) == status
+
+
 def test_the_answer_names_setting_and_zone_for_people_and_programs() -> None:
     request = a_request(host="chat.example.com")
     decision = websockets_switch(request, view_of(request, snapshot_of(a_zone(websockets="off")), now=1.0))
