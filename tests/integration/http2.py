@@ -247,11 +247,16 @@ class WebSocket:
 
 @contextmanager
 def connected(
-    address: wire.Address, context: ssl.SSLContext, name: str = "example.test", *, checks: bool = True
+    address: wire.Address,
+    context: ssl.SSLContext,
+    name: str = "example.test",
+    *,
+    checks: bool = True,
+    receive_buffer_bytes: int | None = None,
 ) -> Iterator[Http2]:
     """A connection that is closed at the end. Without `checks` the client sends what no client may."""
     context.set_alpn_protocols(["h2"])
-    with wire.connect(address, tls=context, name=name) as connection:
+    with wire.connect(address, tls=context, name=name, receive_buffer_bytes=receive_buffer_bytes) as connection:
         yield Http2(connection, name, checks=checks)
 
 

@@ -15,6 +15,7 @@ from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
 from tests.integration.conftest import TLS_LISTEN
 from tests.integration.edge import Edge
+from tests.integration.frames import CLOSE, TEXT, Frame
 from tests.integration.http2 import connected
 from tests.integration.origin import Origin
 
@@ -104,6 +105,8 @@ FLOODS = {
         frame(HEADERS, END_HEADERS | END_STREAM, number, head("/", "GET", ("connection", "x")))
         for number in numbers(200_000)
     ),
+    "pings": repeat(frame(PING, 0, 0, b"12345678") * 100, 2000),
+    "settings": repeat(frame(SETTINGS) * 100, 2000),
 }
 
 
@@ -119,9 +122,61 @@ def test_a_flood_of_frames_ends_its_connection(bare: Edge, authority: Authority,
     serves(bare, authority)
 
 
+def as_many(kind: int, flags: int, payload: bytes) -> bytes:
+    return frame(kind, flags, 0, payload) * 2000
+
+
+OFFENCES = {
+    "pings": as_many(PING, 0, b"12345678"),
+    "answers to pings that nobody sent": as_many(PING, ACK, b"12345678"),
+    "settings": as_many(SETTINGS, 0, b""),
+    "faulty streams": b"".join(
+        frame(HEADERS, END_HEADERS | END_STREAM, number, head("/", "GET", ("connection", "x")))
+        for number in range(1001, 1601, 2)
+    ),
+}
+
+
+@pytest.mark.parametrize("frames", OFFENCES.values(), ids=OFFENCES)
+def test_who_is_shown_out_is_told_why_on_each_websocket(bare: Edge, authority: Authority, frames: bytes) -> None:
+    with connected(bare.tls, authority.trusting()) as client:
+        sockets = [client.open_websocket("/echo") for _ in range(3)]
+        client.wire.send(frames)
+        for socket in sockets:
+            told = socket.frame()
+            assert (told.opcode, told.close_code) == (CLOSE, 1002)
+            assert told.payload[2:].startswith(b"protocol_error: ")
+        client.until(lambda: client.goaway is not None, what="GOAWAY")
+        assert client.goaway == ENHANCE_YOUR_CALM
+        while client.read():
+            pass
+        for socket in sockets:
+            record = bare.closed(socket.stream.value("cf-ray"))
+            assert (record.closed_by, record.why, record.detail) == ("edge", "protocol_error", "client")
+    serves(bare, authority)
+
+
+def test_a_few_faulty_streams_harm_no_websocket(bare: Edge, authority: Authority) -> None:
+    with connected(bare.tls, authority.trusting(), checks=False) as client:
+        socket = client.open_websocket("/echo")
+        for _ in range(60):
+            assert client.request("GET", "/a<b").reset == PROTOCOL_ERROR
+        socket.send(Frame(TEXT, b"still here"))
+        assert socket.frame().payload == b"still here"
+
+
+def test_a_client_that_breaks_the_protocol_is_what_ended_its_websockets(bare: Edge, authority: Authority) -> None:
+    with connected(bare.tls, authority.trusting()) as client:
+        socket = client.open_websocket("/echo")
+        client.wire.send(frame(WINDOW_UPDATE, 0, 0, bytes(4)))
+        while client.read():
+            pass
+        assert client.goaway == PROTOCOL_ERROR
+        record = bare.closed(socket.stream.value("cf-ray"))
+        assert (record.closed_by, record.why, record.detail) == ("edge", "protocol_error", "client")
+
+
 TIRESOME = {
-    "pings": repeat(frame(PING, 0, 0, b"12345678") * 100, 2000),
-    "settings": repeat(frame(SETTINGS) * 100, 2000),
     "empty data": chain(
         [frame(HEADERS, END_HEADERS, 1, head("/no-answer", "POST"))], repeat(frame(DATA, 0, 1) * 100, 2000)
     ),

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from h2.settings import SettingCodes
 
 from holdfast._native import Certificate
 from holdfast.edge.decision import Forward
@@ -18,6 +19,8 @@ from tests.integration.origin import Origin
 from tests.integration.waiting import poll
 
 NO_ERROR = 0
+# RFC 9113 §6.8, with no stream of the peer's and no error.
+EMPTY_GOAWAY = bytes.fromhex("000008 07 00 00000000 00000000 00000000")
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,8 @@ def test_a_policy_sees_the_version_and_the_handshake(certificate: Certificate, a
         connected(edge.address, authority.trusting()) as client,
     ):
         assert client.request("GET", "/page?q=1", ("x-one", "1")).status == 200
-        assert client.websocket("/chat", ("origin", "https://example.test")).status() == 200
+        # An own 2xx would open the WebSocket (RFC 8441 §5).
+        assert client.websocket("/chat", ("origin", "https://example.test")).status() == 403
     plain, upgrade = seen
     assert (plain.version, plain.method, plain.path, plain.query, plain.is_upgrade) == (
         "HTTP/2",
@@ -158,4 +162,34 @@ def test_a_fault_of_the_origin_is_explained_by_the_policy(certificate: Certifica
     ):
         stream = client.request("GET", "/")
         assert (stream.status, stream.value("x-by"), bytes(stream.data)) == (200, "policy", b"fine")
-        assert client.websocket("/").status() == 200
+        assert client.websocket("/").status() == 403
+
+
+@pytest.mark.parametrize("who", ["client", "edge"])
+def test_an_answer_that_was_sent_is_not_lost_with_its_connection(
+    small: Running, authority: Authority, who: str
+) -> None:
+    """The client goes on opening its windows while it reads: to a closed socket, which would be reset."""
+    size = 1_000_000
+    with (
+        connected(small.address, authority.trusting(), receive_buffer_bytes=16_384) as client,
+        connected(small.address, authority.trusting()) as other,
+    ):
+        # Each echo of it gives the edge the time to do what it can do.
+        pace = other.open_websocket("/echo")
+        client.takes = False
+        client.h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 2**31 - 1})
+        client.h2.increment_flow_control_window(2**30)
+        number = client.begin("GET", f"/length?bytes={size}")
+        if who == "client":
+            client.wire.send(EMPTY_GOAWAY)
+        else:
+            client.until(lambda: client.streams[number].fields, what="the head of the answer")
+            small.edge.retire()
+        while not client.streams[number].is_over:
+            assert client.read(), f"{len(client.streams[number].data)} of {size} bytes came"
+            client.h2.increment_flow_control_window(1)
+            pace.send(Frame(TEXT, b"x"))
+            assert pace.frame().payload == b"x"
+        assert client.streams[number].ended
+        assert len(client.streams[number].data) == size

@@ -3,8 +3,13 @@
 //! Law 1: a connection without streams is ended in good order (GOAWAY) when nothing has been asked for as long as over 1.1.
 //! Law 2: an edge that leaves says so (GOAWAY), and takes no new stream once the client has heard it; those that are there go
 //!        on. Who was let in and has asked nothing yet may still ask once, as over 1.1, unless the edge stops.
-//! Law 3: who takes back more requests than a browser would is shown out (CVE-2023-44487).
+//! Law 3: who takes back more requests than a browser would (CVE-2023-44487), or is over another budget (`watched`), is shown out:
+//!        its WebSockets are told why, and then GOAWAY ends the connection.
+//! Law 4: an end takes nothing away that was sent: the socket is closed when the client has ended its side too, or gives no sign
+//!        of life. Closed with bytes unread in it, it would be reset.
 
+use std::future::pending;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,28 +19,36 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::server::{Builder, SendResponse};
 use http::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::budget::Budget;
 use super::exchange::{Left, handle};
 use super::request::read_head;
 use super::stream::RequestStream;
 use super::turns::Turns;
+use super::watched::{Conduct, Watched};
 use super::{
-    CONNECTION_WINDOW_BYTES, MAX_FAULTY_STREAMS, MAX_RESET_KEPT, MAX_RESET_UNSEEN, MAX_SEND_BUFFER_BYTES, MAX_STREAMS,
+    CONNECTION_WINDOW_BYTES, LAST_WORDS, MAX_RESET_KEPT, MAX_RESET_UNSEEN, MAX_SEND_BUFFER_BYTES, MAX_STREAMS,
     STREAM_WINDOW_BYTES, TAKEN_BACK_BURST, TAKEN_BACK_PER_SECOND,
 };
-use crate::connection::{Caller, Context, HEAD_TIMEOUT, KEEP_ALIVE_TIMEOUT, LINGER};
+use crate::connection::{CLIENT_STALL, Caller, Context, HEAD_TIMEOUT, KEEP_ALIVE_TIMEOUT, LINGER};
 use crate::http::MAX_HEAD_BYTES;
+use crate::leaving::Leaving;
 use crate::stream::show_progress;
 use crate::tls::TlsStream;
+use crate::tunnel::Expulsion;
 
-/// How long a client may take to answer the GOAWAY of an edge that stops, when its last stream has ended.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What a client's kernel takes of us though the client reads none of it: what is beyond may wait in ours.
+const HELD_BY_KERNEL: usize = 64 * 1024;
+/// How long a connection may take to end whose client shows life: what is left to take is what a kernel holds, some MiB.
+const MAX_PARTING: Duration = Duration::from_mins(10);
 
-type Connection = h2::server::Connection<Turns<TlsStream<TcpStream>>, Bytes>;
+type Socket = TlsStream<TcpStream>;
+type Connection = h2::server::Connection<Turns<Watched<Socket>>, Bytes>;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(
@@ -46,7 +59,8 @@ pub(crate) async fn serve(
 ) {
     let mut leaving = context.leaving.clone();
     show_progress(stream.get_ref());
-    let handshake = builder().handshake(Turns::new(stream));
+    let (watched, conduct) = Watched::new(stream, Instant::now());
+    let handshake = builder().handshake(Turns::new(watched));
     let connection = tokio::select! {
         connection = timeout(HEAD_TIMEOUT, handshake) => connection,
         () = leaving.stopped() => return,
@@ -58,7 +72,9 @@ pub(crate) async fn serve(
         caller: Rc::new(caller),
         place: halve(place),
         context,
-        taken_back: TakenBack::new(Instant::now()),
+        conduct,
+        expulsions: Vec::new(),
+        taken_back: Budget::new(TAKEN_BACK_BURST, TAKEN_BACK_PER_SECOND, Instant::now()),
         idle_since: Instant::now(),
         stage: Stage::New,
     }
@@ -77,7 +93,8 @@ fn builder() -> Builder {
         .max_send_buffer_size(MAX_SEND_BUFFER_BYTES)
         .max_concurrent_reset_streams(MAX_RESET_KEPT)
         .max_pending_accept_reset_streams(MAX_RESET_UNSEEN)
-        .max_local_error_reset_streams(Some(MAX_FAULTY_STREAMS));
+        // `watched` counts them by time; the crate would for life.
+        .max_local_error_reset_streams(None);
     builder
 }
 
@@ -95,7 +112,10 @@ struct Serving {
     caller: Rc<Caller>,
     place: OwnedSemaphorePermit,
     context: Rc<Context>,
-    taken_back: TakenBack,
+    conduct: Rc<Conduct<Socket>>,
+    /// Of its WebSockets, some of which may have ended.
+    expulsions: Vec<Expulsion>,
+    taken_back: Budget,
     idle_since: Instant,
     stage: Stage,
 }
@@ -113,16 +133,28 @@ enum Stage {
     Leaving,
     /// The same, and nobody is waited for any more.
     Stopping,
+    /// The client is over a budget: its WebSockets have until then to say so.
+    Expelled(Instant),
+    /// GOAWAY is on its way, and ends the connection.
+    Ending,
 }
 
 impl Stage {
+    fn may_offend(self) -> bool {
+        !matches!(self, Self::Expelled(_) | Self::Ending)
+    }
+
+    fn may_stop(self) -> bool {
+        self != Self::Stopping && self.may_offend()
+    }
+
     /// How long it may be without a stream.
     fn patience(self) -> Duration {
         match self {
             Self::New | Self::Used => KEEP_ALIVE_TIMEOUT,
             Self::LastCall => HEAD_TIMEOUT,
             Self::Leaving => LINGER,
-            Self::Stopping => LAST_WORDS,
+            Self::Stopping | Self::Ending | Self::Expelled(_) => LAST_WORDS,
         }
     }
 }
@@ -141,28 +173,36 @@ impl Serving {
                     // Over, or broken: what is left of the streams learns it from the crate.
                     Some(Err(_)) | None => break,
                 },
-                () = stopping.stopped(), if self.stage != Stage::Stopping => self.stop(),
+                // Behind the connection, which brings it about.
+                () = self.conduct.offended(), if self.stage.may_offend() => self.expel(),
+                () = last_words(self.stage) => self.end(),
+                () = stopping.stopped(), if self.stage.may_stop() => self.stop(),
                 () = leaving.begun(), if may_stay => match self.stage {
                     Stage::New => self.stage = Stage::LastCall,
                     _ => self.leave(),
                 },
                 () = sleep_until(self.idle_since + self.stage.patience()), if is_idle => match self.stage {
-                    Stage::Leaving | Stage::Stopping => break,
+                    Stage::Leaving | Stage::Stopping | Stage::Ending => break,
                     _ => self.leave(),
                 },
             }
         }
         let Self {
-            connection, mut tasks, ..
+            connection,
+            mut tasks,
+            conduct,
+            context,
+            ..
         } = self;
         drop(connection);
         // Each stream has its own record to make of it.
-        let _ = timeout(LINGER, async { while tasks.join_next().await.is_some() {} }).await;
+        let records = timeout(LINGER, async { while tasks.join_next().await.is_some() {} });
+        let _ = tokio::join!(records, part(&conduct, context.leaving.clone()));
     }
 
     /// Takes what is on its way, and no more (RFC 9113 §6.8).
     fn leave(&mut self) {
-        if !matches!(self.stage, Stage::Leaving | Stage::Stopping) {
+        if matches!(self.stage, Stage::New | Stage::LastCall | Stage::Used) {
             self.stage = Stage::Leaving;
             self.idle_since = Instant::now();
             self.connection.graceful_shutdown();
@@ -180,6 +220,23 @@ impl Serving {
         self.idle_since = Instant::now();
     }
 
+    /// Law 3. Nothing more of the client is read.
+    fn expel(&mut self) {
+        for expulsion in self.expulsions.drain(..) {
+            expulsion.carry_out();
+        }
+        self.stage = Stage::Expelled(Instant::now() + LAST_WORDS);
+        if self.tasks.is_empty() {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        self.stage = Stage::Ending;
+        self.idle_since = Instant::now();
+        self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+    }
+
     fn accept(&mut self, request: Request<h2::RecvStream>, to: SendResponse<Bytes>) {
         self.context.statistics.requests.fetch_add(1, Ordering::Relaxed);
         let place = Arc::clone(self.place.semaphore()).try_acquire_owned().ok();
@@ -193,58 +250,71 @@ impl Serving {
         match self.stage {
             Stage::New => self.stage = Stage::Used,
             Stage::LastCall => self.leave(),
-            Stage::Used | Stage::Leaving | Stage::Stopping => {}
+            Stage::Used | Stage::Leaving | Stage::Stopping | Stage::Expelled(_) | Stage::Ending => {}
         }
     }
 
     fn task_ended(&mut self, left: Result<Left, JoinError>) {
         match left {
             Ok(Left::WebSocket(pump)) => {
+                self.keep(pump.expulsion());
                 // A task of its own, since that of a request keeps room for all that a request may need.
                 self.tasks.spawn_local(async move {
                     pump.await;
                     Left::Ended
                 });
             }
-            Ok(Left::TakenBack) if !self.taken_back.allows(Instant::now()) => {
-                self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-            }
+            Ok(Left::TakenBack) if !self.taken_back.allows(Instant::now()) => self.conduct.offend(),
             Ok(Left::Ended | Left::TakenBack) | Err(_) => {}
         }
         if self.tasks.is_empty() {
             self.idle_since = Instant::now();
+            if matches!(self.stage, Stage::Expelled(_)) {
+                self.end();
+            }
         }
     }
-}
-
-/// How many requests a client may still take back.
-struct TakenBack {
-    left: u32,
-    since: Instant,
-}
-
-impl TakenBack {
-    fn new(now: Instant) -> Self {
-        Self {
-            left: TAKEN_BACK_BURST,
-            since: now,
+    fn keep(&mut self, expulsion: Expulsion) {
+        if self.expulsions.len() >= 2 * MAX_STREAMS as usize {
+            self.expulsions.retain(|kept| !kept.is_over());
         }
-    }
-
-    /// Counts one more. False where it is one too many.
-    fn allows(&mut self, now: Instant) -> bool {
-        let seconds = u32::try_from((now - self.since).as_secs()).unwrap_or(u32::MAX);
-        self.since += Duration::from_secs(seconds.into());
-        self.left = self
-            .left
-            .saturating_add(seconds.saturating_mul(TAKEN_BACK_PER_SECOND))
-            .min(TAKEN_BACK_BURST);
-        let is_allowed = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        is_allowed
+        self.expulsions.push(expulsion);
     }
 }
 
-#[cfg(test)]
-#[path = "connection_tests.rs"]
-mod tests;
+/// Waits until those that are shown out have had their time; for ever where nobody is.
+async fn last_words(stage: Stage) {
+    match stage {
+        Stage::Expelled(until) => sleep_until(until).await,
+        _ => pending().await,
+    }
+}
+
+/// Ends what is left of a connection (law 4): our side first, then what still comes is read and dropped until the client has
+/// ended too, for as long as it shows some life.
+async fn part(conduct: &Conduct<Socket>, mut leaving: Leaving) {
+    let Some((mut socket, unheard)) = conduct.take_socket() else {
+        return;
+    };
+    let silence = if unheard > HELD_BY_KERNEL { CLIENT_STALL } else { LINGER };
+    let reading = async {
+        timeout(silence, socket.shutdown()).await??;
+        let (mut sink, mut room) = ([0; 1024], CONNECTION_WINDOW_BYTES as usize);
+        loop {
+            let read = timeout(silence, socket.read(&mut sink)).await??;
+            room = room.saturating_sub(read);
+            if read == 0 || room == 0 {
+                return io::Result::Ok(());
+            }
+        }
+    };
+    let stopped = async {
+        leaving.stopped().await;
+        sleep(LAST_WORDS).await;
+    };
+    // However it ends, the socket is closed next.
+    tokio::select! {
+        _ = timeout(MAX_PARTING, reading) => {}
+        () = stopped => {}
+    }
+}

@@ -7,7 +7,8 @@
 //!
 //! `connection` has the connection, a task for each of its streams; `request` and `answer` translate heads; `stream` is one
 //! stream while a request is on it, `exchange` what is done with it, and `pump` what it is once it is a WebSocket. `turns`
-//! sees to it that frames do not pile up before those who take them.
+//! sees to it that frames do not pile up before those who take them; `watched` counts, by the heads of the frames
+//! (`frame_heads`), what the crate does not.
 //!
 //! Law 1: a stream holds back its peer by its own window only. The connection's window has room for those of all streams, so
 //!        one that stalls does not stall the others.
@@ -19,12 +20,15 @@
 use std::time::Duration;
 
 mod answer;
+mod budget;
 mod connection;
 mod exchange;
+mod frame_heads;
 mod pump;
 mod request;
 mod stream;
 mod turns;
+mod watched;
 
 pub(crate) use connection::serve;
 
@@ -41,11 +45,18 @@ const MAX_SEND_BUFFER_BYTES: usize = 32 * 1024;
 const MAX_RESET_UNSEEN: usize = 20;
 /// Streams that we have reset and still know, so that frames on their way to them are no offence.
 const MAX_RESET_KEPT: usize = 64;
-/// Faults of a client in single streams, each answered with a reset; one more, and the connection ends.
-const MAX_FAULTY_STREAMS: usize = 128;
+/// Faults of a client in single streams, each answered with a reset: this many at once, and so many a second.
+const FAULTY_BURST: u32 = MAX_STREAMS;
+const FAULTY_PER_SECOND: u32 = 8;
+/// Frames that the protocol itself answers, PING and SETTINGS (CVE-2019-9512, CVE-2019-9515). Clients that measure by them send
+/// one a round trip for a while. Precedents: nghttp2 and Envoy have 1,000 answers waiting, Go 10,000.
+const CONTROL_BURST: u32 = 1_000;
+const CONTROL_PER_SECOND: u32 = 100;
 /// Requests that a client may take back before their answer: this many at once, and so many a second. A browser that leaves
 /// a page takes back all that it has in flight; who goes on so wants our work, not our answers (CVE-2023-44487).
 const TAKEN_BACK_BURST: u32 = 4 * MAX_STREAMS;
 const TAKEN_BACK_PER_SECOND: u32 = 32;
+/// How long WebSockets have to say Close before their connection is ended for what its client did.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long a stream may take to end whose tunnel has ended: as long as a tunnel's own rest.
 const REST: Duration = Duration::from_secs(10);

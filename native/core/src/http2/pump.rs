@@ -14,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::REST;
 use super::stream::{StreamParts, poll_room};
-use crate::tunnel::{Outgoing, StreamEnd};
+use crate::tunnel::{Expulsion, Outgoing, StreamEnd};
 
 /// Runs until the stream has ended both ways, or failed.
 pub(super) struct Pump {
@@ -43,6 +43,11 @@ impl Pump {
             sends: true,
             rest: None,
         }
+    }
+
+    /// Tells the tunnel that the edge ends the connection.
+    pub(super) fn expulsion(&self) -> Expulsion {
+        self.pipe.expulsion()
     }
 
     fn receive(&mut self, cx: &mut Context<'_>) -> Result<(), h2::Error> {
@@ -137,6 +142,10 @@ impl Future for Pump {
             .and_then(|()| this.send(cx))
             .and_then(|()| this.notice_reset(cx));
         if let Err(error) = outcome {
+            if error.is_go_away() && error.is_library() {
+                // The client broke the protocol, and the crate ends its connection.
+                this.pipe.expulsion().carry_out();
+            }
             this.pipe.fail(kind_of(&error));
             return Poll::Ready(());
         }

@@ -156,3 +156,27 @@ fn another_protocol_is_not_understood() {
     assert_eq!(refused(&parts).status, 501);
     assert_eq!(refused(&websocket(&[("content-length", "0")])).status, 400);
 }
+
+/// docs/websockets.md tells of these. The crate's type for targets does not take them, so no request with them gets here; its
+/// stream is reset (`PROTOCOL_ERROR`). This fails when the crate takes more, or fewer.
+#[test]
+fn the_targets_that_pass_over_1_1_alone_are_known() {
+    let passes = |target: &str| {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        let over_1_1 = HeadScan::new().request(text.as_bytes()).is_ok();
+        let parsed = target.parse::<http::uri::PathAndQuery>();
+        // Behind a `#` the crate leaves all out.
+        (over_1_1, parsed.is_ok_and(|parsed| parsed.as_str() == target))
+    };
+    let only_over_1_1 = |before: &str| -> String {
+        (0x21..0x7f_u8)
+            .map(char::from)
+            .filter(|letter| passes(&format!("{before}{letter}")) == (true, false))
+            .collect()
+    };
+    assert_eq!(
+        (only_over_1_1("/"), only_over_1_1("/?")),
+        ("<>`".to_owned(), "\"<>".to_owned())
+    );
+    assert_eq!(passes("/a#b"), (false, false));
+}

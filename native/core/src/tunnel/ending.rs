@@ -17,6 +17,7 @@ use crate::registry::{Cause, ClosedBy, Why};
 
 /// RFC 6455 §7.4.1.
 pub(super) const GOING_AWAY: u16 = 1001;
+const PROTOCOL_ERROR: u16 = 1002;
 const POLICY_VIOLATION: u16 = 1008;
 const MESSAGE_TOO_BIG: u16 = 1009;
 /// The origin's transport failed: to the client we are a gateway with a bad upstream (IANA registry: 1014).
@@ -56,6 +57,12 @@ impl Tunnel {
     /// The same, because of what one side sent: it gets this code.
     pub(super) fn end_with(&mut self, why: Why, by: Side, code: u16, sentence: &str, now: Instant, out: &mut Buffers) {
         self.end_as(why, Some(by), code, sentence, now, out);
+    }
+
+    /// The edge ends the connection of which a leg is a stream.
+    pub(super) fn expel(&mut self, side: Side, now: Instant, out: &mut Buffers) {
+        let sentence = "the HTTP/2 connection is ended for what its client did";
+        self.end_as(Why::ProtocolError, Some(side), PROTOCOL_ERROR, sentence, now, out);
     }
 
     fn end_as(

@@ -200,7 +200,7 @@ impl Running {
         let Some((_, tunnel)) = self.tunnels.get_mut(key) else {
             return;
         };
-        tunnel.look(side);
+        tunnel.look(side, now, &mut self.scratch);
         self.turn(key, side, now);
         self.turn(key, side.peer(), now);
     }

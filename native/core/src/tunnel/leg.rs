@@ -147,6 +147,11 @@ impl Leg {
         }
     }
 
+    /// Whether the edge ends the connection that this leg is a stream of. Said once.
+    pub(super) fn is_expelled(&self) -> bool {
+        matches!(&self.socket, Socket::Pipe(end) if end.is_expelled())
+    }
+
     /// Also asks for writability, once this leg has not taken all; before that, the kernel need not tell.
     pub(super) fn watch_writable(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         if self.watches_writable || self.is_drained() {

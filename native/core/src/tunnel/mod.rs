@@ -32,7 +32,7 @@ pub use closing::Order;
 pub use handle::{LoopStatistics, TunnelLoop};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;
-pub(crate) use pipe::{Outgoing, StreamEnd, pipe};
+pub(crate) use pipe::{Expulsion, Outgoing, StreamEnd, pipe};
 pub(crate) use survey::Entry;
 
 use crate::messages::{Account, Judge};

@@ -8,7 +8,7 @@
 //! Law 4: an end, and a failure, come behind the bytes before them. What waits for a stream that has failed is lost.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -33,6 +33,8 @@ enum End {
     Failed(io::ErrorKind),
 }
 
+// Each of them is true or not whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Default)]
 struct State {
     /// From the stream, not taken by the loop yet.
@@ -53,6 +55,8 @@ struct State {
     task: Option<Waker>,
     /// The loop is done with this leg.
     is_left: bool,
+    /// The edge ends the connection that the stream is of, and the loop has not heard of it yet.
+    is_expelled: bool,
 }
 
 struct Shared {
@@ -117,7 +121,7 @@ impl LoopEnd {
     pub(super) fn register(&self, token: Token) {
         let mut state = self.0.lock();
         state.token = Some(token);
-        if !state.inbound.is_empty() || state.inbound_end != End::Open {
+        if !state.inbound.is_empty() || state.inbound_end != End::Open || state.is_expelled {
             self.0.tell_loop(state);
         }
     }
@@ -131,6 +135,11 @@ impl LoopEnd {
             End::Ended => News::End,
             End::Failed(_) => News::Failure,
         }
+    }
+
+    /// Whether the edge ends the connection that the stream is of. Said once.
+    pub(super) fn is_expelled(&self) -> bool {
+        std::mem::take(&mut self.0.lock().is_expelled)
     }
 
     /// As a non-blocking socket reads.
@@ -189,6 +198,25 @@ impl Drop for LoopEnd {
     }
 }
 
+/// Tells a tunnel that the edge ends the connection its client's stream is of.
+pub(crate) struct Expulsion(Weak<Shared>);
+
+impl Expulsion {
+    /// The tunnel tells both ends why, as far as its streams let it.
+    pub(crate) fn carry_out(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            let mut state = shared.lock();
+            state.is_expelled = true;
+            shared.tell_loop(state);
+        }
+    }
+
+    /// True when there is nobody to tell.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
 /// What the stream is to send next.
 pub(crate) enum Outgoing {
     /// These bytes.
@@ -226,6 +254,11 @@ impl StreamEnd {
         state.inbound_end = End::Failed(kind);
         state.outbound = Vec::new();
         self.0.tell_loop(state);
+    }
+
+    /// Whoever ends the connection of the stream can tell its tunnel by this.
+    pub(crate) fn expulsion(&self) -> Expulsion {
+        Expulsion(Arc::downgrade(&self.0))
     }
 
     /// How much of what was delivered may be given back to the peer's window.

@@ -126,10 +126,13 @@ impl Tunnel {
     }
 
     /// The pipe that a leg is has told of itself.
-    pub(super) fn look(&mut self, side: Side) {
+    pub(super) fn look(&mut self, side: Side, now: Instant, scratch: &mut Scratch) {
         let leg = self.leg(side);
         leg.look();
         leg.flush();
+        if leg.is_expelled() {
+            self.expel(side, now, &mut scratch.out);
+        }
     }
 
     /// A leg has become writable: puts out what waited.

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast.edge.decision import Respond
 from holdfast.edge.phases.websockets_switch import websockets_switch
@@ -32,7 +33,7 @@ def test_what_cannot_be_stripped_is_refused() -> None:
     """Over HTTP/2 any 2xx opens the WebSocket."""
     zone = a_zone(websockets="off", websocket_off_response="strip")
     for is_upgrade, status in ((True, 403), (False, None)):
-        request = a_request(host="chat.example.com", is_upgrade=is_upgrade, version="HTTP/2")
+        request = replace(a_request(host="chat.example.com", is_upgrade=is_upgrade), version="HTTP/2")
         decision = websockets_switch(request, view_of(request, snapshot_of(zone), now=1.0))
         assert (decision.status if isinstance(decision, Respond) else None) == status
 
