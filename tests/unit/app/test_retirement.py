@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.app.retirement import Open, Retirement, Step
+from holdfast.app.retirement import QUIET_S, Open, Retirement, Step
 from holdfast.app.words import CLOSING_LIMIT_S, Retire
 
 WORD = Retire(why="release", deadline_s=100.0, spread_s=10.0, order="oldest")
@@ -20,10 +20,15 @@ def test_nothing_is_closed_before_the_deadline_then_all_is_once_then_it_is_over(
 
 
 @pytest.mark.parametrize("some", [SOME, REQUEST])
-def test_it_is_over_when_nothing_is_open_at_two_looks_in_a_row(some: Open) -> None:
+def test_it_is_over_when_nothing_has_been_open_for_a_while(some: Open) -> None:
     retirement = Retirement(WORD, 0.0)
-    looks = [some, NONE, some, NONE, NONE]
-    assert [retirement.step(one, float(now)) for now, one in enumerate(looks)] == [*[Step.WAIT] * 4, Step.END]
+    looks = [(0.0, some), (0.1, NONE), (5.0, some), (5.1, NONE), (5.2, NONE), (5.1 + QUIET_S, NONE)]
+    assert [retirement.step(one, now) for now, one in looks] == [*[Step.WAIT] * 5, Step.END]
+
+
+def test_one_look_is_not_enough_however_late_it_comes() -> None:
+    retirement = Retirement(WORD, 0.0)
+    assert [retirement.step(NONE, now) for now in (50.0, 50.0 + QUIET_S)] == [Step.WAIT, Step.END]
 
 
 def test_a_later_word_counts_from_when_it_came() -> None:
