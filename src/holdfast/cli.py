@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
 import typer
@@ -22,7 +23,7 @@ from holdfast import __version__
 from holdfast.client.options import ConnectOptions
 from holdfast.client.verbs.groups import GROUPS, app_of
 from holdfast.config.init import InitOptions
-from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, effective, spelling_by_name
+from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, data_dir_of, effective, spelling_by_name
 from holdfast.config.spellings import path_of
 from holdfast.config.up import UpOptions
 from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
@@ -149,17 +150,17 @@ def _remove_crs(options: RemoveOptions) -> int:
     return run_remove_crs(options)
 
 
-def _release(found: Effective, *, python: str | None, no_wait: bool) -> int:
+def _release(data_dir: Path, *, python: str | None, no_wait: bool) -> int:
     from holdfast.app.ask_supervisor import run_release  # noqa: PLC0415  Law 3
 
     interpreter = None if python is None else path_of(python, "--python")
-    return run_release(found.config.data_dir, python=interpreter, waits=not no_wait)
+    return run_release(data_dir, python=interpreter, waits=not no_wait)
 
 
-def _drain(found: Effective, *, no_wait: bool) -> int:
+def _drain(data_dir: Path, *, no_wait: bool) -> int:
     from holdfast.app.ask_supervisor import run_drain  # noqa: PLC0415  Law 3
 
-    return run_drain(found.config.data_dir, waits=not no_wait)
+    return run_drain(data_dir, waits=not no_wait)
 
 
 def _warn(found: Effective, command: str) -> None:
@@ -356,13 +357,14 @@ def _configured(
     *,
     without: frozenset[str] = frozenset(),
     also: Sequence[inspect.Parameter] = (),
+    find: Callable[..., object] = effective,
 ) -> _Command:
-    """A function that takes a file and the fields of `Config` as flags, and runs with what they come to."""
+    """A function that takes a file and the fields of `Config` as flags, and runs with what `find` makes of them."""
     others = {parameter.name for parameter in also}
 
     def command(*, config: str | None = None, **given: Any) -> int:  # noqa: ANN401  what typer gives
         flags = {name: value for name, value in given.items() if name not in others}
-        found = effective(flags, os.environ, file=None if config is None else path_of(config, "--config"))
+        found = find(flags, os.environ, file=None if config is None else path_of(config, "--config"))
         return run_with(found, **{name: given[name] for name in others})
 
     help_of_file = f"Read this file (TOML). By default that of {FILE_VARIABLE}, else {SYSTEM_FILE} if it is there."
@@ -432,8 +434,11 @@ _COMMANDS: dict[str, tuple[_Command, str]] = {
     "run": (_configured(_run), _RUN_HELP),
     "edge": (_configured(_edge, without=_NOT_OF_THE_EDGE), _EDGE_HELP),
     "control": (_configured(_control, without=_NOT_OF_CONTROL), _CONTROL_HELP),
-    "release": (_configured(_release, without=_ALL_BUT_DATA_DIR, also=[_PYTHON, _NO_WAIT]), _RELEASE_HELP),
-    "drain": (_configured(_drain, without=_ALL_BUT_DATA_DIR, also=[_NO_WAIT]), _DRAIN_HELP),
+    "release": (
+        _configured(_release, without=_ALL_BUT_DATA_DIR, also=[_PYTHON, _NO_WAIT], find=data_dir_of),
+        _RELEASE_HELP,
+    ),
+    "drain": (_configured(_drain, without=_ALL_BUT_DATA_DIR, also=[_NO_WAIT], find=data_dir_of), _DRAIN_HELP),
     "init": (_command(InitOptions, _init, reads_environment=True), _INIT_HELP),
     "connect": (_command(ConnectOptions, _connect), _CONNECT_HELP),
 }

@@ -329,3 +329,13 @@ def test_an_interpreter_without_a_name_is_refused(
     assert cli.run(["release", "--python", ""]) == 2
     assert capsys.readouterr().err == "holdfast release: --python: expected the path of a file or directory, got ''\n"
     assert asked == []
+
+
+def test_who_is_asked_may_have_a_directory_that_run_could_not_have(
+    asked: list[tuple[object, ...]], tmp_path: Path
+) -> None:
+    # `up` has no control, whose socket needs a short path.
+    long = str(tmp_path / ("d" * 120))
+    assert cli.run(["release", "--data", long]) == 0
+    assert cli.run(["drain", "--data", long]) == 0
+    assert asked == [("release", Path(long), None, True), ("drain", Path(long), True)]

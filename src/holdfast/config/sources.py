@@ -17,6 +17,7 @@ from typing import Any
 from holdfast.config import spellings
 from holdfast.config.run import Config
 from holdfast.errors import SetupError, UsageError, shown
+from holdfast.model.data_dir import default_data_dir
 from holdfast.model.option import Given, Spelling, spelling_of
 
 # Names the configuration file; empty: there is none, not even at SYSTEM_FILE.
@@ -68,6 +69,24 @@ def effective(
         values[name] = () if spellings.is_none(name, given) else spelling.value(given, field=where)
         origins[name] = origin
     return Effective(config=Config(**values), origins=origins, warnings=tuple(_unknown_variables(environ)))  # type: ignore[arg-type]  # parsed by the fields' own parsers
+
+
+def data_dir_of(
+    flags: Mapping[str, Given],
+    environ: Mapping[str, str],
+    *,
+    file: Path | None = None,
+    system_file: Path = SYSTEM_FILE,
+) -> Path:
+    """The data directory alone, as `effective` finds it, for who serves nothing there: of the rest nothing needs to be right.
+
+    Raises UsageError or SetupError.
+    """
+    found: object = None
+    for name, spelling, given, _, where in _given(flags, environ, _file_of(file, environ, system_file)):
+        if name == "data_dir":
+            found = spelling.value(given, field=where)
+    return found if isinstance(found, Path) else default_data_dir(environ, Path.home())
 
 
 def spelling_by_name() -> dict[str, Spelling]:
