@@ -7,6 +7,7 @@ Law 2: every wait has a limit; the supervisor says how long it may take.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
@@ -24,11 +25,13 @@ from holdfast.app.desk_messages import (
     encoded,
 )
 from holdfast.app.front_desk import reachable
-from holdfast.errors import SetupError, UnavailableError, reason_of
+from holdfast.errors import SetupError, UnavailableError, UsageError, reason_of
 from holdfast.model.data_dir import supervisor_socket
 
 # How long a supervisor may take to say that it has understood. It does nothing that takes long.
 TAKEN_LIMIT_S = 10.0
+# The longest path that the system takes (PATH_MAX of limits.h, without the NUL).
+MAX_PATH_BYTES = 4095
 # What it may be late, on a machine that has other things to do.
 _SLACK_S = 10.0
 
@@ -40,7 +43,10 @@ class NotReleasedError(UnavailableError):
 def run_release(data_dir: Path, *, python: Path | None, waits: bool) -> int:
     """Have the edge and control replaced; the exit status. Raises HoldfastError."""
     # Not resolved: the interpreter of a virtual environment is a link, and knows by its name where it is.
-    return ask(data_dir, AskRelease(python=str(python.absolute()) if python else ""), waits=waits)
+    absolute = str(python.absolute()) if python else ""
+    if len(os.fsencode(absolute)) > MAX_PATH_BYTES:
+        raise UsageError("--python", f"{absolute[:40]}…", f"a path of at most {MAX_PATH_BYTES} bytes")
+    return ask(data_dir, AskRelease(python=absolute), waits=waits)
 
 
 def run_drain(data_dir: Path, *, waits: bool) -> int:

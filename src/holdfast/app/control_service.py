@@ -13,7 +13,7 @@ from typing import Any
 
 from holdfast.api.context import Limits
 from holdfast.app.control_role import ready_line, serve
-from holdfast.app.data_lock import data_lock, holder_of
+from holdfast.app.data_lock import LIMIT_S, data_lock, holder_of
 from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.published_traces import PublishedTraces
 from holdfast.app.python_log import take_over_logging
@@ -33,11 +33,17 @@ from holdfast.sealing import SealingKey, load_key, load_or_create_key
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
 
+# How long a predecessor may take to end: its stop is bounded by the supervisor, with SIGKILL after 10 s.
+SUCCESSOR_LIMIT_S = 30.0
+
 
 def serve_control(config: Config, bound: Sequence[BoundAddress], around: Surroundings) -> int:
     """Serve the API on the sockets of `bound` until told to end; then the exit status, 0. Raises HoldfastError."""
     raise_descriptor_limit()
-    with log_descriptor(config.log_file) as log_fd, data_lock(config.data_dir, "control"):
+    # All is loaded: who serves until now is told to end only by this, and has as long as it may take.
+    around.prepared()
+    limit_s = SUCCESSOR_LIMIT_S if around.is_successor else LIMIT_S
+    with log_descriptor(config.log_file) as log_fd, data_lock(config.data_dir, "control", limit_s=limit_s):
         log = EventLog(log_fd)
         take_over_logging(log)
         prepare_database(config)

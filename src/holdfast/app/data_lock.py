@@ -17,7 +17,7 @@ from pathlib import Path
 from holdfast.errors import SetupError, reason_of
 
 # An edge that ends has 5 s of grace, and some for its log.
-_LIMIT_S = 10.0
+LIMIT_S = 10.0
 _POLL_S = 0.02
 
 
@@ -34,9 +34,9 @@ class DataLock:
         except OSError as error:
             raise SetupError(f"the data directory {data_dir} cannot be used: {reason_of(error)}") from error
 
-    def take(self) -> None:
+    def take(self, *, limit_s: float = LIMIT_S) -> None:
         """Hold it. Raises SetupError where somebody else does not let go of it in time."""
-        deadline = time.monotonic() + _LIMIT_S
+        deadline = time.monotonic() + limit_s
         while not self.try_to_take():
             if time.monotonic() >= deadline:
                 owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
@@ -68,10 +68,10 @@ class DataLock:
 
 
 @contextmanager
-def data_lock(data_dir: Path, role: str) -> Iterator[None]:
+def data_lock(data_dir: Path, role: str, *, limit_s: float = LIMIT_S) -> Iterator[None]:
     """Hold the lock of `role` in `data_dir`, which is made if it is not there. Raises SetupError."""
     with closing(DataLock(data_dir, role)) as lock:
-        lock.take()
+        lock.take(limit_s=limit_s)
         yield
 
 

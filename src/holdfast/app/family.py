@@ -61,6 +61,7 @@ class Child:
     printed: str = ""
     connections: int | None = None
     retires_until: float = 0.0
+    ends_by: float = 0.0
     is_closing: bool = False
     back_off: BackOff = field(default_factory=BackOff)
 
@@ -77,6 +78,10 @@ class Child:
     def end(self) -> None:
         """It is no process any more, and is not to be one."""
         self.state, self.due = State.ENDED, None
+
+
+# How long an edge may take to say that it has retired, which it does at once. One that hangs is ended: nobody there is served.
+SILENT_LIMIT_S = 60.0
 
 
 class Family:
@@ -138,7 +143,8 @@ class Family:
     def retire(self, child: Child, word: Retire, now: float) -> list[Command]:
         """Have it keep what it has, as `word` says."""
         child.state, child.retires_until = State.RETIRING, now + word.deadline_s + word.spread_s
-        child.due = now + word.longest_s + child.limits.stop_limit_s
+        child.ends_by = now + word.longest_s + child.limits.stop_limit_s
+        child.due = child.ends_by if child.connections is not None else min(child.ends_by, now + SILENT_LIMIT_S)
         return [Tell(child.number, word)]
 
     def kill(self, child: Child) -> list[Command]:

@@ -56,7 +56,9 @@ class LastWords:
 
     def close(self) -> None:
         """Read no more."""
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def _write(chunk: bytes) -> None:

@@ -1,8 +1,8 @@
 """The lifeline: a socket pair between the supervisor and one child.
 
 Law 1: while the supervisor lives, it holds its end. A child whose lifeline has ended is alone, and ends in an orderly way.
-Law 2: over it a child says, one message a packet: that it is ready, with the lines to print, the sentence it fails with, or
-how many connections it keeps while it retires. The supervisor says `words`.
+Law 2: over it a child says, one message a packet: that it waits for its predecessor to end, that it is ready, with the lines
+to print, the sentence it fails with, or how many connections it keeps while it retires. The supervisor says `words`.
 Law 3: whatever a child sends, the supervisor reads a message or nothing; it never waits, neither for a child that says
 nothing nor for one that reads nothing.
 
@@ -33,7 +33,12 @@ _SEND_LIMIT_S = 5.0
 # fcntl(2), of asm-generic/fcntl.h; Python has no names for them.
 _F_SETOWN_EX, _F_OWNER_TID = 15, 0
 
-_READY, _FAILED, _RETIRING = "ready", "failed", "retiring"
+_PREPARED, _READY, _FAILED, _RETIRING = "prepared", "ready", "failed", "retiring"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The child has loaded all it needs, and waits for what its predecessor has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Retiring:
     connections: int
 
 
-Message = Ready | Failed | Retiring
+Message = Prepared | Ready | Failed | Retiring
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -71,7 +76,9 @@ def messages_of(end: socket.socket) -> Iterator[Message]:
     """What the child has said since the last call; the supervisor's end."""
     while packet := _packet(end):
         kind, *lines = packet.decode("utf-8", "replace").split("\n")
-        if kind == _READY:
+        if kind == _PREPARED:
+            yield Prepared()
+        elif kind == _READY:
             yield Ready(tuple(lines))
         elif kind == _FAILED:
             yield Failed(" ".join(lines))
@@ -109,6 +116,10 @@ class Lifeline:
     def close(self) -> None:
         """Let go of it, as a child that ends does."""
         self._end.close()
+
+    def prepared(self) -> None:
+        """Say that this process waits for its predecessor to end."""
+        self._say(_PREPARED)
 
     def ready(self, lines: Sequence[str]) -> None:
         """Say that this process serves."""

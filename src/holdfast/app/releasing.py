@@ -6,8 +6,9 @@ Law 2: one release is under way at a time, and one waits. Whoever asks for the s
 another, is refused.
 Law 3: what retires is bounded: beyond MOST_RETIRING the oldest is told to close now, evenly; beyond MOST_LEAVING a release is
 refused.
-Law 4: control is stopped before it is started anew, for it has the database to itself. Where the new one does not start, the
-interpreter before is taken again; the edge stays released.
+Law 4: control is loaded beside the old one, and waits: the old one is stopped when the new one has all it needs, for it has
+the database to itself. One that does not get there is gone without a trace but its sentence; where it fails later, the
+interpreter before is taken again. The edge stays released.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ MOST_RETIRING = 16
 MOST_LEAVING = 32
 # How long an edge may take to say that it has retired, before a release goes on without its word.
 HANDOVER_LIMIT_S = 5.0
+# How long a new control may take to load what it needs, gently, on a machine that starts everything else too.
+PREPARE_LIMIT_S = 60.0
 
 ENDING = "everything is ending"
 
@@ -61,8 +64,9 @@ class _Release:
     due: float | None = None
     successor: Child | None = None
     outgoing: Child | None = None
-    # The child of another role that is being replaced, and whether it has ended and its successor starts.
+    # The child of another role that is being replaced, the one that loads beside it, and whether that has followed it.
     replaced: Child | None = None
+    incoming: Child | None = None
     is_starting: bool = False
     left: list[str] = field(default_factory=list)
     # What went wrong that does not hold it up.
@@ -108,12 +112,19 @@ class Releasing:
             return self._refused(tickets, "another release is under way, and one waits with another interpreter")
         return [Say(one, "another release is under way: this one waits for it") for one in tickets]
 
+    def forget(self, python: str) -> None:
+        """There is no such interpreter any more: start the supervisor's own instead."""
+        if self._python == python:
+            self._python = ""
+
     def abort(self, reason: str) -> list[Command]:
         """Begin none any more, and have no successor take over. Its process is the caller's to end."""
         commands: list[Command] = []
         for release in (self._current, self._next):
             if release is not None:
                 commands += _conclude(release, f"it was given up: {reason}")
+                # It holds nothing.
+                commands += self._family.kill(release.incoming) if release.incoming is not None else []
                 if release.phase is not _Phase.QUEUED:
                     commands.append(Record("release_rolled_back", {"reason": reason}))
         self._current = self._next = None
@@ -127,9 +138,19 @@ class Releasing:
         said = f"{child.role} {child.pid} is ready after {round((now - child.started_at) * 1000)} ms"
         if release.successor is child:
             return [*_say(release, said), *self._hand_over(release, child, now)]
+        # One that waited for nobody need not say that it does.
+        commands = self.prepared(child, now)
         if release.phase is _Phase.CONTROL and release.is_starting and self._is_awaited(release, child):
-            return [*_say(release, said), *self._replace_next(release, now)]
+            return [*commands, *_say(release, said), *self._replace_next(release, now)]
         return []
+
+    def prepared(self, child: Child, now: float) -> list[Command]:
+        """A child has all it needs but what its predecessor has."""
+        release = self._current
+        if release is None or release.incoming is not child or release.replaced is None:
+            return []
+        self._follow(release, child)
+        return self._family.stop(release.replaced, now)
 
     def retiring(self, child: Child, now: float) -> list[Command]:
         """A retiring edge has said how many connections it keeps."""
@@ -151,11 +172,16 @@ class Releasing:
             return self._rolled_back(release, f"the new {child.role} did not become ready: {reason}", now), True
         if release.outgoing is child:
             return self._outgoing_exited(release, child, reason, now, is_clean=is_clean), False
-        if release.phase is _Phase.CONTROL and release.replaced is child and not release.is_starting:
+        if release.incoming is child:
             child.end()
-            return self._start_other(release, child, now), True
+            return self._other_failed(release, child, reason, now), True
+        if release.incoming is not None and release.replaced is child:
+            # What is to follow it is there already.
+            child.end()
+            self._follow(release, release.incoming)
+            return [], True
         if release.phase is _Phase.CONTROL and release.is_starting and self._is_awaited(release, child):
-            return self._other_failed(release, child, reason, now)
+            return self._back_to_before(release, child, reason, now)
         return [], False
 
     def time_passed(self, now: float) -> list[Command]:
@@ -163,6 +189,10 @@ class Releasing:
         release = self._current
         if release is None or release.due is None or release.due > now:
             return []
+        if (incoming := release.incoming) is not None:
+            release.due = None
+            incoming.sentence = f"it was not ready to take over within {PREPARE_LIMIT_S:.0f} s"
+            return self._family.kill(incoming)
         silent = release.outgoing.pid if release.outgoing is not None else 0
         said = _say(release, f"{self._edge.name} {silent} has not said that it retires")
         return [*said, *self._replace_others(release, now)]
@@ -234,29 +264,41 @@ class Releasing:
             if release.lost:
                 fields["reason"] = release.lost
             return [Record("release_done", fields), *self._over(release, release.lost, now)]
-        release.replaced = self._family.active[release.left.pop(0)]
-        release.is_starting = False
-        commands = self._family.stop(release.replaced, now)
-        return commands if release.replaced.lives else [*commands, *self._start_other(release, release.replaced, now)]
-
-    def _start_other(self, release: _Release, before: Child, now: float) -> list[Command]:
-        release.is_starting = True
-        child = self._family.active[before.role] = self._family.add(before.limits, python=release.python)
+        before = release.replaced = self._family.active[release.left.pop(0)]
+        child = self._family.add(before.limits, python=release.python)
         # How often it has failed is known already.
         child.back_off = before.back_off
+        if before.lives:
+            release.incoming, release.is_starting, release.due = child, False, now + PREPARE_LIMIT_S
+        else:
+            before.end()
+            self._follow(release, child)
         return self._family.start(child, now)
 
-    def _other_failed(self, release: _Release, child: Child, reason: str, now: float) -> tuple[list[Command], bool]:
-        """The new one did not start. It is as it was before, where that was something else; else it is started again as any."""
+    def _follow(self, release: _Release, child: Child) -> None:
+        """It is in the place of the one before, from now on."""
+        self._family.active[child.role] = child
+        release.incoming, release.is_starting, release.due = None, True, None
+
+    def _other_failed(self, release: _Release, child: Child, reason: str, now: float) -> list[Command]:
+        """The new one did not start. Where the one before lives it goes on, or another like it does, where it was something
+        else; else the new one is tried again as any."""
         before = release.replaced.python if release.replaced is not None else ""
-        is_other = before != child.python
-        what = "it goes on with the interpreter before" if is_other else "it is tried again"
+        if release.incoming is child:
+            what = "the one before goes on"
+        else:
+            what = "it goes on with the interpreter before" if before != child.python else "it is tried again"
         sentence = f"the {self._edge.name} is replaced, but the new {child.role} did not become ready: {reason}; {what}"
         sentence = "; ".join(filter(None, (release.lost, sentence)))
         fields: dict[str, str | int] = {"child": child.role, "reason": reason}
+        return [Record("release_rolled_back", fields), *self._over(release, sentence, now)]
+
+    def _back_to_before(self, release: _Release, child: Child, reason: str, now: float) -> tuple[list[Command], bool]:
+        """The one in the place of the one before failed: as that one was, if it was something else, it is started now."""
+        before = release.replaced.python if release.replaced is not None else ""
+        commands, is_other = self._other_failed(release, child, reason, now), before != child.python
         child.python = before
-        over = [Record("release_rolled_back", fields), *self._over(release, sentence, now)]
-        return ([*over, *self._family.start(child, now)], True) if is_other else (over, False)
+        return ([*commands, *self._family.start(child, now)], True) if is_other else (commands, False)
 
     def _is_awaited(self, release: _Release, child: Child) -> bool:
         """Whether it is the new one in the place of the one that was replaced."""

@@ -28,7 +28,7 @@ from holdfast.app.commands import (
     Say,
     Tell,
 )
-from holdfast.app.family import Child, ChildLimits, Family, State
+from holdfast.app.family import SILENT_LIMIT_S, Child, ChildLimits, Family, State
 from holdfast.app.releasing import ENDING, ReleasePlan, Releasing
 from holdfast.app.words import Draining
 
@@ -90,6 +90,10 @@ class Supervision:
         is_late = self._mode is not _Mode.RUNNING and not child.limits.keeps_clients
         return [Tell(number, Draining())] if is_late else []
 
+    def child_prepared(self, number: int, now: float) -> list[Command]:
+        """The child has loaded all it needs, and waits for its predecessor to end."""
+        return self._releasing.prepared(self._family.child(number), now)
+
     def child_ready(self, number: int, lines: tuple[str, ...], now: float) -> list[Command]:
         """The child says that it serves."""
         child = self._family.child(number)
@@ -113,6 +117,7 @@ class Supervision:
         if child.state is not State.RETIRING:
             return []
         is_first, child.connections = child.connections is None, connections
+        child.due = child.ends_by
         commands: list[Command] = []
         if is_first:
             left_s = round(child.retires_until - now)
@@ -141,6 +146,12 @@ class Supervision:
                 if one.state is State.STARTING and not one.pid:
                     one.end()
             return self._end(Finish(_NOT_STARTED, f"the {child.role} cannot be started: {reason}"), now)
+        if child.python and self._family.is_active(child) and not self._releasing.is_under_way:
+            # An installation that was released to and is gone: better ours than none.
+            self._releasing.forget(child.python)
+            child.python = ""
+            warning = f"the {child.role} is started by the supervisor's own interpreter: {reason}"
+            return [Record("supervisor_warning", {"reason": warning}), *self._family.start(child, now)]
         self.child_failed(number, f"it cannot be started: {reason}")
         return self.child_exited(number, _NOT_STARTED, now)
 
@@ -154,7 +165,8 @@ class Supervision:
             child.end()
             return self._end(Finish(status, sentence), now)
         reason = child.sentence or _sentence_of(status, child.printed)
-        fields: dict[str, str | int] = {"child": child.role, "pid": child.pid, **_ending_of(status)}
+        pid = {"pid": child.pid} if child.pid else {}
+        fields: dict[str, str | int] = {"child": child.role, **pid, **_ending_of(status)}
         if said := child.sentence or child.printed:
             fields["reason"] = said
         child.sentence, child.printed, child.pid = "", "", 0
@@ -173,6 +185,8 @@ class Supervision:
                 continue
             if child.state is State.STARTING and not child.sentence:
                 child.sentence = f"it was not ready within {child.limits.start_limit_s:.0f} s"
+            if child.state is State.RETIRING and child.connections is None:
+                child.sentence = f"it did not say that it retires within {SILENT_LIMIT_S:.0f} s"
             commands += self._family.kill(child)
         if self._extend_at is not None and self._extend_at <= now:
             self._extend_at = now + EXTEND_EVERY_S

@@ -168,6 +168,8 @@ class _Supervisor:
     def _hear(self, number: int, process: ChildProcess) -> None:
         for message in lifeline.messages_of(process.lifeline):
             match message:
+                case lifeline.Prepared():
+                    self._carry_out(self._supervision.child_prepared(number, time.monotonic()))
                 case lifeline.Ready():
                     self._carry_out(self._supervision.child_ready(number, message.lines, time.monotonic()))
                 case lifeline.Retiring():
@@ -176,13 +178,14 @@ class _Supervisor:
                     self._supervision.child_failed(number, message.sentence)
         if not process.last_words.pass_on():
             self._let_be(process.last_words)
+            process.last_words.close()
         # A child that has let go of its lifeline, and lives, would be readable for ever.
         if _is_at_end(process.lifeline):
             self._let_be(process.lifeline)
 
     def _let_be(self, end: socket.socket | LastWords) -> None:
         """Hear no more of it."""
-        with suppress(KeyError):
+        with suppress(KeyError, ValueError):  # not there, or closed already
             self._selector.unregister(end)
 
     def _take_questions(self) -> None:

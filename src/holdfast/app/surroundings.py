@@ -39,6 +39,11 @@ class Surroundings:
         """The signals that ask this process to end."""
         return () if self.is_supervised else _ENDING
 
+    def prepared(self) -> None:
+        """This process waits for its predecessor, where it has one, to end."""
+        if self.lifeline is not None and self.is_successor:
+            self.lifeline.prepared()
+
     def ready(self, lines: Sequence[str]) -> None:
         """This process serves; `lines` are for people."""
         if self.lifeline is None:

@@ -10,7 +10,7 @@ import pytest
 from holdfast.app import ask_supervisor
 from holdfast.app.ask_supervisor import NotReleasedError, run_drain, run_release
 from holdfast.app.desk_messages import Answer, AskDrain, AskRelease, Done, Progress, Taken, encoded, question_in
-from holdfast.errors import SetupError, UnavailableError
+from holdfast.errors import SetupError, UnavailableError, UsageError
 
 
 class Supervisor:
@@ -123,3 +123,9 @@ def test_where_nobody_can_be_asked_it_is_a_sentence_and_status_2(
     if kept is not None:
         kept.close()
     assert raised.value.exit_status == 2
+
+
+@pytest.mark.parametrize("given", ["x" * 5000, "é" * 3000, "/x" * 20_000])
+def test_an_interpreter_that_no_system_could_name_is_refused(given: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--python: expected a path of at most 4095 bytes"):
+        run_release(tmp_path, python=Path(given), waits=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.app import data_lock as module
 from holdfast.app.data_lock import DataLock, data_lock, holder_of
 from holdfast.errors import SetupError
 
@@ -21,12 +20,11 @@ def test_the_directory_is_made_for_its_owner_alone_and_the_lock_says_whose_it_is
         pass
 
 
-def test_two_roles_share_a_directory_and_two_of_one_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LIMIT_S", 0.1)
+def test_two_roles_share_a_directory_and_two_of_one_do_not(tmp_path: Path) -> None:
     with data_lock(tmp_path, "edge"), data_lock(tmp_path, "control"):
         with (
             pytest.raises(SetupError, match=rf"has a running edge already \(process {os.getpid()}\)$"),
-            data_lock(tmp_path, "edge"),
+            data_lock(tmp_path, "edge", limit_s=0.1),
         ):
             pass
         assert (tmp_path / "edge.lock").read_text() == f"{os.getpid()}\n"

@@ -3,7 +3,7 @@
 from signal import SIGKILL
 
 from holdfast.app.commands import Send, Start, Tell
-from holdfast.app.family import Child, ChildLimits, Family, State
+from holdfast.app.family import SILENT_LIMIT_S, Child, ChildLimits, Family, State
 from holdfast.app.words import Retire, Stop
 
 EDGE = ChildLimits(name="edge", start_limit_s=60.0, stop_limit_s=10.0, keeps_clients=True)
@@ -44,7 +44,11 @@ def test_every_wait_has_a_limit() -> None:
     assert edge.due == 60.0
     edge.state = State.READY
     assert family.retire(edge, WORD, 1.0) == [Tell(edge.number, WORD)]
-    assert (edge.due, edge.retires_until) == (1.0 + WORD.longest_s + EDGE.stop_limit_s, 111.0)
+    # Until it has said that it has retired, it has no longer than that.
+    assert (edge.due, edge.retires_until) == (1.0 + SILENT_LIMIT_S, 111.0)
+    edge.connections = 1
+    family.retire(edge, WORD, 1.0)
+    assert edge.due == edge.ends_by == 1.0 + WORD.longest_s + EDGE.stop_limit_s
     assert family.stop(edge, 2.0) == [Tell(edge.number, Stop())]
     assert edge.due == family.next_moment() == 12.0
     assert family.stop(edge, 3.0) == []

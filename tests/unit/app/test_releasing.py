@@ -5,10 +5,11 @@ from signal import SIGBUS, SIGKILL, SIGTERM
 import pytest
 
 from holdfast.app.commands import Command, Conclude, Notify, Record, Say, Send, Start, Tell
-from holdfast.app.releasing import HANDOVER_LIMIT_S, MOST_LEAVING, MOST_RETIRING
+from holdfast.app.family import SILENT_LIMIT_S
+from holdfast.app.releasing import HANDOVER_LIMIT_S, MOST_LEAVING, MOST_RETIRING, PREPARE_LIMIT_S
 from holdfast.app.supervision import Supervision
 from holdfast.app.words import Retire, Stop
-from tests.unit.app.supervised import CONTROL, EDGE, PLAN, START_LIMIT_S, deeds, of, running
+from tests.unit.app.supervised import CONTROL, EDGE, PLAN, START_LIMIT_S, STOP_LIMIT_S, deeds, of, running
 
 RETIRED = PLAN.retire("release")
 TICKET = 7
@@ -47,11 +48,14 @@ def test_a_new_edge_is_started_beside_the_old_one_which_then_retires_and_control
     ]
     assert deeds(supervision.child_retiring(OLD, 12, 1.6)) == [
         Say(TICKET, "edge 101 keeps 12 connections", 1.5 + PLAN.deadline_s + PLAN.spread_s),
-        Tell(OLD_CONTROL, Stop()),
+        Start(NEW_CONTROL, CONTROL, "", is_successor=True),
     ]
-    assert deeds(supervision.child_exited(OLD_CONTROL, 0, 2.0)) == [Start(NEW_CONTROL, CONTROL)]
+    supervision.child_started(NEW_CONTROL, 104)
+    # Only now, when the new one waits for nothing but its end.
+    assert supervision.child_prepared(NEW_CONTROL, 1.9) == [Tell(OLD_CONTROL, Stop())]
+    assert deeds(supervision.child_exited(OLD_CONTROL, 0, 2.0)) == []
     assert started(supervision, NEW_CONTROL, 3.0)[1:] == [
-        Say(TICKET, "control 104 is ready after 1000 ms"),
+        Say(TICKET, "control 104 is ready after 1400 ms"),
         Record("release_done", {"pid": 103, "took_ms": 2000}),
         Conclude(TICKET),
         Notify(("READY=1", "STATUS=Serving")),
@@ -127,6 +131,20 @@ def test_another_interpreter_is_that_of_later_starts_too() -> None:
     assert Start(3, EDGE, "/new/python", is_successor=True) in supervision.release_asked(None, "", 3.0)
 
 
+def test_an_interpreter_that_is_gone_is_followed_by_the_supervisors_own() -> None:
+    supervision = running(EDGE)
+    supervision.release_asked(None, "/new/python", 1.0)
+    started(supervision, 2)
+    supervision.child_retiring(OLD, 0, 1.1)
+    supervision.child_exited(2, -9, 2.0)
+    reason = "/new/python: no such file or directory"
+    assert supervision.child_not_started(2, reason, 2.1) == [
+        Record("supervisor_warning", {"reason": f"the edge is started by the supervisor's own interpreter: {reason}"}),
+        Start(2, EDGE, "", is_successor=True),
+    ]
+    assert Start(3, EDGE, "", is_successor=True) in supervision.release_asked(None, "", 3.0)
+
+
 # --- Deaths meanwhile -----------------------------------------------------------------------------------------------
 
 
@@ -189,6 +207,19 @@ def test_an_old_edge_that_does_not_answer_holds_nothing_up() -> None:
     assert Conclude(TICKET) in commands
 
 
+@pytest.mark.parametrize("speaks", [True, False])
+def test_an_old_edge_that_never_says_that_it_retires_is_killed_long_before_the_deadline(speaks: bool) -> None:
+    supervision = running(EDGE)
+    supervision.release_asked(TICKET, "", 1.0)
+    started(supervision, 2, 1.5)
+    if speaks:
+        supervision.child_retiring(OLD, 5, 60.0)
+    killed = deeds(supervision.time_passed(1.5 + SILENT_LIMIT_S))
+    assert (Send(OLD, SIGKILL) in killed) is not speaks
+    if speaks:
+        assert supervision.next_moment() == 1.5 + RETIRED.longest_s + STOP_LIMIT_S
+
+
 # --- Control --------------------------------------------------------------------------------------------------------
 
 
@@ -198,9 +229,47 @@ def with_a_new_edge(python: str) -> Supervision:
     supervision.release_asked(TICKET, python, 1.0)
     started(supervision, NEW)
     supervision.child_retiring(OLD, 0, 1.1)
-    assert deeds(supervision.child_exited(OLD_CONTROL, 0, 1.2)) == [Start(NEW_CONTROL, CONTROL, python)]
+    supervision.child_started(NEW_CONTROL, 104)
+    assert supervision.child_prepared(NEW_CONTROL, 1.2) == [Tell(OLD_CONTROL, Stop())]
+    assert deeds(supervision.child_exited(OLD_CONTROL, 0, 1.2)) == []
+    return supervision
+
+
+def with_a_control_that_loads() -> Supervision:
+    """A release whose edge is done: a new control loads beside the old one."""
+    supervision = running(EDGE, CONTROL)
+    supervision.release_asked(TICKET, "", 1.0)
+    started(supervision, NEW)
+    supervision.child_retiring(OLD, 0, 1.1)
     supervision.child_started(NEW_CONTROL, 104)
     return supervision
+
+
+def test_control_that_cannot_load_is_gone_and_the_old_one_goes_on() -> None:
+    supervision = with_a_control_that_loads()
+    supervision.child_failed(NEW_CONTROL, "SyntaxError: invalid syntax")
+    sentence = "the edge is replaced, but the new control did not become ready: SyntaxError: invalid syntax"
+    assert deeds(supervision.child_exited(NEW_CONTROL, 1, 1.3)) == [
+        Conclude(TICKET, f"{sentence}; the one before goes on")
+    ]
+    assert deeds(supervision.child_exited(OLD_CONTROL, -9, 2.0)) == [Start(OLD_CONTROL, CONTROL)]
+
+
+def test_control_that_loads_for_too_long_is_killed_and_the_old_one_goes_on() -> None:
+    supervision = with_a_control_that_loads()
+    assert supervision.next_moment() == min(1.1 + PREPARE_LIMIT_S, 1.1 + START_LIMIT_S)
+    assert Send(NEW_CONTROL, SIGKILL) in supervision.time_passed(1.1 + PREPARE_LIMIT_S)
+    (concluded,) = deeds(supervision.child_exited(NEW_CONTROL, -9, 62.0))
+    assert isinstance(concluded, Conclude)
+    assert concluded.sentence.endswith(" within 60 s; the one before goes on")
+
+
+def test_control_that_dies_while_its_successor_loads_is_followed_by_it() -> None:
+    supervision = with_a_control_that_loads()
+    assert deeds(supervision.child_exited(OLD_CONTROL, -9, 1.3)) == []
+    assert supervision.child_prepared(NEW_CONTROL, 1.4) == []
+    assert Conclude(TICKET) in started(supervision, NEW_CONTROL, 1.5)
+    assert deeds(supervision.child_exited(NEW_CONTROL, -9, 9.0)) == [Start(NEW_CONTROL, CONTROL)]
 
 
 def test_control_that_does_not_start_by_the_new_interpreter_starts_by_the_old_one_and_the_edge_stays() -> None:
@@ -311,8 +380,13 @@ def test_a_drain_while_control_is_replaced_has_it_back() -> None:
     supervision.release_asked(TICKET, "", 1.0)
     started(supervision, NEW)
     supervision.child_retiring(OLD, 3, 1.1)
-    assert Tell(NEW, PLAN.retire("drain")) in supervision.end_asked(SIGTERM, 1.2)
-    assert deeds(supervision.child_exited(OLD_CONTROL, 0, 1.3)) == [Start(OLD_CONTROL, CONTROL)]
+    supervision.child_started(NEW_CONTROL, 104)
+    commands = supervision.end_asked(SIGTERM, 1.2)
+    assert Tell(NEW, PLAN.retire("drain")) in commands
+    assert Send(NEW_CONTROL, SIGKILL) in commands
+    # What loads holds nothing, and what serves is kept.
+    assert deeds(supervision.child_exited(NEW_CONTROL, -9, 1.3)) == []
+    assert deeds(supervision.child_exited(OLD_CONTROL, -9, 1.4)) == [Start(OLD_CONTROL, CONTROL)]
 
 
 def test_edges_of_earlier_releases_keep_their_time_in_a_drain() -> None:

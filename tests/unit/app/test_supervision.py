@@ -224,6 +224,7 @@ def test_an_edge_that_has_no_clients_yet_is_stopped_by_a_drain() -> None:
 def test_a_draining_edge_is_killed_after_all_its_limits_and_no_sooner() -> None:
     supervision = running(EDGE)
     supervision.end_asked(SIGTERM, 1.0)
+    supervision.child_retiring(FIRST, 1, 1.1)
     last = 1.0 + PLAN.deadline_s + PLAN.spread_s + CLOSING_LIMIT_S + STOP_LIMIT_S
     assert Send(FIRST, SIGKILL) not in supervision.time_passed(last - 0.1)
     assert Send(FIRST, SIGKILL) in supervision.time_passed(last)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.app import lifeline
-from holdfast.app.lifeline import Lifeline, Ready, Retiring, messages_of
+from holdfast.app.lifeline import Lifeline, Prepared, Ready, Retiring, messages_of
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Draining, Retire, Stop
 
@@ -47,6 +47,14 @@ def test_supervised_it_tells_its_supervisor(supervised: tuple[socket.socket, Sur
     ours, around = supervised
     around.ready(["ready: a"])
     assert list(messages_of(ours)) == [Ready(("ready: a",))]
+
+
+@pytest.mark.parametrize("is_successor", [False, True])
+def test_only_who_has_a_predecessor_says_that_it_waits_for_its_end(is_successor: bool) -> None:
+    ours, childs = lifeline.pair()
+    with ours, childs:
+        Surroundings("holdfast run", Lifeline(childs), is_successor=is_successor).prepared()
+        assert list(messages_of(ours)) == [Prepared()] * is_successor
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
