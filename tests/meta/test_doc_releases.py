@@ -101,13 +101,16 @@ def test_a_pod_has_as_long_to_end_as_its_drain_may_take() -> None:
     assert int(grace[1]) >= drain + int(slept[1]) + 10
 
 
-def test_a_pod_is_asked_for_what_control_answers() -> None:
+def test_a_pod_is_ready_by_the_edge_alone_and_the_api_has_a_service_of_its_own() -> None:
     text = MANIFEST.read_text(encoding="utf-8")
+    probes = re.findall(r"(\w+Probe):\n(?: +#.*\n)* +(\w+):\n +port: (\w+)\n", text)
+    assert probes == [("readinessProbe", "tcpSocket", "edge")]
+    assert text.count("timeoutSeconds: ") == len(probes)
+    assert re.findall(r"targetPort: (\w+)\n", text) == ["edge", "api"]
     source = (ROOT / "src" / "holdfast" / "control" / "service.py").read_text(encoding="utf-8")
-    paths = re.findall(r"path: (/\w+)\n", text)
-    assert paths == ["/readyz", "/healthz"]
-    assert all(f'"{path}"' in source for path in paths)
+    assert '"/readyz"' in source
     ports = dict(re.findall(r"- name: (edge|api)\n +containerPort: (\d+)\n", text))
     asked = of_the_pod()
     assert asked["HOLDFAST_LISTEN"].endswith(f":{ports['edge']}")
     assert asked["HOLDFAST_CONTROL_LISTEN"].endswith(f":{ports['api']}")
+    assert f":{ports['api']}/readyz" in text
