@@ -46,6 +46,8 @@ use crate::tunnel::Expulsion;
 const HELD_BY_KERNEL: usize = 64 * 1024;
 /// How long a connection may take to end whose client shows life: what is left to take is what a kernel holds, some MiB.
 const MAX_PARTING: Duration = Duration::from_mins(10);
+/// What is still read, and dropped, of a client whose connection has ended for what it did.
+const MAX_SUNK_BYTES: usize = 256 * 1024;
 
 type Socket = TlsStream<TcpStream>;
 type Connection = h2::server::Connection<Turns<Watched<Socket>>, Bytes>;
@@ -162,6 +164,7 @@ impl Stage {
 impl Serving {
     async fn run(mut self) {
         let (mut leaving, mut stopping) = (self.context.leaving.clone(), self.context.leaving.clone());
+        let mut is_fault = false;
         loop {
             let is_idle = self.tasks.is_empty();
             let may_stay = matches!(self.stage, Stage::New | Stage::Used);
@@ -171,7 +174,10 @@ impl Serving {
                 accepted = self.connection.accept() => match accepted {
                     Some(Ok((request, to))) => self.accept(request, to),
                     // Over, or broken: what is left of the streams learns it from the crate.
-                    Some(Err(_)) | None => break,
+                    over => {
+                        is_fault = over.is_some() || self.stage == Stage::Ending;
+                        break;
+                    }
                 },
                 // Behind the connection, which brings it about.
                 () = self.conduct.offended(), if self.stage.may_offend() => self.expel(),
@@ -197,7 +203,7 @@ impl Serving {
         drop(connection);
         // Each stream has its own record to make of it.
         let records = timeout(LINGER, async { while tasks.join_next().await.is_some() {} });
-        let _ = tokio::join!(records, part(&conduct, context.leaving.clone()));
+        let _ = tokio::join!(records, part(&conduct, is_fault, context.leaving.clone()));
     }
 
     /// Takes what is on its way, and no more (RFC 9113 §6.8).
@@ -291,15 +297,20 @@ async fn last_words(stage: Stage) {
 }
 
 /// Ends what is left of a connection (law 4): our side first, then what still comes is read and dropped until the client has
-/// ended too, for as long as it shows some life.
-async fn part(conduct: &Conduct<Socket>, mut leaving: Leaving) {
+/// ended too, for as long as it shows some life. One that was at fault has a moment to read of it.
+async fn part(conduct: &Conduct<Socket>, is_fault: bool, mut leaving: Leaving) {
     let Some((mut socket, unheard)) = conduct.take_socket() else {
         return;
+    };
+    let (limit, mut room) = if is_fault {
+        (LINGER, MAX_SUNK_BYTES)
+    } else {
+        (MAX_PARTING, CONNECTION_WINDOW_BYTES as usize)
     };
     let silence = if unheard > HELD_BY_KERNEL { CLIENT_STALL } else { LINGER };
     let reading = async {
         timeout(silence, socket.shutdown()).await??;
-        let (mut sink, mut room) = ([0; 1024], CONNECTION_WINDOW_BYTES as usize);
+        let mut sink = [0; 1024];
         loop {
             let read = timeout(silence, socket.read(&mut sink)).await??;
             room = room.saturating_sub(read);
@@ -314,7 +325,7 @@ async fn part(conduct: &Conduct<Socket>, mut leaving: Leaving) {
     };
     // However it ends, the socket is closed next.
     tokio::select! {
-        _ = timeout(MAX_PARTING, reading) => {}
+        _ = timeout(limit, reading) => {}
         () = stopped => {}
     }
 }
