@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, SystemTime};
-use std::{io, thread};
+use std::{io, iter, thread};
 
 mod cause;
 mod found;
@@ -26,6 +26,9 @@ use crate::zones::Zone;
 const MAX_WAITING_LINES: usize = 32 * 1024;
 /// Bytes put together before a write.
 const WRITE_BYTES: usize = 64 * 1024;
+/// What a pipe takes in one piece, whoever else writes to it (`PIPE_BUF` of pipe(7)): edges that a release has replaced write to
+/// the same log as their successor.
+const PIPE_BYTES: usize = 4096;
 /// How long lines gather after the first: a busy edge wakes this thread fifty times a second, not once a line.
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -160,7 +163,10 @@ fn write_lines(lines: &Receiver<Line>, mut out: impl Write, statistics: &LogStat
                 next = lines.try_recv().ok();
             }
         }
-        let is_written = out.write_all(&buffer).and_then(|()| out.flush()).is_ok();
+        let is_written = whole_lines(&buffer, PIPE_BYTES)
+            .try_for_each(|piece| out.write_all(piece))
+            .and_then(|()| out.flush())
+            .is_ok();
         let counter = if is_written {
             &statistics.written
         } else {
@@ -171,6 +177,24 @@ fn write_lines(lines: &Receiver<Line>, mut out: impl Write, statistics: &LogStat
         buffer.clear();
         buffer.shrink_to(WRITE_BYTES);
     }
+}
+
+/// `buffer` in pieces of whole lines, each at most `most` bytes long; a line that is longer is a piece of its own.
+fn whole_lines(mut buffer: &[u8], most: usize) -> impl Iterator<Item = &[u8]> {
+    iter::from_fn(move || {
+        let window = buffer.get(..most).unwrap_or(buffer);
+        let end = match window.iter().rposition(|byte| *byte == b'\n') {
+            _ if buffer.len() <= most => buffer.len(),
+            Some(last) => last + 1,
+            None => buffer
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(buffer.len(), |first| first + 1),
+        };
+        let (piece, rest) = buffer.split_at(end);
+        buffer = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 #[cfg(test)]

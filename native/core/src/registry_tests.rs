@@ -160,3 +160,14 @@ fn a_log_that_takes_nothing_costs_lines_and_never_a_wait() {
     let (written, dropped) = (&statistics.written, &statistics.dropped);
     assert_eq!(written.load(Ordering::Relaxed) + dropped.load(Ordering::Relaxed), put);
 }
+
+#[test]
+fn lines_are_written_whole_and_in_pieces_that_a_pipe_takes_as_one() {
+    let lines = b"aaa\nbb\ncccccccc\nd\n";
+    let pieces = |most| whole_lines(lines, most).collect::<Vec<_>>();
+    assert_eq!(pieces(5), [&b"aaa\n"[..], b"bb\n", b"cccccccc\n", b"d\n"]);
+    assert_eq!(pieces(8), [&b"aaa\nbb\n"[..], b"cccccccc\n", b"d\n"]);
+    assert_eq!(pieces(4096), [&lines[..]]);
+    assert_eq!(whole_lines(b"", 8).count(), 0);
+    assert_eq!(whole_lines(b"no end", 3).collect::<Vec<_>>(), [b"no end"]);
+}
