@@ -85,8 +85,13 @@ impl Tunnel {
         }
         let rest = &bytes[passed.len..];
         let (why, sentence) = match passed.stop {
-            // Something is left behind a Close alone.
-            None => return self.legs[from as usize].walker.walk(rest),
+            None => {
+                // Something is left behind a Close alone. Without one, what is held is still to pass.
+                if self.has_said_all(from) {
+                    self.legs[from as usize].walker.walk(rest);
+                }
+                return;
+            }
             Some(Stop::Until(until)) => {
                 if let Some(gate) = &mut self.gates[from as usize] {
                     gate.keep(rest, until);

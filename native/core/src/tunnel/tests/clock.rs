@@ -163,9 +163,11 @@ fn a_message_that_is_too_big_is_stopped_at_its_header() {
         ..TunnelOptions::default()
     };
     let (mut client, mut origin) = opened(&stage, options);
-    // In two fragments, of which the first passes; then one that would be too much, chopped within its header.
+    // In two fragments, of which the first passes; then one that would be too much: both chopped within their headers.
     let (first, second) = (b"\x01\x85\0\0\0\0hello", b"\x80\x84\0\0\0\0");
-    client.write_all(first).unwrap();
+    for byte in first {
+        client.write_all(&[*byte]).unwrap();
+    }
     assert_eq!(read(&mut origin, first.len()), first);
     for byte in second {
         client.write_all(&[*byte]).unwrap();
