@@ -108,7 +108,7 @@ impl Why {
         }
     }
 
-    /// What a Close frame of the edge says: "<why>: <sentence>". RFC 6455 §5.5 leaves it 123 bytes; more is cut when it is
+    /// What a Close frame of the edge says: `why: sentence`. RFC 6455 §5.5 leaves it 123 bytes; more is cut when it is
     /// written.
     #[must_use]
     pub fn reason(self, sentence: &str) -> String {
