@@ -27,7 +27,7 @@ from tests.api.edges import Edges, ModelEdge, edges_of
 from tests.api.harness import ABSENT, Api, allow, on_zone
 from tests.unit.connections import a_closed_connection, a_connection, connection_id
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 class Client:

@@ -76,10 +76,18 @@ def test_a_close_of_the_origin_is_its_own_to_a_browser(page: Page, edge: Edge, s
 
 
 @SCHEMES
-@pytest.mark.parametrize("path", ["/status/401", "/bad-accept", "/empty", "/fin-after", "/half-frame"])
+@pytest.mark.parametrize("path", ["/status/401", "/bad-accept", "/empty", "/half-frame"])
 def test_what_fails_is_1006_to_a_browser(page: Page, edge: Edge, scheme: str, path: str) -> None:
     said = converse(page, edge, scheme, path, [], [])
     assert (said["code"], said["wasClean"]) == (1006, False)
+
+
+@SCHEMES
+def test_an_origin_that_ends_without_a_close_is_told_of_by_the_edge(page: Page, edge: Edge, scheme: str) -> None:
+    said = converse(page, edge, scheme, "/fin-after", [], [])
+    assert said["code"] == 1014
+    # Its end, or the reset that follows it where it has not read all: whichever the edge meets first.
+    assert str(said["reason"]).partition(":")[0] in {"end_of_stream", "transport_error"}
 
 
 def test_a_browser_offers_compression_and_the_origin_sees_it(

@@ -176,9 +176,8 @@ def test_a_delta_on_something_else_makes_the_edge_ask_for_everything_once(parts:
         b"GET / HTTP/1.1\r\n\r\n",
         frame(Hello(version=VERSION, edge="x", pid=1)),
         frame(Welcome(version=VERSION)),
-        frame(CloseConnections(request_id=1, zone_id="x", code=5, reason="")),
     ],
-    ids=["too long", "no message", "another protocol", "of the other side", "once too often", "a Close that is none"],
+    ids=["too long", "no message", "another protocol", "of the other side", "once too often"],
 )
 def test_what_control_may_not_say_ends_the_connection_and_not_the_service(parts: Bench, data: bytes) -> None:
     edge = parts.start_edge()
