@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from holdfast.model.zone_document import ZoneDocument
 from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
-from tests.integration.frames import TEXT, Frame
+from tests.integration.frames import TEXT, Frame, close
 from tests.integration.installation import Installation
 from tests.integration.origin import Origin
+from tests.integration.waiting import poll
 from tests.integration.zone_parts import ORIGIN_IP, Bench, ZoneEdge, bench
 from tests.unit.edge.origins import a_document, a_record
 
@@ -122,3 +124,27 @@ def test_a_setting_that_is_patched_holds_for_the_next_connection(tmp_path: Path,
         assert done.status_code == 200, done.text
         assert status() == 101
         assert installed.did("setting", "get", "example.com", "websocket_keepalive_interval") == "10\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "status", "reason"),
+    [
+        ("websocket_max_connections", 503, "zone_connections"),
+        ("websocket_max_connections_per_address", 429, "address_connections"),
+    ],
+)
+def test_beyond_so_many_connections_clients_are_told_when_to_come_back(
+    parts: Bench, edge: ZoneEdge, setting: str, status: int, reason: str
+) -> None:
+    parts.control.full(zone(**{setting: 2}))
+    with ExitStack() as opened:
+        first, _ = opened.enter_context(wire.websocket(parts.plain, "/echo", name=HOST))
+        opened.enter_context(wire.websocket(parts.plain, "/echo", name=HOST))
+        answer, problem = upgraded(parts)
+        assert (answer.status, answer.value("X-Holdfast-Reason"), problem["setting"]) == (status, reason, setting)
+        assert answer.value("Retry-After") == str(problem["retry_after"])
+        first.send_frame(close(1000))
+        first.read_close()
+        first.read_to_end()
+        first.sock.close()
+        assert poll(lambda: upgraded(parts)[0].status == 101, what="a place")
