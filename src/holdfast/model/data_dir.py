@@ -5,6 +5,7 @@ Law: this names paths and touches none.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -49,3 +50,64 @@ def has_room_for_the_socket(data_dir: Path) -> bool:
 def edge_journal(data_dir: Path) -> Path:
     """The zones that the edge served last (`holdfast.edge.journal`)."""
     return data_dir / "edge" / "snapshot.bin"
+
+
+# --- Scripts (`holdfast.workers`) ---
+
+_KEY_DIGITS = 12
+
+
+def workers_dir(data_dir: Path) -> Path:
+    """What belongs to scripts: a directory for each, by its key."""
+    return data_dir / "workers"
+
+
+def worker_key(account_id: str, name: str) -> str:
+    """What names the directory of the script `name`: 12 hex digits, so that its sockets' paths are short whatever it is called."""
+    return hashlib.sha256(f"{account_id}/{name}".encode()).hexdigest()[:_KEY_DIGITS]
+
+
+def worker_dir(data_dir: Path, key: str) -> Path:
+    """The directory of one script."""
+    return workers_dir(data_dir) / key
+
+
+def worker_http_socket(data_dir: Path, key: str) -> Path:
+    """The Unix socket on which a script's process takes requests; an edge is the client."""
+    return worker_dir(data_dir, key) / "http.sock"
+
+
+def worker_channel_socket(data_dir: Path, key: str) -> Path:
+    """The Unix socket of a script's session channel; an edge's loops connect."""
+    return worker_dir(data_dir, key) / "channel.sock"
+
+
+def worker_objects_dir(data_dir: Path, key: str) -> Path:
+    """The files of a script's Durable Objects."""
+    return worker_dir(data_dir, key) / "objects"
+
+
+def worker_version_dir(data_dir: Path, key: str, version: str) -> Path:
+    """One version of a script: its code tree below `code/`, and `script.json` that describes it."""
+    return worker_dir(data_dir, key) / "versions" / version
+
+
+def worker_active_file(data_dir: Path, key: str) -> Path:
+    """The file that says, as text, which version of a script is served."""
+    return worker_dir(data_dir, key) / "active"
+
+
+def workers_egress_socket(data_dir: Path) -> Path:
+    """The Unix socket where edges take what scripts fetch."""
+    return workers_dir(data_dir) / "egress.sock"
+
+
+def workers_host_socket(data_dir: Path) -> Path:
+    """The Unix socket by which control and commands talk to the host of scripts (`holdfast.model.worker_host_messages`)."""
+    return workers_dir(data_dir) / "host.sock"
+
+
+def has_room_for_worker_sockets(data_dir: Path) -> bool:
+    """Whether the paths of scripts' sockets are as short as the system wants them."""
+    longest = worker_channel_socket(data_dir, "0" * _KEY_DIGITS)
+    return len(str(longest).encode(errors="surrogateescape")) <= MAX_SOCKET_PATH_BYTES

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.model.data_dir import default_data_dir, has_room_for_the_socket, local_ca_file
+from holdfast.model.data_dir import (
+    default_data_dir,
+    has_room_for_the_socket,
+    has_room_for_worker_sockets,
+    local_ca_file,
+    worker_channel_socket,
+    worker_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,3 +36,16 @@ def test_a_directory_whose_path_is_too_long_for_a_socket_is_told_apart() -> None
     assert has_room_for_the_socket(Path("/" + "x" * (longest - 1)))
     assert not has_room_for_the_socket(Path("/" + "x" * longest))
     assert not has_room_for_the_socket(Path("/" + "ü" * (longest // 2 + 1)))
+
+
+def test_a_script_has_a_short_directory_of_its_own_whatever_it_is_called() -> None:
+    key = worker_key("a" * 32, "chat")
+    assert worker_channel_socket(Path("/d"), key) == Path(f"/d/workers/{key}/channel.sock")
+    assert len(key) == len(worker_key("a" * 32, "x" * 255)) == 12
+    assert len({key, worker_key("b" * 32, "chat"), worker_key("a" * 32, "chat2")}) == 3
+
+
+def test_a_directory_whose_path_is_too_long_for_the_sockets_of_scripts_is_told_apart() -> None:
+    longest = 107 - len("/workers/0123456789ab/channel.sock")
+    assert has_room_for_worker_sockets(Path("/" + "x" * (longest - 1)))
+    assert not has_room_for_worker_sockets(Path("/" + "x" * longest))
