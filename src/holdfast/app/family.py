@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from holdfast.app.back_off import BackOff
 from holdfast.app.commands import Command, Send, Start, Tell
 from holdfast.app.words import Retire, Stop
+from holdfast.model.back_off import BackOff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

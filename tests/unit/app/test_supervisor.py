@@ -50,7 +50,7 @@ signal.pause()
 # A supervisor of such children. It reports on stdout, and logs to stderr.
 SUPERVISOR = f"""
 import os, signal, sys
-from holdfast.app import back_off
+from holdfast.model import back_off
 from pathlib import Path
 from holdfast.app.child_process import ChildSpec
 from holdfast.app.family import ChildLimits

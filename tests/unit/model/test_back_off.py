@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.app.back_off import FIRST_DELAY_S, HEALTHY_AFTER_S, MOST_DELAY_S, BackOff
+from holdfast.model.back_off import FIRST_DELAY_S, HEALTHY_AFTER_S, MOST_DELAY_S, BackOff
 
 
 def test_the_first_restart_comes_at_once_and_each_further_one_later() -> None:
