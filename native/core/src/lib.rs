@@ -15,6 +15,7 @@ pub mod messages;
 pub mod origin;
 pub mod policy;
 pub mod registry;
+pub mod sessions;
 pub mod tls;
 pub mod tunnel;
 pub mod zones;

@@ -21,7 +21,7 @@ use crate::http::{ForClient, Framing, Version, write_response};
 use crate::messages::agree;
 use crate::origin::{OriginConnection, dial};
 use crate::policy::{Asked, Forward};
-use crate::tunnel::{Identity, NewTunnel, TunnelOptions};
+use crate::tunnel::{Far, Identity, NewTunnel, TunnelOptions};
 use crate::upload::{AtItsEnd, ORIGIN_STALL, client_gone};
 
 /// Carries an upgrade out. Any answer but 101 reaches the client as the origin gave it.
@@ -165,7 +165,7 @@ fn open_tunnel(
     asked.answered(answer.status());
     context.tunnels.open(NewTunnel {
         client,
-        origin,
+        far: Far::Origin(origin),
         greeting,
         identity: identity(asked, answer, forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),

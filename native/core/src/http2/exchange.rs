@@ -31,7 +31,7 @@ use crate::messages::agree;
 use crate::origin::OriginConnection;
 use crate::policy::{Asked, Forward, Respond};
 use crate::refusal::Refusal;
-use crate::tunnel::{Half, NewTunnel, Transport, TunnelOptions, pipe};
+use crate::tunnel::{Far, Half, NewTunnel, Transport, TunnelOptions, pipe};
 use crate::upgrade;
 use crate::upload::{BodyRelay, Upload};
 
@@ -418,7 +418,7 @@ fn open_tunnel(stream: RequestStream, agreed: Agreed, place: OwnedSemaphorePermi
             early: Vec::new(),
             unsent: Vec::new(),
         },
-        origin,
+        far: Far::Origin(origin),
         greeting: Vec::new(),
         identity: upgrade::identity(&asked, &head, &forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),

@@ -5,7 +5,7 @@ use std::io;
 use mio::{Interest, Registry, Token};
 
 use super::socket::Socket;
-use super::{Half, READ_BYTES, Scratch};
+use super::{Half, READ_BYTES, Scratch, Transport};
 use crate::frames::Walker;
 use crate::registry::Why;
 use crate::tls::TlsSession;
@@ -114,7 +114,8 @@ pub(super) struct Leg {
 impl Leg {
     pub(super) fn new(half: Half) -> Self {
         // A `close_notify` that came with the handshake is no event any more.
-        let has_end = half.tls.as_ref().is_some_and(|session| session.peer_closed());
+        let has_end =
+            half.tls.as_ref().is_some_and(|session| session.peer_closed()) || matches!(half.transport, Transport::Gone);
         Self {
             socket: half.transport.into(),
             tls: half.tls,

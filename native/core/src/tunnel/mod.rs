@@ -37,6 +37,7 @@ pub(crate) use survey::Entry;
 
 use crate::messages::{Account, Judge};
 use crate::registry::Line;
+use crate::sessions::SessionTerms;
 use crate::tls::TlsSession;
 use crate::zones::Zone;
 
@@ -96,6 +97,8 @@ pub enum Transport {
     Unix(UnixStream),
     /// A stream of an HTTP/2 connection (clients only).
     Pipe(LoopEnd),
+    /// Nothing: it has ended.
+    Gone,
 }
 
 /// One leg as it leaves the runtime that did its handshake.
@@ -140,12 +143,37 @@ pub struct Identity {
     pub opened_at: Instant,
 }
 
+/// What stands at the other end of a tunnel than its client.
+#[derive(Debug)]
+pub enum Far {
+    /// A connection to an origin.
+    Origin(Half),
+    /// A script's process, which the edge speaks to in messages.
+    Session(SessionTerms),
+}
+
+impl Far {
+    /// The leg towards it.
+    fn into_half(self) -> Half {
+        match self {
+            Self::Origin(half) => half,
+            // Nothing asks for one yet. What cannot be served ends as an origin that is gone.
+            Self::Session(_) => Half {
+                transport: Transport::Gone,
+                tls: None,
+                early: Vec::new(),
+                unsent: Vec::new(),
+            },
+        }
+    }
+}
+
 /// What becomes a tunnel: two legs, joined by a 101.
 pub struct NewTunnel {
     /// The client's leg.
     pub client: Half,
-    /// The origin's leg.
-    pub origin: Half,
+    /// What the client speaks to.
+    pub far: Far,
     /// The 101, as the client is to get it before anything of the origin's.
     pub greeting: Vec<u8>,
     /// Who it is for.

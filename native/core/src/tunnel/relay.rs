@@ -69,12 +69,13 @@ impl Tunnel {
     pub(super) fn open(new: NewTunnel, now: Instant, scratch: &mut Scratch) -> Self {
         let NewTunnel {
             mut client,
-            mut origin,
+            far,
             greeting,
             identity,
             options,
             place,
         } = new;
+        let mut origin = far.into_half();
         let early = [std::mem::take(&mut client.early), std::mem::take(&mut origin.early)];
         let mut tunnel = Self {
             legs: [Leg::new(client), Leg::new(origin)],

@@ -15,6 +15,7 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     Pipe(LoopEnd),
+    Gone,
 }
 
 impl Socket {
@@ -23,7 +24,7 @@ impl Socket {
         match self {
             Self::Tcp(socket) => Some(socket),
             Self::Unix(socket) => Some(socket),
-            Self::Pipe(_) => None,
+            Self::Pipe(_) | Self::Gone => None,
         }
     }
 
@@ -32,6 +33,7 @@ impl Socket {
             Self::Tcp(socket) => socket.read(into),
             Self::Unix(socket) => socket.read(into),
             Self::Pipe(end) => end.read(into),
+            Self::Gone => Ok(0),
         }
     }
 
@@ -40,6 +42,7 @@ impl Socket {
             Self::Tcp(socket) => socket.write(bytes),
             Self::Unix(socket) => socket.write(bytes),
             Self::Pipe(end) => end.write(bytes),
+            Self::Gone => Err(io::ErrorKind::BrokenPipe.into()),
         }
     }
 
@@ -52,6 +55,7 @@ impl Socket {
                 end.end_writing();
                 Ok(())
             }
+            Self::Gone => Ok(()),
         };
     }
 }
@@ -65,6 +69,7 @@ impl From<Transport> for Socket {
             }
             Transport::Unix(socket) => Self::Unix(UnixStream::from_std(socket)),
             Transport::Pipe(end) => Self::Pipe(end),
+            Transport::Gone => Self::Gone,
         }
     }
 }

@@ -79,13 +79,21 @@ pub(super) fn new_tunnel() -> (NewTunnel, (TcpStream, TcpStream)) {
     let ((client, far_client), (origin, far_origin)) = (pair(), pair());
     let new = NewTunnel {
         client: half(Transport::Tcp(client)),
-        origin: half(Transport::Tcp(origin)),
+        far: Far::Origin(half(Transport::Tcp(origin))),
         greeting: Vec::new(),
         identity: identity(),
         options: TunnelOptions::off(),
         place: Box::new(()),
     };
     (new, (far_client, far_origin))
+}
+
+/// The leg of its origin.
+fn origin_of(new: &mut NewTunnel) -> &mut Half {
+    match &mut new.far {
+        Far::Origin(half) => half,
+        Far::Session(_) => panic!("a session has no origin"),
+    }
 }
 
 impl Drop for Stage {
@@ -186,7 +194,7 @@ fn what_came_with_the_handshake_goes_first_behind_the_101() {
         new.greeting = b"HTTP/1.1 101 x\r\n\r\n".to_vec();
         new.client.unsent = b"<owed>".to_vec();
         new.client.early = HELLO.to_vec();
-        new.origin.early = b"\x81\x02hi".to_vec();
+        origin_of(new).early = b"\x81\x02hi".to_vec();
     });
     origin.write_all(b"\x81\x03you").unwrap();
     let expected = b"<owed>HTTP/1.1 101 x\r\n\r\n\x81\x02hi\x81\x03you";
@@ -370,7 +378,7 @@ fn an_origin_on_a_unix_socket_is_relayed_alike() {
     let (near, mut origin) = StdUnix::pair().unwrap();
     near.set_nonblocking(true).unwrap();
     origin.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (mut client, _unused) = stage.open(|new| new.origin = half(Transport::Unix(near)));
+    let (mut client, _unused) = stage.open(|new| new.far = Far::Origin(half(Transport::Unix(near))));
     client.write_all(HELLO).unwrap();
     assert_eq!(read(&mut origin, HELLO.len()), HELLO);
     origin.write_all(b"\x81\x02ok").unwrap();
@@ -471,7 +479,7 @@ fn a_close_that_could_not_be_sent_is_not_recorded() {
 #[test]
 fn a_stalled_origin_does_not_keep_the_answer_of_the_client_unread() {
     let stage = Stage::new();
-    let (mut client, _origin) = stage.open(|new| new.origin.unsent = vec![0; 32 << 20]);
+    let (mut client, _origin) = stage.open(|new| origin_of(new).unsent = vec![0; 32 << 20]);
     stage
         .tunnels
         .close_all("stopping", Instant::now() + Duration::from_secs(1));
@@ -489,7 +497,7 @@ fn an_end_that_came_with_the_101_is_seen() {
     session
         .receive(&mut peer.output(), &mut Vec::new(), &mut Vec::new())
         .unwrap();
-    let (mut client, _origin) = stage.open(|new| new.origin.tls = Some(Box::new(session)));
+    let (mut client, _origin) = stage.open(|new| origin_of(new).tls = Some(Box::new(session)));
     assert_eq!(close_code(&rest(&mut client)), Some(1014));
 }
 
@@ -502,7 +510,7 @@ fn a_leg_that_fails_or_ends_behind_a_stalled_peer_does_not_stay() {
             half_closed_silence: soon,
         });
         // The origin takes nothing, so the client is not read either: its end must be seen all the same.
-        let (mut client, _origin) = stage.open(|new| new.origin.unsent = vec![0; 32 << 20]);
+        let (mut client, _origin) = stage.open(|new| origin_of(new).unsent = vec![0; 32 << 20]);
         client.write_all(HELLO).unwrap();
         if resets {
             reset(client);
