@@ -98,8 +98,7 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     the entry module's file, relative to it. `vars` are plain text and JSON, `secrets` texts (never logged). `http_fd` and `channel_fd`
     are listening Unix sockets, inherited; `channel_path` is where the latter is bound. `egress_path` is where every `fetch()` connects. `objects_dir`
     holds the objects' files, `run_dir` is for what lives as long as the process. `storages`: class name -> "sqlite" | "legacy-kv".
-    `turn_file`: 64 bytes to map, shared with the host (`Turn`). `died_in`: an event that has ended the process before (by a limit, or
-    twice in a row by a crash): it is not to be delivered again.
+    `turn_file`: 64 bytes to map, shared with the host (`Turn`). `is_dev`: somebody edits the code while it runs.
     """
 
     key: str
@@ -123,7 +122,6 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     services: tuple[ServiceBinding, ...] = ()
     storages: dict[str, str] = {}
     limits: WorkerLimits = WorkerLimits()
-    died_in: Event | None = None
     is_dev: bool = False
 
     def __repr__(self) -> str:
@@ -132,7 +130,12 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
 
 
 class Serve(_Message, frozen=True, kw_only=True, tag="serve"):
-    """The process before is gone: take the lock of `objects_dir`, accept."""
+    """The process before is gone: take the lock of `objects_dir`, accept.
+
+    `died_in`: an event that has ended a process before (by a limit, or twice in a row by a crash): it is not to be delivered again.
+    """
+
+    died_in: Event | None = None
 
 
 class Retire(_Message, frozen=True, kw_only=True, tag="retire"):

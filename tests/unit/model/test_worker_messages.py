@@ -50,9 +50,14 @@ LOAD = Load(
     durable_objects=(DurableObjectBinding(name="ROOM", class_name="Room"),),
     storages={"Room": "sqlite"},
     limits=WorkerLimits(cpu_ms=500, memory_mb=64),
-    died_in=Event(sid=2**64 - 1, seq=2**32 - 1),
 )
-FROM_THE_HOST: tuple[HostMessage, ...] = (LOAD, Serve(), Retire(limit_s=10.0), Retire(limit_s=1.5, reason="inactive"))
+FROM_THE_HOST: tuple[HostMessage, ...] = (
+    LOAD,
+    Serve(),
+    Serve(died_in=Event(sid=2**64 - 1, seq=2**32 - 1)),
+    Retire(limit_s=10.0),
+    Retire(limit_s=1.5, reason="inactive"),
+)
 FROM_A_PROCESS: tuple[ProcessMessage, ...] = (
     Loaded(handlers=("fetch",), classes=("Room",)),
     LoadFailed(error="SyntaxError: invalid syntax", traceback='Traceback\n  File "worker.py"\n'),
