@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -46,8 +47,8 @@ impl Edge {
     #[new]
     #[pyo3(signature = (*, listeners, threads, decide, answer, certificates = Vec::new(), log_fd = 2,
         colo = "LOC".to_owned(), max_connections = 9_900, tls_rules = Vec::new(), resolvers = Vec::new(),
-        max_pending_connects = 256),
-        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=(), resolvers=(), max_pending_connects=256)")]
+        max_pending_connects = 256, egress_fd = None),
+        text_signature = "(*, listeners, threads, decide, answer, certificates=(), log_fd=2, colo='LOC', max_connections=9900, tls_rules=(), resolvers=(), max_pending_connects=256, egress_fd=None)")]
     // One keyword a fact; Python's callers name them all. PyO3 takes sequences by value.
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn new(
@@ -63,9 +64,10 @@ impl Edge {
         tls_rules: Vec<PyRef<'_, TlsRule>>,
         resolvers: Vec<String>,
         max_pending_connects: usize,
+        egress_fd: Option<RawFd>,
     ) -> PyResult<Self> {
         // First of all, so that whatever is wrong below, the descriptors are closed.
-        let listeners = take_over(listeners);
+        let (listeners, egress) = (take_over(listeners), egress_fd.map(owned));
         if threads == 0 {
             return Err(PyValueError::new_err("threads: expected at least 1, got 0"));
         }
@@ -94,6 +96,7 @@ impl Edge {
             colo,
             max_connections,
             max_pending_connects,
+            egress: egress.map(egress_listener).transpose()?,
             name_servers: name_servers(&resolvers)?,
             zones: Arc::clone(&zones),
         };
@@ -314,14 +317,21 @@ fn name_servers(resolvers: &[String]) -> PyResult<Vec<SocketAddr>> {
 
 /// Descriptors that are ours from here on; None for a number that cannot be one.
 fn take_over(listeners: Vec<(RawFd, bool)>) -> Vec<(Option<OwnedFd>, bool)> {
-    listeners
-        .into_iter()
-        .map(|(fd, is_tls)| {
-            // SAFETY: the caller hands the descriptor over (`_native.pyi`: "the edge takes each descriptor over"), so
-            // nobody else closes it; that it is open and a socket shows in the next call, which fails where it is not.
-            ((fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) }), is_tls)
-        })
-        .collect()
+    listeners.into_iter().map(|(fd, is_tls)| (owned(fd), is_tls)).collect()
+}
+
+fn owned(fd: RawFd) -> Option<OwnedFd> {
+    // SAFETY: the caller hands the descriptor over (`_native.pyi`: "the edge takes each descriptor over"), so nobody else
+    // closes it; that it is open and a socket shows in the next call, which fails where it is not.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn egress_listener(fd: Option<OwnedFd>) -> PyResult<UnixListener> {
+    let fd = fd.ok_or_else(|| PyValueError::new_err("egress_fd: expected a file descriptor, got a negative number"))?;
+    let listener = UnixListener::from(fd);
+    // Other edges share its mode, and leave it so.
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 fn listener(fd: Option<OwnedFd>) -> PyResult<TcpListener> {

@@ -26,5 +26,5 @@ mod _native {
     #[pymodule_export]
     use crate::tunnel_options::TunnelOptions;
     #[pymodule_export]
-    use crate::values::{Certificate, Origin, TlsRule};
+    use crate::values::{Certificate, Origin, TlsRule, WorkerTarget};
 }

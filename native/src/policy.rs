@@ -10,6 +10,7 @@ use std::time::Instant;
 use holdfast_core::http::{Version, is_field_value, is_token};
 use holdfast_core::policy::{
     Asked, Forward, Pending, PolicyQueue, PolicyStatistics, Question, Report, Respond, Verdict,
+    WorkerTarget as CoreWorkerTarget,
 };
 use holdfast_core::registry::{Line, Log};
 use holdfast_core::tls::server_name;
@@ -20,7 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyString, PyTuple};
 
 use crate::tunnel_options::TunnelOptions;
-use crate::values::Origin;
+use crate::values::{Origin, WorkerTarget};
 
 /// What the thread asks, and the classes it builds its questions from.
 pub(crate) struct Policy {
@@ -142,6 +143,7 @@ impl Policy {
             asked.edge_port.into_pyobject(py)?.into_any(),
             tls.unwrap_or_else(|| py.None().into_bound(py)),
             PyBool::new(py, asked.is_upgrade).to_owned().into_any(),
+            PyBool::new(py, asked.is_egress).to_owned().into_any(),
         ];
         self.request.bind(py).call1(PyTuple::new(py, arguments)?)
     }
@@ -171,6 +173,8 @@ impl Policy {
                 None => None,
                 Some(options) => Some(Arc::clone(&options.cast::<TunnelOptions>()?.get().core)),
             },
+            worker: target(given(intern!(py, "worker"))?)?,
+            park: target(given(intern!(py, "park"))?)?,
         }))
     }
 
@@ -202,6 +206,13 @@ fn given<'py>(decision: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyRe
     Ok(match decision.getattr_opt(name)? {
         Some(value) if value.is_truthy()? => Some(value),
         _ => None,
+    })
+}
+
+fn target(given: Option<Bound<'_, PyAny>>) -> PyResult<Option<Arc<CoreWorkerTarget>>> {
+    Ok(match given {
+        None => None,
+        Some(target) => Some(Arc::clone(&target.cast::<WorkerTarget>()?.get().core)),
     })
 }
 

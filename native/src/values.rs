@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use holdfast_core::origin::{Address, Origin as CoreOrigin, OriginOptions};
+use holdfast_core::policy::WorkerTarget as CoreWorkerTarget;
 use holdfast_core::tls::{Certificate as CoreCertificate, TlsRule as CoreTlsRule, Verify};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -94,6 +95,43 @@ fn ips(addresses: &[String]) -> PyResult<Box<[IpAddr]>> {
         })
     };
     addresses.iter().map(ip).collect()
+}
+
+/// The process of a Worker's script.
+#[pyclass(frozen, module = "holdfast._native")]
+pub(crate) struct WorkerTarget {
+    pub(crate) core: Arc<CoreWorkerTarget>,
+}
+
+#[pymethods]
+impl WorkerTarget {
+    #[new]
+    #[pyo3(signature = (*, script, channel))]
+    fn new(script: &str, channel: PathBuf) -> PyResult<Self> {
+        if script.is_empty() {
+            return Err(PyValueError::new_err("script: expected the key of a script, got \"\""));
+        }
+        if !channel.is_absolute() {
+            return Err(PyValueError::new_err(format!(
+                "channel: expected an absolute path, got {:?}",
+                channel.display().to_string()
+            )));
+        }
+        let (script, channel) = (script.into(), channel.into());
+        Ok(Self {
+            core: Arc::new(CoreWorkerTarget { script, channel }),
+        })
+    }
+
+    #[getter]
+    fn script(&self) -> &str {
+        &self.core.script
+    }
+
+    #[getter]
+    fn channel(&self) -> String {
+        self.core.channel.display().to_string()
+    }
 }
 
 /// A chain, its key, and the names it is for.

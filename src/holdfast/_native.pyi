@@ -24,6 +24,7 @@ __all__ = [
     "TlsRule",
     "TunnelOptions",
     "Undecided",
+    "WorkerTarget",
     "begin_request",
     "begin_rule",
     "end_request",
@@ -45,6 +46,12 @@ class ForwardLike(Protocol):
     `explain_statuses: tuple[int, ...]`: a final answer with one of these is not passed on; `answer(fault)` is asked.
     `tunnel: TunnelOptions | None` is what holds for the WebSocket that an upgrade becomes; None asks nothing of it.
     A `Host` in `set_headers` takes the place of the client's.
+    `worker: WorkerTarget | None`: the origin is the process of this script. Fields of the client's named `Holdfast-*` are left out,
+    and a 101 of it with `Holdfast-Session: <ticket>` makes the client's leg a session of the script's channel; one with
+    `Holdfast-Pass: <token>` joins it with the parked WebSocket of that token. A process that fails is told as Cloudflare does:
+    `Fault.code` 1101 with status 500, or 1102 with 503 where it takes too long.
+    `park: WorkerTarget | None`, of an egress request: the WebSocket that an origin's 101 opens is kept for this script, which
+    gets `Holdfast-Parked: <token>` with its 101 (32 hexadecimal digits), for 30 s at most and as long as its connection stands.
     """
 
     @property
@@ -99,6 +106,20 @@ class Origin:
     ) -> Origin: ...
     @property
     def label(self) -> str: ...
+
+@final
+class WorkerTarget:
+    """The process of a Worker's script: a checked, immutable handle. Make it once a script, share it between decisions.
+
+    `script` is its key, `channel` the absolute path of its session channel's Unix socket.
+    Raises ValueError with a sentence that names the argument.
+    """
+
+    def __new__(cls, *, script: str, channel: str) -> WorkerTarget: ...
+    @property
+    def script(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
 
 @final
 class Certificate:
@@ -215,6 +236,9 @@ class Edge:
     use all that the edge has: TLS 1.2 and 1.3. `resolvers` are the name servers for origins, IP addresses with a port or
     without; () means the system's. The hosts file goes before them. `max_pending_connects` bounds the connections to one origin (its
     address) that are coming about at once, an upgrade until it is answered; who must wait takes turns by zone. 0 is no bound.
+    `egress_fd` is a listening Unix socket on which the processes of Workers ask for what they fetch (HTTP/1.1, targets in
+    absolute form; `Request.is_egress`); it is taken over as a listener is, and other edges may share it. Its connections have
+    places of their own, a quarter of `max_connections` and 4,096 at most, which clients then do not have.
     """
 
     def __new__(
@@ -231,6 +255,7 @@ class Edge:
         tls_rules: Sequence[TlsRule] = (),
         resolvers: Sequence[str] = (),
         max_pending_connects: int = 256,
+        egress_fd: int | None = None,
     ) -> Edge: ...
     def start(self) -> None:
         """Begin to accept. Raises RuntimeError when called twice, OSError when a thread or socket cannot be set up."""

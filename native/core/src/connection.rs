@@ -7,7 +7,7 @@
 //! Law 2: a client that is refused gets to read why: we end our side, and read on for a moment before we close.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -49,12 +49,24 @@ pub(crate) const READ_BYTES: usize = 16 * 1024;
 /// What the first read of a head has room for: most are smaller.
 pub(crate) const FIRST_READ_BYTES: usize = 2 * 1024;
 
-/// The listening socket a connection came through.
+/// The listening socket a client came through.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Door {
     pub(crate) port: u16,
     pub(crate) is_tls: bool,
 }
+
+/// A connection that was accepted a moment ago.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A client.
+    Client(TcpStream, SocketAddr, Door),
+    /// A Worker's process, for what it fetches.
+    Egress(UnixStream),
+}
+
+/// Whom a Worker's process stands for as a client: nobody that a rule could know by an address.
+const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// What all connections of a thread share.
 #[derive(Debug)]
@@ -144,6 +156,9 @@ pub(crate) struct HttpStatistics {
     pub listening: AtomicU64,
     /// Client connections accepted.
     pub accepted: AtomicU64,
+    /// Connections of Workers' processes open in a runtime, and accepted.
+    pub egress: AtomicU64,
+    pub egress_accepted: AtomicU64,
     /// Times that accepting has paused because too many requests waited for a decision.
     pub accept_pauses: AtomicU64,
     /// Upgrades refused because a zone, or a client of it, had as many WebSockets as it may have.
@@ -174,6 +189,8 @@ pub(crate) struct Caller {
     pub(crate) address: SocketAddr,
     pub(crate) edge_port: u16,
     pub(crate) tls: Option<TlsFacts>,
+    /// It is a Worker's process.
+    pub(crate) is_egress: bool,
 }
 
 /// What becomes of a connection after a request.
@@ -198,50 +215,41 @@ enum Next {
 }
 
 /// Serves a connection until it ends or becomes a tunnel.
-pub(crate) async fn serve(
-    socket: TcpStream,
-    client: SocketAddr,
-    door: Door,
-    place: OwnedSemaphorePermit,
-    context: Rc<Context>,
-) {
-    let (stream, tls) = if door.is_tls {
-        let mut leaving = context.leaving.clone();
-        let secured = tokio::select! {
-            secured = secure(socket, &context) => secured,
-            // Nothing was asked yet, so nothing is lost.
-            () = leaving.stopped() => None,
-        };
-        let Some(stream) = secured else { return };
-        let facts = stream.facts();
-        if stream.speaks_http2() {
-            let caller = Caller {
-                address: client,
-                edge_port: door.port,
-                tls: Some(facts),
+pub(crate) async fn serve(arrival: Arrival, place: OwnedSemaphorePermit, context: Rc<Context>) {
+    let (stream, caller) = match arrival {
+        Arrival::Client(socket, address, door) if door.is_tls => {
+            let mut leaving = context.leaving.clone();
+            let secured = tokio::select! {
+                secured = secure(socket, &context) => secured,
+                // Nothing was asked yet, so nothing is lost.
+                () = leaving.stopped() => None,
             };
-            return http2::serve(stream, caller, place, context).await;
+            let Some(stream) = secured else { return };
+            let caller = Caller::new(address, door.port, Some(stream.facts()));
+            if stream.speaks_http2() {
+                return http2::serve(stream, caller, place, context).await;
+            }
+            (Stream::Tls(Box::new(stream)), caller)
         }
-        (Stream::Tls(Box::new(stream)), Some(facts))
-    } else {
-        (Stream::Tcp(socket), None)
+        Arrival::Client(socket, address, door) => (Stream::Tcp(socket), Caller::new(address, door.port, None)),
+        Arrival::Egress(socket) => (Stream::Unix(socket), Caller::egress()),
     };
-    let mut connection = Connection {
+    let connection = Connection {
         stream,
         read: BytesMut::new(),
-        caller: Caller {
-            address: client,
-            edge_port: door.port,
-            tls,
-        },
+        caller,
         place,
     };
+    serve_requests(connection, &context).await;
+}
+
+async fn serve_requests(mut connection: Connection, context: &Context) {
     let mut is_first = true;
     loop {
-        let after = match connection.next_request(is_first, &context).await {
+        let after = match connection.next_request(is_first, context).await {
             Next::Gone => return,
-            Next::Refused(refusal) => connection.refuse(refusal, &context).await,
-            Next::Request(head) => connection.handle(*head, &context).await,
+            Next::Refused(refusal) => connection.refuse(refusal, context).await,
+            Next::Request(head) => connection.handle(*head, context).await,
         };
         is_first = false;
         match after {
@@ -249,6 +257,24 @@ pub(crate) async fn serve(
             After::KeepAlive(last) => return last.leave().await,
             After::Close(last) => return last.end().await,
             After::Cut | After::Upgraded => return,
+        }
+    }
+}
+
+impl Caller {
+    fn new(address: SocketAddr, edge_port: u16, tls: Option<TlsFacts>) -> Self {
+        Self {
+            address,
+            edge_port,
+            tls,
+            is_egress: false,
+        }
+    }
+
+    fn egress() -> Self {
+        Self {
+            is_egress: true,
+            ..Self::new(NO_ADDRESS, 0, None)
         }
     }
 }
@@ -324,6 +350,7 @@ impl Connection {
             edge_port: self.caller.edge_port,
             tls: self.caller.tls.clone(),
             is_upgrade: offer.is_some(),
+            is_egress: self.caller.is_egress,
             zone: OnceLock::new(),
             leaving: context.leaving.clone(),
         });

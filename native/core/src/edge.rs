@@ -10,6 +10,7 @@ pub use live::Found;
 
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +23,7 @@ use tokio::task::LocalSet;
 
 use crate::connection::{Context, HttpStatistics};
 use crate::leaving::{Farewell, Leaving, farewell};
-use crate::listener::{Entrance, Held, Live};
+use crate::listener::{Entrance, Held, Live, PLACES, accept_egress};
 use crate::live::Recent;
 use crate::origin::{Names, Pending, Pool};
 use crate::policy::{PolicyClient, PolicyQueue, queue};
@@ -44,6 +45,9 @@ const LOOK: Duration = Duration::from_millis(10);
 /// The same of a retiring edge, whether it has let go of its listening sockets: one wake-up of its threads.
 const LOOK_AT_SOCKETS: Duration = Duration::from_millis(1);
 
+/// Connections of Workers' processes at once. A script has six requests under way for each that it answers (the original's limit).
+const MAX_EGRESS: usize = 4096;
+
 /// What an edge is made of.
 #[derive(Debug)]
 pub struct EdgeOptions {
@@ -51,6 +55,8 @@ pub struct EdgeOptions {
     pub listeners: Vec<(TcpListener, bool)>,
     /// HTTP runtimes, and as many tunnel loops. At least 1.
     pub threads: usize,
+    /// Where Workers' processes ask for what they fetch; other edges may share it.
+    pub egress: Option<UnixListener>,
     /// How TLS clients are met.
     pub tls: Arc<ServerTls>,
     /// Where the edge is: the end of a ray id.
@@ -108,10 +114,9 @@ impl Edge {
     }
 
     fn start_threads(&mut self, options: EdgeOptions, leaving: &Leaving) -> io::Result<()> {
-        // Descriptors, two for each connection: what comes over HTTP/2 takes one for itself, and one for each stream.
-        let places = Arc::new(Semaphore::new(
-            options.max_connections.saturating_mul(2).min(Semaphore::MAX_PERMITS),
-        ));
+        let of_egress = egress_connections(&options);
+        let places = places(options.max_connections - of_egress);
+        let egress_places = self::places(of_egress);
         let mut dealt: Vec<Vec<(TcpListener, bool, Held)>> = (0..options.threads).map(|_| Vec::new()).collect();
         for (at, (listener, is_tls)) in options.listeners.into_iter().enumerate() {
             dealt[at % options.threads].push((listener, is_tls, Held::new(&self.http_statistics)));
@@ -137,9 +142,13 @@ impl Edge {
                 pending: Arc::clone(&self.pending),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
+            let egress = match &options.egress {
+                None => None,
+                Some(listener) => Some((listener.try_clone()?, Arc::clone(&egress_places))),
+            };
             let thread = thread::Builder::new()
                 .name(format!("http-{number}"))
-                .spawn(move || serve_thread(runtime, listeners, &places, shared))?;
+                .spawn(move || serve_thread(runtime, listeners, egress, &places, shared))?;
             self.http.push(thread);
         }
         Ok(())
@@ -246,6 +255,21 @@ struct Shared {
     pending: Arc<Pending>,
 }
 
+/// Of the connections that an edge may have, those kept for Workers' processes (`PLACES` descriptors each, as for clients):
+/// whatever scripts do, clients have the others.
+fn egress_connections(options: &EdgeOptions) -> usize {
+    match options.egress {
+        None => 0,
+        Some(_) => (options.max_connections / 4).min(MAX_EGRESS),
+    }
+}
+
+/// Descriptors, two for each connection: what comes over HTTP/2 takes one for itself, and one for each stream.
+fn places(connections: usize) -> Arc<Semaphore> {
+    let places = connections.saturating_mul(PLACES as usize);
+    Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)))
+}
+
 fn http_runtime() -> io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -253,6 +277,7 @@ fn http_runtime() -> io::Result<runtime::Runtime> {
 fn serve_thread(
     runtime: runtime::Runtime,
     listeners: Vec<(TcpListener, bool, Held)>,
+    egress: Option<(UnixListener, Arc<Semaphore>)>,
     places: &Arc<Semaphore>,
     shared: Shared,
 ) {
@@ -275,6 +300,9 @@ fn serve_thread(
     for (listener, is_tls, held) in listeners {
         let entrance = Entrance::new(is_tls, Arc::clone(places), Rc::clone(&live), Rc::clone(&context));
         tasks.spawn_local(entrance.accept(listener, held));
+    }
+    if let Some((listener, places)) = egress {
+        tasks.spawn_local(accept_egress(listener, places, Rc::clone(&live), Rc::clone(&context)));
     }
     tasks.block_on(&runtime, async {
         tokio::select! {

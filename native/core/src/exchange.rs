@@ -203,6 +203,7 @@ pub(crate) fn request_bytes(asked: &Asked, forward: &Forward) -> Vec<u8> {
             framing: asked.head.framing(),
             upgrade: asked.is_upgrade && !forward.strip_upgrade,
             strip_handshake: asked.is_upgrade && forward.strip_upgrade,
+            strip_own: asked.is_egress || forward.worker.is_some(),
         },
     );
     request

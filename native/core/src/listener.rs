@@ -1,19 +1,20 @@
-//! Accept client connections on the sockets of one thread.
+//! Accept connections on the sockets of one thread: of clients, and of Workers' processes (`egress`).
 
 use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_local;
 
-use crate::connection::{Context, Door, HttpStatistics, serve};
+use crate::connection::{Arrival, Context, Door, HttpStatistics, serve};
 use crate::registry::Line;
 use crate::stream::KEEP_ALIVE;
 
@@ -23,7 +24,7 @@ const CROWDED_PAUSE: Duration = Duration::from_millis(1);
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Descriptors that a connection may need: its own, and one to an origin.
-const PLACES: u32 = 2;
+pub(crate) const PLACES: u32 = 2;
 
 /// Connections that one socket lets in at the very end: as many as wait in its queue at once (`net.core.somaxconn`), so that
 /// a storm that goes on does not keep an edge from leaving.
@@ -162,11 +163,70 @@ impl Entrance {
         // Counted before its task runs: an edge that leaves now must not overlook it.
         live.arrives();
         spawn_local(async move {
-            serve(socket, client, door, place, Rc::clone(&context)).await;
+            serve(Arrival::Client(socket, client, door), place, Rc::clone(&context)).await;
             context.statistics.connections.fetch_sub(1, Ordering::Relaxed);
             live.leaves();
         });
     }
+}
+
+/// Takes connections of Workers' processes until the edge leaves. Others share the socket, and so its queue: it is no place of
+/// clients that an edge would answer for before it lets go. Where nobody else will take it over, it is kept to the end, for
+/// what Workers fetch belongs to requests that are under way.
+pub(crate) async fn accept_egress(
+    listener: StdUnixListener,
+    places: Arc<Semaphore>,
+    live: Rc<Live>,
+    context: Rc<Context>,
+) {
+    let listener = match UnixListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return notice(&context, &format!("the egress socket cannot be used: {error}")),
+    };
+    let mut leaving = context.leaving.clone();
+    let left = async {
+        leaving.begun().await;
+        if leaving.takes_waiting() {
+            leaving.stopped().await;
+        }
+    };
+    tokio::select! {
+        () = left => {}
+        () = take_egress(&listener, &places, &live, &context) => {}
+    }
+}
+
+async fn take_egress(listener: &UnixListener, places: &Arc<Semaphore>, live: &Rc<Live>, context: &Rc<Context>) {
+    // The semaphore is never closed.
+    while let Ok(place) = Arc::clone(places).acquire_many_owned(PLACES).await {
+        calm(context).await;
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let (live, context) = (Rc::clone(live), Rc::clone(context));
+                context.statistics.egress_accepted.fetch_add(1, Ordering::Relaxed);
+                context.statistics.egress.fetch_add(1, Ordering::Relaxed);
+                live.arrives();
+                spawn_local(async move {
+                    serve(Arrival::Egress(socket), place, Rc::clone(&context)).await;
+                    context.statistics.egress.fetch_sub(1, Ordering::Relaxed);
+                    live.leaves();
+                });
+            }
+            Err(error) if is_exhausted(&error) => {
+                drop(place);
+                notice(context, &format!("accepting what Workers fetch pauses: {error}"));
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+            }
+            // The process has gone meanwhile.
+            Err(_) => {}
+        }
+    }
+}
+
+fn notice(context: &Context, message: &str) {
+    context.log.put(Line::Notice {
+        message: message.to_owned(),
+    });
 }
 
 /// EMFILE, ENFILE, ENOBUFS, ENOMEM: nothing but time helps.

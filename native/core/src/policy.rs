@@ -5,6 +5,7 @@
 //! Law 3: fail closed: a question that is not answered in time, or not at all, refuses the request.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -44,6 +45,8 @@ pub struct Asked {
     pub tls: Option<TlsFacts>,
     /// It asks for a WebSocket, and rightly (RFC 6455 §4.2.1).
     pub is_upgrade: bool,
+    /// A Worker's process asks, and no client: its `fetch`.
+    pub is_egress: bool,
     /// The zone it was found to be for, from the decision on.
     pub zone: OnceLock<Arc<Zone>>,
     /// Whether the edge takes further requests.
@@ -109,6 +112,15 @@ pub enum Question {
     Explain(Arc<Asked>, Report),
 }
 
+/// The process of a Worker's script, as the edge talks to it besides HTTP.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WorkerTarget {
+    /// The script's key, which names it among all scripts.
+    pub script: Arc<str>,
+    /// The Unix socket of its session channel.
+    pub channel: Arc<Path>,
+}
+
 /// Dial this origin.
 #[derive(Clone, Debug)]
 pub struct Forward {
@@ -130,6 +142,10 @@ pub struct Forward {
     pub explain_statuses: Vec<u16>,
     /// What is asked of the tunnel that an upgrade becomes; None asks nothing.
     pub tunnel: Option<Arc<TunnelOptions>>,
+    /// The origin is a script's process: its word about sessions and parked connections is believed.
+    pub worker: Option<Arc<WorkerTarget>>,
+    /// The WebSocket that this request opens is parked for the script that asked, instead of given to it.
+    pub park: Option<Arc<WorkerTarget>>,
 }
 
 impl Forward {

@@ -9,6 +9,7 @@ fn asked(head: &str, is_upgrade: bool) -> Asked {
         edge_port: 80,
         tls: None,
         is_upgrade,
+        is_egress: false,
         zone: OnceLock::new(),
         leaving: crate::leaving::farewell().1,
     }

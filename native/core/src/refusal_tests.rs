@@ -126,6 +126,7 @@ fn where_nobody_decided_an_upgrade_is_told_in_json() {
         edge_port: 80,
         tls: None,
         is_upgrade,
+        is_egress: false,
         zone: OnceLock::new(),
         leaving: crate::leaving::farewell().1,
     };

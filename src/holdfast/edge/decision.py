@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from holdfast._native import Origin, TunnelOptions
+    from holdfast._native import Origin, TunnelOptions, WorkerTarget
 
 
 class Forward(msgspec.Struct, frozen=True, gc=False):
@@ -24,6 +24,8 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     that to the origin. With `strip_upgrade` an upgrade is forwarded as the GET it would be without.
     `set_response_headers` replace fields of the final answer. An answer with one of `explain_statuses` is not passed on
     but told as a fault. `tunnel` is how the WebSocket is kept and bounded that an upgrade becomes; None for neither.
+    `worker` says that `origin` is the process of this script, whose `Holdfast-Session` and `Holdfast-Pass` are believed.
+    With `park` (of an egress request), the WebSocket that opens is kept for this script, which gets a token for it.
     """
 
     origin: Origin
@@ -35,6 +37,8 @@ class Forward(msgspec.Struct, frozen=True, gc=False):
     set_response_headers: tuple[tuple[str, str], ...] = ()
     explain_statuses: tuple[int, ...] = ()
     tunnel: TunnelOptions | None = None
+    worker: WorkerTarget | None = None
+    park: WorkerTarget | None = None
 
 
 class Respond(msgspec.Struct, frozen=True, gc=False):

@@ -33,6 +33,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     `headers` are as received, in order, their bytes read as latin-1; but `Host`, and the `Upgrade` of a handshake, are as the
     origin gets them: the authority of a target in absolute form, "websocket". `edge_port` is the port the client came to.
     `is_upgrade` says that this is a valid WebSocket opening handshake (RFC 6455 §4.2.1).
+    `is_egress` says that a Worker's process asks (its `fetch`), and no client: then `client_ip` is "0.0.0.0", `client_port` and
+    `edge_port` are 0, `scheme` is "http" and `tls` None, whatever is asked for; what is true is in `Holdfast-Egress`.
     """
 
     ray: str
@@ -48,6 +50,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     edge_port: int
     tls: TlsFacts | None
     is_upgrade: bool
+    is_egress: bool = False
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """The values of every line called `name` (compared without case), in order; () if there is none."""

@@ -36,6 +36,11 @@ impl Edge {
             ("connection_events_lost", lost),
             ("connections_accepted", http.accepted.load(Ordering::Relaxed)),
             ("connections_open", http.connections.load(Ordering::Relaxed)),
+            (
+                "egress_connections_accepted",
+                http.egress_accepted.load(Ordering::Relaxed),
+            ),
+            ("egress_connections_open", http.egress.load(Ordering::Relaxed)),
             ("requests", http.requests.load(Ordering::Relaxed)),
             ("tls_handshakes_failed", http.handshakes_failed.load(Ordering::Relaxed)),
             ("origin_faults", http.origin_faults.load(Ordering::Relaxed)),

@@ -75,7 +75,7 @@ const FORBIDDEN_TRAILERS: [&str; 20] = [
     "strict-transport-security",
 ];
 
-const FORBIDDEN_TRAILER_FAMILIES: [&str; 7] = [
+const FORBIDDEN_TRAILER_FAMILIES: [&str; 8] = [
     "content-",
     "sec-",
     "if-",
@@ -83,6 +83,7 @@ const FORBIDDEN_TRAILER_FAMILIES: [&str; 7] = [
     "x-forwarded-",
     "cf-",
     "proxy-",
+    "holdfast-",
 ];
 
 /// The fields of one message that end at this hop.

@@ -49,6 +49,8 @@ pub struct ForOrigin<'a> {
     pub upgrade: bool,
     /// Whether to leave out what is left of an opening handshake when it is not asked for.
     pub strip_handshake: bool,
+    /// Whether to leave out the fields by which edges and Workers' processes talk to each other.
+    pub strip_own: bool,
 }
 
 /// Writes a request head. It is HTTP/1.1 whatever the client spoke, and leaves the connection open.
@@ -97,6 +99,7 @@ impl ForOrigin<'_> {
     fn omits(&self, name: &str) -> bool {
         self.set.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
             || (self.strip_handshake && is_of_handshake(name))
+            || (self.strip_own && is_own(name))
             || self.remove.iter().any(|removed| removed.eq_ignore_ascii_case(name))
     }
 }
@@ -354,23 +357,33 @@ fn may_set(name: &str) -> bool {
 
 /// Fields of an opening handshake (RFC 6455 §11.3).
 fn is_of_handshake(name: &str) -> bool {
-    const PREFIX: &[u8] = b"sec-websocket-";
-    name.as_bytes()
-        .get(..PREFIX.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    begins(name, b"sec-websocket-")
 }
 
-/// Names a client never gets from an origin: `CF-Ray` is ours, and the others tell a proxy what to do with the answer.
+/// Fields between an edge and the processes of Workers. `Holdfast-Refused` is for clients: it may be of an edge behind us.
+fn is_own(name: &str) -> bool {
+    begins(name, b"holdfast-") && !name.eq_ignore_ascii_case("holdfast-refused")
+}
+
+fn begins(name: &str, prefix: &[u8]) -> bool {
+    name.as_bytes()
+        .get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Names a client never gets from an origin: `CF-Ray` and what [`is_own`] are ours, and the others tell a proxy what to do with
+/// the answer.
 fn is_for_edge(name: &str) -> bool {
-    [
-        "cf-ray",
-        "x-accel-buffering",
-        "x-accel-charset",
-        "x-accel-limit-rate",
-        "x-accel-redirect",
-    ]
-    .iter()
-    .any(|own| own.eq_ignore_ascii_case(name))
+    is_own(name)
+        || [
+            "cf-ray",
+            "x-accel-buffering",
+            "x-accel-charset",
+            "x-accel-limit-rate",
+            "x-accel-redirect",
+        ]
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(name))
 }
 
 fn push_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {

@@ -14,6 +14,7 @@ struct Request<'a> {
     framing: Option<Framing>,
     upgrade: bool,
     strip_handshake: bool,
+    strip_own: bool,
 }
 
 impl Default for Request<'_> {
@@ -26,6 +27,7 @@ impl Default for Request<'_> {
             framing: None,
             upgrade: false,
             strip_handshake: false,
+            strip_own: false,
         }
     }
 }
@@ -48,6 +50,7 @@ fn sent(request: &Request<'_>) -> String {
             framing,
             upgrade: request.upgrade,
             strip_handshake: request.strip_handshake,
+            strip_own: request.strip_own,
         },
     );
     if !head.authority().is_empty() {
@@ -106,6 +109,25 @@ fn set_and_removed_names_replace_the_clients_in_any_case() {
         }),
         "GET / HTTP/1.1\r\nHost: a\r\nCookie: c\r\nCF-Connecting-IP: 192.0.2.1\r\nX-B: 4\r\n\r\n"
     );
+}
+
+#[test]
+fn only_the_edge_itself_says_something_to_a_worker() {
+    let input = "GET / HTTP/1.1\r\nHost: a\r\nholdfast-context: forged\r\nHoldfast-Egress: x\r\nX-A: 1\r\n\r\n";
+    let kept = "GET / HTTP/1.1\r\nHost: a\r\nholdfast-context: forged\r\nHoldfast-Egress: x\r\nX-A: 1\r\n\r\n";
+    let stripped = "GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nHoldfast-Context: true\r\n\r\n";
+    for (strip_own, set, expected) in [
+        (false, &[][..], kept),
+        (true, &[("Holdfast-Context", "true")], stripped),
+    ] {
+        let request = Request {
+            input,
+            set,
+            strip_own,
+            ..Request::default()
+        };
+        assert_eq!(sent(&request), expected);
+    }
 }
 
 #[test]
@@ -288,10 +310,11 @@ fn the_date_of_an_answer_is_the_origins_where_it_has_one() {
 #[test]
 fn what_an_origin_tells_its_proxy_does_not_reach_the_client() {
     let input = "HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\nx-accel-charset: utf-8\r\nX-ACCEL-LIMIT-RATE: 1\r\n\
-        X-Accel-Redirect: /secret\r\nX-Accel-Expires: 5\r\nContent-Length: 0\r\n\r\n";
+        X-Accel-Redirect: /secret\r\nX-Accel-Expires: 5\r\nHoldfast-Session: t\r\nholdfast-parked: t\r\n\
+        Holdfast-Refused: rule\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(
         relayed(input, "GET", |_| ()),
-        format!("HTTP/1.1 200 OK\r\nX-Accel-Expires: 5\r\nContent-Length: 0\r\n{DATED}\r\n")
+        format!("HTTP/1.1 200 OK\r\nX-Accel-Expires: 5\r\nHoldfast-Refused: rule\r\nContent-Length: 0\r\n{DATED}\r\n")
     );
 }
 

@@ -100,6 +100,7 @@ async fn answer(
         edge_port: caller.edge_port,
         tls: caller.tls.clone(),
         is_upgrade: offer.is_some(),
+        is_egress: false,
         zone: OnceLock::new(),
         leaving: context.leaving.clone(),
     });
