@@ -1,0 +1,312 @@
+"""The keys of a Worker's configuration, and what each of them comes to.
+
+Law 1: a key means what it means to wrangler. What this installation does not do (`build`, KV, R2 and their like) is said as a
+warning where a Worker may live without it, and refused where it would be called.
+Law 2: `[env.X]` lies over the top level. What is not inherited (variables, bindings) is taken from the environment alone.
+
+Source: wrangler's config-schema.json; Cloudflare, "Wrangler: configuration", "Environments".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.config.wrangler_modules import DEFAULT_EXCLUDES, TYPES, Rule
+from holdfast.config.wrangler_table import Table
+from holdfast.errors import UsageError, shown
+from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
+from holdfast.model.worker_migrations import MigrationStep, RenamedClass, TransferredClass
+from holdfast.model.worker_script import (
+    EXPECTED_BINDING,
+    EXPECTED_NAME,
+    MAX_CPU_MS,
+    MAX_MEMORY_MB,
+    MAX_VARIABLE_BYTES,
+    MAX_VARIABLES,
+    MIN_MEMORY_MB,
+    DevSettings,
+    RouteSetting,
+    WorkerSettings,
+    is_binding_name,
+    is_compatibility_date,
+    is_script_name,
+)
+
+# Of an environment alone, never taken over from the top level.
+NOT_INHERITED = frozenset(
+    {
+        "vars",
+        "define",
+        "durable_objects",
+        "services",
+        "secrets",
+        "kv_namespaces",
+        "r2_buckets",
+        "d1_databases",
+        "queues",
+    }
+)
+# Known to wrangler, and without a meaning here: how it builds, where it sends a Worker, what it shows.
+_WITHOUT_MEANING = frozenset(
+    {
+        "$schema", "workers_dev", "preview_urls", "placement", "observability", "logpush", "upload_source_maps", "minify",
+        "no_bundle", "define", "tsconfig", "send_metrics", "dependencies_instrumentation", "first_party_worker",
+        "keep_names", "tail_consumers", "alias", "jsx_factory", "jsx_fragment",
+    }
+)  # fmt: skip
+# Bindings that a script would call, to find nothing.
+_NOT_THERE = (
+    "kv_namespaces", "r2_buckets", "d1_databases", "queues", "assets", "ai", "vectorize", "hyperdrive", "browser", "workflows",
+    "analytics_engine_datasets", "dispatch_namespaces", "mtls_certificates", "pipelines", "send_email", "images", "site", "wasm_modules",
+    "text_blobs", "data_blobs", "unsafe", "containers", "secrets_store_secrets", "ratelimits", "vpc_services",
+)  # fmt: skip
+_CLASS = "the name of a class"
+_STATES = "created, deleted or renamed: objects do not move between scripts here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modules:
+    """Which files go along. `main` and `base_dir` are as written, relative to the configuration; `base_dir` "" where it is not said."""
+
+    main: str
+    base_dir: str = ""
+    find: bool = True
+    rules: tuple[Rule, ...] = ()
+    excludes: tuple[str, ...] = DEFAULT_EXCLUDES
+
+
+def in_environment(values: Mapping[str, Any], env: str | None, where: str) -> dict[str, Any]:
+    """The table of the environment `env` over the top level; the top level alone where `env` is None. Raises UsageError."""
+    top = {name: value for name, value in values.items() if name != "env"}
+    if env is None:
+        return top
+    known = values.get("env", {})
+    if not isinstance(known, dict) or not isinstance(known.get(env), dict):
+        there = ", ".join(sorted(known)) if isinstance(known, dict) and known else "none"
+        raise UsageError("--env", env, f"an environment of {where} (there: {there})")
+    inherited = {name: value for name, value in top.items() if name not in NOT_INHERITED}
+    if "route" in known[env] or "routes" in known[env]:
+        inherited = {name: value for name, value in inherited.items() if name not in {"route", "routes"}}
+    named = {"name": f"{top['name']}-{env}"} if isinstance(top.get("name"), str) else {}
+    return {**inherited, **named, **known[env]}
+
+
+def modules_of(table: Table, default_main: str = "") -> Modules:
+    """What `main`, `base_dir`, `rules`, `find_additional_modules` and `python_modules` say. Raises UsageError."""
+    main = table.text("main", default_main)
+    if not main.endswith(".py"):
+        table.refuse("main", "the path of a .py file: Workers are written in Python here")
+    return Modules(
+        main=main,
+        base_dir=table.text("base_dir"),
+        find=table.flag("find_additional_modules", default=True),
+        rules=tuple(
+            Rule(
+                one.needed_text("type", f"one of {', '.join(TYPES)}", TYPES.__contains__),
+                one.texts("globs"),
+                one.flag("fallthrough"),
+            )
+            for one in table.tables("rules")
+        ),
+        excludes=table.table("python_modules").texts("exclude", DEFAULT_EXCLUDES),
+    )
+
+
+def settings_of(table: Table, *, main: str, default_name: str) -> tuple[WorkerSettings, tuple[str, ...]]:
+    """What a configuration says, and warnings. `main` is the entry module below the root of imports. Raises UsageError."""
+    name = table.text("name", default_name)
+    if not is_script_name(name):
+        table.refuse("name", EXPECTED_NAME)
+    date = table.text("compatibility_date")
+    if date and not is_compatibility_date(date):
+        table.refuse("compatibility_date", "a date such as 2026-11-01")
+    objects = table.table("durable_objects")
+    settings = WorkerSettings(
+        name=name,
+        main=main,
+        compatibility_date=date,
+        compatibility_flags=table.texts("compatibility_flags"),
+        vars=_variables(table.table("vars")),
+        durable_objects=tuple(_object_binding(one) for one in objects.tables("bindings")),
+        services=tuple(_service(one) for one in table.tables("services")),
+        version_metadata=_binding_of(table.table("version_metadata")),
+        migrations=tuple(_step(one) for one in table.tables("migrations")),
+        exports=_exports(table.table("exports")) if "exports" in table else None,
+        routes=_routes(table),
+        crons=table.table("triggers").texts("crons"),
+        limits=_limits(table.table("limits")),
+        required_secrets=table.table("secrets").texts("required"),
+        keep_vars=table.flag("keep_vars"),
+        account_id=table.text("account_id"),
+        dev=_dev(table.table("dev")),
+    )
+    # How long old code may live on: here a deployment keeps every hibernatable socket, so there is nothing to put off.
+    objects.raw("code_update_strategy")
+    if settings.exports is not None and settings.migrations:
+        table.refuse("exports", "either exports or migrations, not both")
+    _check_names(table, settings)
+    return settings, (*_missing(table), *table.warnings())
+
+
+def _missing(table: Table) -> list[str]:
+    for name in _WITHOUT_MEANING:
+        table.raw(name)
+    build = table.table("build")
+    warnings = [
+        f"{table.key_of(name)}: not there here: env has no such bindings" for name in _NOT_THERE if table.raw(name)
+    ]
+    if build.raw("command"):
+        warnings.append(f"{build.key_of('command')}: not run here: build before you deploy")
+    for name in ("cwd", "watch_dir"):
+        build.raw(name)
+    return warnings
+
+
+def _check_names(table: Table, settings: WorkerSettings) -> None:
+    names = [
+        *settings.vars,
+        *(one.name for one in settings.durable_objects),
+        *(one.name for one in settings.services),
+        *([settings.version_metadata] if settings.version_metadata else ()),
+    ]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{table.where}: bindings", twice[0], "a name that nothing else in env has")
+
+
+def _variables(table: Table) -> dict[str, Any]:
+    found = dict(table.items())
+    for name, value in found.items():
+        if not is_binding_name(name):
+            raise UsageError(table.key_of(shown(name)), None, EXPECTED_BINDING)
+        if len(str(value).encode()) > MAX_VARIABLE_BYTES:
+            table.refuse(name, f"at most {MAX_VARIABLE_BYTES} bytes")
+    if len(found) > MAX_VARIABLES:
+        raise UsageError(table.key_of("").removesuffix("."), str(len(found)), f"at most {MAX_VARIABLES} variables")
+    return found
+
+
+def _binding_of(table: Table, name: str = "binding") -> str:
+    return table.needed_text(name, EXPECTED_BINDING, is_binding_name) if name in table else ""
+
+
+def _object_binding(table: Table) -> DurableObjectBinding:
+    if "environment" in table:
+        table.raw("environment")
+    return DurableObjectBinding(
+        name=table.needed_text("name", EXPECTED_BINDING, is_binding_name),
+        class_name=table.needed_text("class_name", _CLASS, str.isidentifier),
+        script_name=table.text("script_name"),
+    )
+
+
+def _service(table: Table) -> ServiceBinding:
+    return ServiceBinding(
+        name=table.needed_text("binding", EXPECTED_BINDING, is_binding_name),
+        service=table.needed_text("service", f"the name of a Worker: {EXPECTED_NAME}", is_script_name),
+        entrypoint=table.text("entrypoint"),
+    )
+
+
+def _step(table: Table) -> MigrationStep:
+    step = MigrationStep(
+        tag=table.needed_text("tag", "a text in quotes that names this migration"),
+        new_classes=table.texts("new_classes"),
+        new_sqlite_classes=table.texts("new_sqlite_classes"),
+        renamed_classes=tuple(
+            RenamedClass(before=one.needed_text("from", _CLASS), after=one.needed_text("to", _CLASS))
+            for one in table.tables("renamed_classes")
+        ),
+        transferred_classes=tuple(
+            TransferredClass(
+                before=one.needed_text("from", _CLASS),
+                script=one.needed_text("from_script", "the name of a Worker"),
+                after=one.needed_text("to", _CLASS),
+            )
+            for one in table.tables("transferred_classes")
+        ),
+        deleted_classes=table.texts("deleted_classes"),
+    )
+    for name in ("new_classes", "new_sqlite_classes", "deleted_classes"):
+        if not all(one.isidentifier() for one in getattr(step, name)):
+            table.refuse(name, "a list of names of classes")
+    return step
+
+
+def _exports(table: Table) -> tuple[MigrationStep, ...]:
+    steps = []
+    for name, value in table.items():
+        if not name.isidentifier() or not isinstance(value, dict):
+            table.refuse(
+                name, 'a table such as { type = "durable-object", storage = "sqlite" }, under the name of a class'
+            )
+        if value.get("type") == "durable-object":
+            steps.append(_export(name, table.below(value, f"{name}.")))
+    return tuple(steps)
+
+
+def _export(name: str, table: Table) -> MigrationStep:
+    table.raw("type")
+    state = table.text("state", "created")
+    storage = table.text("storage", "sqlite")
+    if storage not in {"sqlite", "legacy-kv"}:
+        table.refuse("storage", "sqlite or legacy-kv")
+    if state == "created":
+        return MigrationStep(new_sqlite_classes=(name,)) if storage == "sqlite" else MigrationStep(new_classes=(name,))
+    if state == "deleted":
+        return MigrationStep(deleted_classes=(name,))
+    if state == "renamed":
+        after = table.needed_text("renamed_to", _CLASS, str.isidentifier)
+        return MigrationStep(renamed_classes=(RenamedClass(before=name, after=after),))
+    return table.refuse("state", _STATES)
+
+
+def _routes(table: Table) -> tuple[RouteSetting, ...]:
+    found = table.raw("routes")
+    one = table.raw("route")
+    if found is not None and one is not None:
+        table.refuse("route", "either route or routes, not both")
+    if found is not None and not isinstance(found, list):
+        table.refuse("routes", "a list of patterns")
+    routes = []
+    for place, value in enumerate(found if found is not None else [] if one is None else [one]):
+        key = f"routes[{place}]" if found is not None else "route"
+        if isinstance(value, str):
+            routes.append(RouteSetting(pattern=value))
+        elif isinstance(value, dict):
+            routes.append(_route(table.below(value, f"{key}.")))
+        else:
+            raise UsageError(
+                table.key_of(key), str(value), 'a pattern, or a table such as { pattern = "example.com/*" }'
+            )
+    return tuple(routes)
+
+
+def _route(table: Table) -> RouteSetting:
+    return RouteSetting(
+        pattern=table.needed_text("pattern", "a pattern such as example.com/*"),
+        zone_id=table.text("zone_id"),
+        zone_name=table.text("zone_name"),
+        custom_domain=table.flag("custom_domain"),
+    )
+
+
+def _limits(table: Table) -> WorkerLimits:
+    default = WorkerLimits()
+    table.raw("subrequests")
+    return WorkerLimits(
+        cpu_ms=table.number("cpu_ms", default.cpu_ms, least=1, most=MAX_CPU_MS),
+        memory_mb=table.number("memory_mb", default.memory_mb, least=MIN_MEMORY_MB, most=MAX_MEMORY_MB),
+    )
+
+
+def _dev(table: Table) -> DevSettings:
+    return DevSettings(
+        ip=table.text("ip"),
+        port=table.number("port", 0, least=0, most=65_535),
+        host=table.text("host"),
+        local_protocol=table.text("local_protocol"),
+        upstream_protocol=table.text("upstream_protocol"),
+    )
