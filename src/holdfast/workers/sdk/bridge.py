@@ -1,0 +1,91 @@
+"""Between the wire and user code: requests made of heads and bodies, answers taken apart again.
+
+Law 1: a body is a stream both ways; nothing is read that nobody asked for.
+Law 2: what is no valid answer is refused here with the original's words, before anything has gone out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.request import Request
+from holdfast.workers.sdk.response import FetchResponse
+from holdfast.workers.sdk.web.bodies import Payload
+from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.request import Request as WebRequest
+from holdfast.workers.sdk.web.response import Response as WebResponse
+from holdfast.workers.sdk.web.streams import ReadableStream
+
+if TYPE_CHECKING:
+    from holdfast.workers.runtime.sockets import WebSocket
+
+# Fields that say how a body is framed on one connection: the server of the script's process writes them itself.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An answer as it goes out. `length`: the body's size where known; `pass_token`: of a parked upstream to join."""
+
+    status: int
+    status_text: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | AsyncIterator[bytes] | None
+    length: int | None
+    web_socket: WebSocket | None
+    pass_token: str | None
+
+
+def request_from(
+    method: str,
+    url: str,
+    headers: Iterable[tuple[bytes, bytes]],
+    body: AsyncIterable[bytes] | bytes | None,
+    *,
+    cf: Mapping[str, object] | None = None,
+) -> Request:
+    """The request that a head and its body are. `url` is absolute; `body` None where the head announced none."""
+    fields = Headers.from_wire(headers)
+    source = ReadableStream(body) if body is not None and not isinstance(body, bytes) else body
+    announced = fields.get("content-length") or ""
+    payload = Payload(source, length=int(announced) if announced.isdigit() else None)
+    if (upgrade := fields.get("upgrade")) is not None and upgrade.lower() == "websocket":
+        # As the original: `WebSocket` in any case is seen as `websocket`.
+        fields.set("upgrade", "websocket")
+    return Request(WebRequest.received(method, url, fields, payload, cf))
+
+
+def parts_of(result: object, request: Request | None = None) -> Parts:
+    """The answer that a handler returned, its body taken out of it.
+
+    TypeError where it is none, where its body has been read, or where it has a WebSocket and `request` asked for none.
+    """
+    answer = result.js_object if isinstance(result, FetchResponse) else result
+    if not isinstance(answer, WebResponse):
+        raise JsTypeError(f"Handler did not return a Response object: got {type(result).__name__}")
+    if answer.webSocket is not None and request is not None and not _is_upgrade(request):
+        raise JsTypeError(
+            "Worker tried to return a WebSocket in a response to a request which did not contain the header "
+            '"Upgrade: websocket".'
+        )
+    if answer.type == "error":
+        raise JsTypeError("Handler returned Response.error(), which is no answer to a client")
+    length = answer.payload.length
+    headers = [(name, value) for name, value in answer.headers.wire() if name.lower() not in _FRAMING]
+    parked = getattr(answer.webSocket, "parked", None)
+    return Parts(
+        answer.status,
+        answer.statusText,
+        headers,
+        answer.payload.take(),
+        length,
+        answer.webSocket,
+        None if parked is None else parked.token,
+    )
+
+
+def _is_upgrade(request: Request) -> bool:
+    return (request.js_object.headers.get("upgrade") or "").lower() == "websocket"

@@ -1,0 +1,104 @@
+"""The base classes of user code, and what of a module is exported.
+
+Law: every class of the main module that derives from a base, and neither is one nor starts with `_`, is exported by its
+name; `__all__` narrows it where the module has one. The class `Default` answers requests.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, TypeVar
+
+from holdfast.workers.sdk.request import Request
+from holdfast.workers.sdk.web.request import Request as WebRequest
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+# Module functions of the older style (compatibility flag `disable_python_no_global_handlers`).
+GLOBAL_HANDLERS = (
+    "on_fetch",
+    "on_scheduled",
+    "on_queue",
+    "on_alarm",
+    "on_webSocketMessage",
+    "on_webSocketClose",
+    "on_webSocketError",
+)
+
+
+class WorkerEntrypoint:
+    """Answers requests and events: the class `Default` those of the Worker, others those of service bindings."""
+
+    ctx: Any
+    env: Any
+
+    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - the runtime's context, the user's bindings
+        self.ctx = ctx
+        self.env = env
+
+
+class DurableObject:
+    """One object of its class for each id. `self.ctx` is its state: storage, sockets, alarms."""
+
+    ctx: Any
+    env: Any
+
+    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - the object's state, the user's bindings
+        self.ctx = ctx
+        self.env = env
+
+
+class WorkflowEntrypoint:
+    """A workflow. Holdfast runs none: a script may define it, and starting one fails."""
+
+    ctx: Any
+    env: Any
+
+    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - as above
+        self.ctx = ctx
+        self.env = env
+
+
+class DurableObjectAbort(BaseException):
+    """Ends the handler that called `ctx.abort()`; no `except Exception` of user code stops it."""
+
+
+BASES = (WorkerEntrypoint, DurableObject, WorkflowEntrypoint)
+
+
+def exported_classes(module: ModuleType) -> dict[str, type]:
+    """The classes that a script exports, by name."""
+    names = getattr(module, "__all__", None) or list(vars(module))
+    found = {name: getattr(module, name, None) for name in names if not name.startswith("_")}
+    return {
+        name: value
+        for name, value in found.items()
+        if inspect.isclass(value) and issubclass(value, BASES) and value not in BASES
+    }
+
+
+def global_handlers(module: ModuleType) -> dict[str, Callable[..., Any]]:
+    """The module functions that answer requests and events. TypeError beside a class `Default`."""
+    found: dict[str, Callable[..., Any]] = {
+        name: value
+        for name in GLOBAL_HANDLERS
+        if name.startswith("on_") and inspect.isfunction(value := getattr(module, name, None))
+    }
+    if found and "Default" in exported_classes(module):
+        raise TypeError("Cannot define multiple default entrypoints")
+    return found
+
+
+def handler(func: Handler) -> Handler:
+    """Decorator of `on_fetch(request, env, ctx)`: the request arrives as `workers.Request`."""
+
+    @functools.wraps(func)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the handler's own
+        if args and isinstance(args[0], WebRequest):
+            args = (Request(args[0]), *args[1:])
+        return func(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]  # it has the handler's own signature

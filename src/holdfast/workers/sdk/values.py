@@ -1,0 +1,148 @@
+"""Plain Python values that answer to JavaScript's names too, for code that was written against proxies.
+
+Law 1: a JsDict is a `dict`, a JsList a `list`: equal to, and printed as, the plain one. Nothing must be converted.
+Law 2: `as_js` copies containers, as crossing the border does on the original; cycles and shared parts stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+from holdfast.workers.sdk.buffers import ArrayBuffer
+
+Value = TypeVar("Value")
+Item = TypeVar("Item")
+
+
+class JsDict(dict[str, Any]):
+    """A dictionary whose keys are attributes too; what `dict` itself has comes first."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever user code put there
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def to_py(self, **_options: object) -> dict[str, Any]:
+        """This, as Pyodide's proxies give what they stand for."""
+        return self
+
+    def object_keys(self) -> list[str]:
+        """As Pyodide's proxies have it."""
+        return list(self)
+
+    def object_values(self) -> list[Any]:
+        """As Pyodide's proxies have it."""
+        return list(self.values())
+
+    def object_entries(self) -> list[tuple[str, Any]]:
+        """As Pyodide's proxies have it."""
+        return list(self.items())
+
+    def as_object_map(self, **_options: object) -> JsDict:
+        """This: it is a mapping already."""
+        return self
+
+    def as_py_json(self) -> JsDict:
+        """This: it is plain already."""
+        return self
+
+
+class JsList(list[Item], Generic[Item]):
+    """A list with what is called most of JavaScript's arrays."""
+
+    @property
+    def length(self) -> int:
+        """How many items."""
+        return len(self)
+
+    def push(self, *items: Item) -> int:
+        """Append; the new length."""
+        self.extend(items)
+        return len(self)
+
+    def includes(self, item: object) -> bool:
+        """Whether it is in there."""
+        return item in self
+
+    def indexOf(self, item: Item) -> int:  # noqa: N802 - JavaScript's name
+        """Its position, or -1."""
+        return self.index(item) if item in self else -1
+
+    def at(self, position: int) -> Item | None:
+        """The item there, from the end if negative; None where there is none."""
+        return self[position] if -len(self) <= position < len(self) else None
+
+    def forEach(self, visit: Callable[[Item], object]) -> None:  # noqa: N802 - JavaScript's name
+        """Call for each item."""
+        for item in list(self):
+            visit(item)
+
+    def join(self, separator: str = ",") -> str:
+        """The items' texts, joined."""
+        return separator.join(map(str, self))
+
+    def to_py(self, **_options: object) -> list[Item]:
+        """This, as Pyodide's proxies give what they stand for."""
+        return self
+
+    def object_values(self) -> list[Item]:
+        """As Pyodide's proxies have it."""
+        return list(self)
+
+
+def as_js(value: object) -> Any:  # noqa: ANN401 - the same value, only richer
+    """`value` with its dictionaries, sequences and bytes as the classes of here. Other objects are what they were."""
+    return _converted(value, {})
+
+
+def _converted(value: object, done: dict[int, tuple[object, object]]) -> object:
+    if (known := done.get(id(value))) is not None:
+        return known[1]
+    if type(value) is bytes:
+        return ArrayBuffer(value)
+    if isinstance(value, dict):
+        mapping = JsDict()
+        done[id(value)] = (value, mapping)
+        for key, item in value.items():
+            mapping[key] = _converted(item, done)
+        return mapping
+    if isinstance(value, (list, tuple)) and type(value) in {list, tuple, JsList}:
+        items: JsList[object] = JsList()
+        done[id(value)] = (value, items)
+        items.extend(_converted(item, done) for item in value)
+        return items
+    return value
+
+
+def options_of(init: object, given: Mapping[str, object]) -> dict[str, Any]:
+    """Options as JavaScript's constructors take them: an object, a mapping or pairs as `init`, keywords over it."""
+    if init is None:
+        options: dict[str, Any] = {}
+    elif isinstance(init, Mapping):
+        options = dict(cast("Mapping[str, Any]", init))
+    elif isinstance(init, (list, tuple)):
+        options = dict(cast("list[tuple[str, Any]]", init))
+    else:
+        options = dict(_attributes(init))
+    return {**options, **given}
+
+
+# What is read of an object that is no mapping: another Request or Response as options, as the standard allows.
+_OPTION_NAMES = ("status", "statusText", "headers", "method", "redirect", "webSocket", "cf", "signal")
+
+
+def _attributes(init: object) -> Iterator[tuple[str, object]]:
+    for name in _OPTION_NAMES:
+        if (value := getattr(init, name, None)) is not None:
+            yield name, value

@@ -1,0 +1,146 @@
+"""The body of a request or a response: bytes or a stream, read once.
+
+Law 1: a body is used as soon as it is read, as a whole or as a stream; reading it again is an error (BodyUsedError).
+Law 2: a clone and what it was cloned from are read independently, each once.
+Law 3: a body that nobody reads is not buffered: its sender waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+from holdfast.workers.sdk.errors import BodyUsedError, JsException, JsTypeError
+from holdfast.workers.sdk.web.blobs import Blob
+from holdfast.workers.sdk.web.forms import FormData, parse_form, serialize_form
+from holdfast.workers.sdk.web.streams import MAX_BUFFERED_BYTES, ReadableStream
+from holdfast.workers.sdk.web.urls import URLSearchParams
+
+
+class Payload:
+    """One body. `length` is its size in bytes where that is known before it is read."""
+
+    __slots__ = ("_data", "_is_used", "_readable", "length")
+
+    def __init__(self, source: bytes | ReadableStream | None, *, length: int | None = None) -> None:
+        self._data = source if isinstance(source, bytes) else None
+        self._readable = source if isinstance(source, ReadableStream) else None
+        self._is_used = False
+        self.length = len(source) if isinstance(source, bytes) else length
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no body at all, not even an empty one."""
+        return self._data is None and self._readable is None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it has been read, at least in part."""
+        return self._is_used or (self._readable is not None and self._readable.is_disturbed)
+
+    @property
+    def readable(self) -> ReadableStream | None:
+        """The body as a stream, the same one each time; None if there is none."""
+        if self._readable is None and self._data is not None:
+            self._readable = ReadableStream.of_bytes(self._data)
+            self._readable.is_disturbed = self._is_used
+        return self._readable
+
+    async def read(self) -> bytes:
+        """All of it. BodyUsedError if it has been read; JsException if it is larger than a script may hold."""
+        source = self.take()
+        if source is None or isinstance(source, bytes):
+            return source or b""
+        whole = bytearray()
+        async for chunk in source:
+            whole += chunk
+            if len(whole) > MAX_BUFFERED_BYTES:
+                raise JsException("Memory limit exceeded before EOF.")
+        return bytes(whole)
+
+    def take(self) -> bytes | AsyncIterator[bytes] | None:
+        """The body for who reads it now. BodyUsedError if somebody has."""
+        if self.is_null:
+            return None
+        self._claim()
+        if self._data is not None:
+            return self._data
+        return None if self._readable is None else _checked(self._readable)
+
+    def split(self) -> Payload:
+        """Another body of the same bytes, this one staying as it is. BodyUsedError if it has been read."""
+        if self.is_used:
+            raise BodyUsedError
+        if self._data is not None:
+            return Payload(self._data)
+        if self._readable is None:
+            return Payload(None)
+        self._readable, other = self._readable.tee()
+        return Payload(other, length=self.length)
+
+    def move(self) -> Payload:
+        """The same body for a new owner; this one is used from now on. BodyUsedError if it is already."""
+        if self.is_used:
+            raise BodyUsedError
+        moved = Payload(self._data if self._data is not None else self._readable, length=self.length)
+        self._data, self._readable, self._is_used = self._data and b"", None, not self.is_null
+        return moved
+
+    def _claim(self) -> None:
+        if self.is_used or (self._readable is not None and self._readable.locked):
+            raise BodyUsedError
+        self._is_used = True
+        if self._readable is not None and self._data is not None:
+            self._readable.is_disturbed = True
+
+
+def payload_of(body: object, *, what: str) -> tuple[Payload, str | None]:
+    """The body that user code gave, and the content type it implies. TypeError "Unsupported type in `what`: X"."""
+    match body:
+        case None:
+            return Payload(None), None
+        case str():
+            return Payload(body.encode("utf-8", "surrogatepass")), "text/plain;charset=UTF-8"
+        case bytes() | bytearray() | memoryview():
+            return Payload(bytes(body)), None
+        case Blob():
+            return Payload(body.data), body.type or None
+        case FormData():
+            content, content_type = serialize_form(body)
+            return Payload(content), content_type
+        case URLSearchParams():
+            return Payload(str(body).encode()), "application/x-www-form-urlencoded;charset=UTF-8"
+        case ReadableStream():
+            return _stream_payload(body), None
+        case AsyncIterable():
+            return Payload(ReadableStream(body)), None
+        case _:
+            raise JsTypeError(f"Unsupported type in {what}: {type(body).__name__}")
+
+
+def _stream_payload(stream: ReadableStream) -> Payload:
+    if stream.locked or stream.is_disturbed:
+        raise JsTypeError(
+            "This ReadableStream is disturbed (has already been read from), and cannot be used as a body."
+        )
+    return Payload(stream)
+
+
+async def form_of(payload: Payload, content_type: str | None) -> FormData:
+    """The body read as a form. TypeError where its type is no form's, or it is not one."""
+    return parse_form(await payload.read(), content_type)
+
+
+async def _checked(stream: ReadableStream) -> AsyncIterator[bytes]:
+    async for chunk in stream:
+        yield _chunk_bytes(chunk)
+
+
+def _chunk_bytes(chunk: Any) -> bytes:  # noqa: ANN401 - streams of user code carry anything
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, (bytearray, memoryview)):
+        return bytes(chunk)
+    if isinstance(chunk, str):
+        return chunk.encode("utf-8", "surrogatepass")
+    raise JsTypeError(f"This stream carries the body of a message and must give bytes, got {type(chunk).__name__}")

@@ -1,0 +1,155 @@
+"""The fetch standard's Request, as `js.Request`: a method, a URL, header fields and a body that is read once.
+
+Law 1: a Request made of another takes over its body; the other's is used from then on (fetch §5.4).
+Law 2: GET and HEAD have no body.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from holdfast.workers.sdk.buffers import ArrayBuffer
+from holdfast.workers.sdk.errors import BodyUsedError, JsTypeError
+from holdfast.workers.sdk.values import JsDict, as_js, options_of
+from holdfast.workers.sdk.web import url_parsing
+from holdfast.workers.sdk.web.blobs import Blob
+from holdfast.workers.sdk.web.bodies import Payload, form_of, payload_of
+from holdfast.workers.sdk.web.forms import FormData
+from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.streams import ReadableStream
+
+# Fetch §2.2.1: these are written in capitals however they are given; others are not.
+_NORMALIZED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH"})
+_REDIRECTS = frozenset({"follow", "manual", "error"})
+
+
+class Request:
+    """`js.Request`. `payload` and `signal` are for the runtime; the rest is the standard's."""
+
+    method: str
+    url: str
+    headers: Headers
+    payload: Payload
+    redirect: str
+    cf: JsDict | None
+    signal: Any
+
+    def __init__(self, input: object, init: object = None, **given: object) -> None:  # noqa: A002 - the standard's name
+        options = options_of(init, given)
+        source = input if isinstance(input, Request) else getattr(input, "js_object", None)
+        if isinstance(source, Request):
+            self._copy(source, takes_body=options.get("body") is None)
+        else:
+            self._fresh(str(input))
+        if (method := options.get("method")) is not None:
+            self.method = _checked_method(method)
+        if (redirect := options.get("redirect")) is not None:
+            self.redirect = _checked_redirect(redirect)
+        if (cf := options.get("cf")) is not None:
+            self.cf = as_js(cf)
+        if options.get("headers") is not None:
+            self.headers = Headers(options["headers"])
+        self.signal = options.get("signal") or self.signal
+        self._set_body(options.get("body"))
+
+    @classmethod
+    def new(cls, input: object, init: object = None, **given: object) -> Request:  # noqa: A002 - the standard's name
+        """As `js.Request.new(url, {"method": "POST"})` or `js.Request.new(url, method="POST")`."""
+        return cls(input, init, **given)
+
+    @classmethod
+    def received(cls, method: str, url: str, headers: Headers, payload: Payload, cf: object = None) -> Request:
+        """A request that came over the wire; nothing is checked or rewritten."""
+        made = cls.__new__(cls)
+        made.method, made.url, made.headers, made.payload = method, url, headers, payload
+        made.redirect, made.cf, made.signal = "manual", as_js(cf), None
+        return made
+
+    @property
+    def js_object(self) -> Request:
+        """This: there is no other side."""
+        return self
+
+    @property
+    def body(self) -> ReadableStream | None:
+        """The body as a stream."""
+        return self.payload.readable
+
+    @property
+    def bodyUsed(self) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it has been read."""
+        return self.payload.is_used
+
+    async def arrayBuffer(self) -> ArrayBuffer:  # noqa: N802 - JavaScript's name
+        """The whole body. TypeError (BodyUsedError) if it has been read, as with all of these."""
+        return ArrayBuffer(await self.payload.read())
+
+    async def bytes(self) -> ArrayBuffer:
+        """The whole body."""
+        return ArrayBuffer(await self.payload.read())
+
+    async def text(self) -> str:
+        """The whole body, decoded as UTF-8."""
+        return decoded(await self.payload.read())
+
+    async def json(self) -> Any:  # noqa: ANN401 - what the body says
+        """The whole body, parsed."""
+        return as_js(json.loads(await self.text()))
+
+    async def blob(self) -> Blob:
+        """The whole body, with its content type."""
+        return Blob(await self.payload.read(), self.headers.get("content-type"))
+
+    async def formData(self) -> FormData:  # noqa: N802 - JavaScript's name
+        """The whole body, parsed as a form. TypeError if it is none."""
+        return await form_of(self.payload, self.headers.get("content-type"))
+
+    def clone(self) -> Request:
+        """The same request again; both bodies can be read."""
+        if self.payload.is_used:
+            raise BodyUsedError
+        made = Request.received(self.method, self.url, Headers(self.headers), self.payload.split())
+        made.redirect, made.cf, made.signal = self.redirect, self.cf, self.signal
+        return made
+
+    def __repr__(self) -> str:
+        return f"Request(method={self.method!r}, url={self.url!r})"
+
+    def _fresh(self, url: str) -> None:
+        self.method, self.redirect, self.url = "GET", "follow", str(url_parsing.parse(url))
+        self.headers, self.payload = Headers(), Payload(None)
+        self.cf, self.signal = None, None
+
+    def _copy(self, source: Request, *, takes_body: bool) -> None:
+        self.method, self.redirect, self.url = source.method, source.redirect, source.url
+        self.headers, self.cf, self.signal = Headers(source.headers), source.cf, source.signal
+        self.payload = source.payload.move() if takes_body else Payload(None)
+
+    def _set_body(self, body: object) -> None:
+        if body is not None:
+            self.payload, content_type = payload_of(body, what="Request")
+            if content_type is not None and not self.headers.has("content-type"):
+                self.headers.set("content-type", content_type)
+        if not self.payload.is_null and self.method in {"GET", "HEAD"}:
+            if body is not None:
+                raise JsTypeError("Request with a GET or HEAD method cannot have a body.")
+            self.payload = Payload(None)
+
+
+def decoded(data: bytes) -> str:
+    """UTF-8 as the platform decodes it: a byte order mark left out, what is invalid replaced."""
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+
+
+def _checked_method(method: object) -> str:
+    text = str(getattr(method, "value", method))
+    if not text.isascii() or not text.replace("-", "").replace("_", "").isalpha():
+        raise JsTypeError(f"Invalid HTTP method string: {text}")
+    return text.upper() if text.upper() in _NORMALIZED else text
+
+
+def _checked_redirect(redirect: object) -> str:
+    if redirect not in _REDIRECTS:
+        raise JsTypeError(f'Invalid redirect value, must be one of "follow", "manual" or "error": {redirect!r}')
+    return str(redirect)

@@ -1,0 +1,469 @@
+"""Streams as user code reads and makes them: ReadableStream, WritableStream and TransformStream over async iterators.
+
+Law 1: a stream is read once, by one reader; it is read no faster than it is asked for, so what feeds it is held up.
+Law 2: what JavaScript starts when it is called (`write`, `close`, `cancel`) starts here too, awaited or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from typing import Any
+
+from holdfast.workers.sdk.errors import JsException, JsTypeError
+from holdfast.workers.sdk.values import JsDict, JsList
+
+# What a stream may hold for the slower of two readers, or when it is read as a whole: beyond it reading fails.
+# Precedent: the memory of a Worker on the original, 128 MB.
+MAX_BUFFERED_BYTES = 128 * 1024 * 1024
+_ITS_PAIR_TAKES = "This ReadableStream is currently locked to a reader."
+
+
+class ReadableStream:
+    """Something to be read once: `async for chunk in stream`, or with `getReader()`."""
+
+    def __init__(self, chunks: AsyncIterable[Any], on_cancel: Callable[[object], object] | None = None) -> None:
+        self._chunks = aiter(chunks)
+        self._on_cancel = on_cancel
+        self._locked = False
+        self.is_disturbed = False
+
+    @classmethod
+    def new(cls, source: object = None, _strategy: object = None, **given: object) -> ReadableStream:
+        """Of an underlying source: a mapping or an object with `start`, `pull` and `cancel`."""
+        member = _members(source, given)
+        controller = StreamController()
+        if (start := member("start")) is not None:
+            controller.follow(start(controller))
+        return cls(controller.drained(member("pull")), member("cancel"))
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> ReadableStream:
+        """A stream of one chunk; of none, if it is empty."""
+        return cls(_one(data))
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody reads it."""
+        return self._locked
+
+    def getReader(self, _options: object = None) -> StreamReader:  # noqa: N802 - JavaScript's name
+        """The reader of this stream. TypeError if it has one."""
+        self.lock()
+        return StreamReader(self)
+
+    def lock(self) -> None:
+        """Take the one right to read. TypeError if it is taken."""
+        if self._locked:
+            raise JsTypeError(_ITS_PAIR_TAKES)
+        self._locked = True
+
+    def unlock(self) -> None:
+        """Give it back."""
+        self._locked = False
+
+    async def next_chunk(self) -> Any:  # noqa: ANN401 - streams of user code carry anything
+        """The next chunk. StopAsyncIteration at the end."""
+        self.is_disturbed = True
+        return await anext(self._chunks)
+
+    def cancel(self, reason: object = None) -> asyncio.Future[None]:
+        """Nobody will read on: whoever feeds it is told. TypeError while a reader has it."""
+        if self._locked:
+            raise JsTypeError(_ITS_PAIR_TAKES)
+        return started(self.abandon(reason))
+
+    async def abandon(self, reason: object = None) -> None:
+        """The same, whoever has it."""
+        self.is_disturbed = True
+        if self._on_cancel is not None:
+            await settled(self._on_cancel(reason))
+        if isinstance(self._chunks, AsyncGenerator):
+            await self._chunks.aclose()
+
+    def tee(self) -> JsList[ReadableStream]:
+        """Two streams of the same chunks; this one is locked from now on. What one has not read is kept for it."""
+        self.lock()
+        fork = _Fork(self)
+        return JsList((ReadableStream(fork.branch(0)), ReadableStream(fork.branch(1))))
+
+    def pipeTo(self, target: WritableStream, _options: object = None) -> asyncio.Future[None]:  # noqa: N802
+        """Write everything to `target`, then close it."""
+        return started(self._pipe(target))
+
+    def pipeThrough(self, transform: TransformStream, _options: object = None) -> ReadableStream:  # noqa: N802
+        """What comes out when everything is written to `transform`."""
+        _ = self.pipeTo(transform.writable)
+        return transform.readable
+
+    async def _pipe(self, target: WritableStream) -> None:
+        writer = target.getWriter()
+        try:
+            async for chunk in self:
+                await writer.write(chunk)
+        except Exception as error:
+            await writer.abort(error)
+            raise
+        await writer.close()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        self.lock()
+        self.is_disturbed = True
+        async for chunk in self._chunks:
+            yield chunk
+
+    def values(self) -> AsyncIterator[Any]:
+        """As `async for` reads it."""
+        return aiter(self)
+
+
+class StreamReader:
+    """`stream.getReader()`."""
+
+    def __init__(self, stream: ReadableStream) -> None:
+        self._stream = stream
+
+    async def read(self) -> JsDict:
+        """`{done, value}`."""
+        try:
+            return JsDict(done=False, value=await self._stream.next_chunk())
+        except StopAsyncIteration:
+            return JsDict(done=True, value=None)
+
+    def releaseLock(self) -> None:  # noqa: N802 - JavaScript's name
+        """Others may read on."""
+        self._stream.unlock()
+
+    def cancel(self, reason: object = None) -> asyncio.Future[None]:
+        """Nobody will read on."""
+        return started(self._stream.abandon(reason))
+
+
+class StreamController:
+    """What an underlying source enqueues with."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Any] = deque()
+        self._changed = asyncio.Event()
+        self._is_closed = False
+        self._error: BaseException | None = None
+
+    @property
+    def desiredSize(self) -> int:  # noqa: N802 - JavaScript's name
+        """How many chunks more are welcome; at most one."""
+        return 1 - len(self._queue)
+
+    def enqueue(self, chunk: object) -> None:
+        """Add a chunk. TypeError after `close`."""
+        if self._is_closed:
+            raise JsTypeError("This ReadableStream is closed.")
+        self._queue.append(chunk)
+        self._changed.set()
+
+    def close(self) -> None:
+        """No more comes."""
+        self._is_closed = True
+        self._changed.set()
+
+    terminate = close
+
+    def error(self, reason: object = None) -> None:
+        """Whoever reads gets this error."""
+        self._error = reason if isinstance(reason, BaseException) else JsException(str(reason))
+        self._changed.set()
+
+    def follow(self, outcome: object) -> None:
+        """Let what `start` returned run, and fail with it."""
+        if inspect.isawaitable(outcome):
+            started(outcome).add_done_callback(self._fail_with)
+
+    def _fail_with(self, done: asyncio.Future[Any]) -> None:
+        if not done.cancelled() and (error := done.exception()) is not None:
+            self.error(error)
+
+    def taken(self) -> list[Any]:
+        """What is in the queue, taken out of it."""
+        chunks = list(self._queue)
+        self._queue.clear()
+        return chunks
+
+    async def drained(self, pull: Callable[..., object] | None) -> AsyncGenerator[Any, None]:
+        """The chunks, asking `pull` for more where nothing is there."""
+        while True:
+            while self._queue:
+                yield self._queue.popleft()
+            if self._error is not None:
+                raise self._error
+            if self._is_closed:
+                return
+            self._changed.clear()
+            if pull is not None:
+                await settled(pull(self))
+            if self._has_nothing_to_say():
+                await self._changed.wait()
+
+    def _has_nothing_to_say(self) -> bool:
+        return not self._queue and not self._is_closed and self._error is None
+
+
+class WritableStream:
+    """Where chunks are written to; each `write` ends when its chunk has been taken."""
+
+    def __init__(self, pipe: _Pipe) -> None:
+        self._pipe = pipe
+        self._locked = False
+
+    @classmethod
+    def new(cls, sink: object = None, _strategy: object = None, **given: object) -> WritableStream:
+        """Of an underlying sink: a mapping or an object with `write`, `close` and `abort`."""
+        pipe = _Pipe()
+        _ = started(_feed_sink(pipe, _members(sink, given)))
+        return cls(pipe)
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody writes it."""
+        return self._locked
+
+    def getWriter(self) -> StreamWriter:  # noqa: N802 - JavaScript's name
+        """The writer of this stream. TypeError if it has one."""
+        if self._locked:
+            raise JsTypeError("This WritableStream is currently locked to a writer.")
+        self._locked = True
+        return StreamWriter(self, self._pipe)
+
+    def close(self) -> asyncio.Future[None]:
+        """Nothing more will be written."""
+        return self._pipe.close()
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        """Whoever reads the other end gets this error."""
+        return self._pipe.abort(reason)
+
+    def unlock(self) -> None:
+        """Let another writer have it."""
+        self._locked = False
+
+
+class StreamWriter:
+    """`stream.getWriter()`."""
+
+    def __init__(self, stream: WritableStream, pipe: _Pipe) -> None:
+        self._stream, self._pipe = stream, pipe
+
+    def write(self, chunk: object) -> asyncio.Future[None]:
+        """Write one chunk; done when it has been taken."""
+        return self._pipe.write(chunk)
+
+    def close(self) -> asyncio.Future[None]:
+        """Nothing more will be written; done when all has been taken."""
+        return self._pipe.close()
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        """Whoever reads the other end gets this error."""
+        return self._pipe.abort(reason)
+
+    def releaseLock(self) -> None:  # noqa: N802 - JavaScript's name
+        """Others may write on."""
+        self._stream.unlock()
+
+
+class TransformStream:
+    """A `writable` and a `readable`: what is written to the one is read from the other, changed or not."""
+
+    def __init__(self, transformer: object = None, **given: object) -> None:
+        pipe = _Pipe()
+        member = _members(transformer, given)
+        self.writable = WritableStream(pipe)
+        self.readable = ReadableStream(_transformed(pipe, member), pipe.refuse)
+
+    @classmethod
+    def new(cls, transformer: object = None, *_strategies: object, **given: object) -> TransformStream:
+        """With a transformer: a mapping or an object with `start`, `transform` and `flush`; without one unchanged."""
+        return cls(transformer, **given)
+
+
+class _Pipe:
+    """Chunks between who writes and who reads; a write is done when its chunk has been read."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[object, asyncio.Future[None]]] = deque()
+        self._changed = asyncio.Event()
+        self._is_closed = False
+        self._error: BaseException | None = None
+
+    def write(self, chunk: object) -> asyncio.Future[None]:
+        done = _future()
+        if self._error is not None or self._is_closed:
+            closed = JsTypeError("This WritableStream has been closed.")
+            done.set_exception(closed if self._error is None else self._error)
+            done.exception()
+        else:
+            self._waiting.append((chunk, done))
+            self._changed.set()
+        return done
+
+    def close(self) -> asyncio.Future[None]:
+        self._is_closed = True
+        self._changed.set()
+        done = _future()
+        if self._waiting:
+            self._waiting[-1][1].add_done_callback(lambda _: _resolve(done))
+        else:
+            done.set_result(None)
+        return done
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        self._fail(reason if isinstance(reason, BaseException) else JsException(str(reason)))
+        done = _future()
+        done.set_result(None)
+        return done
+
+    def refuse(self, reason: object) -> None:
+        """The reader has gone: whoever writes gets an error."""
+        self._fail(reason if isinstance(reason, BaseException) else JsTypeError("The readable side was cancelled."))
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        while self._waiting:
+            _, done = self._waiting.popleft()
+            if not done.done():
+                done.set_exception(error)
+                done.exception()
+        self._changed.set()
+
+    async def chunks(self) -> AsyncGenerator[Any, None]:
+        while True:
+            while self._waiting:
+                chunk, done = self._waiting.popleft()
+                _resolve(done)
+                yield chunk
+            if self._error is not None:
+                raise self._error
+            if self._is_closed:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+
+class _Fork:
+    """The chunks of a stream for two readers."""
+
+    def __init__(self, source: ReadableStream) -> None:
+        self._source = source
+        self._kept: tuple[deque[Any], deque[Any]] = (deque(), deque())
+        self._lock = asyncio.Lock()
+        self._has_ended = False
+        self._kept_bytes = 0
+
+    async def branch(self, number: int) -> AsyncGenerator[Any, None]:
+        mine = self._kept[number]
+        while True:
+            if not mine:
+                await self._fill(mine)
+            if not mine:
+                return
+            chunk = mine.popleft()
+            self._kept_bytes -= _size(chunk)
+            yield chunk
+
+    async def _fill(self, mine: deque[Any]) -> None:
+        async with self._lock:
+            if mine or self._has_ended:
+                return
+            try:
+                chunk = await self._source.next_chunk()
+            except StopAsyncIteration:
+                self._has_ended = True
+                return
+            self._kept_bytes += 2 * _size(chunk)
+            if self._kept_bytes > 2 * MAX_BUFFERED_BYTES:
+                raise JsException("Memory limit exceeded before EOF.")
+            for kept in self._kept:
+                kept.append(chunk)
+
+
+async def _transformed(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> AsyncGenerator[Any, None]:
+    transform = member("transform")
+    if transform is None:
+        async for chunk in pipe.chunks():
+            yield chunk
+        return
+    controller = StreamController()
+    if (start := member("start")) is not None:
+        await settled(start(controller))
+    async for chunk in pipe.chunks():
+        await settled(transform(chunk, controller))
+        for made in controller.taken():
+            yield made
+    if (flush := member("flush")) is not None:
+        await settled(flush(controller))
+    for made in controller.taken():
+        yield made
+
+
+async def _feed_sink(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> None:
+    if (start := member("start")) is not None:
+        await settled(start(None))
+    write, close, abort = member("write"), member("close"), member("abort")
+    try:
+        async for chunk in pipe.chunks():
+            if write is not None:
+                await settled(write(chunk))
+    except Exception as error:
+        if abort is not None:
+            await settled(abort(error))
+        raise
+    if close is not None:
+        await settled(close())
+
+
+async def _one(data: bytes) -> AsyncGenerator[bytes, None]:
+    if data:
+        yield data
+
+
+async def settled(outcome: object) -> object:
+    """What it is, or what it becomes."""
+    return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+_under_way: set[asyncio.Future[Any]] = set()
+
+
+def started(work: Any) -> asyncio.Future[Any]:  # noqa: ANN401 - any awaitable
+    """Run it now, awaited or not; its error is its awaiter's, and nobody's if there is none."""
+    future: asyncio.Future[Any] = asyncio.ensure_future(work)
+    _under_way.add(future)
+    future.add_done_callback(_forget)
+    return future
+
+
+def _forget(done: asyncio.Future[Any]) -> None:
+    _under_way.discard(done)
+    if not done.cancelled():
+        done.exception()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _size(chunk: object) -> int:
+    return len(chunk) if isinstance(chunk, (bytes, bytearray, str)) else 1
+
+
+def _members(source: object, given: dict[str, object]) -> Callable[[str], Any]:
+    def member(name: str) -> Any:  # noqa: ANN401 - functions of user code
+        if name in given:
+            return given[name]
+        return source.get(name) if isinstance(source, dict) else getattr(source, name, None)
+
+    return member
