@@ -26,6 +26,7 @@ use crate::http::request::RequestHead;
 use crate::http::{Framing, HeadScan, OwnAnswer, write_answer};
 use crate::leaving::Leaving;
 use crate::origin::{Names, Pending, Pool};
+use crate::parked::Parked;
 use crate::policy::{Asked, Forward, NoVerdict, PolicyClient, Question, Report, Respond, Verdict};
 use crate::refusal::{Refusal, write_refusal};
 use crate::registry::{Line, Log};
@@ -80,6 +81,7 @@ pub(crate) struct Context {
     pub(crate) leaving: Leaving,
     pub(crate) pool: Pool,
     pub(crate) pending: Arc<Pending>,
+    pub(crate) parked: Arc<Parked>,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
     pub(crate) zones: Arc<Zones>,
@@ -114,11 +116,16 @@ impl Context {
         } else {
             self.log_fault(asked, &fault, forward);
         }
+        let of_worker = forward.worker.as_ref().and_then(|_| fault.kind.of_worker());
+        let (status, code, reason) = match of_worker {
+            Some((status, code, sentence)) => (status, code, sentence.to_owned()),
+            None => (fault.kind.status(), fault.kind.code(), fault.reason),
+        };
         let report = Report {
             kind: fault.kind.limit(),
-            status: fault.kind.status(),
-            code: fault.kind.code(),
-            reason: fault.reason,
+            status,
+            code,
+            reason,
             origin: Arc::clone(&forward.origin.label),
         };
         let mut plain = Refusal::new(report.status, report.reason.as_str());
@@ -140,7 +147,10 @@ impl Context {
             zone: Arc::clone(&forward.zone),
             host: asked.head.host().to_owned(),
             path: asked.head.path().to_owned(),
-            status: fault.kind.status(),
+            status: match fault.kind.of_worker() {
+                Some((status, ..)) if forward.worker.is_some() => status,
+                _ => fault.kind.status(),
+            },
             origin: forward.origin.label().to_owned(),
             reason: fault.reason.clone(),
         });

@@ -26,6 +26,7 @@ use crate::leaving::{Farewell, Leaving, farewell};
 use crate::listener::{Entrance, Held, Live, PLACES, accept_egress};
 use crate::live::Recent;
 use crate::origin::{Names, Pending, Pool};
+use crate::parked::Parked;
 use crate::policy::{PolicyClient, PolicyQueue, queue};
 use crate::registry::{Line, Log, Why};
 use crate::tls::ServerTls;
@@ -84,6 +85,7 @@ pub struct Edge {
     zones: Arc<Zones>,
     recent: Arc<Recent>,
     pending: Arc<Pending>,
+    parked: Arc<Parked>,
 }
 
 impl Edge {
@@ -103,6 +105,7 @@ impl Edge {
             zones: Arc::clone(&options.zones),
             recent: Arc::default(),
             pending: Arc::new(Pending::new(options.max_pending_connects, options.max_connections)),
+            parked: Arc::default(),
         };
         match edge.start_threads(options, &leaving) {
             Ok(()) => Ok((edge, questions)),
@@ -140,6 +143,7 @@ impl Edge {
                 statistics: Arc::clone(&self.http_statistics),
                 zones: Arc::clone(&self.zones),
                 pending: Arc::clone(&self.pending),
+                parked: Arc::clone(&self.parked),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
             let egress = match &options.egress {
@@ -253,6 +257,7 @@ struct Shared {
     statistics: Arc<HttpStatistics>,
     zones: Arc<Zones>,
     pending: Arc<Pending>,
+    parked: Arc<Parked>,
 }
 
 /// Of the connections that an edge may have, those kept for Workers' processes (`PLACES` descriptors each, as for clients):
@@ -291,6 +296,7 @@ fn serve_thread(
         leaving: shared.leaving,
         pool: Pool::default(),
         pending: shared.pending,
+        parked: shared.parked,
         names: Names::new(shared.name_servers),
         statistics: shared.statistics,
         zones: shared.zones,

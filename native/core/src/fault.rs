@@ -68,6 +68,19 @@ impl FaultKind {
         }
     }
 
+    /// What is said where the origin is the process of a Worker, which is nobody's server: Cloudflare's status and code, and a
+    /// sentence. None for what is no failure of the process.
+    pub(crate) fn of_worker(self) -> Option<(u16, u16, &'static str)> {
+        match self {
+            Self::NoAnswer | Self::ConnectTimedOut => Some((503, 1102, "the Worker did not answer in time")),
+            Self::BadAnswer | Self::Refused | Self::Unreachable | Self::BadUpgrade => {
+                Some((500, 1101, "the Worker's process has failed, or is not there"))
+            }
+            // Over a Unix socket there is neither TLS nor a name; the others are limits, or what the policy wants told.
+            _ => None,
+        }
+    }
+
     /// Which limit of the edge it is about; "" for none.
     pub(crate) fn limit(self) -> &'static str {
         match self {

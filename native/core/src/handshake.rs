@@ -124,6 +124,12 @@ impl Offer {
         offer
     }
 
+    /// What the edge itself answers to the offer, as the end that frames go to: permessage-deflate, each message compressed by
+    /// itself, so that nothing is kept between them. None where nothing of the kind is offered.
+    pub(crate) fn solo_answer(&self) -> Option<String> {
+        self.deflate.iter().find_map(DeflateOffer::solo_answer)
+    }
+
     /// The offer as it goes on where messages are looked at: of its extensions those for permessage-deflate, each asking for
     /// messages that are compressed by themselves. With it what the header says then; None for no header.
     pub(crate) fn solo(&self, solo: Solo) -> (Self, Option<String>) {

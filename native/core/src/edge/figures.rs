@@ -24,6 +24,7 @@ impl Edge {
         let tunnels = |read: fn(&TunnelLoop) -> u64| self.tunnels.iter().map(|(tunnels, _)| read(tunnels)).sum();
         let pending = self.pending.statistics();
         let (remembered, waiting, lost) = self.recent.figures();
+        let (parked_now, parked, parked_taken) = self.parked.figures();
         vec![
             ("origin_connects_running", pending.running.load(Ordering::Relaxed)),
             ("origin_connects_waiting", pending.waiting.load(Ordering::Relaxed)),
@@ -41,6 +42,9 @@ impl Edge {
                 http.egress_accepted.load(Ordering::Relaxed),
             ),
             ("egress_connections_open", http.egress.load(Ordering::Relaxed)),
+            ("websockets_parked_now", parked_now),
+            ("websockets_parked", parked),
+            ("websockets_parked_taken", parked_taken),
             ("requests", http.requests.load(Ordering::Relaxed)),
             ("tls_handshakes_failed", http.handshakes_failed.load(Ordering::Relaxed)),
             ("origin_faults", http.origin_faults.load(Ordering::Relaxed)),

@@ -19,6 +19,8 @@ pub(crate) struct Solo {
     pub(crate) to_origin: bool,
     /// What the origin sends.
     pub(crate) to_client: bool,
+    /// The origin may not ask for smaller windows than there are.
+    pub(crate) is_full_sized: bool,
 }
 
 /// What one offer lets an answer say.
@@ -52,8 +54,25 @@ impl DeflateOffer {
     pub(super) fn solo(self, solo: Solo) -> Self {
         Self {
             parameters: self.parameters.solo(solo),
+            client_window_bits: self.client_window_bits.filter(|_| !solo.is_full_sized),
             ..self
         }
+    }
+
+    /// What agrees to the offer with messages that are each compressed by themselves, in windows of the full size. None where
+    /// it asks for smaller ones, which are not worth the code: the sender of the offer has others, or does without.
+    pub(super) fn solo_answer(&self) -> Option<String> {
+        let both = Solo {
+            to_origin: true,
+            to_client: true,
+            is_full_sized: false,
+        };
+        let parameters = Parameters {
+            // RFC 7692 §7.1.2.1: who accepts an offer that names it answers with it.
+            server_window: self.parameters.server_window,
+            ..Parameters::default()
+        };
+        (self.server_window_bits == LARGEST_WINDOW_BITS).then(|| parameters.solo(both).text())
     }
 
     /// As it stands in the header.
@@ -124,6 +143,7 @@ impl Parameters {
         Self {
             server_no_takeover: self.server_no_takeover || solo.to_client,
             client_no_takeover: self.client_no_takeover || solo.to_origin,
+            client_window: self.client_window.filter(|_| !solo.is_full_sized),
             ..self
         }
     }

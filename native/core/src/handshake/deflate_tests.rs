@@ -93,10 +93,12 @@ fn an_answer_may_not_say_more() {
 const BOTH: Solo = Solo {
     to_origin: true,
     to_client: true,
+    is_full_sized: false,
 };
 const TO_ORIGIN: Solo = Solo {
     to_origin: true,
     to_client: false,
+    is_full_sized: false,
 };
 
 #[test]

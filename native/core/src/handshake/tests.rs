@@ -491,6 +491,7 @@ fn where_messages_are_looked_at_other_extensions_are_not_offered() {
     let solo = Solo {
         to_origin: true,
         to_client: true,
+        is_full_sized: false,
     };
     let (offer, text) = offer_plus(&[
         "Sec-WebSocket-Extensions: x-other, permessage-deflate; client_max_window_bits, permessage-deflate; x",

@@ -76,6 +76,14 @@ impl ResponseHead {
         &self.fields
     }
 
+    /// Says this in the field `name`, once; or nothing, so that there is no such field.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&[u8]>) {
+        self.fields.retain(|field| !field.eq_ignore_ascii_case(name.as_bytes()));
+        if let Some(value) = value {
+            self.fields.push(name, value);
+        }
+    }
+
     /// How the body ends. `None` for an answer to HEAD and for 1xx, 204 and 304, whatever length they name.
     #[must_use]
     pub fn framing(&self) -> Framing {

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::answer;
 use super::pump::Pump;
 use super::stream::{Body, RequestStream};
+use crate::agreement::{Agreed, Judged, judge};
 use crate::connection::{Caller, Context, READ_BYTES, ray_id};
 use crate::download::{
     AnswerHeads, Answered, DownloadEnd, Interim, MAX_INFORMATIONAL, bad_answer, explained, only_informational,
@@ -31,7 +32,7 @@ use crate::messages::agree;
 use crate::origin::OriginConnection;
 use crate::policy::{Asked, Forward, Respond};
 use crate::refusal::Refusal;
-use crate::tunnel::{Far, Half, NewTunnel, Transport, TunnelOptions, pipe};
+use crate::tunnel::{Half, NewTunnel, Transport, TunnelOptions, pipe};
 use crate::upgrade;
 use crate::upload::{BodyRelay, Upload};
 
@@ -53,24 +54,25 @@ pub(super) async fn handle(
     place: Option<OwnedSemaphorePermit>,
     context: &Context,
 ) -> Left {
-    let agreed = tokio::select! {
+    let opening = tokio::select! {
         biased;
         () = stream.watch() => return Left::TakenBack,
-        agreed = answer(&stream, head, caller, place.is_some(), context) => agreed,
+        opening = answer(&stream, head, caller, place.is_some(), context) => opening,
     };
-    match (agreed, place) {
-        (Some(agreed), Some(place)) => open_tunnel(stream, agreed, place, context).map_or(Left::Ended, Left::WebSocket),
+    match (opening, place) {
+        (Some(opening), Some(place)) => {
+            open_tunnel(stream, opening, place, context).map_or(Left::Ended, Left::WebSocket)
+        }
         // A stream without a place has been refused.
         _ => Left::Ended,
     }
 }
 
-/// What an origin has agreed to, before the client knows.
-struct Agreed {
+/// What was agreed to, before the client knows.
+struct Opening {
     asked: Arc<Asked>,
     forward: Forward,
-    origin: OriginConnection,
-    head: ResponseHead,
+    agreed: Agreed,
 }
 
 async fn answer(
@@ -79,7 +81,7 @@ async fn answer(
     caller: &Caller,
     has_place: bool,
     context: &Context,
-) -> Option<Agreed> {
+) -> Option<Opening> {
     let read = head.and_then(|head| {
         let offer = handshake::read_offer(&head).map_err(|fault| Refusal::of_handshake(&fault, &head))?;
         Ok((head, offer))
@@ -335,7 +337,7 @@ async fn upgrade(
     offer: Offer,
     mut forward: Forward,
     context: &Context,
-) -> Option<Agreed> {
+) -> Option<Opening> {
     let offer = agree::ask(offer, &mut forward);
     let (origin, head) = match upgrade::ask_origin(&mut stream, &asked, &forward, context).await {
         Ok(answered) => answered,
@@ -348,14 +350,14 @@ async fn upgrade(
             return None;
         }
     };
-    match upgrade::judge(&offer, &head, &mut forward) {
-        Ok(true) => Some(Agreed {
+    match judge(&offer, head, origin, &mut forward, &context.parked) {
+        Ok(Judged::Agreed(agreed)) => Some(Opening {
             asked,
             forward,
-            origin,
-            head,
+            agreed: *agreed,
         }),
-        Ok(false) => {
+        Ok(Judged::Refused(refused)) => {
+            let (origin, head) = *refused;
             pass_refusal(stream, &asked, &head, origin, &forward, context).await;
             None
         }
@@ -397,19 +399,16 @@ async fn pass_refusal(
     }
 }
 
-fn open_tunnel(stream: RequestStream, agreed: Agreed, place: OwnedSemaphorePermit, context: &Context) -> Option<Pump> {
-    let Agreed {
-        asked,
-        forward,
-        origin,
-        head,
-    } = agreed;
-    let agreement: Response<()> = answer::of_agreement(&head, &asked, &forward)?;
-    // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
-    let claim = origin.claim;
-    let origin = origin.stream.into_half(&origin.read).ok()?;
+fn open_tunnel(
+    stream: RequestStream,
+    opening: Opening,
+    place: OwnedSemaphorePermit,
+    context: &Context,
+) -> Option<Pump> {
+    let Opening { asked, forward, agreed } = opening;
+    let agreement: Response<()> = answer::of_agreement(&agreed.answer, &asked, &forward)?;
     let (leg, end) = pipe(context.tunnels.clone());
-    asked.answered(head.status());
+    asked.answered(agreed.answer.status());
     let parts = stream.into_parts(agreement)?;
     let pump = Pump::new(parts, end);
     context.tunnels.open(NewTunnel {
@@ -419,11 +418,11 @@ fn open_tunnel(stream: RequestStream, agreed: Agreed, place: OwnedSemaphorePermi
             early: Vec::new(),
             unsent: Vec::new(),
         },
-        far: Far::Origin(origin),
         greeting: Vec::new(),
-        identity: upgrade::identity(&asked, &head, &forward),
+        identity: agreed.identity(&asked, &forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
-        place: Box::new((place, claim)),
+        far: agreed.far,
+        place: Box::new((place, agreed.claim)),
     });
     Some(pump)
 }

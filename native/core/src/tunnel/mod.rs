@@ -93,7 +93,7 @@ impl Side {
 pub enum Transport {
     /// TCP.
     Tcp(TcpStream),
-    /// A Unix socket (origins only).
+    /// A Unix socket: of an origin, of a Worker's process, or to another tunnel.
     Unix(UnixStream),
     /// A stream of an HTTP/2 connection (clients only).
     Pipe(LoopEnd),
@@ -115,7 +115,7 @@ pub struct Half {
 }
 
 /// Who a tunnel is for, fixed when it opens.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Identity {
     /// The ray id of the upgrade request.
     pub ray: String,

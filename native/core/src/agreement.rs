@@ -1,0 +1,210 @@
+//! Whether an origin has agreed to an upgrade, and with whom the client's WebSocket is opened then.
+//!
+//! Law 1: a tunnel opens only for a 101 that is the right answer to this very handshake.
+//! Law 2: who speaks frames to the client has agreed to its extensions. So for a session these are the edge's, and for a parked
+//!        connection those of the origin at its end, whatever the script's process has said.
+//! Law 3: what a 101 says in fields named `Holdfast-*` is believed of the process of a Worker alone.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use crate::caps::Claim;
+use crate::download::explained;
+use crate::fault::{Fault, FaultKind};
+use crate::handshake::{Offer, agrees_to_deflate, check_answer};
+use crate::http::response::ResponseHead;
+use crate::http::{Version, is_token};
+use crate::messages::agree;
+use crate::origin::OriginConnection;
+use crate::parked::{Parked, Token};
+use crate::policy::{Asked, Forward, WorkerTarget};
+use crate::sessions::SessionTerms;
+use crate::tunnel::{Far, Identity};
+
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+/// The field by which a script's process takes a client's messages, with what it knows the session by.
+const SESSION: &str = "Holdfast-Session";
+/// The field by which it gives a client the connection that was parked for it.
+const PASS: &str = "Holdfast-Pass";
+/// Longest ticket.
+const MAX_TICKET_BYTES: usize = 128;
+
+/// What was agreed: a WebSocket is about to open.
+pub(crate) struct Agreed {
+    /// The 101, as the client gets it.
+    pub(crate) answer: ResponseHead,
+    /// Who is at the other end.
+    pub(crate) far: Far,
+    /// How records name that.
+    label: Arc<str>,
+    /// Its place under the limits of its zone.
+    pub(crate) claim: Option<Claim>,
+}
+
+impl Agreed {
+    /// Who the tunnel is for that opens now.
+    pub(crate) fn identity(&self, asked: &Asked, forward: &Forward) -> Box<Identity> {
+        Box::new(Identity {
+            ray: asked.ray.clone(),
+            zone: Arc::clone(&forward.zone),
+            client: asked.client,
+            host: asked.head.host().to_owned(),
+            path: asked.head.path().to_owned(),
+            origin: Arc::clone(&self.label),
+            protocol: match asked.head.version() {
+                Version::Http2 => "h2",
+                Version::Http10 | Version::Http11 => "http/1.1",
+            },
+            tls_version: asked.tls.as_ref().map_or("", |facts| facts.version),
+            subprotocol: subprotocol(&self.answer),
+            is_compressed: agrees_to_deflate(&self.answer),
+            opened: SystemTime::now(),
+            opened_at: Instant::now(),
+        })
+    }
+}
+
+/// What an origin's final answer, or its 101, comes to.
+pub(crate) enum Judged {
+    /// A WebSocket.
+    Agreed(Box<Agreed>),
+    /// An answer that is passed on.
+    Refused(Box<(OriginConnection, ResponseHead)>),
+}
+
+/// Judges an answer to an upgrade, and makes it tell the client what it has to keep to.
+pub(crate) fn judge(
+    offer: &Offer,
+    answer: ResponseHead,
+    origin: OriginConnection,
+    forward: &mut Forward,
+    parked: &Parked,
+) -> Result<Judged, Fault> {
+    explained(forward, &answer)?;
+    if answer.status() != 101 {
+        return Ok(Judged::Refused(Box::new((origin, answer))));
+    }
+    let agreed = match forward.worker.clone() {
+        None => Ok(with_origin(answer, origin, forward)?),
+        Some(worker) => {
+            let label = Arc::clone(&forward.origin.label);
+            with_worker(offer, answer, (label, origin.claim), &worker, parked)
+        }
+    };
+    let agreed = agreed.and_then(|mut agreed| {
+        let checked = check_answer(&seen_by_origin(offer, forward), &agreed.answer);
+        match checked.and_then(|()| agree::answer(&mut agreed.answer, forward)) {
+            Ok(()) => Ok(agreed),
+            Err(fault) => Err(fault.to_string()),
+        }
+    });
+    agreed.map(|agreed| Judged::Agreed(Box::new(agreed))).map_err(|reason| {
+        let label = forward.origin.label();
+        let reason = format!("the origin {label} agreed to the upgrade wrongly: {reason}");
+        Fault::new(FaultKind::BadUpgrade, reason)
+    })
+}
+
+fn with_origin(answer: ResponseHead, origin: OriginConnection, forward: &Forward) -> Result<Agreed, Fault> {
+    let label = &forward.origin.label;
+    let half = origin.stream.into_half(&origin.read).map_err(|error| {
+        // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
+        Fault::new(
+            FaultKind::BadAnswer,
+            format!("the connection to the origin {label} is lost: {error}"),
+        )
+    })?;
+    Ok(Agreed {
+        answer,
+        far: Far::Origin(half),
+        label: Arc::clone(label),
+        claim: origin.claim,
+    })
+}
+
+/// What the process of a Worker says in its 101. The connection that it came over has done its part.
+fn with_worker(
+    offer: &Offer,
+    answer: ResponseHead,
+    (label, claim): (Arc<str>, Option<Claim>),
+    worker: &WorkerTarget,
+    parked: &Parked,
+) -> Result<Agreed, String> {
+    match (answer.fields().first(SESSION), answer.fields().first(PASS)) {
+        (Some(ticket), None) => {
+            let ticket = ticket_of(ticket)?;
+            Ok(with_session(offer, answer, ticket, (label, claim), worker))
+        }
+        (None, Some(token)) => {
+            let upstream = Token::parse(token).and_then(|token| parked.take(token, &worker.script));
+            let upstream = upstream.ok_or("nothing is parked under its Holdfast-Pass")?;
+            let mut answer = answer;
+            for name in [EXTENSIONS, PROTOCOL] {
+                answer.set(name, upstream.answer.fields().first(name));
+            }
+            Ok(Agreed {
+                answer,
+                far: Far::Origin(upstream.half),
+                label: upstream.identity.origin,
+                claim,
+            })
+        }
+        (Some(_), Some(_)) => Err(format!("it has both {SESSION} and {PASS}")),
+        (None, None) => Err(format!("it has neither {SESSION} nor {PASS}")),
+    }
+}
+
+fn with_session(
+    offer: &Offer,
+    mut answer: ResponseHead,
+    ticket: Box<str>,
+    (label, claim): (Arc<str>, Option<Claim>),
+    worker: &WorkerTarget,
+) -> Agreed {
+    // An empty field is how user code asks for no compression.
+    let wants_none = answer.fields().first(EXTENSIONS).is_some_and(<[u8]>::is_empty);
+    let extensions = if wants_none { None } else { offer.solo_answer() };
+    answer.set(EXTENSIONS, extensions.as_deref().map(str::as_bytes));
+    let terms = SessionTerms {
+        ticket,
+        channel: Arc::clone(&worker.channel),
+        script: Arc::clone(&worker.script),
+        is_compressed: extensions.is_some(),
+    };
+    Agreed {
+        answer,
+        far: Far::Session(terms),
+        label,
+        claim,
+    }
+}
+
+fn ticket_of(value: &[u8]) -> Result<Box<str>, String> {
+    let ticket = std::str::from_utf8(value).ok();
+    let ticket = ticket.filter(|text| is_token(text.as_bytes()) && text.len() <= MAX_TICKET_BYTES);
+    ticket
+        .map(Into::into)
+        .ok_or_else(|| format!("its {SESSION} is no token of up to {MAX_TICKET_BYTES} bytes"))
+}
+
+/// The offer as it went on: where a decision has set another `Sec-WebSocket-Protocol`, with those of its subprotocols alone that
+/// are in it. An origin may not choose one that was kept from it.
+fn seen_by_origin<'a>(offer: &'a Offer, forward: &Forward) -> Cow<'a, Offer> {
+    let mut set = forward.set_headers.iter().rev();
+    match set.find(|(name, _)| name.eq_ignore_ascii_case(PROTOCOL)) {
+        Some((_, names)) => Cow::Owned(offer.with_protocols(names)),
+        None => Cow::Borrowed(offer),
+    }
+}
+
+/// What was chosen of the client's offer; `check_answer` has seen to it that it is one of them.
+fn subprotocol(answer: &ResponseHead) -> Box<str> {
+    let chosen = answer.fields().first(PROTOCOL).unwrap_or_default();
+    String::from_utf8_lossy(chosen).into()
+}
+
+#[cfg(test)]
+#[path = "agreement_tests.rs"]
+mod tests;

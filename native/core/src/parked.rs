@@ -1,0 +1,167 @@
+//! WebSockets to origins that were opened for a Worker's process, until it is said what becomes of them.
+//!
+//! A script that fetches with `Upgrade: websocket` gets a token for what was opened. It hands the token back with the 101 to
+//! its own client, and the two are joined (`Holdfast-Pass`); or over its session channel, and speaks to the origin itself.
+//!
+//! Law 1: a token is good once, for the script that it was given to, and cannot be guessed.
+//! Law 2: what is parked is bounded in number, in time and by the life of the connection that asked for it: its [`Ticket`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::chance::random_bytes;
+use crate::http::ResponseHead;
+use crate::policy::WorkerTarget;
+use crate::tunnel::{Half, Identity, TunnelOptions};
+
+/// WebSockets parked at once in a process; one more is refused. Each has a descriptor, and a place of those for Workers.
+const MAX_PARKED: usize = 1024;
+
+/// By what something parked is known: 128 bits of chance, in hexadecimal digits of lower case.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Token([u8; 16]);
+
+impl Token {
+    fn new() -> Self {
+        Self(random_bytes())
+    }
+
+    /// None where it is not what a token looks like.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let is_lower_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 32 && text.bytes().all(is_lower_hex)).then_some(())?;
+        Some(Self(u128::from_str_radix(text, 16).ok()?.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Whoever knows one may take what it is for.
+        out.write_str("Token(***)")
+    }
+}
+
+/// An open WebSocket whose origin waits for who speaks to it.
+pub struct Upstream {
+    /// The connection, with what the origin has sent already.
+    pub half: Half,
+    /// The origin's 101.
+    pub answer: ResponseHead,
+    /// Who it is for, as far as that is the script.
+    pub identity: Box<Identity>,
+    /// What its zone asks of it.
+    pub options: Arc<TunnelOptions>,
+    /// Its places under the limits of the edge and of its zone.
+    pub place: Box<dyn Send>,
+    /// The script that it was opened for.
+    pub script: Arc<WorkerTarget>,
+}
+
+/// What is parked in a process.
+#[derive(Default)]
+pub struct Parked {
+    // The sender tells the ticket, by its end, that what it is for has been taken.
+    waiting: Mutex<HashMap<Token, (Upstream, oneshot::Sender<()>)>>,
+    entered: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Parked {
+    /// Whether there is room for one more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lock().len() < MAX_PARKED
+    }
+
+    /// Keeps one, for as long as its ticket is there. None where there are too many: it is closed then.
+    pub(crate) fn put(self: &Arc<Self>, upstream: Upstream) -> Option<Ticket> {
+        let (sender, receiver) = oneshot::channel();
+        let token = Token::new();
+        let mut waiting = self.lock();
+        if waiting.len() >= MAX_PARKED || waiting.contains_key(&token) {
+            return None;
+        }
+        waiting.insert(token, (upstream, sender));
+        self.entered.fetch_add(1, Ordering::Relaxed);
+        Some(Ticket {
+            parked: Arc::clone(self),
+            token,
+            taken: receiver,
+        })
+    }
+
+    /// What is parked under this token for this script; nobody else gets it from then on.
+    pub fn take(&self, token: Token, script: &str) -> Option<Upstream> {
+        let mut waiting = self.lock();
+        let (upstream, _) = waiting.get(&token)?;
+        if *upstream.script.script != *script {
+            return None;
+        }
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        waiting.remove(&token).map(|(upstream, _)| upstream)
+    }
+
+    /// How many wait now; how many were parked, and taken, since the start.
+    #[must_use]
+    pub fn figures(&self) -> (u64, u64, u64) {
+        let waiting = self.lock().len() as u64;
+        let (entered, taken) = (&self.entered, &self.taken);
+        (waiting, entered.load(Ordering::Relaxed), taken.load(Ordering::Relaxed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Token, (Upstream, oneshot::Sender<()>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Parked {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Parked")
+            .field("waiting", &self.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Holds something parked: without it, it is closed.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    parked: Arc<Parked>,
+    token: Token,
+    taken: oneshot::Receiver<()>,
+}
+
+impl Ticket {
+    /// What the script hands back.
+    pub(crate) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Waits until it has been taken.
+    pub(crate) async fn taken(&mut self) {
+        // Nothing is ever sent: the end of the sender says it.
+        let _ = (&mut self.taken).await;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let dropped = self.parked.lock().remove(&self.token);
+        // Its connection is closed without the lock.
+        drop(dropped);
+    }
+}
+
+#[cfg(test)]
+#[path = "parked_tests.rs"]
+pub(crate) mod tests;

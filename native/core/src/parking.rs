@@ -1,0 +1,117 @@
+//! How what was opened for a script is parked, and how long it stays.
+//!
+//! Law: the script's connection is the lease: it is open as long as what is parked is, and ends when that has been taken.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::agreement::Agreed;
+use crate::caps::Claim;
+use crate::connection::{After, CLIENT_STALL, Connection, Context, write_patiently};
+use crate::fault::{Fault, FaultKind};
+use crate::parked::Upstream;
+use crate::policy::{Asked, Forward, WorkerTarget};
+use crate::sessions::SessionTerms;
+use crate::tunnel::{Far, Half, Identity, NewTunnel, Transport, TunnelOptions};
+use crate::upgrade::greeting;
+use crate::upload::{AtItsEnd, client_gone};
+
+/// How long something stays parked. A script that hands it on does so at once; one that never does must not keep origins waiting.
+const MAX_TIME: Duration = Duration::from_secs(30);
+
+/// The field by which a script learns its token.
+const PARKED: &str = "Holdfast-Parked";
+
+/// Keeps what has opened for the script that asked, until the script has said what becomes of it.
+pub(crate) async fn park(
+    connection: Connection,
+    asked: &Arc<Asked>,
+    agreed: Agreed,
+    forward: &Forward,
+    (script, context): (Arc<WorkerTarget>, &Context),
+) -> After {
+    if !context.parked.has_room() {
+        let fault = Fault::new(FaultKind::EdgeExhausted, "as many WebSockets are parked as may be");
+        return connection.explain(asked, fault, forward, context).await;
+    }
+    let identity = agreed.identity(asked, forward);
+    let options = forward.tunnel.clone().unwrap_or_else(TunnelOptions::off);
+    let Agreed { answer, far, claim, .. } = agreed;
+    let (half, claim) = match far {
+        Far::Origin(half) => (half, claim),
+        Far::Session(terms) => {
+            let session = Joined {
+                terms,
+                identity: identity.clone(),
+                options: Arc::clone(&options),
+                claim,
+            };
+            // Without a pair of sockets, what was opened has ended.
+            let Ok(half) = session.open(context) else {
+                return After::Cut;
+            };
+            (half, None)
+        }
+    };
+    let (mut stream, mut read, place) = connection.into_parts();
+    let ticket = context.parked.put(Upstream {
+        half,
+        answer: answer.clone(),
+        identity,
+        options,
+        place: Box::new((place, claim)),
+        script,
+    });
+    let Some(mut ticket) = ticket else { return After::Cut };
+    let mut set = forward.set_response_headers.clone();
+    set.push((PARKED.to_owned(), ticket.token().to_string()));
+    asked.answered(answer.status());
+    let told = write_patiently(&mut stream, &greeting(asked, &answer, &set), CLIENT_STALL).await;
+    if told.is_ok() {
+        tokio::select! {
+            () = ticket.taken() => {}
+            () = client_gone(&mut stream, &mut read, AtItsEnd::HasGone) => {}
+            () = sleep(MAX_TIME) => {}
+        }
+    }
+    After::Cut
+}
+
+/// A session of another script's, which what is parked leads to.
+struct Joined {
+    terms: SessionTerms,
+    identity: Box<Identity>,
+    options: Arc<TunnelOptions>,
+    claim: Option<Claim>,
+}
+
+impl Joined {
+    /// Opens it with a socket for its client, whose other end is given.
+    fn open(self, context: &Context) -> io::Result<Half> {
+        let (client, far) = UnixStream::pair()?;
+        client.set_nonblocking(true)?;
+        far.set_nonblocking(true)?;
+        context.tunnels.open(NewTunnel {
+            client: half(client),
+            far: Far::Session(self.terms),
+            greeting: Vec::new(),
+            identity: self.identity,
+            options: self.options,
+            place: Box::new(self.claim),
+        });
+        Ok(half(far))
+    }
+}
+
+fn half(socket: UnixStream) -> Half {
+    Half {
+        transport: Transport::Unix(socket),
+        tls: None,
+        early: Vec::new(),
+        unsent: Vec::new(),
+    }
+}
