@@ -1,0 +1,230 @@
+"""One object as its process knows it, in memory or not: its sockets, what it set for them, and its instance while there is one.
+
+A hibernated object is just this: no user code, no file, a few hundred bytes and its sockets.
+
+Law 1: there is never more than one instance, and no new one before the file of a broken one is out of use.
+Law 2: an event makes an instance where there is none. Where that fails, the event is told why; a socket's event takes its socket with it.
+Law 3: sockets outlive a hibernation and a deploy; a reset closes all of them.
+"""
+
+import asyncio
+from contextvars import Context
+from functools import partial
+from typing import Any, Protocol
+
+from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, SOCKET_LOST, ObjectReset
+from holdfast.workers.durable.events import CloseEvent, Event, SocketEvent
+from holdfast.workers.durable.ids import DurableObjectId
+from holdfast.workers.durable.instance import Instance
+from holdfast.workers.durable.services import ObjectClass, Services, Socket
+from holdfast.workers.durable.state import DurableObjectState
+
+# The close code of a socket whose object was reset. The original drops the connection (1006); a Close with a reason says more.
+RESET_CODE = 1011
+GROUP_DIGITS = 16
+
+MESSAGE_NAMES = ("webSocketMessage", "web_socket_message", "websocket_message")
+CLOSE_NAMES = ("webSocketClose", "web_socket_close", "websocket_close")
+ERROR_NAMES = ("webSocketError", "web_socket_error", "websocket_error")
+
+
+class Registry(Protocol):
+    """Who has all objects (`objects.Objects`)."""
+
+    is_retiring: bool
+
+    def woke(self, actor: "Actor") -> None: ...
+    def slept(self, actor: "Actor") -> None: ...
+
+
+class Actor:
+    """See above. It owns its sockets (`runtime.sockets.SocketOwner`)."""
+
+    __slots__ = (
+        "_registry", "_services", "_until", "_waiting", "auto_response", "event_timeout_ms", "id", "instance", "is_leaving", "kind",
+        "sockets",
+    )  # fmt: skip
+
+    def __init__(self, registry: Registry, services: Services, kind: ObjectClass, id: DurableObjectId) -> None:  # noqa: A002
+        self.kind = kind
+        self.id = id
+        self.instance: Instance | None = None
+        self.sockets: dict[Socket, None] = {}
+        self.event_timeout_ms = 0
+        self.auto_response: tuple[str, str] | None = None
+        self.is_leaving = False
+        self._registry = registry
+        self._services = services
+        # While the file of a broken instance is in use, events wait.
+        self._until: asyncio.Future[None] | None = None
+        self._waiting: list[Event] = []
+
+    @property
+    def group(self) -> int:
+        """The number by which edges know its sockets."""
+        return int(str(self.id)[:GROUP_DIGITS], 16)
+
+    # Events.
+
+    def deliver(self, event: Event) -> None:
+        """Let an event happen to the object; it is made if it is not in memory."""
+        instance = self.instance
+        if instance is None:
+            if self._until is not None:
+                self._waiting.append(event)
+                return
+            try:
+                instance = self._wake()
+            except BaseException as error:  # noqa: BLE001  user code's constructor; the event tells who asked
+                event.fail(error)
+                if isinstance(event, SocketEvent):
+                    self.lose(event.socket)
+                return
+        instance.deliver(event)
+
+    @property
+    def queued(self) -> int:
+        """How many events wait."""
+        return len(self._waiting) + (0 if self.instance is None else self.instance.queued)
+
+    def _wake(self) -> Instance:
+        instance = Instance(self, self._services)
+        self.instance = instance
+        self._services.count("woken")
+        self._registry.woke(self)
+        instance.construct(DurableObjectState(self, instance, self._services.exports))
+        return instance
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to be known of it."""
+        return bool(self.instance or self.sockets or self._waiting or self._until)
+
+    # What a socket tells (`runtime.sockets.SocketOwner`).
+
+    def message(self, ws: Any, data: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; str or bytes
+        """A message came."""
+        self._happen(SocketEvent(ws, MESSAGE_NAMES, (ws, data), seq))
+
+    def closed(self, ws: Any, code: int, reason: str, was_clean: bool, seq: int) -> None:  # noqa: ANN401  a WebSocket
+        """It has closed; after the handler the object has it no more."""
+        if ws not in self.sockets:
+            return
+        event = CloseEvent(ws, CLOSE_NAMES, (ws, code, reason, was_clean), seq)
+        event.forget_by(self._forget)
+        self._happen(event)
+
+    def failed(self, ws: Any, error: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; its error
+        """Something that is no disconnect went wrong."""
+        self._happen(SocketEvent(ws, ERROR_NAMES, (ws, error), seq))
+
+    def _happen(self, event: SocketEvent) -> None:
+        if self._registry.is_retiring:
+            # Not acknowledged: the next process gets it.
+            return
+        event.seen = self._services.event_seen
+        if self.event_timeout_ms:
+            event.limit(self.event_timeout_ms / 1000)
+        self.deliver(event)
+
+    def _forget(self, ws: Socket) -> None:
+        self.sockets.pop(ws, None)
+
+    def lose(self, ws: Socket) -> None:
+        """Close a socket because its object was reset."""
+        if ws in self.sockets:
+            del self.sockets[ws]
+            ws.abort(RESET_CODE, SOCKET_LOST)
+
+    # What `ctx` asks (`state.Owner`).
+
+    def accept(self, ws: Any, tags: tuple[str, ...]) -> None:  # noqa: ANN401  `runtime.sockets.WebSocket`
+        """Own a half of a pair."""
+        ws.accept_hibernatable(
+            self,
+            tags,
+            class_name=self.kind.name,
+            object_id=str(self.id),
+            object_name=self.id.name,
+            accepted_ms=self._services.wall_ms(),
+        )
+        self.sockets[ws] = None
+
+    def resume(self, ws: Any) -> None:  # noqa: ANN401  `runtime.sockets.WebSocket`
+        """Own a socket of a process before this one; they come in any order, and stand in the order of their acceptance."""
+        ws.owner = self
+        last = next(reversed(self.sockets), None)
+        self.sockets[ws] = None
+        if last is not None and ws.accepted_ms < last.accepted_ms:
+            self.sockets = dict.fromkeys(sorted(self.sockets, key=_acceptance))
+
+    def answer(self, pair: tuple[str, str] | None) -> None:
+        """Have edges answer a text with another."""
+        if pair != self.auto_response:
+            self.auto_response = pair
+            request, response = pair or (None, None)
+            self._services.channels.set_auto(self.group, request, response)
+
+    def broadcast(self, sockets: list[Any], data: str | bytes, *, drop: bool, max_backlog_bytes: int) -> None:
+        """Send to all of them, when the object's writes are durable."""
+        action = partial(self._broadcast, sockets, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
+        if self.instance is not None:
+            self.instance.emit(action)
+
+    def _broadcast(self, sockets: list[Any], data: str | bytes, *, drop: bool, max_backlog_bytes: int) -> None:
+        sessions = []
+        for ws in sockets:
+            if (session := ws.session) is not None:
+                sessions.append(session)
+            else:
+                # Its client is in this process, or its answer has not gone out yet.
+                Context().run(ws.send, data)
+        self._services.channels.broadcast(sessions, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
+
+    # What its instance tells (`instance.Place`).
+
+    def broke(self, instance: Instance, error: BaseException, until: "asyncio.Future[None] | None") -> None:
+        """The instance is broken: its sockets are closed; the next event makes a new one."""
+        if self.instance is not instance:
+            return
+        self.instance = None
+        self._services.count("reset")
+        if until is not None:
+            self._until = until
+            until.add_done_callback(self._usable)
+        for ws in list(self.sockets):
+            self.lose(ws)
+        self._registry.slept(self)
+
+    # Leaving memory.
+
+    async def leave(self, reason: str) -> None:
+        """Take the instance out of memory, in peace. Events that come meanwhile make a new one."""
+        instance = self.instance
+        if instance is None or self.is_leaving:
+            return
+        self.is_leaving = True
+        try:
+            left = await instance.leave(reason)
+        finally:
+            self.is_leaving = False
+        if self.instance is instance:
+            self.instance = None
+            self._services.count("hibernated" if self.sockets else "evicted")
+            self._registry.slept(self)
+        if not self._registry.is_retiring:
+            for event in left:
+                self.deliver(event)
+        else:
+            for event in left:
+                event.fail(ObjectReset(NO_LONGER_ACTIVE, retryable=True))
+
+    def _usable(self, _: object) -> None:
+        self._until = None
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self.deliver(event)
+
+
+def _acceptance(ws: Socket) -> int:
+    return ws.accepted_ms

@@ -1,0 +1,274 @@
+"""Alarms: who is due, one run, another try.
+
+The truth of an alarm is in its object's file and part of its transactions; the table of all alarms says which files to look into, and is at
+worst too early. So a run begins with a look into the file, and ends with a write there: at least once, through crashes too.
+
+Due times are times of day. Waiting is not: it goes by the monotonic clock and is short, so that a clock that was set forward or back is
+noticed within RECHECK_S.
+
+Law 1: an object's alarm never runs twice at the same time.
+Law 2: a failed run is tried again after 2 s, 4 s, 8 s … (up to a quarter more, by chance), MAX_RETRIES times; then it is given up, and that is said.
+Law 3: a run that could not begin or end (the object broke) is tried again likewise, and not counted: the cause is not the handler's.
+Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as measured.
+"""
+
+import asyncio
+import inspect
+import random
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from typing import Any, Protocol, cast
+
+from holdfast.workers.durable.events import Event
+from holdfast.workers.durable.services import File
+
+MAX_RETRIES = 6
+FIRST_RETRY_MS = 2_000
+# Of retries that are not counted. Precedent: workerd's, 2 s doubled 9 times.
+MAX_RETRY_MS = FIRST_RETRY_MS << 9
+JITTER = 0.25
+# Objects whose alarms run at once; the others wait for one of them to end.
+MAX_RUNNING = 256
+# How long a clock that was set may go unnoticed.
+RECHECK_S = 10.0
+
+
+class AlarmInfo:
+    """What `alarm(info)` is told: when it was set for (Unix milliseconds), and how often it has failed."""
+
+    __slots__ = ("isRetry", "retryCount", "scheduledTime")
+
+    def __init__(self, scheduled_ms: int, retry_count: int) -> None:
+        self.scheduledTime = scheduled_ms
+        self.retryCount = retry_count
+        self.isRetry = retry_count > 0
+
+    @property
+    def scheduled_time(self) -> int:
+        """As `scheduledTime`."""
+        return self.scheduledTime
+
+    @property
+    def retry_count(self) -> int:
+        """As `retryCount`."""
+        return self.retryCount
+
+    @property
+    def is_retry(self) -> bool:
+        """As `isRetry`."""
+        return self.isRetry
+
+
+class AlarmHost(Protocol):
+    """The instance, as its alarm knows it."""
+
+    @property
+    def file(self) -> File: ...
+    def wrote(self, *, confirmed: bool = True) -> None: ...
+
+
+class AlarmRun(Event):
+    """One run of an object's alarm. `settled(retry)` is called once: `retry` where it could not begin or end."""
+
+    __slots__ = ("_now_ms", "_retry_count", "_runs", "_settled")
+
+    label = "an alarm"
+
+    def __init__(self, now_ms: Callable[[], int], settled: Callable[[bool], None]) -> None:
+        super().__init__()
+        self._now_ms = now_ms
+        self._settled = settled
+        self._retry_count = 0
+        self._runs = False
+
+    def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """The handler, if the file says that there is something to run."""
+        cell = self._host.file.alarm
+        alarm = cell.stored()
+        if alarm is None or alarm.next_ms > self._now_ms():
+            cell.settle()
+            return _nothing, ()
+        method = getattr(self.host.code, "alarm", None) or getattr(self.host.code, "on_alarm", None)
+        if method is None:
+            self.host.report("An alarm is due and the class has no alarm() handler: it is given up", None)
+            method = _nothing
+        cell.begin()
+        self._runs = True
+        self._retry_count = alarm.retry_count
+        info = AlarmInfo(alarm.scheduled_ms, alarm.retry_count)
+        return method, ((info,) if takes_one(method) else ())
+
+    def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
+        """Write down how it ended, in the transaction of what the handler wrote."""
+        host = self.host
+        if host.broken is not None:
+            self.fail(host.broken)
+            return
+        try:
+            if self._runs:
+                self._write_down(error)
+            elif error is not None:
+                host.report("The alarm could not be run", error)
+        except Exception as fault:  # noqa: BLE001  the file's: the next commit breaks the object
+            host.report("What became of an alarm could not be written", fault)
+        host.emit(lambda: self._settle(retry=error is not None and not self._runs))
+        host.ended(self)
+
+    def fail(self, error: BaseException) -> None:
+        """The object broke, or could not be made: the alarm is still in its file."""
+        self._settle(retry=True)
+
+    def _write_down(self, error: BaseException | None) -> None:
+        cell = self._host.file.alarm
+        if error is None:
+            cell.succeed()
+        elif self._retry_count >= MAX_RETRIES:
+            self.host.report(f"Uncaught exception in alarm; after {MAX_RETRIES} retries it is given up", error)
+            cell.succeed()
+        else:
+            self.host.report("Uncaught exception in alarm", error)
+            cell.fail(self._now_ms() + backoff_ms(self._retry_count, random.random()))  # noqa: S311  spread, not a secret
+        self._host.wrote()
+
+    @property
+    def _host(self) -> AlarmHost:
+        return cast("AlarmHost", self.host)
+
+    def _settle(self, *, retry: bool) -> None:
+        settled, self._settled = self._settled, _ignored
+        settled(retry)
+
+
+def backoff_ms(failures: int, chance: float) -> int:
+    """How long to wait after so many failures before; `chance` in [0, 1) decides how much more than the least it is."""
+    least = min(FIRST_RETRY_MS << min(failures, 9), MAX_RETRY_MS)
+    return least + int(least * JITTER * chance)
+
+
+def takes_one(method: Callable[..., Any]) -> bool:
+    """Whether it can be called with one argument: `alarm(self)` and `alarm(self, info)` are both in use."""
+    try:
+        inspect.signature(method).bind(None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+Key = tuple[str, str]
+
+
+class AlarmTable(Protocol):
+    """The table of all alarms (`store.objects.alarms`)."""
+
+    on_change: Callable[[], None] | None
+
+    def due(self, now_ms: int, limit: int) -> Sequence[Any]: ...
+    def next_ms(self) -> int | None: ...
+
+
+class Scheduler:
+    """Looks at the table when something in it is due, and has the objects run: `run(row, settled)`."""
+
+    def __init__(
+        self,
+        table: AlarmTable,
+        run: Callable[[Any, Callable[[bool], None]], None],
+        wall_ms: Callable[[], int],
+        report: Callable[[str, str, BaseException | None], None],
+    ) -> None:
+        self._table = table
+        self._run = run
+        self._wall_ms = wall_ms
+        self._report = report
+        self._running: set[Key] = set()
+        # Those that could not be run: how often, and when (monotonic) they are looked at again.
+        self._failed: dict[Key, tuple[int, float]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Begin."""
+        self._table.on_change = self._changed
+        self.look()
+
+    def stop(self) -> None:
+        """Begin no more runs."""
+        self._is_stopped = True
+        self._table.on_change = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return len(self._running)
+
+    def look(self) -> None:
+        """Begin what is due, and come back when the next one is."""
+        if self._is_stopped:
+            return
+        try:
+            self._begin_due()
+            self._wait()
+        except Exception as error:  # noqa: BLE001  the disk's: it may be there again in a while
+            self._report("error", "the table of alarms cannot be read", error)
+            self._wait_s(RECHECK_S)
+
+    def _begin_due(self) -> None:
+        room = MAX_RUNNING - len(self._running)
+        if room <= 0:
+            return
+        now = self._loop.time()
+        for row in self._table.due(self._wall_ms(), MAX_RUNNING + len(self._failed)):
+            key = (row.class_name, row.object_id)
+            if room <= 0:
+                return
+            if key in self._running or self._failed.get(key, (0, 0.0))[1] > now:
+                continue
+            room -= 1
+            self._running.add(key)
+            self._run(row, lambda retry, key=key: self._settled(key, retry=retry))  # type: ignore[misc]  # bound per turn
+
+    def _wait(self) -> None:
+        next_ms = self._table.next_ms()
+        if next_ms is None:
+            return
+        until_s = (next_ms - self._wall_ms()) / 1000
+        if until_s <= 0:
+            # What is due and did not begin now: it runs, waits for another try, or for room. Each of those calls back.
+            soonest = min((at for _, at in self._failed.values()), default=self._loop.time() + RECHECK_S)
+            until_s = soonest - self._loop.time()
+        self._wait_s(min(max(until_s, 0.0), RECHECK_S))
+
+    def _wait_s(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self.look, context=Context())
+
+    def _settled(self, key: Key, *, retry: bool) -> None:
+        self._running.discard(key)
+        if retry:
+            failures = self._failed.get(key, (0, 0.0))[0]
+            wait_ms = backoff_ms(failures, random.random())  # noqa: S311  spread, not a secret
+            self._failed[key] = (failures + 1, self._loop.time() + wait_ms / 1000)
+        else:
+            self._failed.pop(key, None)
+        self._soon()
+
+    def _changed(self) -> None:
+        # In whatever thread committed.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._soon, context=Context())
+
+    def _soon(self) -> None:
+        if not self._is_stopped:
+            self._wait_s(0.0)
+
+
+def _nothing() -> None:
+    """The handler where there is nothing to run."""
+
+
+def _ignored(retry: bool) -> None:
+    """Who has been told."""

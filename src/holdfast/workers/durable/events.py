@@ -1,0 +1,180 @@
+"""What can happen to an object: a message or the end of a socket, a call, an alarm; and how each is settled.
+
+An event is given to an instance once. Then either its handler runs and `done` settles it, or it never gets to run and `fail` does.
+
+Law 1: every event is settled exactly once, whatever becomes of its instance.
+Law 2: an event of a socket is acknowledged when its handler has ended, however it ended, and its writes are durable; and only
+when all earlier events of that socket are (an acknowledgement covers what came before).
+Law 3: an exception of a handler is reported, and harms neither socket nor object.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, Protocol
+
+from holdfast.workers.durable.services import Running, Socket
+from holdfast.workers.sdk.entrypoints import DurableObjectAbort
+
+
+class Host(Protocol):
+    """The instance, as its events know it."""
+
+    code: Any
+    broken: BaseException | None
+    context: Context
+    progress: "Progress"
+
+    def ended(self, event: "Event") -> None: ...
+    def report(self, text: str, error: BaseException | None) -> None: ...
+    def emit(self, action: Callable[[], None]) -> None: ...
+
+
+class Event:
+    """One thing that happens to an object."""
+
+    __slots__ = ("handle", "host")
+
+    # What is shown where an event keeps its object in memory.
+    label = "an event"
+
+    def __init__(self) -> None:
+        self.handle: Running | None = None
+        self.host: Host
+
+    def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """The user's code for it and what it gets. Raises what the caller is to be told."""
+        raise NotImplementedError
+
+    def prepare(self, context: Context) -> None:
+        """Set what the context of the handler must have."""
+
+    def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
+        """The handler has ended."""
+        raise NotImplementedError
+
+    def fail(self, error: BaseException) -> None:
+        """It will not run (to its end): its instance broke, or could not be made."""
+
+    def cancel(self) -> None:
+        """End its handler where it is suspended."""
+        if self.handle is not None:
+            self.handle.cancel()
+
+
+class SocketEvent(Event):
+    """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
+
+    __slots__ = ("_args", "_names", "_seq", "_timer", "_timer_s", "seen", "socket")
+
+    label = "a handler of a WebSocket"
+
+    def __init__(self, socket: Socket, names: tuple[str, ...], args: tuple[Any, ...], seq: int) -> None:
+        self.handle = None
+        self.socket = socket
+        self._names = names
+        self._args = args
+        self._seq = seq
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_s = 0.0
+        self.seen: Callable[[int, int], object] | None = None
+
+    def limit(self, seconds: float) -> None:
+        """Cancel the handler if it takes longer."""
+        self._timer_s = seconds
+
+    def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """The first of the names that user code has; nothing to run where it has none of them."""
+        if self._seq:
+            self.host.progress.began(self.socket, self._seq)
+        if self._timer_s:
+            self._timer = asyncio.get_running_loop().call_later(self._timer_s, self.cancel)
+        for name in self._names:
+            if (method := getattr(self.host.code, name, None)) is not None:
+                return method, self._args
+        return _nothing, ()
+
+    def prepare(self, context: Context) -> None:
+        """Let the journal know which event this is."""
+        if self.seen is not None and self._seq and self.socket.session is not None:
+            context.run(self.seen, self.socket.session.sid, self._seq)
+
+    def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
+        """Report its exception; acknowledge the event."""
+        host = self.host
+        if self._timer is not None:
+            self._timer.cancel()
+        if error is not None and not _is_silent(error) and host.broken is None:
+            host.report(f"Uncaught exception in {self._names[0]}", error)
+        if self._seq and (last := host.progress.ended(self.socket, self._seq)):
+            self._acknowledge(host, last)
+        host.ended(self)
+
+    def _acknowledge(self, host: Host, seq: int) -> None:
+        if (session := self.socket.session) is not None:
+            host.emit(lambda: session.ack(seq))
+
+
+class CloseEvent(SocketEvent):
+    """The end of a socket; after its handler the object has it no more."""
+
+    __slots__ = ("_forget",)
+
+    label = "a handler of a closed WebSocket"
+
+    def forget_by(self, forget: Callable[[Socket], None]) -> None:
+        """Who forgets the socket afterwards."""
+        self._forget = forget
+
+    def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
+        """As any event's; then the socket is gone."""
+        self._forget(self.socket)
+        super().done(result, error)
+        self.host.progress.forget(self.socket)
+
+
+class Progress:
+    """Which events of each socket are done with: what may be acknowledged."""
+
+    __slots__ = ("_running",)
+
+    def __init__(self) -> None:
+        # Socket -> events that have begun and are not covered yet, oldest first: [seq, has ended].
+        self._running: dict[Socket, deque[list[int]]] = {}
+
+    def began(self, socket: Socket, seq: int) -> None:
+        """A handler begins."""
+        if (events := self._running.get(socket)) is None:
+            events = self._running[socket] = deque()
+        events.append([seq, 0])
+
+    def ended(self, socket: Socket, seq: int) -> int:
+        """A handler has ended; the highest number up to which everything has, or 0 where an earlier one still runs."""
+        events = self._running.get(socket)
+        if not events:
+            return 0
+        for event in events:
+            if event[0] == seq:
+                event[1] = 1
+                break
+        last = 0
+        while events and events[0][1]:
+            last = events.popleft()[0]
+        return last
+
+    def forget(self, socket: Socket) -> None:
+        """The socket is gone."""
+        self._running.pop(socket, None)
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+
+def _nothing() -> None:
+    """The handler of an object that has none for this."""
+
+
+def _is_silent(error: BaseException) -> bool:
+    # A cancellation is a timeout's or a reset's doing; both are told elsewhere.
+    return isinstance(error, asyncio.CancelledError | DurableObjectAbort)

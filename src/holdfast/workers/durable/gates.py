@@ -1,0 +1,236 @@
+"""The two gates of an object: who may go on inside it (input), and what of it may be seen outside (output).
+
+The input gate holds the *steps* of user code, from one suspension to the next: a coroutine whose awaited thing has happened
+goes on only when the gate admits it. It is closed by a section (`blockConcurrencyWhile`, a transaction), to all but that
+section's own code, and by a commit, to everybody. A read needs no closing: it never suspends, so nothing can come between.
+
+The output gate holds *actions* (a send, an answer, a call, an acknowledgement) until the writes that came before them are durable.
+
+Law 1: while a section is open, no step of code outside of it runs; code of an inner section shuts out that of the outer.
+Law 2: who waits at the input gate is admitted in the order of arrival.
+Law 3: actions leave in the order in which they were emitted, each after all confirmed writes that came before it.
+Law 4: a broken gate lets no step run and no action leave, ever.
+Source: workerd `io-gate.h`, and the product's documentation of input and output gates.
+"""
+
+import asyncio
+import contextlib
+import types
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import Context
+from typing import Any, cast
+
+from holdfast.workers.durable.current import CURRENT, SECTION, Section
+
+Steps = Generator[Any, Any, Any]
+
+
+class InputGate:
+    """Admits the steps of an object's code."""
+
+    __slots__ = ("_holds", "_opened", "_sections", "_waiting", "broken", "is_closed")
+
+    def __init__(self, opened: Callable[[], None]) -> None:
+        self._opened = opened
+        self._sections: list[Section] = []
+        self._holds = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.broken: BaseException | None = None
+        # Closed to somebody: what every step looks at first.
+        self.is_closed = False
+
+    def admits(self, section: Section | None) -> bool:
+        """Whether code of this section (None: of none) may run now."""
+        if self._holds:
+            return False
+        if not self._sections:
+            return True
+        return self._sections[-1] is living(section)
+
+    def enter(self, section: Section) -> None:
+        """Open a section inside of its parent; the caller has been admitted as the parent's code."""
+        self._sections.append(section)
+        self.is_closed = True
+
+    def leave(self, section: Section) -> None:
+        """A section has ended, and whatever was left open inside of it."""
+        section.has_ended = True
+        if section in self._sections:
+            del self._sections[self._sections.index(section) :]
+        self._look()
+
+    def hold(self) -> None:
+        """Close to everybody, until `release` was called as often."""
+        self._holds += 1
+        self.is_closed = True
+
+    def release(self) -> None:
+        """Undo one `hold`."""
+        self._holds -= 1
+        self._look()
+
+    def break_(self, error: BaseException) -> None:
+        """No step runs any more; who waits is woken, to end."""
+        self.broken = error
+        self.is_closed = True
+        self._wake()
+
+    async def admission(self, section: Section | None) -> None:
+        """Wait until code of this section may run. Raises what broke the gate."""
+        while self.broken is None and self.is_closed and not self.admits(section):
+            await self.wait()
+        if self.broken is not None:
+            raise self.broken
+
+    def wait(self) -> "asyncio.Future[None]":
+        """Done when the gate has opened to somebody; ask `admits` again."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
+
+    @property
+    def waiting(self) -> int:
+        """How many steps wait."""
+        return len(self._waiting)
+
+    def _look(self) -> None:
+        self.is_closed = self.broken is not None or bool(self._holds or self._sections)
+        if not self._holds:
+            self._wake()
+            if not self.is_closed:
+                self._opened()
+
+    def _wake(self) -> None:
+        # All of them, in order: those who find it closed again are first to wait again, in the same order.
+        waiting, self._waiting = self._waiting, deque()
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+class OutputGate:
+    """Keeps what an object lets out until the writes before it are durable. Generation n of writes is the nth commit."""
+
+    __slots__ = ("_durable", "_is_broken", "_lock", "_next", "_waiting", "failed")
+
+    def __init__(self, failed: Callable[[BaseException], None]) -> None:
+        self.failed = failed
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._next = 1
+        self._lock = 0
+        self._durable = 0
+        self._is_broken = False
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether what is emitted now leaves now."""
+        return self._lock <= self._durable and not self._waiting and not self._is_broken
+
+    @property
+    def waiting(self) -> int:
+        """How many actions wait."""
+        return len(self._waiting)
+
+    def wrote(self) -> None:
+        """There is a write which what is emitted from now on must wait for."""
+        self._lock = self._next
+
+    def emit(self, action: Callable[[], None]) -> None:
+        """Do it now, or when the writes so far are durable; never, if they fail."""
+        if self._lock <= self._durable and not self._waiting:
+            if not self._is_broken:
+                action()
+        elif not self._is_broken:
+            self._waiting.append((self._lock, action))
+
+    def begin(self) -> int:
+        """A commit of all writes so far begins; this is its generation."""
+        generation = self._next
+        self._next += 1
+        return generation
+
+    def confirm(self, generation: int) -> None:
+        """The writes up to this generation are durable: what waited for them leaves."""
+        self._durable = generation
+        while self._waiting and self._waiting[0][0] <= generation:
+            _, action = self._waiting.popleft()
+            try:
+                action()
+            except Exception as error:  # noqa: BLE001  the next one's action is not to suffer from it
+                self.failed(error)
+
+    def break_(self) -> None:
+        """Nothing of what waits leaves, nor anything later."""
+        self._is_broken = True
+        self._waiting.clear()
+
+
+def living(section: Section | None) -> Section | None:
+    """The section itself, or the nearest around it that has not ended."""
+    while section is not None and section.has_ended:
+        section = section.parent
+    return section
+
+
+async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401
+    """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
+    if gate.is_closed and not gate.admits(section):
+        await gate.admission(section)
+    result = function(*args)
+    return await driven(result, gate, section) if isinstance(result, Awaitable) else result
+
+
+@types.coroutine
+def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None) -> Steps:
+    """Await user code: each step after the first one is admitted by the gate."""
+    steps = cast("Coroutine[Any, Any, Any]", awaitable if hasattr(awaitable, "send") else awaitable.__await__())
+    try:
+        awaited = steps.send(None)
+        while True:
+            answer = error = None
+            try:
+                answer = yield awaited
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as thrown:  # noqa: BLE001  user code's to handle
+                error = thrown
+            while gate.is_closed and gate.broken is None and not gate.admits(section):
+                try:
+                    yield from gate.wait()
+                except GeneratorExit:
+                    steps.close()
+                    raise
+                except BaseException as thrown:  # noqa: BLE001  told when it may be: a cancellation waits at the gate too
+                    error = thrown
+            if gate.broken is not None:
+                end(steps)
+                raise gate.broken
+            awaited = steps.send(answer) if error is None else steps.throw(error)
+    except StopIteration as stop:
+        return stop.value
+
+
+def end(steps: Any) -> None:  # noqa: ANN401
+    """Close a coroutine of user code for good, however it takes that."""
+    # It may await, or raise, where nobody listens any more.
+    with contextlib.suppress(BaseException):
+        steps.close()
+
+
+def task_factory(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Any,  # noqa: ANN401
+    *,
+    name: str | None = None,
+    context: Context | None = None,
+) -> "asyncio.Task[Any]":
+    """Makes tasks: one that code of an object makes is the object's, held by its gate and counted among its reasons to stay."""
+    activity = CURRENT.get() if context is None else context.get(CURRENT)
+    if activity is None:
+        return asyncio.Task(coroutine, loop=loop, name=name, context=context)
+    section = SECTION.get() if context is None else context.get(SECTION)
+    task = asyncio.Task(activity.adopt(coroutine, section), loop=loop, name=name, context=context)
+    activity.owns(task, coroutine)
+    return task

@@ -1,0 +1,273 @@
+"""All objects of a script, in its process: the namespaces that `env` has, who is in memory, who leaves it, the alarms.
+
+An object is known here while it is in memory or has sockets; one that is neither takes no room at all.
+
+Law 1: nothing of an object is touched before the directory's lock is held (`start`), nor after it was given back (`retire`).
+Law 2: an object that does nothing for HIBERNATE_S leaves memory, unless it has a reason to stay; its sockets do not notice.
+Law 3: at a retirement what runs may end, nothing new of a socket or an alarm begins, and what did not begin is the next process's.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import Context
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
+from holdfast.store.objects.file import ObjectFile
+from holdfast.store.objects.identity import Identity
+from holdfast.workers.durable.actor import Actor
+from holdfast.workers.durable.alarms import AlarmRun, Scheduler
+from holdfast.workers.durable.ids import DurableObjectId, IdSpace
+from holdfast.workers.durable.namespace import Namespace
+from holdfast.workers.durable.owner import LocalOwner
+from holdfast.workers.durable.services import Channels, ObjectClass, Services, Start
+from holdfast.workers.durable.storage import Storage
+
+# Precedent: the original's.
+HIBERNATE_S = 10.0
+# How often it is looked for objects that may leave.
+SWEEP_S = 1.0
+# Threads for commits: they wait for the disk, not for each other.
+COMMIT_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is there now: objects in memory, objects known, their sockets, and what happened since the start."""
+
+    live: int
+    known: int
+    sockets: int
+    happened: Mapping[str, int]
+
+
+class Exports:
+    """`ctx.exports`: the script's own classes as namespaces, by name."""
+
+    def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
+        self.__dict__.update(namespaces)
+
+    def __getattr__(self, name: str) -> Namespace:
+        raise AttributeError(f"the script exports no Durable Object class '{name}'")
+
+
+class Objects:
+    """See above. Give it `channels` and `env`, then `start()`; then sockets and calls may come."""
+
+    def __init__(
+        self,
+        *,
+        script: str,
+        classes: Mapping[str, type],
+        start: Start,
+        report: Callable[[str, str, BaseException | None], None],
+        namespaces: Mapping[str, str] | None = None,
+        executor: Executor | None = None,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """`classes` by name; `namespaces`: the name under which a class's objects lie, where that is not `<script>-<Class>`.
+
+        `report(level, text, error)` tells the script's log. `start` is `runtime.pump.Pump.start`.
+        """
+        self.services = Services(
+            start=start,
+            executor=executor or ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit"),
+            open_file=self._open_file,
+            make_storage=self._make_storage,
+            report=report,
+            wall_ms=wall_ms,
+        )
+        self.is_retiring = False
+        self.owner: LocalOwner | None = None
+        self._kinds = {
+            name: _kind(name, code, (namespaces or {}).get(name) or f"{script}-{name}")
+            for name, code in classes.items()
+        }
+        self._namespaces = {name: Namespace(kind, self.actor) for name, kind in self._kinds.items()}
+        self.services.exports = Exports(self._namespaces)
+        self._actors: dict[tuple[str, str], Actor] = {}
+        self._live: dict[Actor, None] = {}
+        self._directory: Path | None = None
+        self._table: AlarmTable | None = None
+        self._scheduler: Scheduler | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    # What the process gives and asks.
+
+    @property
+    def channels(self) -> Channels:
+        """The links to the edges."""
+        return self.services.channels
+
+    @channels.setter
+    def channels(self, channels: Channels) -> None:
+        self.services.channels = channels
+
+    @property
+    def env(self) -> Any:  # noqa: ANN401  the bindings of the script
+        """What constructors get as `env`."""
+        return self.services.env
+
+    @env.setter
+    def env(self, env: Any) -> None:  # noqa: ANN401  as above
+        self.services.env = env
+
+    def namespace(self, class_name: str) -> Namespace:
+        """The value of a binding. Raises KeyError where the script has no such class."""
+        return self._namespaces[class_name]
+
+    async def start(self, objects_dir: Path, *, node: str = "local", address: str = "") -> None:
+        """Own the objects below this directory, and begin with their alarms. Raises NotOwned, StorageError."""
+        owner = LocalOwner(objects_dir)
+        await owner.join(node, address)
+        self.owner, self._directory = owner, objects_dir
+        self._table = AlarmTable.open(objects_dir / FILE_NAME)
+        self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
+        self._scheduler.start()
+        self._sweep()
+
+    async def retire(self, limit_s: float) -> None:
+        """Let what runs end, take all objects out of memory, and give the lock back; `limit_s` bounds the waiting."""
+        self.is_retiring = True
+        if self._scheduler is not None:
+            self._scheduler.stop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + limit_s
+        while not all(actor.instance is None or actor.instance.is_at_rest for actor in self._live):
+            rested = self.services.rested = asyncio.Event()
+            try:
+                async with asyncio.timeout_at(until):
+                    await rested.wait()
+            except TimeoutError:
+                self.services.report(
+                    "warn", f"handlers still run after {limit_s:.0f} s of retirement: they are ended", None
+                )
+                break
+        leaving = [loop.create_task(actor.leave("codeUpdated"), context=Context()) for actor in list(self._live)]
+        if leaving:
+            await asyncio.wait(leaving, timeout=LEAVE_LIMIT_S)
+        self.services.executor.shutdown(wait=True)
+        if self._table is not None:
+            self._table.close()
+        if self.owner is not None:
+            await self.owner.leave()
+
+    def figures(self) -> Figures:
+        """What is there now."""
+        sockets = sum(len(actor.sockets) for actor in self._actors.values())
+        return Figures(len(self._live), len(self._actors), sockets, dict(self.services.statistics))
+
+    def reasons(self) -> dict[str, list[str]]:
+        """Object (`Class id`) -> why it is in memory."""
+        now = asyncio.get_running_loop().time()
+        return {
+            f"{actor.kind.name} {actor.id}": actor.instance.reasons(now)
+            for actor in self._live
+            if actor.instance is not None
+        }
+
+    # What sockets tell (`runtime.sockets.SocketOwner`); those that have an object tell that.
+
+    def resumed(self, ws: Any, binding: Any) -> bool:  # noqa: ANN401  a WebSocket; `channel.binding.Binding`
+        """A socket of a process before this one; False where the script has no such class any more."""
+        kind = self._kinds.get(binding.class_name)
+        if kind is None:
+            return False
+        actor = self.actor(kind, DurableObjectId(binding.object_id, name=binding.object_name))
+        actor.resume(ws)
+        return True
+
+    def message(self, ws: Any, data: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; str or bytes
+        """A message of a socket that has been given to an object."""
+        ws.owner.message(ws, data, seq)
+
+    def closed(self, ws: Any, code: int, reason: str, was_clean: bool, seq: int) -> None:  # noqa: ANN401  a WebSocket
+        """The end of a socket that has been given to an object."""
+        ws.owner.closed(ws, code, reason, was_clean, seq)
+
+    def failed(self, ws: Any, error: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; its error
+        """An error of a socket that has been given to an object."""
+        ws.owner.failed(ws, error, seq)
+
+    # What objects tell (`actor.Registry`).
+
+    def actor(self, kind: ObjectClass, id: DurableObjectId) -> Actor:  # noqa: A002  as `id` of the original
+        """The object with this id, known from now on."""
+        key = (kind.name, str(id))
+        if (actor := self._actors.get(key)) is None:
+            actor = self._actors[key] = Actor(self, self.services, kind, id)
+        elif actor.id.name is None and id.name is not None:
+            actor.id = id
+        return actor
+
+    def woke(self, actor: Actor) -> None:
+        """It has an instance now."""
+        self._live[actor] = None
+
+    def slept(self, actor: Actor) -> None:
+        """It has none any more."""
+        self._live.pop(actor, None)
+        if not actor.is_needed:
+            self._actors.pop((actor.kind.name, str(actor.id)), None)
+            self.services.channels.forget(actor.group)
+
+    # Inside.
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for actor in list(self._live):
+            instance = actor.instance
+            if instance is not None and now - instance.idle_since >= HIBERNATE_S and instance.is_idle(now):
+                self._leave(actor)
+        # Objects that were asked for and never came to anything.
+        for key in [key for key, actor in self._actors.items() if not actor.is_needed]:
+            del self._actors[key]
+        self._sweeper = loop.call_later(SWEEP_S, self._sweep, context=Context())
+
+    def _leave(self, actor: Actor) -> None:
+        task = asyncio.Task(actor.leave("inactive"), loop=asyncio.get_running_loop(), context=Context())
+        self._leaving.add(task)
+        task.add_done_callback(self._left)
+
+    def _left(self, task: "asyncio.Task[None]") -> None:
+        self._leaving.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.services.report("error", "an object could not leave memory", error)
+
+    def _run_alarm(self, row: Any, settled: Callable[[bool], None]) -> None:  # noqa: ANN401  `store.objects.alarms.AlarmRow`
+        kind = self._kinds.get(row.class_name)
+        if kind is None:
+            # A class of an earlier version; its objects wait for one that has it again.
+            settled(True)  # noqa: FBT003  as the scheduler has it
+            return
+        actor = self.actor(kind, DurableObjectId(row.object_id, name=row.object_name))
+        actor.deliver(AlarmRun(self.services.wall_ms, settled))
+
+    def _open_file(self, kind: ObjectClass, digits: str) -> ObjectFile:
+        if self._directory is None:
+            raise RuntimeError("objects have no directory before start()")
+        actor = self._actors[kind.name, digits]
+        identity = Identity(kind.name, digits, actor.id.name)
+        return ObjectFile.open(
+            self._directory / kind.unique_key / f"{digits}.sqlite", identity=identity, alarms=self._table
+        )
+
+    def _make_storage(self, file: ObjectFile, instance: Any) -> Storage:  # noqa: ANN401  `instance.Instance`, a StorageHost
+        has_alarm = any(hasattr(instance.place.kind.code, name) for name in ("alarm", "on_alarm"))
+        return Storage(file, instance, now_ms=self.services.wall_ms, has_alarm_handler=has_alarm)
+
+
+# How long all objects together may take to leave.
+LEAVE_LIMIT_S = 12.0
+
+
+def _kind(name: str, code: type, unique_key: str) -> ObjectClass:
+    return ObjectClass(name=name, unique_key=unique_key, code=code, ids=IdSpace(unique_key))

@@ -1,0 +1,125 @@
+"""What the objects of a script are given from outside: code, files, channels, a clock, a way to report.
+
+Law: nothing in this folder opens a file, starts a thread, reads a clock or writes a log line but through here, so that a test gives
+fakes of all of it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from holdfast.workers.durable.ids import IdSpace
+
+Done = Callable[[Any, BaseException | None], None]
+
+
+class Running(Protocol):
+    """A handler that runs."""
+
+    def cancel(self) -> object:
+        """Throw CancelledError into it where it is suspended."""
+
+
+class Start(Protocol):
+    """Runs user code (`runtime.pump.start`): handlers begin in the order of their calls, and `done` hears how each ended."""
+
+    def __call__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], context: Context, done: Done
+    ) -> Running: ...
+
+
+class Socket(Protocol):
+    """A hibernatable WebSocket (`runtime.sockets.WebSocket`), as far as an object's life is concerned with it."""
+
+    owner: Any
+    readyState: int  # noqa: N815  the web platform's name
+
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+    @property
+    def session(self) -> Any: ...  # noqa: ANN401  its `ack(seq)` is all that is used here
+    @property
+    def auto_answered_ms(self) -> int | None: ...
+    @property
+    def accepted_ms(self) -> int: ...
+    def abort(self, code: int, reason: str) -> None: ...
+
+
+class Channels(Protocol):
+    """The links to the edges (`channel.hub.Channels`)."""
+
+    def set_auto(self, group: int, request: str | None, response: str | None) -> None: ...
+    def broadcast(
+        self, sessions: Iterable[Any], data: str | bytes, *, drop: bool = False, max_backlog_bytes: int = 0
+    ) -> None: ...
+    def forget(self, group: int) -> None: ...
+
+
+class AlarmRow(Protocol):
+    """An object's alarm: when it was set for, when it is run next, and how often it has failed (Unix milliseconds)."""
+
+    @property
+    def scheduled_ms(self) -> int: ...
+    @property
+    def next_ms(self) -> int: ...
+    @property
+    def retry_count(self) -> int: ...
+
+
+class FileAlarm(Protocol):
+    """The alarm in an object's own file; each change is a write of its transaction."""
+
+    def stored(self) -> AlarmRow | None: ...
+    def settle(self) -> None: ...
+    def begin(self) -> object: ...
+    def succeed(self) -> None: ...
+    def fail(self, next_ms: int) -> None: ...
+
+
+class File(Protocol):
+    """An object's file (`store.objects.ObjectFile`)."""
+
+    @property
+    def alarm(self) -> FileAlarm: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectClass:
+    """A class of user code whose objects are here; `unique_key` is its namespace (`<script>-<Class>`)."""
+
+    name: str
+    unique_key: str
+    code: type
+    ids: IdSpace
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """See above. `report(level, text, error)` tells the log; `open_file(object class, id)` blocks, for a moment."""
+
+    start: Start
+    executor: Executor
+    open_file: Callable[[ObjectClass, str], Any]
+    make_storage: Callable[[Any, Any], Any]
+    report: Callable[[str, str, BaseException | None], None]
+    wall_ms: Callable[[], int]
+    channels: Channels = field(init=False)
+    env: Any = None
+    exports: Any = None
+    # Set into the context of every handler: what the SDK and the journal ask there.
+    context: Callable[[Any], None] | None = None
+    event_seen: Callable[[int, int], object] | None = None
+    # Set whenever something has ended, while somebody waits for that.
+    rested: asyncio.Event | None = None
+    statistics: Counter[str] = field(default_factory=Counter)
+
+    def count(self, what: str) -> None:
+        """One more of it."""
+        self.statistics[what] += 1

@@ -1,0 +1,116 @@
+"""What crosses from one object to another: copied, as between processes, so that neither sees the other's changes.
+
+Values are copied part by part, shared parts and circles kept. What has a life (a request, a response, a stream, a socket, a stub) goes
+as it is; a function goes as something that calls it back where it lives (`reference`).
+
+Law 1: no container that one side holds is reachable from the other.
+Law 2: an error arrives with its class, message and properties, `remote` True, and where it happened as a note.
+Law 3: what is none of these is a DataCloneError that names its type, and nothing has been sent.
+"""
+
+import traceback
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from holdfast.workers.durable.errors import marked
+from holdfast.workers.sdk.errors import DOMException
+from holdfast.workers.sdk.values import JsDict
+
+Reference = Callable[[Callable[..., Any]], Any]
+
+ATOMS = frozenset({type(None), bool, int, float, str, bytes, datetime, date, time, timedelta, complex})
+# What has a life of its own is of these rooms; user code has no class there.
+LIVING = ("holdfast.workers.sdk.", "holdfast.workers.runtime.", "holdfast.workers.durable.")
+# How deep containers may lie in each other: beyond it Python's own stack would end.
+MAX_DEPTH = 400
+
+
+class Copier:
+    """One copy of one message: `reference` makes what stands for a function on the other side."""
+
+    __slots__ = ("_depth", "_known", "_reference")
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+        self._known: dict[int, tuple[object, object]] = {}
+        self._depth = 0
+
+    def copy(self, value: Any) -> Any:  # noqa: ANN401  whatever user code sends
+        """The value as the other side gets it. Raises DOMException "DataCloneError"."""
+        if type(value) in ATOMS:
+            return value
+        if (known := self._known.get(id(value))) is not None:
+            return known[1]
+        if self._depth >= MAX_DEPTH:
+            raise uncopyable(f"it is nested more than {MAX_DEPTH} deep")
+        self._depth += 1
+        try:
+            return self._container(value)
+        finally:
+            self._depth -= 1
+
+    def _container(self, value: Any) -> Any:  # noqa: ANN401  as above
+        if isinstance(value, dict):
+            mapping = self._keep(value, JsDict())
+            for key, item in value.items():
+                dict.__setitem__(mapping, self.copy(key), self.copy(item))
+            return mapping
+        if isinstance(value, list | tuple):
+            items: list[Any] = self._keep(value, [])
+            items.extend(map(self.copy, value))
+            return items
+        if isinstance(value, set | frozenset):
+            return self._keep(value, {self.copy(item) for item in value})
+        return self._other(value)
+
+    def _other(self, value: Any) -> Any:  # noqa: ANN401  as above
+        # A subclass goes as what it is of: an enumeration's member as its text or number.
+        for plain in (str, int, float):
+            if isinstance(value, plain):
+                return plain(value.value) if hasattr(value, "value") else plain(value)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return bytes(value)
+        if isinstance(value, Exception):
+            return copied_error(value, self._reference)
+        if type(value).__module__.startswith(LIVING):
+            return value
+        if callable(value):
+            return self._keep(value, self._reference(value))
+        raise uncopyable(f"an object of type {type(value).__qualname__} cannot be sent to another object")
+
+    def _keep(self, original: object, copy: Any) -> Any:  # noqa: ANN401  as above
+        # The original is kept too: as long as it lives, nothing else has its identity.
+        self._known[id(original)] = (original, copy)
+        return copy
+
+
+def copied(value: Any, reference: Reference) -> Any:  # noqa: ANN401  whatever user code sends
+    """The value as the other side gets it. Raises DOMException "DataCloneError"."""
+    return value if type(value) in ATOMS else Copier(reference).copy(value)
+
+
+def copied_error(error: BaseException, reference: Reference) -> BaseException:
+    """The error as the caller gets it: a new one of the same class, with the text of where it happened as a note."""
+    kind = type(error)
+    copy = kind.__new__(kind)
+    copy.args = tuple(_or_text(item, reference) for item in error.args)
+    for name, value in vars(error).items():
+        if not name.startswith("__"):
+            marked(copy, **{name: _or_text(value, reference)})
+    marked(copy, remote=True)
+    if error.__traceback__ is not None:
+        copy.add_note("In the object: " + "".join(traceback.format_tb(error.__traceback__)).rstrip())
+    return copy
+
+
+def uncopyable(why: str) -> DOMException:
+    """The error for what cannot be copied."""
+    return DOMException(f"DataCloneError: {why}.", "DataCloneError")
+
+
+def _or_text(value: object, reference: Reference) -> object:
+    try:
+        return copied(value, reference)
+    except DOMException:
+        return repr(value)
