@@ -1,9 +1,6 @@
 """What Workers' processes ask of an edge over its egress socket: the place of its own that it has there."""
 
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +10,13 @@ from holdfast.edge.decision import Forward, Respond
 from holdfast.model.request import Request
 from tests.integration.in_process import Running, ask, fine, of, running
 from tests.integration.origin import Origin as FakeOrigin
-from tests.integration.waiting import LIMIT_S, poll
-from tests.integration.wire import Wire
+from tests.integration.script_process import egress, egress_connection, fetch, shared
+from tests.integration.waiting import poll
 
 
 @pytest.fixture
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("workers")
-
-
-@contextmanager
-def egress(directory: Path) -> Iterator[tuple[socket.socket, str]]:
-    """A listening Unix socket, as the supervisor holds it, and its path."""
-    path = str(directory / "egress.sock")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen(64)
-        yield listener, path
-
-
-@contextmanager
-def process(path: str) -> Iterator[Wire]:
-    """A connection as a script's process makes it."""
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(LIMIT_S)
-        sock.connect(path)
-        yield Wire(sock)
-
-
-def fetch(url: str, *fields: str, method: str = "GET") -> bytes:
-    host = url.partition("://")[2].partition("/")[0]
-    lines = [f"{method} {url} HTTP/1.1", f"Host: {host}", *fields]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def shared(listener: socket.socket) -> int:
-    """A descriptor for one edge of a socket that others keep."""
-    return os.dup(listener.fileno())
 
 
 def test_what_a_process_fetches_is_known_as_such_and_nothing_else_is(directory: Path) -> None:
@@ -62,7 +29,7 @@ def test_what_a_process_fetches_is_known_as_such_and_nothing_else_is(directory: 
     with (
         egress(directory) as (listener, path),
         running(decide, egress_fd=shared(listener)) as edge,
-        process(path) as script,
+        egress_connection(path) as script,
     ):
         for _ in range(2):
             answer, body = script.request(fetch("https://API.example.test:8443/a?b=c", "Holdfast-Egress: abc"))
@@ -84,7 +51,7 @@ def test_fields_between_the_edge_and_a_process_go_no_further(directory: Path, or
     with (
         egress(directory) as (listener, path),
         running(decide, egress_fd=shared(listener)),
-        process(path) as script,
+        egress_connection(path) as script,
     ):
         answer, _ = script.request(fetch(f"http://o.test/status/200/{token}", "Holdfast-Egress: abc", "X-Kept: 1"))
     assert answer.status == 200
@@ -99,7 +66,7 @@ def test_scripts_take_no_places_of_clients(directory: Path) -> None:
         ExitStack() as stack,
     ):
         # A quarter of eight are kept for scripts: the third waits.
-        scripts = [stack.enter_context(process(path)) for _ in range(3)]
+        scripts = [stack.enter_context(egress_connection(path)) for _ in range(3)]
         for script in scripts[:2]:
             assert script.request(fetch("http://o.test/"))[0].status == 200
         scripts[2].send(fetch("http://o.test/"))
@@ -116,14 +83,14 @@ def test_an_edge_that_retires_leaves_the_socket_to_its_successor(directory: Path
     with (
         egress(directory) as (listener, path),
         running(by("old"), egress_fd=shared(listener)) as old,
-        process(path) as script,
+        egress_connection(path) as script,
     ):
         assert script.request(fetch("http://o.test/"))[1] == b"old"
         with running(by("new"), egress_fd=shared(listener)):
             old.edge.retire()
             poll(lambda: statistics(old, "egress_connections_open") == 0, what="the old edge to retire")
             for _ in range(8):
-                with process(path) as other:
+                with egress_connection(path) as other:
                     assert other.request(fetch("http://o.test/"))[1] == b"new"
 
 

@@ -1,0 +1,286 @@
+"""A Worker's process as an origin: what it may say about a client's WebSocket, and what nobody else may."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast._native import Certificate, WorkerTarget
+from holdfast.edge import answers
+from holdfast.edge.decision import Forward, Respond
+from holdfast.model.fault import Fault
+from tests.integration import wire
+from tests.integration.certificates import Authority
+from tests.integration.frames import TEXT, Frame
+from tests.integration.http2 import connected
+from tests.integration.in_process import Running, ask, of, running
+from tests.integration.origin import Head
+from tests.integration.origin import Origin as FakeOrigin
+from tests.integration.origin_websocket_paths import switching
+from tests.integration.script_process import (
+    ScriptProcess,
+    agrees,
+    egress,
+    egress_connection,
+    fetch,
+    says,
+    script_process,
+    shared,
+)
+from tests.integration.waiting import poll
+
+DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+
+
+@pytest.fixture
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: Authority) -> Certificate:
+    pair = authority.issue("example.test")
+    return Certificate(names=["example.test"], chain_pem=pair.cert.read_bytes(), key_pem=pair.key.read_bytes())
+
+
+def told(fault: Fault) -> Respond:
+    return answers.answer(fault, now=0)
+
+
+def own_fields(answer: wire.Answer) -> list[str]:
+    return [name for name, _ in answer.fields if name.lower().startswith("holdfast-")]
+
+
+def test_only_the_edge_itself_says_something_to_a_process(directory: Path) -> None:
+    answered = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nHoldfast-Session: t\r\nHoldfast-Pass: p\r\nX-Kept: 1\r\n\r\nok"
+    with script_process(directory, says(answered)) as script, running(script.decide) as edge:
+        forged = ("holdfast-context: forged", "Holdfast-Egress: forged", "Connection: close")
+        answer, body = ask(edge.address, wire.request("GET", "/a", *forged))
+    assert (answer.status, body, answer.value("X-Kept"), own_fields(answer)) == (200, b"ok", "1", [])
+    (head,) = script.heads
+    assert (head.target, head.values("Holdfast-Context"), head.values("Holdfast-Egress")) == ("/a", ["true"], [])
+
+
+def test_a_process_may_refuse_a_websocket_with_any_answer(directory: Path) -> None:
+    answered = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\nWWW-Authenticate: Basic\r\n\r\nno no"
+    with script_process(directory, says(answered)) as script, running(script.decide) as edge:
+        answer, body = ask(edge.address, wire.upgrade("/"))
+    assert (answer.status, body, answer.value("WWW-Authenticate")) == (401, b"no no", "Basic")
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "agreed"),
+    [
+        ([OFFER], [], [DEFLATE]),
+        ([OFFER], ["Sec-WebSocket-Extensions: "], []),
+        ([], [], []),
+        (["Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9"], [], []),
+    ],
+    ids=["offered", "refused", "not offered", "not to be met"],
+)
+def test_the_edge_agrees_to_compression_for_a_session(
+    directory: Path, offered: list[str], answered: list[str], agreed: list[str]
+) -> None:
+    handler = agrees("Holdfast-Session: t1", "Sec-WebSocket-Protocol: chat", "Set-Cookie: a=b", *answered)
+    with (
+        script_process(directory, handler) as script,
+        running(script.decide) as edge,
+        wire.websocket(edge.address, "/", "Sec-WebSocket-Protocol: chat", *offered) as (_, answer),
+    ):
+        assert answer.values("Sec-WebSocket-Extensions") == agreed
+        assert (answer.value("Sec-WebSocket-Protocol"), answer.value("Set-Cookie")) == ("chat", "a=b")
+        assert own_fields(answer) == []
+
+
+def test_what_is_said_of_sessions_is_believed_of_no_other_origin(origin: FakeOrigin, token: str) -> None:
+    said = f"/echo?{token}&cookie=a%0d%0aHoldfast-Session:%20t"
+    with (
+        running(lambda _: Forward(origin=of(origin))) as edge,
+        wire.websocket(edge.address, said) as (client, answer),
+    ):
+        assert own_fields(answer) == []
+        client.send_frame(Frame(TEXT, b"hi"))
+        assert client.read_message() == b"hi"
+
+
+@pytest.mark.parametrize(
+    ("handler", "status", "code"),
+    [
+        (lambda connection, _: connection.close(), 500, "1101"),
+        (says("HTTP/1.1 2"), 503, "1102"),
+        (says(""), 503, "1102"),
+        (says("nonsense\r\n\r\n"), 500, "1101"),
+        (agrees(), 500, "1101"),
+        (agrees("Holdfast-Pass: 00000000000000000000000000000000"), 500, "1101"),
+        (agrees("Holdfast-Session: t", "Sec-WebSocket-Protocol: other"), 500, "1101"),
+    ],
+    ids=["ends", "half", "silent", "nonsense", "neither", "unknown token", "protocol"],
+)
+def test_a_process_that_fails_is_told_as_a_worker_that_does(
+    directory: Path, handler: Any, status: int, code: str
+) -> None:
+    with (
+        script_process(directory, handler, answer_timeout_s=0.3) as script,
+        running(script.decide, told) as edge,
+    ):
+        answer, body = ask(edge.address, wire.upgrade("/"))
+    assert (answer.status, answer.value("cf-error-type")) == (status, code)
+    sentences = {
+        "1101": "The Worker's process has failed, or is not there.",
+        "1102": "The Worker did not answer in time.",
+    }
+    assert json.loads(body)["detail"] == sentences[code]
+
+
+def test_a_process_that_is_not_there_is_told_so_too(directory: Path) -> None:
+    with script_process(directory, says("")) as script, running(script.decide, told) as edge:
+        script.close()
+        for data in (wire.upgrade("/"), wire.request("GET", "/")):
+            assert ask(edge.address, data)[0].value("cf-error-type") == "1101"
+
+
+def passing(path: str, url: str, *fields: str) -> Callable[[socket.socket, Head], None]:
+    """A script that opens a WebSocket to `url` for each client, with what the client offers, and passes it on."""
+
+    def handle(connection: socket.socket, head: Head) -> None:
+        with egress_connection(path) as script:
+            names = ("Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+            offers = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions")
+            given = [f"{name}: {value}" for name in (*names, *offers) for value in head.values(name)]
+            script.send(fetch(url, *given))
+            parked = script.read_answer()
+            assert parked.status == 101, parked
+            connection.sendall(switching(head, f"Holdfast-Pass: {parked.value('Holdfast-Parked')}", *fields))
+            assert script.read_to_end() == b""
+
+    return handle
+
+
+@contextmanager
+def passed_on(
+    directory: Path, origin: FakeOrigin, target: str, **options: Any
+) -> Iterator[tuple[Running, ScriptProcess]]:
+    """An edge whose every client gets, by way of a script, a WebSocket to `target` at the fake origin."""
+    dialled = of(origin)
+    with egress(directory) as (listener, path):
+        handler = passing(path, f"http://o.test{target}", "X-By: script")
+        with script_process(directory, handler) as script:
+
+            def decide(request: Any) -> Forward:
+                return Forward(origin=dialled, park=script.target) if request.is_egress else script.decide(request)
+
+            with running(decide, told, egress_fd=shared(listener), **options) as edge:
+                yield edge, script
+
+
+def test_what_a_script_passes_on_is_joined_with_its_client(directory: Path, origin: FakeOrigin, token: str) -> None:
+    target = f"/early?{token}"
+    with passed_on(directory, origin, target) as (edge, _):
+        with wire.websocket(edge.address, "/", first=Frame(TEXT, b"soon").from_client().encode()) as (client, answer):
+            assert (answer.value("X-By"), own_fields(answer)) == ("script", [])
+            assert client.read_message() == b"first"
+            assert client.read_message() == bytes(300)
+            assert client.read_message() == b"soon"
+            client.send_frame(Frame(TEXT, b"more"))
+            assert client.read_message() == b"more"
+            assert statistics(edge, "websockets_parked_taken") == 1
+        poll(lambda: statistics(edge, "egress_connections_open") == 0, what="the script's connection to end")
+    assert origin.head(token).values("Holdfast-Egress") == []
+
+
+def test_a_client_is_told_what_the_origin_behind_the_script_agreed_to(
+    directory: Path, origin: FakeOrigin, token: str
+) -> None:
+    target = f"/echo?{token}&protocol=chat&extensions=permessage-deflate;server_no_context_takeover"
+    with passed_on(directory, origin, target) as (edge, _):
+        lines = (OFFER, "Sec-WebSocket-Protocol: chat, other")
+        with wire.websocket(edge.address, "/", *lines) as (_, answer):
+            assert answer.values("Sec-WebSocket-Protocol") == ["chat"]
+            assert answer.values("Sec-WebSocket-Extensions") == ["permessage-deflate; server_no_context_takeover"]
+    asked = origin.head(token).values("Sec-WebSocket-Extensions")
+    assert asked == ["permessage-deflate; server_no_context_takeover"]
+
+
+def test_a_websocket_over_http2_is_passed_on_alike(
+    directory: Path, origin: FakeOrigin, authority: Authority, certificate: Certificate
+) -> None:
+    options: dict[str, Any] = {"is_tls": True, "certificates": [certificate], "threads": 1}
+    with (
+        passed_on(directory, origin, "/echo", **options) as (edge, _),
+        connected(edge.address, authority.trusting()) as client,
+    ):
+        socket_ = client.open_websocket("/")
+        assert socket_.stream.value("x-by") == "script"
+        socket_.send(Frame(TEXT, b"hi"))
+        assert socket_.frame().payload == b"hi"
+
+
+def test_a_token_is_good_for_the_script_that_fetched_alone(directory: Path, origin: FakeOrigin) -> None:
+    other = WorkerTarget(script="other", channel=str(directory / "other.sock"))
+    dialled = of(origin)
+    with (
+        egress(directory) as (listener, path),
+        script_process(directory, passing(path, "http://o.test/echo")) as script,
+    ):
+
+        def decide(request: Any) -> Forward:
+            return Forward(origin=dialled, park=other) if request.is_egress else script.decide(request)
+
+        with running(decide, told, egress_fd=shared(listener)) as edge:
+            assert ask(edge.address, wire.upgrade("/"))[0].value("cf-error-type") == "1101"
+
+
+def test_what_is_parked_ends_with_the_connection_that_asked(directory: Path, origin: FakeOrigin, token: str) -> None:
+    target = WorkerTarget(script="chat", channel=str(directory / "c.sock"))
+    decision = Forward(origin=of(origin), park=target)
+    with (
+        egress(directory) as (listener, path),
+        running(lambda _: decision, egress_fd=shared(listener)) as edge,
+    ):
+        with egress_connection(path) as script:
+            script.send(upgrade_of(f"http://o.test/echo?{token}"))
+            answer = script.read_answer()
+            assert (answer.status, len(answer.value("Holdfast-Parked"))) == (101, 32)
+            assert statistics(edge, "websockets_parked_now") == 1
+        poll(lambda: statistics(edge, "websockets_parked_now") == 0, what="what was parked to be closed")
+        origin.find(token).until(lambda seen: seen.ended, what="the end of its connection")
+
+
+def test_an_origin_that_refuses_is_answered_to_the_script_as_it_is(directory: Path, origin: FakeOrigin) -> None:
+    target = WorkerTarget(script="chat", channel=str(directory / "c.sock"))
+    decision = Forward(origin=of(origin), park=target)
+    with (
+        egress(directory) as (listener, path),
+        running(lambda _: decision, told, egress_fd=shared(listener)) as edge,
+        egress_connection(path) as script,
+    ):
+        answer, _ = script.request(upgrade_of("http://o.test/status/403"))
+        assert (answer.status, answer.values("Holdfast-Parked")) == (403, [])
+        # The connection can be used for what is fetched next.
+        assert script.request(fetch("http://o.test/status/200"))[0].status == 200
+        assert statistics(edge, "websockets_parked") == 0
+
+
+def test_without_a_place_to_park_it_a_websocket_is_the_script_s_own(directory: Path, origin: FakeOrigin) -> None:
+    with (
+        egress(directory) as (listener, path),
+        running(lambda _: Forward(origin=of(origin)), egress_fd=shared(listener)),
+        egress_connection(path) as script,
+    ):
+        script.send(upgrade_of("http://o.test/echo"))
+        assert script.read_answer().status == 101
+        script.send_frame(Frame(TEXT, b"hi"))
+        assert script.read_message() == b"hi"
+
+
+def upgrade_of(url: str) -> bytes:
+    return wire.upgrade(url, host=url.partition("://")[2].partition("/")[0])
+
+
+def statistics(edge: Running, name: str) -> int:
+    return edge.edge.statistics()[name]
