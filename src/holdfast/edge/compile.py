@@ -18,6 +18,7 @@ from holdfast.edge.features import check_settings, features_of, tls_settings_of
 from holdfast.edge.firewall.account import firewall_of
 from holdfast.edge.origin_rules import origin_rules_of
 from holdfast.edge.records import targets_of
+from holdfast.edge.worker_routes import with_domains, workers_of
 from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_certificates import certificates_of, usable_certificates_of
 from holdfast.model.hostname import parse_hostname
@@ -46,7 +47,10 @@ def compile_zone(
     name = document.name
     _check_identity(document)
     check_settings(name, document.settings)
+    workers = workers_of(name, document.worker_routes, document.worker_domains)
     targets = targets_of(name, document.records, before=before.targets if before else None)
+    if not document.paused:
+        targets = with_domains(targets, document.worker_domains)
     features = features_of(document.settings, paused=document.paused)
     shown_before = before.certificates if before else ()
     if tolerant:
@@ -70,6 +74,7 @@ def compile_zone(
         firewalls=() if firewall is None or document.paused else (firewall,),
         certificates=certificates,
         certificates_left_out=left_out,
+        workers=None if document.paused else workers,
         tls=None if name == CATCH_ALL else tls_settings_of(name, targets, document.settings),
     )
 

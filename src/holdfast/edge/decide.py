@@ -25,6 +25,7 @@ from holdfast.edge.phases.refuse_loop import refuse_loop
 from holdfast.edge.phases.websocket_origins import websocket_origins
 from holdfast.edge.phases.websocket_subprotocols import websocket_subprotocols
 from holdfast.edge.phases.websockets_switch import websockets_switch
+from holdfast.edge.phases.worker_route import worker_route
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import Phase, PlaceOf, View, view_of
 from holdfast.model.request import Request
@@ -45,6 +46,7 @@ PHASES: tuple[Phase, ...] = (
     websockets_switch,
     websocket_origins,
     websocket_subprotocols,
+    worker_route,
     forward,
 )
 
@@ -69,7 +71,19 @@ def decide(
     counters: Counters | None = None,
     record: Record | None = None,
 ) -> Decision:
-    """What becomes of `request`: the answer of the first phase that has one. `now` is Unix time in seconds."""
+    """What becomes of `request`: the answer of the first phase that has one. `now` is Unix time in seconds.
+
+    What a Worker's process asks for (`is_egress`) has a road of its own, which may lead back here.
+    """
+    if request.is_egress:
+        # Loaded with the first of them: most edges have no Workers.
+        from holdfast.edge.egress import decide_egress  # noqa: PLC0415
+
+        def decide_all(asked: Request, depth: int) -> Decision:
+            view = view_of(asked, snapshot, now=now, place_of=place_of, counters=counters, depth=depth)
+            return decide_in(asked, view, record)
+
+        return decide_egress(request, snapshot, now=now, decide_all=decide_all, place_of=place_of)
     return decide_in(request, view_of(request, snapshot, now=now, place_of=place_of, counters=counters), record)
 
 

@@ -231,6 +231,13 @@ EXPLANATIONS: dict[int, Explanation] = {
         None,
         ("See that the origin's name exists and resolves where the edge runs.", _SEE_LOG),
     ),
+    1019: Explanation(
+        "worker_loop",
+        "Workers lead to Workers without end",
+        Side.ORIGIN,
+        None,
+        ("See which requests of its own the Worker of this host name makes: one of them leads back to it.",),
+    ),
     1020: Explanation(
         "access_denied",
         "Access denied",
@@ -247,6 +254,20 @@ EXPLANATIONS: dict[int, Explanation] = {
         Side.ORIGIN,
         120,
         ("See that the tunnel to the origin runs and is connected.", _SEE_LOG),
+    ),
+    1101: Explanation(
+        "worker_exception",
+        "The Worker has failed",
+        Side.ORIGIN,
+        None,
+        ("The Worker's log says what was raised: look for the ray id in what `holdfast worker tail` shows.", _SEE_LOG),
+    ),
+    1102: Explanation(
+        "worker_exceeded_limits",
+        "The Worker took too long",
+        Side.ORIGIN,
+        30,
+        ("See what the Worker waits for, or computes; its limits are in its configuration.", _SEE_LOG),
     ),
     1200: Explanation(
         "connection_limit",

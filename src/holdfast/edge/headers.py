@@ -35,7 +35,7 @@ def loop_member(instance: str) -> str:
 def origin_headers(request: Request, member: str) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """What to set on the request to the origin, and which of the client's fields to leave out.
 
-    `member` is ours of `CDN-Loop`, from `loop_member`. The names to leave out are spelled as the client spelled them.
+    `member` is ours of `CDN-Loop`, from `loop_member`, "" where the request does not leave this machine. The names to leave out are spelled as the client spelled them.
     """
     forwarded_for = cdn_loop = ""
     removed: list[str] = []
@@ -55,9 +55,9 @@ def origin_headers(request: Request, member: str) -> tuple[tuple[tuple[str, str]
         ("X-Forwarded-For", _joined(forwarded_for, request.client_ip)),
         *_SCHEME_HEADERS[request.scheme],
         ("CF-Ray", request.ray),
-        ("CDN-Loop", _joined(cdn_loop, member)),
     )
-    return set_headers, tuple(removed)
+    loop = _joined(cdn_loop, member)
+    return (*set_headers, ("CDN-Loop", loop)) if loop else set_headers, tuple(removed)
 
 
 def is_loop(request: Request, member: str) -> bool:

@@ -24,6 +24,7 @@ from holdfast.model.zone_document import CATCH_ALL, ZoneSettings
 if TYPE_CHECKING:
     from holdfast.edge.firewall.values import CompiledAccount
     from holdfast.edge.rule_sources import CompiledList
+    from holdfast.edge.worker_processes import Processes
     from holdfast.rules.lists import RuleList
     from holdfast.rules.managed_ruleset import ManagedRuleset
 
@@ -40,7 +41,7 @@ class Snapshot:
     `ports` are those the edge listens on: redirects name them. `is_published` is false before anybody has said which zones
     there are: then that a name is in none of them means nothing. `accounts` are what accounts say for all of their zones, by
     id, `lists` what their rules name, by id and name, and `managed` the managed rulesets, by id:
-    none where nothing is published.
+    none where nothing is published. `processes` are those of Workers, None for who only looks.
     """
 
     zones: MappingProxyType[str, CompiledZone]
@@ -51,6 +52,7 @@ class Snapshot:
     accounts: Mapping[str, CompiledAccount] = field(default_factory=lambda: _NOTHING)
     lists: Mapping[str, Mapping[str, RuleList]] = field(default_factory=lambda: _NOTHING)
     managed: Mapping[str, ManagedRuleset] = field(default_factory=lambda: _NOTHING)
+    processes: Processes | None = None
 
     def zone_of(self, host: str) -> CompiledZone | None:
         """The zone that answers for `host`: the longest name that is `host` or ends it, else the catch-all, else none."""
@@ -112,7 +114,13 @@ class Snapshot:
         return replace(self, zones=MappingProxyType(by_name), names=MappingProxyType(names), is_published=True)
 
 
-def empty_snapshot(*, instance: str, ports: Ports | None = None, is_published: bool = True) -> Snapshot:
+def empty_snapshot(
+    *,
+    instance: str,
+    ports: Ports | None = None,
+    is_published: bool = True,
+    processes: Processes | None = None,
+) -> Snapshot:
     """No zones, because there are none, or because nothing `is_published` yet.
 
     `instance` names this edge in `CDN-Loop`; it must differ between edges and be the same in all threads of one.
@@ -123,6 +131,7 @@ def empty_snapshot(*, instance: str, ports: Ports | None = None, is_published: b
         loop_member=loop_member(instance),
         ports=ports or Ports(),
         is_published=is_published,
+        processes=processes,
     )
 
 

@@ -18,9 +18,11 @@ from holdfast.edge.firewall.rate_limit import Counters
 from holdfast.edge.firewall.traced import traced_rulesets
 from holdfast.edge.firewall.values import CUSTOM, IP_ACCESS, MANAGED, RATE_LIMITS, CompiledRuleset
 from holdfast.edge.phases.forward import forward
+from holdfast.edge.phases.worker_route import script_of, worker_route
 from holdfast.edge.route import Route, route_of
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import PlaceOf, View, view_of
+from holdfast.edge.worker_scripts import Script
 from holdfast.limits.verdict import Verdict
 from holdfast.model.request import Request
 from holdfast.model.request_trace import Trace, TracedPhase, TracedRule, TracedRuleset
@@ -53,7 +55,7 @@ def _traced(request: Request, view: View) -> Trace:
     seen_so_far = view.notes.trace
     assert seen_so_far is not None, "a trace has begun"  # noqa: S101
     phases: list[TracedPhase] = []
-    decision: Respond | Route | None = None
+    decision: Respond | Route | Script | None = None
     for phase in PHASES:
         name = phase.__name__
         if decision is not None:
@@ -62,6 +64,8 @@ def _traced(request: Request, view: View) -> Trace:
         seen_before, found_before = len(seen_so_far), len(view.notes.findings or ())
         if phase is forward:
             decision = _forwarded(request, view)
+        elif phase is worker_route:
+            decision = script_of(request, view)
         else:
             decided = phase(request, view)
             decision = decided if isinstance(decided, Respond) else None
@@ -143,7 +147,7 @@ def _access(found: Sequence[Finding]) -> Iterator[TracedRuleset]:
         yield TracedRuleset(kind="access", outcome="asked", rules=rules)
 
 
-def _trace(decision: Respond | Route, phases: Sequence[TracedPhase], view: View) -> Trace:
+def _trace(decision: Respond | Route | Script, phases: Sequence[TracedPhase], view: View) -> Trace:
     decided_by = next(phase.name for phase in phases if phase.outcome == "decided")
     deciding = next((one for one in reversed(view.notes.findings or ()) if one.status), None)
     route = decision if isinstance(decision, Route) else None
@@ -153,7 +157,7 @@ def _trace(decision: Respond | Route, phases: Sequence[TracedPhase], view: View)
         decided_by=decided_by,
         phases=tuple(phases),
         status=0 if answer is None else answer.status,
-        origin="" if route is None else _origin(route),
+        origin=f"worker:{decision.name}" if isinstance(decision, Script) else "" if route is None else _origin(route),
         host_header="" if route is None else route.host_header,
         server_name="" if route is None else route.server_name,
         rule_id="" if answer is None or deciding is None else deciding.rule_id,

@@ -103,7 +103,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
     """`zone` and `target` are what the request's host leads to, or NO_ZONE and NO_TARGET.
 
     `now` is Unix time in seconds. `place_of` is None where the edge has no database of addresses, `counters` where nothing
-    is counted. `firewalls` are those of the zone's account and of the zone, in the order in which they are asked; () where
+    is counted. `depth` counts the Workers that led here by requests of their own. `firewalls` are those of the zone's account and of the zone, in the order in which they are asked; () where
     neither says anything, and for a paused zone.
     """
 
@@ -115,6 +115,7 @@ class View(msgspec.Struct, frozen=True, gc=False):
     firewalls: tuple[Firewall, ...] = ()
     place_of: PlaceOf | None = None
     counters: Counters | None = None
+    depth: int = 0
 
     @property
     def managed(self) -> Mapping[str, ManagedRuleset]:
@@ -149,6 +150,7 @@ def view_of(
     now: float,
     place_of: PlaceOf | None = None,
     counters: Counters | None = None,
+    depth: int = 0,
 ) -> View:
     """What is known when `request` has come."""
     zone = snapshot.zone_of(request.host) or NO_ZONE
@@ -158,4 +160,4 @@ def view_of(
         if account is not None and account.firewall is not None:
             firewalls = (account.firewall, *firewalls)
     target = zone.target_of(request.host) or NO_TARGET
-    return View(snapshot, zone, target, now, Notes(), firewalls, place_of, counters)
+    return View(snapshot, zone, target, now, Notes(), firewalls, place_of, counters, depth)

@@ -16,6 +16,7 @@ import msgspec
 
 from holdfast.edge.firewall.values import Firewall
 from holdfast.edge.tunnel import Tunnel
+from holdfast.edge.worker_scripts import ZoneWorkers
 from holdfast.model.hostname import MAX_CHARS
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One zone. `targets` are by host name, a wildcard's under `*.example.com`; `fallback` is for every other name.
 
     `certificates_left_out` says, by id, why a certificate is not shown. `plan` is as rules name it. `tls` is None where a zone leaves TLS as the edge has it.
+    `workers` are the scripts in front of its origins, None where there are none, and where it `is_paused`.
     `rules` are its origin rules, `firewalls` its other rules: () where it has none, and where it `is_paused`; one otherwise.
     """
 
@@ -163,6 +165,7 @@ class CompiledZone(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     certificates: tuple[ServedCertificate, ...] = ()
     certificates_left_out: Mapping[str, str] = {}
     tls: TlsSettings | None = None
+    workers: ZoneWorkers | None = None
 
     def target_of(self, host: str) -> Target | None:
         """Where `host` goes: by its own record, else by the longest wildcard, else by the fallback."""

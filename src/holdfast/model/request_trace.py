@@ -70,7 +70,7 @@ class TracedPhase(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class Trace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What becomes of a request, and how that came about.
 
-    `decision` is "forward" or "respond"; `status` that of the answer; `origin` where it goes, as "host:port". `decided_by` is
+    `decision` is "forward" or "respond"; `status` that of the answer; `origin` where it goes, as "host:port" or "worker:name". `decided_by` is
     the phase that decided, `rule_id` the rule, where one did. `zone` is the zone's name, `zone_id` its id; "" where there is none.
     """
 

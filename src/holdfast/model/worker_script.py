@@ -9,7 +9,6 @@ Source: wrangler's config-schema.json, Cloudflare API v4 "Workers scripts".
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any, Literal
 
@@ -102,7 +101,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class ScriptVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One version of a script, as it lies beside its code (`script.json`). `key` names the script's directory (`script_key`).
+    """One version of a script, as it lies beside its code (`script.json`). `key` names the script's directory (`data_dir.worker_key`).
 
     `version` is its id, `number` counts the script's versions from 1. `sealed_secrets` are by name. `classes` are the Durable
     Object classes that there are with this version, each with where its objects are stored. `created_ms` is Unix time.
@@ -128,11 +127,6 @@ class ScriptVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     def storages(self) -> dict[str, str]:
         """How the objects of each class are stored, by class name."""
         return {name: one.storage for name, one in self.classes.items()}
-
-
-def script_key(account_id: str, name: str) -> str:
-    """What names a script in the data directory: 12 hexadecimal digits."""
-    return hashlib.sha256(f"{account_id}/{name}".encode()).hexdigest()[:12]
 
 
 def secret_purpose(key: str, name: str) -> str:

@@ -121,6 +121,23 @@ class CertificateDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaul
     priority: int = 0
 
 
+class WorkerRouteDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Requests that match `pattern` (`worker_route.parse_pattern`) go to the script with this `key` and `name`; with the key "" to
+    the origin, past less specific patterns."""
+
+    pattern: str
+    key: str = ""
+    name: str = ""
+
+
+class WorkerDomainDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The script with this `key` and `name` is the origin of the host name `host`."""
+
+    host: str
+    key: str
+    name: str
+
+
 class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One zone. `id` is 32 hexadecimal digits; `name` its domain, lower case, or CATCH_ALL. `version` counts its changes.
 
@@ -140,6 +157,8 @@ class ZoneDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     rulesets: tuple[RulesetDocument, ...] = ()
     access_rules: tuple[AccessRuleDocument, ...] = ()
     certificates: tuple[CertificateDocument, ...] = ()
+    worker_routes: tuple[WorkerRouteDocument, ...] = ()
+    worker_domains: tuple[WorkerDomainDocument, ...] = ()
 
 
 Document = ZoneDocument | AccountDocument | ListDocument | ManagedDocument

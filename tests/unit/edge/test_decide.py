@@ -42,6 +42,7 @@ def test_the_order_of_the_phases_is_what_it_says() -> None:
         "websockets_switch",
         "websocket_origins",
         "websocket_subprotocols",
+        "worker_route",
         "forward",
     ]
 

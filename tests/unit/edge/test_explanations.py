@@ -16,7 +16,7 @@ from holdfast.edge.explanations import (
 # Every status a fault may have (the boundary), and what decide refuses with.
 ANSWERED = (
     421, 502, 503, 504, 508, *range(520, 527), 530,
-    1000, 1001, 1004, 1005, 1006, 1009, 1014, 1015, 1016, 1020,
+    1000, 1001, 1004, 1005, 1006, 1009, 1014, 1015, 1016, 1019, 1020, 1101, 1102,
 )  # fmt: skip
 OTHERS = [*SETTING_EXPLANATIONS.values(), *LIMIT_EXPLANATIONS.values(), NOT_CONFIGURED, CHALLENGE]
 ALL = [*(EXPLANATIONS[code] for code in ANSWERED), *OTHERS]

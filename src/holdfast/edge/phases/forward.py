@@ -6,13 +6,9 @@ from holdfast.edge.answers import refuse
 from holdfast.edge.decision import Decision, Forward
 from holdfast.edge.headers import origin_headers
 from holdfast.edge.route import DeadEnd, route_of
-from holdfast.edge.subprotocols import reduced_offer
 from holdfast.edge.view import View
-from holdfast.edge.zone import Features
+from holdfast.edge.zone_headers import zone_headers
 from holdfast.model.request import Request
-
-# Cloudflare's: CF-IPCountry of an address that nobody knows anything of.
-UNKNOWN_COUNTRY = "XX"
 
 
 def forward(request: Request, view: View) -> Decision | None:
@@ -24,12 +20,9 @@ def forward(request: Request, view: View) -> Decision | None:
     set_headers, remove_headers = origin_headers(request, view.snapshot.loop_member)
     if route.host_header:
         set_headers += (("Host", route.host_header),)
-    if features.true_client_ip or (features.geolocation and view.place_of is not None):
-        set_headers += _client_headers(request, view, features)
+    set_headers += zone_headers(request, view)
     is_stripped = request.is_upgrade and features.strips_upgrades
     is_to_open = request.is_upgrade and not is_stripped
-    if is_to_open and features.allowed_subprotocols is not None:
-        set_headers += reduced_offer(request, features.allowed_subprotocols)
     return Forward(
         route.target.origin(features.origin_tls, route.port, features.answer_timeout_s),
         set_headers,
@@ -41,12 +34,3 @@ def forward(request: Request, view: View) -> Decision | None:
         features.explain_statuses,
         features.tunnel.options() if is_to_open and features.tunnel is not None else None,
     )
-
-
-def _client_headers(request: Request, view: View, features: Features) -> tuple[tuple[str, str], ...]:
-    headers: tuple[tuple[str, str], ...] = ()
-    if features.true_client_ip:
-        headers += (("True-Client-IP", request.client_ip),)
-    if features.geolocation and view.place_of is not None:
-        headers += (("CF-IPCountry", view.place_of(request.client_ip).country or UNKNOWN_COUNTRY),)
-    return headers

@@ -1,0 +1,109 @@
+"""What an edge tells the process of a Worker about a request, and what the process tells an edge about one of its own.
+
+Both are one header field: a map in MessagePack (so that what is not known here is passed over), in base64url without padding.
+
+Law 1: the edge alone says `Holdfast-Context`; a client's field of that name reaches no process.
+Law 2: `Holdfast-Egress` is the word of the operator's own code, about requests of its own. It says how far a request may go, and is
+believed for nothing that a client could gain by.
+Law 3: whatever a field holds, reading it gives a value or raises ValueError, a sentence.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+CONTEXT_FIELD = "Holdfast-Context"
+EGRESS_FIELD = "Holdfast-Egress"
+# Longest field; a head has 32 KiB.
+MAX_CHARS = 8_192
+
+_KEY = re.compile(r"[0-9a-f]{12}")
+_ENCODER = msgspec.msgpack.Encoder()
+T = TypeVar("T")
+
+
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What is known of a request that goes to the process of a Worker (`Holdfast-Context`).
+
+    `zone` is the zone's id, "" for the one zone of `holdfast up`; `script` the script's key. `scheme`, `host` and `client_ip` are the
+    client's; `tls_version` "" without TLS. `depth` counts the Workers that led here by requests of their own. `cf` is `request.cf`.
+    """
+
+    ray: str
+    script: str
+    zone: str = ""
+    scheme: Literal["http", "https"] = "https"
+    host: str = ""
+    client_ip: str = ""
+    tls_version: str = ""
+    depth: int = 0
+    cf: dict[str, Any] = {}
+
+
+class Egress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a process says of a request of its own (`Holdfast-Egress`). `scheme` is that of the URL that it asks for.
+
+    `script` is the script's key. `park` keeps the WebSocket that opens for it. All else is the context of the request that the Worker
+    is answering, and empty where there is none (an alarm): `zone`, `host`, `ray`, `client_ip`, `depth`.
+    """
+
+    scheme: Literal["http", "https"]
+    script: str
+    park: bool = False
+    zone: str = ""
+    host: str = ""
+    ray: str = ""
+    client_ip: str = ""
+    depth: int = 0
+
+    @classmethod
+    def of(
+        cls, context: RequestContext | None, *, scheme: Literal["http", "https"], script: str, park: bool = False
+    ) -> Egress:
+        """What a Worker says that answers the request of `context`, or none."""
+        if context is None:
+            return cls(scheme=scheme, script=script, park=park)
+        return cls(
+            scheme=scheme,
+            script=script,
+            park=park,
+            zone=context.zone,
+            host=context.host,
+            ray=context.ray,
+            client_ip=context.client_ip,
+            depth=context.depth,
+        )
+
+
+def field_of(value: RequestContext | Egress) -> str:
+    """`value` as a header field has it."""
+    return base64.urlsafe_b64encode(_ENCODER.encode(value)).decode().rstrip("=")
+
+
+def read_context(field: str) -> RequestContext:
+    """What a `Holdfast-Context` says. Raises ValueError."""
+    return _read(field, RequestContext)
+
+
+def read_egress(field: str) -> Egress:
+    """What a `Holdfast-Egress` says. Raises ValueError."""
+    found = _read(field, Egress)
+    # It becomes part of a path.
+    if not _KEY.fullmatch(found.script):
+        raise ValueError("expected script to be 12 hexadecimal digits")
+    return found
+
+
+def _read(field: str, expected: type[T]) -> T:
+    if len(field) > MAX_CHARS:
+        raise ValueError(f"expected at most {MAX_CHARS} characters")
+    try:
+        raw = base64.b64decode(field + "=" * (-len(field) % 4), altchars=b"-_", validate=True)
+        return msgspec.msgpack.decode(raw, type=expected)
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"expected MessagePack in base64url: {error}") from None
