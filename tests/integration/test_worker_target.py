@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,13 @@ from holdfast.edge import answers
 from holdfast.edge.decision import Forward, Respond
 from holdfast.model.fault import Fault
 from tests.integration import wire
-from tests.integration.certificates import Authority
+from tests.integration.certificates import Authority, Pair
 from tests.integration.frames import TEXT, Frame
 from tests.integration.http2 import connected
 from tests.integration.in_process import Running, ask, of, running
 from tests.integration.origin import Head
 from tests.integration.origin import Origin as FakeOrigin
+from tests.integration.origin_paths import PATHS
 from tests.integration.origin_websocket_paths import switching
 from tests.integration.script_process import (
     ScriptProcess,
@@ -166,7 +167,7 @@ def passed_on(
     directory: Path, origin: FakeOrigin, target: str, **options: Any
 ) -> Iterator[tuple[Running, ScriptProcess]]:
     """An edge whose every client gets, by way of a script, a WebSocket to `target` at the fake origin."""
-    dialled = of(origin)
+    dialled = options.pop("dialled", None) or of(origin)
     with egress(directory) as (listener, path):
         handler = passing(path, f"http://o.test{target}", "X-By: script")
         with script_process(directory, handler) as script:
@@ -218,6 +219,54 @@ def test_a_websocket_over_http2_is_passed_on_alike(
         assert socket_.stream.value("x-by") == "script"
         socket_.send(Frame(TEXT, b"hi"))
         assert socket_.frame().payload == b"hi"
+
+
+def test_tls_with_an_origin_outlives_its_parking(directory: Path, leaf: Pair, authority: Authority) -> None:
+    with FakeOrigin(PATHS, tls=leaf.server_context()) as secure:
+        dialled = of(secure, scheme="https", server_name="example.test", ca_pem=authority.file.read_bytes())
+        with (
+            passed_on(directory, secure, "/early", dialled=dialled) as (edge, _),
+            wire.websocket(edge.address, "/") as (client, _),
+        ):
+            assert client.read_message() == b"first"
+            client.send_frame(Frame(TEXT, b"more"))
+            assert [client.read_message(), client.read_message()] == [bytes(300), b"more"]
+
+
+def test_clients_of_every_thread_get_what_any_thread_has_parked(directory: Path, origin: FakeOrigin) -> None:
+    with ExitStack() as stack:
+        ends = [stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64)) for _ in range(2)]
+        addresses = [end.getsockname() for end in ends]
+        options: dict[str, Any] = {"threads": 2, "listeners": [(end.detach(), False) for end in ends]}
+        edge, script = stack.enter_context(passed_on(directory, origin, "/echo", **options))
+        for at in range(40):
+            client, _ = stack.enter_context(wire.websocket(addresses[at % 2], f"/{at}"))
+            client.send_frame(Frame(TEXT, b"%d" % at))
+            assert client.read_message() == b"%d" % at
+        assert len(script.heads) == 40
+        assert (statistics(edge, "websockets_parked_taken"), statistics(edge, "tunnels_open")) == (40, 40)
+        poll(lambda: statistics(edge, "egress_connections_open") == 0, what="the script's connections to end")
+
+
+def test_a_client_that_goes_while_its_script_decides_leaves_nothing_behind(directory: Path, origin: FakeOrigin) -> None:
+    with egress(directory) as (listener, path):
+
+        def hesitating(connection: socket.socket, head: Head) -> None:
+            with suppress(OSError):
+                assert connection.recv(1) == b""
+            passing(path, "http://o.test/echo")(connection, head)
+
+        with script_process(directory, hesitating) as script:
+
+            def decide(request: Any) -> Forward:
+                return Forward(origin=of(origin), park=script.target) if request.is_egress else script.decide(request)
+
+            with running(decide, told, egress_fd=shared(listener)) as edge:
+                with wire.connect(edge.address) as client:
+                    client.send(wire.upgrade("/"))
+                    poll(lambda: script.heads, what="the request to reach the script")
+                poll(lambda: statistics(edge, "websockets_parked") == 1, what="a WebSocket to be parked")
+                assert statistics(edge, "websockets_parked_taken") == 0
 
 
 def test_a_token_is_good_for_the_script_that_fetched_alone(directory: Path, origin: FakeOrigin) -> None:

@@ -3,7 +3,8 @@
 //! Law 1: looking and taking are one step, so that no storm gets past a limit.
 //! Law 2: every WebSocket is counted, limit or not: one that is set later counts those that are there.
 //! Law 3: an IPv6 client is its /64, of which it has all addresses.
-//! Law 4: what is kept is bounded by what is open: an address that has nothing left is forgotten.
+//! Law 4: a Worker's process has no address, so no limit by one is its: it stands for clients of many.
+//! Law 5: what is kept is bounded by what is open: an address that has nothing left is forgotten.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -54,9 +55,11 @@ impl Claim {
                 let reason = "the zone has as many open WebSockets as it may have";
                 return Err(Fault::new(FaultKind::ZoneConnections, reason));
             }
-            if options
-                .max_address_connections
-                .is_some_and(|most| of_client >= most.get())
+            let has_address = !client.is_unspecified();
+            if has_address
+                && options
+                    .max_address_connections
+                    .is_some_and(|most| of_client >= most.get())
             {
                 let reason = "the client's address has as many open WebSockets as it may have";
                 return Err(Fault::new(FaultKind::AddressConnections, reason));

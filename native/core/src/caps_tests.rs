@@ -36,6 +36,17 @@ fn a_limit_is_met_exactly_and_a_place_that_is_given_back_can_be_taken() {
 }
 
 #[test]
+fn a_process_without_an_address_is_counted_for_its_zone_alone() {
+    let zone = Zones::default().named("a");
+    let options = limits(3, 1);
+    let _claims = ["0.0.0.0", "0.0.0.0", "192.0.2.1"].map(|client| take(&zone, client, &options).unwrap());
+    assert_eq!(
+        take(&zone, "0.0.0.0", &options).unwrap_err(),
+        FaultKind::ZoneConnections
+    );
+}
+
+#[test]
 fn an_ipv6_client_is_its_64() {
     let zone = Zones::default().named("a");
     let options = limits(0, 1);

@@ -7,13 +7,15 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use tokio::io::AsyncRead;
 use tokio::time::sleep;
 
 use crate::agreement::Agreed;
 use crate::caps::Claim;
-use crate::connection::{After, CLIENT_STALL, Connection, Context, write_patiently};
+use crate::connection::{After, CLIENT_STALL, Connection, Context, ray_id, write_patiently};
 use crate::fault::{Fault, FaultKind};
-use crate::parked::Upstream;
+use crate::parked::{Ticket, Upstream};
 use crate::policy::{Asked, Forward, WorkerTarget};
 use crate::sessions::SessionTerms;
 use crate::tunnel::{Far, Half, Identity, NewTunnel, Transport, TunnelOptions};
@@ -46,7 +48,11 @@ pub(crate) async fn park(
         Far::Session(terms) => {
             let session = Joined {
                 terms,
-                identity: identity.clone(),
+                // A WebSocket of its own, besides the one that will lead to it.
+                identity: Box::new(Identity {
+                    ray: ray_id(&context.colo),
+                    ..(*identity).clone()
+                }),
                 options: Arc::clone(&options),
                 claim,
             };
@@ -72,13 +78,18 @@ pub(crate) async fn park(
     asked.answered(answer.status());
     let told = write_patiently(&mut stream, &greeting(asked, &answer, &set), CLIENT_STALL).await;
     if told.is_ok() {
-        tokio::select! {
-            () = ticket.taken() => {}
-            () = client_gone(&mut stream, &mut read, AtItsEnd::HasGone) => {}
-            () = sleep(MAX_TIME) => {}
-        }
+        lease(&mut ticket, &mut stream, &mut read, MAX_TIME).await;
     }
     After::Cut
+}
+
+/// Waits until what is parked has been taken, until the script has gone, or for `limit`.
+async fn lease(ticket: &mut Ticket, script: &mut (impl AsyncRead + Unpin), read: &mut BytesMut, limit: Duration) {
+    tokio::select! {
+        () = ticket.taken() => {}
+        () = client_gone(script, read, AtItsEnd::HasGone) => {}
+        () = sleep(limit) => {}
+    }
 }
 
 /// A session of another script's, which what is parked leads to.
@@ -115,3 +126,7 @@ fn half(socket: UnixStream) -> Half {
         unsent: Vec::new(),
     }
 }
+
+#[cfg(test)]
+#[path = "parking_tests.rs"]
+mod tests;
