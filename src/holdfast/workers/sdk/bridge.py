@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import FetchResponse
+from holdfast.workers.sdk.web import encodings
 from holdfast.workers.sdk.web.bodies import Payload
 from holdfast.workers.sdk.web.headers import Headers
 from holdfast.workers.sdk.web.request import Request as WebRequest
@@ -23,12 +24,23 @@ if TYPE_CHECKING:
     from holdfast.workers.runtime.sockets import WebSocket
 
 # Fields that say how a body is framed on one connection: the server of the script's process writes them itself.
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade"})
+_FRAMING = frozenset(
+    {
+        b"connection",
+        b"content-length",
+        b"keep-alive",
+        b"sec-websocket-accept",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """An answer as it goes out. `length`: the body's size where known; `pass_token`: of a parked upstream to join."""
+    """An answer as it goes out. `length`: the body's size where known (of an answer to HEAD: what
+    the body would have); `pass_token`: of a parked upstream to join."""
 
     status: int
     status_text: str
@@ -73,18 +85,43 @@ def parts_of(result: object, request: Request | None = None) -> Parts:
         )
     if answer.type == "error":
         raise JsTypeError("Handler returned Response.error(), which is no answer to a client")
-    length = answer.payload.length
-    headers = [(name, value) for name, value in answer.headers.wire() if name.lower() not in _FRAMING]
-    parked = getattr(answer.webSocket, "parked", None)
+    headers = Headers(answer.headers)
+    body, length = _body_of(answer, headers)
+    if body is None and request is not None and request.method == "HEAD":
+        announced = headers.get("content-length") or ""
+        length = int(announced) if announced.isdigit() else None
+    parked = None if answer.webSocket is None else answer.webSocket.parked
     return Parts(
         answer.status,
         answer.statusText,
-        headers,
-        answer.payload.take(),
+        [(name, value) for name, value in headers.wire() if name.lower() not in _FRAMING],
+        body,
         length,
         answer.webSocket,
         None if parked is None else parked.token,
     )
+
+
+def _body_of(answer: WebResponse, headers: Headers) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:
+    """The body in the coding that the header fields name, and its size where known."""
+    payload, coding = answer.payload, (headers.get("content-encoding") or "").strip().lower()
+    length = payload.length
+    if (as_it_came := payload.take_coded(coding)) is not None:
+        return as_it_came, length
+    body = payload.take()
+    if payload.coding:
+        length = None
+    if body is None or coding in {"", "identity"} or answer.encodeBody == "manual":
+        return body, length
+    if encodings.is_known(coding):
+        return encodings.encoded(_one(body) if isinstance(body, bytes) else body, coding), None
+    # Nobody here can write it: the body goes out as it is, and says so.
+    headers.delete("content-encoding")
+    return body, length
+
+
+async def _one(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 def _is_upgrade(request: Request) -> bool:

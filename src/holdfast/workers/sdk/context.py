@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from holdfast.model.worker_egress import RequestContext
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.sdk.values import JsDict
 
@@ -123,12 +124,11 @@ def patch_env(
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of a handler: whose request it is, and what it may do. Made by the runtime, read by the SDK."""
+    """One run of a handler: the request that it answers (None: an event of another kind), and what it may do."""
 
     env: Any
     wait_until: Callable[[Awaitable[Any]], None]
-    ray: str = ""
-    zone: str = ""
+    request: RequestContext | None = None
     subrequests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_SUBREQUESTS))
 
 

@@ -3,6 +3,7 @@
 Law 1: a body is used as soon as it is read, as a whole or as a stream; reading it again is an error (BodyUsedError).
 Law 2: a clone and what it was cloned from are read independently, each once.
 Law 3: a body that nobody reads is not buffered: its sender waits.
+Law 4: a content coding is undone where the body is read, and only there.
 """
 
 from __future__ import annotations
@@ -12,26 +13,36 @@ from typing import Any
 
 from holdfast.workers.sdk.errors import BodyUsedError, JsException, JsTypeError
 from holdfast.workers.sdk.web.blobs import Blob
+from holdfast.workers.sdk.web.encodings import decoded
 from holdfast.workers.sdk.web.forms import FormData, parse_form, serialize_form
 from holdfast.workers.sdk.web.streams import MAX_BUFFERED_BYTES, ReadableStream
 from holdfast.workers.sdk.web.urls import URLSearchParams
 
 
 class Payload:
-    """One body. `length` is its size in bytes where that is known before it is read."""
+    """One body. `length` is its size in bytes where that is known before it is read; of a coded one, its size as it came."""
 
-    __slots__ = ("_data", "_is_used", "_readable", "length")
+    __slots__ = ("_coded", "_data", "_is_used", "_readable", "coding", "length")
 
     def __init__(self, source: bytes | ReadableStream | None, *, length: int | None = None) -> None:
         self._data = source if isinstance(source, bytes) else None
         self._readable = source if isinstance(source, ReadableStream) else None
+        self._coded: ReadableStream | None = None
         self._is_used = False
+        self.coding = ""
         self.length = len(source) if isinstance(source, bytes) else length
+
+    @classmethod
+    def coded(cls, source: ReadableStream, coding: str, *, length: int | None = None) -> Payload:
+        """A body that came in a content coding, to be decoded if it is read and passed on as it is if it is not."""
+        made = cls(None, length=length)
+        made._coded, made.coding = source, coding
+        return made
 
     @property
     def is_null(self) -> bool:
         """Whether there is no body at all, not even an empty one."""
-        return self._data is None and self._readable is None
+        return self._data is None and self._readable is None and self._coded is None
 
     @property
     def is_used(self) -> bool:
@@ -40,10 +51,12 @@ class Payload:
 
     @property
     def readable(self) -> ReadableStream | None:
-        """The body as a stream, the same one each time; None if there is none."""
+        """The body as a stream, decoded, the same one each time; None if there is none."""
         if self._readable is None and self._data is not None:
             self._readable = ReadableStream.of_bytes(self._data)
             self._readable.is_disturbed = self._is_used
+        if self._readable is None and self._coded is not None:
+            self._readable = ReadableStream(decoded(aiter(self._coded), self.coding), self._coded.abandon)
         return self._readable
 
     async def read(self) -> bytes:
@@ -59,13 +72,21 @@ class Payload:
         return bytes(whole)
 
     def take(self) -> bytes | AsyncIterator[bytes] | None:
-        """The body for who reads it now. BodyUsedError if somebody has."""
+        """The body for who reads it now, decoded. BodyUsedError if somebody has."""
         if self.is_null:
             return None
         self._claim()
         if self._data is not None:
             return self._data
-        return None if self._readable is None else _checked(self._readable)
+        readable = self.readable
+        return None if readable is None else _checked(readable)
+
+    def take_coded(self, coding: str) -> AsyncIterator[bytes] | None:
+        """The body as it came, if it came in this coding and nobody has looked at it decoded; None otherwise."""
+        if self._coded is None or self.coding != coding or self._readable is not None:
+            return None
+        self._claim()
+        return aiter(self._coded)
 
     def split(self) -> Payload:
         """Another body of the same bytes, this one staying as it is. BodyUsedError if it has been read."""
@@ -73,17 +94,22 @@ class Payload:
             raise BodyUsedError
         if self._data is not None:
             return Payload(self._data)
-        if self._readable is None:
-            return Payload(None)
-        self._readable, other = self._readable.tee()
-        return Payload(other, length=self.length)
+        if self._readable is not None:
+            self._readable, other = self._readable.tee()
+            self._coded = None
+            return Payload(other, length=None if self.coding else self.length)
+        if self._coded is not None:
+            self._coded, other = self._coded.tee()
+            return Payload.coded(other, self.coding, length=self.length)
+        return Payload(None)
 
     def move(self) -> Payload:
         """The same body for a new owner; this one is used from now on. BodyUsedError if it is already."""
         if self.is_used:
             raise BodyUsedError
-        moved = Payload(self._data if self._data is not None else self._readable, length=self.length)
-        self._data, self._readable, self._is_used = self._data and b"", None, not self.is_null
+        moved = Payload(None, length=self.length)
+        moved._data, moved._readable, moved._coded = self._data, self._readable, self._coded
+        moved.coding, self._is_used = self.coding, not self.is_null
         return moved
 
     def _claim(self) -> None:

@@ -1,0 +1,286 @@
+"""The way out: each `fetch()` of user code is an HTTP/1.1 request to an edge, over the Unix socket where edges accept.
+
+Law 1: the edge dials, not this process: it has the rules, the names and the certificates. The target is in absolute form, and
+       `Holdfast-Egress` says for whom and how.
+Law 2: a connection is used again only for what may be asked twice (RFC 9110 §9.2.2): if the edge has closed it meanwhile, we ask again.
+Law 3: there are at most MAX_CONNECTIONS, idle ones included; what user code forgets to read is let go with its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
+
+import h11
+
+from holdfast.model.worker_egress import EGRESS_FIELD, RequestContext, field_of
+from holdfast.model.worker_egress import Egress as Origin
+from holdfast.workers.durable import current
+from holdfast.workers.runtime.egress_wire import CHUNK_BYTES, Connection
+from holdfast.workers.sdk import context
+from holdfast.workers.sdk.errors import NetworkError, TimedOut
+from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.url_parsing import UrlRecord
+
+# Connections to the edge at once, of the whole script; more requests wait for one to end.
+# Those to origins the edge bounds by itself (`origin.max_pending_connects`).
+MAX_CONNECTIONS = 256
+# Idle ones that are kept, and for how long: less than the edge keeps an idle connection of a client.
+MAX_IDLE, MAX_IDLE_S = 16, 4.0
+# The edge accepts on a local socket; a full queue is all that can hold it up.
+CONNECT_TIMEOUT_S = 5.0
+# How long an edge keeps a parked upstream (and we the connection that it came by).
+PARKED_S = 31.0
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+_NULL_BODY = frozenset({204, 205, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request as it is sent. `url` has the scheme http or https; `length`: of a streamed body, where it is known."""
+
+    method: str
+    url: UrlRecord
+    headers: list[tuple[bytes, bytes]]
+    body: bytes | AsyncIterator[bytes] | None = None
+    length: int | None = None
+    is_upgrade: bool = False
+
+    @property
+    def can_be_repeated(self) -> bool:
+        """Whether asking twice is as good as once."""
+        is_replayable = self.body is None or isinstance(self.body, bytes)
+        return self.method in _REPEATABLE and is_replayable and not self.is_upgrade
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Its answer. `body` None: there is none, not even an empty one; `parked`: the upstream of an upgrade that succeeded."""
+
+    status: int
+    reason: str
+    headers: list[tuple[bytes, bytes]]
+    body: AnswerBody | None
+    parked: Parked | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Parked:
+    """An upstream that has answered 101 and waits in the edge, by its token, until a session or a client's tunnel takes it.
+
+    Ending the connection that it came by drops it, so that is kept as long as the edge keeps the upstream.
+    """
+
+    token: str
+    headers: list[tuple[bytes, bytes]]
+    connection: Connection
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(PARKED_S, self.close)
+
+    @property
+    def protocol(self) -> str:
+        """The subprotocol that was agreed on, or ""."""
+        return Headers.from_wire(self.headers).get("sec-websocket-protocol") or ""
+
+    @property
+    def extensions(self) -> str:
+        """The extensions that were agreed on, or ""."""
+        return Headers.from_wire(self.headers).get("sec-websocket-extensions") or ""
+
+    def close(self) -> None:
+        """Let the connection go; the upstream with it, if nobody has taken that."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.connection.abort()
+
+
+class AnswerBody:
+    """The body of an answer: an async iterator of bytes. Its connection is given back at its end, closed if it is dropped."""
+
+    def __init__(self, connection: Connection, egress: Egress) -> None:
+        self._connection: Connection | None = connection
+        self._egress = egress
+
+    def __aiter__(self) -> AnswerBody:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if (connection := self._connection) is None:
+            raise StopAsyncIteration
+        try:
+            data = await connection.more()
+        except BaseException:
+            self.close()
+            raise
+        if data is None:
+            self._connection = None
+            self._egress.give_back(connection)
+            raise StopAsyncIteration
+        return data
+
+    def close(self) -> None:
+        """Nobody reads on: the connection is closed, and whoever sends is told by that."""
+        if (connection := self._connection) is not None:
+            self._connection = None
+            self._egress.drop(connection)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Egress:
+    """All connections of this process to the edge. `path`: where edges accept; `script`: whose requests these are."""
+
+    def __init__(self, path: str, script: str) -> None:
+        self._path, self._script = path, script
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._idle: deque[Connection] = deque()
+        self._taken = 0
+
+    def statistics(self) -> dict[str, int]:
+        """Connections: open, and of those idle."""
+        return {"open": self._taken, "idle": len(self._idle)}
+
+    async def send(self, outgoing: Outgoing, context: RequestContext | None = None) -> Incoming:
+        """Ask, for the request of `context`; the answer comes when its head does. NetworkError, TimedOut, if there is none."""
+        head = self._head(outgoing, context)
+        if outgoing.can_be_repeated and (connection := self._idle_one()) is not None:
+            try:
+                return await self._on(connection, head, outgoing)
+            except TimedOut:
+                raise
+            except NetworkError:
+                pass  # The edge closed it as we wrote: as good as never sent.
+        return await self._on(await self._dial(), head, outgoing)
+
+    def give_back(self, connection: Connection) -> None:
+        """Its answer has been read to the end."""
+        if len(self._idle) < MAX_IDLE and connection.can_go_on():
+            connection.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(connection)
+        else:
+            self.drop(connection)
+
+    def drop(self, connection: Connection) -> None:
+        """It is of no use any more."""
+        connection.abort()
+        self._leave()
+
+    def close(self) -> None:
+        """Close what is idle; what is in use ends with its answers."""
+        while self._idle:
+            self.drop(self._idle.popleft())
+
+    async def _on(self, connection: Connection, head: h11.Request, outgoing: Outgoing) -> Incoming:
+        try:
+            answer = await connection.ask(head, outgoing.body)
+        except BaseException:
+            self.drop(connection)
+            raise
+        headers, reason = list(answer.headers.raw_items()), bytes(answer.reason).decode("latin-1")
+        if answer.status_code == 101:
+            # It is no connection for requests any more; the edge bounds what is parked.
+            self._leave()
+            return Incoming(101, reason, *_without_token(headers, connection))
+        body = AnswerBody(connection, self)
+        if outgoing.method != "HEAD" and answer.status_code not in _NULL_BODY:
+            return Incoming(answer.status_code, reason, headers, body)
+        async for _ in body:
+            """Nothing is in it; at its end the connection is free."""
+        return Incoming(answer.status_code, reason, headers, None)
+
+    def _idle_one(self) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - MAX_IDLE_S
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle_since > oldest and connection.is_fresh:
+                return connection
+            self.drop(connection)
+        return None
+
+    async def _dial(self) -> Connection:
+        if self._places.locked() and self._idle:
+            self.drop(self._idle.popleft())
+        await self._places.acquire()
+        self._taken += 1
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                return Connection(*await asyncio.open_unix_connection(self._path, limit=CHUNK_BYTES))
+        except TimeoutError:
+            self._leave()
+            raise TimedOut("The edge does not accept connections.") from None
+        except OSError as error:
+            self._leave()
+            raise NetworkError(f"The edge cannot be reached: {error.strerror or error}") from error
+        except BaseException:
+            self._leave()
+            raise
+
+    def _leave(self) -> None:
+        self._taken -= 1
+        self._places.release()
+
+    def _head(self, outgoing: Outgoing, context: RequestContext | None) -> h11.Request:
+        url = replace(outgoing.url, fragment=None, username="", password="")
+        scheme = cast("Literal['http', 'https']", url.scheme)
+        told = field_of(Origin.of(context, scheme=scheme, script=self._script, park=outgoing.is_upgrade))
+        fields = [(b"Host", url.authority().encode("ascii")), *outgoing.headers, *_framing(outgoing)]
+        fields.append((EGRESS_FIELD.encode("ascii"), told.encode("ascii")))
+        # The socket knows no TLS: the target's scheme is http, the URL's own is in the field.
+        target = str(replace(url, scheme="http"))
+        try:
+            return h11.Request(method=outgoing.method, target=target, headers=fields)
+        except h11.LocalProtocolError as error:
+            raise NetworkError(f"The request cannot be sent: {error}") from error
+
+
+def _framing(outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
+    length = len(outgoing.body) if isinstance(outgoing.body, bytes) else outgoing.length
+    if outgoing.body is None:
+        # RFC 9110 §8.6: where a body is expected, that there is none is said.
+        return [(b"Content-Length", b"0")] if outgoing.method in {"POST", "PUT", "PATCH"} else []
+    if length is None:
+        return [(b"Transfer-Encoding", b"chunked")]
+    return [(b"Content-Length", str(length).encode())]
+
+
+def _without_token(
+    headers: list[tuple[bytes, bytes]], connection: Connection
+) -> tuple[list[tuple[bytes, bytes]], None, Parked]:
+    token = next((value for name, value in headers if name.lower() == b"holdfast-parked"), None)
+    if token is None:
+        connection.abort()
+        raise NetworkError("The edge switched protocols and did not say where the connection is.")
+    kept = [(name, value) for name, value in headers if not name.lower().startswith(b"holdfast-")]
+    return kept, None, Parked(token.decode("latin-1"), kept, connection)
+
+
+class _Way:
+    """The one way out of this process."""
+
+    egress: Egress | None = None
+
+
+def configure(path: str, script: str) -> Egress:
+    """Once, on the loop, before user code runs: the socket where edges accept, and the script's key."""
+    _Way.egress = Egress(path, script)
+    return _Way.egress
+
+
+async def send(outgoing: Outgoing) -> Incoming:
+    """Ask for the code that runs now, behind the writes of its object."""
+    if _Way.egress is None:
+        raise NetworkError("This process has no way out: no edge was named to it.")
+    await current.confirmed()
+    invocation = context.running.get()
+    if invocation is None:
+        return await _Way.egress.send(outgoing)
+    async with invocation.subrequests:
+        return await _Way.egress.send(outgoing, invocation.request)

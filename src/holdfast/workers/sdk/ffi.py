@@ -1,0 +1,147 @@
+"""`pyodide.ffi` where there is no border between two languages: conversions are the identity, proxies are what they stand for.
+
+Law: code written for the border runs unchanged; code that leaves all of this out runs the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from holdfast.workers.sdk.errors import JsException
+from holdfast.workers.sdk.values import as_js
+
+Result = TypeVar("Result")
+Target = TypeVar("Target")
+
+__all__ = [
+    "JsArray",
+    "JsBuffer",
+    "JsException",
+    "JsProxy",
+    "Proxy",
+    "create_once_callable",
+    "create_proxy",
+    "destroy_proxies",
+    "run_sync",
+    "to_js",
+]
+
+
+class JsProxy:
+    """The type of proxies on the original. Nothing here is one, so `isinstance(value, JsProxy)` is False: values are plain."""
+
+
+class JsArray(JsProxy):
+    """As JsProxy."""
+
+
+class JsBuffer(JsProxy):
+    """As JsProxy."""
+
+
+class Proxy(Generic[Target]):
+    """What `create_proxy` gives: used like what it stands for; `destroy()` does nothing."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the target's own
+        return self._target(*args, **kwargs)  # type: ignore[operator]  # TypeError where it is no function, as it should
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the target's own
+        return getattr(self._target, name)
+
+    def __eq__(self, other: object) -> bool:
+        return self._target == (other._target if isinstance(other, Proxy) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._target)
+
+    def __repr__(self) -> str:
+        return repr(self._target)
+
+    def destroy(self) -> None:
+        """Nothing: Python's own collector sees everything."""
+
+    def copy(self) -> Proxy[Target]:
+        """This."""
+        return self
+
+    def unwrap(self) -> Target:
+        """What it stands for."""
+        return self._target
+
+
+def to_js(
+    obj: object,
+    /,
+    *,
+    depth: int = -1,
+    pyproxies: object = None,
+    create_pyproxies: bool = True,
+    dict_converter: Callable[..., object] | None = None,
+    default_converter: Callable[..., object] | None = None,
+    eager_converter: Callable[..., object] | None = None,
+) -> Any:  # noqa: ANN401 - the same value, only richer
+    """The value; dictionaries and lists also answer to JavaScript's names. All options are heard and not needed."""
+    del depth, pyproxies, create_pyproxies, dict_converter, default_converter, eager_converter
+    return as_js(obj)
+
+
+def create_proxy(obj: Target, /, *, capture_this: bool = False, roundtrip: bool = True) -> Proxy[Target]:
+    """Something to be used like `obj`, with `.destroy()`."""
+    del capture_this, roundtrip
+    return Proxy(obj)
+
+
+def create_once_callable(obj: Callable[..., Any], /, *, _may_syncify: bool = False) -> Callable[..., Any]:
+    """A function that may be called once. JsException the second time."""
+    was_called = False
+
+    def once(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
+        nonlocal was_called
+        if was_called:
+            raise JsException("OnceProxy can only be called once")
+        was_called = True
+        return obj(*args, **kwargs)
+
+    return once
+
+
+def destroy_proxies(_proxies: Iterable[object], /) -> None:
+    """Nothing: Python's own collector sees everything."""
+
+
+class _Home:
+    """The loop of this process, for threads of WSGI applications that wait for it."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+def at_home(loop: asyncio.AbstractEventLoop) -> None:
+    """Name the loop that `run_sync` of other threads asks."""
+    _Home.loop = loop
+
+
+def run_sync(work: Awaitable[Result], /) -> Result:
+    """Wait for `work` without `await`: possible where no loop runs, and in the threads of WSGI applications.
+
+    RuntimeError in a handler: one thread cannot wait for itself. The original switches stacks there; here it is `await`.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        home = _Home.loop
+        if home is None or threading.current_thread() is threading.main_thread():
+            return asyncio.run(_awaited(work))
+        return asyncio.run_coroutine_threadsafe(_awaited(work), home).result()
+    if asyncio.iscoroutine(work):
+        work.close()
+    raise RuntimeError("run_sync() cannot wait inside a handler, for nothing else would run meanwhile: use `await`")
+
+
+async def _awaited(work: Awaitable[Result]) -> Result:
+    return await work

@@ -1,0 +1,105 @@
+"""JavaScript's globals, each as plain Python: classes are made with `.new(...)`, as code written for Pyodide does, or called."""
+
+from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair, WebSocketRequestResponsePair
+from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
+from holdfast.workers.sdk.errors import DOMException
+from holdfast.workers.sdk.errors import JsException as Error
+from holdfast.workers.sdk.errors import JsRangeError as RangeError
+from holdfast.workers.sdk.errors import JsSyntaxError as SyntaxError  # noqa: A004 - JavaScript's name
+from holdfast.workers.sdk.errors import JsTypeError as TypeError  # noqa: A004 - JavaScript's name
+from holdfast.workers.sdk.fetching import js_fetch as fetch
+from holdfast.workers.sdk.web.aborting import AbortController, AbortSignal
+from holdfast.workers.sdk.web.blobs import Blob, File
+from holdfast.workers.sdk.web.console import console
+from holdfast.workers.sdk.web.crypto import crypto
+from holdfast.workers.sdk.web.dates import Date
+from holdfast.workers.sdk.web.forms import FormData
+from holdfast.workers.sdk.web.globals import (
+    JSON,
+    Array,
+    Map,
+    Math,
+    Object,
+    TextDecoder,
+    TextEncoder,
+    atob,
+    btoa,
+    decodeURIComponent,
+    encodeURIComponent,
+    structuredClone,
+)
+from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.promises import Promise
+from holdfast.workers.sdk.web.request import Request
+from holdfast.workers.sdk.web.response import Response
+from holdfast.workers.sdk.web.streams import ReadableStream, TransformStream, WritableStream
+from holdfast.workers.sdk.web.timing import (
+    clearInterval,
+    clearTimeout,
+    performance,
+    queueMicrotask,
+    scheduler,
+    setInterval,
+    setTimeout,
+)
+from holdfast.workers.sdk.web.urls import URL, URLSearchParams
+
+# JavaScript's undefined and null.
+undefined = null = None
+
+__all__ = [
+    "JSON",
+    "URL",
+    "AbortController",
+    "AbortSignal",
+    "Array",
+    "ArrayBuffer",
+    "Blob",
+    "DOMException",
+    "Date",
+    "Error",
+    "File",
+    "FormData",
+    "Headers",
+    "Map",
+    "Math",
+    "Object",
+    "Promise",
+    "RangeError",
+    "ReadableStream",
+    "Request",
+    "Response",
+    "SyntaxError",
+    "TextDecoder",
+    "TextEncoder",
+    "TransformStream",
+    "TypeError",
+    "URLSearchParams",
+    "Uint8Array",
+    "WebSocket",
+    "WebSocketPair",
+    "WebSocketRequestResponsePair",
+    "WritableStream",
+    "atob",
+    "btoa",
+    "clearInterval",
+    "clearTimeout",
+    "console",
+    "crypto",
+    "decodeURIComponent",
+    "encodeURIComponent",
+    "fetch",
+    "null",
+    "performance",
+    "queueMicrotask",
+    "scheduler",
+    "setInterval",
+    "setTimeout",
+    "structuredClone",
+    "undefined",
+]
+
+
+def __getattr__(name: str) -> object:
+    message = f"js.{name} is not there: it is none of the globals of JavaScript that a Worker has here"
+    raise AttributeError(message)

@@ -1,0 +1,31 @@
+"""The border to JavaScript, where there is none: conversions leave values as they are."""
+
+from holdfast.workers.sdk.errors import JsException
+from holdfast.workers.sdk.ffi import (
+    JsArray,
+    JsBuffer,
+    JsProxy,
+    create_once_callable,
+    create_proxy,
+    destroy_proxies,
+    run_sync,
+    to_js,
+)
+from holdfast.workers.sdk.web.promises import Promise as JsPromise
+
+# JavaScript's null and undefined are both None.
+jsnull = None
+
+__all__ = [
+    "JsArray",
+    "JsBuffer",
+    "JsException",
+    "JsPromise",
+    "JsProxy",
+    "create_once_callable",
+    "create_proxy",
+    "destroy_proxies",
+    "jsnull",
+    "run_sync",
+    "to_js",
+]

@@ -1,0 +1,320 @@
+"""JavaScript's own objects as user code reaches for them: `Object`, `JSON`, `Array`, `Math`, texts and base64.
+
+Law: each takes plain Python values and gives plain Python values (dictionaries and lists that answer to JavaScript's names too).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import json
+import math
+import random
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from holdfast.workers.sdk.buffers import Uint8Array, bytes_of
+from holdfast.workers.sdk.errors import DOMException, JsRangeError, JsSyntaxError, JsTypeError
+from holdfast.workers.sdk.values import JsDict, JsList, as_js
+
+
+class Object:
+    """`js.Object`."""
+
+    @staticmethod
+    def new() -> JsDict:
+        """An empty one."""
+        return JsDict()
+
+    @staticmethod
+    def keys(value: object) -> JsList[Any]:
+        """The names in a mapping; the positions in a sequence."""
+        return JsList(name for name, _ in _entries(value))
+
+    @staticmethod
+    def values(value: object) -> JsList[Any]:
+        """The values in a mapping; the items of a sequence, or of a WebSocketPair."""
+        return JsList(item for _, item in _entries(value))
+
+    @staticmethod
+    def entries(value: object) -> JsList[tuple[Any, Any]]:
+        """(name, value) pairs."""
+        return JsList(_entries(value))
+
+    @staticmethod
+    def fromEntries(pairs: Iterable[Any]) -> JsDict:  # noqa: N802 - JavaScript's name
+        """An object of pairs, or of a mapping."""
+        return JsDict(pairs.items() if isinstance(pairs, Mapping) else ((pair[0], pair[1]) for pair in pairs))
+
+    @staticmethod
+    def assign(target: dict[str, Any], *sources: Mapping[str, Any]) -> dict[str, Any]:
+        """`target`, with what is in the others."""
+        for source in sources:
+            target.update(source)
+        return target
+
+    @staticmethod
+    def freeze(value: object) -> object:
+        """The value; nothing is frozen."""
+        return value
+
+    @staticmethod
+    def hasOwn(value: object, name: str) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it has such a name."""
+        return name in value if isinstance(value, Mapping) else name in getattr(value, "__dict__", {})
+
+    @staticmethod
+    def is_(one: object, other: object) -> bool:
+        """Whether they are the same: one object, or equal scalars of one type."""
+        if one is other:
+            return True
+        return type(one) is type(other) and isinstance(one, (str, int, float, bytes)) and one == other
+
+
+# `is` is a word of Python's: `Object.is_`, as Pyodide spells it, or `getattr(Object, "is")`.
+setattr(Object, "is", Object.is_)
+
+
+def _entries(value: object) -> list[tuple[Any, Any]]:
+    if isinstance(value, Mapping):
+        return list(value.items())
+    if (entries := getattr(value, "object_entries", None)) is not None:
+        return list(entries())
+    if (values := getattr(value, "object_values", None)) is not None:
+        return [(str(position), item) for position, item in enumerate(values())]
+    if isinstance(value, Iterable):
+        return [(str(position), item) for position, item in enumerate(value)]
+    return [(name, item) for name, item in getattr(value, "__dict__", {}).items() if not name.startswith("_")]
+
+
+class JSON:
+    """`js.JSON`."""
+
+    @staticmethod
+    def parse(text: str | bytes) -> Any:  # noqa: ANN401 - what the text says
+        """The value of a text. SyntaxError (ValueError) for what is no JSON."""
+        try:
+            return as_js(json.loads(text, parse_constant=_refused))
+        except (ValueError, RecursionError) as error:
+            raise JsSyntaxError(f"{error}" or "JSON is nested too deep") from None
+
+    @staticmethod
+    def stringify(value: object, _replacer: object = None, space: int | str | None = None) -> str:
+        """The text of a value: dates as ISO texts, NaN and infinities as null. TypeError for what has none, or a cycle."""
+        separators = (",", ":") if not space else (",", ": ")
+        try:
+            return json.dumps(
+                _json_value(value, 0),
+                ensure_ascii=False,
+                allow_nan=False,
+                indent=space or None,
+                separators=separators,
+            )
+        except (ValueError, RecursionError) as error:
+            raise JsTypeError(f"Converting circular structure to JSON: {error}") from None
+
+
+# Nesting of a value that is written; beyond it, it is taken for a cycle.
+_MAX_DEPTH = 500
+
+
+def _json_value(value: object, depth: int) -> object:
+    if depth > _MAX_DEPTH:
+        raise ValueError("nested too deep")
+    if isinstance(value, float):
+        return None if not math.isfinite(value) else int(value) if value.is_integer() and abs(value) < 1e21 else value
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _json_value(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item, depth + 1) for item in value]
+    if (to_json := getattr(value, "toJSON", None)) is not None:
+        return _json_value(to_json(), depth + 1)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise JsTypeError(f"JSON.stringify: a {type(value).__name__} has no JSON")
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"{constant} is not JSON")
+
+
+class Array(JsList[Any]):
+    """`js.Array`."""
+
+    @classmethod
+    def new(cls, *items: object) -> Array:
+        """Of items; of a length, where there is one number."""
+        if len(items) == 1 and isinstance(items[0], int):
+            return cls([None] * items[0])
+        return cls(items)
+
+    @classmethod
+    def of(cls, *items: object) -> Array:
+        """Of items."""
+        return cls(items)
+
+    @classmethod
+    def from_(cls, items: Iterable[Any], convert: Callable[[Any], object] | None = None) -> Array:
+        """Of what can be gone through, each item converted."""
+        return cls(items if convert is None else map(convert, items))
+
+    @staticmethod
+    def isArray(value: object) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it is a list."""
+        return isinstance(value, (list, tuple))
+
+
+setattr(Array, "from", Array.from_)
+
+
+class Map(dict[Any, Any]):
+    """`js.Map`."""
+
+    @classmethod
+    def new(cls, pairs: Iterable[tuple[Any, Any]] = ()) -> Map:
+        """Of pairs."""
+        return cls(pairs)
+
+    @property
+    def size(self) -> int:
+        """How many."""
+        return len(self)
+
+    def set(self, key: object, value: object) -> Map:
+        """Put it; this map."""
+        self[key] = value
+        return self
+
+    def has(self, key: object) -> bool:
+        """Whether it is there."""
+        return key in self
+
+    def delete(self, key: object) -> bool:
+        """Remove it; whether it was there."""
+        was_there = key in self
+        self.pop(key, None)
+        return was_there
+
+    def entries(self) -> list[tuple[Any, Any]]:
+        """(key, value) pairs."""
+        return list(self.items())
+
+
+class Math:
+    """`js.Math`: what Python spells otherwise."""
+
+    PI, E = math.pi, math.e
+    abs, max, min, pow = abs, max, min, pow
+    floor, ceil, trunc, sqrt, log, exp = math.floor, math.ceil, math.trunc, math.sqrt, math.log, math.exp
+    sin, cos, tan, atan2, hypot, log2, log10 = (
+        math.sin,
+        math.cos,
+        math.tan,
+        math.atan2,
+        math.hypot,
+        math.log2,
+        math.log10,
+    )
+
+    @staticmethod
+    def random() -> float:
+        """In [0, 1)."""
+        return random.random()  # noqa: S311 - as JavaScript's, for no secrets
+
+    @staticmethod
+    def round(value: float) -> int:
+        """Halves go up, as JavaScript rounds."""
+        return math.floor(value + 0.5)
+
+    @staticmethod
+    def sign(value: float) -> int:
+        """-1, 0 or 1."""
+        return (value > 0) - (value < 0)
+
+
+class TextEncoder:
+    """`js.TextEncoder`."""
+
+    encoding = "utf-8"
+
+    @classmethod
+    def new(cls) -> TextEncoder:
+        """One."""
+        return cls()
+
+    def encode(self, text: str = "") -> Uint8Array:
+        """UTF-8, lone surrogates as U+FFFD."""
+        return Uint8Array(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
+
+
+class TextDecoder:
+    """`js.TextDecoder`. Whole texts: bytes of one character must come together."""
+
+    def __init__(self, label: str = "utf-8", options: object = None, **given: object) -> None:
+        try:
+            "".encode(label)
+        except LookupError:
+            raise JsRangeError(f'"{label}" is not a valid encoding.') from None
+        chosen = {**(options if isinstance(options, dict) else {}), **given}
+        self.encoding, self.fatal = label.lower(), bool(chosen.get("fatal", False))
+
+    @classmethod
+    def new(cls, label: str = "utf-8", options: object = None, **given: object) -> TextDecoder:
+        """As `js.TextDecoder.new("utf-8", {"fatal": True})`."""
+        return cls(label, options, **given)
+
+    def decode(self, data: object = b"") -> str:
+        """The text. TypeError for what is invalid, if `fatal`; else U+FFFD stands for it."""
+        raw = bytes_of(data, what="decode(data)")
+        if self.encoding in {"utf-8", "utf8"}:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        try:
+            return raw.decode(self.encoding, "strict" if self.fatal else "replace")
+        except UnicodeDecodeError:
+            raise JsTypeError("Failed to decode input.") from None
+
+
+def atob(text: str) -> str:
+    """Base64 decoded, each byte one character. InvalidCharacterError for what is none."""
+    cleaned = "".join(text.split())
+    try:
+        return base64.b64decode(cleaned + "=" * (-len(cleaned) % 4), validate=True).decode("latin-1")
+    except (binascii.Error, ValueError):
+        raise DOMException("atob() called with invalid base64-encoded data.", "InvalidCharacterError") from None
+
+
+def btoa(text: str | bytes) -> str:
+    """Base64 of characters up to U+00FF, or of bytes. InvalidCharacterError for others."""
+    try:
+        raw = text.encode("latin-1") if isinstance(text, str) else bytes(text)
+    except UnicodeEncodeError:
+        raise DOMException(
+            "btoa() can only operate on characters in the Latin1 range.", "InvalidCharacterError"
+        ) from None
+    return base64.b64encode(raw).decode("ascii")
+
+
+def structuredClone(value: object, _options: object = None) -> Any:  # noqa: ANN401, N802 - the same value again
+    """A deep copy. DataCloneError for what cannot be copied."""
+    try:
+        return as_js(copy.deepcopy(value))
+    except (TypeError, RecursionError) as error:
+        raise DOMException(f"{type(value).__name__} could not be cloned: {error}", "DataCloneError") from None
+
+
+def encodeURIComponent(text: str) -> str:  # noqa: N802 - JavaScript's name
+    """As JavaScript's `encodeURIComponent`."""
+    return quote(text, safe="-_.!~*'()")
+
+
+def decodeURIComponent(text: str) -> str:  # noqa: N802 - JavaScript's name
+    """As JavaScript's `decodeURIComponent`. URIError (ValueError) for what is not UTF-8."""
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise JsSyntaxError("URI malformed") from None
