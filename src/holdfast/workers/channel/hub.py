@@ -1,0 +1,374 @@
+"""All links of a script's process to the tunnel loops of all edges, and the sessions that come by them.
+
+Law 1: the hub knows no user code: what opens or resumes goes to its Reception, which says who takes it; what nobody takes is answered
+UNKNOWN, and the edge closes it.
+Law 2: before anything happens to a socket, all of those that an edge kept are there: at the start, events wait until each link that
+is there has said READY, GATHER_S at most; so an object that wakes finds all its sockets.
+Law 3: a hibernatable session outlives its link for RESUME_S: an edge that lives comes back at once. One that did not come back, or
+came back without it, ends as a disconnect. Others end with their link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from holdfast.workers.channel import records as wire
+from holdfast.workers.channel.binding import Binding, BindingError, decode
+from holdfast.workers.channel.link import Link
+from holdfast.workers.channel.records import FromEdge, ProcessHello, Record, RecordError, ToEdge
+from holdfast.workers.channel.session import Receiver, Session
+
+# Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
+GATHER_S = 1.0
+RESUME_S = 2.0
+# One link for each loop of each edge; an edge has a loop a core, and up to 16 edges of earlier releases may be there.
+MAX_LINKS = 4096
+# How long a record to an edge that is about to connect waits for its link.
+LINK_S = 5.0
+# Sockets named in one MANY: 512 KiB of their numbers.
+MAX_NAMES = 65_536
+GONE = "WebSocket disconnected without sending Close frame."
+
+_TEXT, _BINARY = int(FromEdge.TEXT), int(FromEdge.BINARY)
+
+
+class Reception(Protocol):
+    """Who knows what the sessions are for."""
+
+    def opened(self, session: Session, ticket: str) -> bool:
+        """A socket has got its 101, or is the one that ADOPT asked for. Set `session.socket` and bind it, or return False."""
+
+    def resumed(self, session: Session, binding: Binding) -> bool:
+        """A socket of a process before this one. Set `session.socket`, or return False."""
+
+    def not_adopted(self, token: str) -> None:
+        """There is no such socket any more."""
+
+
+class Channels:
+    """See above."""
+
+    def __init__(self, reception: Reception, greeting: ProcessHello, *, report: Callable[[str], None]) -> None:
+        """`report` is told, in a sentence, of links that ended otherwise than they should."""
+        self._reception = reception
+        self._greeting = greeting
+        self._report = report
+        self._listener: socket.socket | None = None
+        self._links: set[Link] = set()
+        self._marked: list[Link] = []
+        self._is_flush_due = False
+        self._autos: dict[int, bytes] = {}
+        # (socket, event) that has ended a process before: it is passed over.
+        self._poison: tuple[int, int] | None = None
+        # Sessions whose link is gone, by the loop that had them.
+        self._away: dict[tuple[str, int], dict[int, Session]] = {}
+        self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        # What came before all had said what they kept; None once they have.
+        self._early: list[tuple[Link, list[Record]]] | None = []
+        self._changed = asyncio.Event()
+        self._handlers: dict[int, Callable[[Link, Record], None]] = {
+            int(FromEdge.OPENED): self._opened,
+            int(FromEdge.RESUMED): self._resumed,
+            int(FromEdge.CLOSED): self._closed,
+            int(FromEdge.FAILED): self._failed,
+            int(FromEdge.BACKLOG): self._backlog,
+            int(FromEdge.AUTO_ANSWERED): self._auto_answered,
+            int(FromEdge.READY): self._ready,
+            int(FromEdge.ADOPT_FAILED): self._adopt_failed,
+        }
+
+    # --- Life ---
+
+    async def serve(self, listener: socket.socket, *, poison: tuple[int, int] | None = None) -> None:
+        """Accept links on `listener` from now on; returns when those that wait there have told what they keep.
+
+        `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before.
+        """
+        loop = asyncio.get_running_loop()
+        self._poison = poison
+        listener.setblocking(False)  # noqa: FBT003 - the method takes nothing else
+        self._listener = listener
+        self._accept()
+        loop.add_reader(listener, self._accept)
+        try:
+            async with asyncio.timeout(GATHER_S):
+                while not all(link.is_ready for link in self._links):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            self._report(f"after {GATHER_S:g} s not every edge has said which sockets it keeps; serving all the same")
+        early, self._early = self._early or [], None
+        for link, records in early:
+            self._guarded(link, records)
+            link.release()
+
+    async def retire(self) -> None:
+        """Take no new links, say BYE on those that are there, and end them when all has gone out."""
+        self._stop_accepting()
+        await asyncio.gather(*(link.leave() for link in list(self._links)))
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def statistics(self) -> dict[str, int]:
+        """`links`, `sessions`, `sessions_away`, `waiting_bytes` (to go out)."""
+        return {
+            "links": len(self._links),
+            "sessions": sum(len(link.sessions) for link in self._links),
+            "sessions_away": sum(len(sessions) for sessions in self._away.values()),
+            "waiting_bytes": sum(link.waiting_bytes for link in self._links),
+        }
+
+    # --- What objects and sockets ask for ---
+
+    def set_auto(self, group: int, request: str | None, response: str | None = None) -> None:
+        """Have edges answer `request` with `response` on all sockets of `group`, or (None) no longer."""
+        payload = wire.auto(None if request is None else request.encode(), (response or "").encode())
+        if request is None:
+            self._autos.pop(group, None)
+        else:
+            self._autos[group] = payload
+        for link in self._links:
+            if link.has(group):
+                link.write(int(ToEdge.AUTO), group, payload)
+
+    def forget(self, group: int) -> None:
+        """`group` has no sockets any more, and nobody who would set its answer again needs it kept."""
+        self._autos.pop(group, None)
+
+    def broadcast(
+        self, sessions: Iterable[Session], data: str | bytes, *, drop: bool = False, max_backlog_bytes: int = 0
+    ) -> None:
+        """Send `data` to all `sessions`: one record a link. `drop`: those whose unsent bytes are over `max_backlog_bytes`
+        (0: what the edge allows) go without it.
+        """
+        payload = data.encode() if isinstance(data, str) else data
+        flags = (0 if isinstance(data, str) else wire.MANY_BINARY) | (wire.MANY_DROPS if drop else 0)
+        by_link: dict[Link, list[int]] = {}
+        for session in sessions:
+            if session.is_over:
+                continue
+            if session.link is None:
+                session.send(data)
+            else:
+                session.counted(len(payload))
+                by_link.setdefault(session.link, []).append(session.sid)
+        for link, sids in by_link.items():
+            for start in range(0, len(sids), MAX_NAMES):
+                names = sids[start : start + MAX_NAMES]
+                many = wire.many(names, payload, max_backlog_bytes=max_backlog_bytes)
+                link.write(int(ToEdge.MANY), 0, many, flags=flags)
+
+    async def adopt(self, token: str) -> bool:
+        """Ask the edge that keeps the connection `token` (`<edge>.<random>`) to make it a session; False: no such edge is there."""
+        edge = token.partition(".")[0] if "." in token else ""
+        try:
+            async with asyncio.timeout(LINK_S):
+                while (link := self._link_of(edge)) is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        link.write(int(ToEdge.ADOPT), 0, token.encode())
+        return True
+
+    def flush(self) -> None:
+        """Send now what was written in this turn."""
+        marked, self._marked = self._marked, []
+        for link in marked:
+            link.flush()
+
+    # --- What links say ---
+
+    def took(self, link: Link, records: list[Record]) -> None:
+        """`records` came by `link`."""
+        if self._early is not None and link.is_ready:
+            self._early.append((link, records))
+            link.hold()
+            return
+        sessions = link.sessions
+        for position, record in enumerate(records):
+            kind, _, sid, seq, payload = record
+            if kind in {_TEXT, _BINARY}:
+                session = sessions.get(sid)
+                if session is not None and (seq := _next(session, seq)):
+                    if self._poison is not None and self._poison == (sid, seq):
+                        self._poison = None
+                        session.skip(seq)
+                    else:
+                        _socket_of(session).arrived(payload, seq)
+                continue
+            handler = self._handlers.get(kind)
+            if handler is not None:
+                handler(link, record)
+            if kind == FromEdge.READY and self._early is not None:
+                self._early.append((link, records[position + 1 :]))
+                link.hold()
+                return
+
+    def wrote(self, link: Link) -> None:
+        """`link` has something to flush: at the end of this turn of the loop, if nobody does before."""
+        self._marked.append(link)
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush_turn)
+
+    def before_bind(self, link: Link, group: int) -> None:
+        """The first socket of `group` comes on `link`: its answer goes ahead of it."""
+        if (payload := self._autos.get(group)) is not None:
+            link.write(int(ToEdge.AUTO), group, payload)
+
+    def ended(self, link: Link, reason: str) -> None:
+        """`link` is gone."""
+        self._links.discard(link)
+        self._changed.set()
+        if not link.is_ready:
+            self._report(f"a link of edge {link.edge or '(unknown)'} ended before it was ready: {reason}")
+        sessions, link.sessions = link.sessions, {}
+        if self._listener is None:
+            return
+        key = (link.edge, link.loop)
+        away = self._away.setdefault(key, {})
+        for session in sessions.values():
+            session.link = None
+            if session.is_hibernatable:
+                away[session.sid] = session
+            else:
+                _lose(session)
+        if away and key not in self._timers:
+            self._timers[key] = asyncio.get_running_loop().call_later(RESUME_S, self._give_up, key)
+        elif not away:
+            del self._away[key]
+
+    # --- Records ---
+
+    def _opened(self, link: Link, record: Record) -> None:
+        _, _, sid, _, payload = record
+        session = Session(sid, link)
+        link.sessions[sid] = session
+        name = payload.decode("ascii", "replace")
+        if not self._reception.opened(session, name):
+            self._refuse(session)
+
+    def _resumed(self, link: Link, record: Record) -> None:
+        _, _, sid, seq, payload = record
+        taken_bytes, state = wire.resumed(payload)
+        known = self._away.get((link.edge, link.loop), {}).pop(sid, None)
+        if known is not None:
+            link.sessions[sid] = known
+            known.resume(link, next_seq=seq, taken_bytes=taken_bytes)
+            return
+        session = Session(sid, link, received=max(seq - 1, 0), taken_bytes=taken_bytes)
+        session.is_hibernatable = True
+        link.sessions[sid] = session
+        try:
+            binding = decode(state)
+        except BindingError as error:
+            self._report(f"a socket that an edge kept is given up: {error}")
+            self._refuse(session)
+            return
+        session.group = binding.group
+        link.joined(session.group)
+        if not self._reception.resumed(session, binding):
+            self._refuse(session)
+
+    def _refuse(self, session: Session) -> None:
+        if session.link is not None:
+            session.link.write(int(ToEdge.UNKNOWN), session.sid, b"")
+        session.over()
+
+    def _ready(self, link: Link, _: Record) -> None:
+        link.is_ready = True
+        self._changed.set()
+        self._give_up((link.edge, link.loop))
+
+    def _closed(self, link: Link, record: Record) -> None:
+        _, _, sid, seq, payload = record
+        session = link.sessions.get(sid)
+        if session is None:
+            return
+        code, reason, was_clean = wire.closed(payload)
+        if seq := _next(session, seq):
+            session.last_seq = seq
+            _socket_of(session).ended(code, reason, was_clean=was_clean, seq=seq)
+
+    def _failed(self, link: Link, record: Record) -> None:
+        _, _, sid, seq, payload = record
+        session = link.sessions.get(sid)
+        if session is not None and (seq := _next(session, seq)):
+            _socket_of(session).broke(payload.decode("utf-8", "replace"), seq)
+
+    def _backlog(self, link: Link, record: Record) -> None:
+        session = link.sessions.get(record[2])
+        if session is not None:
+            session.taken_bytes, session.unwritten_bytes = wire.backlog(record[4])
+
+    def _auto_answered(self, link: Link, record: Record) -> None:
+        session = link.sessions.get(record[2])
+        if session is not None:
+            _socket_of(session).auto_answered(wire.milliseconds(record[4]))
+
+    def _adopt_failed(self, _: Link, record: Record) -> None:
+        self._reception.not_adopted(record[4].decode("ascii", "replace"))
+
+    # --- Parts ---
+
+    def _accept(self) -> None:
+        while self._listener is not None:
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._report(f"a link could not be accepted: {error.strerror}")
+                return
+            if len(self._links) >= MAX_LINKS:
+                connection.close()
+                continue
+            self._links.add(Link(connection, self, self._greeting))
+
+    def _stop_accepting(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener = None
+
+    def _flush_turn(self) -> None:
+        self._is_flush_due = False
+        self.flush()
+
+    def _guarded(self, link: Link, records: list[Record]) -> None:
+        try:
+            self.took(link, records)
+        except RecordError as error:
+            link.end(f"the edge does not keep to the protocol: {error}")
+
+    def _link_of(self, edge: str) -> Link | None:
+        return next((link for link in self._links if link.is_ready and edge in {"", link.edge}), None)
+
+    def _give_up(self, key: tuple[str, int]) -> None:
+        if (timer := self._timers.pop(key, None)) is not None:
+            timer.cancel()
+        for session in self._away.pop(key, {}).values():
+            _lose(session)
+
+
+def _next(session: Session, seq: int) -> int:
+    """The number of an event that is new to `session`, which counts as given from now on; 0 for one that was given before."""
+    if seq <= session.received and (seq := session.number(seq)) <= session.received:
+        return 0
+    session.received = seq
+    return seq
+
+
+def _socket_of(session: Session) -> Receiver:
+    if session.socket is None:
+        raise RecordError(f"an event for socket {session.sid:#x}, which nobody has")
+    return session.socket
+
+
+def _lose(session: Session) -> None:
+    session.over()
+    if session.socket is not None:
+        session.socket.ended(1006, GONE, was_clean=False, seq=0)

@@ -1,0 +1,265 @@
+"""One connection of the session channel, seen from the script's process: the asyncio end of it.
+
+The edge connects and says HELLO, so do we; then come RESUMED for each session it keeps for this script, READY, and what happens.
+
+Law 1: what is written in one turn of the loop goes out together (`flush`), acknowledgements last.
+Law 2: while more than HIGH_BYTES wait to go out, nothing is read: who echoes to an edge that takes nothing stops hearing from it.
+Beyond MAX_WAITING_BYTES (a script that sends without being sent anything) the link is given up.
+Law 3: a link ends once, for whatever reason, and says so to its hub once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from holdfast.workers.channel.records import (
+    HEADER,
+    VERSION,
+    FromEdge,
+    ProcessHello,
+    Reader,
+    Record,
+    RecordError,
+    ToEdge,
+    edge_hello,
+    hello,
+)
+
+if TYPE_CHECKING:
+    from holdfast.workers.channel.session import Session
+
+# One read, and about one write.
+CHUNK_BYTES = 256 * 1024
+# What may wait to go out before we stop reading, and what is little enough to go on.
+HIGH_BYTES = 4 * 1024 * 1024
+LOW_BYTES = 1024 * 1024
+# Longest message is 32 MiB; an edge that leaves four of them and more untaken is not there.
+MAX_WAITING_BYTES = 256 * 1024 * 1024
+# An edge that is told goodbye closes its end at once.
+FAREWELL_S = 1.0
+
+_ACK = int(ToEdge.ACK)
+_HELLO, _READY = int(FromEdge.HELLO), int(FromEdge.READY)
+
+
+class LinkOwner(Protocol):
+    """Who has the links: the hub."""
+
+    def took(self, link: Link, records: list[Record]) -> None:
+        """`records` came, none of them a HELLO. Raises RecordError."""
+
+    def wrote(self, link: Link) -> None:
+        """`link` has something to flush."""
+
+    def before_bind(self, link: Link, group: int) -> None:
+        """The first socket of `group` is about to be told of on `link`."""
+
+    def ended(self, link: Link, reason: str) -> None:
+        """`link` is gone."""
+
+
+class Link:
+    """See above. `edge` and `loop` say whose it is once HELLO came."""
+
+    def __init__(self, connection: socket.socket, owner: LinkOwner, greeting: ProcessHello) -> None:
+        self._socket = connection
+        self._owner = owner
+        self._reader = Reader()
+        self._loop = asyncio.get_running_loop()
+        self._out: deque[bytes] = deque()
+        self._rest = memoryview(b"")
+        self._waiting_bytes = 0
+        self._is_reading = self._is_writing = self._is_marked = self._is_leaving = self._is_held = False
+        self._gone = self._loop.create_future()
+        self._groups: dict[int, int] = {}
+        self._unacknowledged: dict[int, Session] = {}
+        self.sessions: dict[int, Session] = {}
+        self.edge = ""
+        self.loop = -1
+        self.is_ready = self.is_over = False
+        connection.setblocking(False)  # noqa: FBT003 - the method takes nothing else
+        self.write(int(ToEdge.HELLO), 0, hello(greeting))
+        self.resume_reading()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that the edge has not taken."""
+        return self._waiting_bytes
+
+    def write(self, kind: int, sid: int, payload: bytes, *, flags: int = 0, seq: int = 0) -> None:
+        """Have a record sent with the next flush; nothing happens once the link is over."""
+        if self.is_over:
+            return
+        head = HEADER.pack(len(payload), kind, flags, 0, sid, seq)
+        self._out.append(head + payload if len(payload) < CHUNK_BYTES else head)
+        if len(payload) >= CHUNK_BYTES:
+            self._out.append(payload)
+        self._waiting_bytes += len(head) + len(payload)
+        if not self._is_marked:
+            self._mark()
+
+    def acknowledge(self, session: Session) -> None:
+        """Tell with the next flush up to where `session` is done with its events."""
+        self._unacknowledged[session.sid] = session
+        if not self._is_marked and not self.is_over:
+            self._mark()
+
+    def joined(self, group: int) -> None:
+        """A session of `group` is told of on this link."""
+        if group and group not in self._groups:
+            self._owner.before_bind(self, group)
+        self._groups[group] = self._groups.get(group, 0) + 1
+
+    def left(self, session: Session) -> None:
+        """`session` is over."""
+        self.sessions.pop(session.sid, None)
+        if (count := self._groups.get(session.group, 0) - 1) > 0:
+            self._groups[session.group] = count
+        else:
+            self._groups.pop(session.group, None)
+
+    def has(self, group: int) -> bool:
+        """Whether a session of `group` is told of on this link."""
+        return group in self._groups
+
+    def flush(self) -> None:
+        """Send what waits, as far as the edge takes it."""
+        self._is_marked = False
+        if self._unacknowledged:
+            for sid, session in self._unacknowledged.items():
+                self._out.append(HEADER.pack(0, _ACK, 0, 0, sid, session.acknowledged & 0xFFFF_FFFF))
+                self._waiting_bytes += HEADER.size
+            self._unacknowledged.clear()
+        if not self._is_writing:
+            self._send()
+
+    async def leave(self) -> None:
+        """Say BYE behind everything else, and end when the edge has taken it and closed, or after FAREWELL_S."""
+        if self.is_over:
+            return
+        self.flush()
+        self.write(int(ToEdge.BYE), 0, b"")
+        self._is_leaving = True
+        self.resume_reading()
+        self.flush()
+        await asyncio.wait([self._gone], timeout=FAREWELL_S)
+        self.end("this process said goodbye")
+
+    def end(self, reason: str) -> None:
+        """Close the connection, once."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self.pause_reading()
+        if self._is_writing:
+            self._loop.remove_writer(self._socket)
+        self._socket.close()
+        self._out.clear()
+        self._rest = memoryview(b"")
+        self._gone.set_result(None)
+        self._owner.ended(self, reason)
+
+    def hold(self) -> None:
+        """Read nothing until `release`."""
+        self._is_held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        """Read on."""
+        self._is_held = False
+        self.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`."""
+        if self._is_reading:
+            self._is_reading = False
+            self._loop.remove_reader(self._socket)
+
+    def resume_reading(self) -> None:
+        """Read on, unless too much waits to go out."""
+        may_read = self._is_leaving or (not self._is_held and self._waiting_bytes < HIGH_BYTES)
+        if may_read and not self._is_reading and not self.is_over:
+            self._is_reading = True
+            self._loop.add_reader(self._socket, self._readable)
+
+    def _mark(self) -> None:
+        self._is_marked = True
+        self._owner.wrote(self)
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.end(f"reading failed: {error.strerror}")
+            return
+        if not data:
+            self.end("the edge closed it")
+        elif not self._is_leaving:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            records = self._reader.feed(data)
+            if not self.edge and records:
+                self._greeted(records.pop(0))
+            if records:
+                self._owner.took(self, records)
+        except RecordError as error:
+            self.end(f"the edge does not keep to the protocol: {error}")
+        except Exception as error:
+            # A fault of ours. What was not given to its socket comes again by the next link.
+            self.end(f"an event could not be given on: {error!r}")
+            raise
+
+    def _greeted(self, record: Record) -> None:
+        if record[0] != _HELLO:
+            raise RecordError(f"the first record is of kind {record[0]}; expected HELLO of version {VERSION}")
+        greeting = edge_hello(record[4])
+        self.edge, self.loop = greeting.edge, greeting.loop
+
+    def _send(self) -> None:
+        try:
+            while self._rest or self._out:
+                if not self._rest:
+                    self._rest = memoryview(self._next_chunk())
+                sent = self._socket.send(self._rest)
+                self._waiting_bytes -= sent
+                self._rest = self._rest[sent:]
+        except BlockingIOError:
+            self._wait_to_write()
+            return
+        except OSError as error:
+            self.end(f"writing failed: {error.strerror}")
+            return
+        if self._is_writing:
+            self._is_writing = False
+            self._loop.remove_writer(self._socket)
+        self.resume_reading()
+
+    def _next_chunk(self) -> bytes:
+        out = self._out
+        if self._waiting_bytes <= CHUNK_BYTES:
+            chunk = b"".join(out)
+            out.clear()
+            return chunk
+        chunks, size = [], 0
+        while out and size < CHUNK_BYTES:
+            chunks.append(out.popleft())
+            size += len(chunks[-1])
+        return b"".join(chunks) if len(chunks) > 1 else chunks[0]
+
+    def _wait_to_write(self) -> None:
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.add_writer(self._socket, self._send)
+        if self._waiting_bytes > MAX_WAITING_BYTES:
+            self.end(f"the edge leaves {self._waiting_bytes} bytes untaken")
+        elif self._waiting_bytes > HIGH_BYTES and not self._is_leaving:
+            self.pause_reading()
+        elif self._waiting_bytes < LOW_BYTES:
+            self.resume_reading()

@@ -1,0 +1,171 @@
+"""One socket that an edge holds for us: what it sends, what we send, what of it is done with.
+
+A session is made by OPENED or RESUMED, and is over with CLOSED, ABORT, or its edge. Between, its link may end and another one take
+its place: a hibernatable session lives on meanwhile.
+
+Law 1: an event that was given to the socket is not given to it again, however often an edge sends it.
+Law 2: what is acknowledged never grows smaller; one ACK a turn of the loop, behind everything that was sent before it.
+Law 3: what is sent while there is no link is held, up to MAX_HELD_BYTES; beyond them the session is over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from holdfast.workers.channel.records import AUTO_REPLY, HIBERNATABLE, ToEdge, bind, close
+
+if TYPE_CHECKING:
+    from holdfast.workers.channel.link import Link
+
+# Sends held for a session without a link. Precedent: what an edge holds unsent for one socket (16 MiB) before it closes it.
+MAX_HELD_BYTES = 16 * 1024 * 1024
+
+_SEQ, _HALF = 0xFFFF_FFFF, 0x8000_0000
+_TEXT, _BINARY = int(ToEdge.TEXT), int(ToEdge.BINARY)
+
+
+class Receiver(Protocol):
+    """Who hears of a session: its WebSocket."""
+
+    def arrived(self, data: str | bytes, seq: int) -> None:
+        """A whole message."""
+
+    def ended(self, code: int, reason: str, *, was_clean: bool, seq: int) -> None:
+        """It is closed, and the peer has been answered; the last event. `seq` 0: nobody waits for an acknowledgement."""
+
+    def broke(self, error: str, seq: int) -> None:
+        """Something that is no disconnect went wrong."""
+
+    def auto_answered(self, at_ms: int) -> None:
+        """The edge answered a message for us, then (Unix milliseconds)."""
+
+
+class Session:
+    """See above. `socket` is set by whoever takes the session, before its first event."""
+
+    __slots__ = (
+        "_held",
+        "_held_bytes",
+        "acknowledged",
+        "group",
+        "is_hibernatable",
+        "is_over",
+        "last_seq",
+        "link",
+        "received",
+        "sent_bytes",
+        "sid",
+        "skipped_seq",
+        "socket",
+        "taken_bytes",
+        "unwritten_bytes",
+    )
+
+    def __init__(self, sid: int, link: Link | None, *, received: int = 0, taken_bytes: int = 0) -> None:
+        self.sid = sid
+        self.link = link
+        self.socket: Receiver | None = None
+        self.group = 0
+        self.is_hibernatable = False
+        self.is_over = False
+        # The number of the last event that was given to the socket, and of the last one that is done with.
+        self.received = self.acknowledged = received
+        # The number of CLOSED, once it came: with its acknowledgement all is over.
+        self.last_seq = self.skipped_seq = 0
+        self.sent_bytes = self.taken_bytes = taken_bytes
+        self.unwritten_bytes = 0
+        self._held: list[tuple[int, bytes]] = []
+        self._held_bytes = 0
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that were sent and are not yet written to the socket, as far as the edge has told."""
+        return self.sent_bytes - self.taken_bytes + self.unwritten_bytes
+
+    def send(self, data: str | bytes) -> None:
+        """Send a message; nothing happens when the session is over."""
+        if isinstance(data, str):
+            self._write(_TEXT, data.encode())
+        else:
+            self._write(_BINARY, data)
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close; code 0 is a Close without one."""
+        self._write(int(ToEdge.CLOSE), close(code, reason))
+
+    def keep(self, state: bytes) -> None:
+        """Have the edge keep `state` beside the socket."""
+        self._write(int(ToEdge.STATE), state)
+
+    def bind(self, group: int, state: bytes, *, is_hibernatable: bool) -> None:
+        """Say whose this is: the answer to OPENED."""
+        self.group, self.is_hibernatable = group, is_hibernatable
+        if (link := self.link) is not None:
+            link.joined(group)
+            flags = AUTO_REPLY | (HIBERNATABLE if is_hibernatable else 0)
+            link.write(int(ToEdge.BIND), self.sid, bind(group, state), flags=flags)
+
+    def abort(self, code: int, reason: str) -> None:
+        """Close at once, without another event."""
+        if not self.is_over:
+            self._write(int(ToEdge.ABORT), close(code, reason))
+            self.over()
+
+    def number(self, seq: int) -> int:
+        """The number of the event that comes as `seq`: on the channel they wrap at 32 bits."""
+        return self.received + (((seq - self.received) + _HALF) & _SEQ) - _HALF
+
+    def ack(self, seq: int) -> None:
+        """Everything up to and including `seq` is done with."""
+        if seq > self.acknowledged:
+            self.acknowledged = seq = seq + 1 if seq + 1 == self.skipped_seq else seq
+            if self.link is not None:
+                self.link.acknowledge(self)
+            if seq == self.last_seq:
+                self.over()
+
+    def skip(self, seq: int) -> None:
+        """Event `seq` is not to be given to the socket: it is done with when those before it are."""
+        self.skipped_seq = seq
+        if self.acknowledged == seq - 1:
+            self.ack(seq)
+
+    def counted(self, payload_bytes: int) -> None:
+        """A message of so many bytes went to this socket among others."""
+        self.sent_bytes += payload_bytes
+
+    def resume(self, link: Link, *, next_seq: int, taken_bytes: int) -> None:
+        """The edge has come back by another link, and will send from `next_seq` on."""
+        self.link = link
+        self.taken_bytes, self.sent_bytes = taken_bytes, taken_bytes + self._held_bytes
+        link.joined(self.group)
+        held, self._held, self._held_bytes = self._held, [], 0
+        for kind, payload in held:
+            link.write(kind, self.sid, payload)
+        next_seq = self.number(next_seq)
+        if self.acknowledged >= next_seq:
+            link.acknowledge(self)
+
+    def over(self) -> None:
+        """Nothing comes or goes any more."""
+        if not self.is_over:
+            self.is_over = True
+            self._held, self._held_bytes = [], 0
+            if self.link is not None:
+                self.link.left(self)
+
+    def _write(self, kind: int, payload: bytes) -> None:
+        if self.is_over:
+            return
+        is_message = kind in {_TEXT, _BINARY}
+        if is_message:
+            self.sent_bytes += len(payload)
+        if self.link is not None:
+            self.link.write(kind, self.sid, payload)
+            return
+        self._held.append((kind, payload))
+        self._held_bytes += len(payload) if is_message else 0
+        if self._held_bytes > MAX_HELD_BYTES:
+            self.over()
+            if self.socket is not None:
+                self.socket.ended(1006, "too much was sent while the edge was away", was_clean=False, seq=0)

@@ -1,0 +1,189 @@
+"""One request: from its head to the user's handler, and from what that returns to the answer.
+
+Law 1: each request has a context of its own, and tasks that its handler starts inherit it.
+Law 2: what user code raises is logged with its traceback, and answered 500 with `Holdfast-Fault: 1101`: how that looks is the edge's matter.
+Law 3: what `waitUntil` was given goes on after the answer, and is waited for when the process retires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from typing import Any
+
+from holdfast.model.worker_egress import CONTEXT_FIELD, RequestContext, read_context
+from holdfast.workers.runtime import console
+from holdfast.workers.runtime.host_link import HostLink
+from holdfast.workers.runtime.http_server import Exchange, Gone
+from holdfast.workers.runtime.loading import DEFAULT, Script, user_trace
+from holdfast.workers.runtime.reception import Reception
+from holdfast.workers.sdk import bridge
+from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
+from holdfast.workers.sdk.request import Request
+
+# Names of fields between an edge and us.
+PREFIX = b"holdfast-"
+SESSION, PASS, FAULT = b"Holdfast-Session", b"Holdfast-Pass", b"Holdfast-Fault"
+UNCAUGHT = b"1101"
+# RFC 6455 §1.3.
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# Of a handshake's answer these are ours to write.
+_HANDSHAKE = frozenset({b"sec-websocket-accept", b"upgrade", b"connection"})
+
+
+class Dispatcher:
+    """Answers requests with a script."""
+
+    def __init__(self, script: Script, env: Any, *, key: str, reception: Reception, log: HostLink) -> None:  # noqa: ANN401 - the script's bindings
+        self._script = script
+        self._env = env
+        self._key = key
+        self._reception = reception
+        self._log = log
+        self._background: set[asyncio.Future[Any]] = set()
+        self.requests = self.exceptions = self.running = 0
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request. Raises Gone."""
+        context = self._context(exchange)
+        began = time.monotonic()
+        status = 500
+        self.requests += 1
+        self.running += 1
+        # A task of its own: what user code sets or cancels ends with the request.
+        task = asyncio.get_running_loop().create_task(self._run(exchange, context), context=copy_context())
+        try:
+            status = await task
+        finally:
+            self.running -= 1
+            self._log.log(
+                "info",
+                f"{exchange.method} {_url(exchange, context)} {status}",
+                ray=context.ray,
+                entrypoint=DEFAULT,
+                kind="request",
+                fields={
+                    "method": exchange.method,
+                    "status": status,
+                    "wall_ms": round((time.monotonic() - began) * 1000),
+                },
+            )
+
+    async def retire(self, limit_s: float) -> None:
+        """Wait for what `waitUntil` was given, so long."""
+        if self._background:
+            await asyncio.wait(list(self._background), timeout=limit_s)
+
+    async def _run(self, exchange: Exchange, context: RequestContext) -> int:
+        running.set(Invocation(env=self._env, wait_until=self.wait_until, request=context))
+        console.entrypoint.set(DEFAULT)
+        try:
+            request = self._request(exchange, context)
+            result = await self._handle(request)
+            return await self._send(exchange, bridge.parts_of(result, request))
+        except (Gone, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code's, whatever it is
+            self.report(error, f"{exchange.method} {_url(exchange, context)}")
+            if exchange.is_begun:
+                return 500
+            await exchange.answer(
+                500, [(FAULT, UNCAUGHT), (b"content-type", b"text/plain")], b"Worker threw exception\n"
+            )
+            return 500
+
+    async def _handle(self, request: Request) -> object:
+        script = self._script
+        if script.default is not None:
+            handler = getattr(script.default(ExecutionContext(self.wait_until), self._env), "fetch", None)
+            if handler is None:
+                raise AttributeError("Handler does not export a fetch() function.")
+            return await _settled(handler(request))
+        if (function := script.functions.get("on_fetch")) is None:
+            raise AttributeError("Handler does not export a fetch() function.")
+        return await _settled(_called(function, request, self._env, ExecutionContext(self.wait_until)))
+
+    async def _send(self, exchange: Exchange, parts: bridge.Parts) -> int:
+        fields = parts.headers
+        if parts.web_socket is not None:
+            fields = [(name, value) for name, value in fields if name.lower() not in _HANDSHAKE]
+            fields += _handshake(exchange.field(b"sec-websocket-key"))
+            if parts.pass_token is not None:
+                fields.append((PASS, parts.pass_token.encode("ascii")))
+            else:
+                parts.web_socket.use()
+                fields.append((SESSION, self._reception.ticket(parts.web_socket).encode("ascii")))
+        await exchange.answer(parts.status, fields, parts.body, reason=parts.status_text, length=parts.length)
+        return parts.status
+
+    def wait_until(self, work: Awaitable[Any]) -> None:
+        """Go on with `work` after the answer; what it raises is logged."""
+        future = asyncio.ensure_future(work)
+        self._background.add(future)
+        future.add_done_callback(self._ended)
+
+    def report(self, error: BaseException, where: str) -> None:
+        """Log an exception of user code."""
+        self.exceptions += 1
+        ray, entrypoint = console.who()
+        trace = user_trace(error, self._script.root)
+        self._log.log("error", trace, ray=ray, entrypoint=entrypoint, kind="exception", fields={"where": where})
+
+    def _ended(self, future: asyncio.Future[Any]) -> None:
+        self._background.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            self.report(error, "waitUntil()")
+
+    def _context(self, exchange: Exchange) -> RequestContext:
+        field = exchange.field(CONTEXT_FIELD.lower().encode())
+        host = exchange.field(b"host")
+        if not field:
+            return RequestContext(ray="", script=self._key, scheme="http", host=host)
+        try:
+            return read_context(field)
+        except ValueError as error:
+            self._log.log("warn", f"{CONTEXT_FIELD} of an edge is not understood: {error}", kind="host")
+            return RequestContext(ray="", script=self._key, scheme="http", host=host)
+
+    def _request(self, exchange: Exchange, context: RequestContext) -> Request:
+        fields = [(name, value) for name, value in exchange.fields if not name.startswith(PREFIX)]
+        body = exchange.body() if exchange.has_body else None
+        return bridge.request_from(exchange.method, _url(exchange, context), fields, body, cf=context.cf or None)
+
+
+def accept_of(key: str) -> str:
+    """`Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (RFC 6455 §4.2.2)."""
+    digest = hashlib.sha1(key.strip().encode("latin-1") + _GUID, usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+def _handshake(key: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"Upgrade", b"websocket"),
+        (b"Connection", b"Upgrade"),
+        (b"Sec-WebSocket-Accept", accept_of(key).encode("ascii")),
+    ]
+
+
+def _url(exchange: Exchange, context: RequestContext) -> str:
+    host = exchange.field(b"host") or context.host
+    target = exchange.target if exchange.target.startswith("/") else "/"
+    return f"{context.scheme}://{host}{target}"
+
+
+async def _settled(result: Any) -> object:  # noqa: ANN401 - user code's
+    return await result if inspect.isawaitable(result) else result
+
+
+def _called(function: Callable[..., Any], *offered: object) -> Any:  # noqa: ANN401 - user code's
+    """`function` with as many of these arguments as it takes."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return function(*offered)
+    taken = sum(one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD} for one in parameters)
+    return function(*offered[:taken])

@@ -1,0 +1,420 @@
+"""One half of a pair of WebSockets, as the runtime moves it: who hears it, what it is given, what becomes of what it sends.
+
+`sockets.WebSocket` is this with the platform's names. A half that is returned with a 101 is *used*: nobody hears it in this process; its
+peer gets a session of an edge instead, as soon as the client has its 101.
+
+Law 1: what nobody has accepted yet is held, up to MAX_HELD_BYTES; beyond them the socket is closed with 1013.
+Law 2: events of one half are given in the order they came, whoever hears it, and never from within a call of user code.
+Law 3: a Close is answered here, and `ended` is the last that anybody hears.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from enum import Enum, auto
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from holdfast.workers.channel.binding import Binding, encode, group_of
+from holdfast.workers.runtime import events
+from holdfast.workers.runtime.services import services
+from holdfast.workers.sdk.buffers import ArrayBuffer
+from holdfast.workers.sdk.errors import JsException, JsTypeError
+
+if TYPE_CHECKING:
+    from holdfast.workers.channel.session import Session
+
+# Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
+MAX_HELD_BYTES = 16 * 1024 * 1024
+DISCONNECTED = "WebSocket disconnected without sending Close frame."
+
+# Callbacks of the runtime run as nobody's.
+_NOBODY = Context()
+
+
+class Parked(Protocol):
+    """A connection of ours that an edge keeps for a while (`runtime.egress`)."""
+
+    @property
+    def token(self) -> str:
+        """What the edge knows it by."""
+
+    def close(self) -> None:
+        """Give it up."""
+
+
+class SocketOwner(Protocol):
+    """Who has accepted sockets hibernatably: all objects of the process. Called on the loop, outside of any task and context.
+
+    `ws` is a `sockets.WebSocket`.
+    """
+
+    def message(self, ws: Any, data: str | ArrayBuffer, seq: int) -> None:  # noqa: ANN401
+        """A message came; `ws.session.ack(seq)` when it is done with (seq 0: nobody waits for that)."""
+
+    def closed(self, ws: Any, code: int, reason: str, was_clean: bool, seq: int) -> None:  # noqa: ANN401
+        """It is closed; the last event."""
+
+    def failed(self, ws: Any, error: str, seq: int) -> None:  # noqa: ANN401
+        """Something that is no disconnect went wrong."""
+
+    def resumed(self, ws: Any, binding: Binding) -> bool:  # noqa: ANN401
+        """A socket of a process before this one; False if no object wants it."""
+
+
+class Acceptance(Enum):
+    """Who hears a socket."""
+
+    NOBODY = auto()
+    LISTENERS = auto()
+    OBJECT = auto()
+    USED = auto()
+    CONNECTING = auto()
+
+
+DEAF = frozenset({Acceptance.NOBODY, Acceptance.USED, Acceptance.CONNECTING})
+
+
+class Half:
+    """See above."""
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_attachment",
+        "_got_close",
+        "_held",
+        "_is_constructed",
+        "_listeners",
+        "_peer",
+        "_sent_close",
+        "_waker",
+        "_was_closed",
+        "acceptance",
+        "accepted_ms",
+        "auto_answered_ms",
+        "binaryType",
+        "class_name",
+        "extensions",
+        "held_bytes",
+        "object_id",
+        "object_name",
+        "onclose",
+        "onerror",
+        "onmessage",
+        "onopen",
+        "owner",
+        "parked",
+        "protocol",
+        "session",
+        "tags",
+        "url",
+    )
+
+    def __init__(self) -> None:
+        self.acceptance = Acceptance.NOBODY
+        self._peer: Half | None = None
+        self._held: deque[tuple[Any, ...]] = deque()
+        self.held_bytes = 0
+        # By user code; by anybody on this side; by the peer.
+        self._was_closed = self._sent_close = self._got_close = False
+        self._is_constructed = False
+        self._listeners: events.Listeners | None = None
+        self._waker: asyncio.Future[None] | None = None
+        self._attachment: bytes | None = None
+        self.session: Session | None = None
+        self.owner: SocketOwner | None = None
+        self.parked: Parked | None = None
+        self.tags: tuple[str, ...] = ()
+        self.class_name = self.object_id = ""
+        self.object_name: str | None = None
+        self.accepted_ms = 0
+        self.auto_answered_ms: int | None = None
+        self.binaryType = "arraybuffer"
+        self.url: str | None = None
+        self.protocol = self.extensions = ""
+        self.onopen: events.Listener | None = None
+        self.onmessage: events.Listener | None = None
+        self.onclose: events.Listener | None = None
+        self.onerror: events.Listener | None = None
+
+    # --- The runtime's: who hears it ---
+
+    @property
+    def binding(self) -> Binding:
+        """What the edge keeps beside it."""
+        return Binding(
+            class_name=self.class_name,
+            object_id=self.object_id,
+            object_name=self.object_name,
+            tags=self.tags,
+            attachment=self._attachment,
+            accepted_ms=self.accepted_ms,
+            url=self.url or "",
+            protocol=self.protocol,
+        )
+
+    @property
+    def is_hibernatable(self) -> bool:
+        """Whether an object hears it."""
+        return self.acceptance is Acceptance.OBJECT
+
+    @property
+    def is_constructed(self) -> bool:
+        """Whether it came of `new WebSocket()`; such a one cannot be returned with a 101."""
+        return self._is_constructed
+
+    def check_hibernatable(self) -> None:
+        """Raise what `ctx.acceptWebSocket()` raises for a socket that cannot be heard by an object."""
+        if self.acceptance in {Acceptance.LISTENERS, Acceptance.CONNECTING}:
+            raise JsException("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`")
+        if self.acceptance is not Acceptance.NOBODY:
+            raise JsTypeError("Tried to make already accepted WebSocket hibernatable.")
+        if self.parked is not None or self._peer is None or self._peer.acceptance is not Acceptance.NOBODY:
+            raise JsException(
+                "Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been accepted or used in a Response."
+            )
+
+    def accept_hibernatable(
+        self,
+        owner: SocketOwner,
+        tags: tuple[str, ...],
+        *,
+        class_name: str,
+        object_id: str,
+        object_name: str | None,
+        accepted_ms: int,
+    ) -> None:
+        """Hear it by an object's handlers. Raises as `check_hibernatable`."""
+        self.check_hibernatable()
+        self.owner, self.tags = owner, tags
+        self.class_name, self.object_id, self.object_name = class_name, object_id, object_name
+        self.accepted_ms = accepted_ms
+        self.acceptance = Acceptance.OBJECT
+        held, self._held, self.held_bytes = self._held, deque(), 0
+        for item in held:
+            _soon(self._take, item)
+
+    def use(self) -> None:
+        """It is returned with a 101: its peer is going to hear the client. Raises what the original's Response does."""
+        if self._is_constructed:
+            raise JsTypeError("Can't return WebSocket in a Response if it was created with `new WebSocket()`")
+        if self.acceptance is Acceptance.USED:
+            raise JsTypeError("Can't return WebSocket that was already used in a response.")
+        if self.acceptance is not Acceptance.NOBODY:
+            raise JsTypeError("Can't return WebSocket in a Response after calling accept().")
+        self.acceptance = Acceptance.USED
+
+    def opened(self, session: Session) -> bool:
+        """The client of a used half is there: its peer hears it from now on."""
+        peer = self._peer
+        if peer is None:
+            return False
+        session.socket, peer.session = peer, session
+        session.bind(group_of(peer.object_id), encode(peer.binding), is_hibernatable=peer.is_hibernatable)
+        if peer.acceptance is Acceptance.CONNECTING:
+            peer.hear()
+            peer.give(("open",))
+        held, self._held, self.held_bytes = self._held, deque(), 0
+        for kind, *rest in held:
+            if kind == "message":
+                session.send(rest[0])
+            elif kind == "close":
+                session.close(rest[0] if rest[0] != 1005 else 0, rest[1])
+        return True
+
+    def lost(self) -> None:
+        """The client of a used half never came."""
+        if self._peer is not None and self._peer.session is None:
+            self._peer.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+
+    def failed_to_connect(self, error: BaseException) -> None:
+        """The connection of a `new WebSocket()` did not come about."""
+        self.hear()
+        self._sent_close = self._got_close = True
+        self.give(("error", error, 0))
+        self.give(("close", 1006, "Failed to establish WebSocket connection", False, 0))
+
+    def abort(self, code: int, reason: str) -> None:
+        """Its object was reset: close it at once, and tell nobody here."""
+        was_over = self._got_close and self._sent_close
+        self._sent_close = self._got_close = True
+        if self.session is not None:
+            self.session.abort(code, reason)
+        elif self._peer is not None and not was_over:
+            self._peer.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+
+    # --- The runtime's: what its session, or its peer, says (channel.session.Receiver) ---
+
+    def arrived(self, data: str | bytes, seq: int) -> None:
+        """A message of the peer's."""
+        if self.acceptance is Acceptance.OBJECT and self.owner is not None:
+            self.owner.message(self, data if isinstance(data, str) else ArrayBuffer(data), seq)
+        else:
+            self.give(("message", data, seq))
+
+    def ended(self, code: int, reason: str, *, was_clean: bool, seq: int) -> None:
+        """The peer closed, and has been answered; or it is gone."""
+        if self._got_close:
+            self._done(seq)
+            return
+        self._got_close = self._sent_close = True
+        self.give(("close", code, reason, was_clean, seq))
+
+    def broke(self, error: str, seq: int) -> None:
+        """Something that is no disconnect went wrong."""
+        self.give(("error", JsException(error), seq))
+
+    def auto_answered(self, at_ms: int) -> None:
+        """The edge answered for us."""
+        self.auto_answered_ms = at_ms
+
+    # --- Parts ---
+
+    def _transmit(self, data: str | bytes) -> None:
+        if self.session is not None:
+            self.session.send(data)
+        elif self._peer is not None:
+            self._peer.from_peer(("message", data, 0))
+
+    def _transmit_close(self, code: int, reason: str) -> None:
+        if self.session is not None:
+            self.session.close(code, reason)
+        elif self._peer is not None:
+            self._peer.from_peer(("close", code or 1005, reason, True, 0))
+
+    def from_peer(self, item: tuple[Any, ...]) -> None:
+        """The peer, in this process, sent or closed."""
+        if self.acceptance in DEAF:
+            self._hold(item)
+        else:
+            _soon(self._take, item)
+
+    def _hold(self, item: tuple[Any, ...]) -> None:
+        self._held.append(item)
+        if item[0] == "message":
+            self.held_bytes += len(item[1])
+        if self.held_bytes > MAX_HELD_BYTES and self._peer is not None:
+            self._held = deque([("close", 1013, "too much was sent before the WebSocket was accepted", True, 0)])
+            self.held_bytes = 0
+            self._peer.ended(1013, "too much was sent before the WebSocket was accepted", was_clean=False, seq=0)
+
+    def _take(self, item: tuple[Any, ...]) -> None:
+        """What the peer in this process sent, now that it is this socket's turn."""
+        if item[0] != "close":
+            self.arrived(item[1], 0)
+            return
+        answers = not self._sent_close
+        self.ended(item[1], item[2], was_clean=True, seq=0)
+        if answers and self._peer is not None:
+            self._peer.echoed(item[1], item[2])
+
+    def echoed(self, code: int, reason: str) -> None:
+        """The peer answered our Close."""
+        _soon(partial(self.ended, was_clean=True, seq=0), code, reason)
+
+    def give(self, item: tuple[Any, ...]) -> None:
+        """An event, to whoever hears it."""
+        if self.acceptance is Acceptance.OBJECT and self.owner is not None:
+            self._give_owner(self.owner, item)
+            return
+        self._held.append(item)
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
+
+    def _give_owner(self, owner: SocketOwner, item: tuple[Any, ...]) -> None:
+        match item:
+            case ("message", data, seq):
+                owner.message(self, data if isinstance(data, str) else ArrayBuffer(data), seq)
+            case ("close", code, reason, was_clean, seq):
+                owner.closed(self, code, reason, was_clean, seq)
+            case ("error", error, seq):
+                owner.failed(self, str(getattr(error, "message", error)), seq)
+            case _:
+                # "open": whoever hears it by an object was open before.
+                return
+
+    def _done(self, seq: int) -> None:
+        if seq and self.session is not None:
+            self.session.ack(seq)
+
+    # --- Listeners ---
+
+    def hear(self) -> None:
+        """Hear it by listeners from now on."""
+        # A task of whoever accepts: of an object's, its gate holds each step, and it stays in memory as long as this runs.
+        self.acceptance = Acceptance.LISTENERS
+        task = asyncio.get_running_loop().create_task(self._listen())
+        _listening.add(task)
+        task.add_done_callback(_listening.discard)
+
+    async def _listen(self) -> None:
+        is_over = False
+        while not is_over:
+            while self._held:
+                item = self._held.popleft()
+                if item[0] == "close" and self._peer is not None and not self._got_close:
+                    # Held from before accept(): a Close of the peer in this process is answered as one that comes later.
+                    self._take(item)
+                    continue
+                is_over = self._fire(item)
+            if not is_over:
+                self._waker = asyncio.get_running_loop().create_future()
+                await self._waker
+                self._waker = None
+
+    def _fire(self, item: tuple[Any, ...]) -> bool:
+        """Call the listeners of an event; whether it was the last one."""
+        seq = 0
+        event: events.Event
+        match item:
+            case ("message", data, seq):
+                self.held_bytes = max(self.held_bytes - len(data), 0)
+                event = events.MessageEvent(self, data if isinstance(data, str) else ArrayBuffer(data))
+            case ("close", code, reason, was_clean, seq):
+                event = events.CloseEvent(self, code, reason, was_clean)
+            case ("error", error, seq):
+                event = events.ErrorEvent(self, error)
+            case _:
+                event = events.OpenEvent(self)
+        for listener in self._listeners_of(event.type):
+            self._call(listener, event)
+        self._done(seq)
+        return event.type == "close"
+
+    def _listeners_of(self, event_type: str) -> list[events.Listener]:
+        first: events.Listener | None = getattr(self, f"on{event_type}", None)
+        others = self._listeners.of(event_type) if self._listeners is not None else []
+        return others if first is None else [first, *others]
+
+    def _call(self, listener: events.Listener, event: events.Event) -> None:
+        try:
+            result = listener(event)
+            if isinstance(result, Coroutine):
+                task = asyncio.get_running_loop().create_task(result)
+                _listening.add(task)
+                task.add_done_callback(partial(_heard, event.type))
+        except Exception as error:  # noqa: BLE001 - user code's: told, and the other listeners are called
+            services.report(error, f"a listener of '{event.type}'")
+
+
+# Tasks are kept here, for the loop itself keeps none.
+_listening: set[asyncio.Task[Any]] = set()
+
+
+def _heard(event_type: str, task: asyncio.Task[Any]) -> None:
+    _listening.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        services.report(error, f"a listener of '{event_type}'")
+
+
+def _soon(action: Callable[..., None], *args: object) -> None:
+    asyncio.get_running_loop().call_soon(action, *args, context=_NOBODY)
+
+
+def pair(one: Half, other: Half) -> None:
+    """Make them each other's peers."""
+    one._peer, other._peer = other, one  # noqa: SLF001 - of the same module

@@ -1,0 +1,251 @@
+"""HTTP/1.1 for the edges: each connection on the script's Unix socket, one request after another, bodies streamed both ways.
+
+The protocol itself is h11's. Edges keep connections and use them again; none of them is a stranger, but what they pass on is.
+
+Law 1: nothing of a body is read that nobody asked for, and nothing is written faster than the edge takes it.
+Law 2: after a 101 the connection ends: the edge speaks with the client from there on.
+Law 3: an answer that was begun and cannot be ended ends its connection, so that nobody takes it for whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from http import HTTPStatus
+
+import h11
+
+CHUNK_BYTES = 64 * 1024
+# Longest head; edges themselves take 32 KiB of a client and add a few fields.
+MAX_HEAD_BYTES = 64 * 1024
+# How long an edge may take to send the rest of a body that nobody reads, so that its connection can be used again.
+DRAIN_S = 1.0
+# Beyond these the rest of a body is not read for the connection's sake.
+MAX_DRAIN_BYTES = 256 * 1024
+# The same as the edges' own queue: they open no more to one origin.
+BACKLOG = 1024
+
+Fields = list[tuple[bytes, bytes]]
+
+
+class Gone(ConnectionError):
+    """The edge ended the connection."""
+
+
+class Exchange:
+    """One request and its answer. `target` is as it was sent; `fields` in order, names lower case."""
+
+    def __init__(self, connection: Connection, request: h11.Request) -> None:
+        self._connection = connection
+        self.method = request.method.decode("ascii")
+        self.target = request.target.decode("ascii")
+        self.fields: Fields = [(bytes(name), bytes(value)) for name, value in request.headers]
+        self.is_begun = self.is_ended = False
+
+    def field(self, name: bytes) -> str:
+        """The first field of this (lower-case) name, or ""."""
+        return next((value.decode("latin-1") for found, value in self.fields if found == name), "")
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the head announces a body."""
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in self.fields
+        )
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The request's body, as it comes. Raises Gone if it breaks off."""
+        while (chunk := await self._connection.body_chunk()) is not None:
+            yield chunk
+
+    async def answer(
+        self,
+        status: int,
+        fields: Iterable[tuple[bytes, bytes]],
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        reason: str = "",
+        length: int | None = None,
+    ) -> None:
+        """Send the answer. `length`: of a body that comes in pieces, where it is known. Raises Gone, and whatever the body raises."""
+        head = self._head(status, list(fields), body, reason, length)
+        self.is_begun = True
+        await self._connection.send(head)
+        if isinstance(head, h11.InformationalResponse):
+            self.is_ended = True
+            return
+        may_have_body = self.method != "HEAD" and status not in {204, 304}
+        if isinstance(body, bytes):
+            if may_have_body and body:
+                await self._connection.send(h11.Data(data=body))
+        elif body is not None and may_have_body:
+            async for chunk in body:
+                if chunk:
+                    await self._connection.send(h11.Data(data=chunk))
+        await self._connection.send(h11.EndOfMessage())
+        self.is_ended = True
+
+    def _head(
+        self, status: int, fields: Fields, body: bytes | AsyncIterator[bytes] | None, reason: str, length: int | None
+    ) -> h11.Response | h11.InformationalResponse:
+        phrase = (reason or _phrase(status)).encode("latin-1", "replace")
+        if status == HTTPStatus.SWITCHING_PROTOCOLS:
+            return h11.InformationalResponse(status_code=status, headers=fields, reason=phrase)
+        if status not in {204, 304}:
+            if isinstance(body, bytes) or body is None:
+                fields.append((b"content-length", b"%d" % len(body or b"")))
+            elif length is not None:
+                fields.append((b"content-length", b"%d" % length))
+        return h11.Response(status_code=status, headers=fields, reason=phrase)
+
+
+class Connection:
+    """One connection of an edge."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self.is_idle = True
+
+    async def next_request(self) -> h11.Request | None:
+        """The next request, or None when there is none any more."""
+        self.is_idle = True
+        try:
+            event = await self._next_event()
+        except Gone:
+            return None
+        self.is_idle = False
+        return event if isinstance(event, h11.Request) else None
+
+    async def body_chunk(self) -> bytes | None:
+        """A piece of the body of the request, None at its end."""
+        if self._h11.their_state is h11.DONE:
+            return None
+        if self._h11.they_are_waiting_for_100_continue:
+            await self.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+        event = await self._next_event()
+        return bytes(event.data) if isinstance(event, h11.Data) else None
+
+    async def send(self, event: h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage) -> None:
+        """Write, as fast as the edge takes it. Raises Gone."""
+        data = self._h11.send(event)
+        try:
+            if data:
+                self._writer.write(data)
+            await self._writer.drain()
+        except OSError as error:
+            raise Gone(str(error)) from error
+
+    async def again(self) -> bool:
+        """Whether the connection can have another request; reads what little may be left of the last one's body."""
+        drained = 0
+        with contextlib.suppress(TimeoutError, Gone, h11.RemoteProtocolError):
+            async with asyncio.timeout(DRAIN_S):
+                while self._h11.their_state is h11.SEND_BODY and drained < MAX_DRAIN_BYTES:
+                    if self._h11.they_are_waiting_for_100_continue:
+                        return False
+                    drained += len(await self.body_chunk() or b"")
+        if self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
+            return False
+        self._h11.start_next_cycle()
+        return True
+
+    def close(self) -> None:
+        """End it."""
+        self._writer.close()
+
+    def abort(self) -> None:
+        """End it, whatever is on its way."""
+        self._writer.transport.abort()
+
+    async def _next_event(self) -> h11.Request | h11.Data | h11.EndOfMessage:
+        while True:
+            try:
+                event = self._h11.next_event()
+            except h11.RemoteProtocolError as error:
+                raise Gone(f"no HTTP: {error}") from error
+            if event is h11.NEED_DATA:
+                try:
+                    self._h11.receive_data(await self._reader.read(CHUNK_BYTES))
+                except OSError as error:
+                    raise Gone(str(error)) from error
+            elif isinstance(event, (h11.Request, h11.Data, h11.EndOfMessage)):
+                return event
+            else:
+                raise Gone("the edge closed the connection")
+
+
+Answerer = Callable[[Exchange], Awaitable[None]]
+
+
+class HttpServer:
+    """Serves on a listening socket until it retires. `answer` answers each exchange; what it raises ends the connection."""
+
+    def __init__(self, answer: Answerer, *, report: Callable[[str], None]) -> None:
+        self._answer = answer
+        self._report = report
+        self._server: asyncio.Server | None = None
+        self._open: dict[Connection, asyncio.Task[None]] = {}
+        self._is_retiring = False
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Accept from now on."""
+        self._server = await asyncio.start_unix_server(
+            self._connected, sock=listener, limit=CHUNK_BYTES, backlog=BACKLOG
+        )
+
+    async def retire(self, limit_s: float) -> None:
+        """Accept nothing more; end idle connections now, others after their answer, all of them after `limit_s`."""
+        self._is_retiring = True
+        if self._server is not None:
+            # Not `close`: the listening socket is the host's, and shared.
+            loop = asyncio.get_running_loop()
+            for listener in self._server.sockets:
+                loop.remove_reader(listener.fileno())
+        for connection in self._open:
+            if connection.is_idle:
+                connection.close()
+        if self._open:
+            await asyncio.wait(list(self._open.values()), timeout=limit_s)
+        for connection in self._open:
+            connection.abort()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = Connection(reader, writer)
+        task = asyncio.current_task()
+        if task is not None:
+            self._open[connection] = task
+        try:
+            await self._serve_all(connection)
+        except Gone:
+            connection.abort()
+        except Exception as error:  # noqa: BLE001 - of ours; told, and only this connection ends
+            connection.abort()
+            self._report(f"a connection ended by a fault: {error!r}")
+        finally:
+            self._open.pop(connection, None)
+            connection.close()
+
+    async def _serve_all(self, connection: Connection) -> None:
+        while (request := await connection.next_request()) is not None:
+            exchange = Exchange(connection, request)
+            await self._answer(exchange)
+            if not exchange.is_ended:
+                connection.abort()
+                return
+            if self._is_retiring or not await connection.again():
+                return
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,202 @@
+"""Load a script: import its main module, and see what is in it.
+
+User code has an import system of its own: the SDK first, then the main module's directory, then what is installed. What it may not
+import is Holdfast: modules under the root of the code are run with an `__import__` that does not know it.
+
+Law 1: a script that does not load raises LoadError with the user's own traceback: our frames and the import system's are left out.
+Law 2: nothing of the script is run but its modules' top level.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import importlib.machinery
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+from holdfast.workers.sdk import importing
+from holdfast.workers.sdk.entrypoints import (
+    DurableObject,
+    WorkerEntrypoint,
+    exported_classes,
+    global_handlers,
+)
+
+PACKAGE = "holdfast"
+DEFAULT = "Default"
+# What of an entrypoint is a handler; all else that it has is called by others.
+HANDLERS = ("fetch", "scheduled", "queue", "email", "tail")
+# Dependencies that were put beside the code, as the original's tools do.
+VENDORED = "python_modules"
+
+
+class LoadError(Exception):
+    """The script does not load. `str` is a sentence, `trace` the traceback of user code, "" where there is none."""
+
+    def __init__(self, message: str, trace: str = "") -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What was loaded. `objects` and `entrypoints` by class name, `functions` the older style's global handlers."""
+
+    module: ModuleType
+    root: Path
+    objects: Mapping[str, type] = field(default_factory=dict)
+    entrypoints: Mapping[str, type] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+
+    @property
+    def default(self) -> type | None:
+        """The class that answers requests."""
+        return self.entrypoints.get(DEFAULT)
+
+    @property
+    def handlers(self) -> tuple[str, ...]:
+        """What the default entrypoint answers to."""
+        if self.default is not None:
+            return tuple(name for name in HANDLERS if callable(getattr(self.default, name, None)))
+        return tuple(name.removeprefix("on_") for name in self.functions if name.removeprefix("on_") in HANDLERS)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of all exported classes."""
+        return (*self.entrypoints, *self.objects)
+
+
+def load(code_dir: Path, main: str, *, wanted: Sequence[str] = ()) -> Script:
+    """Import the script whose entry module is `main` below `code_dir`. `wanted` are names of Durable Object classes that its
+    bindings name. Raises LoadError.
+    """
+    path = (code_dir / main).resolve()
+    if not path.is_file():
+        raise LoadError(f"main: expected a file of the script, got {main!r}")
+    if path.suffix != ".py":
+        raise LoadError(f"main: expected a Python file, got {main!r}")
+    root = path.parent
+    _use(code_dir.resolve(), root)
+    module = _imported(path.stem, root)
+    try:
+        classes, functions = exported_classes(module), global_handlers(module)
+    except (TypeError, ValueError) as error:
+        raise LoadError(str(error)) from error
+    script = Script(
+        module,
+        root,
+        objects={name: one for name, one in classes.items() if issubclass(one, DurableObject)},
+        entrypoints={name: one for name, one in classes.items() if issubclass(one, WorkerEntrypoint)},
+        functions=functions,
+    )
+    _check(script, main, wanted)
+    return script
+
+
+def user_trace(error: BaseException, root: Path) -> str:
+    """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none."""
+    return "".join(
+        traceback.format_exception(type(error), error, _from_user(error.__traceback__, root), limit=-MAX_FRAMES)
+    ).rstrip()
+
+
+# Of a recursion without end the last frames say enough.
+MAX_FRAMES = 50
+
+
+def _from_user(trace: TracebackType | None, root: Path) -> TracebackType | None:
+    start, prefix = trace, f"{root}/"
+    while start is not None and not start.tb_frame.f_code.co_filename.startswith(prefix):
+        start = start.tb_next
+    if start is None and trace is not None and "importlib" in trace.tb_frame.f_code.co_filename:
+        return None
+    return start or trace
+
+
+def _check(script: Script, main: str, wanted: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in script.objects:
+            there = ", ".join(sorted(script.objects)) or "none"
+            raise LoadError(
+                f"durable_objects: the class {name!r} is not exported by {main}; expected one of its classes that derive "
+                f"from DurableObject ({there})"
+            )
+    if not script.classes and not script.functions:
+        raise LoadError(f"{main} exports no handler: expected a class Default(WorkerEntrypoint)")
+
+
+def _imported(name: str, root: Path) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:
+        sentence = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] == name:
+            sentence = f"the main module cannot be found: {sentence}"
+        shown = error.with_traceback(_from_user(error.__traceback__, root))
+        raise LoadError(" ".join(sentence.split()), "".join(traceback.format_exception(shown)).rstrip()) from error
+
+
+# --- The private import system ---
+
+
+def _use(code_dir: Path, root: Path) -> None:
+    """Search user code first, ours never."""
+    importing.install()
+    vendored = [path for path in (root / VENDORED, code_dir / VENDORED) if path.is_dir()]
+    found = [str(path) for path in dict.fromkeys((root, code_dir, *vendored))]
+    sys.path[:] = [
+        importing.USER_PATH,
+        *found,
+        *(path for path in sys.path if path not in {"", importing.USER_PATH, *found}),
+    ]
+    sys.path_hooks.insert(0, _hook(code_dir))
+    sys.path_importer_cache.clear()
+    # Written byte code would be somebody's to clean up, and is not shared between versions.
+    sys.dont_write_bytecode = True
+
+
+class _UserLoader(importlib.machinery.SourceFileLoader):
+    """Runs a module with builtins of its own."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run its top level."""
+        module.__dict__["__builtins__"] = _USER_BUILTINS
+        super().exec_module(module)
+
+
+def _hook(code_dir: Path) -> Callable[[str], importlib.machinery.FileFinder]:
+    inside = f"{code_dir}/"
+
+    def finder(path: str) -> importlib.machinery.FileFinder:
+        if path != str(code_dir) and not path.startswith(inside):
+            raise ImportError(f"{path} is not of the script", path=path)
+        return importlib.machinery.FileFinder(
+            path,
+            (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
+            (_UserLoader, importlib.machinery.SOURCE_SUFFIXES),
+            (importlib.machinery.SourcelessFileLoader, importlib.machinery.BYTECODE_SUFFIXES),
+        )
+
+    return finder
+
+
+def _import(
+    name: str,
+    globals: Mapping[str, object] | None = None,  # noqa: A002 - as the builtin names them
+    locals: Mapping[str, object] | None = None,  # noqa: A002
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> ModuleType:
+    """`__import__` as user code has it."""
+    if level == 0 and (name == PACKAGE or name.startswith(f"{PACKAGE}.")):
+        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+    return builtins.__import__(name, globals, locals, fromlist or (), level)
+
+
+_USER_BUILTINS: dict[str, Any] = {**vars(builtins), "__import__": _import}

@@ -1,0 +1,236 @@
+"""A script's process, put together: what the host says, and what is done about it.
+
+`Load` imports the code; `Serve` takes the objects and accepts; `Retire`, SIGTERM and the end of the host's link let go of everything, in this order:
+requests that run are answered, objects end what runs and leave, what they sent and acknowledged goes out, edges are told goodbye.
+
+Law 1: nothing is accepted before the objects are ours, and they are given back before the host hears `Retired`.
+Law 2: a retirement ends within its limit and what the parts allow themselves beyond it; what has not ended then is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from holdfast.model.worker_messages import (
+    COUNTERS_EVERY_S,
+    Counters,
+    HostMessage,
+    Load,
+    Loaded,
+    LoadFailed,
+    LogLevel,
+    Retire,
+    Serve,
+    Serving,
+)
+from holdfast.workers.channel.hub import Channels
+from holdfast.workers.channel.records import VERSION, ProcessHello
+from holdfast.workers.durable import gates
+from holdfast.workers.durable.instance import Instance
+from holdfast.workers.durable.objects import Objects
+from holdfast.workers.runtime import console, egress, isolation
+from holdfast.workers.runtime.dispatch import Dispatcher
+from holdfast.workers.runtime.environment import environment_of
+from holdfast.workers.runtime.half import Half
+from holdfast.workers.runtime.host_link import HostLink
+from holdfast.workers.runtime.http_server import HttpServer
+from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
+from holdfast.workers.runtime.pump import Pump
+from holdfast.workers.runtime.reception import Reception
+from holdfast.workers.runtime.services import services
+from holdfast.workers.runtime.turns import Turns, see_event
+from holdfast.workers.sdk.context import environment
+
+# A host that is gone, or a SIGTERM of a service manager, gives no limit.
+RETIRE_LIMIT_S = 10.0
+
+
+class Process:
+    """See above; made on the running loop."""
+
+    def __init__(self, host: HostLink, turns: Turns) -> None:
+        self._host = host
+        self._turns = turns
+        self._loop = asyncio.get_running_loop()
+        self._said: asyncio.Queue[HostMessage | None] = asyncio.Queue()
+        self._load: Load | None = None
+        self._script: Script | None = None
+        self._serving: _Serving | None = None
+        self._loop.set_task_factory(gates.task_factory)
+        self._loop.set_exception_handler(self._uncaught)
+
+    async def run(self) -> None:
+        """Until it has retired."""
+        self._host.listen(self._said.put_nowait)
+        self._loop.add_signal_handler(signal.SIGTERM, self._said.put_nowait, None)
+        self._loop.add_signal_handler(signal.SIGINT, lambda: None)
+        while True:
+            match await self._said.get():
+                case Load() as message:
+                    self._loaded(message)
+                case Serve() as message if self._serving is not None:
+                    await self._serving.serve(message)
+                    self._host.say(Serving())
+                case Serve():
+                    self._host.log("error", "told to serve what did not load", kind="host")
+                case Retire() as message:
+                    await self._retire(message.limit_s)
+                    return
+                case None:
+                    await self._retire(RETIRE_LIMIT_S)
+                    return
+
+    def _loaded(self, message: Load) -> None:
+        script_dir = Path(message.objects_dir).parent
+        own = (Path(message.code_dir), Path(message.objects_dir), Path(message.run_dir), Path(message.egress_path))
+        self._turns.use(message.turn_file)
+        console.capture(partial(_console, self._host))
+        # DATA/workers/<key>/objects: what is Holdfast's begins two above the script's directory.
+        isolation.confine(script_dir.parent.parent, own)
+        try:
+            script = load(
+                Path(message.code_dir),
+                message.main,
+                wanted=[one.class_name for one in message.durable_objects if one.script_name in {"", message.name}],
+            )
+            self._serving = _Serving(self._host, self._turns, message, script)
+        except LoadError as error:
+            self._host.say(LoadFailed(error=str(error), traceback=error.trace))
+            return
+        self._script = script
+        self._host.say(Loaded(handlers=script.handlers, classes=script.classes))
+
+    async def _retire(self, limit_s: float) -> None:
+        if self._serving is not None:
+            await self._serving.retire(limit_s)
+
+    def _uncaught(self, _loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
+        """What asyncio has nobody to tell: mostly a task of user code that failed and that nobody awaited."""
+        error = told.get("exception")
+        text = str(told.get("message", "an error of the event loop"))
+        if error is not None:
+            root = self._script.root if self._script is not None else Path("/")
+            text = f"{text}\n{user_trace(error, root)}"
+        self._host.log("error", text, kind="exception")
+
+
+class _Serving:
+    """A script that is loaded, with all that serves it."""
+
+    def __init__(self, host: HostLink, turns: Turns, message: Load, script: Script) -> None:
+        self._host = host
+        self._load = message
+        self._script = script
+        self._is_serving = False
+        self._loop = asyncio.get_running_loop()
+        self._channels: Channels | None = None
+        self._pump = Pump(at_rest=self._flush, failed=partial(self._fault, "an event could not be ended"), turns=turns)
+        self._objects = Objects(
+            script=message.name, classes=script.objects, start=self._pump.start, report=self._report_object
+        )
+        self._reception = Reception(self._objects if script.objects else None)
+        self._channels = Channels(
+            self._reception,
+            ProcessHello(version=VERSION, script=message.name, script_version=message.version, pid=os.getpid()),
+            report=partial(self._note, "warn"),
+        )
+        env = environment_of(message, self._objects)
+        environment.set_default(env)
+        self._objects.channels = self._channels
+        self._objects.env = env
+        self._objects.services.event_seen = see_event
+        self._objects.services.context = _named
+        egress.configure(message.egress_path, message.key)
+        self._dispatcher = Dispatcher(script, env, key=message.key, reception=self._reception, log=host)
+        self._server = HttpServer(self._dispatcher.answer, report=partial(self._note, "error"))
+        services.adopt = self._adopt
+        services.report = self._dispatcher.report
+        self._counting: asyncio.TimerHandle | None = None
+
+    async def serve(self, message: Serve) -> None:
+        """Take the objects, then accept."""
+        poison = None if message.died_in is None else (message.died_in.sid, message.died_in.seq)
+        await self._objects.start(Path(self._load.objects_dir))
+        await self._hub.serve(_listener(self._load.channel_fd), poison=poison)
+        await self._server.serve(_listener(self._load.http_fd))
+        self._is_serving = True
+        self._count()
+
+    async def retire(self, limit_s: float) -> None:
+        """Let go of everything."""
+        if self._counting is not None:
+            self._counting.cancel()
+        if self._is_serving:
+            until = self._loop.time() + limit_s
+            await self._server.retire(limit_s)
+            await self._dispatcher.retire(max(until - self._loop.time(), 0))
+            await self._objects.retire(max(until - self._loop.time(), 0))
+            await self._hub.retire()
+        self._host.say(self._counters())
+
+    @property
+    def _hub(self) -> Channels:
+        if self._channels is None:
+            raise RuntimeError("no channels yet")
+        return self._channels
+
+    def _flush(self) -> None:
+        if self._channels is not None:
+            self._channels.flush()
+
+    def _adopt(self, far: Half, token: str) -> None:
+        self._reception.adopt(far, token, self._hub.adopt)
+
+    def _count(self) -> None:
+        self._host.say(self._counters())
+        self._counting = self._loop.call_later(COUNTERS_EVERY_S, self._count)
+
+    def _counters(self) -> Counters:
+        figures = self._objects.figures()
+        return Counters(
+            counters={
+                **self._hub.statistics(),
+                "requests": self._dispatcher.requests,
+                "requests_running": self._dispatcher.running,
+                "exceptions": self._dispatcher.exceptions,
+                "handlers_suspended": self._pump.suspended,
+                "sockets_expected": self._reception.expected,
+                "objects_live": figures.live,
+                "objects_known": figures.known,
+                "object_sockets": figures.sockets,
+                **dict(figures.happened),
+            },
+        )
+
+    def _note(self, level: LogLevel, text: str) -> None:
+        self._host.log(level, text, kind="host")
+
+    def _report_object(self, level: str, text: str, error: BaseException | None) -> None:
+        known: LogLevel = level if level in {"debug", "info", "log", "warn", "error"} else "error"  # type: ignore[assignment]
+        trace = "" if error is None else f"\n{user_trace(error, self._script.root)}"
+        ray, entrypoint = console.who()
+        self._host.log(
+            known, f"{text}{trace}", ray=ray, entrypoint=entrypoint, kind="object" if error is None else "exception"
+        )
+
+    def _fault(self, what: str, error: BaseException) -> None:
+        self._host.log("error", f"{what}: {error!r}", kind="host")
+
+
+def _console(host: HostLink, level: LogLevel, message: str, ray: str, entrypoint: str) -> None:
+    host.log(level, message, ray=ray, entrypoint=entrypoint)
+
+
+def _named(instance: Instance) -> None:
+    """In the context of an object: what it prints is its class's."""
+    console.entrypoint.set(instance.place.kind.name)
+
+
+def _listener(descriptor: int) -> socket.socket:
+    return socket.socket(fileno=descriptor)

@@ -1,0 +1,34 @@
+"""What a socket asks of its process: one of each a process, set once by `main`.
+
+Law: nothing is reached before it is set; then RuntimeError says which, for a socket outside of a script's process is a fault of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdfast.workers.runtime.half import Half
+
+
+def _adopt_nowhere(_far: Half, _token: str) -> None:
+    raise RuntimeError("this process has no channel to an edge")
+
+
+def _raise(error: BaseException, _where: str) -> None:
+    raise error
+
+
+@dataclass(slots=True)
+class Services:
+    """`adopt(far, token)`: have the edge make the parked connection `token` a session; it reaches `far`, or `far.lost()` is called.
+    `report(error, where)`: an exception of user code that nobody else hears of.
+    """
+
+    adopt: Callable[[Half, str], None] = _adopt_nowhere
+    report: Callable[[BaseException, str], None] = _raise
+
+
+services = Services()

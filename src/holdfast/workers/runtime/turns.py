@@ -1,0 +1,64 @@
+"""Tell the host whether user code has the loop: a few bytes of a file that both have mapped (`model.worker_messages.Turn`).
+
+The host counts the processor time of a process whose turn goes on and on, and ends it.
+
+Law 1: the loop marks that it waits before it waits, and a new turn after; what runs between is user code, or ours for it.
+Law 2: writing costs no system call, so that it can be done for each message.
+"""
+
+from __future__ import annotations
+
+import mmap
+import selectors
+import struct
+from contextvars import ContextVar
+from pathlib import Path
+
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT
+
+# The event of a socket that runs now: its `sid` and `seq` on the channel.
+current_event: ContextVar[tuple[int, int] | None] = ContextVar("current_event", default=None)
+_TURN = struct.Struct(TURN_FORMAT)
+
+
+class Turns:
+    """Writes where the loop is: to memory of its own, until there is a file."""
+
+    def __init__(self) -> None:
+        self._map = mmap.mmap(-1, TURN_FILE_BYTES)
+        self._number = 0
+
+    def use(self, path: str) -> None:
+        """Write to this file from now on. Raises OSError."""
+        with Path(path).open("r+b") as file:
+            self._map = mmap.mmap(file.fileno(), TURN_FILE_BYTES)
+
+    def begin(self, sid: int = 0, seq: int = 0) -> None:
+        """An event, of a socket or of none, has the loop."""
+        self._number += 1
+        _TURN.pack_into(self._map, 0, self._number, sid, seq & 0xFFFF_FFFF, 1)
+
+    def rest(self) -> None:
+        """The loop waits."""
+        _TURN.pack_into(self._map, 0, self._number, 0, 0, 0)
+
+
+def see_event(sid: int, seq: int) -> None:
+    """The code of this context is about this event."""
+    current_event.set((sid, seq))
+
+
+class Selector(selectors.EpollSelector):
+    """The loop's selector, which marks turns."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self._turns = turns
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait, and mark it; a turn begins when it returns."""
+        if timeout is None or timeout > 0:
+            self._turns.rest()
+        ready = super().select(timeout)
+        self._turns.begin()
+        return ready

@@ -1,0 +1,325 @@
+import asyncio
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from holdfast.workers.channel import hub as hubs
+from holdfast.workers.channel.binding import Binding, encode
+from holdfast.workers.channel.hub import Channels
+from holdfast.workers.channel.records import FromEdge, ProcessHello, Reader, Record, ToEdge, record
+from holdfast.workers.channel.session import Session
+
+GREETING = ProcessHello(version=1, script="s", script_version="v", pid=1)
+BINDING = Binding(class_name="Room", object_id="0" * 15 + "5" + "0" * 48)
+
+
+class FakeSocket:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.events: list[tuple[Any, ...]] = []
+
+    def arrived(self, data: str | bytes, seq: int) -> None:
+        self.events.append((data, seq))
+
+    def ended(self, code: int, reason: str, *, was_clean: bool, seq: int) -> None:
+        self.events.append(("closed", code, was_clean, seq))
+
+    def broke(self, error: str, seq: int) -> None:
+        self.events.append(("failed", error, seq))
+
+    def auto_answered(self, at_ms: int) -> None:
+        self.events.append(("auto", at_ms))
+
+
+class FakeReception:
+    """Takes sockets whose ticket begins with "good"."""
+
+    def __init__(self) -> None:
+        self.sockets: list[FakeSocket] = []
+        self.bindings: list[Binding] = []
+        self.not_there: list[str] = []
+        self.is_hibernatable = True
+
+    def opened(self, session: Session, ticket: str) -> bool:
+        if not ticket.startswith("good"):
+            return False
+        self._take(session)
+        session.bind(5, encode(BINDING), is_hibernatable=self.is_hibernatable)
+        return True
+
+    def resumed(self, session: Session, binding: Binding) -> bool:
+        self.bindings.append(binding)
+        self._take(session)
+        return binding.class_name == "Room"
+
+    def not_adopted(self, token: str) -> None:
+        self.not_there.append(token)
+
+    def _take(self, session: Session) -> None:
+        socket = FakeSocket(session)
+        session.socket = socket
+        self.sockets.append(socket)
+
+
+class Edge:
+    """A connection of an edge to the hub under test."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(0)
+        self.path = path
+        self._reader = Reader()
+        self._records: list[Record] = []
+
+    async def connect(self, *, edge: str = "0badcafe", loop: int = 0) -> "Edge":
+        await asyncio.get_running_loop().sock_connect(self.socket, str(self.path))
+        self.send(FromEdge.HELLO, payload=msgspec.msgpack.encode({"version": 1, "edge": edge, "loop": loop}))
+        return self
+
+    def send(self, kind: int, sid: int = 0, payload: bytes = b"", *, seq: int = 0, flags: int = 0) -> None:
+        self.socket.send(record(kind, sid, payload, seq=seq, flags=flags))
+
+    def resumed(self, sid: int, state: bytes, *, next_seq: int = 1, taken: int = 0) -> None:
+        self.send(FromEdge.RESUMED, sid, struct.pack("<Q", taken) + state, seq=next_seq, flags=1)
+
+    async def until(self, kind: int) -> Record:
+        """The next record of this kind; others are passed over."""
+        async with asyncio.timeout(5):
+            while True:
+                while self._records:
+                    if (found := self._records.pop(0))[0] == kind:
+                        return found
+                data = await asyncio.get_running_loop().sock_recv(self.socket, 1 << 20)
+                assert data, f"the hub closed the link before a record of kind {kind}"
+                self._records += self._reader.feed(data)
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class Stage:
+    """A hub, and what it is connected with."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "channel.sock"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        self.reception = FakeReception()
+        self.reports: list[str] = []
+        self.edges: list[Edge] = []
+        self.hub = Channels(self.reception, GREETING, report=self.reports.append)
+
+    async def edge(self, **who: Any) -> Edge:
+        """An edge that is connected."""
+        edge = Edge(self.path)
+        self.edges.append(edge)
+        return await edge.connect(**who)
+
+    async def serve(self, **options: Any) -> Edge:
+        """An edge that is connected and keeps nothing, and a hub that serves it."""
+        edge = await self.edge()
+        edge.send(FromEdge.READY)
+        await self.hub.serve(self.listener, **options)
+        return edge
+
+    async def open(self, edge: Edge, sid: int = 7) -> FakeSocket:
+        """A socket that was opened."""
+        edge.send(FromEdge.OPENED, sid, b"good")
+        await edge.until(ToEdge.BIND)
+        return self.reception.sockets[-1]
+
+    async def close(self) -> None:
+        for edge in self.edges:
+            edge.close()
+        await self.hub.retire()
+        self.listener.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> Any:
+    stage = Stage(tmp_path)
+    yield stage
+    await stage.close()
+
+
+async def _turns(what: Any) -> None:
+    """Let the loop come round until `what()`."""
+    async with asyncio.timeout(5):
+        while not what():
+            await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+
+async def test_a_socket_is_bound_and_gets_its_events_once(stage: Stage) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    edge.send(FromEdge.TEXT, 7, b"a", seq=1)
+    edge.send(FromEdge.TEXT, 7, b"a", seq=1)
+    edge.send(FromEdge.BINARY, 7, b"b", seq=2)
+    edge.send(FromEdge.AUTO_ANSWERED, 7, struct.pack("<Q", 99))
+    edge.send(FromEdge.FAILED, 7, b"broken", seq=3)
+    edge.send(FromEdge.CLOSED, 7, struct.pack("<HB", 1000, 1), seq=4)
+    await _turns(lambda: len(found.events) == 5)
+    assert found.events == [("a", 1), (b"b", 2), ("auto", 99), ("failed", "broken", 3), ("closed", 1000, True, 4)]
+    found.session.ack(4)
+    assert (await edge.until(ToEdge.ACK))[2:4] == (7, 4)
+    assert found.session.is_over
+
+
+async def test_a_ticket_that_nobody_gave_is_answered_unknown(stage: Stage) -> None:
+    edge = await stage.serve()
+    edge.send(FromEdge.OPENED, 7, b"bad")
+    assert (await edge.until(ToEdge.UNKNOWN))[2] == 7
+
+
+async def test_events_wait_until_every_link_that_is_there_has_said_what_it_keeps(stage: Stage) -> None:
+    first, second = await stage.edge(loop=0), await stage.edge(loop=1)
+    first.resumed(7, encode(BINDING), next_seq=3)
+    first.send(FromEdge.READY)
+    first.send(FromEdge.TEXT, 7, b"waits", seq=3)
+    serving = asyncio.create_task(stage.hub.serve(stage.listener))
+    await _turns(lambda: stage.reception.sockets)
+    second.resumed(8, encode(BINDING))
+    await _turns(lambda: len(stage.reception.sockets) == 2)
+    assert stage.reception.sockets[0].events == []
+    second.send(FromEdge.READY)
+    await asyncio.wait_for(serving, 5)
+    assert stage.reception.sockets[0].events == [("waits", 3)]
+    assert stage.reports == []
+
+
+async def test_an_edge_that_says_nothing_holds_up_nobody_for_long(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "GATHER_S", 0.05)
+    await stage.edge()
+    await asyncio.wait_for(stage.hub.serve(stage.listener), 5)
+    assert "not every edge" in stage.reports[0]
+
+
+async def test_what_an_edge_kept_and_nobody_wants_is_answered_unknown(stage: Stage) -> None:
+    edge = await stage.edge()
+    edge.resumed(7, encode(Binding(class_name="Gone", object_id=BINDING.object_id)))
+    edge.resumed(8, b"\xc1")
+    edge.send(FromEdge.READY)
+    await stage.hub.serve(stage.listener)
+    assert [(await edge.until(ToEdge.UNKNOWN))[2] for _ in range(2)] == [7, 8]
+    assert "no binding" in stage.reports[0]
+
+
+async def test_a_session_lives_through_the_loss_of_its_link(stage: Stage) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    edge.send(FromEdge.TEXT, 7, b"a", seq=1)
+    await _turns(lambda: found.events)
+    edge.close()
+    await _turns(lambda: found.session.link is None)
+    found.session.send("meanwhile")
+    found.session.ack(1)
+    again = await stage.edge()
+    again.resumed(7, encode(BINDING), next_seq=1, taken=0)
+    again.send(FromEdge.TEXT, 7, b"a", seq=1)
+    again.send(FromEdge.TEXT, 7, b"b", seq=2)
+    again.send(FromEdge.READY)
+    assert (await again.until(ToEdge.TEXT))[4] == b"meanwhile"
+    assert (await again.until(ToEdge.ACK))[3] == 1
+    await _turns(lambda: len(found.events) == 2)
+    assert found.events == [("a", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_a_session_that_does_not_come_back_ends_as_a_disconnect(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
+) -> None:
+    monkeypatch.setattr(hubs, "RESUME_S", 60.0 if comes_back else 0.01)
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    edge.close()
+    if comes_back:
+        (await stage.edge()).send(FromEdge.READY)
+    await _turns(lambda: found.events)
+    assert found.events == [("closed", 1006, False, 0)]
+    assert stage.hub.statistics()["sessions_away"] == 0
+
+
+async def test_a_session_that_cannot_hibernate_ends_with_its_link(stage: Stage) -> None:
+    stage.reception.is_hibernatable = False
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    edge.close()
+    await _turns(lambda: found.events)
+    assert found.events == [("closed", 1006, False, 0)]
+
+
+async def test_an_event_that_has_ended_a_process_is_passed_over(stage: Stage) -> None:
+    edge = await stage.edge()
+    edge.resumed(7, encode(BINDING), next_seq=4)
+    edge.send(FromEdge.READY)
+    await stage.hub.serve(stage.listener, poison=(7, 4))
+    edge.send(FromEdge.TEXT, 7, b"kills", seq=4)
+    edge.send(FromEdge.TEXT, 7, b"b", seq=5)
+    assert (await edge.until(ToEdge.ACK))[3] == 4
+    found = stage.reception.sockets[0]
+    await _turns(lambda: found.events)
+    assert found.events == [("b", 5)]
+
+
+async def test_a_broadcast_is_one_record_a_link(stage: Stage) -> None:
+    edge = await stage.serve()
+    sockets = [await stage.open(edge, sid) for sid in (7, 8, 9)]
+    sockets[2].session.over()
+    stage.hub.broadcast([one.session for one in sockets], "hi", drop=True, max_backlog_bytes=10)
+    _, flags, _, _, payload = await edge.until(ToEdge.MANY)
+    assert (flags, payload) == (2, struct.pack("<IQQI", 2, 7, 8, 10) + b"hi")
+    assert [one.session.buffered_bytes for one in sockets] == [2, 2, 0]
+
+
+async def test_an_answer_of_a_group_goes_ahead_of_its_first_socket(stage: Stage) -> None:
+    edge = await stage.serve()
+    stage.hub.set_auto(5, "ping", "pong")
+    edge.send(FromEdge.OPENED, 7, b"good")
+    assert (await edge.until(ToEdge.AUTO))[2:] == (5, 0, b"\x01\x04\0\0\0pingpong")
+    await edge.until(ToEdge.BIND)
+    stage.hub.set_auto(5, None)
+    assert (await edge.until(ToEdge.AUTO))[4] == b"\0\0\0\0\0"
+
+
+async def test_a_backlog_is_told_to_its_session(stage: Stage) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    found.session.send("12345")
+    edge.send(FromEdge.BACKLOG, 7, struct.pack("<QQ", 5, 3))
+    await _turns(lambda: found.session.taken_bytes == 5)
+    assert found.session.buffered_bytes == 3
+
+
+async def test_a_parked_connection_is_asked_of_its_own_edge(stage: Stage) -> None:
+    edge = await stage.serve()
+    other = await stage.edge(edge="00000001")
+    other.send(FromEdge.READY)
+    await _turns(lambda: stage.hub.statistics()["links"] == 2)
+    assert await stage.hub.adopt("00000001.good")
+    assert (await other.until(ToEdge.ADOPT))[4] == b"00000001.good"
+    other.send(FromEdge.ADOPT_FAILED, payload=b"00000001.good")
+    await _turns(lambda: stage.reception.not_there)
+    edge.send(FromEdge.TEXT, 99, b"of nobody")
+    assert stage.reception.not_there == ["00000001.good"]
+
+
+async def test_there_may_be_no_edge_that_keeps_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "LINK_S", 0.01)
+    await stage.serve()
+    assert not await stage.hub.adopt("ffffffff.good")
+
+
+async def test_retiring_says_goodbye_on_every_link(stage: Stage) -> None:
+    edge = await stage.serve()
+    retiring = asyncio.create_task(stage.hub.retire())
+    await edge.until(ToEdge.BYE)
+    edge.close()
+    await asyncio.wait_for(retiring, 5)
+    assert stage.hub.statistics()["links"] == 0

@@ -1,0 +1,175 @@
+import asyncio
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from holdfast.workers.channel import link as links
+from holdfast.workers.channel.link import Link
+from holdfast.workers.channel.records import HEADER, FromEdge, ProcessHello, Record, RecordError, ToEdge, record
+from holdfast.workers.channel.session import Session
+
+GREETING = ProcessHello(version=1, script="s", script_version="v", pid=1)
+HELLO = record(FromEdge.HELLO, payload=msgspec.msgpack.encode({"version": 1, "edge": "0badcafe", "loop": 2}))
+
+
+class FakeHub:
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.marked: list[Link] = []
+        self.told: list[int] = []
+        self.reasons: list[str] = []
+        self.changed = asyncio.Event()
+        self.error: Exception | None = None
+
+    def took(self, link: Link, records: list[Record]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.records += records
+        self.changed.set()
+
+    def wrote(self, link: Link) -> None:
+        self.marked.append(link)
+
+    def before_bind(self, link: Link, group: int) -> None:
+        self.told.append(group)
+
+    def ended(self, link: Link, reason: str) -> None:
+        self.reasons.append(reason)
+        self.changed.set()
+
+    async def until(self, what: Any) -> None:
+        async with asyncio.timeout(5):
+            while not what():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(0)
+        yield ours, theirs
+
+
+async def _read(theirs: socket.socket, length: int) -> bytes:
+    data, loop = b"", asyncio.get_running_loop()
+    async with asyncio.timeout(5):
+        while len(data) < length:
+            data += await loop.sock_recv(theirs, 1 << 20)
+    return data
+
+
+async def test_both_sides_say_hello_and_records_are_given_on(ends: Any) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    link.flush()
+    said = await _read(ends[1], 20)
+    assert said[4] == ToEdge.HELLO
+    assert msgspec.msgpack.decode(said[20:])["script"] == "s"
+    ends[1].send(HELLO + record(FromEdge.TEXT, 7, b"a", seq=1))
+    await hub.until(lambda: hub.records)
+    assert hub.records == [(FromEdge.TEXT, 0, 7, 1, "a")]
+    assert (link.edge, link.loop) == ("0badcafe", 2)
+    link.end("test")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (record(FromEdge.TEXT, 7, b"a"), "first record"),
+        (record(FromEdge.HELLO, payload=b"\xc1"), "HELLO"),
+        (HELLO + HEADER.pack(2**31, 4, 0, 0, 1, 1), "at most"),
+    ],
+)
+async def test_an_edge_that_does_not_keep_to_the_protocol_is_left(ends: Any, sent: bytes, reason: str) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    ends[1].send(sent)
+    await hub.until(lambda: hub.reasons)
+    assert reason in hub.reasons[0]
+    assert link.is_over
+
+
+async def test_a_hub_that_cannot_take_a_record_ends_the_link_too(ends: Any) -> None:
+    hub = FakeHub()
+    hub.error = RecordError("nobody's")
+    Link(ends[0], hub, GREETING)
+    ends[1].send(HELLO + record(FromEdge.TEXT, 7, b"a"))
+    await hub.until(lambda: hub.reasons)
+    assert "nobody's" in hub.reasons[0]
+
+
+async def test_acknowledgements_go_out_last_and_once_a_session(ends: Any) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    link.flush()
+    await _read(ends[1], 20)
+    session = Session(7, link)
+    for seq in (1, 2, 3):
+        session.ack(seq)
+    session.send("out")
+    link.flush()
+    data = await _read(ends[1], 43)
+    assert data == record(ToEdge.TEXT, 7, b"out") + record(ToEdge.ACK, 7, seq=3)
+    assert len(hub.marked) == 2
+    link.end("test")
+
+
+async def test_nothing_is_read_while_too_much_waits_to_go_out(ends: Any) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    size = links.HIGH_BYTES + 2 * links.CHUNK_BYTES
+    link.write(ToEdge.BINARY, 7, bytes(size))
+    link.flush()
+    assert link.waiting_bytes > links.HIGH_BYTES
+    ends[1].send(HELLO + record(FromEdge.TEXT, 7, b"a", seq=1))
+    await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: None), 5)
+    assert hub.records == []
+    taken = await _read(ends[1], size)
+    assert len(taken) > size
+    await hub.until(lambda: hub.records)
+    assert link.waiting_bytes == 0
+    link.end("test")
+
+
+async def test_a_link_whose_edge_takes_nothing_is_given_up(ends: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "MAX_WAITING_BYTES", 1 << 20)
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    link.write(ToEdge.BINARY, 7, bytes(4 << 20))
+    link.flush()
+    assert link.is_over
+    assert "untaken" in hub.reasons[0]
+
+
+async def test_it_leaves_behind_everything_it_has_to_say(ends: Any) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    session = Session(7, link)
+    session.send("last")
+    session.ack(4)
+    leaving = asyncio.create_task(link.leave())
+    data = await _read(ends[1], 20 + 20 + 24 + 20)
+    assert data.endswith(record(ToEdge.TEXT, 7, b"last") + record(ToEdge.ACK, 7, seq=4) + record(ToEdge.BYE))
+    ends[1].close()
+    await asyncio.wait_for(leaving, 5)
+    assert hub.reasons == ["the edge closed it"]
+
+
+async def test_the_hub_is_asked_before_the_first_socket_of_a_group(ends: Any) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    sessions = [Session(number, link) for number in range(3)]
+    for session in sessions[:2]:
+        session.bind(5, b"", is_hibernatable=True)
+    assert (hub.told, link.has(5)) == ([5], True)
+    for session in sessions[:2]:
+        session.over()
+    assert not link.has(5)
+    sessions[2].bind(5, b"", is_hibernatable=True)
+    assert hub.told == [5, 5]
+    link.end("test")

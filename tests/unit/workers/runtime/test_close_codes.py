@@ -1,0 +1,32 @@
+import pytest
+
+from holdfast.workers.runtime.close_codes import MAX_REASON_BYTES, checked
+from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (None, None, (0, "")),
+        (1000, None, (1000, "")),
+        (1000.0, "bye", (1000, "bye")),
+        (3000, "", (3000, "")),
+        (4999, "x" * MAX_REASON_BYTES, (4999, "x" * MAX_REASON_BYTES)),
+    ],
+)
+def test_what_close_takes(code: object, reason: object, expected: tuple[int, str]) -> None:
+    assert checked(code, reason) == expected
+
+
+@pytest.mark.parametrize("code", [999, 5000, 1004, 1005, 1006, 1015, "1000", 0, -1])
+def test_codes_that_are_no_close_codes_are_refused(code: object) -> None:
+    with pytest.raises(DOMException, match=f"Invalid WebSocket close code: {code}") as caught:
+        checked(code, "")
+    assert caught.value.name == "InvalidAccessError"
+
+
+def test_a_reason_needs_a_code_and_has_a_length() -> None:
+    with pytest.raises(JsTypeError, match="must also specify a code"):
+        checked(None, "bye")
+    with pytest.raises(JsSyntaxError, match="123 bytes"):
+        checked(1000, "ü" * 62)

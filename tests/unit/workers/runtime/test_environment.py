@@ -1,0 +1,50 @@
+from typing import Any
+
+import pytest
+
+from holdfast.model.worker_messages import DurableObjectBinding, Load, ServiceBinding
+from holdfast.workers.runtime.environment import environment_of
+from holdfast.workers.runtime.loading import LoadError
+
+
+class Namespaces:
+    def namespace(self, class_name: str) -> object:
+        return {"Room": "the rooms"}[class_name]
+
+
+def _load(**more: Any) -> Load:
+    return Load(
+        key="k", name="chat", version="v", code_dir="/c", main="main.py", http_fd=3, channel_fd=4, egress_path="/e",
+        objects_dir="/o", run_dir="/r", turn_file="/t", **more,
+    )  # fmt: skip
+
+
+def test_bindings_are_read_by_attribute_and_by_name() -> None:
+    variables = {"GREETING": "hello", "LIMITS": {"rooms": 3}}
+    env = environment_of(
+        _load(
+            vars=variables,
+            secrets={"KEY": "s3cret"},
+            durable_objects=(
+                DurableObjectBinding(name="ROOM", class_name="Room"),
+                DurableObjectBinding(name="SAME", class_name="Room", script_name="chat"),
+            ),
+        ),
+        Namespaces(),
+    )
+    assert (env.GREETING, env["KEY"], env.ROOM, env.SAME) == ("hello", "s3cret", "the rooms", "the rooms")
+    assert env.LIMITS == {"rooms": 3}
+    assert "s3cret" not in repr(env)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"durable_objects": (DurableObjectBinding(name="A", class_name="Nope"),)}, "'Nope', which is no class"),
+        ({"durable_objects": (DurableObjectBinding(name="A", class_name="Room", script_name="x"),)}, "another script"),
+        ({"services": (ServiceBinding(name="S", service="other"),)}, "services: S"),
+    ],
+)
+def test_a_binding_that_cannot_be_is_refused(more: dict[str, Any], text: str) -> None:
+    with pytest.raises(LoadError, match=text):
+        environment_of(_load(**more), Namespaces())

@@ -1,0 +1,218 @@
+import asyncio
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.runtime.pump import Pump
+from holdfast.workers.runtime.turns import Turns
+
+VALUE: ContextVar[int] = ContextVar("value", default=0)
+
+
+class Stage:
+    """A pump, and what it told."""
+
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+        self.rests = 0
+        self.faults: list[BaseException] = []
+        self.changed = asyncio.Event()
+        self.pump = Pump(at_rest=self._rest, failed=self.faults.append, turns=Turns())
+
+    def start(self, function: Callable[..., Any], *args: object, context: Context | None = None) -> Any:
+        return self.pump.start(function, args, context or copy_context(), self._done)
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(self.done) < count:
+                self.changed.clear()
+                await self.changed.wait()
+
+    def _rest(self) -> None:
+        self.rests += 1
+        self.changed.set()
+
+    def _done(self, result: Any, error: BaseException | None) -> None:
+        self.done.append(error if error is not None else result)
+        self.changed.set()
+
+
+async def test_handlers_run_in_order_and_none_has_a_task_of_its_own_that_needs_none() -> None:
+    stage, tasks = Stage(), set()
+
+    async def handler(number: int) -> int:
+        tasks.add(asyncio.current_task())
+        return number
+
+    for number in range(5):
+        stage.start(handler, number)
+    stage.start(lambda: "a plain function")
+    await stage.until(6)
+    assert stage.done == [0, 1, 2, 3, 4, "a plain function"]
+    assert len(tasks) == 1
+    assert stage.rests == 1
+
+
+@given(suspends=st.lists(st.booleans(), min_size=1, max_size=12))
+def test_the_order_of_beginning_is_the_order_of_start_whoever_suspends(suspends: list[bool]) -> None:
+    async def run() -> None:
+        stage, began = Stage(), []
+        gate = asyncio.Event()
+
+        async def handler(number: int, *, waits: bool) -> int:
+            began.append(number)
+            if waits:
+                await gate.wait()
+            return number
+
+        for number, waits in enumerate(suspends):
+            stage.start(lambda n=number, w=waits: handler(n, waits=w))
+        async with asyncio.timeout(5):
+            while not stage.rests:
+                stage.changed.clear()
+                await stage.changed.wait()
+        assert began == list(range(len(suspends)))
+        assert stage.done == [number for number, waits in enumerate(suspends) if not waits]
+        assert stage.pump.suspended == suspends.count(True)
+        gate.set()
+        await stage.until(len(suspends))
+        assert sorted(stage.done) == began
+        assert stage.pump.suspended == 0
+
+    asyncio.run(run())
+
+
+async def test_timeouts_and_task_groups_work_in_a_handler() -> None:
+    stage = Stage()
+    never = asyncio.get_running_loop().create_future()
+
+    async def timed() -> str:
+        try:
+            async with asyncio.timeout(0.01):
+                await never
+        except TimeoutError:
+            return "timed out"
+        return "not"
+
+    async def grouped() -> list[int]:
+        async def one(number: int) -> int:
+            return number
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(number)) for number in range(3)]
+        return [task.result() for task in tasks]
+
+    stage.start(timed)
+    stage.start(grouped)
+    stage.start(lambda: "third")
+    await stage.until(3)
+    assert set(map(str, stage.done)) == {"timed out", "[0, 1, 2]", "third"}
+
+
+async def test_each_handler_has_its_own_context_from_step_to_step() -> None:
+    stage = Stage()
+    gate = asyncio.Event()
+
+    async def handler(number: int) -> tuple[int, int, int]:
+        before = VALUE.get()
+        VALUE.set(number)
+        await gate.wait()
+        inside = await asyncio.create_task(_read())
+        return before, VALUE.get(), inside
+
+    async def _read() -> int:
+        return VALUE.get()
+
+    for number in (1, 2, 3):
+        stage.start(handler, number)
+    await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: None), 5)
+    gate.set()
+    await stage.until(3)
+    assert stage.done == [(0, 1, 1), (0, 2, 2), (0, 3, 3)]
+    assert VALUE.get() == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError()])
+async def test_whatever_a_handler_raises_is_told_and_the_next_one_runs(error: BaseException) -> None:
+    stage = Stage()
+
+    async def raising() -> None:
+        raise error
+
+    async def late() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+        raise error
+
+    stage.start(raising)
+    stage.start(late)
+    stage.start(lambda: "next")
+    await stage.until(3)
+    assert stage.done == [error, "next", error]
+
+
+async def test_a_handler_is_cancelled_where_it_is_suspended() -> None:
+    stage = Stage()
+    never = asyncio.get_running_loop().create_future()
+    seen: list[str] = []
+
+    async def handler() -> None:
+        try:
+            await never
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    async def cancels_itself() -> None:
+        itself.cancel()
+        await never
+
+    started = stage.start(handler)
+    itself = stage.start(cancels_itself)
+    before = stage.start(lambda: seen.append("never"))
+    before.cancel()
+    await stage.until(2)
+    started.cancel()
+    await stage.until(3)
+    assert all(isinstance(error, asyncio.CancelledError) for error in stage.done)
+    assert seen == ["cancelled"]
+    started.cancel()
+    stage.start(lambda: "goes on")
+    await stage.until(4)
+    assert stage.done[-1] == "goes on"
+
+
+async def test_a_fault_in_done_is_told_and_stops_nothing() -> None:
+    stage = Stage()
+
+    def done(_result: object, _error: BaseException | None) -> None:
+        raise LookupError("ours")
+
+    stage.pump.start(lambda: None, (), copy_context(), done)
+    stage.start(lambda: "next")
+    await stage.until(1)
+    assert [type(error) for error in stage.faults] == [LookupError]
+
+
+async def test_a_handler_may_start_others() -> None:
+    stage = Stage()
+
+    def outer() -> str:
+        stage.start(lambda: "inner")
+        return "outer"
+
+    stage.start(outer)
+    await stage.until(2)
+    assert stage.done == ["outer", "inner"]
+
+
+async def test_an_awaitable_that_is_no_coroutine_is_awaited() -> None:
+    stage = Stage()
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    stage.start(lambda: future)
+    future.set_result(7)
+    await stage.until(1)
+    assert stage.done == [7]

@@ -1,0 +1,53 @@
+import selectors
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT
+from holdfast.workers.runtime.turns import Selector, Turns, current_event, see_event
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "turn"
+    path.write_bytes(bytes(TURN_FILE_BYTES))
+    return path
+
+
+def _turn(file: Path) -> tuple[int, ...]:
+    return struct.unpack_from(TURN_FORMAT, file.read_bytes())
+
+
+def test_the_host_reads_where_the_loop_is(file: Path) -> None:
+    turns = Turns()
+    turns.begin()
+    turns.use(str(file))
+    turns.begin(7, 2**32 + 3)
+    assert _turn(file) == (2, 7, 3, 1)
+    turns.rest()
+    assert _turn(file) == (2, 0, 0, 0)
+
+
+def test_waiting_is_a_rest_and_looking_is_not(file: Path) -> None:
+    turns = Turns()
+    turns.use(str(file))
+    rests: list[tuple[int, ...]] = []
+    turns.rest = lambda: rests.append(_turn(file))  # type: ignore[method-assign]
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Selector(turns) as selector:
+        selector.register(ours, selectors.EVENT_READ)
+        assert selector.select(0) == []
+        assert rests == []
+        theirs.send(b"a")
+        assert len(selector.select(5)) == 1
+        assert len(rests) == 1
+    assert _turn(file) == (2, 0, 0, 1)
+
+
+def test_code_can_be_asked_which_event_it_is_about() -> None:
+    token = current_event.set(None)
+    see_event(7, 3)
+    assert current_event.get() == (7, 3)
+    current_event.reset(token)
