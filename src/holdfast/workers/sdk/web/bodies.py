@@ -158,8 +158,13 @@ async def form_of(payload: Payload, content_type: str | None) -> FormData:
 
 
 async def _checked(stream: ReadableStream) -> AsyncIterator[bytes]:
-    async for chunk in stream:
-        yield _chunk_bytes(chunk)
+    try:
+        async for chunk in stream:
+            yield _chunk_bytes(chunk)
+    except BaseException:
+        # Whoever reads has stopped (GeneratorExit), or cannot go on: whoever feeds it is told.
+        await stream.abandon(None)
+        raise
 
 
 def _chunk_bytes(chunk: Any) -> bytes:  # noqa: ANN401 - streams of user code carry anything

@@ -1,7 +1,7 @@
-"""Streams as user code reads and makes them: ReadableStream, WritableStream and TransformStream over async iterators.
+"""ReadableStream: something to be read once, over an async iterator, as user code reads it and makes it.
 
 Law 1: a stream is read once, by one reader; it is read no faster than it is asked for, so what feeds it is held up.
-Law 2: what JavaScript starts when it is called (`write`, `close`, `cancel`) starts here too, awaited or not.
+Law 2: what JavaScript starts when it is called (`cancel`, `pipeTo`) starts here too, awaited or not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.values import JsDict, JsList
@@ -18,7 +18,34 @@ from holdfast.workers.sdk.values import JsDict, JsList
 # What a stream may hold for the slower of two readers, or when it is read as a whole: beyond it reading fails.
 # Precedent: the memory of a Worker on the original, 128 MB.
 MAX_BUFFERED_BYTES = 128 * 1024 * 1024
-_ITS_PAIR_TAKES = "This ReadableStream is currently locked to a reader."
+_LOCKED = "This ReadableStream is currently locked to a reader."
+
+
+class Writer(Protocol):
+    """Where chunks are written to."""
+
+    def write(self, chunk: object) -> asyncio.Future[None]:
+        """Write one."""
+
+    def close(self) -> asyncio.Future[None]:
+        """Write no more."""
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        """Break off."""
+
+
+class Writable(Protocol):
+    """A WritableStream (`pipes.py`)."""
+
+    def getWriter(self) -> Writer:  # noqa: N802 - JavaScript's name
+        """Its writer."""
+
+
+class Transform(Protocol):
+    """A TransformStream, or anything with both ends."""
+
+    writable: Any
+    readable: ReadableStream
 
 
 class ReadableStream:
@@ -33,7 +60,7 @@ class ReadableStream:
     @classmethod
     def new(cls, source: object = None, _strategy: object = None, **given: object) -> ReadableStream:
         """Of an underlying source: a mapping or an object with `start`, `pull` and `cancel`."""
-        member = _members(source, given)
+        member = members_of(source, given)
         controller = StreamController()
         if (start := member("start")) is not None:
             controller.follow(start(controller))
@@ -57,7 +84,7 @@ class ReadableStream:
     def lock(self) -> None:
         """Take the one right to read. TypeError if it is taken."""
         if self._locked:
-            raise JsTypeError(_ITS_PAIR_TAKES)
+            raise JsTypeError(_LOCKED)
         self._locked = True
 
     def unlock(self) -> None:
@@ -72,7 +99,7 @@ class ReadableStream:
     def cancel(self, reason: object = None) -> asyncio.Future[None]:
         """Nobody will read on: whoever feeds it is told. TypeError while a reader has it."""
         if self._locked:
-            raise JsTypeError(_ITS_PAIR_TAKES)
+            raise JsTypeError(_LOCKED)
         return started(self.abandon(reason))
 
     async def abandon(self, reason: object = None) -> None:
@@ -89,16 +116,16 @@ class ReadableStream:
         fork = _Fork(self)
         return JsList((ReadableStream(fork.branch(0)), ReadableStream(fork.branch(1))))
 
-    def pipeTo(self, target: WritableStream, _options: object = None) -> asyncio.Future[None]:  # noqa: N802
+    def pipeTo(self, target: Writable, _options: object = None) -> asyncio.Future[None]:  # noqa: N802
         """Write everything to `target`, then close it."""
         return started(self._pipe(target))
 
-    def pipeThrough(self, transform: TransformStream, _options: object = None) -> ReadableStream:  # noqa: N802
+    def pipeThrough(self, transform: Transform, _options: object = None) -> ReadableStream:  # noqa: N802
         """What comes out when everything is written to `transform`."""
         _ = self.pipeTo(transform.writable)
         return transform.readable
 
-    async def _pipe(self, target: WritableStream) -> None:
+    async def _pipe(self, target: Writable) -> None:
         writer = target.getWriter()
         try:
             async for chunk in self:
@@ -208,146 +235,6 @@ class StreamController:
         return not self._queue and not self._is_closed and self._error is None
 
 
-class WritableStream:
-    """Where chunks are written to; each `write` ends when its chunk has been taken."""
-
-    def __init__(self, pipe: _Pipe) -> None:
-        self._pipe = pipe
-        self._locked = False
-
-    @classmethod
-    def new(cls, sink: object = None, _strategy: object = None, **given: object) -> WritableStream:
-        """Of an underlying sink: a mapping or an object with `write`, `close` and `abort`."""
-        pipe = _Pipe()
-        _ = started(_feed_sink(pipe, _members(sink, given)))
-        return cls(pipe)
-
-    @property
-    def locked(self) -> bool:
-        """Whether somebody writes it."""
-        return self._locked
-
-    def getWriter(self) -> StreamWriter:  # noqa: N802 - JavaScript's name
-        """The writer of this stream. TypeError if it has one."""
-        if self._locked:
-            raise JsTypeError("This WritableStream is currently locked to a writer.")
-        self._locked = True
-        return StreamWriter(self, self._pipe)
-
-    def close(self) -> asyncio.Future[None]:
-        """Nothing more will be written."""
-        return self._pipe.close()
-
-    def abort(self, reason: object = None) -> asyncio.Future[None]:
-        """Whoever reads the other end gets this error."""
-        return self._pipe.abort(reason)
-
-    def unlock(self) -> None:
-        """Let another writer have it."""
-        self._locked = False
-
-
-class StreamWriter:
-    """`stream.getWriter()`."""
-
-    def __init__(self, stream: WritableStream, pipe: _Pipe) -> None:
-        self._stream, self._pipe = stream, pipe
-
-    def write(self, chunk: object) -> asyncio.Future[None]:
-        """Write one chunk; done when it has been taken."""
-        return self._pipe.write(chunk)
-
-    def close(self) -> asyncio.Future[None]:
-        """Nothing more will be written; done when all has been taken."""
-        return self._pipe.close()
-
-    def abort(self, reason: object = None) -> asyncio.Future[None]:
-        """Whoever reads the other end gets this error."""
-        return self._pipe.abort(reason)
-
-    def releaseLock(self) -> None:  # noqa: N802 - JavaScript's name
-        """Others may write on."""
-        self._stream.unlock()
-
-
-class TransformStream:
-    """A `writable` and a `readable`: what is written to the one is read from the other, changed or not."""
-
-    def __init__(self, transformer: object = None, **given: object) -> None:
-        pipe = _Pipe()
-        member = _members(transformer, given)
-        self.writable = WritableStream(pipe)
-        self.readable = ReadableStream(_transformed(pipe, member), pipe.refuse)
-
-    @classmethod
-    def new(cls, transformer: object = None, *_strategies: object, **given: object) -> TransformStream:
-        """With a transformer: a mapping or an object with `start`, `transform` and `flush`; without one unchanged."""
-        return cls(transformer, **given)
-
-
-class _Pipe:
-    """Chunks between who writes and who reads; a write is done when its chunk has been read."""
-
-    def __init__(self) -> None:
-        self._waiting: deque[tuple[object, asyncio.Future[None]]] = deque()
-        self._changed = asyncio.Event()
-        self._is_closed = False
-        self._error: BaseException | None = None
-
-    def write(self, chunk: object) -> asyncio.Future[None]:
-        done = _future()
-        if self._error is not None or self._is_closed:
-            closed = JsTypeError("This WritableStream has been closed.")
-            done.set_exception(closed if self._error is None else self._error)
-            done.exception()
-        else:
-            self._waiting.append((chunk, done))
-            self._changed.set()
-        return done
-
-    def close(self) -> asyncio.Future[None]:
-        self._is_closed = True
-        self._changed.set()
-        done = _future()
-        if self._waiting:
-            self._waiting[-1][1].add_done_callback(lambda _: _resolve(done))
-        else:
-            done.set_result(None)
-        return done
-
-    def abort(self, reason: object = None) -> asyncio.Future[None]:
-        self._fail(reason if isinstance(reason, BaseException) else JsException(str(reason)))
-        done = _future()
-        done.set_result(None)
-        return done
-
-    def refuse(self, reason: object) -> None:
-        """The reader has gone: whoever writes gets an error."""
-        self._fail(reason if isinstance(reason, BaseException) else JsTypeError("The readable side was cancelled."))
-
-    def _fail(self, error: BaseException) -> None:
-        self._error = error
-        while self._waiting:
-            _, done = self._waiting.popleft()
-            if not done.done():
-                done.set_exception(error)
-                done.exception()
-        self._changed.set()
-
-    async def chunks(self) -> AsyncGenerator[Any, None]:
-        while True:
-            while self._waiting:
-                chunk, done = self._waiting.popleft()
-                _resolve(done)
-                yield chunk
-            if self._error is not None:
-                raise self._error
-            if self._is_closed:
-                return
-            self._changed.clear()
-            await self._changed.wait()
-
-
 class _Fork:
     """The chunks of a stream for two readers."""
 
@@ -385,41 +272,6 @@ class _Fork:
                 kept.append(chunk)
 
 
-async def _transformed(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> AsyncGenerator[Any, None]:
-    transform = member("transform")
-    if transform is None:
-        async for chunk in pipe.chunks():
-            yield chunk
-        return
-    controller = StreamController()
-    if (start := member("start")) is not None:
-        await settled(start(controller))
-    async for chunk in pipe.chunks():
-        await settled(transform(chunk, controller))
-        for made in controller.taken():
-            yield made
-    if (flush := member("flush")) is not None:
-        await settled(flush(controller))
-    for made in controller.taken():
-        yield made
-
-
-async def _feed_sink(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> None:
-    if (start := member("start")) is not None:
-        await settled(start(None))
-    write, close, abort = member("write"), member("close"), member("abort")
-    try:
-        async for chunk in pipe.chunks():
-            if write is not None:
-                await settled(write(chunk))
-    except Exception as error:
-        if abort is not None:
-            await settled(abort(error))
-        raise
-    if close is not None:
-        await settled(close())
-
-
 async def _one(data: bytes) -> AsyncGenerator[bytes, None]:
     if data:
         yield data
@@ -447,20 +299,13 @@ def _forget(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _future() -> asyncio.Future[None]:
-    return asyncio.get_running_loop().create_future()
-
-
 def _size(chunk: object) -> int:
     return len(chunk) if isinstance(chunk, (bytes, bytearray, str)) else 1
 
 
-def _members(source: object, given: dict[str, object]) -> Callable[[str], Any]:
+def members_of(source: object, given: dict[str, object]) -> Callable[[str], Any]:
+    """What looks a function of an underlying source or sink up: among keywords, in a mapping, on an object; None without."""
+
     def member(name: str) -> Any:  # noqa: ANN401 - functions of user code
         if name in given:
             return given[name]

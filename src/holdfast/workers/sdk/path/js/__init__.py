@@ -29,10 +29,11 @@ from holdfast.workers.sdk.web.globals import (
     structuredClone,
 )
 from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.pipes import TransformStream, WritableStream
 from holdfast.workers.sdk.web.promises import Promise
 from holdfast.workers.sdk.web.request import Request
 from holdfast.workers.sdk.web.response import Response
-from holdfast.workers.sdk.web.streams import ReadableStream, TransformStream, WritableStream
+from holdfast.workers.sdk.web.streams import ReadableStream
 from holdfast.workers.sdk.web.timing import (
     clearInterval,
     clearTimeout,

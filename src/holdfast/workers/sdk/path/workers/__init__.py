@@ -11,7 +11,7 @@ from holdfast.workers.sdk.modules import import_from_javascript
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import FetchResponse, Response
 from holdfast.workers.sdk.rpc import python_from_rpc, python_to_rpc
-from holdfast.workers.sdk.types import Body, Context, FetchKwargs, Headers, JSBody, RequestInitCfProperties
+from holdfast.workers.sdk.type_names import Body, Context, FetchKwargs, Headers, JSBody, RequestInitCfProperties
 from holdfast.workers.sdk.web.blobs import Blob, BlobEnding, BlobValue, File
 from holdfast.workers.sdk.web.forms import FormData, FormDataValue
 

@@ -1,0 +1,12 @@
+"""The older name of `workers.asgi`, which some applications import."""
+
+import importlib
+from typing import Any
+
+from holdfast.workers.sdk.asgi import Options, entrypoint, fetch, websocket
+
+__all__ = ["Options", "entrypoint", "env", "fetch", "websocket"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - as workers.asgi
+    return getattr(importlib.import_module("workers.asgi"), name)

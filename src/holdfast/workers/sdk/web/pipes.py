@@ -1,0 +1,199 @@
+"""WritableStream and TransformStream: what is written at one end is read at the other, one chunk after the other.
+
+Law 1: a `write` ends when its chunk has been taken, so who awaits it writes no faster than is read.
+Law 2: what JavaScript starts when it is called (`write`, `close`, `abort`) starts here too, awaited or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from holdfast.workers.sdk.errors import JsException, JsTypeError
+from holdfast.workers.sdk.web.streams import ReadableStream, StreamController, members_of, settled, started
+
+
+class WritableStream:
+    """Where chunks are written to; each `write` ends when its chunk has been taken."""
+
+    def __init__(self, pipe: _Pipe) -> None:
+        self._pipe = pipe
+        self._locked = False
+
+    @classmethod
+    def new(cls, sink: object = None, _strategy: object = None, **given: object) -> WritableStream:
+        """Of an underlying sink: a mapping or an object with `write`, `close` and `abort`."""
+        pipe = _Pipe()
+        _ = started(_feed_sink(pipe, members_of(sink, given)))
+        return cls(pipe)
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody writes it."""
+        return self._locked
+
+    def getWriter(self) -> StreamWriter:  # noqa: N802 - JavaScript's name
+        """The writer of this stream. TypeError if it has one."""
+        if self._locked:
+            raise JsTypeError("This WritableStream is currently locked to a writer.")
+        self._locked = True
+        return StreamWriter(self, self._pipe)
+
+    def close(self) -> asyncio.Future[None]:
+        """Nothing more will be written."""
+        return self._pipe.close()
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        """Whoever reads the other end gets this error."""
+        return self._pipe.abort(reason)
+
+    def unlock(self) -> None:
+        """Let another writer have it."""
+        self._locked = False
+
+
+class StreamWriter:
+    """`stream.getWriter()`."""
+
+    def __init__(self, stream: WritableStream, pipe: _Pipe) -> None:
+        self._stream, self._pipe = stream, pipe
+
+    def write(self, chunk: object) -> asyncio.Future[None]:
+        """Write one chunk; done when it has been taken."""
+        return self._pipe.write(chunk)
+
+    def close(self) -> asyncio.Future[None]:
+        """Nothing more will be written; done when all has been taken."""
+        return self._pipe.close()
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        """Whoever reads the other end gets this error."""
+        return self._pipe.abort(reason)
+
+    def releaseLock(self) -> None:  # noqa: N802 - JavaScript's name
+        """Others may write on."""
+        self._stream.unlock()
+
+
+class TransformStream:
+    """A `writable` and a `readable`: what is written to the one is read from the other, changed or not."""
+
+    def __init__(self, transformer: object = None, **given: object) -> None:
+        pipe = _Pipe()
+        member = members_of(transformer, given)
+        self.writable = WritableStream(pipe)
+        self.readable = ReadableStream(_transformed(pipe, member), pipe.refuse)
+
+    @classmethod
+    def new(cls, transformer: object = None, *_strategies: object, **given: object) -> TransformStream:
+        """With a transformer: a mapping or an object with `start`, `transform` and `flush`; without one unchanged."""
+        return cls(transformer, **given)
+
+
+class _Pipe:
+    """Chunks between who writes and who reads; a write is done when its chunk has been read."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[object, asyncio.Future[None]]] = deque()
+        self._changed = asyncio.Event()
+        self._is_closed = False
+        self._error: BaseException | None = None
+
+    def write(self, chunk: object) -> asyncio.Future[None]:
+        done = _future()
+        if self._error is not None or self._is_closed:
+            closed = JsTypeError("This WritableStream has been closed.")
+            done.set_exception(closed if self._error is None else self._error)
+            done.exception()
+        else:
+            self._waiting.append((chunk, done))
+            self._changed.set()
+        return done
+
+    def close(self) -> asyncio.Future[None]:
+        self._is_closed = True
+        self._changed.set()
+        done = _future()
+        if self._waiting:
+            self._waiting[-1][1].add_done_callback(lambda _: _resolve(done))
+        else:
+            done.set_result(None)
+        return done
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        self._fail(reason if isinstance(reason, BaseException) else JsException(str(reason)))
+        done = _future()
+        done.set_result(None)
+        return done
+
+    def refuse(self, reason: object) -> None:
+        """The reader has gone: whoever writes gets an error."""
+        self._fail(reason if isinstance(reason, BaseException) else JsTypeError("The readable side was cancelled."))
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        while self._waiting:
+            _, done = self._waiting.popleft()
+            if not done.done():
+                done.set_exception(error)
+                done.exception()
+        self._changed.set()
+
+    async def chunks(self) -> AsyncGenerator[Any, None]:
+        while True:
+            while self._waiting:
+                chunk, done = self._waiting.popleft()
+                _resolve(done)
+                yield chunk
+            if self._error is not None:
+                raise self._error
+            if self._is_closed:
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+
+async def _transformed(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> AsyncGenerator[Any, None]:
+    transform = member("transform")
+    if transform is None:
+        async for chunk in pipe.chunks():
+            yield chunk
+        return
+    controller = StreamController()
+    if (start := member("start")) is not None:
+        await settled(start(controller))
+    async for chunk in pipe.chunks():
+        await settled(transform(chunk, controller))
+        for made in controller.taken():
+            yield made
+    if (flush := member("flush")) is not None:
+        await settled(flush(controller))
+    for made in controller.taken():
+        yield made
+
+
+async def _feed_sink(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> None:
+    if (start := member("start")) is not None:
+        await settled(start(None))
+    write, close, abort = member("write"), member("close"), member("abort")
+    try:
+        async for chunk in pipe.chunks():
+            if write is not None:
+                await settled(write(chunk))
+    except Exception as error:
+        if abort is not None:
+            await settled(abort(error))
+        raise
+    if close is not None:
+        await settled(close())
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
