@@ -1,0 +1,144 @@
+"""The alarms of all objects of a script: who is to be looked at, and when. `metadata.sqlite` beside the objects' files.
+
+Law 1: this is an index. The truth is in the objects' files (`alarm_cell.py`): a row here may be too early, never too late, and can be
+       made again from those files (`rebuild`).
+Law 2: a row that promises something (`is_durable`) is on the disk when `put` returns. Others may come late after a power cut, which
+       makes them too early, and no more than that.
+Law 3: any thread may call; one at a time gets in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, NamedTuple
+
+from holdfast.store.objects.alarm_cell import Alarm
+from holdfast.store.objects.errors import StorageBroken, StorageError, is_critical, text_of
+from holdfast.store.objects.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+FILE_NAME = "metadata.sqlite"
+BUSY_TIMEOUT_S = 5.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS _cf_ALARM (
+    class_name TEXT NOT NULL, object_id TEXT NOT NULL, object_name TEXT,
+    scheduled_ms INTEGER NOT NULL, retry_count INTEGER NOT NULL, next_ms INTEGER NOT NULL,
+    PRIMARY KEY (class_name, object_id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS _cf_ALARM_by_time ON _cf_ALARM (next_ms);
+"""
+
+
+class AlarmRow(NamedTuple):
+    """An object that is to be looked at from `next_ms` on (ms of Unix time)."""
+
+    class_name: str
+    object_id: str
+    object_name: str | None
+    scheduled_ms: int
+    retry_count: int
+    next_ms: int
+
+
+class AlarmTable:
+    """The table, open. `on_change` is called after each change that others may see, in the thread that made it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.on_change: Callable[[], None] | None = None
+        self._path = path
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path) -> AlarmTable:
+        """Open the table, made if it is not there (0600). Raises StorageBroken naming the file."""
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {_SCHEMA}")
+        except (OSError, sqlite3.Error) as error:
+            text = text_of(error) if isinstance(error, sqlite3.Error) else str(error)
+            raise StorageBroken(f"{path}: the table of alarms cannot be opened: {text}") from error
+        return cls(connection, path)
+
+    def put(self, identity: Identity, alarm: Alarm | None, *, is_durable: bool = True) -> None:
+        """What the table says of an object from now on; None: nothing. Raises StorageError."""
+        with self._lock:
+            self._execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+            if alarm is None:
+                key = (identity.class_name, identity.object_id)
+                self._execute("DELETE FROM _cf_ALARM WHERE class_name = ? AND object_id = ?", key)
+            else:
+                row = (*identity, alarm.scheduled_ms, alarm.retry_count, alarm.next_ms)
+                self._execute("INSERT OR REPLACE INTO _cf_ALARM VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._announce()
+
+    def delete(self, class_name: str, object_id: str) -> None:
+        """The table says nothing of that object any more."""
+        self.put(Identity(class_name, object_id), None, is_durable=False)
+
+    def due(self, now_ms: int, limit: int) -> list[AlarmRow]:
+        """At most `limit` objects to look at by now, the earliest first."""
+        with self._lock:
+            rows = self._execute("SELECT * FROM _cf_ALARM WHERE next_ms <= ? ORDER BY next_ms LIMIT ?", (now_ms, limit))
+            return [AlarmRow(*row) for row in rows]
+
+    def next_ms(self) -> int | None:
+        """When the next object is to be looked at. None: none is."""
+        with self._lock:
+            found: int | None = self._execute("SELECT min(next_ms) FROM _cf_ALARM").fetchone()[0]
+            return found
+
+    def forget_class(self, class_name: str) -> int:
+        """Forget all objects of a class that was deleted; how many those were."""
+        with self._lock:
+            count = self._execute("DELETE FROM _cf_ALARM WHERE class_name = ?", (class_name,)).rowcount
+        self._announce()
+        return count
+
+    def rebuild(self, files: Iterable[Path]) -> int:
+        """Make the table again from the objects' files, when it was lost; how many alarms were found. Raises StorageError."""
+        rows = list(_alarms_in(files))
+        with self._lock:
+            self._execute("PRAGMA synchronous = FULL")
+            self._execute("BEGIN IMMEDIATE")
+            self._execute("DELETE FROM _cf_ALARM")
+            for row in rows:
+                self._execute("INSERT OR REPLACE INTO _cf_ALARM VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._execute("COMMIT")
+        self._announce()
+        return len(rows)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _execute(self, sql: str, parameters: Sequence[str | int | None] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            kind = StorageBroken if is_critical(error) else StorageError
+            raise kind(f"{self._path.name}: {text_of(error)}") from error
+
+    def _announce(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+
+def _alarms_in(files: Iterable[Path]) -> Iterator[AlarmRow]:
+    for path in files:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as connection:
+            kept = dict(connection.execute("SELECT key, value FROM _cf_METADATA"))
+        if "alarm" in kept and "id" in kept:
+            alarm = Alarm(*json.loads(kept["alarm"]))
+            whose = (kept["class"], kept["id"], kept.get("name"))
+            yield AlarmRow(*whose, alarm.scheduled_ms, alarm.retry_count, alarm.next_ms)

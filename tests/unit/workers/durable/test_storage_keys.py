@@ -1,0 +1,52 @@
+"""Keys and values, checked and encoded: what is written altogether or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.store.objects.file import ObjectFile
+from holdfast.store.objects.kv import Range
+from holdfast.workers.durable.storage_keys import Keys, range_of, whole
+from holdfast.workers.sdk.errors import JsException
+from tests.unit.workers.durable.storage_host import Host
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    file = ObjectFile.open(tmp_path / "x.sqlite")
+    yield Host(file)
+    file.close()
+
+
+def test_several_keys_are_put_all_or_none(host: Host) -> None:
+    keys = Keys(host.file, host)
+    with pytest.raises(JsException, match="lone surrogate"):
+        keys.put_many({"a": 1, "\ud800": 2})
+    assert (keys.get("a"), host.told) == (None, [])
+
+
+def test_what_is_whole_is_forgotten_as_a_whole(host: Host) -> None:
+    keys = Keys(host.file, host)
+
+    def fail() -> None:
+        with whole(host.file):
+            keys.put("a", 1)
+            raise LookupError("why")
+
+    with pytest.raises(LookupError, match="why"):
+        fail()
+    assert (keys.get("a"), host.file.depth) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({}, Range()),
+        ({"limit": 2.9, "reverse": 1}, Range(limit=2, is_reverse=True)),
+        ({"prefix": 7, "unknown": 1}, Range(prefix="7")),
+        ({"startAfter": "a"}, Range(start_after="a")),
+    ],
+)
+def test_options_are_a_range(options: dict[str, object], found: Range) -> None:
+    assert range_of(options) == found
