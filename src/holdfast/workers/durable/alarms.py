@@ -102,7 +102,7 @@ class AlarmRun(Event):
         """Write down how it ended, in the transaction of what the handler wrote."""
         host = self.host
         if host.broken is not None:
-            self.fail(host.broken)
+            # `fail` has told the scheduler.
             return
         try:
             if self._runs:
@@ -111,8 +111,12 @@ class AlarmRun(Event):
                 host.report("The alarm could not be run", error)
         except Exception as fault:  # noqa: BLE001  the file's: the next commit breaks the object
             host.report("What became of an alarm could not be written", fault)
-        host.emit(lambda: self._settle(retry=error is not None and not self._runs))
-        host.ended(self)
+        host.emit(lambda: self._leave(retry=error is not None and not self._runs))
+
+    def _leave(self, *, retry: bool) -> None:
+        # It runs until what became of it is on the disk.
+        self.host.ended(self)
+        self._settle(retry=retry)
 
     def fail(self, error: BaseException) -> None:
         """The object broke, or could not be made: the alarm is still in its file."""

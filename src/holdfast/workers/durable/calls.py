@@ -122,17 +122,21 @@ class Call(Event):
         """Let the result out when the object's writes are durable."""
         host = self.host
         if host.broken is not None:
-            self.fail(host.broken)
-        elif error is not None:
-            host.emit(partial(_settle, self.future, error=self._error(error)))
-        else:
+            # `fail` has told the caller.
+            return
+        answer = None
+        if error is None:
             try:
                 answer = self.answer(result)
             except Exception as uncopyable:  # noqa: BLE001  the caller is told
-                host.emit(partial(_settle, self.future, error=uncopyable))
-            else:
-                host.emit(partial(_settle, self.future, answer))
-        host.ended(self)
+                error = uncopyable
+        told = None if error is None else self._error(error)
+        host.emit(partial(self._leave, answer, told))
+
+    def _leave(self, answer: Any, error: BaseException | None) -> None:  # noqa: ANN401  as the object answered
+        # It runs until its answer has left: an object that breaks before has not answered.
+        self.host.ended(self)
+        _settle(self.future, answer, error=error)
 
     def fail(self, error: BaseException) -> None:
         """The object broke, or could not be made."""

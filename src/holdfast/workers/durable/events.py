@@ -51,7 +51,7 @@ class Event:
         """Set what the context of the handler must have."""
 
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
-        """The handler has ended."""
+        """The handler has ended. Tells the host `ended`, now or when the outcome has left; not of a host that is broken."""
         raise NotImplementedError
 
     def fail(self, error: BaseException) -> None:

@@ -175,7 +175,7 @@ def living(section: Section | None) -> Section | None:
 
 async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401
     """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
-    if gate.is_closed and not gate.admits(section):
+    if gate.is_closed:
         await gate.admission(section)
     result = function(*args)
     return await driven(result, gate, section) if isinstance(result, Awaitable) else result

@@ -53,8 +53,9 @@ class Instance:
     """See above. `construct()` makes the user's object; then `deliver()` gives it events."""
 
     __slots__ = (
-        "_committing", "_exclusives", "_file", "_holds", "_is_dirty", "_is_scheduled", "_queue", "_running", "_services", "_stall",
-        "_storage", "_tasks", "_tokens", "_waiters", "broken", "code", "context", "gate", "has_left", "idle_since", "loop", "outputs", "place", "progress",
+        "_committing", "_exclusives", "_file", "_holds", "_is_dirty",
+        "_is_doomed", "_is_scheduled", "_queue", "_running", "_services", "_stall",
+        "_storage", "_tasks", "_tokens", "_waiters", "broken", "code", "context", "gate", "idle_since", "loop", "outputs", "place", "progress",
     )  # fmt: skip
 
     def __init__(self, place: Place, services: Services) -> None:
@@ -64,7 +65,6 @@ class Instance:
         self.outputs = OutputGate(lambda error: self.report("What an object sent could not be sent", error))
         self.progress = Progress()
         self.broken: BaseException | None = None
-        self.has_left = False
         self.code: Any = None
         self.idle_since = self.loop.time()
         self._services = services
@@ -76,7 +76,7 @@ class Instance:
         self._tokens = count()
         self._file: Any = None
         self._storage: Any = None
-        self._is_dirty = self._is_scheduled = False
+        self._is_dirty = self._is_scheduled = self._is_doomed = False
         self._committing: Concurrent[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._exclusives = 0
@@ -100,8 +100,6 @@ class Instance:
         event.host = self
         if self.broken is not None:
             event.fail(self.broken)
-        elif self.has_left:
-            event.fail(ObjectReset(NO_LONGER_ACTIVE, retryable=True))
         elif self.gate.is_closed or self._queue:
             self._queue.append(event)
         else:
@@ -146,13 +144,15 @@ class Instance:
             await self._shut_down(method, reason)
         if self.broken is None:
             await self.settled()
+        left, self._queue = list(self._queue), deque()
         if self.broken is None:
-            self.gate.hold()
+            # What is left of its code (work beyond its limit, callbacks) ends at its next step.
+            self.broken = ObjectReset(NO_LONGER_ACTIVE, retryable=True)
+            self.gate.break_(self.broken)
+            self.outputs.break_()
             for task in list(self._tasks):
                 task.cancel()
             self._retire_file(None)
-        self.has_left = True
-        left, self._queue = list(self._queue), deque()
         return left
 
     async def settled(self) -> None:
@@ -255,6 +255,11 @@ class Instance:
     def block(self, callback: Callable[[], Any]) -> "asyncio.Task[Any]":
         """`blockConcurrencyWhile`: run the callback alone; its exception, or more than BLOCK_LIMIT_S, breaks the instance."""
         return self._in_section(callback, is_transaction=False)
+
+    def doom(self, error: BaseException) -> None:
+        """Break it when the code that asks has come to its end or its next await; nothing is committed any more."""
+        self._is_doomed = True
+        self.loop.call_soon(self.break_, error, context=Context())
 
     def break_(self, error: BaseException) -> None:
         """End it now. What it waits for is cancelled, what it wrote since the last commit is undone, its sockets are closed."""
@@ -377,7 +382,7 @@ class Instance:
 
     def _commit(self) -> None:
         self._is_scheduled = False
-        if self.broken is not None or self._exclusives or not self._is_dirty:
+        if self.broken is not None or self._exclusives or self._is_doomed or not self._is_dirty:
             return
         self._is_dirty = False
         generation = self.outputs.begin()
@@ -455,6 +460,9 @@ class Instance:
         if owned is not None:
             # Of a task that was cancelled before its first step nobody else would.
             owned[0].close()
+        if self.broken is not None and not task.cancelled():
+            # It ended because of that; nobody is left to be told so.
+            task.exception()
 
     def _waited(self, release: Callable[[], None] | None, future: "asyncio.Future[Any]") -> None:
         if release is not None:
@@ -473,7 +481,7 @@ class ShutdownInfo:
 
 
 async def _stepwise(coroutine: Coroutine[Any, Any, Any], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401  a task's result
-    if gate.is_closed and not gate.admits(section):
+    if gate.is_closed:
         await gate.admission(section)
     return await driven(coroutine, gate, section)
 

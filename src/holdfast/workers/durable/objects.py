@@ -159,6 +159,15 @@ class Objects:
         if self.owner is not None:
             await self.owner.leave()
 
+    def sweep(self, now: float) -> None:
+        """Let objects leave that had no reason to stay for HIBERNATE_S by now (the loop's time), and forget those that are nothing."""
+        for actor in list(self._live):
+            instance = actor.instance
+            if instance is not None and now - instance.idle_since >= HIBERNATE_S and instance.is_idle(now):
+                self._leave(actor)
+        for key in [key for key, actor in self._actors.items() if not actor.is_needed]:
+            del self._actors[key]
+
     def figures(self) -> Figures:
         """What is there now."""
         sockets = sum(len(actor.sockets) for actor in self._actors.values())
@@ -222,14 +231,7 @@ class Objects:
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        for actor in list(self._live):
-            instance = actor.instance
-            if instance is not None and now - instance.idle_since >= HIBERNATE_S and instance.is_idle(now):
-                self._leave(actor)
-        # Objects that were asked for and never came to anything.
-        for key in [key for key, actor in self._actors.items() if not actor.is_needed]:
-            del self._actors[key]
+        self.sweep(loop.time())
         self._sweeper = loop.call_later(SWEEP_S, self._sweep, context=Context())
 
     def _leave(self, actor: Actor) -> None:

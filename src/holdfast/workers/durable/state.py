@@ -13,7 +13,6 @@ Source: workerd `actor-state.c++`, `hibernation-manager.c++`; limits as measured
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextvars import Context
 from datetime import UTC, datetime
 from typing import Any, NoReturn, Protocol
 
@@ -53,7 +52,7 @@ class Life(Protocol):
     def storage(self) -> Any: ...  # noqa: ANN401  `storage.Storage`
     def block(self, callback: Callable[[], Any]) -> "asyncio.Task[Any]": ...
     def wait_until(self, work: Awaitable[Any]) -> None: ...
-    def break_(self, error: BaseException) -> None: ...
+    def doom(self, error: BaseException) -> None: ...
     def reasons(self, now: float) -> list[str]: ...
 
 
@@ -145,7 +144,7 @@ class DurableObjectState:
 
     def broadcast(
         self,
-        message: str | bytes,
+        message: str | bytes | bytearray | memoryview,
         tag: str | None = None,
         exclude: Any = (),  # noqa: ANN401  a socket, or several
         *,
@@ -180,7 +179,7 @@ class DurableObjectState:
     def abort(self, reason: str | None = None, options: Any = None) -> NoReturn:  # noqa: ANN401  as the original's
         """Reset the object: its sockets are closed, its callers told, what it had not made durable is lost."""
         text = reason or "Application called abort() to reset Durable Object."
-        asyncio.get_running_loop().call_soon(self._life.break_, ObjectReset(text), context=Context())
+        self._life.doom(ObjectReset(text))
         raise DurableObjectAbort(text)
 
     def reasons(self) -> list[str]:

@@ -11,6 +11,7 @@ Law 3: what is none of these is a DataCloneError that names its type, and nothin
 import traceback
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 from holdfast.workers.durable.errors import marked
@@ -22,8 +23,9 @@ Reference = Callable[[Callable[..., Any]], Any]
 ATOMS = frozenset({type(None), bool, int, float, str, bytes, datetime, date, time, timedelta, complex})
 # What has a life of its own is of these rooms; user code has no class there.
 LIVING = ("holdfast.workers.sdk.", "holdfast.workers.runtime.", "holdfast.workers.durable.")
+PACKAGE = str(Path(__file__).parents[2])
 # How deep containers may lie in each other: beyond it Python's own stack would end.
-MAX_DEPTH = 400
+MAX_DEPTH = 200
 
 
 class Copier:
@@ -93,14 +95,17 @@ def copied(value: Any, reference: Reference) -> Any:  # noqa: ANN401  whatever u
 def copied_error(error: BaseException, reference: Reference) -> BaseException:
     """The error as the caller gets it: a new one of the same class, with the text of where it happened as a note."""
     kind = type(error)
-    copy = kind.__new__(kind)
-    copy.args = tuple(_or_text(item, reference) for item in error.args)
+    args = tuple(_or_text(item, reference) for item in error.args)
+    # Of user code's classes the constructor is not called: it may want something else than `args`, and has done its work.
+    copy = kind(*args) if kind.__module__ == "builtins" else kind.__new__(kind, *args)
     for name, value in vars(error).items():
         if not name.startswith("__"):
             marked(copy, **{name: _or_text(value, reference)})
     marked(copy, remote=True)
-    if error.__traceback__ is not None:
-        copy.add_note("In the object: " + "".join(traceback.format_tb(error.__traceback__)).rstrip())
+    # Where user code was; the way through the runtime tells nobody anything.
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(PACKAGE)]
+    if frames:
+        copy.add_note("In the object:\n" + "".join(traceback.format_list(frames)).rstrip())
     return copy
 
 

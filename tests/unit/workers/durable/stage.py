@@ -1,0 +1,173 @@
+"""Objects with everything around them: real gates, files and pump, fake channels and sockets' sessions, a wall clock that is set by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from holdfast.workers.durable.gates import task_factory
+from holdfast.workers.durable.namespace import Stub
+from holdfast.workers.durable.objects import Objects
+from holdfast.workers.runtime.pump import Pump
+from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair
+from holdfast.workers.runtime.turns import Turns
+from holdfast.workers.sdk.entrypoints import DurableObject
+from holdfast.workers.sdk.response import Response
+
+LIMIT_S = 5.0
+NOW_MS = 1_700_000_000_000
+
+
+class Session:
+    """A socket at its edge: what was sent to it, acknowledged, kept."""
+
+    numbers = iter(range(1, 1_000_000))
+
+    def __init__(self) -> None:
+        self.sid = next(self.numbers)
+        self.socket: Any = None
+        self.sent: list[str | bytes] = []
+        self.acknowledged: list[int] = []
+        self.kept: list[bytes] = []
+        self.closed: tuple[int, str] | None = None
+        self.aborted: tuple[int, str] | None = None
+        self.is_hibernatable = False
+        self.buffered_bytes = 0
+        self.seq = 0
+
+    def bind(self, group: int, state: bytes, *, is_hibernatable: bool) -> None:
+        self.is_hibernatable = is_hibernatable
+
+    def send(self, data: str | bytes) -> None:
+        self.sent.append(data)
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+    def keep(self, state: bytes) -> None:
+        self.kept.append(state)
+
+    def ack(self, seq: int) -> None:
+        self.acknowledged.append(seq)
+
+    def abort(self, code: int, reason: str) -> None:
+        self.aborted = (code, reason)
+
+    def says(self, data: str | bytes) -> None:
+        """The client sends a message."""
+        self.seq += 1
+        self.socket.arrived(data, self.seq)
+
+    def ends(self, code: int = 1000, reason: str = "", *, was_clean: bool = True) -> None:
+        """The client closes."""
+        self.seq += 1
+        self.socket.ended(code, reason, was_clean=was_clean, seq=self.seq)
+
+
+class Channels:
+    """The links to the edges."""
+
+    def __init__(self) -> None:
+        self.autos: list[tuple[int, str | None, str | None]] = []
+        self.many: list[tuple[list[Any], str | bytes, bool, int]] = []
+
+    def set_auto(self, group: int, request: str | None, response: str | None) -> None:
+        self.autos.append((group, request, response))
+
+    def forget(self, group: int) -> None:
+        pass
+
+    def broadcast(self, sessions: Any, data: str | bytes, *, drop: bool = False, max_backlog_bytes: int = 0) -> None:
+        self.many.append((list(sessions), data, drop, max_backlog_bytes))
+
+
+class Stage:
+    """See above. `reports` are (level, text, error)."""
+
+    def __init__(self, *, classes: dict[str, type]) -> None:
+        self.reports: list[tuple[str, str, BaseException | None]] = []
+        self.now_ms = NOW_MS
+        self.channels = Channels()
+        pump = Pump(at_rest=lambda: None, failed=self.failed, turns=Turns())
+        self.objects = Objects(
+            script="chat",
+            classes=classes,
+            start=pump.start,
+            report=lambda level, text, error: self.reports.append((level, text, error)),
+            wall_ms=lambda: self.now_ms,
+        )
+        self.objects.channels = self.channels
+        self.faults: list[BaseException] = []
+
+    def failed(self, fault: BaseException) -> None:
+        self.faults.append(fault)
+
+    def stub(self, name: str = "a", kind: str = "Room") -> Stub:
+        return self.objects.namespace(kind).getByName(name)
+
+    async def client(self, stub: Stub) -> Session:
+        """A client whose socket the object accepted."""
+        answer = await stub.fetch("http://edge/", headers={"Upgrade": "websocket"})
+        half = answer.web_socket
+        half.use()
+        session = Session()
+        assert half.opened(session)
+        return session
+
+    async def sleep_all(self) -> None:
+        """Ten idle seconds pass, and what may hibernate has."""
+        self.objects.sweep(asyncio.get_running_loop().time() + 11)
+        await until(lambda: not self.objects._leaving)
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, text, _ in self.reports]
+
+
+@asynccontextmanager
+async def stage(directory: Path, **classes: type) -> AsyncIterator[Stage]:
+    """Objects of these classes, started, and retired at the end."""
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(task_factory)
+    built = Stage(classes=classes)
+    await built.objects.start(directory)
+    try:
+        yield built
+    finally:
+        await built.objects.retire(1.0)
+        loop.set_task_factory(None)
+    assert built.faults == []
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop go round until it holds."""
+    async with asyncio.timeout(LIMIT_S):
+        while not condition():
+            await turn()
+
+
+async def turn() -> None:
+    """Let the loop go round once."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    loop.call_soon(future.set_result, None)
+    await future
+
+
+class Acceptor(DurableObject):
+    """Accepts every socket; what comes is for subclasses."""
+
+    tags: tuple[str, ...] = ()
+
+    async def fetch(self, request: Any) -> Response:
+        client, server = WebSocketPair.new().object_values()
+        self.ctx.acceptWebSocket(server, list(self.tags))
+        return Response(None, status=101, web_socket=client)
+
+
+class Echo(Acceptor):
+    """Sends back what comes."""
+
+    async def webSocketMessage(self, ws: WebSocket, message: Any) -> None:  # noqa: N802  the platform's name
+        ws.send(message)

@@ -1,0 +1,283 @@
+"""Calls into objects: what is copied, what is refused, what becomes of errors, functions and circles."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.workers.durable import calls
+from holdfast.workers.durable.errors import ObjectError
+from holdfast.workers.sdk.entrypoints import DurableObject
+from holdfast.workers.sdk.errors import DOMException, JsTypeError
+from holdfast.workers.sdk.response import Response
+from holdfast.workers.sdk.web.response import Response as WebResponse
+from tests.unit.workers.durable.stage import Stage, stage, turn, until
+
+NAMESPACE: dict[str, Any] = {}
+
+
+class Custom(Exception):
+    """An error of user code."""
+
+
+class Room(DurableObject):
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.kept: list[Any] = []
+        self.count = 0
+        self.opened = asyncio.Event()
+
+    async def keep(self, value: Any) -> list[Any]:
+        self.kept.append(value)
+        return self.kept
+
+    def plain(self, first: int, *, second: int = 2) -> int:
+        return first + second
+
+    async def fails(self) -> None:
+        error = Custom("no")
+        error.custom = 5  # type: ignore[attr-defined]  # properties survive
+        raise error
+
+    async def unsendable(self) -> object:
+        return object()
+
+    async def _private(self) -> str:
+        return "reached"
+
+    async def ask(self, function: Any) -> Any:
+        return await function({"from": "the object"})
+
+    async def give(self) -> Any:
+        return self.add
+
+    async def add(self, number: int) -> int:
+        self.count += number
+        return self.count
+
+    async def circle(self, other: str, depth: int) -> int:
+        if depth == 0:
+            return 0
+        deeper: int = await NAMESPACE["Room"].getByName(other).circle(self.ctx.id.name, depth - 1)
+        return 1 + deeper
+
+    async def waits(self) -> str:
+        await self.opened.wait()
+        return "opened"
+
+    async def opens(self) -> None:
+        self.opened.set()
+
+    async def fetch(self, request: Any) -> Any:
+        kind = request.url.rsplit("/", 1)[-1]
+        answers = {"web": WebResponse("text"), "none": None}
+        return answers[kind] if kind in answers else Response(f"{request.method} {await request.text()}", status=201)
+
+
+@pytest.mark.parametrize(
+    ("sent", "arrives"), [({"a": [1]}, {"a": [1]}), ((1, b"x"), [1, b"x"]), (None, None), ({1, 2}, {1, 2})]
+)
+async def test_arguments_and_results_are_copies(tmp_path: Path, sent: Any, arrives: Any) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        kept = await scene.stub().keep(sent)
+        assert kept == [arrives]
+        kept.append("changed here")
+        if isinstance(sent, dict):
+            sent["a"].append("changed here too")
+        assert await scene.stub().kept == [arrives]
+
+
+async def test_what_is_sent_is_what_it_was_when_it_was_sent(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        value = [1]
+        promise = scene.stub().keep(value)
+        value.append(2)
+        assert await promise == [[1]]
+
+
+async def test_plain_methods_and_keywords_work(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        assert await scene.stub().plain(1, second=5) == 6
+
+
+async def test_a_call_may_be_gathered_made_a_task_and_awaited_twice(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        stub = scene.stub()
+        promise = stub.add(1)
+        assert [await promise, await promise] == [1, 1]
+        assert list(await asyncio.gather(stub.add(1), asyncio.create_task(stub.add(1)))) == [2, 3]
+        with pytest.raises(AttributeError, match="must be awaited"):
+            _ = promise.x
+
+
+async def test_a_call_is_made_when_it_is_made_not_when_it_is_awaited(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        promise = scene.stub().add(5)
+        assert await scene.stub().add(1) == 6
+        assert await promise == 5
+
+
+@pytest.mark.parametrize("name", ["alarm", "webSocketMessage", "webSocketClose", "webSocketError"])
+async def test_handlers_are_reserved(tmp_path: Path, name: str) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        with pytest.raises(JsTypeError) as caught:
+            await getattr(scene.stub(), name)()
+        assert caught.value.message == f"'{name}' is a reserved method and cannot be called over RPC."
+
+
+@pytest.mark.parametrize("name", ["nope", "ctx", "env", "constructor"])
+async def test_what_is_not_there_or_not_for_callers_is_not_implemented(tmp_path: Path, name: str) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        for attempt in (getattr(scene.stub(), name)(), getattr(scene.stub(), name)):
+            with pytest.raises(JsTypeError) as caught:
+                await attempt
+            assert caught.value.message == f'The RPC receiver does not implement the method "{name}".'
+            assert caught.value.remote is True  # type: ignore[attr-defined]  # of every error that comes out of an object
+
+
+async def test_a_name_with_an_underscore_is_reached_as_in_the_original(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        assert await scene.stub()._private() == "reached"
+
+
+async def test_properties_are_read_and_cannot_be_called(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        assert await scene.stub().count == 0
+        with pytest.raises(JsTypeError, match='"count" is not a function'):
+            await scene.stub().count()
+
+
+async def test_an_error_keeps_class_text_and_properties(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        with pytest.raises(Custom, match="no") as caught:
+            await scene.stub().fails()
+        assert (caught.value.custom, caught.value.remote) == (5, True)  # type: ignore[attr-defined]  # properties survive
+        assert "in fails" in caught.value.__notes__[0]
+        assert await scene.stub().count == 0
+
+
+async def test_what_cannot_be_sent_is_told_to_who_sends_or_asks(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        with pytest.raises(DOMException, match="object"):
+            _ = scene.stub().keep(object())
+        with pytest.raises(DOMException, match="object"):
+            await scene.stub().unsendable()
+
+
+async def test_a_function_is_called_where_it_lives(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        heard: list[Any] = []
+
+        async def here(value: Any) -> str:
+            heard.append(value)
+            return "from here"
+
+        assert await scene.stub().ask(here) == "from here"
+        assert heard == [{"from": "the object"}]
+        add = await scene.stub().give()
+        assert await add(3) == 3
+        assert await add.dup()(4) == 7
+        assert await (await scene.stub().add)(1) == 8
+        add.destroy()
+
+
+async def test_an_error_of_a_function_reaches_who_called_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+
+        def here(value: Any) -> None:
+            raise LookupError(value["from"])
+
+        with pytest.raises(LookupError, match="the object"):
+            await scene.stub().ask(here)
+
+
+async def test_a_function_of_an_instance_that_is_gone_says_so(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        add = await scene.stub().give()
+        await scene.sleep_all()
+        with pytest.raises(ObjectError, match="no longer active"):
+            await add(1)
+
+
+async def test_objects_that_call_each_other_in_a_circle_end(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        NAMESPACE["Room"] = scene.objects.namespace("Room")
+        assert await scene.stub("a").circle("b", 20) == 20
+        assert await scene.stub("a").circle("a", 5) == 5
+
+
+async def test_handlers_interleave_where_they_await(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        waits = scene.stub().waits()
+        await scene.stub().opens()
+        assert await waits == "opened"
+
+
+async def test_a_request_and_its_answer_are_handed_over(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        answer = await scene.stub().fetch("http://x/", method="POST", body="hello")
+        assert (answer.status, await answer.text()) == (201, "POST hello")
+        assert await (await scene.stub().fetch("http://x/web")).text() == "text"
+        with pytest.raises(JsTypeError, match="did not return a Response object"):
+            await scene.stub().fetch("http://x/none")
+
+
+async def test_a_class_without_fetch_says_so(tmp_path: Path) -> None:
+    class Bare(DurableObject):
+        pass
+
+    async with stage(tmp_path, Bare=Bare) as scene:
+        with pytest.raises(JsTypeError, match=r"^Handler does not export a fetch\(\) function\.$"):
+            await scene.stub(kind="Bare").fetch("http://x/")
+
+
+async def blocked(scene: Stage) -> asyncio.Event:
+    """The object of the stage lets nobody in until the event is set."""
+    event = asyncio.Event()
+    started = asyncio.Event()
+
+    async def block() -> None:
+        started.set()
+        await event.wait()
+
+    await scene.stub().count
+    actor = next(iter(scene.objects._live))
+    assert actor.instance is not None
+    _ = actor.instance.context.copy().run(actor.instance.block, block)
+    await started.wait()
+    return event
+
+
+async def test_more_calls_than_may_wait_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MAX_QUEUED", 3)
+    async with stage(tmp_path, Room=Room) as scene:
+        opens = await blocked(scene)
+        waiting = [scene.stub().add(1) for _ in range(3)]
+        await turn()
+        with pytest.raises(ObjectError, match=r"overloaded\. Too many requests queued\.") as caught:
+            await scene.stub().add(1)
+        assert (caught.value.overloaded, caught.value.retryable) == (True, False)
+        opens.set()
+        assert [await one for one in waiting] == [1, 2, 3]
+
+
+async def test_a_call_that_waited_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        opens = await blocked(scene)
+        promise = scene.stub().add(1)
+        await turn()
+        monkeypatch.setattr(calls, "QUEUE_LIMIT_S", -1.0)
+        opens.set()
+        with pytest.raises(ObjectError, match="queued for too long"):
+            await promise
+
+
+async def test_a_caller_that_gave_up_harms_nobody(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        task = asyncio.create_task(scene.stub().waits())
+        await scene.stub().count
+        task.cancel()
+        await until(task.done)
+        await scene.stub().opens()
+        assert await scene.stub().count == 0

@@ -1,0 +1,313 @@
+"""Laws of the two gates: who goes on, in which order, and what leaves when."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.durable.current import Section
+from holdfast.workers.durable.gates import InputGate, OutputGate, driven, gated, living
+from tests.unit.workers.durable.stage import turn
+
+
+def input_gate() -> InputGate:
+    return InputGate(lambda: None)
+
+
+def state_of(gate: InputGate, section: Section) -> tuple[bool, bool, bool]:
+    """(closed, admits everybody's code, admits the section's)."""
+    return gate.is_closed, gate.admits(None), gate.admits(section)
+
+
+def test_an_open_gate_admits_everybody_and_a_section_its_own_code_only() -> None:
+    gate, section = input_gate(), Section()
+    assert state_of(gate, section) == (False, True, True)
+    gate.enter(section)
+    assert state_of(gate, section) == (True, False, True)
+    gate.leave(section)
+    assert state_of(gate, section) == (False, True, True)
+
+
+def test_an_inner_section_shuts_out_the_outer_ones_code() -> None:
+    gate, outer = input_gate(), Section()
+    inner = Section(outer)
+    gate.enter(outer)
+    gate.enter(inner)
+    assert (gate.admits(outer), gate.admits(inner)) == (False, True)
+    gate.leave(inner)
+    assert gate.admits(outer)
+    # What an inner section left running is the outer one's code now.
+    assert gate.admits(inner)
+
+
+def test_an_outer_section_that_ends_ends_what_is_inside_of_it() -> None:
+    gate, outer = input_gate(), Section()
+    gate.enter(outer)
+    gate.enter(Section(outer))
+    gate.leave(outer)
+    assert not gate.is_closed
+
+
+def test_a_hold_shuts_out_even_the_code_of_a_section() -> None:
+    gate, section = input_gate(), Section()
+    gate.enter(section)
+    gate.hold()
+    assert not gate.admits(section)
+    gate.release()
+    assert gate.admits(section)
+
+
+def test_the_nearest_section_that_lives_counts() -> None:
+    outer = Section()
+    inner = Section(outer)
+    inner.has_ended = True
+    assert living(inner) is outer
+    outer.has_ended = True
+    assert living(inner) is None
+    assert living(None) is None
+
+
+async def test_who_waits_is_admitted_in_order_and_waits_again_in_the_same_order() -> None:
+    gate = input_gate()
+    gate.hold()
+    seen: list[int] = []
+
+    async def one(number: int) -> None:
+        await gate.admission(None)
+        seen.append(number)
+        if number == 1:
+            gate.hold()
+
+    tasks = [asyncio.ensure_future(one(number)) for number in range(5)]
+    await turn()
+    assert gate.waiting == 5
+    gate.release()
+    await turn()
+    await turn()
+    assert seen == [0, 1]
+    gate.release()
+    await asyncio.gather(*tasks)
+    assert seen == [0, 1, 2, 3, 4]
+
+
+@given(st.lists(st.sampled_from(["hold", "release", "step"]), max_size=30))
+def test_no_step_runs_while_the_gate_is_held_and_the_order_is_kept(moves: list[str]) -> None:
+    async def scene() -> None:
+        gate = input_gate()
+        holds, seen, started = 0, list[int](), 0
+        tasks: list[asyncio.Task[None]] = []
+
+        async def one(number: int) -> None:
+            await gate.admission(None)
+            assert not gate.is_closed
+            seen.append(number)
+
+        for move in moves:
+            if move == "hold":
+                gate.hold()
+                holds += 1
+            elif move == "release" and holds:
+                gate.release()
+                holds -= 1
+            elif move == "step":
+                tasks.append(asyncio.ensure_future(one(started)))
+                started += 1
+            for _ in range(2):
+                await turn()
+        for _ in range(holds):
+            gate.release()
+        await asyncio.gather(*tasks)
+        assert seen == list(range(started))
+
+    asyncio.run(scene())
+
+
+async def test_code_that_awaited_something_goes_on_only_when_the_gate_admits_it() -> None:
+    gate = input_gate()
+    happened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    steps: list[str] = []
+
+    async def handler() -> str:
+        steps.append("began")
+        steps.append(await happened)
+        return "result"
+
+    task = asyncio.ensure_future(gated(handler, (), gate, None))
+    await turn()
+    gate.hold()
+    happened.set_result("went on")
+    await turn()
+    await turn()
+    assert steps == ["began"]
+    gate.release()
+    assert await task == "result"
+    assert steps == ["began", "went on"]
+
+
+async def test_a_plain_function_and_a_future_are_user_code_too() -> None:
+    gate = input_gate()
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    future.set_result(7)
+    assert await gated(lambda: 5, (), gate, None) == 5
+    assert await gated(lambda: future, (), gate, None) == 7
+
+
+async def test_an_exception_of_what_was_awaited_reaches_user_code() -> None:
+    async def handler() -> str:
+        try:
+            async with asyncio.timeout(0):
+                await asyncio.get_running_loop().create_future()
+        except TimeoutError:
+            return "timed out"
+        return "not reached"
+
+    assert await gated(handler, (), input_gate(), None) == "timed out"
+
+
+async def test_a_cancellation_reaches_user_code_when_the_gate_opens() -> None:
+    gate = input_gate()
+    ended: list[str] = []
+
+    async def handler() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append("cleaned up")
+
+    task = asyncio.ensure_future(gated(handler, (), gate, None))
+    await turn()
+    gate.hold()
+    task.cancel()
+    await turn()
+    assert ended == []
+    gate.release()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["cleaned up"]
+
+
+async def test_a_broken_gate_ends_user_code_where_it_is_whatever_it_catches() -> None:
+    gate = input_gate()
+    steps: list[str] = []
+
+    async def handler() -> None:
+        while True:
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                steps.append("goes on all the same")
+
+    task = asyncio.ensure_future(gated(handler, (), gate, None))
+    await turn()
+    gate.break_(RuntimeError("reset"))
+    task.cancel()
+    with pytest.raises(RuntimeError, match="reset"):
+        await task
+    assert steps == []
+    with pytest.raises(RuntimeError, match="reset"):
+        await gated(handler, (), gate, None)
+
+
+async def test_user_code_that_is_thrown_away_is_closed() -> None:
+    closed: list[bool] = []
+
+    async def handler() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            closed.append(True)
+
+    steps = driven(handler(), input_gate(), None)
+    steps.__await__().send(None) if hasattr(steps, "__await__") else steps.send(None)
+    steps.close()
+    assert closed == [True]
+
+
+def output_gate() -> tuple[OutputGate, list[BaseException]]:
+    failures: list[BaseException] = []
+    return OutputGate(failures.append), failures
+
+
+def test_what_is_emitted_without_writes_leaves_at_once() -> None:
+    gate, _ = output_gate()
+    left: list[int] = []
+    gate.emit(lambda: left.append(1))
+    assert left == [1]
+    assert gate.is_clear
+
+
+def test_what_is_emitted_after_a_write_waits_for_its_commit_and_no_other() -> None:
+    gate, _ = output_gate()
+    left: list[str] = []
+    gate.wrote()
+    gate.emit(lambda: left.append("first"))
+    first = gate.begin()
+    gate.wrote()
+    gate.emit(lambda: left.append("second"))
+    assert (left, gate.waiting) == ([], 2)
+    gate.confirm(first)
+    assert left == ["first"]
+    gate.confirm(gate.begin())
+    assert left == ["first", "second"]
+    assert gate.is_clear
+
+
+def test_a_broken_gate_lets_nothing_out() -> None:
+    gate, _ = output_gate()
+    left: list[int] = []
+    gate.wrote()
+    gate.emit(lambda: left.append(1))
+    gate.break_()
+    gate.confirm(gate.begin())
+    gate.emit(lambda: left.append(2))
+    assert left == []
+
+
+def test_an_action_that_fails_is_told_and_the_next_one_leaves() -> None:
+    gate, failures = output_gate()
+    left: list[int] = []
+
+    def fails() -> None:
+        raise OSError("gone")
+
+    gate.wrote()
+    gate.emit(fails)
+    gate.emit(lambda: left.append(1))
+    gate.confirm(gate.begin())
+    assert [str(one) for one in failures] == ["gone"]
+    assert left == [1]
+
+
+@given(st.lists(st.sampled_from(["write", "emit", "commit", "confirm"]), max_size=60))
+def test_actions_leave_in_order_each_after_all_writes_before_it(moves: list[str]) -> None:
+    gate, _ = output_gate()
+    writes = durable = 0
+    begun: list[tuple[int, int]] = []
+    emitted: list[int] = []
+    left: list[int] = []
+
+    def action(number: int, needs: int) -> Callable[[], None]:
+        def leave() -> None:
+            assert needs <= durable
+            left.append(number)
+
+        return leave
+
+    for move in moves:
+        if move == "write":
+            writes += 1
+            gate.wrote()
+        elif move == "emit":
+            emitted.append(len(emitted))
+            gate.emit(action(emitted[-1], writes))
+        elif move == "commit":
+            begun.append((gate.begin(), writes))
+        elif begun:
+            generation, durable = begun.pop(0)
+            gate.confirm(generation)
+    for generation, count in [*begun, (gate.begin(), writes)]:
+        durable = count
+        gate.confirm(generation)
+    assert left == emitted
