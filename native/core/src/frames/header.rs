@@ -17,6 +17,12 @@ impl Opcode {
     /// A binary message begins.
     pub const BINARY: Self = Self(super::BINARY);
 
+    /// As it is on the wire.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
     /// Whether it is of no message (§5.5).
     #[must_use]
     pub fn is_control(self) -> bool {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use flate2::{Decompress, FlushDecompress, Status};
+use flate2::Decompress;
 use holdfast_inspect::meter::{A_RULE, Meter};
 use holdfast_inspect::schema::read_json;
 use serde_json::Value;
 
+use super::inflation::inflate;
 use super::{Action, MessageRule, MessageRules, Refusal, Test};
 use crate::frames::Header;
 use crate::tunnel::Side;
@@ -18,8 +19,6 @@ const MESSAGE_STEPS: u32 = 4 * A_RULE;
 const BYTE_STEPS: u32 = 16;
 /// What a judge keeps of its buffers between messages.
 const KEPT_BYTES: usize = 64 * 1024;
-/// What the sender has left out of a compressed message (RFC 7692 §7.2.1).
-const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// A message broke a rule that does not close.
 #[derive(Clone, Debug)]
@@ -63,7 +62,7 @@ impl Judge {
     pub(super) fn judge(&mut self, rules: &MessageRules, to: Side, frames: &[u8]) -> Result<Verdict, Refusal> {
         let is_compressed = self.gather(frames);
         let outcome = if is_compressed {
-            self.inflate(rules.limit())
+            inflate(&mut self.inflater, &mut self.payload, rules.limit(), &mut self.inflated)
                 .and_then(|()| ask(rules, to, &self.inflated, &mut self.found))
         } else {
             ask(rules, to, &self.payload, &mut self.found)
@@ -91,40 +90,6 @@ impl Judge {
             rest = &rest[end..];
         }
         is_compressed
-    }
-
-    /// RFC 7692 §7.2.2. The context is this message alone: with rules, takeover is never agreed.
-    fn inflate(&mut self, limit: usize) -> Result<(), Refusal> {
-        self.payload.extend_from_slice(&TAIL);
-        let inflater = self.inflater.get_or_insert_with(|| Decompress::new(false));
-        inflater.reset(false);
-        let mut rest = &self.payload[..];
-        loop {
-            // One byte more than may be, so that what is just too long is seen.
-            let wanted = (self.inflated.len() + 4096).max(2 * rest.len()).min(limit + 1);
-            self.inflated.reserve(wanted.saturating_sub(self.inflated.len()));
-            let (read_before, len_before) = (inflater.total_in(), self.inflated.len());
-            let status = inflater
-                .decompress_vec(rest, &mut self.inflated, FlushDecompress::Sync)
-                .map_err(|_| Refusal::Protocol("a compressed message cannot be inflated"))?;
-            let read = usize::try_from(inflater.total_in() - read_before).unwrap_or(rest.len());
-            rest = &rest[read.min(rest.len())..];
-            if self.inflated.len() > limit {
-                return Err(Refusal::TooBig(limit));
-            }
-            match status {
-                // A block may say that it is the last (§7.2.3.5). Readers differ in what they make of more, so nothing may follow.
-                Status::StreamEnd if rest == TAIL || rest == [&[0], &TAIL[..]].concat() => return Ok(()),
-                Status::StreamEnd => {
-                    return Err(Refusal::Protocol("a compressed message goes on behind its last block"));
-                }
-                _ if rest.is_empty() && self.inflated.len() < self.inflated.capacity() => return Ok(()),
-                _ if read == 0 && self.inflated.len() == len_before => {
-                    return Err(Refusal::Protocol("a compressed message cannot be inflated"));
-                }
-                _ => {}
-            }
-        }
     }
 }
 

@@ -15,11 +15,13 @@
 pub(crate) mod agree;
 mod assembler;
 mod held;
+mod inflation;
 mod judge;
 mod rules;
 
 pub use assembler::Assembler;
 pub use held::{Account, Accounts, MAX_HELD_BYTES, MAX_HELD_OF_ZONE_BYTES};
+pub(crate) use inflation::inflate;
 pub use judge::{Finding, Judge};
 pub use rules::{Action, MAX_MESSAGE_RULES, MAX_PATTERN_BYTES, MessageRule, MessageRules, Test};
 

@@ -17,6 +17,8 @@ pub enum ClosedBy {
     Origin,
     /// The edge itself.
     Edge,
+    /// A script, in the place of an origin, or of a client.
+    Worker,
 }
 
 impl From<Side> for ClosedBy {
@@ -36,6 +38,7 @@ impl ClosedBy {
             Self::Client => "client",
             Self::Origin => "origin",
             Self::Edge => "edge",
+            Self::Worker => "worker",
         }
     }
 }
@@ -72,6 +75,10 @@ pub enum Why {
     MessageRule,
     /// A side broke the protocol where the edge must understand it.
     ProtocolError,
+    /// The script's process was replaced, and the session could not outlive it.
+    WorkerRestarted,
+    /// There was no process of the script that answered.
+    WorkerUnresponsive,
     /// The edge was told to close this connection, or those of the zone.
     ClosedByOperator,
     /// The edge is being replaced by a new one.
@@ -101,6 +108,8 @@ impl Why {
             Self::RateExceeded => "rate_exceeded",
             Self::MessageRule => "message_rule",
             Self::ProtocolError => "protocol_error",
+            Self::WorkerRestarted => "worker_restarted",
+            Self::WorkerUnresponsive => "worker_unresponsive",
             Self::ClosedByOperator => "closed_by_operator",
             Self::Release => "release",
             Self::Drain => "drain",
@@ -214,13 +223,17 @@ impl Cause {
     #[must_use]
     pub fn close_reason(&self) -> CloseReason {
         match self.why {
-            Why::CloseFrame | Why::ClosedByOperator | Why::Release | Why::Drain | Why::EdgeStopping => {
-                CloseReason::None
-            }
+            Why::CloseFrame
+            | Why::WorkerRestarted
+            | Why::ClosedByOperator
+            | Why::Release
+            | Why::Drain
+            | Why::EdgeStopping => CloseReason::None,
             Why::EndOfStream => CloseReason::PeerNoError,
             Why::TransportError => self.transport_reason(),
             Why::ClientUnresponsive
             | Why::OriginUnresponsive
+            | Why::WorkerUnresponsive
             | Why::IdleTimeout
             | Why::MaxAge
             | Why::ReadStalled
@@ -252,7 +265,7 @@ impl Cause {
     pub fn close_source(&self) -> CloseSource {
         match self.by {
             ClosedBy::Client => CloseSource::Downstream,
-            ClosedBy::Origin => CloseSource::Upstream,
+            ClosedBy::Origin | ClosedBy::Worker => CloseSource::Upstream,
             ClosedBy::Edge => CloseSource::Me,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::tests::{Stage, new_tunnel};
+use super::super::tests::{Stage, joined, new_tunnel};
 use super::*;
 use crate::tunnel::leg::News;
 use crate::tunnel::{Limits, Scratch, Side};
@@ -102,7 +102,7 @@ fn told_in(order: Order) -> Vec<usize> {
         let (mut new, mut ends) = new_tunnel();
         let opened_at = start + Duration::from_secs(opened_s);
         new.identity.opened_at = opened_at;
-        let mut tunnel = Tunnel::open(new, opened_at, &mut scratch);
+        let mut tunnel = Tunnel::open(joined(new), opened_at, &mut scratch);
         ends.0.write_all(b"\x81\x80abcd").unwrap();
         tunnel.readable(Side::Client, News::Bytes);
         tunnel.relay(Side::Client, start + Duration::from_secs(active_s), &mut scratch);

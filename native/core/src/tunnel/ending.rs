@@ -171,6 +171,9 @@ impl Tunnel {
 
     /// Sends a leg the Close it is owed, if the stream towards it stands between two frames.
     pub(super) fn pay_close(&mut self, to: Side, ciphertext: &mut Vec<u8>) {
+        if self.session == Some(to) {
+            return self.tell_session(to);
+        }
         let from = &self.legs[to.peer() as usize].walker;
         let may_close = from.is_at_boundary() && from.close().is_none() && self.legs[to as usize].is_open();
         if !from.is_at_boundary() && !from.is_lost() {
@@ -195,10 +198,22 @@ impl Tunnel {
         }
     }
 
+    /// A session is told of the Close that the edge means for it; it need not wait for the end of a frame.
+    fn tell_session(&mut self, to: Side) {
+        let Some(close) = self.owed_close[to as usize].take() else {
+            return;
+        };
+        self.is_muted[to as usize] = true;
+        if let Some((_, session)) = self.session() {
+            session.closed_by_edge(close.code, &close.reason);
+        }
+        self.edge_close.get_or_insert(close);
+    }
+
     /// A leg sends no more. Its peer is told by a Close, where the leg has not sent one itself, and may go on sending.
     pub(super) fn reading_ended(&mut self, from: Side, now: Instant, scratch: &mut Scratch) {
         self.cause.get_or_insert(Cause::new(from.into(), Why::EndOfStream));
-        if self.legs[from as usize].walker.close().is_none() {
+        if self.legs[from as usize].walker.close().is_none() && self.session != Some(from.peer()) {
             let close = left_alone(from, Why::EndOfStream, "ended without a Close");
             self.owe_close(from.peer(), close, now, &mut scratch.out);
         }
@@ -222,8 +237,11 @@ impl Tunnel {
         leg.end_reading();
         leg.finish(&mut scratch.out.ciphertext, false);
         leg.break_writing();
-        let close = left_alone(from, why, "failed");
-        self.owe_close(from.peer(), close, now, &mut scratch.out);
+        // A session says by itself that its peer is gone.
+        if self.session != Some(from.peer()) {
+            let close = left_alone(from, why, "failed");
+            self.owe_close(from.peer(), close, now, &mut scratch.out);
+        }
         self.leg(from.peer()).finish(&mut scratch.out.ciphertext, false);
     }
 

@@ -16,7 +16,9 @@ use super::closing::{Pacing, Parting};
 use super::ending::GOING_AWAY;
 use super::handle::{Command, Mailbox, WAKE};
 use super::leg::News;
-use super::relay::{OwnClose, Tunnel, Turn};
+use super::relay::{Joined, OwnClose, Tunnel, Turn};
+use super::scripts::LINKS;
+use super::sessions::Sessions;
 use super::survey::{Survey, describe};
 use super::wheel::{Due, Wheel};
 use super::{Limits, NewTunnel, Scratch, Side};
@@ -34,12 +36,13 @@ const LOOKS_PER_ROUND: usize = 64;
 /// The tunnels of one thread, and what is to be done with them.
 pub(super) struct Running {
     poll: Poll,
-    registry: Registry,
-    mailbox: Arc<Mailbox>,
-    log: Log,
-    tunnels: Slab<(u64, Tunnel)>,
+    pub(super) registry: Registry,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) log: Log,
+    pub(super) tunnels: Slab<(u64, Tunnel)>,
     numbers: u64,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
+    pub(super) sessions: Sessions,
     /// Tunnels that have more to read, and wait for their next turn.
     again: VecDeque<(usize, u64, Side)>,
     surveys: VecDeque<Survey>,
@@ -75,6 +78,7 @@ impl Running {
             tunnels: Slab::new(),
             numbers: 0,
             scratch: Scratch::new(limits),
+            sessions: Sessions::new(),
             again: VecDeque::new(),
             surveys: VecDeque::new(),
             recent,
@@ -106,11 +110,14 @@ impl Running {
             for event in &events {
                 if event.token() == WAKE {
                     self.obey(now);
+                } else if event.token().0 >= LINKS {
+                    self.on_link(event, now);
                 } else {
                     self.on_event(event, now);
                 }
             }
             self.give_turns(now);
+            self.hear_again(now);
             self.step_surveys();
             self.close_told(now);
             self.close_paced(now);
@@ -118,7 +125,10 @@ impl Running {
             for line in self.scratch.out.lines.drain(..) {
                 self.log.put(line);
             }
+            self.serve_touched(now);
             self.bury(now);
+            self.look_at_links(now);
+            self.flush_links(now);
         }
         let left: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
         self.ended.extend(left);
@@ -131,13 +141,20 @@ impl Running {
             self.told.is_empty(),
             self.due.is_empty(),
             self.surveys.is_empty(),
+            !self.sessions.is_busy(),
         ]
         .contains(&false);
         if is_busy {
             return Some(Duration::ZERO);
         }
         let due = self.pacing.as_ref().and_then(|pacing| pacing.next());
-        let at = self.wheel.next().into_iter().chain(due).min()?;
+        let at = self
+            .wheel
+            .next()
+            .into_iter()
+            .chain(due)
+            .chain(self.sessions.due())
+            .min()?;
         let patience = at.saturating_duration_since(Instant::now());
         // One millisecond more, since the kernel counts in whole ones and would wake us just before the time.
         Some(if patience.is_zero() {
@@ -164,18 +181,27 @@ impl Running {
                     let _ = figures.try_send(self.figures());
                 }
                 Some(Command::ForgetZones(keep)) => self.ledger.forget(&keep),
+                Some(Command::Reach(channel, script)) => self.reach(&channel, &script, now),
+                Some(Command::Upstreams(upstreams)) => self.sessions.upstreams = Some(upstreams),
                 Some(Command::Stop) => self.is_stopped = true,
             }
         }
     }
 
     fn open(&mut self, new: NewTunnel, now: Instant) {
+        let joined = self.join(new, now);
+        self.start(joined, now);
+    }
+
+    /// Begins a tunnel.
+    pub(super) fn start(&mut self, new: Joined, now: Instant) {
         let mut tunnel = Tunnel::open(new, now, &mut self.scratch);
         let slot = self.tunnels.vacant_entry();
         let key = slot.key();
         let registered = tunnel.register(&self.registry, tokens(key));
         self.numbers += 1;
         slot.insert((self.numbers, tunnel));
+        self.enter_session(key);
         if let Err(error) = registered {
             self.log.put(Line::Notice {
                 message: format!("a tunnel could not be watched: {error}"),
@@ -260,7 +286,7 @@ impl Running {
         self.pacing = pacing.next().map(|_| pacing);
     }
 
-    fn close(&mut self, key: usize, close: &OwnClose, why: Why, deadline: Instant, now: Instant) {
+    pub(super) fn close(&mut self, key: usize, close: &OwnClose, why: Why, deadline: Instant, now: Instant) {
         if let Some((_, tunnel)) = self.tunnels.get_mut(key) {
             tunnel.close(close, why, deadline, now, &mut self.scratch);
             self.turn(key, Side::Client, now);
@@ -302,7 +328,7 @@ impl Running {
         }
     }
 
-    fn turn(&mut self, key: usize, from: Side, now: Instant) {
+    pub(super) fn turn(&mut self, key: usize, from: Side, now: Instant) {
         let Some((number, tunnel)) = self.tunnels.get_mut(key) else {
             return;
         };
@@ -319,6 +345,9 @@ impl Running {
         }
         if let Some(at) = tunnel.pressing() {
             self.wheel.set(key, Due::at(at));
+        }
+        if let Some((_, session)) = tunnel.session() {
+            self.sessions.touch(key, session);
         }
     }
 
@@ -371,7 +400,10 @@ impl Running {
             };
             self.wheel.cancel(key);
             self.mailbox.statistics.open.fetch_sub(1, Ordering::Relaxed);
-            let closed = tunnel.into_closed(now);
+            let (closed, session) = tunnel.into_closed(now);
+            if let Some(session) = session {
+                self.leave(session, now);
+            }
             let zone = &closed.identity.zone;
             let traffic = self.ledger.of(zone);
             traffic.add_counts(&closed.to_origin, &closed.to_client);

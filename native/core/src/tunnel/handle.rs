@@ -3,6 +3,7 @@
 //! Law: whoever asks does not wait here; answers come over channels, whose ends the loop may find gone.
 
 use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use super::survey::{Entry, Survey};
 use super::{Limits, NewTunnel, Order};
 use crate::live::{LiveConnection, Query, Recent};
 use crate::registry::{Log, Why};
+use crate::sessions::Upstreams;
 use crate::zones::{Traffic, Zone};
 
 pub(super) const WAKE: Token = Token(usize::MAX);
@@ -36,6 +38,10 @@ pub(super) enum Command {
     Survey(Survey),
     Figures(SyncSender<Vec<(Arc<Zone>, Traffic)>>),
     ForgetZones(Arc<HashSet<String>>),
+    /// The channel to a script is to be opened.
+    Reach(Arc<Path>, Arc<str>),
+    /// What scripts may adopt.
+    Upstreams(Arc<dyn Upstreams>),
     Stop,
 }
 
@@ -56,6 +62,13 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
+    /// Counts a tunnel that opens.
+    pub(super) fn count_opened(&self, zone: &Zone) {
+        self.statistics.open.fetch_add(1, Ordering::Relaxed);
+        self.statistics.opened.fetch_add(1, Ordering::Relaxed);
+        zone.tunnel_opened();
+    }
+
     fn post(&self, command: Command) {
         let was_empty = {
             let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,9 +119,7 @@ impl TunnelLoop {
     /// Takes a tunnel over.
     pub fn open(&self, tunnel: NewTunnel) {
         // Counted here and not by the loop: an edge that stops must not overlook what is on its way.
-        self.mailbox.statistics.open.fetch_add(1, Ordering::Relaxed);
-        self.mailbox.statistics.opened.fetch_add(1, Ordering::Relaxed);
-        tunnel.identity.zone.tunnel_opened();
+        self.mailbox.count_opened(&tunnel.identity.zone);
         self.mailbox.post(Command::Open(Box::new(tunnel)));
     }
 
@@ -184,6 +195,16 @@ impl TunnelLoop {
     /// Forgets what zones have carried that are not in `keep` and have no open tunnel.
     pub fn forget_zones(&self, keep: Arc<HashSet<String>>) {
         self.mailbox.post(Command::ForgetZones(keep));
+    }
+
+    /// Opens the channel to a script, so that its process can adopt what is parked for it.
+    pub fn reach(&self, channel: Arc<Path>, script: Arc<str>) {
+        self.mailbox.post(Command::Reach(channel, script));
+    }
+
+    /// Where the loop finds what processes adopt.
+    pub fn adopt_from(&self, upstreams: Arc<dyn Upstreams>) {
+        self.mailbox.post(Command::Upstreams(upstreams));
     }
 
     /// Ends the thread, and with it what is still open.

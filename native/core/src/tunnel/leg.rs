@@ -5,9 +5,10 @@ use std::io;
 use mio::{Interest, Registry, Token};
 
 use super::socket::Socket;
-use super::{Half, READ_BYTES, Scratch, Transport};
+use super::{Half, READ_BYTES, Scratch};
 use crate::frames::Walker;
 use crate::registry::Why;
+use crate::sessions::Session;
 use crate::tls::TlsSession;
 
 /// One read of the other leg, encrypted, and as much again for what TLS itself has to say.
@@ -114,8 +115,7 @@ pub(super) struct Leg {
 impl Leg {
     pub(super) fn new(half: Half) -> Self {
         // A `close_notify` that came with the handshake is no event any more.
-        let has_end =
-            half.tls.as_ref().is_some_and(|session| session.peer_closed()) || matches!(half.transport, Transport::Gone);
+        let has_end = half.tls.as_ref().is_some_and(|session| session.peer_closed());
         Self {
             socket: half.transport.into(),
             tls: half.tls,
@@ -151,6 +151,29 @@ impl Leg {
     /// Whether the edge ends the connection that this leg is a stream of. Said once.
     pub(super) fn is_expelled(&self) -> bool {
         matches!(&self.socket, Socket::Pipe(end) if end.is_expelled())
+    }
+
+    /// The session that this leg is.
+    pub(super) fn session(&mut self) -> Option<&mut Session> {
+        match &mut self.socket {
+            Socket::Session(session) => Some(session),
+            Socket::Tcp(_) | Socket::Unix(_) | Socket::Pipe(_) => None,
+        }
+    }
+
+    /// The same, as it leaves with all that it has been sent.
+    pub(super) fn into_session(self) -> Option<Box<Session>> {
+        let Socket::Session(mut session) = self.socket else {
+            return None;
+        };
+        session.receive_rest(&self.unsent[self.unsent_from..]);
+        session.end_input();
+        Some(session)
+    }
+
+    /// How much waits for the socket.
+    pub(super) fn waiting(&self) -> usize {
+        self.unsent.len() - self.unsent_from
     }
 
     /// Also asks for writability, once this leg has not taken all; before that, the kernel need not tell.
@@ -220,7 +243,7 @@ impl Leg {
 
     /// True when this peer makes us owe it more than a stalled reader can: TLS answers it asks for and does not take.
     pub(super) fn owes_too_much(&self) -> bool {
-        self.unsent.len() - self.unsent_from > MAX_OWED_BYTES
+        self.waiting() > MAX_OWED_BYTES
     }
 
     /// Reads once. Plaintext goes to `scratch`; what TLS has to answer goes out on this leg.
@@ -342,7 +365,7 @@ impl Leg {
             return;
         }
         self.writing = Writing::Finishing;
-        let says_by_closing = !matches!(self.socket, Socket::Pipe(_));
+        let says_by_closing = !matches!(self.socket, Socket::Pipe(_) | Socket::Session(_));
         if self.is_drained() && peer_is_over && self.read_ended() && says_by_closing {
             self.writing = Writing::Ended;
         } else if self.is_drained() {

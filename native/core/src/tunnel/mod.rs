@@ -18,6 +18,8 @@ mod options;
 mod passage;
 mod pipe;
 mod relay;
+mod scripts;
+mod sessions;
 mod socket;
 mod survey;
 mod vigil;
@@ -37,7 +39,7 @@ pub(crate) use survey::Entry;
 
 use crate::messages::{Account, Judge};
 use crate::registry::Line;
-use crate::sessions::SessionTerms;
+use crate::sessions::{Session, SessionTerms};
 use crate::tls::TlsSession;
 use crate::zones::Zone;
 
@@ -97,8 +99,8 @@ pub enum Transport {
     Unix(UnixStream),
     /// A stream of an HTTP/2 connection (clients only).
     Pipe(LoopEnd),
-    /// Nothing: it has ended.
-    Gone,
+    /// A session: it ends in this very loop, on either side.
+    Session(Box<Session>),
 }
 
 /// One leg as it leaves the runtime that did its handshake.
@@ -152,18 +154,14 @@ pub enum Far {
     Session(SessionTerms),
 }
 
-impl Far {
-    /// The leg towards it.
-    fn into_half(self) -> Half {
-        match self {
-            Self::Origin(half) => half,
-            // Nothing asks for one yet. What cannot be served ends as an origin that is gone.
-            Self::Session(_) => Half {
-                transport: Transport::Gone,
-                tls: None,
-                early: Vec::new(),
-                unsent: Vec::new(),
-            },
+impl Half {
+    /// A leg that is a session.
+    fn session(session: Box<Session>) -> Self {
+        Self {
+            transport: Transport::Session(session),
+            tls: None,
+            early: Vec::new(),
+            unsent: Vec::new(),
         }
     }
 }

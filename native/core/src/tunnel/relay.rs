@@ -14,9 +14,10 @@ use super::guard::{Guard, Guards, guards};
 use super::leg::{Leg, News, Took};
 use super::vigil::{LegView, Vigil};
 use super::wheel::Due;
-use super::{Identity, NewTunnel, READS_PER_TURN, Scratch, Side};
+use super::{Half, Identity, READS_PER_TURN, Scratch, Side, Transport, TunnelOptions};
 use crate::frames::Counts;
 use crate::registry::{Cause, Closed, ClosedBy, LegFacts, Why};
+use crate::sessions::Session;
 use crate::zones::Zone;
 
 /// A Close the edge sends on its own account.
@@ -24,6 +25,15 @@ use crate::zones::Zone;
 pub(super) struct OwnClose {
     pub(super) code: u16,
     pub(super) reason: Arc<str>,
+}
+
+/// What is to be a tunnel: its legs, the client's first, and the rest of a [`super::NewTunnel`].
+pub(super) struct Joined {
+    pub(super) legs: [Half; 2],
+    pub(super) greeting: Vec<u8>,
+    pub(super) identity: Box<Identity>,
+    pub(super) options: Arc<TunnelOptions>,
+    pub(super) place: Box<dyn Send>,
 }
 
 /// What a turn left behind.
@@ -51,6 +61,8 @@ pub(super) struct Tunnel {
     pub(super) vigil: Vigil,
     /// What limits the direction that comes from each leg.
     pub(super) gates: [Option<Box<Gate>>; 2],
+    /// Which leg is a session.
+    pub(super) session: Option<Side>,
     /// What asks the zone's rules about the messages that come from each leg.
     pub(super) guards: Option<Box<Guards>>,
     /// The edge has ended it on its own account, whoever had begun to.
@@ -66,16 +78,18 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     /// Joins the legs and passes on what came with the handshake.
-    pub(super) fn open(new: NewTunnel, now: Instant, scratch: &mut Scratch) -> Self {
-        let NewTunnel {
-            mut client,
-            far,
+    pub(super) fn open(new: Joined, now: Instant, scratch: &mut Scratch) -> Self {
+        let Joined {
+            legs: [mut client, mut origin],
             greeting,
             identity,
             options,
             place,
         } = new;
-        let mut origin = far.into_half();
+        let is_session = |half: &Half| matches!(half.transport, Transport::Session(_));
+        let session = [(&client, Side::Client), (&origin, Side::Origin)]
+            .into_iter()
+            .find_map(|(half, side)| is_session(half).then_some(side));
         let early = [std::mem::take(&mut client.early), std::mem::take(&mut origin.early)];
         let mut tunnel = Self {
             legs: [Leg::new(client), Leg::new(origin)],
@@ -86,7 +100,8 @@ impl Tunnel {
                 (&scratch.out.held, identity.zone.held()),
                 now,
             ),
-            vigil: Vigil::new(options, now),
+            vigil: Vigil::new(options, now).sparing(session),
+            session,
             identity,
             cause: None,
             owed_close: [None, None],
@@ -147,8 +162,10 @@ impl Tunnel {
             self.release_gate(from, now, scratch);
         }
         let mut reads = 0;
+        // What a session says is there already: it waits for its peer alone.
+        let most = READS_PER_TURN * if self.session == Some(from) { 16 } else { 1 };
         while self.may_read(from) {
-            if reads == READS_PER_TURN {
+            if reads == most {
                 return Turn::Again;
             }
             reads += 1;
@@ -193,6 +210,12 @@ impl Tunnel {
         let mut out = std::mem::take(&mut scratch.out);
         self.release(from, now, &mut out);
         scratch.out = out;
+    }
+
+    /// The session that one of its legs is, and which.
+    pub(super) fn session(&mut self) -> Option<(Side, &mut Session)> {
+        let side = self.session?;
+        Some((side, self.legs[side as usize].session()?))
     }
 
     /// The round-trip time of each leg, the client's first, in microseconds.
@@ -292,11 +315,18 @@ impl Tunnel {
     }
 
     /// The record of this tunnel.
-    pub(super) fn into_closed(self, now: Instant) -> Closed {
+    pub(super) fn into_closed(self, now: Instant) -> (Closed, Option<Box<Session>>) {
         let announced = self.announced();
         let [client, origin] = [Side::Client, Side::Origin].map(|side| self.facts(side));
         let [to_origin, to_client] = self.counts().map(|counts| *counts);
-        Closed {
+        let mut cause = self
+            .cause
+            .or(announced)
+            .unwrap_or(Cause::new(ClosedBy::Edge, Why::EdgeStopping));
+        if self.session.is_some_and(|side| cause.by == side.into()) {
+            cause.by = ClosedBy::Worker;
+        }
+        let closed = Closed {
             at: SystemTime::now(),
             duration: now.saturating_duration_since(self.identity.opened_at),
             to_origin,
@@ -304,12 +334,11 @@ impl Tunnel {
             client,
             origin,
             edge_close: self.edge_close.map(|close| (close.code, close.reason.to_string())),
-            cause: self
-                .cause
-                .or(announced)
-                .unwrap_or(Cause::new(ClosedBy::Edge, Why::EdgeStopping)),
+            cause,
             identity: self.identity,
-        }
+        };
+        let session = self.legs.into_iter().find_map(Leg::into_session);
+        (closed, session)
     }
 
     fn facts(&self, side: Side) -> LegFacts {

@@ -8,6 +8,7 @@ use mio::net::{TcpStream, UnixStream};
 
 use super::Transport;
 use super::pipe::LoopEnd;
+use crate::sessions::Session;
 use crate::stream::show_progress;
 
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     Unix(UnixStream),
     Pipe(LoopEnd),
-    Gone,
+    Session(Box<Session>),
 }
 
 impl Socket {
@@ -24,7 +25,7 @@ impl Socket {
         match self {
             Self::Tcp(socket) => Some(socket),
             Self::Unix(socket) => Some(socket),
-            Self::Pipe(_) | Self::Gone => None,
+            Self::Pipe(_) | Self::Session(_) => None,
         }
     }
 
@@ -33,7 +34,7 @@ impl Socket {
             Self::Tcp(socket) => socket.read(into),
             Self::Unix(socket) => socket.read(into),
             Self::Pipe(end) => end.read(into),
-            Self::Gone => Ok(0),
+            Self::Session(session) => session.read(into).ok_or_else(|| io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -42,11 +43,14 @@ impl Socket {
             Self::Tcp(socket) => socket.write(bytes),
             Self::Unix(socket) => socket.write(bytes),
             Self::Pipe(end) => end.write(bytes),
-            Self::Gone => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Session(session) => match session.receive(bytes) {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                taken => Ok(taken),
+            },
         }
     }
 
-    pub(super) fn end_writing(&self) {
+    pub(super) fn end_writing(&mut self) {
         // It fails only where the peer is gone already, which the next read says.
         let _ = match self {
             Self::Tcp(socket) => socket.shutdown(Shutdown::Write),
@@ -55,7 +59,10 @@ impl Socket {
                 end.end_writing();
                 Ok(())
             }
-            Self::Gone => Ok(()),
+            Self::Session(session) => {
+                session.end_input();
+                Ok(())
+            }
         };
     }
 }
@@ -69,7 +76,7 @@ impl From<Transport> for Socket {
             }
             Transport::Unix(socket) => Self::Unix(UnixStream::from_std(socket)),
             Transport::Pipe(end) => Self::Pipe(end),
-            Transport::Gone => Self::Gone,
+            Transport::Session(session) => Self::Session(session),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod messages;
+mod sessions;
 mod zones;
 
 use std::io::{Read, Write};
@@ -86,6 +87,20 @@ pub(super) fn new_tunnel() -> (NewTunnel, (TcpStream, TcpStream)) {
         place: Box::new(()),
     };
     (new, (far_client, far_origin))
+}
+
+/// The same, as a loop joins it.
+pub(super) fn joined(new: NewTunnel) -> super::relay::Joined {
+    let Far::Origin(origin) = new.far else {
+        panic!("a session has no origin")
+    };
+    super::relay::Joined {
+        legs: [new.client, origin],
+        greeting: new.greeting,
+        identity: new.identity,
+        options: new.options,
+        place: new.place,
+    }
 }
 
 /// The leg of its origin.

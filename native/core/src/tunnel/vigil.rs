@@ -66,6 +66,8 @@ pub(super) struct Vigil {
     opened_at: Instant,
     expires_at: Option<Instant>,
     pingers: [Pinger; 2],
+    /// A leg that is not asked for signs of life, and may take its time: no connection, but a session.
+    spared: Option<Side>,
 }
 
 impl Vigil {
@@ -87,7 +89,13 @@ impl Vigil {
             options,
             opened_at,
             pingers: [pinger; 2],
+            spared: None,
         }
+    }
+
+    /// The same, but this leg is spared.
+    pub(super) fn sparing(self, spared: Option<Side>) -> Self {
+        Self { spared, ..self }
     }
 
     pub(super) fn options(&self) -> &TunnelOptions {
@@ -157,7 +165,7 @@ impl Vigil {
             if !leg.is_read {
                 pinger.resumed = now;
             }
-            let Some(keepalive) = self.options.keepalive else {
+            let Some(keepalive) = self.options.keepalive.filter(|_| self.spared != Some(side)) else {
                 continue;
             };
             match pinger.check(leg, keepalive.interval, keepalive.misses, now) {
@@ -190,8 +198,11 @@ impl Vigil {
     /// When to look again; None where nothing is limited.
     pub(super) fn due(&self, legs: &[LegView; 2], now: Instant) -> Option<Due> {
         let keepalive = self.options.keepalive.into_iter().flat_map(|keepalive| {
-            self.pingers.iter().map(move |pinger| Due {
-                at: pinger.since + keepalive.interval,
+            let asked = [Side::Client, Side::Origin]
+                .into_iter()
+                .filter(|side| self.spared != Some(*side));
+            asked.map(move |side| Due {
+                at: self.pingers[side as usize].since + keepalive.interval,
                 slack: keepalive.interval / 32,
             })
         });
@@ -218,11 +229,12 @@ impl Vigil {
         let idle_since = idle_since.filter(|_| may_be_idle);
         let reading = |side: Side| {
             let (leg, pinger) = (&legs[side as usize], &self.pingers[side as usize]);
-            let since = (leg.is_in_frame && leg.is_read).then(|| leg.heard.max(pinger.resumed));
+            let is_watched = leg.is_in_frame && leg.is_read && self.spared != Some(side);
+            let since = is_watched.then(|| leg.heard.max(pinger.resumed));
             ((Why::ReadStalled, Some(side)), options.read_stall_timeout, since)
         };
         let writing = |side: Side| {
-            let since = legs[side as usize].stuck_since;
+            let since = legs[side as usize].stuck_since.filter(|_| self.spared != Some(side));
             ((Why::WriteStalled, Some(side)), options.write_stall_timeout, since)
         };
         [

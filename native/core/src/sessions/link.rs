@@ -1,0 +1,317 @@
+//! The connection of one tunnel loop to one script's process.
+//!
+//! Law 1: it never waits: what the process does not take stays in `out`, what it says comes when it comes.
+//! Law 2: a connection that has ended is tried again at once, then later and later, up to [`MAX_RETRY`] apart.
+//! Law 3: a process that says nothing of itself for [`SILENCE`], or takes nothing for as long, is as good as none.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
+
+use super::autos::Autos;
+use super::queue::Queue;
+use super::records::{Head, Reader, VERSION, from_edge};
+use super::{Kit, instance};
+
+/// How long there may be no process that answers, before the sessions of its script are closed.
+pub(crate) const SILENCE: Duration = Duration::from_mins(1);
+/// How long it takes at most until another try.
+const MAX_RETRY: Duration = Duration::from_secs(1);
+/// The first pause between two tries; each is five times as long as the one before.
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+/// A connection that lived so long has not failed.
+const LIVED: Duration = Duration::from_secs(1);
+/// How long an auto-response may not have been told of.
+const TELL_ANSWERED: Duration = Duration::from_secs(1);
+/// Beyond so much that the process has not taken, nothing is added but what must be.
+pub(crate) const MAX_OUT_BYTES: usize = 1024 * 1024;
+
+/// What a read gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing is there now.
+    Nothing,
+    /// The connection has ended.
+    End,
+}
+
+/// What the clock has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// Nothing.
+    Nothing,
+    /// Another try to connect.
+    Connection,
+    /// The connection is to be given up: the process takes nothing.
+    Reset,
+    /// There has been no process for too long.
+    Abandonment,
+}
+
+/// One script's channel, as one loop has it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The script.
+    pub(crate) script: Arc<str>,
+    /// Where its process listens.
+    pub(crate) channel: Arc<Path>,
+    /// What goes to the process.
+    pub(crate) out: Queue,
+    /// What comes from it.
+    pub(crate) reader: Reader,
+    /// What texts of its sessions are answered with.
+    pub(crate) autos: Autos,
+    /// What its sessions share.
+    pub(crate) kit: Arc<Kit>,
+    /// How many sessions it has, those that are left included; and how many those are.
+    pub(crate) sessions: usize,
+    pub(crate) left: usize,
+    /// Sessions whose events wait for room in `out`.
+    pub(crate) waiting: VecDeque<u64>,
+    /// Auto-responses that the process is to be told of: of which session, and when.
+    answered: HashMap<u64, u64>,
+    answered_since: Option<Instant>,
+    socket: Option<UnixStream>,
+    /// The process has said who it is.
+    is_greeted: bool,
+    /// More may be there to read.
+    pub(crate) is_readable: bool,
+    is_full: bool,
+    connected_at: Instant,
+    tries: u32,
+    retry_at: Option<Instant>,
+    /// Since when there is no process that answers.
+    silent_since: Option<Instant>,
+    stuck_since: Option<Instant>,
+}
+
+impl Link {
+    /// A link that is to be connected.
+    pub(crate) fn new(script: Arc<str>, channel: Arc<Path>, kit: Arc<Kit>, now: Instant) -> Self {
+        Self {
+            script,
+            channel,
+            out: Queue::default(),
+            reader: Reader::default(),
+            autos: Autos::default(),
+            kit,
+            sessions: 0,
+            left: 0,
+            waiting: VecDeque::new(),
+            answered: HashMap::new(),
+            answered_since: None,
+            socket: None,
+            is_greeted: false,
+            is_readable: false,
+            is_full: false,
+            connected_at: now,
+            tries: 0,
+            retry_at: Some(now),
+            silent_since: Some(now),
+            stuck_since: None,
+        }
+    }
+
+    /// True while there is a connection, whoever is at the other end.
+    pub(crate) fn is_open(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// Connects. False where that fails: it will be tried again.
+    pub(crate) fn connect(&mut self, registry: &Registry, token: Token, number: u8, now: Instant) -> bool {
+        self.retry_at = None;
+        let connected = UnixStream::connect(&self.channel).and_then(|mut socket| {
+            registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+            Ok(socket)
+        });
+        match connected {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.connected_at = now;
+                let hello = hello(number);
+                self.out.write(|out| Head::of(from_edge::HELLO, 0).write(&hello, out));
+                true
+            }
+            // Nobody listens, or too many wait to be let in.
+            Err(_) => {
+                self.retry_later(now);
+                false
+            }
+        }
+    }
+
+    fn retry_later(&mut self, now: Instant) {
+        let pause = match self.tries {
+            0 => Duration::ZERO,
+            tries => FIRST_RETRY
+                .saturating_mul(5_u32.saturating_pow(tries - 1))
+                .min(MAX_RETRY),
+        };
+        self.tries = self.tries.saturating_add(1);
+        self.retry_at = Some(now + pause);
+    }
+
+    /// The process has said who it is.
+    pub(crate) fn greeted(&mut self) {
+        self.is_greeted = true;
+        self.silent_since = None;
+    }
+
+    /// True after its HELLO.
+    pub(crate) fn is_greeted(&self) -> bool {
+        self.is_greeted
+    }
+
+    /// The process has said that it goes: the next one is there, or about to be.
+    pub(crate) fn leaves(&mut self) {
+        self.tries = 0;
+    }
+
+    /// Gives the connection up; another is tried, at once where this one has lived.
+    pub(crate) fn disconnect(&mut self, now: Instant) {
+        self.socket = None;
+        self.out.clear();
+        self.reader = Reader::default();
+        self.waiting.clear();
+        (self.is_readable, self.is_full, self.stuck_since) = (false, false, None);
+        if self.is_greeted && now.saturating_duration_since(self.connected_at) >= LIVED {
+            self.tries = 0;
+        }
+        self.is_greeted = false;
+        self.silent_since.get_or_insert(now);
+        self.retry_later(now);
+    }
+
+    /// Reads once.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> Received {
+        let Some(socket) = &mut self.socket else {
+            return Received::Nothing;
+        };
+        loop {
+            return match socket.read(into) {
+                Ok(0) => Received::End,
+                Ok(read) => Received::Bytes(read),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_readable = false;
+                    Received::Nothing
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => Received::End,
+            };
+        }
+    }
+
+    /// The kernel takes more.
+    pub(crate) fn writable(&mut self) {
+        self.is_full = false;
+    }
+
+    /// Writes what waits, as much as the kernel takes. An error shows when it is read: what the process has said before is
+    /// not lost by it.
+    pub(crate) fn flush(&mut self, now: Instant) {
+        let Some(socket) = &mut self.socket else { return };
+        while !self.out.is_empty() && !self.is_full {
+            match socket.write(self.out.first()) {
+                Ok(written) => {
+                    self.out.advance(written);
+                    self.stuck_since = None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_full = true,
+                Err(_) => {
+                    self.is_readable = true;
+                    self.out.clear();
+                }
+            }
+        }
+        if self.is_full {
+            self.stuck_since.get_or_insert(now);
+        }
+    }
+
+    /// Notes that a session has answered by itself.
+    pub(crate) fn answered(&mut self, sid: u64, ms: u64, now: Instant) {
+        self.answered.insert(sid, ms);
+        self.answered_since.get_or_insert(now);
+    }
+
+    /// Tells what has been answered: before anything else is said.
+    pub(crate) fn tell_answered(&mut self) {
+        if self.answered.is_empty() || !self.is_open() {
+            return;
+        }
+        self.answered_since = None;
+        for (sid, ms) in self.answered.drain() {
+            self.out
+                .write(|out| Head::of(from_edge::AUTO_ANSWERED, sid).write(&ms.to_le_bytes(), out));
+        }
+    }
+
+    /// When it must be looked at, events or not.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let abandoned = self.silent_since.filter(|_| self.sessions > 0);
+        let told = self.answered_since.filter(|_| self.is_open());
+        [
+            self.retry_at,
+            abandoned.map(|since| since + SILENCE),
+            self.stuck_since.map(|since| since + SILENCE),
+            told.map(|since| since + TELL_ANSWERED),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What is to be done now.
+    pub(crate) fn look(&mut self, now: Instant) -> Wants {
+        let is_over = |since: Option<Instant>, limit| since.is_some_and(|since| since + limit <= now);
+        if is_over(self.answered_since, TELL_ANSWERED) {
+            self.tell_answered();
+        }
+        if self.sessions > 0 && is_over(self.silent_since, SILENCE) {
+            self.silent_since = Some(now);
+            return Wants::Abandonment;
+        }
+        if is_over(self.stuck_since, SILENCE) {
+            return Wants::Reset;
+        }
+        if is_over(self.retry_at, Duration::ZERO) {
+            return Wants::Connection;
+        }
+        Wants::Nothing
+    }
+}
+
+/// A map of MessagePack: `{version, edge, loop, pid}`.
+fn hello(number: u8) -> Vec<u8> {
+    let mut out = vec![0x84];
+    let text = |out: &mut Vec<u8>, text: &str| {
+        // Names, and eight digits: below the 32 bytes of a short one.
+        #[allow(clippy::cast_possible_truncation)]
+        out.push(0xA0 | text.len() as u8);
+        out.extend_from_slice(text.as_bytes());
+    };
+    text(&mut out, "version");
+    out.push(VERSION);
+    text(&mut out, "edge");
+    text(&mut out, &format!("{:08x}", instance()));
+    text(&mut out, "loop");
+    out.extend_from_slice(&[0xCC, number]);
+    text(&mut out, "pid");
+    out.push(0xCE);
+    out.extend_from_slice(&std::process::id().to_be_bytes());
+    out
+}
+
+/// Whether this is the HELLO of a process that speaks our version.
+pub(crate) fn speaks_our_version(hello: &[u8]) -> bool {
+    let wanted = [b"\xA7version".as_slice(), &[VERSION]].concat();
+    memchr::memmem::find(hello, &wanted).is_some()
+}

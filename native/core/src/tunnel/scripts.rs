@@ -1,0 +1,480 @@
+//! How a loop hears scripts' processes: their connections, and what they say over them.
+//!
+//! Law 1: what a process says of a session is heard where the session is of its own script.
+//! Law 2: a process that does not keep to the protocol loses its connection, and nothing else happens: another is tried.
+//! Law 3: what one process says in a round is bounded, so that others get their turn.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::Token;
+use mio::event::Event;
+
+use super::Half;
+use super::event_loop::Running;
+use super::relay::Joined;
+use super::sessions::{Place, collect};
+use crate::registry::{Line, Why};
+use crate::sessions::outgoing::{Message, Way};
+use crate::sessions::records::{Head, from_edge, number, split, to_edge};
+use crate::sessions::{
+    Binding, Link, MAX_OUT_BYTES, Received, Session, Upstream, Wants, autos, may_be_sent, speaks_our_version,
+};
+
+/// Tokens from here on are links'.
+pub(super) const LINKS: usize = usize::MAX / 2;
+/// The most that is read from a process at once.
+const READ_BYTES: usize = 256 * 1024;
+/// Reads of one process before others get their turn.
+const READS_PER_TURN: usize = 4;
+/// What a Close says whose code a script may not send.
+const INTERNAL_ERROR: u16 = 1011;
+/// "Service Restart", "Try Again Later" (IANA registry of close codes).
+const SERVICE_RESTART: u16 = 1012;
+const TRY_AGAIN_LATER: u16 = 1013;
+
+/// Bits of flags.
+const HIBERNATABLE: u8 = 1;
+const AUTO_REPLY: u8 = 2;
+const MANY_BINARY: u8 = 1;
+const MANY_DROPS: u8 = 2;
+
+/// What a process has said that none may say; one sentence.
+struct Nonsense(String);
+
+impl Running {
+    /// Opens the channel to a script, whether it has sessions here or not.
+    pub(super) fn reach(&mut self, channel: &Arc<Path>, script: &Arc<str>, now: Instant) {
+        self.sessions.link(channel, script, now);
+        self.look_at_links(now);
+    }
+
+    /// Looks at the clock of every link.
+    pub(super) fn look_at_links(&mut self, now: Instant) {
+        if self.sessions.due().is_none_or(|due| due > now) {
+            return;
+        }
+        let ids: Vec<usize> = self.sessions.links.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            match self.sessions.links[id].look(now) {
+                Wants::Nothing => {}
+                Wants::Connection => self.connect(id, now),
+                Wants::Reset => self.link_ended(id, Some("took nothing for too long"), now),
+                Wants::Abandonment => self.abandon(id, now),
+            }
+        }
+    }
+
+    fn connect(&mut self, id: usize, now: Instant) {
+        let sessions = &mut self.sessions;
+        let link = &mut sessions.links[id];
+        if link.connect(&self.registry, Token(LINKS + id), sessions.number, now) {
+            self.greet(id);
+        } else if link.sessions == 0 {
+            self.forget(id);
+        }
+    }
+
+    /// Tells a process of the sessions that it, or one before it, has had; then of what it has not acknowledged.
+    fn greet(&mut self, id: usize) {
+        let sessions = &mut self.sessions;
+        let link = &mut sessions.links[id];
+        let mut behind = Vec::new();
+        for (sid, place) in &mut sessions.places {
+            let session = match place {
+                Place::Open { key, link } if *link == id => self.tunnels[*key].1.session().map(|(_, session)| session),
+                Place::Left(session) if session.link == id => Some(&mut **session),
+                _ => None,
+            };
+            let Some(session) = session else { continue };
+            resume(link, session);
+            behind.push(*sid);
+        }
+        link.out.write(|out| Head::of(from_edge::READY, 0).write(&[], out));
+        link.waiting.extend(behind);
+        self.collect_waiting(id);
+    }
+
+    /// Lets sessions speak that have waited for room in the channel.
+    fn collect_waiting(&mut self, id: usize) {
+        let sessions = &mut self.sessions;
+        let link = &mut sessions.links[id];
+        while link.is_open() && link.out.len() < MAX_OUT_BYTES {
+            let Some(sid) = link.waiting.pop_front() else { return };
+            let session = match sessions.places.get_mut(&sid) {
+                Some(Place::Open { key, .. }) => self.tunnels[*key].1.session().map(|(_, session)| session),
+                Some(Place::Left(session)) => Some(&mut **session),
+                None => None,
+            };
+            if let Some(session) = session {
+                session.waits = false;
+                collect(link, session);
+            }
+        }
+    }
+
+    /// Writes to every process what it is to know.
+    pub(super) fn flush_links(&mut self, now: Instant) {
+        for id in 0..self.sessions.links.capacity() {
+            let Some(link) = self.sessions.links.get_mut(id) else {
+                continue;
+            };
+            link.flush(now);
+            if !link.waiting.is_empty() && link.out.len() < MAX_OUT_BYTES / 2 {
+                self.collect_waiting(id);
+                self.sessions.links[id].flush(now);
+            }
+            let link = &self.sessions.links[id];
+            if link.is_readable && !self.sessions.again.contains(&id) {
+                self.sessions.again.push_back(id);
+            }
+        }
+    }
+
+    pub(super) fn on_link(&mut self, event: &Event, now: Instant) {
+        let id = event.token().0 - LINKS;
+        let Some(link) = self.sessions.links.get_mut(id) else {
+            return;
+        };
+        if event.is_writable() {
+            link.writable();
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            link.is_readable = true;
+            self.hear(id, now);
+        }
+    }
+
+    /// Hears processes that had more to say.
+    pub(super) fn hear_again(&mut self, now: Instant) {
+        for _ in 0..self.sessions.again.len() {
+            let Some(id) = self.sessions.again.pop_front() else {
+                return;
+            };
+            if self.sessions.links.contains(id) {
+                self.hear(id, now);
+            }
+        }
+    }
+
+    fn hear(&mut self, id: usize, now: Instant) {
+        let mut input = std::mem::take(&mut self.sessions.input);
+        input.resize(READ_BYTES, 0);
+        for _ in 0..READS_PER_TURN {
+            let Some(link) = self.sessions.links.get_mut(id).filter(|link| link.is_readable) else {
+                break;
+            };
+            match link.read(&mut input) {
+                Received::Nothing => break,
+                Received::End => self.link_ended(id, None, now),
+                Received::Bytes(len) => self.take_records(id, &input[..len], now),
+            }
+            // What was said is seen to before more is read: what waits then waits for its peer.
+            self.serve_touched(now);
+        }
+        self.sessions.input = input;
+    }
+
+    fn take_records(&mut self, id: usize, bytes: &[u8], now: Instant) {
+        let whole = self.sessions.links[id].reader.take(bytes);
+        let all = whole.as_deref().unwrap_or(bytes);
+        let mut at = 0;
+        let fault = loop {
+            match split(&all[at..]) {
+                Ok(None) => break None,
+                Err(long) => break Some(format!("said that a record has {} bytes", long.length)),
+                Ok(Some((head, payload, len))) => {
+                    at += len;
+                    if let Err(Nonsense(sentence)) = self.on_record(id, head, payload, now) {
+                        break Some(sentence);
+                    }
+                    // It may have said that it goes.
+                    if !self.sessions.links.get(id).is_some_and(Link::is_open) {
+                        return;
+                    }
+                }
+            }
+        };
+        match fault {
+            Some(sentence) => self.link_ended(id, Some(&sentence), now),
+            None => self.sessions.links[id].reader.keep(whole, bytes, at),
+        }
+    }
+
+    /// A connection is over: because of what its process did, where there is a sentence that says so.
+    fn link_ended(&mut self, id: usize, fault: Option<&str>, now: Instant) {
+        let Some(link) = self.sessions.links.get_mut(id) else {
+            return;
+        };
+        if let Some(fault) = fault {
+            self.log.put(Line::Notice {
+                message: format!("the process of the script {} {fault}", link.script),
+            });
+        }
+        link.disconnect(now);
+        let mut ending = Vec::new();
+        self.sessions.places.retain(|_, place| {
+            if place.link() != id {
+                return true;
+            }
+            let (session, key) = match place {
+                Place::Left(session) if session.is_hibernatable() => (&mut **session, None),
+                Place::Left(_) => {
+                    (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
+                    return false;
+                }
+                Place::Open { key, .. } => match self.tunnels[*key].1.session() {
+                    Some((_, session)) => (session, Some(*key)),
+                    None => return true,
+                },
+            };
+            if session.binding.is_some() && !session.is_hibernatable() {
+                ending.extend(key);
+            }
+            session.rewind();
+            true
+        });
+        for key in ending {
+            let sentence = "the script's process has ended";
+            self.close_session(key, SERVICE_RESTART, Why::WorkerRestarted, sentence, now);
+        }
+        if self.sessions.links[id].sessions == 0 {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: usize) {
+        let link = self.sessions.links.remove(id);
+        self.sessions.channels.remove(&link.channel);
+    }
+
+    /// There has been no process for too long: its sessions end.
+    fn abandon(&mut self, id: usize, now: Instant) {
+        let link = &mut self.sessions.links[id];
+        self.log.put(Line::Notice {
+            message: format!(
+                "no process of the script {} answers: its sessions are closed",
+                link.script
+            ),
+        });
+        let mut ending = Vec::new();
+        self.sessions.places.retain(|_, place| match place {
+            Place::Open { key, link } if *link == id => {
+                ending.push(*key);
+                true
+            }
+            Place::Left(session) if session.link == id => {
+                (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
+                false
+            }
+            _ => true,
+        });
+        for key in ending {
+            if let Some((_, session)) = self.tunnels[key].1.session() {
+                session.disown();
+            }
+            let sentence = "no process of the script answers";
+            self.close_session(key, TRY_AGAIN_LATER, Why::WorkerUnresponsive, sentence, now);
+        }
+    }
+
+    fn on_record(&mut self, id: usize, head: Head, payload: &[u8], now: Instant) -> Result<(), Nonsense> {
+        let link = &mut self.sessions.links[id];
+        if !link.is_greeted() {
+            if head.kind != to_edge::HELLO || !speaks_our_version(payload) {
+                return Err(Nonsense("did not say that it speaks version 1".into()));
+            }
+            link.greeted();
+            return Ok(());
+        }
+        match head.kind {
+            to_edge::MANY => return self.send_many(id, head.flags, payload),
+            to_edge::AUTO => {
+                let pair = autos::read(payload).ok_or_else(|| Nonsense("said an AUTO that is none".into()))?;
+                if !link.autos.set(head.sid, pair) {
+                    return Err(Nonsense("has more auto-responses than there may be".into()));
+                }
+            }
+            to_edge::BYE => {
+                link.leaves();
+                self.link_ended(id, None, now);
+            }
+            to_edge::ADOPT => self.adopt(id, payload, now),
+            _ => return self.on_session_record(id, head, payload, now),
+        }
+        Ok(())
+    }
+
+    fn on_session_record(&mut self, id: usize, head: Head, payload: &[u8], now: Instant) -> Result<(), Nonsense> {
+        let autos = (head.kind == to_edge::BIND)
+            .then(|| payload.get(..8).map(number))
+            .flatten()
+            .map(|group| self.sessions.links[id].autos.group(group));
+        let Some(place) = self
+            .sessions
+            .places
+            .get_mut(&head.sid)
+            .filter(|place| place.link() == id)
+        else {
+            // It has ended, or is another script's.
+            return Ok(());
+        };
+        let (session, key) = match place {
+            Place::Open { key, .. } => match self.tunnels[*key].1.session() {
+                Some((_, session)) => (session, Some(*key)),
+                None => return Ok(()),
+            },
+            Place::Left(session) => (&mut **session, None),
+        };
+        match head.kind {
+            to_edge::TEXT | to_edge::BINARY => session.send(&Message::new(head.kind == to_edge::TEXT, payload)),
+            to_edge::CLOSE => {
+                let (code, reason) = read_close(payload)?;
+                session.close(code, &reason);
+            }
+            to_edge::ACK => session.acknowledge(head.seq),
+            to_edge::ABORT => {
+                let (code, reason) = read_close(payload)?;
+                session.abort(code, &reason);
+            }
+            to_edge::STATE if session.keep(payload) => {}
+            to_edge::STATE => return Err(Nonsense(format!("keeps {} bytes beside a session", payload.len()))),
+            to_edge::BIND => bind(session, head.flags, payload, autos)?,
+            to_edge::UNKNOWN => {
+                session.disown();
+                if let Some(key) = key {
+                    let sentence = "the script has started again without it";
+                    self.close_session(key, SERVICE_RESTART, Why::WorkerRestarted, sentence, now);
+                    return Ok(());
+                }
+            }
+            // A newer process may say what this edge does not know.
+            _ => return Ok(()),
+        }
+        match key {
+            Some(key) => {
+                if !std::mem::replace(&mut session.is_touched, true) {
+                    self.sessions.touched.push(key);
+                }
+            }
+            None if session.is_over() => self.forget_left(id, head.sid),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn forget_left(&mut self, id: usize, sid: u64) {
+        self.sessions.places.remove(&sid);
+        let link = &mut self.sessions.links[id];
+        (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
+    }
+
+    /// One message for many sessions, framed once.
+    fn send_many(&mut self, id: usize, flags: u8, payload: &[u8]) -> Result<(), Nonsense> {
+        let nonsense = || Nonsense("said a MANY that is none".into());
+        let (count, rest) = payload.split_first_chunk::<4>().ok_or_else(nonsense)?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX);
+        let (sids, rest) = rest.split_at_checked(count.saturating_mul(8)).ok_or_else(nonsense)?;
+        let (limit, text) = rest.split_first_chunk::<4>().ok_or_else(nonsense)?;
+        let limit = match u32::from_le_bytes(*limit) {
+            0 => crate::sessions::MAX_UNSENT_BYTES,
+            limit => usize::try_from(limit).unwrap_or(usize::MAX),
+        };
+        let drops = flags & MANY_DROPS != 0;
+        let mut message = Message::new(flags & MANY_BINARY == 0, text);
+        let kit = Arc::clone(&self.sessions.links[id].kit);
+        for sid in sids.chunks_exact(8).map(number) {
+            let Some(Place::Open { key, link }) = self.sessions.places.get(&sid) else {
+                continue;
+            };
+            let (key, link) = (*key, *link);
+            if link != id {
+                continue;
+            }
+            if let Some((_, session)) = self.tunnels[key].1.session() {
+                let way = session.way();
+                session.send_shared(text.len(), limit, drops, || kit.shared(&mut message, way));
+                self.sessions.touch(key, session);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a session of an upstream that waits: the script is its client.
+    fn adopt(&mut self, id: usize, token: &[u8], now: Instant) {
+        let link = &mut self.sessions.links[id];
+        let text = String::from_utf8_lossy(token);
+        let waiting = self.sessions.upstreams.as_ref();
+        let Some(upstream) = waiting.and_then(|waiting| waiting.take(&text, &link.script)) else {
+            let head = Head::of(from_edge::ADOPT_FAILED, 0);
+            return link.out.write(|out| head.write(token, out));
+        };
+        let Upstream {
+            half,
+            identity,
+            options,
+            is_compressed,
+            place,
+        } = upstream;
+        let way = Way {
+            is_masked: true,
+            may_compress: is_compressed,
+        };
+        let session = self.sessions.begin(id, text.into(), way);
+        self.mailbox.count_opened(&identity.zone);
+        let joined = Joined {
+            legs: [Half::session(session), half],
+            greeting: Vec::new(),
+            identity,
+            options,
+            place,
+        };
+        self.start(joined, now);
+    }
+}
+
+/// Tells of a session that outlived a connection. One that was not bound is told of again as new.
+fn resume(link: &mut Link, session: &mut Session) {
+    let Some(binding) = session.binding.as_ref().filter(|binding| binding.is_hibernatable) else {
+        return;
+    };
+    let payload = [&session.taken.to_le_bytes()[..], &binding.state].concat();
+    let head = Head {
+        flags: HIBERNATABLE,
+        seq: session.journal.first_seq(),
+        ..Head::of(from_edge::RESUMED, session.sid)
+    };
+    link.out.write(|out| head.write(&payload, out));
+    session.is_announced = true;
+}
+
+fn bind(session: &mut Session, flags: u8, payload: &[u8], autos: Option<Arc<autos::Group>>) -> Result<(), Nonsense> {
+    let (Some((group, state)), Some(autos)) = (payload.split_first_chunk::<8>(), autos) else {
+        return Err(Nonsense("said a BIND that is none".into()));
+    };
+    session.binding = Some(Box::new(Binding {
+        group: number(group),
+        is_hibernatable: flags & HIBERNATABLE != 0,
+        auto_reply: flags & AUTO_REPLY != 0,
+        state: Box::default(),
+        autos,
+    }));
+    if session.keep(state) {
+        Ok(())
+    } else {
+        Err(Nonsense(format!("keeps {} bytes beside a session", state.len())))
+    }
+}
+
+/// The code and the reason of a CLOSE or an ABORT; code 0 is an empty Close.
+fn read_close(payload: &[u8]) -> Result<(u16, String), Nonsense> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return Err(Nonsense("said a CLOSE that is none".into()));
+    };
+    let code = match u16::from_le_bytes(*code) {
+        code if code == 0 || may_be_sent(code) => code,
+        _ => INTERNAL_ERROR,
+    };
+    Ok((code, String::from_utf8_lossy(reason).into_owned()))
+}
