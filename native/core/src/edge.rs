@@ -131,6 +131,7 @@ impl Edge {
                 Arc::clone(&self.recent),
                 Limits::default(),
             )?;
+            tunnels.adopt_from(Arc::clone(&self.parked) as _);
             self.tunnels.push((tunnels.clone(), thread));
             let shared = Shared {
                 policy: self.policy.clone(),

@@ -14,8 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::chance::random_bytes;
+use crate::handshake::agrees_to_deflate;
 use crate::http::ResponseHead;
 use crate::policy::WorkerTarget;
+use crate::sessions::{self, Upstreams};
 use crate::tunnel::{Half, Identity, TunnelOptions};
 
 /// WebSockets parked at once in a process; one more is refused. Each has a descriptor, and a place of those for Workers.
@@ -122,6 +124,20 @@ impl Parked {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Token, (Upstream, oneshot::Sender<()>)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a process adopts over its session channel.
+impl Upstreams for Parked {
+    fn take(&self, token: &str, script: &str) -> Option<sessions::Upstream> {
+        let upstream = Self::take(self, Token::parse(token.as_bytes())?, script)?;
+        Some(sessions::Upstream {
+            is_compressed: agrees_to_deflate(&upstream.answer),
+            half: upstream.half,
+            identity: upstream.identity,
+            options: upstream.options,
+            place: upstream.place,
+        })
     }
 }
 

@@ -63,6 +63,10 @@ pub(crate) async fn park(
             (half, None)
         }
     };
+    // So that its process can adopt what is parked, over a channel of this edge.
+    context
+        .tunnels
+        .reach(Arc::clone(&script.channel), Arc::clone(&script.script));
     let (mut stream, mut read, place) = connection.into_parts();
     let ticket = context.parked.put(Upstream {
         half,

@@ -46,6 +46,8 @@ class Why(StrEnum):
     RATE_EXCEEDED = "rate_exceeded"
     MESSAGE_RULE = "message_rule"
     PROTOCOL_ERROR = "protocol_error"
+    WORKER_RESTARTED = "worker_restarted"
+    WORKER_UNRESPONSIVE = "worker_unresponsive"
     CLOSED_BY_OPERATOR = "closed_by_operator"
     RELEASE = "release"
     DRAIN = "drain"
@@ -78,7 +80,7 @@ CLOSED_BY: Final[Mapping[ClosedBy, str]] = MappingProxyType(
         ClosedBy.CLIENT: "the client",
         ClosedBy.ORIGIN: "the origin",
         ClosedBy.EDGE: "the edge: a limit, a timeout, an operator or a release",
-        ClosedBy.WORKER: "a worker that answered in the place of an origin; none does yet",
+        ClosedBy.WORKER: "a script: a Worker, or an object of one",
     }
 )
 WHYS: Final[Mapping[Why, str]] = MappingProxyType(
@@ -98,6 +100,8 @@ WHYS: Final[Mapping[Why, str]] = MappingProxyType(
         Why.MESSAGE_RULE: "a rule of `websocket_message_rules` with the action `close` matched a message, "
         "or there was no room to look at one (1013)",
         Why.PROTOCOL_ERROR: "frames that break RFC 6455 or RFC 9113, where the edge has to understand them",
+        Why.WORKER_RESTARTED: "the process of the Worker was replaced, and the WebSocket was not hibernatable",
+        Why.WORKER_UNRESPONSIVE: "no process of the Worker answered for a minute",
         Why.CLOSED_BY_OPERATOR: "an operator closed it, or the zone was removed",
         Why.RELEASE: "the edge was replaced by a newer one, and the deadline of that had come",
         Why.DRAIN: "the edge was drained without a successor, and the deadline of that had come",

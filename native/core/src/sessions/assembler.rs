@@ -43,6 +43,8 @@ struct Frame {
     remaining: u64,
 }
 
+// Each of them is true or not whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 /// The frames of one direction.
 #[derive(Debug)]
 pub struct Assembler {

@@ -131,20 +131,16 @@ impl Link {
             registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
             Ok(socket)
         });
-        match connected {
-            Ok(socket) => {
-                self.socket = Some(socket);
-                self.connected_at = now;
-                let hello = hello(number);
-                self.out.write(|out| Head::of(from_edge::HELLO, 0).write(&hello, out));
-                true
-            }
+        let Ok(socket) = connected else {
             // Nobody listens, or too many wait to be let in.
-            Err(_) => {
-                self.retry_later(now);
-                false
-            }
-        }
+            self.retry_later(now);
+            return false;
+        };
+        self.socket = Some(socket);
+        self.connected_at = now;
+        let hello = hello(number);
+        self.out.write(|out| Head::of(from_edge::HELLO, 0).write(&hello, out));
+        true
     }
 
     fn retry_later(&mut self, now: Instant) {
@@ -289,7 +285,7 @@ impl Link {
     }
 }
 
-/// A map of MessagePack: `{version, edge, loop, pid}`.
+/// A map, as `MessagePack` has it: `{version, edge, loop, pid}`.
 fn hello(number: u8) -> Vec<u8> {
     let mut out = vec![0x84];
     let text = |out: &mut Vec<u8>, text: &str| {

@@ -12,6 +12,9 @@ use crate::chance::random_bytes;
 const FIN: u8 = 0x80;
 const COMPRESSED: u8 = 0x40;
 const MASKED: u8 = 0x80;
+/// RFC 6455 §5.2: what stands in the place of a length that follows.
+const LENGTH_OF_16_BITS: u8 = 0x7E;
+const LENGTH_OF_64_BITS: u8 = 0x7F;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
@@ -30,14 +33,21 @@ pub struct Way {
     pub may_compress: bool,
 }
 
+/// What compressing a message has given.
+#[derive(Debug)]
+enum Compressed {
+    NotTried,
+    Frame(Bytes),
+    NoShorter,
+}
+
 /// A message that goes out, to one or to many.
 #[derive(Debug)]
 pub struct Message<'a> {
     is_text: bool,
     payload: &'a [u8],
     plain: Option<Bytes>,
-    /// None: not tried yet. Some(None): it does not get shorter.
-    compressed: Option<Option<Bytes>>,
+    compressed: Compressed,
 }
 
 impl<'a> Message<'a> {
@@ -48,7 +58,7 @@ impl<'a> Message<'a> {
             is_text,
             payload,
             plain: None,
-            compressed: None,
+            compressed: Compressed::NotTried,
         }
     }
 
@@ -72,11 +82,15 @@ impl<'a> Message<'a> {
             return frame.into();
         }
         if way.may_compress {
-            if self.compressed.is_none() {
+            if matches!(self.compressed, Compressed::NotTried) {
                 let mut frame = Vec::new();
-                self.compressed = Some(self.write_compressed(false, tools, &mut frame).then(|| frame.into()));
+                self.compressed = if self.write_compressed(false, tools, &mut frame) {
+                    Compressed::Frame(frame.into())
+                } else {
+                    Compressed::NoShorter
+                };
             }
-            if let Some(Some(frame)) = &self.compressed {
+            if let Compressed::Frame(frame) = &self.compressed {
                 return frame.clone();
             }
         }
@@ -142,11 +156,11 @@ fn write_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], mask: Option<[u8; 4
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(len), _) if len < 126 => out.push(masked | len),
         (_, Ok(len)) => {
-            out.push(masked | 126);
+            out.push(masked | LENGTH_OF_16_BITS);
             out.extend_from_slice(&len.to_be_bytes());
         }
         _ => {
-            out.push(masked | 127);
+            out.push(masked | LENGTH_OF_64_BITS);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }

@@ -178,8 +178,11 @@ impl Reader {
     }
 }
 
-/// The record that starts `bytes` and how long all of it is; None while not all of it is there.
-pub fn split(bytes: &[u8]) -> Result<Option<(Head, &[u8], usize)>, TooLong> {
+/// A record: its header, its payload, and how long all of it is.
+pub type Record<'a> = (Head, &'a [u8], usize);
+
+/// The record that starts `bytes`; None while not all of it is there.
+pub fn split(bytes: &[u8]) -> Result<Option<Record<'_>>, TooLong> {
     let Some((head, length)) = Head::read(bytes) else {
         return Ok(None);
     };

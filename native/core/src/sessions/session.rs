@@ -126,6 +126,8 @@ struct Standing {
     is_blocked: bool,
 }
 
+// Each of them is true or not whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 /// The edge's end of one WebSocket.
 #[derive(Debug)]
 pub struct Session {

@@ -353,13 +353,9 @@ impl Running {
             _ => return Ok(()),
         }
         match key {
-            Some(key) => {
-                if !std::mem::replace(&mut session.is_touched, true) {
-                    self.sessions.touched.push(key);
-                }
-            }
+            Some(key) if !std::mem::replace(&mut session.is_touched, true) => self.sessions.touched.push(key),
             None if session.is_over() => self.forget_left(id, head.sid),
-            None => {}
+            _ => {}
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ struct Pinger {
     awaits: bool,
     /// A ping is due, and the stream towards the leg is within a frame.
     owed: bool,
+    /// The leg is not asked for signs of life, and may take its time: it is no connection, but a session.
+    is_spared: bool,
 }
 
 #[derive(Debug)]
@@ -66,8 +68,6 @@ pub(super) struct Vigil {
     opened_at: Instant,
     expires_at: Option<Instant>,
     pingers: [Pinger; 2],
-    /// A leg that is not asked for signs of life, and may take its time: no connection, but a session.
-    spared: Option<Side>,
 }
 
 impl Vigil {
@@ -81,6 +81,7 @@ impl Vigil {
             unanswered: 0,
             awaits: false,
             owed: false,
+            is_spared: false,
         };
         Self {
             expires_at: options
@@ -89,13 +90,15 @@ impl Vigil {
             options,
             opened_at,
             pingers: [pinger; 2],
-            spared: None,
         }
     }
 
     /// The same, but this leg is spared.
-    pub(super) fn sparing(self, spared: Option<Side>) -> Self {
-        Self { spared, ..self }
+    pub(super) fn sparing(mut self, spared: Option<Side>) -> Self {
+        if let Some(side) = spared {
+            self.pingers[side as usize].is_spared = true;
+        }
+        self
     }
 
     pub(super) fn options(&self) -> &TunnelOptions {
@@ -165,7 +168,7 @@ impl Vigil {
             if !leg.is_read {
                 pinger.resumed = now;
             }
-            let Some(keepalive) = self.options.keepalive.filter(|_| self.spared != Some(side)) else {
+            let Some(keepalive) = self.options.keepalive.filter(|_| !pinger.is_spared) else {
                 continue;
             };
             match pinger.check(leg, keepalive.interval, keepalive.misses, now) {
@@ -198,11 +201,9 @@ impl Vigil {
     /// When to look again; None where nothing is limited.
     pub(super) fn due(&self, legs: &[LegView; 2], now: Instant) -> Option<Due> {
         let keepalive = self.options.keepalive.into_iter().flat_map(|keepalive| {
-            let asked = [Side::Client, Side::Origin]
-                .into_iter()
-                .filter(|side| self.spared != Some(*side));
-            asked.map(move |side| Due {
-                at: self.pingers[side as usize].since + keepalive.interval,
+            let asked = self.pingers.iter().filter(|pinger| !pinger.is_spared);
+            asked.map(move |pinger| Due {
+                at: pinger.since + keepalive.interval,
                 slack: keepalive.interval / 32,
             })
         });
@@ -229,12 +230,13 @@ impl Vigil {
         let idle_since = idle_since.filter(|_| may_be_idle);
         let reading = |side: Side| {
             let (leg, pinger) = (&legs[side as usize], &self.pingers[side as usize]);
-            let is_watched = leg.is_in_frame && leg.is_read && self.spared != Some(side);
+            let is_watched = leg.is_in_frame && leg.is_read && !pinger.is_spared;
             let since = is_watched.then(|| leg.heard.max(pinger.resumed));
             ((Why::ReadStalled, Some(side)), options.read_stall_timeout, since)
         };
         let writing = |side: Side| {
-            let since = legs[side as usize].stuck_since.filter(|_| self.spared != Some(side));
+            let since = legs[side as usize].stuck_since;
+            let since = since.filter(|_| !self.pingers[side as usize].is_spared);
             ((Why::WriteStalled, Some(side)), options.write_stall_timeout, since)
         };
         [

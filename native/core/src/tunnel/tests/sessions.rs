@@ -138,11 +138,11 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..126 => frame.push(0x80 | u8::try_from(len).unwrap()),
         len @ 126..65536 => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(u16::try_from(len).unwrap().to_be_bytes());
         }
         len => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 | 0x7f);
             frame.extend((len as u64).to_be_bytes());
         }
     }
@@ -167,7 +167,9 @@ fn closed(payload: &[u8]) -> (u16, bool, String) {
     (code, payload[2] == 1, String::from_utf8(payload[3..].to_vec()).unwrap())
 }
 
-fn close_frame(frame: (u8, Vec<u8>)) -> (u16, String) {
+/// The next frame of the edge's, which is a Close: its code and its reason.
+fn close_frame(from: &mut impl Read) -> (u16, String) {
+    let frame = frame(from);
     assert_eq!(frame.0, 0x88, "{frame:?}");
     let code = u16::from_be_bytes([frame.1[0], frame.1[1]]);
     (code, String::from_utf8(frame.1[2..].to_vec()).unwrap())
@@ -208,7 +210,7 @@ fn messages_go_both_ways_and_the_close_is_answered() {
     client.write_all(&masked(0x88, b"\x0f\xaaenough")).unwrap();
     let (head, payload) = process.expect(from_edge::CLOSED);
     assert_eq!((head.seq, closed(&payload)), (3, (4010, true, "enough".into())));
-    assert_eq!(close_frame(frame(&mut client)), (4010, String::new()));
+    assert_eq!(close_frame(&mut client), (4010, String::new()));
     assert_eq!(rest(&mut client), b"");
     process.acknowledge(sid, 3);
     drop(client);
@@ -230,7 +232,7 @@ fn what_the_script_closes_is_closed_by_the_worker() {
     process.bind(sid, STANDARD, b"");
     process.say(to_edge::CLOSE, sid, &[&4001_u16.to_le_bytes()[..], b"bye"].concat());
     process.say(to_edge::TEXT, sid, b"nobody gets this");
-    assert_eq!(close_frame(frame(&mut client)), (4001, "bye".into()));
+    assert_eq!(close_frame(&mut client), (4001, "bye".into()));
     client.write_all(&masked(0x88, b"\x0f\xa1")).unwrap();
     assert_eq!(
         closed(&process.expect(from_edge::CLOSED).1),
