@@ -167,7 +167,7 @@ def _warn(found: Effective, command: str) -> None:
     sys.stderr.writelines(f"{command}: {warning}\n" for warning in found.warnings)
 
 
-_UP_HELP = """Put the edge in front of ORIGIN: any host name, straight to it.
+_UP_HELP = """Put the edge in front of ORIGIN: any host name, straight to it. Or in front of a Worker, or of both.
 
 Prints one "ready:" line for each address it serves. Ctrl-C stops it: every WebSocket is closed with 1001. SIGTERM
 takes no new connections, and ends with those there are; again, it closes them.
@@ -389,6 +389,8 @@ def _parameter(name: str, spelling: Spelling, *, reads_environment: bool = False
     kind = inspect.Parameter.KEYWORD_ONLY
     if spelling.is_argument:
         argument = typer.Argument(metavar=spelling.metavar, help=spelling.help)
+        if spelling.is_optional:
+            return inspect.Parameter(name, kind, default=None, annotation=Annotated[str | None, argument])
         return inspect.Parameter(name, kind, annotation=Annotated[str, argument])
     flags = [spelling.flag, *([spelling.short] if spelling.short else [])]
     option = typer.Option(

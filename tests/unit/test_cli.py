@@ -171,7 +171,7 @@ def test_connect_has_short_flags_and_its_own_status(runs: Runs) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["up"], "holdfast up: Missing argument 'ORIGIN'"),
+        (["up"], "holdfast up: ORIGIN: expected the URL of an origin, or a Worker by --worker, got nothing"),
         (["up", ""], "holdfast up: ORIGIN: expected a URL"),
         (["up", "http://h", "more"], "holdfast up: Got unexpected extra argument(s) (more)"),
         (["up", "http://h", "--bogus"], "holdfast up: No such option: --bogus"),
@@ -256,7 +256,7 @@ def test_the_package_runs_as_a_module() -> None:
         [sys.executable, "-m", "holdfast", "up"], capture_output=True, text=True, check=False, timeout=30
     )
     assert (finished.returncode, finished.stdout) == (2, "")
-    assert finished.stderr == "holdfast up: Missing argument 'ORIGIN'\n"
+    assert finished.stderr.startswith("holdfast up: ORIGIN: expected the URL of an origin")
 
 
 def test_main_exits_with_the_status() -> None:

@@ -14,7 +14,7 @@ from holdfast.app.surroundings import Surroundings
 from holdfast.config.run import Config
 from holdfast.errors import HoldfastError, SetupError
 
-_EDGE, _CONTROL = "edge", "control"
+_EDGE, _CONTROL, _WORKERS = "edge", "control", "workers"
 
 
 def main() -> int:
@@ -45,12 +45,16 @@ def _serve(argv: Sequence[str], given: Inheritance, around: Surroundings) -> int
         case [role] if role == _EDGE:
             from holdfast.app.edge_role import serve_edge  # noqa: PLC0415  each child loads its role only
 
-            return serve_edge(options, given.listeners, around)
+            return serve_edge(options, given.listeners, around, egress=given.egress, worker=given.worker)
         case [role] if role == _CONTROL and isinstance(options, Config):
             from holdfast.app.control_service import serve_control  # noqa: PLC0415  as above
 
             return serve_control(options, given.listeners, around)
-    raise SetupError(f"expected the role {_EDGE} or {_CONTROL}, got {list(argv)}")
+        case [role] if role == _WORKERS:
+            from holdfast.app.workers_role import serve_workers  # noqa: PLC0415  as above
+
+            return serve_workers(options, around, worker=given.worker)
+    raise SetupError(f"expected the role {_EDGE}, {_CONTROL} or {_WORKERS}, got {list(argv)}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import connection_limit, log_descriptor, raise_descriptor_limit
 from holdfast.app.edge_zones import LiveZones, StaticZones, Zones
+from holdfast.app.egress_socket import listens
 from holdfast.app.retiring import retire
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Retire, Word
@@ -26,7 +27,10 @@ from holdfast.config.up import UpOptions
 from holdfast.errors import SetupError
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
+from holdfast.model.data_dir import local_home, worker_http_socket
+from holdfast.model.local_worker import LocalWorker
 from holdfast.served_certificates import ServedCertificates
+from holdfast.workers.host.versions import active_version
 
 if TYPE_CHECKING:
     from holdfast._native import Edge
@@ -37,15 +41,25 @@ STOP_GRACE_S = 5.0
 # the same: what it answers until it has heard (503) is true. Precedent: control is there in about one second.
 FIRST_ZONES_LIMIT_S = 2.0
 FIRST_ZONES_POLL_S = 0.02
+# The same for the Worker in front of everything, which has 30 s to be imported.
+FIRST_WORKER_LIMIT_S = 40.0
 # How often certificate files and the lifeline are looked at.
 WATCH_INTERVAL_S = 1.0
 # For how long a successor looks more often, for what the edge before it lets go.
 TAKE_OVER_S = 2.0
 
 
-def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], around: Surroundings) -> int:
+def serve_edge(
+    options: UpOptions | Config,
+    bound: Sequence[BoundAddress],
+    around: Surroundings,
+    *,
+    egress: int = -1,
+    worker: LocalWorker | None = None,
+) -> int:
     """Serve on the sockets of `bound` until told to end; then the exit status, 0. For the main thread of a process of its own.
 
+    `egress` is a socket that listens for what scripts fetch, -1 for none. `worker` stands in front of the origin of `holdfast up`.
     Raises HoldfastError, a sentence, when it cannot start.
     """
     # Blocked before any thread is made, so that every thread inherits it and only `_wait` takes them.
@@ -53,13 +67,13 @@ def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], aroun
     max_connections = connection_limit(raise_descriptor_limit())
     with log_descriptor(options.log_file) as log_fd:
         log = EventLog(log_fd)
-        with _zones(options, bound, around, log) as (zones, certificates):
-            edge = _made(options, bound, zones, certificates, log_fd=log_fd, max_connections=max_connections)
+        with _zones(options, bound, around, log, worker) as (zones, certificates):
+            edge = _made(options, bound, zones, certificates, egress, log_fd=log_fd, max_connections=max_connections)
             _start(edge, zones)
             holds_nothing = False
             try:
-                if not _ended_before_zones(zones, around):
-                    around.ready(ready_lines(bound, options))
+                if not (_ended_before_zones(zones, around) or _ended_before_worker(options, worker, around)):
+                    around.ready(ready_lines(bound, options, worker))
                     word = _wait(zones, certificates, around, log)
                     if isinstance(word, Retire):
                         holds_nothing = retire(edge, zones, around, word)
@@ -71,21 +85,29 @@ def serve_edge(options: UpOptions | Config, bound: Sequence[BoundAddress], aroun
     return 0
 
 
-def ready_lines(bound: Sequence[BoundAddress], options: UpOptions | Config) -> list[str]:
-    """One `ready:` line for each address, with its real port, and the origin where there is one only."""
-    suffix = f" -> {options.origin}" if isinstance(options, UpOptions) else ""
+def ready_lines(
+    bound: Sequence[BoundAddress], options: UpOptions | Config, worker: LocalWorker | None = None
+) -> list[str]:
+    """One `ready:` line for each address, with its real port, and the Worker and the origin where there is one only."""
+    ways = [f"Worker {worker.name}"] if worker is not None else []
+    ways += [str(options.origin)] if isinstance(options, UpOptions) and options.origin is not None else []
+    suffix = "".join(f" -> {way}" for way in ways)
     return [f"ready: {'wss' if one.is_tls else 'ws'}://{one.address}{suffix}" for one in bound]
 
 
 @contextmanager
 def _zones(
-    options: UpOptions | Config, bound: Sequence[BoundAddress], around: Surroundings, log: EventLog
+    options: UpOptions | Config,
+    bound: Sequence[BoundAddress],
+    around: Surroundings,
+    log: EventLog,
+    worker: LocalWorker | None,
 ) -> Iterator[tuple[Zones, ServedCertificates | None]]:
     """The zones, and the edge's own certificates. A live edge has its data directory to itself, but for others of its
     supervisor's, which retire."""
     if isinstance(options, UpOptions):
         # The origin first: one that cannot be used must not leave a new authority behind.
-        yield StaticZones(options, bound), _certificates(options, log, around)
+        yield StaticZones(options, bound, worker), _certificates(options, log, around)
         return
     with closing(DataLock(options.data_dir, "edge")) as lock:
         if not around.is_successor:
@@ -108,6 +130,7 @@ def _made(
     bound: Sequence[BoundAddress],
     zones: Zones,
     certificates: ServedCertificates | None,
+    egress: int,
     *,
     log_fd: int,
     max_connections: int,
@@ -127,6 +150,7 @@ def _made(
             max_connections=max_connections,
             resolvers=[str(one) for one in options.resolvers] if isinstance(options, Config) else (),
             max_pending_connects=options.origin_max_pending_connects,
+            egress_fd=egress if egress >= 0 else None,
         )
     except ImportError as error:
         raise SetupError(f"the core cannot be loaded; it is built by `make setup`: {error}") from error
@@ -150,6 +174,23 @@ def _ended_before_zones(zones: Zones, around: Surroundings) -> bool:
     """
     deadline = time.monotonic() + FIRST_ZONES_LIMIT_S
     while around.is_supervised and not zones.policy.snapshot.is_published and time.monotonic() < deadline:
+        if around.told(limit_s=FIRST_ZONES_POLL_S) is not None:
+            return True
+    return False
+
+
+def _ended_before_worker(options: UpOptions | Config, worker: LocalWorker | None, around: Surroundings) -> bool:
+    """Wait until the Worker of the command line serves, where it is to: one that cannot ends everything, and nobody shall have been
+    told that it is ready. Whether the edge was told to end meanwhile."""
+    if worker is None or not isinstance(options, UpOptions):
+        return False
+    home, deadline = local_home(options.data_dir), time.monotonic() + FIRST_WORKER_LIMIT_S
+    # A project that is being edited need not be whole yet, and one that is released has served.
+    is_new = not options.watch and not around.is_successor
+    while time.monotonic() < deadline:
+        is_there = listens(worker_http_socket(home, worker.key))
+        if is_there and not (is_new and active_version(home, worker.key) != worker.version):
+            break
         if around.told(limit_s=FIRST_ZONES_POLL_S) is not None:
             return True
     return False

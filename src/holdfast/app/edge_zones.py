@@ -29,10 +29,14 @@ from holdfast.edge.policy import Policy
 from holdfast.edge.ports import Ports
 from holdfast.edge.recording import Decide, Recorder
 from holdfast.edge.snapshot import Snapshot, compile_snapshot, empty_snapshot
+from holdfast.edge.worker_processes import Processes
+from holdfast.edge.worker_scripts import Script
 from holdfast.errors import CertificateError, SetupError, reason_of
 from holdfast.event_log import EventLog, utc_now
 from holdfast.listeners import BoundAddress
-from holdfast.model.data_dir import control_socket, edge_journal, tls_dir
+from holdfast.model.data_dir import control_socket, edge_journal, local_home, tls_dir
+from holdfast.model.local_worker import LocalWorker
+from holdfast.model.origin_url import OriginUrl
 from holdfast.model.zone_document import CATCH_ALL
 from holdfast.sealing import key_when_there
 from holdfast.served_certificates import ServedCertificates, native_certificates
@@ -94,9 +98,9 @@ class Zones(Protocol):
 class StaticZones:
     """One zone for every host name: `holdfast up`."""
 
-    def __init__(self, options: UpOptions, bound: Sequence[BoundAddress]) -> None:
-        """Raises SetupError where the origin cannot be used."""
-        self.policy = Policy(_static_snapshot(options, ports_of(bound)))
+    def __init__(self, options: UpOptions, bound: Sequence[BoundAddress], worker: LocalWorker | None = None) -> None:
+        """`worker` stands in front of the origin. Raises SetupError where that cannot be used."""
+        self.policy = Policy(_static_snapshot(options, ports_of(bound), worker))
         self.decide = self.policy.decide
         self._edge: Edge | None = None
 
@@ -149,7 +153,12 @@ class LiveZones:
         self._recorder = Recorder(log=log.write)
         self.policy = Policy(
             # Of this process: two edges in a row may share all that they keep.
-            empty_snapshot(instance=secrets.token_hex(8), ports=ports_of(bound), is_published=False),
+            empty_snapshot(
+                instance=secrets.token_hex(8),
+                ports=ports_of(bound),
+                is_published=False,
+                processes=Processes(config.data_dir.absolute()),
+            ),
             place_of=self._geoip.place_of if self._geoip else None,
             open_counters=self._counters,
             record=self._recorder.record,
@@ -279,11 +288,25 @@ def ports_of(bound: Sequence[BoundAddress]) -> Ports:
     )
 
 
-def _static_snapshot(options: UpOptions, ports: Ports) -> Snapshot:
+def _static_snapshot(options: UpOptions, ports: Ports, worker: LocalWorker | None) -> Snapshot:
+    if options.origin is None:
+        behind = empty_snapshot(instance=secrets.token_hex(8), ports=ports)
+    else:
+        behind = _snapshot_of_origin(options, options.origin, ports)
+    if worker is None:
+        return behind
+    # Loaded here and not with this module: in front of an origin none of it is needed.
+    from holdfast.edge.worker_routes import snapshot_of_worker  # noqa: PLC0415
+
+    processes = Processes(local_home(options.data_dir).absolute())
+    return snapshot_of_worker(Script(worker.key, worker.name), behind, processes)
+
+
+def _snapshot_of_origin(options: UpOptions, origin: OriginUrl, ports: Ports) -> Snapshot:
     try:
         ca_pem = options.origin_ca.read_bytes() if options.origin_ca else None
         return compile_snapshot(
-            options.origin,
+            origin,
             # Of this process, not of the data directory: two edges in a row on one machine may share that.
             instance=secrets.token_hex(8),
             verify_origin=options.ssl is SslMode.STRICT,
@@ -293,7 +316,7 @@ def _static_snapshot(options: UpOptions, ports: Ports) -> Snapshot:
     except OSError as error:
         raise SetupError(f"--origin-ca: cannot read {options.origin_ca}: {reason_of(error)}") from error
     except ValueError as error:
-        raise SetupError(f"the origin {options.origin} cannot be used: {error}") from error
+        raise SetupError(f"the origin {origin} cannot be used: {error}") from error
 
 
 def check_origin_ca(file: Path) -> None:

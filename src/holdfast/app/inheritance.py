@@ -24,6 +24,7 @@ from holdfast.config.texts import Texts, texts_of
 from holdfast.config.up import UpOptions
 from holdfast.errors import SetupError, reason_of
 from holdfast.listeners import BoundAddress
+from holdfast.model.local_worker import LocalWorker
 
 VARIABLE = "HOLDFAST_INHERITED"
 _PREFIX = "HOLDFAST_"
@@ -37,13 +38,15 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `stderr` is the descriptor that its standard output and error are to be, from when it has read this; -1 for those it has.
     `kind` says what `options` are texts of: UpOptions ("up") or Config ("run"). `is_successor`: another child of this role
-    lives. What is as usual is left out, so that a version that does not know it can be the next as well.
+    lives. `egress` is a Unix socket that listens for what scripts fetch, -1 for none; `worker` the one of `holdfast up --worker`. What is as usual is left out, so that a version that does not know it can be the next as well.
     """
 
     command: str
     kind: str
     options: Texts
     listeners: tuple[BoundAddress, ...] = ()
+    egress: int = -1
+    worker: LocalWorker | None = None
     lifeline: int = -1
     stderr: int = -1
     is_successor: bool = False
@@ -51,7 +54,8 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     @property
     def descriptors(self) -> tuple[int, ...]:
         """All that must stay open in the child, without the lifeline."""
-        return tuple(descriptor for one in self.listeners for descriptor in one.descriptors)
+        of_listeners = tuple(descriptor for one in self.listeners for descriptor in one.descriptors)
+        return (*of_listeners, *([self.egress] if self.egress >= 0 else []))
 
     def parsed_options(self) -> UpOptions | Config:
         """The options. Raises UsageError."""
@@ -67,10 +71,24 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return {**passed, VARIABLE: msgspec.json.encode(told).decode()}
 
 
-def inheritance_for(options: UpOptions | Config, *, command: str, listeners: Sequence[BoundAddress]) -> Inheritance:
+def inheritance_for(
+    options: UpOptions | Config,
+    *,
+    command: str,
+    listeners: Sequence[BoundAddress],
+    egress: int = -1,
+    worker: LocalWorker | None = None,
+) -> Inheritance:
     """What a child that serves `listeners` is given."""
     kind = _UP if isinstance(options, UpOptions) else _RUN
-    return Inheritance(command=command, kind=kind, options=texts_of(options), listeners=tuple(listeners))
+    return Inheritance(
+        command=command,
+        kind=kind,
+        options=texts_of(options),
+        listeners=tuple(listeners),
+        egress=egress,
+        worker=worker,
+    )
 
 
 def inherited(environ: Mapping[str, str]) -> tuple[Inheritance, Lifeline]:
@@ -88,6 +106,8 @@ def inherited(environ: Mapping[str, str]) -> tuple[Inheritance, Lifeline]:
     for one in given.listeners:
         for descriptor in one.descriptors:
             _check_listener(descriptor, one)
+    if given.egress >= 0:
+        _check(_is_socket(given.egress), given.egress, "the socket for what scripts fetch")
     _check(_is_socket(given.lifeline), given.lifeline, "the lifeline's socket")
     for descriptor in (*given.descriptors, given.lifeline):
         os.set_inheritable(descriptor, False)  # noqa: FBT003  os's own signature

@@ -1,4 +1,4 @@
-"""`holdfast run`: a supervisor, an edge and control. And `holdfast edge` and `holdfast control`: one of them, alone.
+"""`holdfast run`: a supervisor, an edge, control, and the host of scripts. And `holdfast edge` and `holdfast control`: one of them, alone.
 
 Law 1: what they listen on is bound here, before anything is started, so a port in use leaves nothing behind.
 Law 2: the edge ends before control does, so that its last figures find somebody.
@@ -8,17 +8,18 @@ Law 3: a role that runs alone is the same code as a supervised one; what it lack
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from holdfast.app.activation import Activation
 from holdfast.app.announce import announce
-from holdfast.app.child_process import role_spec
+from holdfast.app.child_process import ChildSpec, role_spec
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
+from holdfast.app.egress_socket import TOO_LONG_FOR_WORKERS, egress_listener
 from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import inheritance_for
 from holdfast.app.supervisor import supervise
 from holdfast.app.surroundings import Surroundings
-from holdfast.app.up import EDGE_LIMITS, release_plan
+from holdfast.app.up import EDGE_LIMITS, WORKERS_LIMITS, release_plan
 from holdfast.config.run import Config
 from holdfast.config.sources import Effective
 from holdfast.event_log import EventLog
@@ -42,21 +43,27 @@ def run_run(effective: Effective) -> int:
         log_descriptor(config.log_file) as log_fd,
         _edge_listeners(config, activation) as edge_listeners,
         _control_listeners(config, activation) as control_listeners,
+        egress_listener(config.data_dir) as egress,
     ):
         log = EventLog(log_fd)
-        _warn([*effective.warnings, *activation.close()], log)
+        without_workers = [] if egress >= 0 else [TOO_LONG_FOR_WORKERS]
+        _warn([*effective.warnings, *without_workers, *activation.close()], log)
         held = {EDGE_LIMITS.name: edge_listeners, CONTROL_LIMITS.name: control_listeners}
+        roles = (EDGE_LIMITS, CONTROL_LIMITS, *([WORKERS_LIMITS] if egress >= 0 else []))
         return supervise(
-            [
-                role_spec(limits, inheritance_for(config, command=_RUN, listeners=held[limits.name].addresses))
-                for limits in (EDGE_LIMITS, CONTROL_LIMITS)
-            ],
-            close_listeners=lambda role: held[role].close(),
+            [_spec(limits, config, held, egress) for limits in roles],
+            close_listeners=lambda role: held[role].close() if role in held else None,
             announce=lambda lines: announce(lines, command=_RUN),
             log=log,
             plan=release_plan(config),
             data_dir=config.data_dir,
         )
+
+
+def _spec(limits: ChildLimits, config: Config, held: Mapping[str, Listeners], egress: int) -> ChildSpec:
+    listeners = held[limits.name].addresses if limits.name in held else ()
+    egress = egress if limits is EDGE_LIMITS else -1
+    return role_spec(limits, inheritance_for(config, command=_RUN, listeners=listeners, egress=egress))
 
 
 def run_edge(effective: Effective) -> int:

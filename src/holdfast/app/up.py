@@ -1,12 +1,16 @@
-"""`holdfast up`: a supervisor and one edge, in front of one origin.
+"""`holdfast up`: a supervisor and one edge, in front of one origin; with `--worker`, a host for that Worker too.
 
 Law 1: what it listens on is bound here, before anything is started, so a port in use leaves nothing behind.
 Law 2: this process loads neither the core nor certificates; the edge finds what is wrong with those and says it.
+Law 3: a Worker's project is read here, once: its files may change, and processes are started again.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from holdfast.app.activation import Activation
 from holdfast.app.announce import announce
@@ -19,13 +23,19 @@ from holdfast.app.supervisor import supervise
 from holdfast.config.run import Config
 from holdfast.config.spellings import ReleaseOrder
 from holdfast.config.up import UpOptions
+from holdfast.errors import UsageError
 from holdfast.event_log import EventLog
 from holdfast.listeners import Listeners
+from holdfast.model.data_dir import has_room_for_worker_sockets, local_home
+from holdfast.model.local_worker import LocalWorker
 
 _COMMAND = "holdfast up"
 # Its start imports Python packages, on a machine that starts everything else too. Its stop is bounded by itself: 5 s of
 # grace, and 1 s each for a log or a policy that hangs (ARCHITECTURE.md, "Bounds").
 EDGE_LIMITS = ChildLimits(name="edge", start_limit_s=60.0, stop_limit_s=10.0, keeps_clients=True)
+
+# Its start loads a script, which has 30 s to be imported; its stop has scripts end what runs, which is bounded by 16 s.
+WORKERS_LIMITS = ChildLimits(name="workers", start_limit_s=60.0, stop_limit_s=20.0)
 
 
 def run_up(options: UpOptions) -> int:
@@ -40,18 +50,44 @@ def run_up(options: UpOptions) -> int:
         Listeners.bound(
             options.listen, options.tls_listen, sockets_each=options.threads, given=activation.take
         ) as listeners,
+        _worker(options) as (worker, egress),
     ):
         log = EventLog(log_fd)
         for warning in activation.close():
             log.write("configuration_warning", {"reason": warning})
+        given = inheritance_for(options, command=_COMMAND, listeners=listeners.addresses, egress=egress, worker=worker)
+        specs = [role_spec(EDGE_LIMITS, given)]
+        if worker is not None:
+            # It listens on nothing of ours.
+            hosting = inheritance_for(options, command=_COMMAND, listeners=(), worker=worker)
+            specs.append(role_spec(WORKERS_LIMITS, hosting))
         return supervise(
-            [role_spec(EDGE_LIMITS, inheritance_for(options, command=_COMMAND, listeners=listeners.addresses))],
-            close_listeners=lambda _: listeners.close(),
+            specs,
+            close_listeners=lambda role: listeners.close() if role == EDGE_LIMITS.name else None,
             announce=lambda lines: announce(lines, command=_COMMAND),
             log=log,
             plan=release_plan(options),
             data_dir=options.data_dir,
         )
+
+
+@contextmanager
+def _worker(options: UpOptions) -> Iterator[tuple[LocalWorker | None, int]]:
+    """The Worker of `--worker`, and the descriptor of the socket for what it fetches."""
+    if options.worker is None:
+        yield None, -1
+        return
+    # Loaded here and not with this module: in front of an origin none of it is needed.
+    from holdfast.app.egress_socket import egress_listener  # noqa: PLC0415
+    from holdfast.app.local_project import placed  # noqa: PLC0415
+
+    if not has_room_for_worker_sockets(local_home(options.data_dir.absolute())):
+        raise UsageError("--data", str(options.data_dir), "a shorter path, as the sockets of the Worker lie in it")
+    worker, project = placed(options.worker, options.data_dir)
+    for warning in project.warnings:
+        sys.stderr.write(f"{_COMMAND}: {warning}\n")
+    with egress_listener(local_home(options.data_dir)) as egress:
+        yield worker, egress
 
 
 def release_plan(options: UpOptions | Config) -> ReleasePlan:

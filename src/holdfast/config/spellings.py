@@ -14,7 +14,7 @@ from pathlib import Path
 from holdfast.config.database_url import DatabaseUrl
 from holdfast.errors import UsageError
 from holdfast.model.listen_address import ListenAddress
-from holdfast.model.option import Given, spelled
+from holdfast.model.option import Given, spelled, switch
 from holdfast.model.origin_url import OriginUrl
 
 # Two threads each (HTTP and tunnels). Precedent: no machine we know gains from more loops than cores, and 64 cores
@@ -171,7 +171,15 @@ ORIGIN = spelled(
     "ORIGIN",
     "Where requests go: http://, https://, ws:// or wss:// with host, port and base path, or unix:/path.",
     _origin,
+    is_optional=True,
 )
+WORKER = spelled(
+    "--worker",
+    "PATH",
+    "Answer every host name with this Worker: a directory with a wrangler.toml or wrangler.jsonc, such a file, or a .py.",
+    path_of,
+)
+WATCH = switch("--watch", "Serve the Worker anew when its files change, and print what it logs.")
 LISTEN = spelled(
     "--listen",
     "ADDR:PORT",

@@ -27,6 +27,9 @@ def texts_of(options: UpOptions | Config) -> Texts:
         if isinstance(value, tuple):
             if value or field.name in {"listen", "tls_listen"}:
                 texts[field.name] = [str(one) for one in value] or [NO_ADDRESS]
+        elif isinstance(value, bool):
+            if value:
+                texts[field.name] = "yes"
         elif value is not None:
             texts[field.name] = value.text if isinstance(value, DatabaseUrl) else str(value)
     return texts

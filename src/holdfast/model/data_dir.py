@@ -57,6 +57,11 @@ def edge_journal(data_dir: Path) -> Path:
 _KEY_DIGITS = 12
 
 
+def local_home(data_dir: Path) -> Path:
+    """What stands in the place of the data directory for the scripts of `holdfast up`: they are none of an installation's."""
+    return data_dir / "up"
+
+
 def workers_dir(data_dir: Path) -> Path:
     """What belongs to scripts: a directory for each, by its key."""
     return data_dir / "workers"

@@ -21,7 +21,7 @@ class Spelling:
 
     `short` is "" or a flag of one letter; `default` says in words what holds when it is not given. `key` is its name in a
     configuration file, dotted ("control.listen"), or "" where it cannot stand in one. `is_number`: there it may stand without
-    quotes.
+    quotes. `is_optional`: an argument that may be left out.
     """
 
     flag: str
@@ -34,6 +34,7 @@ class Spelling:
     default: str = ""
     key: str = ""
     is_number: bool = False
+    is_optional: bool = False
 
     @property
     def is_argument(self) -> bool:
@@ -66,10 +67,20 @@ def spelled(  # noqa: PLR0913  one for each field of `Spelling`
     default: str = "",
     key: str = "",
     is_number: bool = False,
+    is_optional: bool = False,
 ) -> dict[str, Spelling]:
     """Metadata for `dataclasses.field`; the arguments are those of `Spelling`."""
     made = Spelling(
-        flag, metavar, help, parse, short=short, is_many=is_many, default=default, key=key, is_number=is_number
+        flag,
+        metavar,
+        help,
+        parse,
+        short=short,
+        is_many=is_many,
+        default=default,
+        key=key,
+        is_number=is_number,
+        is_optional=is_optional,
     )
     return {"spelling": made}
 

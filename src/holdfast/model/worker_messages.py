@@ -97,7 +97,8 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     `key` names the script's directory, `name` the script, `version` the code. `code_dir` is absolute and the root of imports; `main` is
     the entry module's file, relative to it. `vars` are plain text and JSON, `secrets` texts (never logged). `http_fd` and `channel_fd`
     are listening Unix sockets, inherited; `channel_path` is where the latter is bound. `egress_path` is where every `fetch()` connects. `objects_dir`
-    holds the objects' files, `run_dir` is for what lives as long as the process. `storages`: class name -> "sqlite" | "legacy-kv".
+    holds the objects' files, `run_dir` is for what lives as long as the process. `storages`: class name -> "sqlite" | "legacy-kv";
+    `namespaces`: class name -> the name that its objects are kept under, where that is another (a class that was renamed).
     `turn_file`: 64 bytes to map, shared with the host (`Turn`). `is_dev`: somebody edits the code while it runs.
     """
 
@@ -121,6 +122,7 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     durable_objects: tuple[DurableObjectBinding, ...] = ()
     services: tuple[ServiceBinding, ...] = ()
     storages: dict[str, str] = {}
+    namespaces: dict[str, str] = {}
     limits: WorkerLimits = WorkerLimits()
     is_dev: bool = False
 

@@ -47,6 +47,8 @@ def inherited(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inherited]:
         ("edge", UP, "holdfast.app.edge_role.serve_edge"),
         ("edge", Config(), "holdfast.app.edge_role.serve_edge"),
         ("control", Config(), "holdfast.app.control_service.serve_control"),
+        ("workers", UP, "holdfast.app.workers_role.serve_workers"),
+        ("workers", Config(), "holdfast.app.workers_role.serve_workers"),
     ],
 )
 def test_each_role_gets_its_options(
@@ -54,7 +56,8 @@ def test_each_role_gets_its_options(
 ) -> None:
     seen: list[Any] = []
 
-    def serve(given: Any, _bound: Any, around: Any) -> int:
+    def serve(given: Any, *rest: Any, **_more: Any) -> int:
+        around = rest[-1]
         seen.append((given, around.command, around.is_supervised))
         return 0
 
@@ -73,7 +76,7 @@ def test_a_role_that_fails_says_why_over_the_lifeline(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*_: object) -> int:
+    def fail(*_: object, **_more: object) -> int:
         raise error
 
     monkeypatch.setattr("holdfast.app.edge_role.serve_edge", fail)
@@ -85,7 +88,7 @@ def test_a_role_that_fails_says_why_over_the_lifeline(
 def test_a_role_that_breaks_says_so_over_the_lifeline_and_the_traceback_is_left_to_python(
     inherited: Inherited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> int:
+    def fail(*_: object, **_more: object) -> int:
         raise ImportError("no module named _native")
 
     monkeypatch.setattr("holdfast.app.edge_role.serve_edge", fail)
@@ -101,7 +104,7 @@ def test_a_role_that_does_not_exist_is_one_sentence(
     assert inherited.main(options, *argv) == 2
     (failed,) = inherited.said()
     assert isinstance(failed, Failed)
-    assert failed.sentence.startswith("expected the role edge or control")
+    assert failed.sentence.startswith("expected the role edge, control or workers")
 
 
 def test_without_a_supervisor_it_says_so_on_stderr(

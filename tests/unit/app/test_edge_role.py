@@ -23,6 +23,7 @@ from holdfast.config.up import UpOptions
 from holdfast.edge.snapshot import empty_snapshot
 from holdfast.errors import CertificateError, SetupError
 from holdfast.listeners import BoundAddress, bind_all
+from holdfast.model.local_worker import LocalWorker
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -230,8 +231,8 @@ def test_supervised_it_says_that_it_is_ready_over_the_lifeline(
 class Zones(StaticZones):
     """Zones that nobody has told yet which there are."""
 
-    def __init__(self, options: UpOptions, bound: Sequence[BoundAddress]) -> None:
-        super().__init__(options, bound)
+    def __init__(self, options: UpOptions, bound: Sequence[BoundAddress], worker: LocalWorker | None = None) -> None:
+        super().__init__(options, bound, worker)
         self.policy.publish(empty_snapshot(instance="ab", is_published=False))
 
 

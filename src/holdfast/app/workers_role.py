@@ -1,0 +1,206 @@
+"""The workers role: the process that hosts scripts. From options to exit status, around `holdfast.workers.host`.
+
+Law 1: one host for each data directory: it holds a lock. The successor of a release loads everything, says so, and serves when its
+predecessor is gone.
+Law 2: it says that it is ready when it can be asked; where it is given a Worker (`holdfast up --worker`), when that serves, and a
+first one that does not is a sentence, and the end.
+Law 3: whatever becomes of one script, the host goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from holdfast.app.data_lock import DataLock
+from holdfast.app.descriptors import log_descriptor
+from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Stop
+from holdfast.app.worker_watch import WorkerWatch
+from holdfast.config.run import Config
+from holdfast.config.up import UpOptions
+from holdfast.errors import SetupError, reason_of
+from holdfast.event_log import EventLog
+from holdfast.model.data_dir import local_home, workers_host_socket
+from holdfast.model.local_worker import LocalWorker
+from holdfast.model.worker_host_messages import KEPT_LINES, Logged, Refused
+from holdfast.model.worker_messages import Log
+from holdfast.model.worker_script import ScriptVersion, secret_purpose
+from holdfast.sealing import SealError, SealingKey, key_when_there
+from holdfast.workers.host import sockets, versions
+from holdfast.workers.host.desk import Desk
+from holdfast.workers.host.hosted import Setting
+from holdfast.workers.host.hosting import Host, make_workers_dir
+
+T = TypeVar("T")
+
+_ROLE = "workers"
+# How often a successor looks whether the one before is gone.
+_LOCK_POLL_S = 0.02
+# For the one before to stop its scripts, and some.
+_LOCK_LIMIT_S = 30.0
+
+
+def serve_workers(options: UpOptions | Config, around: Surroundings, *, worker: LocalWorker | None = None) -> int:
+    """Host scripts until told to end; then the exit status, 0. For the main thread of a process of its own.
+
+    Raises HoldfastError, a sentence, when it cannot start.
+    """
+    data_dir = (local_home(options.data_dir) if isinstance(options, UpOptions) else options.data_dir).absolute()
+    with log_descriptor(options.log_file) as log_fd, closing(DataLock(data_dir, _ROLE)) as lock:
+        log = EventLog(log_fd)
+        if not around.is_successor:
+            lock.take()
+        is_dev = isinstance(options, UpOptions) and options.watch
+        setting = Setting(data_dir=data_dir, unseal=unsealing(data_dir), record=log.write, is_dev=is_dev)
+        try:
+            make_workers_dir(setting)
+        except OSError as error:
+            raise SetupError(f"the data directory {data_dir} cannot be used: {reason_of(error)}") from error
+        asyncio.run(_Role(options, around, lock, setting, log, worker=worker).run())
+    return 0
+
+
+class _Role:
+    def __init__(
+        self,
+        options: UpOptions | Config,
+        around: Surroundings,
+        lock: DataLock,
+        setting: Setting,
+        log: EventLog,
+        *,
+        worker: LocalWorker | None,
+    ) -> None:
+        self._options, self._around, self._lock = options, around, lock
+        self._setting, self._log, self._worker = setting, log, worker
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        self._end_when_told()
+        host = Host(self._setting, may_serve=self._lock.is_held, only=self._worker)
+        desk = Desk(host)
+        tasks: list[asyncio.Task[None]] = []
+        host.begin(sockets.inherited(self._setting.data_dir) if self._around.is_successor else None)
+        try:
+            if await self._has_the_objects(host):
+                host.allow_serving()
+                await desk.open(sockets.bound(workers_host_socket(self._setting.data_dir)))
+                if self._worker is not None:
+                    tasks = await self._serve_local(host, self._worker)
+                self._around.ready(())
+                await self._ended.wait()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await desk.close()
+            await host.stop()
+
+    async def _has_the_objects(self, host: Host) -> bool:
+        """Wait, as a successor, until the host before is gone; False where this one is told to end before."""
+        if self._lock.is_held:
+            return True
+        await self._unless_ended(host.settled())
+        self._around.prepared()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _LOCK_LIMIT_S
+        while not self._ended.is_set() and not self._lock.try_to_take():
+            if loop.time() >= deadline:
+                self._lock.take(limit_s=0)  # says who has it
+            await asyncio.sleep(_LOCK_POLL_S)
+        return not self._ended.is_set()
+
+    async def _serve_local(self, host: Host, worker: LocalWorker) -> list[asyncio.Task[None]]:
+        """Serve the Worker of the command line. Raises SetupError where that has never served and does not."""
+        printing = asyncio.create_task(self._print_log(host, worker))
+        is_watched = isinstance(self._options, UpOptions) and self._options.watch
+        if versions.active_version(self._setting.data_dir, worker.key) != worker.version:
+            answer = await self._unless_ended(host.deploy(worker.key, worker.version))
+            if isinstance(answer, Refused) and not is_watched:
+                _say(answer.traceback)
+                printing.cancel()
+                raise SetupError(f"the Worker {worker.name} cannot be served: {answer.error}")
+        tasks = [printing]
+        if isinstance(self._options, UpOptions) and is_watched and self._options.worker is not None:
+            watch = WorkerWatch(self._options.worker, self._options.data_dir, worker, say=_say)
+            tasks.append(asyncio.create_task(watch.run(host)))
+        return tasks
+
+    async def _print_log(self, host: Host, worker: LocalWorker) -> None:
+        """Tell what the Worker logs: as lines for a person who edits it, else as records."""
+        hosted = await host.known(worker.key)
+        woken = asyncio.Event()
+        reading = hosted.log.read(woken.set, lines=KEPT_LINES)
+        while True:
+            await woken.wait()
+            woken.clear()
+            for answer in reading.take():
+                if isinstance(answer, Logged):
+                    self._print(answer.log, worker)
+
+    def _print(self, log: Log, worker: LocalWorker) -> None:
+        if self._setting.is_dev:
+            _say(f"[{log.level}] {log.message}")
+        elif log.kind != "host":  # that has been recorded
+            self._log.write("worker_log", {"worker": worker.name, "level": log.level, "message": log.message})
+
+    async def _unless_ended(self, doing: Coroutine[None, None, T]) -> T | None:
+        """What `doing` gives; None where this process is told to end first."""
+        task = asyncio.create_task(doing)
+        ended = asyncio.create_task(self._ended.wait())
+        await asyncio.wait((task, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        return task.result() if task.done() else None
+
+    def _end_when_told(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._around.ending_signals:
+            loop.add_signal_handler(number, self._ended.set)
+        if (lifeline := self._around.lifeline) is None:
+            return
+        self._around.ignore_signals()
+
+        def look() -> None:
+            if any(isinstance(word, Stop) for word in lifeline.words()):
+                self._ended.set()
+            if lifeline.is_cut:
+                loop.remove_reader(lifeline.fileno())
+                self._log.write("supervisor_gone", {"child": _ROLE})
+                self._ended.set()
+
+        loop.add_reader(lifeline.fileno(), look)
+
+
+def _say(text: str) -> None:
+    """Print for a person; nobody has to read it."""
+    if text and sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{text.rstrip()}\n")
+            sys.stderr.flush()
+
+
+def unsealing(data_dir: Path) -> Callable[[ScriptVersion], Mapping[str, str]]:
+    """What opens the secrets of a version with the key of `data_dir`; it raises SetupError."""
+    find_key = key_when_there(data_dir, os.environ)
+
+    def unseal(version: ScriptVersion) -> Mapping[str, str]:
+        if not version.sealed_secrets:
+            return {}
+        key = find_key()
+        if key is None:
+            raise SetupError("its secrets cannot be read: there is no sealing key")
+        return {name: _opened(key, version, name, sealed) for name, sealed in version.sealed_secrets.items()}
+
+    return unseal
+
+
+def _opened(key: SealingKey, version: ScriptVersion, name: str, sealed: bytes) -> str:
+    try:
+        return key.open_sealed(sealed, purpose=secret_purpose(version.key, name)).decode()
+    except (SealError, UnicodeDecodeError) as error:
+        raise SetupError(f"its secret {name} cannot be read: {error}") from error

@@ -1,0 +1,19 @@
+"""The one Worker of `holdfast up --worker`: what its supervisor tells its children, which read the project no more.
+
+Law: a version that is named here lies on the disk (`holdfast.app.local_project`), complete.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+# The account that it belongs to: none that an installation has.
+LOCAL_ACCOUNT = ""
+
+
+class LocalWorker(msgspec.Struct, frozen=True, kw_only=True):
+    """The script `name`, whose directory is named by `key`, as the project was when it was read: `version`."""
+
+    key: str
+    name: str
+    version: str

@@ -1,0 +1,63 @@
+"""What the kernel says about a process of ours, and what the process itself says it is at.
+
+Law: a process that is gone has no figures: None, never an error.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import resource
+import struct
+import time
+from pathlib import Path
+
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT, Turn
+
+_TURN = struct.Struct(TURN_FORMAT)
+_PAGE_BYTES = resource.getpagesize()
+# clock_getcpuclockid(3): the id of a process's clock is made of its number; CPUCLOCK_SCHED of linux/posix-timers.h.
+_CPUCLOCK_SCHED = 2
+
+
+def cpu_s(pid: int) -> float | None:
+    """Seconds of processor time that all threads of a process have had."""
+    try:
+        return time.clock_gettime((~pid << 3) | _CPUCLOCK_SCHED)
+    except OSError:
+        return None
+
+
+def rss_bytes(pid: int) -> int | None:
+    """Bytes of a process that are in memory (proc(5), statm), those it shares with others too."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+class TurnFile:
+    """The file in which a process marks what it is at, mapped."""
+
+    def __init__(self, path: Path) -> None:
+        """Make it. Raises OSError."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(descriptor, TURN_FILE_BYTES)
+            self._map = mmap.mmap(descriptor, TURN_FILE_BYTES, access=mmap.ACCESS_READ)
+            self._descriptor = descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+    def turn(self) -> Turn | None:
+        """What it is at. None where the process has cut the file, which reading the map would answer with SIGBUS."""
+        if os.fstat(self._descriptor).st_size < TURN_FILE_BYTES:
+            return None
+        number, sid, seq, is_running = _TURN.unpack_from(self._map)
+        return Turn(number=number, sid=sid, seq=seq, is_running=bool(is_running))
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._map.close()
+        os.close(self._descriptor)

@@ -1,0 +1,347 @@
+"""One script in the host: `script`'s commands carried out on real processes, and what happens to them fed back.
+
+Law 1: it decides nothing (that is `script`).
+Law 2: whatever goes wrong with one script, from its description to its process, is a sentence in that script's log, and concerns no
+other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from holdfast.errors import HoldfastError, reason_of
+from holdfast.model.data_dir import (
+    worker_channel_socket,
+    worker_dir,
+    worker_objects_dir,
+    worker_version_dir,
+    workers_egress_socket,
+)
+from holdfast.model.worker_host_messages import ScriptStatus
+from holdfast.model.worker_messages import (
+    Counters,
+    Load,
+    Loaded,
+    LoadFailed,
+    Log,
+    LogLevel,
+    ProcessMessage,
+    Retired,
+    Serving,
+    Turn,
+    WorkerLinkError,
+)
+from holdfast.model.worker_script import ScriptVersion
+from holdfast.workers.host import figures, versions
+from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
+from holdfast.workers.host.log_book import LogBook
+from holdfast.workers.host.process import PROGRAM, ScriptProcess, Surroundings
+from holdfast.workers.host.script import Script
+from holdfast.workers.host.sockets import ScriptSockets
+from holdfast.workers.host.watch import Watch
+
+_RUN, _OBJECTS_MODE = "run", 0o700
+
+# Gives the secrets of a version, in plain text, by name. Raises HoldfastError.
+Unseal = Callable[[ScriptVersion], Mapping[str, str]]
+# Takes a record for the log of Holdfast's own: its name, and fields.
+Record = Callable[[str, Mapping[str, str | int]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all scripts of a host have in common. `is_dev`: their code is being edited. `program` is what their processes run."""
+
+    data_dir: Path
+    unseal: Unseal
+    record: Record
+    is_dev: bool = False
+    program: tuple[str, ...] = PROGRAM
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    process: ScriptProcess
+    version: ScriptVersion
+    watch: Watch
+    counters: Counters = field(default_factory=Counters)
+
+
+class HostedScript:
+    """A script with its processes. `changed` is called after each step."""
+
+    def __init__(
+        self,
+        key: str,
+        sockets: ScriptSockets,
+        setting: Setting,
+        *,
+        may_serve: bool,
+        changed: Callable[[], None],
+    ) -> None:
+        self.key, self.sockets, self.log = key, sockets, LogBook()
+        self.script = Script(may_serve=may_serve)
+        self._setting, self._changed = setting, changed
+        self._loop = asyncio.get_running_loop()
+        self._running: dict[int, _Running] = {}
+        self._tickets: dict[int, asyncio.Future[Conclude]] = {}
+        self._numbers = itertools.count(1)
+        self._timer: asyncio.TimerHandle | None = None
+        self._described: ScriptVersion | None = None
+
+    # --- What people ask for ---
+
+    def start(self, version: str) -> None:
+        """Serve this version, which has served before."""
+        self._carry_out(self.script.start(version, self._loop.time()))
+
+    def replace(self, version: str) -> None:
+        """Replace what there is by this version, which served in another host."""
+        self._carry_out(self.script.deploy(next(self._numbers), version, self._loop.time()))
+
+    async def deploy(self, version: str) -> Conclude:
+        """Replace what there is by this version; how that went."""
+        try:
+            self._check(version)
+        except HoldfastError as error:
+            return Conclude(0, str(error))
+        ticket, concluded = self._ticket()
+        self._carry_out(self.script.deploy(ticket, version, self._loop.time()))
+        return await concluded
+
+    async def restart(self) -> Conclude:
+        """Replace the process by another of the same version; how that went."""
+        ticket, concluded = self._ticket()
+        self._carry_out(self.script.restart(ticket, self._loop.time()))
+        return await concluded
+
+    def allow_serving(self) -> None:
+        """No other host has the objects any more."""
+        self._carry_out(self.script.allow_serving(self._loop.time()))
+
+    def stop(self) -> None:
+        """Serve no more; `script.is_over` says when that is so."""
+        self._carry_out(self.script.stop(self._loop.time()))
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for running in self._running.values():
+            running.process.kill()
+
+    def close(self) -> None:
+        """Let go of the sockets; no process lives."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.sockets.close()
+
+    def status(self) -> ScriptStatus:
+        """How it is."""
+        script = self.script
+        serving = script.serving
+        running = self._running.get(serving.number) if serving is not None else None
+        named = running.version if running is not None else self._described
+        pid = running.process.pid if running is not None else 0
+        counters = running.counters if running is not None else Counters()
+        return ScriptStatus(
+            key=self.key,
+            name=named.name if named is not None else "",
+            account=named.account if named is not None else "",
+            version=script.version,
+            serving=serving.version if serving is not None else "",
+            state=script.state,
+            pid=pid,
+            restarts=script.restarts,
+            reason=script.reason,
+            rss_bytes=(figures.rss_bytes(pid) or 0) if pid else 0,
+            cpu_ms=round((figures.cpu_s(pid) or 0.0) * 1000) if pid else 0,
+            counters=counters.counters,
+            objects=counters.objects,
+        )
+
+    def look(self) -> bool:
+        """Hold the processes to their limits; whether one is at work."""
+        is_any_busy = False
+        for number, running in list(self._running.items()):
+            turn, pid = running.process.turn(), running.process.pid
+            is_busy = running.watch.is_busy(turn)
+            is_any_busy = is_any_busy or is_busy
+            cpu_s = figures.cpu_s(pid) if is_busy else None
+            sentence = running.watch.look(turn, cpu_s, figures.rss_bytes(pid))
+            if sentence:
+                self._carry_out(self.script.limit_hit(number, sentence))
+        return is_any_busy
+
+    # --- What processes do ---
+
+    def heard(self, number: int, message: ProcessMessage) -> None:
+        """As `process.Listener` says."""
+        now = self._loop.time()
+        match message:
+            case Loaded():
+                self._carry_out(self.script.loaded(number, now))
+            case LoadFailed():
+                self._carry_out(self.script.load_failed(number, message.error, message.traceback, now))
+            case Serving():
+                self._carry_out(self.script.serving_began(number, now))
+            case Retired():
+                self._carry_out(self.script.retired(number, now))
+            case Log():
+                self.log.write(msgspec.structs.replace(message, version=self._version_of(number)), now)
+            case Counters():
+                if number in self._running:
+                    self._running[number].counters = message
+
+    def printed(self, number: int, text: str) -> None:
+        """As `process.Listener` says."""
+        self.script.printed(number, text)
+        log = Log(level="log", message=text, ts_ms=_now_ms(), version=self._version_of(number))
+        self.log.write(log, self._loop.time())
+
+    def link_ended(self, number: int, sentence: str) -> None:
+        """As `process.Listener` says."""
+        self._carry_out(self.script.link_ended(number, sentence, self._loop.time()))
+
+    def exited(self, number: int, how: str, turn: Turn | None) -> None:
+        """As `process.Listener` says."""
+        self._running.pop(number, None)
+        self._carry_out(self.script.exited(number, how, turn, self._loop.time()))
+
+    # --- Below: commands ---
+
+    def _carry_out(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case Spawn():
+                    self._spawn(command)
+                case Tell() | Kill():
+                    if (running := self._running.get(command.number)) is not None:
+                        _tell(running.process, command)
+                case Activate():
+                    self._activate(command.version)
+                case Conclude():
+                    self._conclude(command)
+                case Note():
+                    self._note(command.level, command.message, command.event)
+        self._set_timer()
+        self._changed()
+
+    def _conclude(self, command: Conclude) -> None:
+        future = self._tickets.pop(command.ticket, None)
+        if future is not None and not future.done():
+            future.set_result(command)
+
+    def _spawn(self, command: Spawn) -> None:
+        number = command.number
+        try:
+            version = versions.described(self._setting.data_dir, self.key, command.version)
+            running = self._started(number, version)
+            self._running[number] = running
+            running.process.tell(self._load(running.process, version))
+        except (HoldfastError, WorkerLinkError, OSError) as error:
+            reason = reason_of(error) if isinstance(error, OSError) else str(error)
+            # What it leads to comes after what this is part of.
+            self._loop.call_soon(self._not_spawned, number, reason)
+
+    def _not_spawned(self, number: int, reason: str) -> None:
+        self._carry_out(self.script.load_failed(number, reason, "", self._loop.time()))
+        if (running := self._running.get(number)) is not None:
+            running.process.kill()
+        else:
+            self.exited(number, "no process", None)
+
+    def _started(self, number: int, version: ScriptVersion) -> _Running:
+        directory = worker_dir(self._setting.data_dir, self.key)
+        objects = worker_objects_dir(self._setting.data_dir, self.key)
+        objects.mkdir(mode=_OBJECTS_MODE, exist_ok=True)
+        around = Surroundings(
+            program=self._setting.program,
+            descriptors=(self.sockets.http.fileno(), self.sockets.channel.fileno()),
+            # Of this host: another may have processes of the same script, with the same numbers.
+            run_dir=directory / _RUN / f"{os.getpid()}-{number}",
+            limits=version.limits,
+        )
+        self._described = version
+        return _Running(process=ScriptProcess(number, around, self), version=version, watch=Watch(version.limits))
+
+    def _load(self, process: ScriptProcess, version: ScriptVersion) -> Load:
+        data_dir = self._setting.data_dir
+        return Load(
+            key=self.key,
+            name=version.name,
+            account=version.account,
+            version=version.version,
+            code_dir=str(worker_version_dir(data_dir, self.key, version.version) / versions.CODE),
+            main=version.main,
+            http_fd=self.sockets.http.fileno(),
+            channel_fd=self.sockets.channel.fileno(),
+            channel_path=str(worker_channel_socket(data_dir, self.key)),
+            egress_path=str(workers_egress_socket(data_dir)),
+            objects_dir=str(worker_objects_dir(data_dir, self.key)),
+            run_dir=str(process.turn_path.parent),
+            turn_file=str(process.turn_path),
+            compatibility_date=version.compatibility_date,
+            compatibility_flags=version.compatibility_flags,
+            vars=version.vars,
+            secrets=dict(self._setting.unseal(version)),
+            durable_objects=version.durable_objects,
+            services=version.services,
+            storages=version.storages,
+            namespaces={name: one.namespace for name, one in version.classes.items() if one.namespace != name},
+            limits=version.limits,
+            is_dev=self._setting.is_dev,
+        )
+
+    def _activate(self, version: str) -> None:
+        try:
+            versions.activate(self._setting.data_dir, self.key, version)
+        except OSError as error:
+            self._note(
+                "error", f"it cannot be noted that version {version} serves: {reason_of(error)}", "worker_failed"
+            )
+
+    def _note(self, level: LogLevel, message: str, event: str) -> None:
+        self.log.write(Log(level=level, message=message, ts_ms=_now_ms(), kind="host"), self._loop.time())
+        if event:
+            name = self._described.name if self._described is not None else ""
+            self._setting.record(event, {"worker": name, "key": self.key, "reason": message})
+
+    def _check(self, version: str) -> None:
+        self._described = versions.described(self._setting.data_dir, self.key, version)
+
+    def _ticket(self) -> tuple[int, asyncio.Future[Conclude]]:
+        ticket = next(self._numbers)
+        future = self._tickets[ticket] = self._loop.create_future()
+        return ticket, future
+
+    def _version_of(self, number: int) -> str:
+        running = self._running.get(number)
+        return running.version.version if running is not None else ""
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        moment = self.script.next_moment()
+        self._timer = self._loop.call_at(moment, self._time_passed) if moment is not None else None
+
+    def _time_passed(self) -> None:
+        self._timer = None
+        self._carry_out(self.script.time_passed(self._loop.time()))
+
+
+def _tell(process: ScriptProcess, command: Tell | Kill) -> None:
+    if isinstance(command, Kill):
+        process.kill()
+    else:
+        process.tell(command.message)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,92 @@
+"""A project of a Worker, placed for the host of scripts."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from holdfast.app.local_project import KEPT_VERSIONS, placed
+from holdfast.errors import HoldfastError
+from holdfast.model.data_dir import local_home, worker_key, worker_version_dir
+from holdfast.model.worker_script import ScriptVersion
+
+CONFIGURATION = """
+name = "chat"
+main = "src/worker.py"
+vars = { GREETING = "hello", LEVEL = "low" }
+[[durable_objects.bindings]]
+name = "ROOM"
+class_name = "Room"
+"""
+
+
+def project(directory: Path, *, code: str = "x = 1\n", configuration: str = CONFIGURATION) -> Path:
+    (directory / "src").mkdir(parents=True, exist_ok=True)
+    (directory / "wrangler.toml").write_text(configuration, encoding="utf-8")
+    (directory / "src" / "worker.py").write_text(code, encoding="utf-8")
+    return directory
+
+
+def described(data_dir: Path, key: str, version: str) -> ScriptVersion:
+    file = worker_version_dir(local_home(data_dir), key, version) / "script.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    return msgspec.json.decode(file.read_bytes(), type=ScriptVersion)
+
+
+def test_a_project_becomes_a_version_that_is_complete(tmp_path: Path) -> None:
+    here = project(tmp_path / "p")
+    (here / ".dev.vars").write_text("LEVEL=high\nTOKEN=hush\n", encoding="utf-8")
+    worker, read = placed(here, tmp_path / "d")
+    assert (worker.key, worker.name) == (worker_key("", "chat"), "chat")
+    version = described(tmp_path / "d", worker.key, worker.version)
+    assert version.vars == {"GREETING": "hello", "LEVEL": "high", "TOKEN": "hush"}
+    assert version.storages == {"Room": "sqlite"}
+    assert version.main == "worker.py"
+    code = worker_version_dir(local_home(tmp_path / "d"), worker.key, worker.version) / "code"
+    assert {name: (code / name).read_bytes() for name in read.files} == dict(read.files)
+
+
+def test_the_same_project_is_the_same_version_and_another_is_another(tmp_path: Path) -> None:
+    here = project(tmp_path / "p")
+    first, _ = placed(here, tmp_path / "d")
+    assert placed(here, tmp_path / "d")[0] == first
+    changed = [
+        placed(project(here, code="x = 2\n"), tmp_path / "d")[0],
+        placed(project(here, configuration=CONFIGURATION.replace("low", "lower")), tmp_path / "d")[0],
+    ]
+    assert len({first.version, *(one.version for one in changed)}) == 3
+    assert {one.key for one in changed} == {first.key}
+
+
+def test_old_versions_are_forgotten_but_not_the_one_that_serves(tmp_path: Path) -> None:
+    here, versions = project(tmp_path / "p"), list[str]()
+    directory = tmp_path
+    for number in range(KEPT_VERSIONS + 4):
+        worker, _ = placed(project(here, code=f"x = {number}\n"), tmp_path / "d")
+        directory = worker_version_dir(local_home(tmp_path / "d"), worker.key, worker.version)
+        os.utime(directory, (number, number))
+        versions.append(worker.version)
+        if not number:
+            (directory.parent.parent / "active").write_text(worker.version, encoding="ascii")
+    left = {one.name for one in directory.parent.iterdir()}
+    assert left == {versions[0], *versions[-KEPT_VERSIONS - 1 :]}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "sentence"),
+    [
+        ("name = 'chat'", "main"),
+        (CONFIGURATION + '[[migrations]]\ntag = "v1"\ndeleted_classes = ["Other"]\n', "the Worker chat: "),
+    ],
+)
+def test_what_cannot_be_used_is_a_sentence_and_leaves_nothing(
+    tmp_path: Path, configuration: str, sentence: str
+) -> None:
+    (tmp_path / "p").mkdir()
+    here = project(tmp_path / "p", configuration=configuration)
+    if sentence == "main":
+        (here / "src" / "worker.py").unlink()
+    with pytest.raises(HoldfastError, match=sentence):
+        placed(here, tmp_path / "d")
+    assert not (tmp_path / "d").exists()

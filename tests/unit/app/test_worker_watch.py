@@ -1,0 +1,86 @@
+"""A project that is read again when it changes."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from holdfast.app.local_project import placed
+from holdfast.app.worker_watch import WorkerWatch, seen
+from holdfast.model.worker_host_messages import Answer, Done, Refused
+
+
+class FakeHost:
+    """Remembers what is deployed; gives `answer`."""
+
+    def __init__(self) -> None:
+        self.deployed: list[tuple[str, str]] = []
+        self.answer: Answer = Done()
+
+    async def deploy(self, key: str, version: str) -> Answer:
+        self.deployed.append((key, version))
+        return self.answer
+
+
+class Project:
+    """A project, watched, and what is said about it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path, self.data_dir, self.said = directory / "p", directory / "d", list[str]()
+        self.path.mkdir()
+        self.write("x = 1\n")
+        self.worker, _ = placed(self.path, self.data_dir)
+        self.watch = WorkerWatch(self.path, self.data_dir, self.worker, say=self.said.append)
+
+    def write(self, code: str, name: str = "chat") -> None:
+        (self.path / "wrangler.toml").write_text(f'name = "{name}"\nmain = "worker.py"\n', encoding="utf-8")
+        (self.path / "worker.py").write_text(code, encoding="utf-8")
+
+    def take_up(self, host: Any) -> list[str]:
+        self.said.clear()
+        asyncio.run(self.watch.take_up(host))
+        return self.said
+
+
+def test_a_change_is_deployed_once(tmp_path: Path) -> None:
+    project, host = Project(tmp_path), FakeHost()
+    project.write("x = 2\n")
+    (said,) = project.take_up(host)
+    assert said.startswith("reloaded: chat, version ")
+    assert project.take_up(host) == []
+    assert [key for key, _ in host.deployed] == [project.worker.key]
+
+
+def test_a_change_that_does_not_load_is_said_and_tried_again_when_it_has_changed(tmp_path: Path) -> None:
+    project, host = Project(tmp_path), FakeHost()
+    host.answer = Refused(error="SyntaxError: invalid syntax")
+    project.write("x =\n")
+    assert project.take_up(host) == ["the change is not taken up: SyntaxError: invalid syntax"]
+    host.answer = Done()
+    project.write("x = 3\n")
+    assert len(project.take_up(host)) == 1
+    assert len(host.deployed) == 2
+
+
+def test_a_configuration_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    project, host = Project(tmp_path), FakeHost()
+    (project.path / "wrangler.toml").write_text("name = ", encoding="utf-8")
+    (said,) = project.take_up(host)
+    assert said.startswith("the change is not taken up: ")
+    assert host.deployed == []
+
+
+def test_another_name_is_another_worker(tmp_path: Path) -> None:
+    project, host = Project(tmp_path), FakeHost()
+    project.write("x = 1\n", name="other")
+    assert project.take_up(host) == ["the Worker is called other now: start again to serve it under that name"]
+
+
+def test_what_is_seen_changes_with_the_files_of_the_project_alone(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    before = seen((project.path,))
+    (project.path / "__pycache__").mkdir()
+    (project.path / "__pycache__" / "x.pyc").touch()
+    assert seen((project.path,)) == before
+    (project.path / "more.py").touch()
+    assert seen((project.path,)) != before
+    assert seen((project.path / "nowhere",)) == {}

@@ -1,0 +1,109 @@
+"""The workers role: what it says of secrets, and how it begins and ends under a supervisor."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+import pytest
+
+from holdfast.app import lifeline, workers_role
+from holdfast.app.data_lock import data_lock
+from holdfast.app.lifeline import Lifeline, Prepared, Ready
+from holdfast.app.surroundings import Surroundings
+from holdfast.app.words import Stop
+from holdfast.app.workers_role import serve_workers
+from holdfast.config.run import Config
+from holdfast.errors import SetupError
+from holdfast.model.data_dir import workers_host_socket
+from holdfast.model.worker_script import ScriptVersion, secret_purpose
+from holdfast.sealing import load_or_create_key
+
+VERSION = ScriptVersion(key="0123456789ab", name="chat", version="v1", main="worker.py")
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory whose path leaves room for sockets."""
+    with TemporaryDirectory(prefix="hf") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, Lifeline]]:
+    """(the supervisor's end, the role's)."""
+    ours, childs = lifeline.pair()
+    ours.settimeout(10)
+    with ours, childs:
+        yield ours, Lifeline(childs)
+
+
+def until(ours: socket.socket, kind: type[object]) -> None:
+    """Wait for the role to say this."""
+    said = list[object]()
+    while not any(isinstance(one, kind) for one in said):
+        assert ours.recv(1, socket.MSG_PEEK)
+        said += lifeline.messages_of(ours)
+
+
+def test_it_is_ready_when_it_can_be_asked_and_ends_when_told(
+    tmp_path: Path, ends: tuple[socket.socket, Lifeline]
+) -> None:
+    ours, theirs = ends
+
+    def supervisor() -> None:
+        until(ours, Ready)
+        assert workers_host_socket(tmp_path).is_socket()
+        lifeline.tell(ours, Stop())
+
+    thread = threading.Thread(target=supervisor)
+    thread.start()
+    assert serve_workers(Config(data_dir=tmp_path), Surroundings("holdfast run", theirs)) == 0
+    thread.join()
+
+
+def test_a_successor_says_that_it_waits_and_serves_when_the_one_before_is_gone(
+    tmp_path: Path, ends: tuple[socket.socket, Lifeline]
+) -> None:
+    ours, theirs = ends
+    before = data_lock(tmp_path, "workers")
+    before.__enter__()
+
+    def supervisor() -> None:
+        until(ours, Prepared)
+        before.__exit__(None, None, None)
+        until(ours, Ready)
+        lifeline.tell(ours, Stop())
+
+    thread = threading.Thread(target=supervisor)
+    thread.start()
+    assert serve_workers(Config(data_dir=tmp_path), Surroundings("holdfast run", theirs, is_successor=True)) == 0
+    thread.join()
+
+
+def test_it_ends_with_its_supervisor(tmp_path: Path, ends: tuple[socket.socket, Lifeline]) -> None:
+    ours, theirs = ends
+
+    def supervisor() -> None:
+        until(ours, Ready)
+        ours.close()
+
+    thread = threading.Thread(target=supervisor)
+    thread.start()
+    assert serve_workers(Config(data_dir=tmp_path), Surroundings("holdfast run", theirs)) == 0
+    thread.join()
+
+
+def test_secrets_are_opened_with_the_installations_key(tmp_path: Path) -> None:
+    unseal = workers_role.unsealing(tmp_path)
+    assert unseal(VERSION) == {}
+    sealed = msgspec.structs.replace(VERSION, sealed_secrets={"TOKEN": b"anything"})
+    with pytest.raises(SetupError, match="there is no sealing key"):
+        unseal(sealed)
+    key = load_or_create_key(tmp_path, {})
+    with pytest.raises(SetupError, match="its secret TOKEN cannot be read"):
+        unseal(sealed)
+    right = key.seal(b"hush", purpose=secret_purpose(VERSION.key, "TOKEN"))
+    assert unseal(msgspec.structs.replace(VERSION, sealed_secrets={"TOKEN": right})) == {"TOKEN": "hush"}

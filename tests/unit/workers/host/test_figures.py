@@ -1,0 +1,48 @@
+"""Figures of processes, from the kernel and from the file in which they mark their turns."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from holdfast.model.worker_messages import TURN_FORMAT, Turn
+from holdfast.workers.host.figures import TurnFile, cpu_s, rss_bytes
+
+
+def test_the_clock_and_the_size_of_a_process_are_its_own() -> None:
+    before = cpu_s(os.getpid())
+    assert before is not None
+    sum(range(200_000))
+    after = cpu_s(os.getpid())
+    assert after is not None
+    assert after > before
+    size = rss_bytes(os.getpid())
+    assert size is not None
+    assert 5_000_000 < size < 5_000_000_000
+
+
+def test_a_process_that_is_gone_has_no_figures() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert (cpu_s(process.pid), rss_bytes(process.pid)) == (None, None)
+
+
+def test_a_turn_is_read_as_it_is_marked(tmp_path: Path) -> None:
+    path = tmp_path / "turn"
+    file = TurnFile(path)
+    assert file.turn() == Turn(number=0, sid=0, seq=0, is_running=False)
+    with path.open("r+b") as marking:
+        marking.write(struct.pack(TURN_FORMAT, 2**64 - 1, 7, 2**32 - 1, 1))
+    assert file.turn() == Turn(number=2**64 - 1, sid=7, seq=2**32 - 1, is_running=True)
+    os.truncate(path, 0)
+    assert file.turn() is None
+    file.close()
+
+
+def test_the_file_is_made_and_not_found(tmp_path: Path) -> None:
+    (tmp_path / "turn").touch()
+    with pytest.raises(FileExistsError):
+        TurnFile(tmp_path / "turn")

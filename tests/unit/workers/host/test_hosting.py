@@ -1,0 +1,94 @@
+"""The host of all scripts: starts, deployments one after the other, successors, and ends."""
+
+import asyncio
+from pathlib import Path
+
+from holdfast.model.data_dir import worker_dir, workers_host_socket
+from holdfast.model.worker_host_messages import Done, Refused
+from holdfast.workers.host import sockets
+from holdfast.workers.host.desk import Desk
+from holdfast.workers.host.hosting import Host
+from tests.unit.workers.host.hosts import Hosting, hosting
+
+
+def test_what_has_served_is_served_again_without_anybody_asking(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as one:
+            await one.deploy("v1")
+            await one.deploy("v2", "refuse no")
+        async with hosting(tmp_path) as again:
+            assert await again.ask() == "v1"
+
+    asyncio.run(scenario())
+
+
+def test_many_deployments_in_a_row_lose_nobody_who_asks(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as one:
+            await one.deploy("v0")
+            answers, is_over = list[str](), False
+
+            async def ask_on() -> None:
+                while not is_over:
+                    answers.append(await one.ask())
+
+            asking = [asyncio.create_task(ask_on()) for _ in range(3)]
+            for number in range(1, 11):
+                assert await one.deploy(f"v{number}") == Done()
+            is_over = True
+            await asyncio.gather(*asking)
+            assert "" not in answers
+            assert set(answers) <= {f"v{number}" for number in range(11)}
+            assert len(answers) > 10
+
+    asyncio.run(scenario())
+
+
+def test_a_successor_has_the_same_sockets_and_serves_when_it_may(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as before:
+            await before.deploy("v1")
+            desk = Desk(before.host)
+            await desk.open(sockets.bound(workers_host_socket(tmp_path)))
+            after = Hosting(tmp_path)
+            after.host = Host(after.setting, may_serve=False)
+            given = await asyncio.to_thread(sockets.inherited, tmp_path)
+            after.host.begin(given)
+            await after.host.settled()
+            assert (after.status.state, await before.ask()) == ("loading", "v1")
+            await before.deploy("v2")
+            await desk.close()
+            await before.host.stop()
+            waiting = asyncio.create_task(after.ask())
+            after.host.allow_serving()
+            assert await waiting in {"v1", "v2"}
+            await after.until(lambda: after.status.serving == "v2", "what the one before deployed last")
+            await after.host.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_deleted_script_is_gone_with_its_objects(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as one:
+            await one.deploy("v1")
+            assert await one.host.delete(one.key) == Done()
+            assert not worker_dir(tmp_path, one.key).exists()
+            assert one.host.scripts().scripts == ()
+            assert await one.host.delete(one.key) == Done()
+            assert isinstance(await one.host.delete("../.."), Refused)
+            assert isinstance(await one.host.restart(one.key), Refused)
+            assert isinstance(await one.host.deploy(one.key, "v1"), Refused)
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_is_another_process_of_the_same_version(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as one:
+            await one.deploy("v1")
+            before = one.status.pid
+            assert await one.host.restart(one.key) == Done()
+            assert (one.status.serving, one.status.pid == before) == ("v1", False)
+
+    asyncio.run(scenario())

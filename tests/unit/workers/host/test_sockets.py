@@ -1,0 +1,96 @@
+"""Listening sockets of scripts: bound for one user, handed from one host to the next."""
+
+import os
+import socket
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from holdfast.errors import SetupError
+from holdfast.model.data_dir import worker_dir, workers_host_socket
+from holdfast.workers.host import sockets
+
+KEYS = ("0123456789ab", "ba9876543210")
+
+
+def made(data_dir: Path) -> dict[str, sockets.ScriptSockets]:
+    for key in KEYS:
+        worker_dir(data_dir, key).mkdir(parents=True)
+    return {key: sockets.bound_for(data_dir, key) for key in KEYS}
+
+
+def test_a_socket_is_for_its_user_from_its_first_moment(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    before = os.umask(0)
+    try:
+        with sockets.bound(path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    finally:
+        os.umask(before)
+
+
+def test_what_stood_there_before_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with sockets.bound(path), sockets.bound(path) as second:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            second.settimeout(5)
+            second.accept()[0].close()
+        assert [one.name for one in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_place_where_nothing_can_be_bound_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot listen on .*/nowhere/s: no such file or directory"):
+        sockets.bound(tmp_path / "nowhere" / "s")
+
+
+def test_a_successor_gets_the_very_sockets(tmp_path: Path) -> None:
+    held = made(tmp_path)
+    with sockets.bound(workers_host_socket(tmp_path)) as listener:
+        listener.settimeout(5)
+
+        def predecessor() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(5)
+                assert connection.recv(100) == b'{"type":"inherit"}\n'
+                sockets.hand_over(connection, held)
+
+        thread = threading.Thread(target=predecessor)
+        thread.start()
+        got = sockets.inherited(tmp_path)
+        thread.join()
+    assert list(got) == list(KEYS)
+    for key, pair in got.items():
+        assert os.fstat(pair.http.fileno()).st_ino == os.fstat(held[key].http.fileno()).st_ino
+        assert os.fstat(pair.channel.fileno()).st_ino == os.fstat(held[key].channel.fileno()).st_ino
+        assert not os.get_inheritable(pair.http.fileno())
+        pair.close()
+        held[key].close()
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b'{"type":"done"}\n', b"no message\n", b'{"type":"inherited","scripts":2}\nno']
+)
+def test_a_predecessor_that_hands_over_nothing_is_none(tmp_path: Path, answer: bytes) -> None:
+    (tmp_path / "workers").mkdir()
+    with sockets.bound(workers_host_socket(tmp_path)) as listener:
+        listener.settimeout(5)
+
+        def predecessor() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(5)
+                connection.recv(100)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=predecessor)
+        thread.start()
+        assert sockets.inherited(tmp_path) == {}
+        thread.join()
+
+
+def test_no_predecessor_is_none(tmp_path: Path) -> None:
+    assert sockets.inherited(tmp_path) == {}
