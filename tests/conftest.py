@@ -1,11 +1,15 @@
-"""What holds for every test: traffic stays on this machine, and Hypothesis does not judge by the clock.
+"""What holds for every test: traffic stays on this machine, Hypothesis does not judge by the clock, and signals mean what
+they mean.
 
 Law 1: a test connects to loopback addresses and Unix sockets only; anything else fails where it is tried.
 Law 2: a property fails for what it found, never for how long an example took on a loaded machine.
+Law 3: programs that a test starts end at SIGHUP and SIGINT, also where whoever started the tests ignores them (nohup, a
+shell's background), which they would inherit.
 """
 
 import ipaddress
 import os
+import signal
 import sys
 from typing import Any
 
@@ -22,6 +26,11 @@ from tests.databases import (  # noqa: E402
     postgres_cluster,  # noqa: F401
     sqlite_template,  # noqa: F401
 )
+
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", deadline=None)
 # More examples where nobody waits; the seed stays random, and a failure prints how to get it again.
