@@ -1,0 +1,272 @@
+"""Alarms: when they run, how they are tried again, and a clock that jumps."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.durable.alarms import MAX_RETRIES, MAX_RUNNING, Scheduler, backoff_ms, takes_one
+from tests.unit.workers.durable.stage import NOW_MS, Acceptor, Stage, stage, turn, until
+
+
+class Row(NamedTuple):
+    class_name: str
+    object_id: str
+    next_ms: int
+
+
+class Table:
+    """The table of alarms, in memory."""
+
+    def __init__(self, *rows: Row) -> None:
+        self.rows = list(rows)
+        self.on_change: Callable[[], None] | None = None
+        self.broken = False
+
+    def due(self, now_ms: int, limit: int) -> list[Row]:
+        if self.broken:
+            raise OSError("no disk")
+        return sorted((row for row in self.rows if row.next_ms <= now_ms), key=lambda row: row.next_ms)[:limit]
+
+    def next_ms(self) -> int | None:
+        return min((row.next_ms for row in self.rows), default=None)
+
+
+class Clock:
+    """A scheduler over a table, a wall clock that is set by hand, and what it began."""
+
+    def __init__(self, table: Table) -> None:
+        self.now_ms = 1000
+        self.begun: list[str] = []
+        self.settle: dict[str, Callable[[bool], None]] = {}
+        self.reports: list[str] = []
+        self.table = table
+        self.scheduler = Scheduler(table, self.run, lambda: self.now_ms, self.report)
+
+    def run(self, row: Any, settled: Callable[[bool], None]) -> None:
+        self.begun.append(row.object_id)
+        self.settle[row.object_id] = settled
+
+    def report(self, level: str, text: str, error: BaseException | None) -> None:
+        self.reports.append(text)
+
+    def look(self, now_ms: int) -> list[str]:
+        """What begins when the time of day is this."""
+        self.now_ms = now_ms
+        self.begun.clear()
+        self.scheduler.look()
+        return list(self.begun)
+
+    @property
+    def waits_s(self) -> float:
+        timer = self.scheduler._timer
+        assert timer is not None
+        return timer.when() - asyncio.get_running_loop().time()
+
+
+@given(st.integers(0, 20), st.floats(0, 1, exclude_max=True))
+def test_the_wait_doubles_from_two_seconds_with_at_most_a_quarter_more(failures: int, chance: float) -> None:
+    least = 2_000 * 2 ** min(failures, 9)
+    assert least <= backoff_ms(failures, chance) <= least * 1.25
+
+
+def test_a_handler_is_called_as_it_is_written() -> None:
+    def with_info(info: object) -> None: ...
+    def with_default(info: object = None) -> None: ...
+    def without() -> None: ...
+
+    assert [takes_one(one) for one in (with_info, with_default, without)] == [True, True, False]
+
+
+async def test_what_is_due_begins_once_and_in_the_order_of_time() -> None:
+    clock = Clock(Table(Row("Room", "b", 900), Row("Room", "a", 800), Row("Room", "c", 5000)))
+    assert clock.look(1000) == ["a", "b"]
+    assert clock.look(1000) == []
+    clock.settle["a"](False)  # noqa: FBT003  as it is called
+    assert clock.look(1000) == ["a"]
+    assert clock.look(6000) == ["c"]
+    clock.scheduler.stop()
+    assert clock.look(9000) == []
+
+
+async def test_it_waits_until_the_next_one_is_due_but_not_long_for_a_clock_may_be_set() -> None:
+    clock = Clock(Table(Row("Room", "a", 4000)))
+    clock.look(1000)
+    assert 2.5 < clock.waits_s <= 3.0
+    clock.table.rows = [Row("Room", "a", 10_000_000)]
+    clock.look(1000)
+    assert 9.5 < clock.waits_s <= 10.0
+    clock.scheduler.stop()
+
+
+async def test_a_clock_set_forward_makes_alarms_due_and_one_set_back_makes_them_wait() -> None:
+    clock = Clock(Table(Row("Room", "a", 1_000_000)))
+    assert clock.look(1000) == []
+    assert clock.look(1_000_001) == ["a"]
+    clock.settle["a"](False)  # noqa: FBT003  as it is called
+    clock.table.rows = [Row("Room", "a", 2_000_000)]
+    assert clock.look(5) == []
+    assert clock.look(2_000_000) == ["a"]
+    clock.scheduler.stop()
+
+
+async def test_one_that_could_not_be_run_is_not_tried_again_at_once() -> None:
+    clock = Clock(Table(Row("Room", "a", 1)))
+    assert clock.look(1000) == ["a"]
+    clock.settle["a"](True)  # noqa: FBT003  as it is called
+    assert clock.look(1000) == []
+    assert 1.5 < clock.waits_s <= 2.6
+    clock.scheduler.stop()
+
+
+async def test_only_so_many_run_at_once() -> None:
+    clock = Clock(Table(*(Row("Room", f"{number:04}", 1) for number in range(MAX_RUNNING + 5))))
+    assert len(clock.look(1000)) == MAX_RUNNING
+    assert clock.look(1000) == []
+    assert clock.scheduler.running == MAX_RUNNING
+    clock.table.rows = clock.table.rows[1:]
+    clock.settle["0000"](False)  # noqa: FBT003  as it is called
+    assert clock.look(1000) == [f"{MAX_RUNNING:04}"]
+    clock.scheduler.stop()
+
+
+async def test_a_table_that_cannot_be_read_is_said_and_looked_at_again() -> None:
+    clock = Clock(Table(Row("Room", "a", 1)))
+    clock.table.broken = True
+    assert clock.look(1000) == []
+    assert clock.reports == ["the table of alarms cannot be read"]
+    clock.table.broken = False
+    assert clock.look(1000) == ["a"]
+    clock.scheduler.stop()
+
+
+async def test_a_change_of_the_table_is_looked_at_soon() -> None:
+    clock = Clock(Table())
+    clock.scheduler.start()
+    clock.table.rows.append(Row("Room", "a", 1))
+    assert clock.table.on_change is not None
+    clock.table.on_change()
+    await until(lambda: clock.begun == ["a"])
+    clock.scheduler.stop()
+
+
+class Sleeper(Acceptor):
+    """Sets alarms, and hears them."""
+
+    heard: list[Any] = []  # noqa: RUF012  of the test
+    failures = 0
+
+    async def set(self, in_ms: int) -> None:
+        await self.ctx.storage.setAlarm(NOW_MS + in_ms)
+
+    async def when(self) -> int | None:
+        found: int | None = await self.ctx.storage.getAlarm()
+        return found
+
+    async def alarm(self, info: Any) -> None:
+        cls = type(self)
+        cls.heard.append((info.scheduledTime - NOW_MS, info.retryCount, info.isRetry, self.ctx.id.name))
+        await self.ctx.storage.put("runs", len(cls.heard))
+        if cls.failures:
+            cls.failures -= 1
+            raise RuntimeError("not this time")
+
+    async def runs(self) -> int | None:
+        found: int | None = await self.ctx.storage.get("runs")
+        return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_heard() -> None:
+    Sleeper.heard.clear()
+    Sleeper.failures = 0
+
+
+async def passes(scene: Stage, until_ms: int) -> None:
+    """The time of day becomes this, and what is due has run."""
+    scene.now_ms = NOW_MS + until_ms
+    scheduler = scene.objects._scheduler
+    assert scheduler is not None
+    scheduler.look()
+    await until(lambda: not scheduler.running)
+
+
+async def test_an_alarm_runs_when_it_is_due_and_once(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(5000)
+        assert await scene.stub().when() == NOW_MS + 5000
+        await passes(scene, 4999)
+        assert Sleeper.heard == []
+        await passes(scene, 5000)
+        await passes(scene, 60_000)
+        assert Sleeper.heard == [(5000, 0, False, "a")]
+        assert await scene.stub().when() is None
+
+
+async def test_an_alarm_wakes_an_object_of_a_process_before_this_one_by_its_name(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(5000)
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await passes(scene, 6000)
+        assert Sleeper.heard == [(5000, 0, False, "a")]
+
+
+async def test_a_failed_alarm_is_tried_again_and_in_the_end_given_up(tmp_path: Path) -> None:
+    Sleeper.failures = 100
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(0)
+        for hours in range(1, 12):
+            await passes(scene, hours * 3_600_000)
+        assert [retry for _, retry, _, _ in Sleeper.heard] == list(range(MAX_RETRIES + 1))
+        assert [is_retry for _, _, is_retry, _ in Sleeper.heard] == [False, *[True] * MAX_RETRIES]
+        assert "given up" in scene.texts[-1]
+        assert await scene.stub().when() is None
+
+
+async def test_what_a_failed_alarm_wrote_is_kept_and_its_time_is_shown_meanwhile(tmp_path: Path) -> None:
+    Sleeper.failures = 1
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(10)
+        await passes(scene, 10)
+        assert await scene.stub().runs() == 1
+        assert await scene.stub().when() == NOW_MS + 10
+        await passes(scene, 10 + 1999)
+        assert len(Sleeper.heard) == 1
+        await passes(scene, 10 + 2600)
+        assert len(Sleeper.heard) == 2
+
+
+async def test_an_alarm_of_a_class_that_is_not_there_waits_for_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(10)
+    async with stage(tmp_path, Other=Acceptor) as scene:
+        await passes(scene, 5000)
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await passes(scene, 5000)
+        assert len(Sleeper.heard) == 1
+
+
+async def test_an_object_that_breaks_in_its_alarm_is_tried_again(tmp_path: Path) -> None:
+    class Breaks(Sleeper):
+        async def alarm(self, info: Any) -> None:
+            await super().alarm(info)
+            if len(self.heard) == 1:
+                self.ctx.abort("in the alarm")
+
+    async with stage(tmp_path, Room=Breaks) as scene:
+        await scene.stub().set(10)
+        await passes(scene, 10)
+        assert len(Sleeper.heard) == 1
+        # What it wrote is lost with it; the alarm is not.
+        assert await scene.stub().runs() is None
+        scheduler = scene.objects._scheduler
+        assert scheduler is not None
+        scheduler._failed = {key: (count, 0.0) for key, (count, _) in scheduler._failed.items()}
+        await passes(scene, 20)
+        assert [retry for _, retry, _, _ in Sleeper.heard] == [0, 0]
+        assert await scene.stub().runs() == 2
+        await turn()

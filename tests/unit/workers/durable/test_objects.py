@@ -1,0 +1,117 @@
+"""All objects of a script: what is counted, who leaves, and a retirement that loses nothing."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.workers.durable.owner import LOCK_NAME
+from tests.unit.workers.durable.stage import Echo, stage, turn, until
+
+EVENTS: dict[str, asyncio.Event] = {}
+
+
+class Room(Echo):
+    """Waits in its handler until it is told."""
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+        await self.ctx.storage.put("last", message)
+        if message == "wait":
+            EVENTS["began"].set()
+            await EVENTS["go on"].wait()
+        ws.send(message)
+
+    async def last(self) -> Any:
+        return await self.ctx.storage.get("last")
+
+    async def names(self) -> list[str]:
+        return [self.env["name"], type(self).__name__]
+
+
+async def test_figures_count_what_is_there(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        for name in ("a", "b"):
+            await scene.client(scene.stub(name))
+        figures = scene.objects.figures()
+        assert (figures.live, figures.known, figures.sockets) == (2, 2, 2)
+        assert figures.happened == {"woken": 2}
+        assert set(scene.objects.reasons()) == {f"Room {scene.stub(name).id}" for name in ("a", "b")}
+
+
+async def test_constructors_get_the_bindings_and_files_lie_under_the_namespace(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        scene.objects.env = {"name": "value"}
+        assert scene.objects.env == {"name": "value"}
+        assert scene.objects.channels is scene.channels
+        assert await scene.stub().names() == ["value", "Room"]
+        session = await scene.client(scene.stub())
+        session.says("x")
+        await until(lambda: session.acknowledged)
+        assert (tmp_path / "chat-Room" / f"{scene.stub().id}.sqlite").exists()
+
+
+async def test_a_class_that_the_script_does_not_have_has_no_namespace(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        with pytest.raises(KeyError):
+            scene.objects.namespace("Nope")
+
+
+async def test_a_retirement_lets_handlers_end_and_leaves_the_rest_to_the_next_process(tmp_path: Path) -> None:
+    EVENTS.update({"began": asyncio.Event(), "go on": asyncio.Event()})
+    async with stage(tmp_path, Room=Room) as scene:
+        session = await scene.client(scene.stub())
+        session.says("wait")
+        await EVENTS["began"].wait()
+        retiring = asyncio.ensure_future(scene.objects.retire(5.0))
+        await turn()
+        session.says("later")
+        assert not retiring.done()
+        EVENTS["go on"].set()
+        await retiring
+        assert (session.sent, session.acknowledged) == (["wait"], [1])
+        assert session.aborted is None
+        async with stage(tmp_path, Room=Room) as successor:
+            assert await successor.stub().last() == "wait"
+
+
+async def test_a_handler_that_does_not_end_is_not_waited_for(tmp_path: Path) -> None:
+    EVENTS.update({"began": asyncio.Event(), "go on": asyncio.Event()})
+    async with stage(tmp_path, Room=Room) as scene:
+        session = await scene.client(scene.stub())
+        session.says("wait")
+        await EVENTS["began"].wait()
+        await scene.objects.retire(0.01)
+        assert session.acknowledged == []
+        assert "handlers still run" in scene.texts[0]
+        EVENTS["go on"].set()
+
+
+async def test_the_lock_is_held_from_the_start_to_the_end(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        assert (tmp_path / LOCK_NAME).exists()
+        assert scene.objects.owner is not None
+        assert scene.objects.owner.epoch == 1
+    async with stage(tmp_path, Room=Room) as scene:
+        assert scene.objects.owner is not None
+        assert scene.objects.owner.epoch == 2
+
+
+async def test_an_object_that_was_asked_for_and_never_came_to_anything_is_forgotten(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        kind = scene.objects._kinds["Room"]
+        scene.objects.actor(kind, kind.ids.from_name("never"))
+        assert scene.objects.figures().known == 1
+        scene.objects.sweep(asyncio.get_running_loop().time())
+        assert scene.objects.figures().known == 0
+
+
+async def test_a_name_that_is_learnt_later_is_kept(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        rooms = scene.objects.namespace("Room")
+        named = rooms.idFromName("a")
+        kind = scene.objects._kinds["Room"]
+        actor = scene.objects.actor(kind, rooms.idFromString(str(named)))
+        assert actor.id.name is None
+        assert scene.objects.actor(kind, named) is actor
+        assert actor.id.name == "a"
