@@ -84,6 +84,23 @@ def agrees(*lines: str) -> Handler:
     return lambda connection, head: connection.sendall(switching(head, *lines))
 
 
+def passing(path: str, url: str, *fields: str) -> Handler:
+    """A script that opens a WebSocket to `url` for each client, with what the client offers, and passes it on."""
+
+    def handle(connection: socket.socket, head: Head) -> None:
+        with egress_connection(path) as script:
+            names = ("Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+            offers = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions")
+            given = [f"{name}: {value}" for name in (*names, *offers) for value in head.values(name)]
+            script.send(fetch(url, *given))
+            parked = script.read_answer()
+            assert parked.status == 101, parked
+            connection.sendall(switching(head, f"Holdfast-Pass: {parked.value('Holdfast-Parked')}", *fields))
+            assert script.read_to_end() == b""
+
+    return handle
+
+
 @contextmanager
 def egress(directory: Path) -> Iterator[tuple[socket.socket, str]]:
     """A listening Unix socket for what scripts fetch, as the supervisor holds it, and its path."""

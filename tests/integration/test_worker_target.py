@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,13 @@ from tests.integration.in_process import Running, ask, of, running
 from tests.integration.origin import Head
 from tests.integration.origin import Origin as FakeOrigin
 from tests.integration.origin_paths import PATHS
-from tests.integration.origin_websocket_paths import switching
 from tests.integration.script_process import (
     ScriptProcess,
     agrees,
     egress,
     egress_connection,
     fetch,
+    passing,
     says,
     script_process,
     shared,
@@ -143,23 +143,6 @@ def test_a_process_that_is_not_there_is_told_so_too(directory: Path) -> None:
         script.close()
         for data in (wire.upgrade("/"), wire.request("GET", "/")):
             assert ask(edge.address, data)[0].value("cf-error-type") == "1101"
-
-
-def passing(path: str, url: str, *fields: str) -> Callable[[socket.socket, Head], None]:
-    """A script that opens a WebSocket to `url` for each client, with what the client offers, and passes it on."""
-
-    def handle(connection: socket.socket, head: Head) -> None:
-        with egress_connection(path) as script:
-            names = ("Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
-            offers = ("Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions")
-            given = [f"{name}: {value}" for name in (*names, *offers) for value in head.values(name)]
-            script.send(fetch(url, *given))
-            parked = script.read_answer()
-            assert parked.status == 101, parked
-            connection.sendall(switching(head, f"Holdfast-Pass: {parked.value('Holdfast-Parked')}", *fields))
-            assert script.read_to_end() == b""
-
-    return handle
 
 
 @contextmanager

@@ -17,19 +17,22 @@ use crate::chance::random_bytes;
 use crate::handshake::agrees_to_deflate;
 use crate::http::ResponseHead;
 use crate::policy::WorkerTarget;
-use crate::sessions::{self, Upstreams};
+use crate::sessions::{self, Upstreams, instance};
 use crate::tunnel::{Half, Identity, TunnelOptions};
 
 /// WebSockets parked at once in a process; one more is refused. Each has a descriptor, and a place of those for Workers.
 const MAX_PARKED: usize = 1024;
 
-/// By what something parked is known: 128 bits of chance, in hexadecimal digits of lower case.
+/// By what something parked is known, in hexadecimal digits of lower case: eight of the edge that it is in, as its channels name
+/// it, so that a script knows which of them to ask; and 96 bits of chance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token([u8; 16]);
 
 impl Token {
     fn new() -> Self {
-        Self(random_bytes())
+        let mut bytes: [u8; 16] = random_bytes();
+        bytes[..4].copy_from_slice(&instance().to_be_bytes());
+        Self(bytes)
     }
 
     /// None where it is not what a token looks like.
