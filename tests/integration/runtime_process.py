@@ -95,6 +95,10 @@ class RuntimeProcess:
         self.say(messages.Retire(limit_s=limit_s))
         return self.process.wait(LIMIT_S)
 
+    def leave(self) -> None:
+        """Be gone, as a host that died."""
+        self._link.close()
+
     def kill(self) -> None:
         """End it at once."""
         self.process.send_signal(signal.SIGKILL)

@@ -74,7 +74,7 @@ class Session:
         self.last_seq = self.skipped_seq = 0
         self.sent_bytes = self.taken_bytes = taken_bytes
         self.unwritten_bytes = 0
-        self._held: list[tuple[int, bytes]] = []
+        self._held: list[tuple[int, bytes]] | None = None
         self._held_bytes = 0
 
     @property
@@ -139,8 +139,8 @@ class Session:
         self.link = link
         self.taken_bytes, self.sent_bytes = taken_bytes, taken_bytes + self._held_bytes
         link.joined(self.group)
-        held, self._held, self._held_bytes = self._held, [], 0
-        for kind, payload in held:
+        held, self._held, self._held_bytes = self._held, None, 0
+        for kind, payload in held or ():
             link.write(kind, self.sid, payload)
         next_seq = self.number(next_seq)
         if self.acknowledged >= next_seq:
@@ -150,7 +150,7 @@ class Session:
         """Nothing comes or goes any more."""
         if not self.is_over:
             self.is_over = True
-            self._held, self._held_bytes = [], 0
+            self._held, self._held_bytes = None, 0
             if self.link is not None:
                 self.link.left(self)
 
@@ -163,6 +163,7 @@ class Session:
         if self.link is not None:
             self.link.write(kind, self.sid, payload)
             return
+        self._held = self._held or []
         self._held.append((kind, payload))
         self._held_bytes += len(payload) if is_message else 0
         if self._held_bytes > MAX_HELD_BYTES:

@@ -118,7 +118,13 @@ class Dispatcher:
             else:
                 parts.web_socket.use()
                 fields.append((SESSION, self._reception.ticket(parts.web_socket).encode("ascii")))
-        await exchange.answer(parts.status, fields, parts.body, reason=parts.status_text, length=parts.length)
+        body = parts.body
+        try:
+            await exchange.answer(parts.status, fields, body, reason=parts.status_text, length=parts.length)
+        finally:
+            if (close := getattr(body, "aclose", None)) is not None:
+                # Read to its end or not: who makes it hears that nobody wants more.
+                await close()
         return parts.status
 
     def wait_until(self, work: Awaitable[Any]) -> None:

@@ -117,7 +117,8 @@ class Half:
     def __init__(self) -> None:
         self.acceptance = Acceptance.NOBODY
         self._peer: Half | None = None
-        self._held: deque[tuple[Any, ...]] = deque()
+        # None until there is something: an empty deque takes 600 bytes, and there are many sockets that never hold anything.
+        self._held: deque[tuple[Any, ...]] | None = None
         self.held_bytes = 0
         # By user code; by anybody on this side; by the peer.
         self._was_closed = self._sent_close = self._got_close = False
@@ -194,8 +195,8 @@ class Half:
         self.class_name, self.object_id, self.object_name = class_name, object_id, object_name
         self.accepted_ms = accepted_ms
         self.acceptance = Acceptance.OBJECT
-        held, self._held, self.held_bytes = self._held, deque(), 0
-        for item in held:
+        held, self._held, self.held_bytes = self._held, None, 0
+        for item in held or ():
             _soon(self._take, item)
 
     def use(self) -> None:
@@ -218,8 +219,8 @@ class Half:
         if peer.acceptance is Acceptance.CONNECTING:
             peer.hear()
             peer.give(("open",))
-        held, self._held, self.held_bytes = self._held, deque(), 0
-        for kind, *rest in held:
+        held, self._held, self.held_bytes = self._held, None, 0
+        for kind, *rest in held or ():
             if kind == "message":
                 session.send(rest[0])
             elif kind == "close":
@@ -293,8 +294,13 @@ class Half:
         else:
             _soon(self._take, item)
 
-    def _hold(self, item: tuple[Any, ...]) -> None:
+    def _keep(self, item: tuple[Any, ...]) -> None:
+        if self._held is None:
+            self._held = deque()
         self._held.append(item)
+
+    def _hold(self, item: tuple[Any, ...]) -> None:
+        self._keep(item)
         if item[0] == "message":
             self.held_bytes += len(item[1])
         if self.held_bytes > MAX_HELD_BYTES and self._peer is not None:
@@ -321,7 +327,7 @@ class Half:
         if self.acceptance is Acceptance.OBJECT and self.owner is not None:
             self._give_owner(self.owner, item)
             return
-        self._held.append(item)
+        self._keep(item)
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
 

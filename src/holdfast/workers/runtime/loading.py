@@ -101,9 +101,7 @@ def load(code_dir: Path, main: str, *, wanted: Sequence[str] = ()) -> Script:
 
 def user_trace(error: BaseException, root: Path) -> str:
     """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none."""
-    return "".join(
-        traceback.format_exception(type(error), error, _from_user(error.__traceback__, root), limit=-MAX_FRAMES)
-    ).rstrip()
+    return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
 
 
 # Of a recursion without end the last frames say enough.
@@ -111,12 +109,21 @@ MAX_FRAMES = 50
 
 
 def _from_user(trace: TracebackType | None, root: Path) -> TracebackType | None:
-    start, prefix = trace, f"{root}/"
-    while start is not None and not start.tb_frame.f_code.co_filename.startswith(prefix):
-        start = start.tb_next
-    if start is None and trace is not None and "importlib" in trace.tb_frame.f_code.co_filename:
-        return None
-    return start or trace
+    """From the first frame below `root` on; None where there is none."""
+    prefix = f"{root}/"
+    while trace is not None and not trace.tb_frame.f_code.co_filename.startswith(prefix):
+        trace = trace.tb_next
+    return trace
+
+
+def _shown(error: BaseException, trace: TracebackType | None) -> str:
+    told = traceback.TracebackException(type(error), error, trace, limit=-MAX_FRAMES)
+    # The import system's frames, and ours in it, are no news to anybody.
+    kept = [
+        frame for frame in told.stack if frame.filename != __file__ and not frame.filename.startswith("<frozen import")
+    ]
+    told.stack = traceback.StackSummary.from_list(kept)
+    return "".join(told.format()).rstrip()
 
 
 def _check(script: Script, main: str, wanted: Sequence[str]) -> None:
@@ -138,8 +145,8 @@ def _imported(name: str, root: Path) -> ModuleType:
         sentence = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] == name:
             sentence = f"the main module cannot be found: {sentence}"
-        shown = error.with_traceback(_from_user(error.__traceback__, root))
-        raise LoadError(" ".join(sentence.split()), "".join(traceback.format_exception(shown)).rstrip()) from error
+        trace = _shown(error, _from_user(error.__traceback__, root))
+        raise LoadError(" ".join(sentence.split()), trace) from error
 
 
 # --- The private import system ---

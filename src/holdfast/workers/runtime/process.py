@@ -45,6 +45,7 @@ from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.services import services
 from holdfast.workers.runtime.turns import Turns, see_event
+from holdfast.workers.sdk import ffi, lifespans
 from holdfast.workers.sdk.context import environment
 
 # A host that is gone, or a SIGTERM of a service manager, gives no limit.
@@ -149,6 +150,7 @@ class _Serving:
         egress.configure(message.egress_path, message.key)
         self._dispatcher = Dispatcher(script, env, key=message.key, reception=self._reception, log=host)
         self._server = HttpServer(self._dispatcher.answer, report=partial(self._note, "error"))
+        ffi.at_home(self._loop)
         services.adopt = self._adopt
         services.report = self._dispatcher.report
         self._counting: asyncio.TimerHandle | None = None
@@ -170,6 +172,7 @@ class _Serving:
             until = self._loop.time() + limit_s
             await self._server.retire(limit_s)
             await self._dispatcher.retire(max(until - self._loop.time(), 0))
+            await lifespans.shut_down(max(until - self._loop.time(), 0))
             await self._objects.retire(max(until - self._loop.time(), 0))
             await self._hub.retire()
         self._host.say(self._counters())

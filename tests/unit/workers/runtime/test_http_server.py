@@ -1,0 +1,241 @@
+"""HTTP of the script's process, as an edge speaks it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.workers.runtime import http_server
+from holdfast.workers.runtime.http_server import Exchange, HttpServer
+
+Answer = Callable[[Exchange], Awaitable[None]]
+
+
+class Stage:
+    """A server whose answers are the test's."""
+
+    def __init__(self, directory: Path, answer: Answer) -> None:
+        self.path = directory / "http.sock"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.reports: list[str] = []
+        self.server = HttpServer(answer, report=self.reports.append)
+
+    async def ask(self, *requests: bytes) -> bytes:
+        """Everything that is answered on one connection, until the server closes it or we have sent all."""
+        reader, writer = await asyncio.open_unix_connection(str(self.path))
+        for request in requests:
+            writer.write(request)
+        writer.write_eof()
+        try:
+            return await asyncio.wait_for(reader.read(), 5)
+        finally:
+            writer.close()
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_unix_connection(str(self.path))
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> Any:
+    stages: list[Stage] = []
+
+    async def make(answer: Answer) -> Stage:
+        made = Stage(tmp_path, answer)
+        stages.append(made)
+        await made.server.serve(made.listener)
+        return made
+
+    yield make
+    for made in stages:
+        await made.server.retire(1)
+        made.listener.close()
+
+
+def _get(target: str = "/", fields: str = "") -> bytes:
+    return f"GET {target} HTTP/1.1\r\nHost: example.com\r\n{fields}\r\n".encode()
+
+
+async def _target(exchange: Exchange) -> None:
+    await exchange.answer(200, [(b"x-a", b"b")], exchange.target.encode())
+
+
+async def test_one_connection_has_one_request_after_another(stage: Any) -> None:
+    made = await stage(_target)
+    answered = await made.ask(_get("/1"), _get("/2?q"))
+    assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answered.count(b"x-a: b") == 2
+    assert answered.endswith(b"content-length: 4\r\n\r\n/2?q")
+
+
+async def test_a_body_is_streamed_both_ways(stage: Any) -> None:
+    async def echo(exchange: Exchange) -> None:
+        await exchange.answer(200, [], exchange.body())
+
+    made = await stage(echo)
+    chunked = b"POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n"
+    reader, writer = await made.open()
+    writer.write(chunked + b"3\r\nabc\r\n")
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n3\r\nabc\r\n"), 5)
+    assert b"transfer-encoding: chunked" in head.lower()
+    writer.write(b"2\r\nde\r\n0\r\n\r\n")
+    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 5) == b"2\r\nde\r\n0\r\n\r\n"
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "length", "expected"),
+    [
+        ("GET", 200, None, b"transfer-encoding: chunked"),
+        ("GET", 200, 4, b"content-length: 4"),
+        ("HEAD", 200, 4, b"content-length: 4"),
+    ],
+)
+async def test_the_length_of_a_streamed_body_is_told_where_it_is_known(
+    stage: Any, method: str, status: int, length: int | None, expected: bytes
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"ab"
+        yield b"cd"
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(status, [], pieces(), length=length)
+
+    made = await stage(answer)
+    head, _, body = (await made.ask(f"{method} / HTTP/1.1\r\nHost: e\r\n\r\n".encode())).partition(b"\r\n\r\n")
+    assert expected in head.lower()
+    assert (body == b"") == (method == "HEAD")
+
+
+async def test_answers_without_bodies_have_none(stage: Any) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(204, [], b"left out", reason="Nothing")
+
+    made = await stage(answer)
+    assert await made.ask(_get()) == b"HTTP/1.1 204 Nothing\r\n\r\n"
+
+
+async def test_after_a_101_the_connection_ends(stage: Any) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(101, [(b"Upgrade", b"websocket"), (b"Connection", b"Upgrade")], None)
+
+    made = await stage(answer)
+    answered = await made.ask(_get(fields="Connection: Upgrade\r\nUpgrade: websocket\r\n"))
+    assert answered.startswith(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")
+    assert made.server.connections == 0
+
+
+async def test_an_answer_that_breaks_off_ends_its_connection(stage: Any) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"ab"
+        raise ValueError("of user code")
+
+    async def answer(exchange: Exchange) -> None:
+        try:
+            await exchange.answer(200, [], pieces())
+        except ValueError:
+            assert exchange.is_begun
+
+    made = await stage(answer)
+    answered = await made.ask(_get(), _get())
+    assert answered.endswith(b"2\r\nab\r\n")
+    assert answered.count(b"HTTP/1.1") == 1
+
+
+async def test_a_fault_of_ours_is_reported_and_ends_one_connection(stage: Any) -> None:
+    async def answer(exchange: Exchange) -> None:
+        if exchange.target == "/fault":
+            raise LookupError("ours")
+        await _target(exchange)
+
+    made = await stage(answer)
+    assert await made.ask(_get("/fault")) == b""
+    assert "LookupError('ours')" in made.reports[0]
+    assert (await made.ask(_get("/next"))).endswith(b"/next")
+
+
+@pytest.mark.parametrize(
+    ("body", "answers"), [(b"x" * 1000, 2), (b"x" * (http_server.MAX_DRAIN_BYTES + 2 * http_server.CHUNK_BYTES), 1)]
+)
+async def test_a_body_that_nobody_reads_is_passed_over_if_it_is_short(stage: Any, body: bytes, answers: int) -> None:
+    made = await stage(_target)
+    post = b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: %d\r\n\r\n" % len(body)
+    reader, writer = await made.open()
+    writer.write(post + body + _get("/2"))
+    writer.write_eof()
+    try:
+        answered = await asyncio.wait_for(reader.read(), 5)
+    except ConnectionError:
+        answered = b"HTTP/1.1 200"
+    assert answered.count(b"HTTP/1.1 200") == answers
+    writer.close()
+
+
+async def test_a_client_that_waits_for_a_100_gets_it_when_its_body_is_wanted(stage: Any) -> None:
+    async def echo(exchange: Exchange) -> None:
+        await exchange.answer(200, [], b"".join([chunk async for chunk in exchange.body()]))
+
+    made = await stage(echo)
+    reader, writer = await made.open()
+    writer.write(b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"ab")
+    assert (await asyncio.wait_for(reader.readuntil(b"ab"), 5)).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_what_is_no_http_is_not_answered(stage: Any) -> None:
+    made = await stage(_target)
+    assert await made.ask(b"nonsense\r\n\r\n") == b""
+    assert await made.ask(b"GET / HTTP/1.1\r\n" + b"x: " + b"a" * http_server.MAX_HEAD_BYTES) == b""
+    assert made.reports == []
+
+
+async def test_retiring_lets_what_runs_end_and_closes_what_is_idle(stage: Any) -> None:
+    entered, gate = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        entered.set()
+        await gate.wait()
+        await _target(exchange)
+
+    made = await stage(answer)
+    idle, idle_writer = await made.open()
+    busy, busy_writer = await made.open()
+    busy_writer.write(_get("/busy"))
+    await asyncio.wait_for(entered.wait(), 5)
+    retiring = asyncio.create_task(made.server.retire(5))
+    assert await asyncio.wait_for(idle.read(), 5) == b""
+    gate.set()
+    assert (await asyncio.wait_for(busy.read(), 5)).endswith(b"/busy")
+    await asyncio.wait_for(retiring, 5)
+    for writer in (idle_writer, busy_writer):
+        writer.close()
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the connection ends, in whatever way."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+async def test_what_does_not_end_within_the_limit_is_cut(stage: Any) -> None:
+    entered, never = asyncio.Event(), asyncio.Event()
+
+    async def answer(_: Exchange) -> None:
+        entered.set()
+        await never.wait()
+
+    made = await stage(answer)
+    reader, writer = await made.open()
+    writer.write(_get())
+    await asyncio.wait_for(entered.wait(), 5)
+    await made.server.retire(0.01)
+    assert await asyncio.wait_for(_rest(reader), 5) == b""
+    writer.close()
+    never.set()

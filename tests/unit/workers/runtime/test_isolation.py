@@ -1,0 +1,73 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.workers.runtime.isolation import Refusal, scrub_environment
+
+DATA, OWN = Path("/data"), (Path("/data/workers/k/objects"), Path("/data/workers/egress.sock"))
+
+
+def test_secrets_of_the_environment_are_gone() -> None:
+    environ = {"PATH": "/bin", "TZ": "UTC", "HOLDFAST_SECRET_KEY": "s", "AWS_SECRET": "s"}
+    scrub_environment(environ)
+    assert environ == {"PATH": "/bin", "TZ": "UTC"}
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments"),
+    [
+        ("open", ("/data/secret.key", "r", 0)),
+        ("open", (b"/data/secret.key", "r", 0)),
+        ("open", (Path("/data/workers/k/../other/objects/a.sqlite"), "r", 0)),
+        ("open", ("/data/workers/k/objects2", "r", 0)),
+        ("os.listdir", ("/data",)),
+        ("os.scandir", ("/data/",)),
+        ("os.rename", ("/data/workers/k/objects/a", "/data/b", -1, -1)),
+        ("sqlite3.connect", ("/data/holdfast.db",)),
+        ("socket.connect", (None, "/data/control.sock")),
+        ("socket.connect", (None, b"/data/workers/host.sock")),
+        ("subprocess.Popen", ("/bin/sh", [], None, None)),
+        ("os.system", ("true",)),
+        ("os.fork", ()),
+    ],
+)
+def test_what_is_not_the_scripts_own_is_refused(event: str, arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(PermissionError, match=event):
+        Refusal(DATA, OWN)(event, arguments)
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments"),
+    [
+        ("open", ("/data/workers/k/objects/Room/1.sqlite", "r", 0)),
+        ("open", (7, "r", 0)),
+        ("open", ("/usr/lib/python3/os.py", "r", 0)),
+        ("os.listdir", ("/database",)),
+        ("os.listdir", (None,)),
+        ("socket.connect", (None, "/data/workers/egress.sock")),
+        ("socket.connect", (None, ("192.0.2.1", 443))),
+        ("import", ("holdfast",)),
+    ],
+)
+def test_all_else_is_nobodys_business(event: str, arguments: tuple[Any, ...]) -> None:
+    Refusal(DATA, OWN)(event, arguments)
+
+
+def test_a_process_that_hangs_says_where_and_ends() -> None:
+    source = (
+        "import os, signal\nfrom holdfast.workers.runtime.isolation import tell_hangs\n"
+        "tell_hangs()\ndef endless():\n    os.kill(os.getpid(), signal.SIGPROF)\n    while True: pass\nendless()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        capture_output=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "PYTHONPATH": "src"},
+    )
+    assert done.returncode == -27
+    assert b"in endless" in done.stderr

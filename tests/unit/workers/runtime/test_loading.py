@@ -1,0 +1,127 @@
+"""What loads, what does not, and what is said about it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.workers.runtime.loading import MAX_FRAMES, LoadError, Script, load, user_trace
+
+WORKER = """
+from workers import DurableObject, Response, WorkerEntrypoint
+import parts.helper
+
+class Room(DurableObject):
+    pass
+
+class _Hidden(DurableObject):
+    pass
+
+class Api(WorkerEntrypoint):
+    pass
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response(parts.helper.TEXT)
+    async def scheduled(self, controller, env, ctx):
+        pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def import_system() -> Iterator[None]:
+    """What loading changes, put back."""
+    path, hooks, writes = list(sys.path), list(sys.path_hooks), sys.dont_write_bytecode
+    modules = set(sys.modules)
+    yield
+    sys.path[:], sys.path_hooks[:], sys.dont_write_bytecode = path, hooks, writes
+    sys.path_importer_cache.clear()
+    for name in set(sys.modules) - modules:
+        if not name.startswith("holdfast"):
+            del sys.modules[name]
+
+
+def _load(directory: Path, source: str, *, main: str = "src/entry_of_worker.py", **options: list[str]) -> Script:
+    path = directory / main
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source)
+    return load(directory, main, **options)
+
+
+def test_a_script_is_its_exported_classes(tmp_path: Path) -> None:
+    (tmp_path / "src/parts").mkdir(parents=True)
+    (tmp_path / "src/parts/helper.py").write_text("TEXT = 'hello'\n")
+    script = _load(tmp_path, WORKER, wanted=["Room"])
+    assert (set(script.objects), set(script.entrypoints)) == ({"Room"}, {"Api", "Default"})
+    assert script.handlers == ("fetch", "scheduled")
+    assert set(script.classes) == {"Room", "Api", "Default"}
+    assert script.default is not None
+    assert list(tmp_path.rglob("*.pyc")) == []
+
+
+def test_the_older_style_has_functions(tmp_path: Path) -> None:
+    script = _load(tmp_path, "async def on_fetch(request, env, ctx):\n    return None\n")
+    assert (script.handlers, script.default) == (("fetch",), None)
+
+
+def test_dependencies_beside_the_code_are_found(tmp_path: Path) -> None:
+    (tmp_path / "python_modules").mkdir()
+    (tmp_path / "python_modules/vendored_for_worker.py").write_text("X = 1\n")
+    source = "import vendored_for_worker\nfrom workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint): pass\n"
+    assert _load(tmp_path, source).handlers == ()
+
+
+DEFAULT = "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "trace"),
+    [
+        ("def broken(:\n", "SyntaxError", "entry_of_worker.py"),
+        ("import nothing_of_that_name\n", "No module named 'nothing_of_that_name'", "entry_of_worker.py"),
+        ("def a():\n    b()\ndef b():\n    1 / 0\na()\n", "ZeroDivisionError", "in b"),
+        ("raise SystemExit(3)\n", "SystemExit: 3", "raise SystemExit"),
+        ("import holdfast\n", "No module named 'holdfast'", "import holdfast"),
+        ("from holdfast.workers import values\n", "No module named 'holdfast.workers'", "from holdfast"),
+        ("x = 1\n", "exports no handler", ""),
+        (DEFAULT + "def on_fetch(request): pass\n", "Cannot define multiple default entrypoints", ""),
+    ],
+)
+def test_what_does_not_load_is_told_with_the_users_own_frames(
+    tmp_path: Path, source: str, error: str, trace: str
+) -> None:
+    with pytest.raises(LoadError, match=error) as caught:
+        _load(tmp_path, source)
+    assert trace in caught.value.trace
+    assert "/holdfast/" not in caught.value.trace
+    assert "importlib" not in caught.value.trace
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_a_binding_names_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"the class 'Room' is not exported by src/entry_of_worker.py.*\(none\)"):
+        _load(tmp_path, DEFAULT, wanted=["Room"])
+
+
+@pytest.mark.parametrize(
+    ("main", "expected"), [("nothing.py", "expected a file"), ("worker.js", "expected a Python file")]
+)
+def test_the_main_module_is_a_python_file(tmp_path: Path, main: str, expected: str) -> None:
+    (tmp_path / "worker.js").write_text("")
+    with pytest.raises(LoadError, match=expected):
+        load(tmp_path, main)
+
+
+def test_a_traceback_begins_where_user_code_does_and_has_an_end(tmp_path: Path) -> None:
+    source = DEFAULT + "def fails(depth):\n    if depth: fails(depth - 1)\n    raise ValueError('deep')\n"
+    script = _load(tmp_path, source)
+    with pytest.raises(ValueError, match="deep") as caught:
+        script.module.fails(MAX_FRAMES * 2)
+    trace = user_trace(caught.value, script.root)
+    assert "test_loading.py" not in trace
+    assert trace.endswith("ValueError: deep")
+    assert trace.count("in fails") <= MAX_FRAMES
+    with pytest.raises(ValueError, match="ours") as caught:
+        raise ValueError("ours")
+    assert "test_loading.py" in user_trace(caught.value, script.root)

@@ -1,0 +1,74 @@
+"""A script's process as its host sees it: loaded or refused, retired or left alone."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.model.worker_messages import Counters, Loaded, LoadFailed, Log, Retired, Serving
+from tests.integration.runtime_process import LIMIT_S, ScriptUnderTest, script
+
+WORKER = """
+import os
+from workers import DurableObject, Response, WorkerEntrypoint
+print("loading", sorted(os.environ))
+class Room(DurableObject):
+    pass
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response("hello")
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[ScriptUnderTest]:
+    with script(tmp_path, WORKER) as under_test:
+        yield under_test
+
+
+def test_a_script_is_loaded_then_serves_then_retires(worker: ScriptUnderTest) -> None:
+    process = worker.start()
+    process.load(secrets={"KEY": "hush"})
+    printed = process.hear(Log, containing="loading")
+    assert "SECRET_OF_THE_HOST" not in printed.message
+    loaded = process.hear(Loaded)
+    assert (loaded.handlers, set(loaded.classes)) == (("fetch",), {"Default", "Room"})
+    from holdfast.model.worker_messages import Serve
+
+    process.say(Serve())
+    process.hear(Serving)
+    assert worker.client.ask().body == b"hello"
+    assert process.hear(Counters, containing="'requests': 1") if process.retire() == 0 else False
+    process.hear(Retired)
+
+
+def test_a_script_that_does_not_load_is_refused_and_can_be_retired(worker: ScriptUnderTest) -> None:
+    worker.write("def broken(:\n")
+    process = worker.start()
+    process.load()
+    refused = process.hear(LoadFailed)
+    assert "SyntaxError" in refused.error
+    assert "main.py" in refused.traceback
+    assert process.retire() == 0
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "the host is gone"])
+def test_a_process_that_nobody_wants_any_more_retires(worker: ScriptUnderTest, how: str) -> None:
+    process = worker.serving()
+    if how == "SIGTERM":
+        process.process.send_signal(signal.SIGTERM)
+    else:
+        process.leave()
+    assert process.process.wait(LIMIT_S) == 0
+
+
+def test_a_process_without_a_host_says_so(worker: ScriptUnderTest) -> None:
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "holdfast.workers.runtime"], env={}, capture_output=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert b"HOLDFAST_WORKER_FD: expected the number of a descriptor, got ''" in done.stderr
