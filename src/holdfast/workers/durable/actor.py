@@ -41,7 +41,7 @@ class Actor:
     """See above. It owns its sockets (`runtime.sockets.SocketOwner`)."""
 
     __slots__ = (
-        "_registry", "_services", "_until", "_waiting", "auto_response", "event_timeout_ms", "id", "instance", "is_leaving", "kind",
+        "_registry", "_resumed", "_services", "_until", "_waiting", "auto_response", "event_timeout_ms", "id", "instance", "is_leaving", "kind",
         "sockets",
     )  # fmt: skip
 
@@ -58,6 +58,8 @@ class Actor:
         # While the file of a broken instance is in use, events wait.
         self._until: asyncio.Future[None] | None = None
         self._waiting: list[Event] = []
+        # Sockets of processes before this one: what comes on them may have been handled there.
+        self._resumed: set[Socket] | None = None
 
     @property
     def group(self) -> int:
@@ -123,17 +125,20 @@ class Actor:
             # Not acknowledged: the next process gets it.
             return
         event.seen = self._services.event_seen
+        event.is_suspect = self._resumed is not None and event.socket in self._resumed
         if self.event_timeout_ms:
             event.limit(self.event_timeout_ms / 1000)
         self.deliver(event)
 
     def _forget(self, ws: Socket) -> None:
         self.sockets.pop(ws, None)
+        if self._resumed:
+            self._resumed.discard(ws)
 
     def lose(self, ws: Socket) -> None:
         """Close a socket because its object was reset."""
         if ws in self.sockets:
-            del self.sockets[ws]
+            self._forget(ws)
             ws.abort(RESET_CODE, SOCKET_LOST)
 
     # What `ctx` asks (`state.Owner`).
@@ -153,6 +158,8 @@ class Actor:
     def resume(self, ws: Any) -> None:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """Own a socket of a process before this one; they come in any order, and stand in the order of their acceptance."""
         ws.owner = self
+        self._resumed = self._resumed or set()
+        self._resumed.add(ws)
         last = next(reversed(self.sockets), None)
         self.sockets[ws] = None
         if last is not None and ws.accepted_ms < last.accepted_ms:

@@ -12,9 +12,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
-from holdfast.workers.durable.services import Running, Socket
+from holdfast.workers.durable.services import Journal, Running, Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 
 
@@ -29,6 +30,15 @@ class Host(Protocol):
     def ended(self, event: "Event") -> None: ...
     def report(self, text: str, error: BaseException | None) -> None: ...
     def emit(self, action: Callable[[], None]) -> None: ...
+
+
+class SocketHost(Host, Protocol):
+    """The same, as events of sockets know it."""
+
+    @property
+    def file(self) -> Any: ...  # noqa: ANN401  `services.File`, opened by this
+    @property
+    def journal(self) -> Journal | None: ...
 
 
 class Event:
@@ -66,7 +76,7 @@ class Event:
 class SocketEvent(Event):
     """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
 
-    __slots__ = ("_args", "_names", "_seq", "_timer", "_timer_s", "seen", "socket")
+    __slots__ = ("_args", "_names", "_seq", "_timer", "_timer_s", "is_suspect", "seen", "socket")
 
     label = "a handler of a WebSocket"
 
@@ -79,6 +89,8 @@ class SocketEvent(Event):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = 0.0
         self.seen: Callable[[int, int], object] | None = None
+        # A process before this one may have handled it: the journal is asked.
+        self.is_suspect = False
 
     def limit(self, seconds: float) -> None:
         """Cancel the handler if it takes longer."""
@@ -88,6 +100,8 @@ class SocketEvent(Event):
         """The first of the names that user code has; nothing to run where it has none of them."""
         if self._seq:
             self.host.progress.began(self.socket, self._seq)
+            if self.is_suspect and self._was_handled():
+                return _nothing, ()
         if self._timer_s:
             self._timer = asyncio.get_running_loop().call_later(self._timer_s, self.cancel)
         for name in self._names:
@@ -111,9 +125,28 @@ class SocketEvent(Event):
             self._acknowledge(host, last)
         host.ended(self)
 
+    @property
+    def _host(self) -> SocketHost:
+        return cast("SocketHost", self.host)
+
     def _acknowledge(self, host: Host, seq: int) -> None:
         if (session := self.socket.session) is not None:
-            host.emit(lambda: session.ack(seq))
+            host.emit(partial(self._leave, session, seq))
+
+    def _leave(self, session: Any, seq: int) -> None:  # noqa: ANN401  `channel.session.Session`
+        session.ack(seq)
+        if (journal := self._host.journal) is not None:
+            journal.acknowledged(session.sid, seq)
+
+    def _was_handled(self) -> bool:
+        session, file = self.socket.session, self._host.file
+        journal = self._host.journal
+        return (
+            session is not None
+            and file is not None
+            and journal is not None
+            and journal.was_handled(session.sid, self._seq)
+        )
 
 
 class CloseEvent(SocketEvent):
@@ -132,6 +165,11 @@ class CloseEvent(SocketEvent):
         self._forget(self.socket)
         super().done(result, error)
         self.host.progress.forget(self.socket)
+
+    def _leave(self, session: Any, seq: int) -> None:  # noqa: ANN401  `channel.session.Session`
+        session.ack(seq)
+        if (journal := self._host.journal) is not None:
+            journal.closed(session.sid)
 
 
 class Progress:

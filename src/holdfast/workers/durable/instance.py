@@ -26,7 +26,7 @@ from holdfast.workers.durable.errors import BLOCKED_TOO_LONG, NO_LONGER_ACTIVE, 
 from holdfast.workers.durable.events import Event, Progress
 from holdfast.workers.durable.gates import InputGate, OutputGate, driven, gated, living
 from holdfast.workers.durable.ids import DurableObjectId
-from holdfast.workers.durable.services import ObjectClass, Services, Socket
+from holdfast.workers.durable.services import Journal, ObjectClass, Services, Socket
 
 # Precedents: the original's, for both.
 BLOCK_LIMIT_S = 30.0
@@ -53,9 +53,31 @@ class Instance:
     """See above. `construct()` makes the user's object; then `deliver()` gives it events."""
 
     __slots__ = (
-        "_committing", "_exclusives", "_file", "_holds", "_is_dirty",
-        "_is_doomed", "_is_scheduled", "_queue", "_running", "_services", "_stall",
-        "_storage", "_tasks", "_tokens", "_waiters", "broken", "code", "context", "gate", "idle_since", "loop", "outputs", "place", "progress",
+        "_committing",
+        "_exclusives",
+        "_file",
+        "_holds",
+        "_is_dirty",
+        "_is_doomed",
+        "_is_scheduled",
+        "_journal",
+        "_queue",
+        "_running",
+        "_services",
+        "_stall",
+        "_storage",
+        "_tasks",
+        "_tokens",
+        "_waiters",
+        "broken",
+        "code",
+        "context",
+        "gate",
+        "idle_since",
+        "loop",
+        "outputs",
+        "place",
+        "progress",
     )  # fmt: skip
 
     def __init__(self, place: Place, services: Services) -> None:
@@ -75,6 +97,7 @@ class Instance:
         self._waiters: set[asyncio.Future[None]] = set()
         self._tokens = count()
         self._file: Any = None
+        self._journal: Journal | None = None
         self._storage: Any = None
         self._is_dirty = self._is_scheduled = self._is_doomed = False
         self._committing: Concurrent[None] | None = None
@@ -248,7 +271,19 @@ class Instance:
         self.check()
         if self._file is None:
             self._file = self._services.open_file(self.place.kind, str(self.place.id))
+            self._open_journal()
         return self._file
+
+    @property
+    def journal(self) -> Journal | None:
+        """Which events of sockets the file says were handled; None where no file is open."""
+        return self._journal
+
+    def _open_journal(self) -> None:
+        if self._services.open_journal is not None:
+            self._journal = self._services.open_journal(self._file)
+            if self._services.has_all_sockets():
+                self._journal.retain([ws.session.sid for ws in self.place.sockets if ws.session is not None])
 
     # What `ctx` asks.
 
@@ -418,7 +453,7 @@ class Instance:
 
     def _retire_file(self, committing: "Concurrent[None] | None") -> "asyncio.Future[None] | None":
         """Undo what is not committed, and close; a future where a commit must end first."""
-        file, self._file, self._storage = self._file, None, None
+        file, self._file, self._storage, self._journal = self._file, None, None, None
         if file is None:
             return None
         if committing is None:

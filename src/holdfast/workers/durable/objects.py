@@ -26,11 +26,14 @@ from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.durable.owner import LocalOwner
 from holdfast.workers.durable.services import Channels, ObjectClass, Services, Start
 from holdfast.workers.durable.storage import Storage
+from holdfast.workers.runtime.handled import Handled
 
 # Precedent: the original's.
 HIBERNATE_S = 10.0
 # How often it is looked for objects that may leave.
 SWEEP_S = 1.0
+# How long edges keep sockets of a process that is gone; those that are not here by then never come.
+RESUMPTION_S = 90.0
 # Threads for commits: they wait for the disk, not for each other.
 COMMIT_THREADS = 4
 
@@ -81,6 +84,9 @@ class Objects:
             report=report,
             wall_ms=wall_ms,
         )
+        self.services.open_journal = Handled
+        self.services.has_all_sockets = self._has_all_sockets
+        self._settled_at = float("inf")
         self.is_retiring = False
         self.owner: LocalOwner | None = None
         self._kinds = {
@@ -129,6 +135,7 @@ class Objects:
         self._table = AlarmTable.open(objects_dir / FILE_NAME)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
         self._scheduler.start()
+        self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
         self._sweep()
 
     async def retire(self, limit_s: float) -> None:
@@ -228,6 +235,9 @@ class Objects:
             self.services.channels.forget(actor.group)
 
     # Inside.
+
+    def _has_all_sockets(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._settled_at
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

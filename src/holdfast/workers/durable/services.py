@@ -6,7 +6,7 @@ fakes of all of it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -80,6 +80,15 @@ class FileAlarm(Protocol):
     def fail(self, next_ms: int) -> None: ...
 
 
+class Journal(Protocol):
+    """Which events of sockets an object has handled (`runtime.handled.Handled`)."""
+
+    def was_handled(self, sid: int, seq: int) -> bool: ...
+    def acknowledged(self, sid: int, seq: int) -> None: ...
+    def closed(self, sid: int) -> None: ...
+    def retain(self, sids: Collection[int]) -> None: ...
+
+
 class File(Protocol):
     """An object's file (`store.objects.ObjectFile`)."""
 
@@ -111,6 +120,10 @@ class Services:
     report: Callable[[str, str, BaseException | None], None]
     wall_ms: Callable[[], int]
     channels: Channels = field(init=False)
+    # Made with each file that is opened; none: events that are sent again are handled again.
+    open_journal: Callable[[Any], Journal] | None = None
+    # Whether all sockets of processes before this one are known: then a journal may forget those of others.
+    has_all_sockets: Callable[[], bool] = lambda: False
     env: Any = None
     exports: Any = None
     # Set into the context of every handler: what the SDK and the journal ask there.

@@ -9,6 +9,7 @@ import pytest
 from holdfast.workers.channel.binding import Binding
 from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.runtime.sockets import WebSocket
+from holdfast.workers.runtime.turns import see_event
 from tests.unit.workers.durable.stage import Acceptor, Echo, Session, Stage, stage, until
 
 
@@ -197,3 +198,58 @@ async def test_what_came_during_the_last_hours_is_for_the_next_instance(tmp_path
         go.set()
         await until(lambda: session.acknowledged == [1])
         assert session.sent == [f"{first + 1} x"]
+
+
+class Counter(Echo):
+    """Writes for each message, and says what it has."""
+
+    async def webSocketMessage(self, ws: WebSocket, message: Any) -> None:  # noqa: N802  the platform's name
+        count = (await self.ctx.storage.get("n") or 0) + 1
+        await self.ctx.storage.put("n", count)
+        ws.send(f"{count}")
+
+
+def take_over(scene: Stage, session: Session) -> Session:
+    """The same socket in the next process: its edge sends again what was not acknowledged."""
+    again = Session()
+    again.sid = session.sid
+    binding = Binding("Room", str(scene.stub().id), "a", ("lobby",), None, 1, "http://edge/", "")
+    socket = WebSocket.resumed(again, binding, scene.objects)  # type: ignore[arg-type]  # as much of one as is used
+    assert scene.objects.resumed(socket, binding)
+    return again
+
+
+async def test_what_was_handled_before_a_crash_is_acknowledged_and_not_handled_again(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Counter) as scene:
+        scene.objects.services.event_seen = see_event
+        session = await scene.client(scene.stub())
+        session.says("one")
+        session.says("two")
+        await until(lambda: session.acknowledged[-1:] == [2])
+    async with stage(tmp_path, Room=Counter) as scene:
+        scene.objects.services.event_seen = see_event
+        again = take_over(scene, session)
+        # The acknowledgements of the first two were lost with their process.
+        for text in ("one", "two", "three"):
+            again.says(text)
+        await until(lambda: again.acknowledged[-1:] == [3])
+        assert (session.sent, again.sent) == (["1", "2"], ["3"])
+        again.ends()
+        await until(lambda: again.acknowledged[-1:] == [4])
+
+
+async def test_traces_of_sockets_that_never_came_again_are_forgotten(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Counter) as scene:
+        scene.objects.services.event_seen = see_event
+        session = await scene.client(scene.stub())
+        session.says("one")
+        await until(lambda: session.acknowledged == [1])
+    async with stage(tmp_path, Room=Counter) as scene:
+        scene.objects._settled_at = 0.0
+        other = await scene.client(scene.stub())
+        other.says("two")
+        await until(lambda: other.acknowledged == [1])
+        actor = next(iter(scene.objects._live))
+        assert actor.instance is not None
+        assert actor.instance.journal is not None
+        assert not actor.instance.journal.was_handled(session.sid, 1)
