@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from holdfast.store.objects import schema
 from holdfast.store.objects.alarm_cell import AlarmCell
 from holdfast.store.objects.errors import StorageBroken, StorageError, codes_of, is_critical, text_of
+from holdfast.store.objects.new_file import NewFile, is_to_be_made
 from holdfast.store.objects.regulation import Regulation
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class ObjectFile:
         self.alarm = AlarmCell(self, alarms)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._new: NewFile | None = None
         self._regulation = Regulation()
         self._broken: StorageBroken | None = None
         self._depth = 0
@@ -146,13 +148,15 @@ class ObjectFile:
             if self._depth:
                 raise StorageError("a nested transaction is open: it must end before anything is committed")
             try:
+                if self._new is not None:
+                    self._new.sync()
                 self.alarm.before_commit()
                 connection = self._connected()
                 connection.execute(" COMMIT")
                 if self._has_room:
                     # Not by `execute`, which would take one step, and free one page.
                     connection.executescript("PRAGMA incremental_vacuum")
-            except (sqlite3.Error, StorageError) as error:
+            except (OSError, sqlite3.Error, StorageError) as error:
                 raise self._break(error) from error
             self._is_dirty = self._has_room = False
             self.alarm.after_commit()
@@ -239,8 +243,8 @@ class ObjectFile:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            if not self.path.exists():
-                schema.create(self.path)
+            if is_to_be_made(self.path):
+                self._new = NewFile(self.path)
             connection = sqlite3.connect(
                 self.path,
                 timeout=BUSY_TIMEOUT_S,
@@ -310,6 +314,9 @@ class ObjectFile:
         self._is_dirty, self._depth = False, 0
         if connection is not None:
             connection.close()
+        if self._new is not None:
+            self._new.close()
+            self._new = None
 
     def _rolled_back(self) -> None:
         self._is_named = self.identity is None or self._connection is None or self._has_name(self._connection)

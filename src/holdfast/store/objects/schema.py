@@ -1,7 +1,6 @@
 """What is in the file of an object before user code puts anything there, and how such a file comes about.
 
-Law 1: a file is there whole or not at all: it is written under another name, synced, and renamed.
-Law 2: its version is a row of its own; a file of a newer version is refused, never guessed at.
+Law: its version is a row of its own; a file of a newer version is refused, never guessed at.
 
 | table | what |
 |---|---|
@@ -13,7 +12,6 @@ Law 2: its version is a row of its own; a file of a newer version is refused, ne
 from __future__ import annotations
 
 import functools
-import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -42,6 +40,8 @@ OWN_TABLES = ("_cf_KV", "_cf_METADATA", "_cf_HANDLED")
 # than its bytes; `PRAGMA journal_mode` would be a transaction of its own.
 _FORMAT_VERSIONS = slice(18, 20)
 _WAL = b"\x02\x02"
+# §1.3.19: which SQLite wrote it last. Left out, so that the bytes are the same under every SQLite.
+_LIBRARY_VERSION = slice(96, 100)
 
 
 @functools.cache
@@ -54,21 +54,8 @@ def empty_file() -> bytes:
     finally:
         connection.close()
     content[_FORMAT_VERSIONS] = _WAL
+    content[_LIBRARY_VERSION] = bytes(4)
     return bytes(content)
-
-
-def create(path: Path) -> None:
-    """Make the file, for its owner alone (0600), and its directory (0700), and bring both to the disk. Raises OSError."""
-    _make_directory(path.parent)
-    unfinished = path.with_name(f"{path.name}.new")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
-    with unfinished.open("wb") as file:
-        file.write(empty_file())
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    _sync_directory(path.parent)
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> None:
@@ -98,17 +85,3 @@ def drop_everything(execute: Callable[[str], sqlite3.Cursor]) -> None:
     if execute(" SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").fetchone():
         execute(" DELETE FROM sqlite_sequence").close()
     execute(" DELETE FROM _cf_KV").close()
-
-
-def _make_directory(path: Path) -> None:
-    if not path.is_dir():
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -276,7 +276,7 @@ def _is_cut(path: Path) -> None:
         (_is_no_database, "file is not a database: SQLITE_NOTADB"),
         (_is_another_database, "expected the file of an object, found another database"),
         (_is_newer, "expected format version 1, found 2: a newer Holdfast wrote it"),
-        (_is_a_directory, "unable to open database file: SQLITE_CANTOPEN"),
+        (_is_a_directory, "Is a directory"),
         (_is_cut, "database disk image is malformed: SQLITE_CORRUPT"),
     ],
 )

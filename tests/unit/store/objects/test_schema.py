@@ -10,11 +10,14 @@ from holdfast.store.objects import schema
 from holdfast.store.objects.errors import StorageBroken
 
 
-def test_a_new_file_is_whole_in_wal_mode_and_right(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "x.sqlite"
-    schema.create(path)
-    assert [one.name for one in path.parent.iterdir()] == ["x.sqlite"]
-    assert path.stat().st_size == len(schema.empty_file()) <= 6 * schema.PAGE_BYTES
+def made(path: Path) -> Path:
+    path.write_bytes(schema.empty_file())
+    return path
+
+
+def test_an_empty_file_is_a_right_database_in_wal_mode(tmp_path: Path) -> None:
+    path = made(tmp_path / "x.sqlite")
+    assert path.stat().st_size <= 6 * schema.PAGE_BYTES
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
@@ -23,20 +26,6 @@ def test_a_new_file_is_whole_in_wal_mode_and_right(tmp_path: Path) -> None:
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         assert tuple(name for (name,) in tables) == schema.OWN_TABLES
         schema.check_version(connection, path)
-
-
-def test_an_unfinished_file_of_a_crash_is_written_again(tmp_path: Path) -> None:
-    path = tmp_path / "x.sqlite"
-    path.with_name("x.sqlite.new").write_bytes(b"half")
-    schema.create(path)
-    assert path.read_bytes() == schema.empty_file()
-    assert not path.with_name("x.sqlite.new").exists()
-
-
-def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("")
-    with pytest.raises(FileExistsError):
-        schema.create(tmp_path / "a" / "x.sqlite")
 
 
 @pytest.mark.parametrize(
@@ -48,8 +37,7 @@ def test_a_directory_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_of_another_version_is_refused(tmp_path: Path, change: str, text: str) -> None:
-    path = tmp_path / "x.sqlite"
-    schema.create(path)
+    path = made(tmp_path / "x.sqlite")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(change)
         with pytest.raises(StorageBroken, match=text):
@@ -57,8 +45,7 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path, change: str, text:
 
 
 def test_everything_is_dropped_but_what_is_ours(tmp_path: Path) -> None:
-    path = tmp_path / "x.sqlite"
-    schema.create(path)
+    path = made(tmp_path / "x.sqlite")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.executescript(
             "CREATE TABLE t (x); INSERT INTO _cf_KV VALUES ('a', 'b'); INSERT INTO _cf_HANDLED VALUES (1, 2)"
