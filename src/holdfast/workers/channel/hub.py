@@ -32,7 +32,7 @@ LINK_S = 5.0
 MAX_NAMES = 65_536
 GONE = "WebSocket disconnected without sending Close frame."
 
-_TEXT, _BINARY = int(FromEdge.TEXT), int(FromEdge.BINARY)
+_MESSAGES = frozenset({int(FromEdge.TEXT), int(FromEdge.BINARY)})
 
 
 class Reception(Protocol):
@@ -191,14 +191,11 @@ class Channels:
         sessions = link.sessions
         for position, record in enumerate(records):
             kind, _, sid, seq, payload = record
-            if kind in {_TEXT, _BINARY}:
+            if kind in _MESSAGES:
                 session = sessions.get(sid)
-                if session is not None and (seq := _next(session, seq)):
-                    if self._poison is not None and self._poison == (sid, seq):
-                        self._poison = None
-                        session.skip(seq)
-                    else:
-                        _socket_of(session).arrived(payload, seq)
+                new = 0 if session is None else _next(session, seq)
+                if session is not None and new and not (self._poison and self._is_poison(session, new)):
+                    _socket_of(session).arrived(payload, new)
                 continue
             handler = self._handlers.get(kind)
             if handler is not None:
@@ -337,6 +334,13 @@ class Channels:
     def _flush_turn(self) -> None:
         self._is_flush_due = False
         self.flush()
+
+    def _is_poison(self, session: Session, seq: int) -> bool:
+        if self._poison != (session.sid, seq):
+            return False
+        self._poison = None
+        session.skip(seq)
+        return True
 
     def _guarded(self, link: Link, records: list[Record]) -> None:
         try:

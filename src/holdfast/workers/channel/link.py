@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from holdfast.workers.channel.records import (
     HEADER,
+    HEADER_BYTES,
     VERSION,
     FromEdge,
     ProcessHello,
@@ -31,8 +32,11 @@ from holdfast.workers.channel.records import (
 if TYPE_CHECKING:
     from holdfast.workers.channel.session import Session
 
-# One read, and about one write.
+# About one write. One read: a thousand messages that all wait for their handlers cost more than reading more often.
 CHUNK_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
+# A read of what is left of a long record.
+LONG_READ_BYTES = 1024 * 1024
 # What may wait to go out before we stop reading, and what is little enough to go on.
 HIGH_BYTES = 4 * 1024 * 1024
 LOW_BYTES = 1024 * 1024
@@ -93,11 +97,14 @@ class Link:
         """Have a record sent with the next flush; nothing happens once the link is over."""
         if self.is_over:
             return
-        head = HEADER.pack(len(payload), kind, flags, 0, sid, seq)
-        self._out.append(head + payload if len(payload) < CHUNK_BYTES else head)
-        if len(payload) >= CHUNK_BYTES:
+        length = len(payload)
+        head = HEADER.pack(length, kind, flags, 0, sid, seq)
+        if length < CHUNK_BYTES:
+            self._out.append(head + payload)
+        else:
+            self._out.append(head)
             self._out.append(payload)
-        self._waiting_bytes += len(head) + len(payload)
+        self._waiting_bytes += HEADER_BYTES + length
         if not self._is_marked:
             self._mark()
 
@@ -191,7 +198,7 @@ class Link:
 
     def _readable(self) -> None:
         try:
-            data = self._socket.recv(CHUNK_BYTES)
+            data = self._socket.recv(LONG_READ_BYTES if self._reader.wanted_bytes > READ_BYTES else READ_BYTES)
         except BlockingIOError:
             return
         except OSError as error:

@@ -116,6 +116,11 @@ class Reader:
         """Bytes of a record that is not complete."""
         return len(self._pending)
 
+    @property
+    def wanted_bytes(self) -> int:
+        """Bytes that are missing before there can be another record."""
+        return self._wanted - len(self._pending)
+
     def feed(self, data: bytes | bytearray | memoryview) -> list[Record]:
         """The records that `data` completes, in order. Raises RecordError."""
         if not self._pending:

@@ -84,10 +84,12 @@ class Session:
 
     def send(self, data: str | bytes) -> None:
         """Send a message; nothing happens when the session is over."""
-        if isinstance(data, str):
-            self._write(_TEXT, data.encode())
+        kind, payload = (_TEXT, data.encode()) if isinstance(data, str) else (_BINARY, data)
+        if self.link is None or self.is_over:
+            self._hold(kind, payload, len(payload))
         else:
-            self._write(_BINARY, data)
+            self.sent_bytes += len(payload)
+            self.link.write(kind, self.sid, payload)
 
     def close(self, code: int, reason: str) -> None:
         """Begin to close; code 0 is a Close without one."""
@@ -155,17 +157,18 @@ class Session:
                 self.link.left(self)
 
     def _write(self, kind: int, payload: bytes) -> None:
-        if self.is_over:
-            return
-        is_message = kind in {_TEXT, _BINARY}
-        if is_message:
-            self.sent_bytes += len(payload)
-        if self.link is not None:
+        if self.link is None or self.is_over:
+            self._hold(kind, payload, 0)
+        else:
             self.link.write(kind, self.sid, payload)
+
+    def _hold(self, kind: int, payload: bytes, message_bytes: int) -> None:
+        if self.is_over:
             return
         self._held = self._held or []
         self._held.append((kind, payload))
-        self._held_bytes += len(payload) if is_message else 0
+        self.sent_bytes += message_bytes
+        self._held_bytes += message_bytes
         if self._held_bytes > MAX_HELD_BYTES:
             self.over()
             if self.socket is not None:

@@ -75,9 +75,6 @@ class Acceptance(Enum):
     CONNECTING = auto()
 
 
-DEAF = frozenset({Acceptance.NOBODY, Acceptance.USED, Acceptance.CONNECTING})
-
-
 class Half:
     """See above."""
 
@@ -100,6 +97,7 @@ class Half:
         "class_name",
         "extensions",
         "held_bytes",
+        "is_heard",
         "object_id",
         "object_name",
         "onclose",
@@ -116,6 +114,8 @@ class Half:
 
     def __init__(self) -> None:
         self.acceptance = Acceptance.NOBODY
+        # Whether listeners or an object hear it; asked for each message.
+        self.is_heard = False
         self._peer: Half | None = None
         # None until there is something: an empty deque takes 600 bytes, and there are many sockets that never hold anything.
         self._held: deque[tuple[Any, ...]] | None = None
@@ -195,6 +195,7 @@ class Half:
         self.class_name, self.object_id, self.object_name = class_name, object_id, object_name
         self.accepted_ms = accepted_ms
         self.acceptance = Acceptance.OBJECT
+        self.is_heard = True
         held, self._held, self.held_bytes = self._held, None, 0
         for item in held or ():
             _soon(self._take, item)
@@ -252,7 +253,7 @@ class Half:
 
     def arrived(self, data: str | bytes, seq: int) -> None:
         """A message of the peer's."""
-        if self.acceptance is Acceptance.OBJECT and self.owner is not None:
+        if self.owner is not None:
             self.owner.message(self, data if isinstance(data, str) else ArrayBuffer(data), seq)
         else:
             self.give(("message", data, seq))
@@ -289,7 +290,7 @@ class Half:
 
     def from_peer(self, item: tuple[Any, ...]) -> None:
         """The peer, in this process, sent or closed."""
-        if self.acceptance in DEAF:
+        if not self.is_heard:
             self._hold(item)
         else:
             _soon(self._take, item)
@@ -324,7 +325,7 @@ class Half:
 
     def give(self, item: tuple[Any, ...]) -> None:
         """An event, to whoever hears it."""
-        if self.acceptance is Acceptance.OBJECT and self.owner is not None:
+        if self.owner is not None:
             self._give_owner(self.owner, item)
             return
         self._keep(item)
@@ -353,6 +354,7 @@ class Half:
         """Hear it by listeners from now on."""
         # A task of whoever accepts: of an object's, its gate holds each step, and it stays in memory as long as this runs.
         self.acceptance = Acceptance.LISTENERS
+        self.is_heard = True
         task = asyncio.get_running_loop().create_task(self._listen())
         _listening.add(task)
         task.add_done_callback(_listening.discard)

@@ -20,7 +20,7 @@ from holdfast.workers import values
 from holdfast.workers.channel.binding import Binding, encode
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.runtime import close_codes, events
-from holdfast.workers.runtime.half import DEAF, Acceptance, Half, Parked, SocketOwner, pair
+from holdfast.workers.runtime.half import Acceptance, Half, Parked, SocketOwner, pair
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.errors import DOMException, JsException, JsTypeError
 
@@ -70,7 +70,7 @@ class WebSocket(Half):
     def resumed(cls, session: Session, binding: Binding, owner: SocketOwner) -> WebSocket:
         """A hibernatable socket of a process before this one."""
         socket = cls()
-        socket.acceptance = Acceptance.OBJECT
+        socket.acceptance, socket.is_heard = Acceptance.OBJECT, True
         socket.session, socket.owner = session, owner
         socket.class_name, socket.object_id, socket.object_name = (
             binding.class_name,
@@ -117,8 +117,8 @@ class WebSocket(Half):
 
     def send(self, message: object) -> None:
         """Send text (`str`) or bytes; ignored when the peer is gone."""
-        data = _sendable(message)
-        if self.acceptance in DEAF:
+        data = message if isinstance(message, str) else _binary(message)
+        if not self.is_heard:
             raise self._not_yet()
         if self._was_closed:
             raise JsTypeError("Can't call WebSocket send() after close().")
@@ -135,7 +135,7 @@ class WebSocket(Half):
         if self._was_closed or self._sent_close:
             return
         checked_code, checked_reason = close_codes.checked(code, reason)
-        if self.acceptance in DEAF:
+        if not self.is_heard:
             raise self._not_yet()
         self._was_closed = self._sent_close = True
         if self._got_close:
@@ -205,8 +205,8 @@ class WebSocket(Half):
         return f"<WebSocket {state}{f' tags={list(self.tags)}' if self.tags else ''}>"
 
 
-def _sendable(message: object) -> str | bytes:
-    if isinstance(message, (str, bytes)):
+def _binary(message: object) -> bytes:
+    if isinstance(message, bytes):
         return message
     if isinstance(message, (bytearray, memoryview)):
         return bytes(message)
