@@ -76,7 +76,7 @@ class Event:
 class SocketEvent(Event):
     """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
 
-    __slots__ = ("_args", "_names", "_seq", "_timer", "_timer_s", "is_suspect", "seen", "socket")
+    __slots__ = ("_args", "_names", "_timer", "_timer_s", "has_ended", "is_suspect", "seen", "seq", "socket")
 
     label = "a handler of a WebSocket"
 
@@ -85,12 +85,13 @@ class SocketEvent(Event):
         self.socket = socket
         self._names = names
         self._args = args
-        self._seq = seq
+        self.seq = seq
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = 0.0
         self.seen: Callable[[int, int], object] | None = None
         # A process before this one may have handled it: the journal is asked.
         self.is_suspect = False
+        self.has_ended = False
 
     def limit(self, seconds: float) -> None:
         """Cancel the handler if it takes longer."""
@@ -98,8 +99,8 @@ class SocketEvent(Event):
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The first of the names that user code has; nothing to run where it has none of them."""
-        if self._seq:
-            self.host.progress.began(self.socket, self._seq)
+        if self.seq:
+            self.host.progress.began(self)
             if self.is_suspect and self._was_handled():
                 return _nothing, ()
         if self._timer_s:
@@ -111,8 +112,8 @@ class SocketEvent(Event):
 
     def prepare(self, context: Context) -> None:
         """Let the journal know which event this is."""
-        if self.seen is not None and self._seq and self.socket.session is not None:
-            context.run(self.seen, self.socket.session.sid, self._seq)
+        if self.seen is not None and self.seq and self.socket.session is not None:
+            context.run(self.seen, self.socket.session.sid, self.seq)
 
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """Report its exception; acknowledge the event."""
@@ -121,7 +122,7 @@ class SocketEvent(Event):
             self._timer.cancel()
         if error is not None and not _is_silent(error) and host.broken is None:
             host.report(f"Uncaught exception in {self._names[0]}", error)
-        if self._seq and (last := host.progress.ended(self.socket, self._seq)):
+        if self.seq and (last := host.progress.ended(self)):
             self._acknowledge(host, last)
         host.ended(self)
 
@@ -145,7 +146,7 @@ class SocketEvent(Event):
             session is not None
             and file is not None
             and journal is not None
-            and journal.was_handled(session.sid, self._seq)
+            and journal.was_handled(session.sid, self.seq)
         )
 
 
@@ -178,27 +179,22 @@ class Progress:
     __slots__ = ("_running",)
 
     def __init__(self) -> None:
-        # Socket -> events that have begun and are not covered yet, oldest first: [seq, has ended].
-        self._running: dict[Socket, deque[list[int]]] = {}
+        # Socket -> events that have begun and are not covered yet, oldest first.
+        self._running: dict[Socket, deque[SocketEvent]] = {}
 
-    def began(self, socket: Socket, seq: int) -> None:
+    def began(self, event: SocketEvent) -> None:
         """A handler begins."""
-        if (events := self._running.get(socket)) is None:
-            events = self._running[socket] = deque()
-        events.append([seq, 0])
+        if (events := self._running.get(event.socket)) is None:
+            events = self._running[event.socket] = deque()
+        events.append(event)
 
-    def ended(self, socket: Socket, seq: int) -> int:
+    def ended(self, event: SocketEvent) -> int:
         """A handler has ended; the highest number up to which everything has, or 0 where an earlier one still runs."""
-        events = self._running.get(socket)
-        if not events:
-            return 0
-        for event in events:
-            if event[0] == seq:
-                event[1] = 1
-                break
+        event.has_ended = True
+        events = self._running.get(event.socket)
         last = 0
-        while events and events[0][1]:
-            last = events.popleft()[0]
+        while events and events[0].has_ended:
+            last = events.popleft().seq
         return last
 
     def forget(self, socket: Socket) -> None:

@@ -71,7 +71,7 @@ class Instance:
         "_waiters",
         "broken",
         "code",
-        "context",
+        "context", "emit",
         "gate",
         "idle_since",
         "loop",
@@ -85,6 +85,8 @@ class Instance:
         self.loop = asyncio.get_running_loop()
         self.gate = InputGate(self._drain)
         self.outputs = OutputGate(lambda error: self.report("What an object sent could not be sent", error))
+        # Do this when all writes so far are durable. (The gate's own method: it is called for whatever leaves.)
+        self.emit = self.outputs.emit
         self.progress = Progress()
         self.broken: BaseException | None = None
         self.code: Any = None
@@ -212,10 +214,6 @@ class Instance:
         token = next(self._tokens)
         self._holds[token] = (reason, FOREVER if limit_s is None else self.loop.time() + limit_s)
         return partial(self._release, token)
-
-    def emit(self, action: Callable[[], None]) -> None:
-        """Do this when all writes so far are durable."""
-        self.outputs.emit(action)
 
     async def confirmed(self) -> None:
         """Wait until all writes so far are durable. Raises what broke the instance."""
