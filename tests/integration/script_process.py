@@ -27,11 +27,13 @@ LABEL = "worker:chat"
 
 
 class ScriptProcess:
-    """The listening socket of a script, answered by `handler`. `heads` are the requests that it has got."""
+    """The listening socket of a script, answered by `handler`. `heads` are the requests that it has got, over
+    so many `connections`."""
 
     def __init__(self, directory: Path, handler: Handler, *, key: str = "chat", **options: Any) -> None:
         self.path = str(directory / f"{key}.http.sock")
         self.heads: list[Head] = []
+        self.connections = 0
         self.target = WorkerTarget(script=key, channel=str(directory / f"{key}.channel.sock"))
         self.origin = Origin(label=LABEL, scheme="http", unix_path=self.path, **options)
         self._handler = handler
@@ -48,6 +50,7 @@ class ScriptProcess:
         with suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
+                self.connections += 1
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ from tests.integration.script_process import (
     script_process,
     shared,
 )
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
@@ -136,6 +137,35 @@ def test_a_process_that_fails_is_told_as_a_worker_that_does(
         "1102": "The Worker did not answer in time.",
     }
     assert json.loads(body)["detail"] == sentences[code]
+
+
+def test_what_cannot_be_sent_again_is_not_sent_to_a_process_that_may_be_about_to_end(directory: Path) -> None:
+    with (
+        script_process(directory, says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as script,
+        running(script.decide) as edge,
+        wire.connect(edge.address) as client,
+    ):
+        for method, connections in (("GET", 1), ("GET", 1), ("POST", 2), ("PUT", 2), ("POST", 3)):
+            assert client.request(wire.request(method, "/"))[0].status == 200
+            assert (method, script.connections) == (method, connections)
+
+
+def test_no_limit_of_origins_holds_back_what_user_code_takes_time_for(directory: Path) -> None:
+    everybody = threading.Barrier(5)
+
+    def together(connection: socket.socket, head: Head) -> None:
+        everybody.wait(LIMIT_S)
+        connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with (
+        script_process(directory, together) as script,
+        running(script.decide, max_pending_connects=1) as edge,
+        ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(wire.connect(edge.address)) for _ in range(5)]
+        for client in clients:
+            client.send(wire.upgrade("/"))
+        assert [client.read_answer().status for client in clients] == [403] * 5
 
 
 def test_a_process_that_is_not_there_is_told_so_too(directory: Path) -> None:

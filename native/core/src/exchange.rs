@@ -77,7 +77,13 @@ pub(crate) async fn carry_out(
     context: &Context,
 ) -> Result<bool, Failure> {
     let origin = &forward.origin;
-    if let Some(pooled) = context.pool.take(origin, forward.tls_name(), &context.names).await {
+    // A Worker's process is replaced by each deploy, and what it ends then must not cost a request that cannot be sent again.
+    let pooled = if forward.worker.is_none() || is_repeatable(asked) {
+        context.pool.take(origin, forward.tls_name(), &context.names).await
+    } else {
+        None
+    };
+    if let Some(pooled) = pooled {
         match once(client, asked, forward, context, pooled, is_repeatable(asked)).await {
             Err(Failure::Stale) => {}
             outcome => return outcome,

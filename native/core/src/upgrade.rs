@@ -68,9 +68,11 @@ pub(crate) async fn ask_origin(
 ) -> Result<(OriginConnection, ResponseHead), Option<Fault>> {
     let origin = &forward.origin;
     let claim = Claim::take(&forward.zone, asked.client.ip(), forward.tunnel.as_deref())?;
-    // Until the origin has answered: a handshake is what costs an origin most.
-    let _place = context.pending.enter(origin, &forward.zone).await?;
+    let place = context.pending.enter(origin, &forward.zone).await?;
     let mut dialled = dial(origin, forward.tls_name(), &context.names).await?;
+    // Until the origin has answered: a handshake is what costs an origin most. A Worker may take as long as user code
+    // does, and ask for another WebSocket of its own meanwhile.
+    let _place = place.filter(|_| forward.worker.is_none());
     dialled.claim = Some(claim);
     write_patiently(&mut dialled.stream, &request_bytes(asked, forward), ORIGIN_STALL)
         .await

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time;
 
@@ -9,13 +10,16 @@ use bytes::BytesMut;
 use rustls_pki_types::ServerName;
 use socket2::SockRef;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Address, Names, Origin, OriginTls};
 use crate::caps::Claim;
 use crate::fault::{Fault, FaultKind};
 use crate::stream::{KEEP_ALIVE, Stream};
 use crate::tls::{self, TlsFault};
+
+/// How long a server that has not accepted what waits in its queue is left alone: it accepts a hundred or so in that time.
+const FULL_QUEUE_PAUSE: time::Duration = time::Duration::from_millis(2);
 
 /// A connection to an origin, and what has been read from it and not used.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ pub(crate) async fn dial(
 ) -> Result<OriginConnection, Fault> {
     let deadline = Instant::now() + origin.connect_timeout;
     match &origin.address {
-        Address::Unix(path) => match timeout_at(deadline, UnixStream::connect(path)).await {
+        Address::Unix(path) => match timeout_at(deadline, connect_unix(path)).await {
             Ok(Ok(socket)) => Ok(OriginConnection::new(Stream::Unix(socket), None)),
             Ok(Err(error)) => Err(connect_fault(origin, &error)),
             Err(_) => Err(connect_timed_out(origin)),
@@ -66,6 +70,16 @@ pub(crate) async fn dial(
         Address::Addresses(ips, port) => {
             let addresses = in_turn(ips, *port, origin.turn.fetch_add(1, Ordering::Relaxed));
             dial_one_of(origin, &addresses, name, deadline).await
+        }
+    }
+}
+
+/// A Unix socket whose queue is full refuses at once, where one of TCP would let its client wait (connect(2), EAGAIN).
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(FULL_QUEUE_PAUSE).await,
+            connected => return connected,
         }
     }
 }

@@ -78,3 +78,33 @@ fn dials_of_a_name_go_to_its_addresses_in_turn() {
     assert_eq!(servers, ["127.0.0.1", "127.0.0.2"]);
     assert_eq!(dialled[..2], dialled[2..]);
 }
+
+#[test]
+fn a_full_queue_of_a_unix_socket_is_waited_for_and_not_for_ever() {
+    let path = std::env::temp_dir().join(format!("holdfast-dial-{}", std::process::id()));
+    let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    listener.listen(0).unwrap();
+    let mut origin = origin_at(Address::Unix(path.clone()));
+    let names = Names::new(Vec::new());
+    run(async {
+        let first = dial(&origin, None, &names).await.unwrap();
+        let second = async {
+            let (accepted, dialled) = tokio::join!(
+                async {
+                    // Later than the first refusal.
+                    sleep(FULL_QUEUE_PAUSE).await;
+                    listener.accept()
+                },
+                dial(&origin, None, &names)
+            );
+            accepted.unwrap();
+            dialled.unwrap()
+        };
+        let _both = (second.await, first);
+        origin.connect_timeout = time::Duration::from_millis(50);
+        let fault = dial(&origin, None, &names).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::ConnectTimedOut);
+    });
+    std::fs::remove_file(path).unwrap();
+}
