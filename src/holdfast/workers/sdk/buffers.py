@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 # What user code may hand over where bytes are asked for.
-BytesLike: TypeAlias = "bytes | bytearray | memoryview"
+BytesLike: TypeAlias = bytes | bytearray | memoryview
 
 
 class ArrayBuffer(bytes):

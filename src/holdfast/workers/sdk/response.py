@@ -7,8 +7,9 @@ with the original's words.
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterable, Callable, Coroutine
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import BodyUsedError, NetworkError
@@ -18,14 +19,38 @@ from holdfast.workers.sdk.web.headers import Headers, HeadersInit, HeadersMessag
 from holdfast.workers.sdk.web.response import Response as WebResponse
 from holdfast.workers.sdk.web.response import reason_phrase
 from holdfast.workers.sdk.web.streams import ReadableStream
+from holdfast.workers.sdk.web.urls import URLSearchParams
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
-
     from holdfast.workers.runtime.sockets import WebSocket
-    from holdfast.workers.sdk.web.urls import URLSearchParams
 
-Body: TypeAlias = "str | bytes | bytearray | memoryview | Blob | FormData | URLSearchParams | ReadableStream | AsyncIterable[bytes] | None"
+Body: TypeAlias = (
+    str
+    | bytes
+    | bytearray
+    | memoryview
+    | Blob
+    | FormData
+    | URLSearchParams
+    | ReadableStream
+    | AsyncIterable[bytes]
+    | None
+)
+
+
+class _Json:
+    """One name for two: `Response.json(data)` is `Response.from_json(data)`, `await response.json()` parses the body."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[FetchResponse]) -> Callable[..., Response]: ...
+
+    @overload
+    def __get__(
+        self, instance: FetchResponse, owner: type[FetchResponse]
+    ) -> Callable[..., Coroutine[Any, Any, Any]]: ...
+
+    def __get__(self, instance: FetchResponse | None, owner: type[FetchResponse]) -> Callable[..., Any]:
+        return owner.from_json if instance is None else instance.parsed
 
 
 class FetchResponse:
@@ -164,14 +189,11 @@ class FetchResponse:
             fields.set("content-type", "application/json")
         return Response(json.dumps(data), status, status_text, fields)
 
-    def json(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - two things under one name, see below
-        """`await response.json()` parses the body; `Response.json(data, ...)` is `Response.from_json(data, ...)`."""
-        if isinstance(self, FetchResponse):
-            return self._parsed()
-        return Response.from_json(self, *args, **kwargs)  # type: ignore[unreachable]  # called on the class
+    json = _Json()
 
-    async def _parsed(self) -> Any:  # noqa: ANN401 - what the body says
-        return json.loads(await self.text())
+    async def parsed(self, **kwargs: Any) -> Any:  # noqa: ANN401 - what the body says
+        """The whole body as JSON, parsed: `json()` of an instance; keywords are `json.loads`'s."""
+        return json.loads(await self.text(), **kwargs)
 
     def _raise_if_failed(self) -> None:
         if self.body_used:

@@ -16,7 +16,7 @@ from holdfast.workers.sdk.web.urls import URLSearchParams
 __all__ = ["Body", "Context", "FetchKwargs", "Headers", "JSBody", "RequestInitCfProperties"]
 
 Headers: TypeAlias = HeadersInit
-JSBody: TypeAlias = "Blob | bytes | FormData | ReadableStream | URLSearchParams"
+JSBody: TypeAlias = Blob | bytes | FormData | ReadableStream | URLSearchParams
 
 
 class Context(Protocol):

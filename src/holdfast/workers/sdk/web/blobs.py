@@ -16,8 +16,6 @@ from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.values import options_of
 from holdfast.workers.sdk.web.streams import ReadableStream
 
-BlobValue: TypeAlias = "str | bytes | bytearray | memoryview | Blob"
-
 
 class BlobEnding(StrEnum):
     """What happens to line endings of parts that are text."""
@@ -125,6 +123,9 @@ class File(Blob):
     def lastModified(self) -> int:  # noqa: N802 - JavaScript's name
         """The same as `last_modified`."""
         return self.last_modified
+
+
+BlobValue: TypeAlias = str | bytes | bytearray | memoryview | Blob
 
 
 def _part_bytes(part: object, *, is_native: bool) -> bytes:

@@ -16,12 +16,13 @@ from holdfast.workers.sdk.values import JsList
 from holdfast.workers.sdk.web.blobs import Blob, File
 from holdfast.workers.sdk.web.urls import pairs_of_query
 
-FormDataValue: TypeAlias = "str | Blob"
-
 # Parts of one form; beyond it the body is refused. Precedent: Django's DATA_UPLOAD_MAX_NUMBER_FIELDS, 1,000.
 MAX_PARTS = 1_000
 # The head of one part. Precedent: Starlette's multipart parser takes 8 KiB of header at most.
 MAX_PART_HEAD_BYTES = 8 * 1024
+
+
+FormDataValue: TypeAlias = str | Blob
 
 
 class FormData(MutableMapping[str, FormDataValue]):

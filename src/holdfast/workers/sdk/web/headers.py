@@ -16,8 +16,6 @@ from typing import Any, TypeAlias, cast
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.values import JsList
 
-HeadersInit: TypeAlias = "Headers | Mapping[str, str] | Iterable[tuple[str, str]] | None"
-
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00\r\n]")
 _MANY = "set-cookie"
@@ -188,6 +186,9 @@ class HeadersMessage(http.client.HTTPMessage, Mapping[str, str]):  # type: ignor
         self.js_object.set(_name, str(_value))
 
     __hash__ = None  # type: ignore[assignment]  # mutable, so not hashable
+
+
+HeadersInit: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]] | None
 
 
 def _pairs_of(init: Any) -> Iterable[tuple[str, str]]:  # noqa: ANN401 - told apart here

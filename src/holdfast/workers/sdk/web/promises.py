@@ -21,15 +21,19 @@ class Promise(asyncio.Future[Any]):
     @classmethod
     def new(cls, executor: Callable[[Callable[..., None], Callable[..., None]], object]) -> Promise:
         """As `Promise.new(lambda resolve, reject: ...)`."""
-        promise = cls(loop=asyncio.get_running_loop())
+        promise, is_resolved = cls(loop=asyncio.get_running_loop()), False
+
+        def once(settle: Callable[[object], None], outcome: object) -> None:
+            nonlocal is_resolved
+            if not is_resolved:
+                is_resolved = True
+                settle(outcome)
 
         def resolve(value: object = None) -> None:
-            if not promise.done():
-                promise._follow(value)
+            once(promise._follow, value)
 
         def reject(reason: object = None) -> None:
-            if not promise.done():
-                promise._fail(reason)
+            once(promise._fail, reason)
 
         try:
             executor(resolve, reject)

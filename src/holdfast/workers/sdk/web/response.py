@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import http
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, overload
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import BodyUsedError, JsRangeError, JsTypeError
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
 
 NULL_BODY_STATUSES = frozenset({101, 204, 205, 304})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+
+
+class _Json:
+    """One name for two, as in JavaScript: `Response.json(data)` makes an answer, `await response.json()` reads one."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Response]) -> Callable[..., Response]: ...
+
+    @overload
+    def __get__(self, instance: Response, owner: type[Response]) -> Callable[[], Coroutine[Any, Any, Any]]: ...
+
+    def __get__(self, instance: Response | None, owner: type[Response]) -> Callable[..., Any]:
+        return owner.of_json if instance is None else instance.parsed
 
 
 class Response:
@@ -48,6 +62,8 @@ class Response:
             self.payload = Payload(None)
         if content_type is not None and not self.headers.has("content-type"):
             self.headers.set("content-type", content_type)
+
+    json = _Json()
 
     @classmethod
     def new(cls, body: object = None, init: object = None, **given: object) -> Response:
@@ -72,8 +88,8 @@ class Response:
         return cls(None, status=code, headers={"location": str(url_parsing.parse(str(url)))})
 
     @classmethod
-    def json(cls, data: object, init: object = None, **given: object) -> Response:
-        """JSON of a value. To parse a body: `await response.json()`."""
+    def of_json(cls, data: object, init: object = None, **given: object) -> Response:
+        """JSON of a value: `Response.json(data)`."""
         options = options_of(init, given)
         headers = Headers(options.pop("headers", None))
         if not headers.has("content-type"):
@@ -87,10 +103,6 @@ class Response:
         made = cls.received(0, "", Headers(), Payload(None), "")
         made.type = "error"
         return made
-
-    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - of each attribute its own
-        # `Response.json(data)` makes one, `response.json()` reads it: one name for two, as in JavaScript.
-        return object.__getattribute__(self, "parsed" if name == "json" else name)
 
     @property
     def js_object(self) -> Response:

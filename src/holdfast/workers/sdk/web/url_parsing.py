@@ -86,7 +86,7 @@ def parse(text: str, base: UrlRecord | None = None) -> UrlRecord:
         return _not_special(scheme, rest)
     if base is not None and base.scheme == scheme and not rest.startswith(("/", "\\")):
         return _relative(rest, base)
-    return _with_authority(UrlRecord(scheme), _slashed(rest).lstrip("/"), text)
+    return _with_authority(UrlRecord(scheme), _after_slashes(_slashed(rest), scheme), text)
 
 
 def percent_encode(text: str, also: frozenset[str]) -> str:
@@ -143,7 +143,7 @@ def _relative(text: str, base: UrlRecord) -> UrlRecord:
     if base.is_opaque and not text.startswith("#"):
         raise UrlError(text)
     if rest.startswith("//"):
-        return _with_authority(UrlRecord(base.scheme), rest.lstrip("/") if base.is_special else rest[2:], text)
+        return _with_authority(UrlRecord(base.scheme), _after_slashes(rest, base.scheme), text)
     path, query, fragment = _split(rest)
     if not path:
         kept = base if query is None else with_query(base, query)
@@ -151,6 +151,13 @@ def _relative(text: str, base: UrlRecord) -> UrlRecord:
     if not path.startswith("/"):
         path = base.path[: base.path.rfind("/") + 1] + path
     return with_fragment(with_query(with_path(replace(base, path=""), path), query), fragment)
+
+
+def _after_slashes(rest: str, scheme: str) -> str:
+    """What follows the slashes before a host: of special schemes as many as there are, of others (and files) two."""
+    if scheme in DEFAULT_PORTS and scheme != "file":
+        return rest.lstrip("/")
+    return rest.removeprefix("//")
 
 
 def _not_special(scheme: str, rest: str) -> UrlRecord:

@@ -14,8 +14,6 @@ from holdfast.workers.sdk.values import JsList
 from holdfast.workers.sdk.web import url_parsing
 from holdfast.workers.sdk.web.url_parsing import DEFAULT_PORTS, USERINFO, UrlError, UrlRecord, percent_encode
 
-ParamsInit: TypeAlias = "str | Mapping[str, str] | Iterable[tuple[str, str]] | URLSearchParams | None"
-
 # Pairs of one query; what follows is left out. A head has 16 KiB of target at most, a body is the form parser's.
 MAX_PAIRS = 10_000
 
@@ -130,6 +128,9 @@ class URLSearchParams:
     def _tell(self) -> None:
         if self._on_change is not None:
             self._on_change(self.toString())
+
+
+ParamsInit: TypeAlias = str | Mapping[str, str] | Iterable[tuple[str, str]] | URLSearchParams | None
 
 
 class URL:

@@ -1,0 +1,61 @@
+"""Bytes that answer to JavaScript's names, and are bytes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array, bytes_of
+
+
+@given(st.binary(max_size=20), st.integers(-25, 25), st.integers(-25, 25))
+def test_an_array_buffer_is_its_bytes(data: bytes, start: int, end: int) -> None:
+    buffer = ArrayBuffer(data)
+    assert buffer == data
+    assert hash(buffer) == hash(data)
+    assert (len(buffer), buffer.byteLength, buffer.to_bytes(), bytes(buffer.to_py())) == (
+        len(data),
+        len(data),
+        data,
+        data,
+    )
+    assert type(buffer.to_bytes()) is bytes
+    assert buffer.slice(start, end) == data[start:end]
+    assert bytes(buffer.to_memoryview()) == data
+
+
+def test_an_array_buffer_is_made_and_read_as_text() -> None:
+    assert ArrayBuffer.new(2) == b"\0\0"
+    assert ArrayBuffer("ü".encode()).to_string() == "ü"
+
+
+@given(st.lists(st.integers(0, 255), max_size=20))
+def test_a_typed_array_is_a_bytearray(numbers: list[int]) -> None:
+    array = Uint8Array.new(numbers)
+    assert list(array) == numbers
+    assert (array.length, array.byteLength, array.to_bytes(), array.buffer) == (
+        len(numbers),
+        len(numbers),
+        bytes(numbers),
+        bytes(numbers),
+    )
+    assert isinstance(array, bytearray)
+
+
+def test_a_typed_array_is_made_of_lengths_numbers_and_buffers() -> None:
+    made = (Uint8Array.new(2), Uint8Array.of(1, 257), Uint8Array.new(b"abcd", 1, 2))
+    assert [array.to_bytes() for array in made] == [b"\0\0", b"\1\1", b"bc"]
+    array = Uint8Array.new(4)
+    array.set([1, 2], 2)
+    parts = (array, array.slice(2), array.subarray(0, 3), array.to_py())
+    assert [bytes(part) for part in parts] == [b"\0\0\1\2", b"\1\2", b"\0\0\1", b"\0\0\1\2"]
+    array.assign(b"wxyz")
+    assert array == b"wxyz"
+    for offset in (-1, 3):
+        with pytest.raises(ValueError, match="out of bounds"):
+            array.set(b"ab", offset)
+
+
+def test_what_has_no_bytes_is_refused_by_name() -> None:
+    assert bytes_of(memoryview(b"x"), what="data") == b"x"
+    with pytest.raises(TypeError, match=r"^data: expected bytes, got str$"):
+        bytes_of("x", what="data")

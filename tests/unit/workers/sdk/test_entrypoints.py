@@ -1,0 +1,70 @@
+"""The base classes, and what of a module is exported."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from holdfast.workers.sdk.entrypoints import (
+    DurableObject,
+    WorkerEntrypoint,
+    WorkflowEntrypoint,
+    exported_classes,
+    global_handlers,
+    handler,
+)
+from holdfast.workers.sdk.request import Request
+from holdfast.workers.sdk.web.request import Request as WebRequest
+
+
+def module_with(**names: object) -> ModuleType:
+    module = ModuleType("script")
+    for name, value in names.items():
+        setattr(module, name, value)
+    return module
+
+
+class Default(WorkerEntrypoint): ...
+
+
+class Room(DurableObject): ...
+
+
+class _Hidden(DurableObject): ...
+
+
+class Flow(WorkflowEntrypoint): ...
+
+
+def on_fetch(request: Any, env: Any) -> Any:
+    return request, env
+
+
+def test_classes_that_derive_from_a_base_are_exported_by_name() -> None:
+    module = module_with(
+        Default=Default, Room=Room, Alias=Room, _Hidden=_Hidden, Flow=Flow, DurableObject=DurableObject, other=int, x=5
+    )
+    assert exported_classes(module) == {"Default": Default, "Room": Room, "Alias": Room, "Flow": Flow}
+    module.__all__ = ["Room", "x", "missing"]  # type: ignore[attr-defined]
+    assert exported_classes(module) == {"Room": Room}
+
+
+def test_module_functions_are_handlers_of_the_older_style() -> None:
+    assert global_handlers(module_with(on_fetch=on_fetch, on_other=on_fetch, fetch=on_fetch)) == {"on_fetch": on_fetch}
+    assert global_handlers(module_with(Default=Default)) == {}
+    with pytest.raises(TypeError, match=r"^Cannot define multiple default entrypoints$"):
+        global_handlers(module_with(on_fetch=on_fetch, Default=Default))
+
+
+def test_the_decorator_gives_requests_their_python_face() -> None:
+    decorated = handler(on_fetch)
+    request, env = decorated(WebRequest("https://a.test/"), "env")
+    assert isinstance(request, Request)
+    assert (env, decorated("x", "y")) == ("env", ("x", "y"))
+    assert decorated.__name__ == "on_fetch"
+
+
+@pytest.mark.parametrize("base", [WorkerEntrypoint, DurableObject, WorkflowEntrypoint])
+def test_a_base_keeps_context_and_bindings(base: Any) -> None:
+    made = base("ctx", "env")
+    assert (made.ctx, made.env) == ("ctx", "env")

@@ -1,0 +1,52 @@
+"""`js.Date`: a datetime by JavaScript's names."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.sdk.errors import JsRangeError
+from holdfast.workers.sdk.web.dates import Date
+
+
+@given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
+def test_a_time_is_its_milliseconds(milliseconds: int) -> None:
+    date = Date.new(milliseconds)
+    assert date.getTime() == milliseconds
+    assert Date.new(date.toISOString()) == date
+    assert isinstance(date, datetime)
+
+
+@pytest.mark.parametrize(
+    ("given", "iso"),
+    [
+        ((0,), "1970-01-01T00:00:00.000Z"),
+        (("2026-11-26",), "2026-11-26T00:00:00.000Z"),
+        (("2026-11-26T10:00:00.123+01:00",), "2026-11-26T09:00:00.123Z"),
+        (("Thu, 26 Nov 2026 09:00:00 GMT",), "2026-11-26T09:00:00.000Z"),
+        ((2026, 10, 26, 9, 1, 2, 3), "2026-11-26T09:01:02.003Z"),
+        ((2026, 12), "2027-01-01T00:00:00.000Z"),
+        ((datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2))),), "2026-01-01T22:00:00.000Z"),
+    ],
+)
+def test_it_is_made_in_every_way(given: tuple[object, ...], iso: str) -> None:
+    assert Date.new(*given).toISOString() == Date.new(*given).toJSON() == iso
+
+
+@pytest.mark.parametrize("given", [("nonsense",), (1e20,), (None,), (99_999, 1)])
+def test_what_is_no_time_is_refused(given: tuple[object, ...]) -> None:
+    with pytest.raises(JsRangeError, match="Invalid time value"):
+        Date.new(*given)
+
+
+def test_its_parts_count_as_javascript_counts() -> None:
+    date = Date.new("2026-11-29T09:01:02Z")
+    assert (date.getFullYear(), date.getMonth(), date.getDate(), date.getDay()) == (2026, 10, 29, 0)
+    assert (date.getHours(), date.getMinutes(), date.getSeconds(), date.getTimezoneOffset()) == (9, 1, 2, 0)
+    assert (date.toUTCString(), date.valueOf()) == ("Sun, 29 Nov 2026 09:01:02 GMT", 1_795_942_862_000)
+    assert date.to_py() == datetime(2026, 11, 29, 9, 1, 2, tzinfo=UTC)
+
+
+def test_now_is_in_milliseconds() -> None:
+    assert abs(Date.new().getTime() - Date.now()) < 60_000
