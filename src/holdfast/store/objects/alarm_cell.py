@@ -121,8 +121,13 @@ class AlarmCell:
         self.succeed()
 
     def settle(self) -> None:
-        """Correct what the table says of this object, where the two may have parted. Raises StorageError."""
-        self._tell_table(self.stored(), is_durable=False)
+        """Correct what the table says of this object, where the two may have parted. Raises StorageError.
+
+        What is not committed is not the truth yet; the commit will tell.
+        """
+        alarm = self.stored()
+        if not self._is_changed:
+            self._tell_table(alarm, is_durable=False)
 
     def before_commit(self) -> None:
         """The file is about to commit: an alarm that is earlier than the table says goes there first."""

@@ -4,7 +4,8 @@ Law 1: this is an index. The truth is in the objects' files (`alarm_cell.py`): a
        made again from those files (`rebuild`).
 Law 2: a row that promises something (`is_durable`) is on the disk when `put` returns. Others may come late after a power cut, which
        makes them too early, and no more than that.
-Law 3: any thread may call; one at a time gets in.
+Law 3: any thread may call. Those that write at the same time are brought to the disk together: one of them does it for all. Those that
+       read wait for no disk: they have a connection of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import closing
+from collections import deque
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from holdfast.store.objects.alarm_cell import Alarm
@@ -34,6 +36,8 @@ CREATE TABLE IF NOT EXISTS _cf_ALARM (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS _cf_ALARM_by_time ON _cf_ALARM (next_ms);
 """
+_PUT = "INSERT OR REPLACE INTO _cf_ALARM VALUES (?, ?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM _cf_ALARM WHERE class_name = ? AND object_id = ?"
 
 
 class AlarmRow(NamedTuple):
@@ -47,14 +51,34 @@ class AlarmRow(NamedTuple):
     next_ms: int
 
 
+class _Change:
+    """What one caller wants written; `is_done` when it is, or when it failed."""
+
+    __slots__ = ("_alarm", "_identity", "error", "is_done", "is_durable")
+
+    def __init__(self, identity: Identity, alarm: Alarm | None, *, is_durable: bool) -> None:
+        self._identity, self._alarm = identity, alarm
+        self.is_durable, self.is_done = is_durable, False
+        self.error: StorageError | None = None
+
+    def statement(self) -> tuple[str, tuple[str | int | None, ...]]:
+        alarm, whose = self._alarm, self._identity
+        if alarm is None:
+            return _DELETE, (whose.class_name, whose.object_id)
+        return _PUT, (*whose, alarm.scheduled_ms, alarm.retry_count, alarm.next_ms)
+
+
 class AlarmTable:
     """The table, open. `on_change` is called after each change that others may see, in the thread that made it."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection, reader: sqlite3.Connection, path: Path) -> None:
         self.on_change: Callable[[], None] | None = None
         self._path = path
         self._connection = connection
         self._lock = threading.Lock()
+        self._reader = reader
+        self._reader_lock = threading.Lock()
+        self._waiting: deque[_Change] = deque()
 
     @classmethod
     def open(cls, path: Path) -> AlarmTable:
@@ -62,23 +86,22 @@ class AlarmTable:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            connection, reader = _connected(path), _connected(path)
             connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {_SCHEMA}")
         except (OSError, sqlite3.Error) as error:
             text = text_of(error) if isinstance(error, sqlite3.Error) else str(error)
             raise StorageBroken(f"{path}: the table of alarms cannot be opened: {text}") from error
-        return cls(connection, path)
+        return cls(connection, reader, path)
 
     def put(self, identity: Identity, alarm: Alarm | None, *, is_durable: bool = True) -> None:
         """What the table says of an object from now on; None: nothing. Raises StorageError."""
+        change = _Change(identity, alarm, is_durable=is_durable)
+        self._waiting.append(change)
         with self._lock:
-            self._execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
-            if alarm is None:
-                key = (identity.class_name, identity.object_id)
-                self._execute("DELETE FROM _cf_ALARM WHERE class_name = ? AND object_id = ?", key)
-            else:
-                row = (*identity, alarm.scheduled_ms, alarm.retry_count, alarm.next_ms)
-                self._execute("INSERT OR REPLACE INTO _cf_ALARM VALUES (?, ?, ?, ?, ?, ?)", row)
+            if not change.is_done:
+                self._write_all()
+        if change.error is not None:
+            raise change.error
         self._announce()
 
     def delete(self, class_name: str, object_id: str) -> None:
@@ -87,14 +110,14 @@ class AlarmTable:
 
     def due(self, now_ms: int, limit: int) -> list[AlarmRow]:
         """At most `limit` objects to look at by now, the earliest first."""
-        with self._lock:
-            rows = self._execute("SELECT * FROM _cf_ALARM WHERE next_ms <= ? ORDER BY next_ms LIMIT ?", (now_ms, limit))
+        with self._reader_lock:
+            rows = self._read("SELECT * FROM _cf_ALARM WHERE next_ms <= ? ORDER BY next_ms LIMIT ?", (now_ms, limit))
             return [AlarmRow(*row) for row in rows]
 
     def next_ms(self) -> int | None:
         """When the next object is to be looked at. None: none is."""
-        with self._lock:
-            found: int | None = self._execute("SELECT min(next_ms) FROM _cf_ALARM").fetchone()[0]
+        with self._reader_lock:
+            found: int | None = self._read("SELECT min(next_ms) FROM _cf_ALARM").fetchone()[0]
             return found
 
     def forget_class(self, class_name: str) -> int:
@@ -110,21 +133,53 @@ class AlarmTable:
         with self._lock:
             self._execute("PRAGMA synchronous = FULL")
             self._execute("BEGIN IMMEDIATE")
-            self._execute("DELETE FROM _cf_ALARM")
-            for row in rows:
-                self._execute("INSERT OR REPLACE INTO _cf_ALARM VALUES (?, ?, ?, ?, ?, ?)", row)
-            self._execute("COMMIT")
+            try:
+                self._execute("DELETE FROM _cf_ALARM")
+                for row in rows:
+                    self._execute(_PUT, row)
+                self._execute("COMMIT")
+            except StorageError:
+                self._roll_back()
+                raise
         self._announce()
         return len(rows)
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._lock:
+        with self._lock, self._reader_lock:
+            self._reader.close()
             self._connection.close()
 
-    def _execute(self, sql: str, parameters: Sequence[str | int | None] = ()) -> sqlite3.Cursor:
+    def _write_all(self) -> None:
+        """Write what waits, one's own change and those of whoever waits for the lock meanwhile, in one transaction."""
+        changes = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        error: StorageError | None = None
         try:
-            return self._connection.execute(sql, parameters)
+            is_durable = any(change.is_durable for change in changes)
+            self._execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+            self._execute("BEGIN IMMEDIATE")
+            for change in changes:
+                self._execute(*change.statement())
+            self._execute("COMMIT")
+        except StorageError as failed:
+            error = failed
+            self._roll_back()
+        for change in changes:
+            change.is_done, change.error = True, error
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            self._connection.rollback()
+
+    def _execute(self, sql: str, parameters: Sequence[str | int | None] = ()) -> sqlite3.Cursor:
+        return self._run(self._connection, sql, parameters)
+
+    def _read(self, sql: str, parameters: Sequence[str | int | None] = ()) -> sqlite3.Cursor:
+        return self._run(self._reader, sql, parameters)
+
+    def _run(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[str | int | None]) -> sqlite3.Cursor:
+        try:
+            return connection.execute(sql, parameters)
         except sqlite3.Error as error:
             kind = StorageBroken if is_critical(error) else StorageError
             raise kind(f"{self._path.name}: {text_of(error)}") from error
@@ -132,6 +187,10 @@ class AlarmTable:
     def _announce(self) -> None:
         if self.on_change is not None:
             self.on_change()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
 def _alarms_in(files: Iterable[Path]) -> Iterator[AlarmRow]:

@@ -93,6 +93,14 @@ def test_what_a_crash_leaves_in_the_table_is_corrected_by_the_truth(file: Object
     other.close()
 
 
+def test_what_is_not_committed_is_not_told(file: ObjectFile, table: Table) -> None:
+    file.alarm.set(100)
+    file.commit()
+    file.alarm.set(300)
+    file.alarm.settle()
+    assert table.told == [(100, True)]
+
+
 def test_one_that_ends_well_is_done_with(file: ObjectFile) -> None:
     file.alarm.set(100)
     file.commit()

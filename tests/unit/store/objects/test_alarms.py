@@ -9,9 +9,10 @@ import pytest
 
 from holdfast.store.objects.alarm_cell import Alarm
 from holdfast.store.objects.alarms import AlarmRow, AlarmTable
-from holdfast.store.objects.errors import StorageBroken
+from holdfast.store.objects.errors import StorageBroken, StorageError
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
+from tests.integration.waiting import poll
 
 A, B, C = (Identity("Room", letter * 64, name) for letter, name in (("a", "lobby"), ("b", None), ("c", None)))
 
@@ -77,6 +78,35 @@ def test_any_thread_may_write(table: AlarmTable) -> None:
     for thread in threads:
         thread.join(20)
     assert [row.next_ms for row in table.due(100, 100)] == list(range(60))
+
+
+def test_those_who_write_at_once_are_written_together(table: AlarmTable) -> None:
+    statements: list[str] = []
+    table._connection.set_trace_callback(statements.append)
+    with table._lock:
+        threads = [
+            threading.Thread(target=table.put, args=(Identity("Room", f"{number:064x}"), Alarm(number, number)))
+            for number in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        poll(lambda: len(table._waiting) == 8, what="eight who wait")
+    for thread in threads:
+        thread.join(20)
+    assert statements.count("COMMIT") == 1
+    assert len(table.due(100, 100)) == 8
+
+
+def test_readers_wait_for_no_writer(table: AlarmTable) -> None:
+    with table._lock:
+        assert (table.next_ms(), table.due(100, 1)) == (None, [])
+
+
+def test_an_error_is_told_to_everybody_whose_write_it_was_and_ends_with_it(table: AlarmTable) -> None:
+    with pytest.raises(StorageError, match=r"metadata\.sqlite: NOT NULL constraint failed"):
+        table.put(Identity("Room", None), Alarm(1, 1))  # type: ignore[arg-type]
+    table.put(A, Alarm(100, 100))
+    assert table.next_ms() == 100
 
 
 def test_a_lost_table_is_made_again_from_the_files(table: AlarmTable, tmp_path: Path) -> None:
