@@ -28,6 +28,8 @@ RESUME_S = 2.0
 MAX_LINKS = 4096
 # How long a record to an edge that is about to connect waits for its link.
 LINK_S = 5.0
+# A token begins with the instance of the edge that gave it, as in its HELLO.
+EDGE_CHARACTERS = 8
 # Sockets named in one MANY: 512 KiB of their numbers.
 MAX_NAMES = 65_536
 GONE = "WebSocket disconnected without sending Close frame."
@@ -162,8 +164,8 @@ class Channels:
                 link.write(int(ToEdge.MANY), 0, many, flags=flags)
 
     async def adopt(self, token: str) -> bool:
-        """Ask the edge that keeps the connection `token` (`<edge>.<random>`) to make it a session; False: no such edge is there."""
-        edge = token.partition(".")[0] if "." in token else ""
+        """Ask the edge that keeps the connection `token` (which begins with its instance) to make it a session; False: no such edge is there."""
+        edge = token[:EDGE_CHARACTERS]
         try:
             async with asyncio.timeout(LINK_S):
                 while (link := self._link_of(edge)) is None:
@@ -349,7 +351,7 @@ class Channels:
             link.end(f"the edge does not keep to the protocol: {error}")
 
     def _link_of(self, edge: str) -> Link | None:
-        return next((link for link in self._links if link.is_ready and edge in {"", link.edge}), None)
+        return next((link for link in self._links if link.is_ready and link.edge == edge), None)
 
     def _give_up(self, key: tuple[str, int]) -> None:
         if (timer := self._timers.pop(key, None)) is not None:
