@@ -13,6 +13,7 @@ Law 3: all writes of one turn are in one transaction; a transaction over several
 """
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future as Concurrent
@@ -117,6 +118,7 @@ class Instance:
         try:
             self.code = self.context.copy().run(self.place.kind.code, state, self._services.env)
         except BaseException as error:
+            self.report("Uncaught exception in the constructor", error)
             self.break_(error)
             raise
 
@@ -221,8 +223,11 @@ class Instance:
             await self._durable()
         self.check()
 
-    def wait_until(self, work: Awaitable[Any]) -> None:
+    def wait_until(self, work: Awaitable[Any] | object) -> None:
         """Keep the instance in memory until the work has ended, WAIT_UNTIL_LIMIT_S at most; its exception is reported."""
+        if not inspect.isawaitable(work):
+            # As in JavaScript, what is there already needs no waiting for.
+            return
         future = asyncio.ensure_future(work)
         until = self.loop.time() + WAIT_UNTIL_LIMIT_S
         if future in self._tasks:

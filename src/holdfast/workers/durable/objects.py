@@ -23,7 +23,7 @@ from holdfast.workers.durable.actor import Actor
 from holdfast.workers.durable.alarms import AlarmRun, Scheduler
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.namespace import Namespace
-from holdfast.workers.durable.owner import LocalOwner
+from holdfast.workers.durable.owner import Fenced, LocalOwner
 from holdfast.workers.durable.services import Channels, ObjectClass, Services, Start
 from holdfast.workers.durable.storage import Storage
 from holdfast.workers.runtime.handled import Handled
@@ -242,7 +242,22 @@ class Objects:
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         self.sweep(loop.time())
+        self._guard()
         self._sweeper = loop.call_later(SWEEP_S, self._sweep, context=Context())
+
+    def _guard(self) -> None:
+        """Stop everything where the objects are not ours any more."""
+        try:
+            if self.owner is not None:
+                self.owner.check()
+        except Fenced as error:
+            self.is_retiring = True
+            if self._scheduler is not None:
+                self._scheduler.stop()
+            self.services.report("error", "The objects are not this process's any more: all of them are reset", error)
+            for actor in list(self._live):
+                if actor.instance is not None:
+                    actor.instance.break_(error)
 
     def _leave(self, actor: Actor) -> None:
         task = asyncio.Task(actor.leave("inactive"), loop=asyncio.get_running_loop(), context=Context())

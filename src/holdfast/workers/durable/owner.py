@@ -122,6 +122,10 @@ class LocalOwner:
 
     async def renew(self) -> None:
         """Raises Fenced where the lock is no longer that of the directory (which was moved, or put back from a backup)."""
+        self.check()
+
+    def check(self) -> None:
+        """As `renew`, at once."""
         self._check(self.epoch)
 
     async def leave(self) -> None:

@@ -51,7 +51,7 @@ class Life(Protocol):
     @property
     def storage(self) -> Any: ...  # noqa: ANN401  `storage.Storage`
     def block(self, callback: Callable[[], Any]) -> "asyncio.Task[Any]": ...
-    def wait_until(self, work: Awaitable[Any]) -> None: ...
+    def wait_until(self, work: Awaitable[Any] | object) -> None: ...
     def doom(self, error: BaseException) -> None: ...
     def reasons(self, now: float) -> list[str]: ...
 
@@ -172,7 +172,7 @@ class DurableObjectState:
         """Run the callback while nothing else happens to the object; an exception of it, or 30 s, resets the object."""
         return self._life.block(callback)
 
-    def waitUntil(self, work: Awaitable[Any]) -> None:
+    def waitUntil(self, work: Awaitable[Any] | object) -> None:
         """Keep the object in memory until the work has ended, 15 minutes at most."""
         self._life.wait_until(work)
 

@@ -3,12 +3,19 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from holdfast.store.objects.file import ObjectFile
+from holdfast.workers import values
 from holdfast.workers.durable import instance as module
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.durable.errors import ObjectReset
@@ -368,6 +375,7 @@ class LastHours(Echo):
 
 
 async def test_an_object_has_its_last_hours_and_what_it_writes_then_is_kept(tmp_path: Path) -> None:
+    LastHours.seen.clear()
     async with stage(tmp_path, Room=LastHours) as scene:
         assert await scene.stub().left() is None
         await scene.sleep_all()
@@ -418,3 +426,119 @@ async def test_user_code_of_an_object_knows_itself_in_tasks_and_callbacks(tmp_pa
         actor = next(iter(scene.objects._live))
         assert seen == [actor.instance, actor.instance]
     assert CURRENT.get() is None
+
+
+class Prepared(Echo):
+    """Reads what it needs before anything else happens to it."""
+
+    fails = False
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.ready: list[str] = []
+        _ = ctx.blockConcurrencyWhile(self.prepare)
+        ctx.waitUntil(None)
+
+    async def prepare(self) -> None:
+        await EVENTS["open"].wait()
+        if self.fails:
+            raise RuntimeError("cannot be prepared")
+        self.ready.append("prepared")
+
+    async def seen(self) -> list[str]:
+        return self.ready
+
+
+async def test_what_a_constructor_blocks_for_comes_before_everything_else(tmp_path: Path) -> None:
+    events("open")
+    async with stage(tmp_path, Room=Prepared) as scene:
+        waiting = [asyncio.ensure_future(scene.stub().seen()) for _ in range(3)]
+        await turn()
+        await turn()
+        EVENTS["open"].set()
+        assert await asyncio.gather(*waiting) == [["prepared"]] * 3
+
+
+async def test_what_fails_there_is_told_to_all_who_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events("open")
+    monkeypatch.setattr(Prepared, "fails", True)
+    async with stage(tmp_path, Room=Prepared) as scene:
+        waiting = [scene.stub().seen() for _ in range(3)]
+        EVENTS["open"].set()
+        for one in waiting:
+            await told(one, RuntimeError, "cannot be prepared")
+
+
+class ByHand(Executor):
+    """Runs what it is given when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: function(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        """Run what waits."""
+        waiting, self.waiting = self.waiting, []
+        for future, function in waiting:
+            future.set_result(function())
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.run()
+
+
+class Journal(Echo):
+    """Writes for messages that ask for it."""
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+        if message.startswith("write"):
+            self.ctx.storage.kv.put("n", (self.ctx.storage.kv.get("n") or 0) + 1)
+        if message.endswith("later"):
+            await turn()
+        ws.send(message)
+
+
+def durable_writes(path: Path) -> int:
+    """What is on the disk, for whoever opens the file now."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        row = connection.execute("SELECT value FROM _cf_KV WHERE key = 'n'").fetchone()
+    return 0 if row is None else int(values.decode(row[0]))
+
+
+MOVES = st.lists(st.sampled_from(["write", "plain", "write later", "plain later", "commit"]), max_size=15)
+
+
+@settings(max_examples=40)
+@given(MOVES)
+def test_nothing_is_sent_or_acknowledged_before_the_writes_before_it_are_on_the_disk(moves: list[str]) -> None:
+    with TemporaryDirectory() as directory:
+        asyncio.run(_moves(Path(directory), moves))
+
+
+async def _moves(directory: Path, moves: list[str]) -> None:
+    async with stage(directory, Room=Journal) as scene:
+        disk = ByHand()
+        scene.objects.services.executor = disk
+        session = await scene.client(scene.stub())
+        path = directory / "chat-Room" / f"{scene.stub().id}.sqlite"
+        said: list[str] = []
+        for number, move in enumerate(moves):
+            if move == "commit":
+                disk.run()
+            else:
+                said.append(f"{move.partition(' ')[0]} {number} {move.partition(' ')[2]}".strip())
+                session.says(said[-1])
+            for _ in range(4):
+                await turn()
+            written = durable_writes(path) if path.exists() else 0
+            sent_writes = sum(str(text).startswith("write") for text in session.sent)
+            assert sent_writes <= written
+            assert sum(one.startswith("write") for one in said[: (session.acknowledged or [0])[-1]]) <= written
+        while len(session.sent) < len(said):
+            disk.run()
+            await turn()
+        await until(lambda: (session.acknowledged or [0])[-1] == len(said))
+        assert sorted(map(str, session.sent)) == sorted(said)

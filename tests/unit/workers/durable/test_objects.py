@@ -115,3 +115,15 @@ async def test_a_name_that_is_learnt_later_is_kept(tmp_path: Path) -> None:
         assert actor.id.name is None
         assert scene.objects.actor(kind, named) is actor
         assert actor.id.name == "a"
+
+
+async def test_objects_that_are_somebody_elses_now_are_stopped_at_once(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        session = await scene.client(scene.stub())
+        (tmp_path / LOCK_NAME).rename(tmp_path / "moved away")
+        scene.objects._guard()
+        assert session.aborted is not None
+        assert scene.objects.figures().live == 0
+        assert "not this process's any more" in scene.texts[0]
+        session.says("x")
+        assert session.sent == []
