@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 KEPT = frozenset(
     {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED"}
@@ -53,6 +54,8 @@ _PATHS = frozenset(
     }
 )
 _CONNECTS = frozenset({"socket.bind", "socket.connect", "socket.sendto"})
+# What SQLite is told instead of a file.
+_NO_FILES = frozenset({"", ":memory:"})
 # How many of an event's arguments are paths.
 _TWO_PATHS = frozenset({"os.link", "os.rename", "os.symlink"})
 
@@ -74,7 +77,7 @@ class Refusal:
     """An audit hook that raises PermissionError for what user code may not do. `own`: what of `data_dir` is the script's."""
 
     def __init__(self, data_dir: Path, own: Iterable[Path]) -> None:
-        self._inside = f"{data_dir}/"
+        self._inside = f"{data_dir}".rstrip("/") + "/"
         self._own = tuple(f"{path}/" for path in own)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -89,10 +92,14 @@ class Refusal:
             raise PermissionError(f"{event}: {arguments[1]!r} is not of this Worker")
 
     def _is_foreign(self, path: object) -> bool:
-        if not isinstance(path, str | bytes | os.PathLike):
+        if not isinstance(path, str | bytes | os.PathLike) or path in _NO_FILES:
             # A descriptor, an address: what is open is open.
             return False
-        full = os.path.realpath(os.fsdecode(path)) + "/"
+        text = os.fsdecode(path)
+        if text.startswith("file:"):
+            # As SQLite is told of a file with options: `file:/path?mode=ro`.
+            text = unquote(text.removeprefix("file:").partition("?")[0])
+        full = os.path.realpath(text) + "/"
         return full.startswith(self._inside) and not full.startswith(self._own)
 
 

@@ -28,6 +28,7 @@ def test_secrets_of_the_environment_are_gone() -> None:
         ("os.scandir", ("/data/",)),
         ("os.rename", ("/data/workers/k/objects/a", "/data/b", -1, -1)),
         ("sqlite3.connect", ("/data/holdfast.db",)),
+        ("sqlite3.connect", ("file:/data/holdfast%2Edb?mode=ro",)),
         ("socket.connect", (None, "/data/control.sock")),
         ("socket.connect", (None, b"/data/workers/host.sock")),
         ("subprocess.Popen", ("/bin/sh", [], None, None)),
@@ -45,6 +46,8 @@ def test_what_is_not_the_scripts_own_is_refused(event: str, arguments: tuple[Any
     [
         ("open", ("/data/workers/k/objects/Room/1.sqlite", "r", 0)),
         ("open", (7, "r", 0)),
+        ("sqlite3.connect", ("file:/data/workers/k/objects/Room/1.sqlite?mode=rw",)),
+        ("sqlite3.connect", (":memory:",)),
         ("open", ("/usr/lib/python3/os.py", "r", 0)),
         ("os.listdir", ("/database",)),
         ("os.listdir", (None,)),
