@@ -165,7 +165,6 @@ class CloseEvent(SocketEvent):
         """As any event's; then the socket is gone."""
         self._forget(self.socket)
         super().done(result, error)
-        self.host.progress.forget(self.socket)
 
     def _leave(self, session: Any, seq: int) -> None:  # noqa: ANN401  `channel.session.Session`
         session.ack(seq)
@@ -179,27 +178,33 @@ class Progress:
     __slots__ = ("_running",)
 
     def __init__(self) -> None:
-        # Socket -> events that have begun and are not covered yet, oldest first.
-        self._running: dict[Socket, deque[SocketEvent]] = {}
+        # Socket -> its event that runs; where there are several, those that are not covered yet, oldest first.
+        self._running: dict[Socket, SocketEvent | deque[SocketEvent]] = {}
 
     def began(self, event: SocketEvent) -> None:
         """A handler begins."""
-        if (events := self._running.get(event.socket)) is None:
-            events = self._running[event.socket] = deque()
-        events.append(event)
+        found = self._running.get(event.socket)
+        if found is None:
+            self._running[event.socket] = event
+        elif isinstance(found, deque):
+            found.append(event)
+        else:
+            self._running[event.socket] = deque((found, event))
 
     def ended(self, event: SocketEvent) -> int:
         """A handler has ended; the highest number up to which everything has, or 0 where an earlier one still runs."""
         event.has_ended = True
-        events = self._running.get(event.socket)
+        found = self._running.get(event.socket)
+        if found is event:
+            del self._running[event.socket]
+            return event.seq
         last = 0
-        while events and events[0].has_ended:
-            last = events.popleft().seq
+        if isinstance(found, deque):
+            while found and found[0].has_ended:
+                last = found.popleft().seq
+            if not found:
+                del self._running[event.socket]
         return last
-
-    def forget(self, socket: Socket) -> None:
-        """The socket is gone."""
-        self._running.pop(socket, None)
 
     def __len__(self) -> int:
         return len(self._running)

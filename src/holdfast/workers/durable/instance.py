@@ -64,7 +64,7 @@ class Instance:
         "_journal",
         "_queue",
         "_running",
-        "_services",
+        "_services", "_settling",
         "_stall",
         "_storage",
         "_tasks",
@@ -97,7 +97,9 @@ class Instance:
         self._running: set[Event] = set()
         self._tasks: dict[asyncio.Task[Any], tuple[Coroutine[Any, Any, Any], float]] = {}
         self._holds: dict[int, tuple[str, float]] = {}
+        # Who waits for its writes, and who waits until there is nothing to be committed.
         self._waiters: set[asyncio.Future[None]] = set()
+        self._settling: set[asyncio.Future[None]] = set()
         self._tokens = count()
         self._file: Any = None
         self._journal: Journal | None = None
@@ -185,7 +187,7 @@ class Instance:
     async def settled(self) -> None:
         """Wait until there is nothing to be committed. Raises nothing: a failure breaks the instance, and says so there."""
         while self.broken is None and (self._is_dirty or self._committing is not None):
-            await self._durable()
+            await self._told(self._settling)
 
     # What its events tell.
 
@@ -249,7 +251,8 @@ class Instance:
 
     def wrote(self, *, confirmed: bool = True) -> None:
         """There was a write; what is let out from now on waits for it, unless it was not to be `confirmed`."""
-        if confirmed:
+        if confirmed and not self._exclusives:
+            # What a transaction writes is waited for from its end on: until then it may ask others, and must be answered.
             self.outputs.wrote()
         self._is_dirty = True
         self._schedule()
@@ -309,7 +312,7 @@ class Instance:
         for task in list(self._tasks):
             task.cancel()
         self._holds.clear()
-        for future in self._waiters:
+        for future in (*self._waiters, *self._settling):
             _resolve(future)
         running, queued = list(self._running), list(self._queue)
         self._running.clear()
@@ -371,13 +374,22 @@ class Instance:
             self.gate.leave(section)
 
     async def _transaction(self, callback: Callable[[], Any], section: Section, *, is_in: bool) -> Any:  # noqa: ANN401  the callback's
-        self._exclusives += 1
         try:
-            return await self._alone(callback, section, is_in=is_in)
+            if not is_in:
+                await self.gate.admission(section.parent)
+                self.gate.enter(section)
+            if not self._exclusives:
+                # What was written before is not to wait for the transaction's end.
+                await self.settled()
+            self._exclusives += 1
+            try:
+                return await self._alone(callback, section, is_in=True)
+            finally:
+                self._exclusives -= 1
+                if self._is_dirty:
+                    self.outputs.wrote()
+                    self._schedule()
         finally:
-            self._exclusives -= 1
-            if self._is_dirty:
-                self._schedule()
             self.gate.leave(section)
 
     async def _alone(self, callback: Callable[[], Any], section: Section, *, is_in: bool) -> Any:  # noqa: ANN401  the callback's
@@ -445,6 +457,8 @@ class Instance:
             self.break_(error)
             return
         self.outputs.confirm(generation)
+        for waiter in self._settling:
+            _resolve(waiter)
         if self._services.rested is not None:
             self._services.rested.set()
         if self._is_dirty:
@@ -481,12 +495,17 @@ class Instance:
     async def _durable(self) -> None:
         """Wait until all writes so far are durable, or the instance is broken."""
         future: asyncio.Future[None] = self.loop.create_future()
-        self._waiters.add(future)
         self.outputs.emit(partial(_resolve, future))
+        await self._told(self._waiters, future)
+
+    async def _told(self, told: "set[asyncio.Future[None]]", future: "asyncio.Future[None] | None" = None) -> None:
+        """Wait as one of those who are told."""
+        awaited = future or self.loop.create_future()
+        told.add(awaited)
         try:
-            await future
+            await awaited
         finally:
-            self._waiters.discard(future)
+            told.discard(awaited)
 
     def _release(self, token: int) -> None:
         if self._holds.pop(token, None) is not None:

@@ -253,3 +253,20 @@ async def test_traces_of_sockets_that_never_came_again_are_forgotten(tmp_path: P
         assert actor.instance is not None
         assert actor.instance.journal is not None
         assert not actor.instance.journal.was_handled(session.sid, 1)
+
+
+async def test_the_end_of_a_socket_is_acknowledged_after_the_messages_before_it(tmp_path: Path) -> None:
+    go = asyncio.Event()
+
+    class Slow(Echo):
+        async def webSocketMessage(self, ws: WebSocket, message: Any) -> None:  # noqa: N802  the platform's name
+            await go.wait()
+
+    async with stage(tmp_path, Room=Slow) as scene:
+        session = await scene.client(scene.stub())
+        session.says("slow")
+        session.ends()
+        await until(lambda: scene.objects.figures().sockets == 0)
+        assert session.acknowledged == []
+        go.set()
+        await until(lambda: session.acknowledged == [2])

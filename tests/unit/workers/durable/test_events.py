@@ -33,16 +33,16 @@ def test_what_is_acknowledged_covers_what_has_ended_and_nothing_else(order: list
         assert told == (covered if covered > last else 0)
         last = max(last, told)
     assert last == len(order)
+    assert len(progress) == 0
 
 
-def test_sockets_do_not_wait_for_each_other_and_a_forgotten_one_takes_no_room() -> None:
+def test_sockets_do_not_wait_for_each_other_and_one_with_nothing_to_do_takes_no_room() -> None:
     progress = Progress()
     first, second = event(socket(), 1), event(socket(), 1)
     progress.began(first)
     progress.began(second)
-    assert progress.ended(second) == 1
     assert len(progress) == 2
-    for one in (first, second):
-        progress.forget(one.socket)
+    assert progress.ended(second) == 1
+    assert progress.ended(first) == 1
     assert len(progress) == 0
     assert progress.ended(first) == 0

@@ -542,3 +542,41 @@ async def _moves(directory: Path, moves: list[str]) -> None:
             await turn()
         await until(lambda: (session.acknowledged or [0])[-1] == len(said))
         assert sorted(map(str, session.sent)) == sorted(said)
+
+
+class Asking(Echo):
+    """Asks another object within a transaction, with writes before it and in it."""
+
+    async def moves(self) -> list[str]:
+        await self.ctx.storage.put("before", 1)
+
+        async def inner(txn: Any) -> None:
+            await txn.put("inner", 1)
+
+        async def closure(txn: Any) -> str:
+            await txn.put("in it", 1)
+            told: str = await self.ctx.exports.Room.getByName("other").says()
+            await self.ctx.storage.transaction(inner)
+            return told
+
+        told = await self.ctx.storage.transaction(closure)
+        return [told, *await self.ctx.storage.list()]
+
+    async def says(self) -> str:
+        return "told"
+
+    async def unconfirmed(self) -> None:
+        await self.ctx.storage.put("x", 1, {"allowUnconfirmed": True})
+
+
+async def test_a_transaction_may_ask_others_whatever_was_written_before_and_in_it(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Asking) as scene:
+        assert await scene.stub().moves() == ["told", "before", "in it", "inner"]
+
+
+async def test_unconfirmed_writes_are_on_the_disk_when_the_object_has_left(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Asking) as scene:
+        await scene.stub().unconfirmed()
+        await scene.objects.retire(5.0)
+    async with stage(tmp_path, Room=Room) as scene:
+        assert await scene.stub().keys() == ["x"]
