@@ -9,6 +9,19 @@ from __future__ import annotations
 
 import sqlite3
 
+# Primary codes are the low byte of a code. By number, for the standard library does not know the names of all that SQLite has.
+_PRIMARY = {
+    getattr(sqlite3, name): name
+    for name in (
+        "SQLITE_ERROR", "SQLITE_INTERNAL", "SQLITE_PERM", "SQLITE_ABORT", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_NOMEM",
+        "SQLITE_READONLY", "SQLITE_INTERRUPT", "SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOTFOUND", "SQLITE_FULL",
+        "SQLITE_CANTOPEN", "SQLITE_PROTOCOL", "SQLITE_SCHEMA", "SQLITE_TOOBIG", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH",
+        "SQLITE_MISUSE", "SQLITE_NOLFS", "SQLITE_AUTH", "SQLITE_RANGE", "SQLITE_NOTADB",
+    )
+}  # fmt: skip
+_NEWER = {3091: "SQLITE_CONSTRAINT_DATATYPE"}
+_UNKNOWN = "unknown"
+
 # After these, what SQLite holds in memory is not to be relied on, whatever became of the transaction.
 _CRITICAL = frozenset({"SQLITE_CORRUPT", "SQLITE_IOERR", "SQLITE_NOTADB", "SQLITE_CANTOPEN", "SQLITE_READONLY"})
 # A broken index of full-text search: that table is at fault, not the file.
@@ -29,8 +42,12 @@ class StorageBroken(StorageError):
 
 def codes_of(error: sqlite3.Error) -> tuple[str, str]:
     """SQLite's names for the reason, primary and extended: `("SQLITE_CONSTRAINT", "SQLITE_CONSTRAINT_UNIQUE")`; ("", "") if none."""
-    extended = str(getattr(error, "sqlite_errorname", ""))
-    return "_".join(extended.split("_")[:2]), extended
+    number = getattr(error, "sqlite_errorcode", None)
+    if number is None:
+        return "", ""
+    primary = _PRIMARY.get(number & 0xFF, _UNKNOWN)
+    name = str(getattr(error, "sqlite_errorname", _UNKNOWN))
+    return primary, name if name != _UNKNOWN else _NEWER.get(number, primary)
 
 
 def is_critical(error: sqlite3.Error) -> bool:

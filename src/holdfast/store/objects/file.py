@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from holdfast.store.objects import schema
+from holdfast.store.objects import functions, schema
 from holdfast.store.objects.alarm_cell import AlarmCell
 from holdfast.store.objects.errors import StorageBroken, StorageError, codes_of, is_critical, text_of
 from holdfast.store.objects.new_file import NewFile, is_to_be_made
@@ -259,6 +260,9 @@ class ObjectFile:
         except (sqlite3.Error, StorageBroken) as error:
             connection.close()
             raise self._break(error) from error
+        # SQLite takes any bytes for text; what is no UTF-8 is shown as such, as workerd does.
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+        functions.install(connection)
         self._regulation.install(connection)
         return connection
 

@@ -158,9 +158,9 @@ class _Operations:
     def setAlarm(self, at: Any, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[None]:  # noqa: ANN401 - ms or a date
         """Wake the object at a time: milliseconds of Unix time, a datetime, or a `Date`. One in the past is now."""
         self._check("setAlarm()")
-        if not self._has_alarm_handler:
-            raise JsException(NO_ALARM_HANDLER)
         at_ms = max(_milliseconds(at), self._now_ms())
+        if not self._has_alarm_handler:
+            raise JsTypeError(NO_ALARM_HANDLER)
         self._set_alarm(at_ms, confirmed=_is_confirmed(options, keywords))
         return Settled(None)
 

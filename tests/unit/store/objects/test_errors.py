@@ -6,11 +6,22 @@ import pytest
 
 from holdfast.store.objects.errors import StorageBroken, StorageError, codes_of, is_critical, text_of
 
+CODES = {
+    "SQLITE_ERROR": 1,
+    "SQLITE_CONSTRAINT_UNIQUE": 2067,
+    "SQLITE_IOERR_FSYNC": 1034,
+    "SQLITE_CORRUPT": 11,
+    "SQLITE_CORRUPT_VTAB": 267,
+    "SQLITE_FULL": 13,
+    "unknown": 3091,
+}
+
 
 def error_of(text: str, name: str | None) -> sqlite3.Error:
     error = sqlite3.OperationalError(text)
     if name is not None:
         error.sqlite_errorname = name
+        error.sqlite_errorcode = CODES[name]
     return error
 
 
@@ -23,6 +34,7 @@ def error_of(text: str, name: str | None) -> sqlite3.Error:
         ("SQLITE_CORRUPT", "x: SQLITE_CORRUPT", True),
         ("SQLITE_CORRUPT_VTAB", "x: SQLITE_CORRUPT (extended: SQLITE_CORRUPT_VTAB)", False),
         ("SQLITE_FULL", "x: SQLITE_FULL", False),
+        ("unknown", "x: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)", False),
         (None, "x", False),
     ],
 )

@@ -149,9 +149,21 @@ def test_what_ran_before_the_error_stands(file: ObjectFile) -> None:
     assert run(file, "SELECT v FROM t").rest() == [(1,)]
 
 
-def test_text_that_is_no_unicode_is_an_error_when_it_is_taken(file: ObjectFile) -> None:
-    with pytest.raises(StorageError, match="Could not decode to UTF-8"):
-        run(file, "SELECT CAST(x'ff' AS TEXT)").rest()
+def test_text_that_is_no_unicode_is_shown_as_such(file: ObjectFile) -> None:
+    assert run(file, "SELECT CAST(x'61ff' AS TEXT)").rest() == [("a\ufffd",)]
+
+
+def test_a_column_of_a_strict_table_says_what_it_cannot_store(file: ObjectFile) -> None:
+    run(file, "CREATE TABLE s (a INT) STRICT")
+    with pytest.raises(StorageError) as caught:
+        run(file, "INSERT INTO s VALUES ('x')")
+    assert str(caught.value) == (
+        "cannot store TEXT value in INT column s.a: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)"
+    )
+
+
+def test_functions_of_newer_sqlite_are_there(file: ObjectFile) -> None:
+    assert run(file, "SELECT concat('a', 1), unhex('61')").rest() == [("a1", b"a")]
 
 
 def test_a_cursor_of_a_closed_file_says_so(file: ObjectFile) -> None:

@@ -14,7 +14,7 @@ from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
 from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.durable.storage import NO_ALARM_HANDLER, Settled, Storage, Transaction
-from holdfast.workers.sdk.errors import JsException
+from holdfast.workers.sdk.errors import JsException, JsTypeError
 from tests.unit.workers.durable.storage_host import Host
 
 NOW_MS = 1_000_000
@@ -242,9 +242,11 @@ async def test_an_alarm_is_set_by_anything_that_is_a_time(storage: Storage, host
 
 def test_a_class_without_a_handler_sets_no_alarm(host: Host) -> None:
     storage = Storage(host.file, host, now_ms=lambda: NOW_MS, has_alarm_handler=False)
-    with pytest.raises(JsException) as caught:
+    with pytest.raises(JsTypeError) as caught:
         storage.setAlarm(NOW_MS)
     assert caught.value.message == NO_ALARM_HANDLER
+    with pytest.raises(JsTypeError, match="an alarm time <= 0"):
+        storage.setAlarm(0)
 
 
 async def test_delete_all_deletes_the_alarm_too(storage: Storage, host: Host) -> None:
