@@ -272,3 +272,7 @@ pub fn unmask(payload: &mut [u8], mask: [u8; 4]) {
         *byte ^= key;
     }
 }
+
+#[cfg(test)]
+#[path = "assembler_tests.rs"]
+pub(crate) mod tests;

@@ -101,3 +101,7 @@ pub fn read(payload: &[u8]) -> Option<Option<Pair>> {
         })
     })
 }
+
+#[cfg(test)]
+#[path = "autos_tests.rs"]
+mod tests;

@@ -213,3 +213,7 @@ impl Journal {
         };
     }
 }
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+mod tests;

@@ -26,6 +26,8 @@ const MAX_RETRY: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 /// A connection that lived so long has not failed.
 const LIVED: Duration = Duration::from_secs(1);
+/// How long it may take until the process is told how much of what it sends has been taken, where that is little.
+const TELL_TAKEN: Duration = Duration::from_millis(250);
 /// How long an auto-response may not have been told of.
 const TELL_ANSWERED: Duration = Duration::from_secs(1);
 /// Beyond so much that the process has not taken, nothing is added but what must be.
@@ -53,6 +55,8 @@ pub(crate) enum Wants {
     Reset,
     /// There has been no process for too long.
     Abandonment,
+    /// The process is to be told how much has been taken.
+    Figures,
 }
 
 /// One script's channel, as one loop has it.
@@ -78,6 +82,9 @@ pub(crate) struct Link {
     /// Auto-responses that the process is to be told of: of which session, and when.
     answered: HashMap<u64, u64>,
     answered_since: Option<Instant>,
+    /// Sessions of whose sends more has been taken than the process knows.
+    pub(crate) untold: Vec<u64>,
+    untold_since: Option<Instant>,
     socket: Option<UnixStream>,
     /// The process has said who it is.
     is_greeted: bool,
@@ -107,6 +114,8 @@ impl Link {
             waiting: VecDeque::new(),
             answered: HashMap::new(),
             answered_since: None,
+            untold: Vec::new(),
+            untold_since: None,
             socket: None,
             is_greeted: false,
             is_readable: false,
@@ -176,6 +185,8 @@ impl Link {
         self.out.clear();
         self.reader = Reader::default();
         self.waiting.clear();
+        self.untold.clear();
+        self.untold_since = None;
         (self.is_readable, self.is_full, self.stuck_since) = (false, false, None);
         if self.is_greeted && now.saturating_duration_since(self.connected_at) >= LIVED {
             self.tries = 0;
@@ -238,6 +249,12 @@ impl Link {
         self.answered_since.get_or_insert(now);
     }
 
+    /// Notes that more of a session's sends has been taken than the process knows.
+    pub(crate) fn tell_taken_later(&mut self, sid: u64, now: Instant) {
+        self.untold.push(sid);
+        self.untold_since.get_or_insert(now);
+    }
+
     /// Tells what has been answered: before anything else is said.
     pub(crate) fn tell_answered(&mut self) {
         if self.answered.is_empty() || !self.is_open() {
@@ -259,6 +276,7 @@ impl Link {
             abandoned.map(|since| since + SILENCE),
             self.stuck_since.map(|since| since + SILENCE),
             told.map(|since| since + TELL_ANSWERED),
+            self.untold_since.map(|since| since + TELL_TAKEN),
         ]
         .into_iter()
         .flatten()
@@ -277,6 +295,10 @@ impl Link {
         }
         if is_over(self.stuck_since, SILENCE) {
             return Wants::Reset;
+        }
+        if is_over(self.untold_since, TELL_TAKEN) {
+            self.untold_since = None;
+            return Wants::Figures;
         }
         if is_over(self.retry_at, Duration::ZERO) {
             return Wants::Connection;
@@ -311,3 +333,7 @@ pub(crate) fn speaks_our_version(hello: &[u8]) -> bool {
     let wanted = [b"\xA7version".as_slice(), &[VERSION]].concat();
     memchr::memmem::find(hello, &wanted).is_some()
 }
+
+#[cfg(test)]
+#[path = "link_tests.rs"]
+mod tests;

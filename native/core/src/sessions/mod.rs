@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 pub(crate) use link::{Link, MAX_OUT_BYTES, Received, Wants, speaks_our_version};
-pub use session::{Binding, Fault, Kit, MAX_STATE_BYTES, MAX_UNSENT_BYTES, Session, may_be_sent};
+pub use session::{Binding, Fault, Kit, MAX_STATE_BYTES, MAX_UNSENT_BYTES, News, Session, may_be_sent};
 
 use crate::chance::random_bytes;
 use crate::tunnel::{Half, Identity, TunnelOptions};

@@ -117,3 +117,7 @@ impl Queue {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -192,3 +192,7 @@ pub fn split(bytes: &[u8]) -> Result<Option<Record<'_>>, TooLong> {
     let end = HEADER_BYTES + length;
     Ok(bytes.get(HEADER_BYTES..end).map(|payload| (head, payload, end)))
 }
+
+#[cfg(test)]
+#[path = "records_tests.rs"]
+mod tests;

@@ -28,6 +28,8 @@ pub const MAX_UNSENT_BYTES: usize = 16 * 1024 * 1024;
 pub(super) const MAX_UNSENT_OF_SCRIPT_BYTES: usize = 256 * 1024 * 1024;
 /// See [`MAX_UNSENT_OF_SCRIPT_BYTES`].
 const SOME_UNSENT_BYTES: usize = 64 * 1024;
+/// After so much that has been taken the process is told at once.
+const MUCH_TAKEN_BYTES: u64 = 64 * 1024;
 /// The most that is kept beside a session for its process.
 pub const MAX_STATE_BYTES: usize = 64 * 1024;
 /// So much of a message may always be kept.
@@ -79,6 +81,17 @@ pub struct Binding {
     pub state: Box<[u8]>,
     /// What its texts may be answered with.
     pub autos: Arc<Group>,
+}
+
+/// When the process is to be told how much has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// It knows.
+    None,
+    /// Soon, with what comes until then.
+    Later,
+    /// At once.
+    Now,
 }
 
 /// Why the edge ends a session by itself.
@@ -163,6 +176,9 @@ pub struct Session {
     /// What waited when it was last seen to, and what the process was told of that.
     stuck: usize,
     told_stuck: usize,
+    /// What the process knows of `taken`; and that it will be told the rest.
+    told_taken: u64,
+    tells_later: bool,
     /// When an auto-response was last sent, and not told of yet; 0 for none.
     answered_ms: u64,
 }
@@ -192,6 +208,8 @@ impl Session {
             taken: 0,
             stuck: 0,
             told_stuck: 0,
+            told_taken: 0,
+            tells_later: false,
             answered_ms: 0,
         }
     }
@@ -540,21 +558,37 @@ impl Session {
         !self.outbox.is_empty() || self.standing.is_finished
     }
 
-    /// Keeps what waits after its peer has had its turn, `beside` it so much in its tunnel. What the process is to be told of
-    /// that: when something comes to wait, when it has doubled or halved, and when nothing waits any more.
-    pub fn note_stuck(&mut self, beside: usize) -> Option<u64> {
+    /// Keeps what waits after its peer has had its turn, `beside` it so much in its tunnel. Whether the process is to be told:
+    /// when something comes to wait, when it has doubled or halved, and when nothing waits any more; when much has been taken
+    /// since it was told; and later, when little has.
+    pub fn note_stuck(&mut self, beside: usize) -> News {
         self.stuck = self.outbox.len() + beside;
         let (now, told) = (self.stuck, self.told_stuck);
+        let untold = self.taken - self.told_taken;
         let is_news = if told == 0 {
             now > 0
         } else {
             now >= 2 * told || now <= told / 2
         };
-        if !is_news {
-            return None;
+        if is_news || untold >= MUCH_TAKEN_BYTES {
+            return News::Now;
         }
-        self.told_stuck = now;
-        Some(now as u64)
+        if untold > 0 && !std::mem::replace(&mut self.tells_later, true) {
+            return News::Later;
+        }
+        News::None
+    }
+
+    /// True where the process waits to be told of what has been taken.
+    #[must_use]
+    pub fn tells_later(&self) -> bool {
+        self.tells_later
+    }
+
+    /// How much has been taken so far, and how much of that waits: as the process is told now.
+    pub fn figures(&mut self) -> [u64; 2] {
+        (self.told_stuck, self.told_taken, self.tells_later) = (self.stuck, self.taken, false);
+        [self.taken, self.stuck as u64]
     }
 
     /// Keeps this beside it for the process. False where it is too long.
@@ -577,7 +611,9 @@ impl Session {
     pub fn rewind(&mut self) {
         self.journal.rewind();
         self.is_announced = false;
-        (self.told_stuck, self.waits) = (0, false);
+        // With RESUMED the process knows what has been taken.
+        (self.told_stuck, self.told_taken) = (0, self.taken);
+        (self.waits, self.tells_later) = (false, false);
     }
 
     fn recount(&mut self) {
@@ -624,3 +660,7 @@ fn check_text(kind: Kind, payload: &[u8]) -> Result<(), Refusal> {
 pub fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

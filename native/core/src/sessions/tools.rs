@@ -39,11 +39,16 @@ impl Budget {
         }
     }
 
+    /// What a script's sessions hold.
+    #[must_use]
+    pub fn of_script(&self) -> usize {
+        self.of_script.load(Ordering::Relaxed)
+    }
+
     /// True where nothing more may be held.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.of_script.load(Ordering::Relaxed) >= MAX_HELD_OF_SCRIPT_BYTES
-            || self.of_all.load(Ordering::Relaxed) >= MAX_HELD_BYTES
+        self.of_script() >= MAX_HELD_OF_SCRIPT_BYTES || self.of_all.load(Ordering::Relaxed) >= MAX_HELD_BYTES
     }
 
     /// Whoever held `before` bytes holds `now` bytes from now on.
@@ -112,3 +117,7 @@ impl Tools {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+#[path = "tools_tests.rs"]
+mod tests;

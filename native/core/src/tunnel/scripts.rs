@@ -14,7 +14,7 @@ use mio::event::Event;
 use super::Half;
 use super::event_loop::Running;
 use super::relay::Joined;
-use super::sessions::{Place, collect};
+use super::sessions::{Place, collect, tell_taken};
 use crate::registry::{Line, Why};
 use crate::sessions::outgoing::{Message, Way};
 use crate::sessions::records::{Head, from_edge, number, split, to_edge};
@@ -62,6 +62,7 @@ impl Running {
                 Wants::Connection => self.connect(id, now),
                 Wants::Reset => self.link_ended(id, Some("took nothing for too long"), now),
                 Wants::Abandonment => self.abandon(id, now),
+                Wants::Figures => self.tell_figures(id),
             }
         }
     }
@@ -80,20 +81,39 @@ impl Running {
     fn greet(&mut self, id: usize) {
         let sessions = &mut self.sessions;
         let link = &mut sessions.links[id];
-        let mut behind = Vec::new();
-        for (sid, place) in &mut sessions.places {
-            let session = match place {
-                Place::Open { key, link } if *link == id => self.tunnels[*key].1.session().map(|(_, session)| session),
-                Place::Left(session) if session.link == id => Some(&mut **session),
-                _ => None,
+        let is_of_it = |(sid, place): (&u64, &Place)| (place.link() == id).then_some(*sid);
+        let mut sids: Vec<u64> = sessions.places.iter().filter_map(is_of_it).collect();
+        // As they have opened.
+        sids.sort_unstable();
+        for sid in &sids {
+            let session = match sessions.places.get_mut(sid) {
+                Some(Place::Open { key, .. }) => self.tunnels[*key].1.session().map(|(_, session)| session),
+                Some(Place::Left(session)) => Some(&mut **session),
+                None => None,
             };
-            let Some(session) = session else { continue };
-            resume(link, session);
-            behind.push(*sid);
+            if let Some(session) = session {
+                resume(link, session);
+            }
         }
         link.out.write(|out| Head::of(from_edge::READY, 0).write(&[], out));
-        link.waiting.extend(behind);
+        link.waiting.extend(sids);
         self.collect_waiting(id);
+    }
+
+    /// Tells a process how much of what it has sent has been taken.
+    fn tell_figures(&mut self, id: usize) {
+        let sessions = &mut self.sessions;
+        let link = &mut sessions.links[id];
+        for sid in std::mem::take(&mut link.untold) {
+            if let Some(Place::Open { key, .. }) = sessions.places.get(&sid)
+                && let Some((_, session)) = self.tunnels[*key]
+                    .1
+                    .session()
+                    .filter(|(_, session)| session.tells_later())
+            {
+                tell_taken(link, session);
+            }
+        }
     }
 
     /// Lets sessions speak that have waited for room in the channel.
@@ -230,6 +250,8 @@ impl Running {
                 },
             };
             if session.binding.is_some() && !session.is_hibernatable() {
+                // It ends with its process: there is nobody to tell.
+                session.disown();
                 ending.extend(key);
             }
             session.rewind();

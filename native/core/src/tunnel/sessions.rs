@@ -20,7 +20,7 @@ use crate::registry::Why;
 use crate::sessions::outgoing::Way;
 use crate::sessions::records::{Head, from_edge};
 use crate::sessions::tools::Tools;
-use crate::sessions::{Fault, Kit, Link, MAX_OUT_BYTES, Session, SessionTerms, Upstreams, instance};
+use crate::sessions::{self, Fault, Kit, Link, MAX_OUT_BYTES, Session, SessionTerms, Upstreams, instance};
 
 /// Sessions of a script that are kept for what their process has not acknowledged, after their tunnels.
 const MAX_LEFT: usize = 32_768;
@@ -305,7 +305,8 @@ impl Running {
 
 /// Puts what its process is to know of a session into the channel, as far as there is room.
 pub(super) fn collect(link: &mut Link, session: &mut Session) {
-    if !link.is_open() || session.waits || (session.is_announced && !session.journal.has_unsent()) {
+    let has_news = !session.is_over() && (!session.is_announced || session.journal.has_unsent());
+    if !link.is_open() || session.waits || !has_news {
         return;
     }
     if link.out.len() >= MAX_OUT_BYTES {
@@ -326,13 +327,22 @@ fn report(link: &mut Link, session: &mut Session, beside: usize, now: Instant) {
     if let Some(ms) = session.take_answered_ms() {
         link.answered(session.sid, ms, now);
     }
-    let stuck = session.note_stuck(beside);
-    if let Some(stuck) = stuck.filter(|_| link.is_open() && session.is_announced) {
-        link.tell_answered();
-        let payload = [session.taken.to_le_bytes(), stuck.to_le_bytes()].concat();
-        let head = Head::of(from_edge::BACKLOG, session.sid);
-        link.out.write(|out| head.write(&payload, out));
+    if !link.is_open() || !session.is_announced {
+        return;
     }
+    match session.note_stuck(beside) {
+        sessions::News::None => {}
+        sessions::News::Later => link.tell_taken_later(session.sid, now),
+        sessions::News::Now => tell_taken(link, session),
+    }
+}
+
+/// Tells its process how much of what it has sent has been taken, and how much of that waits.
+pub(super) fn tell_taken(link: &mut Link, session: &mut Session) {
+    link.tell_answered();
+    let payload = session.figures().map(u64::to_le_bytes).concat();
+    let head = Head::of(from_edge::BACKLOG, session.sid);
+    link.out.write(|out| head.write(&payload, out));
 }
 
 impl Tunnel {

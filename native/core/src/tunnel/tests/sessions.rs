@@ -1,5 +1,8 @@
 //! Sessions over a real loop: the test is the client, and the script's process at the other end of the channel.
 
+mod delivery;
+mod hostile;
+
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -110,7 +113,24 @@ impl Process {
         self.say_all(head, b"");
     }
 
+    /// The next record, but figures, which come when they come.
     fn hear(&mut self) -> Record {
+        loop {
+            let (head, payload) = self.hear_any();
+            if head.kind != from_edge::BACKLOG {
+                return (head, payload);
+            }
+        }
+    }
+
+    /// The next figures: how much has been taken, and how much of that waits.
+    fn figures(&mut self) -> (u64, u64, u64) {
+        let (head, payload) = self.hear_any();
+        assert_eq!(head.kind, from_edge::BACKLOG);
+        (head.sid, number(&payload[..8]), number(&payload[8..]))
+    }
+
+    fn hear_any(&mut self) -> Record {
         let header = read(&mut self.0, 20);
         let (head, len) = Head::read(&header).unwrap();
         (head, read(&mut self.0, len))
@@ -121,6 +141,20 @@ impl Process {
         let (head, payload) = self.hear();
         assert_eq!(head.kind, kind, "{head:?} {payload:?}");
         (head, payload)
+    }
+
+    /// A session that was there before: the number of its next event, what was taken of its sends, and its state.
+    fn resumed(&mut self, sid: u64) -> (u32, u64, Vec<u8>) {
+        let (head, payload) = self.expect(from_edge::RESUMED);
+        assert_eq!((head.sid, head.flags), (sid, 1));
+        (head.seq, number(&payload[..8]), payload[8..].to_vec())
+    }
+
+    /// The next event of a session, which is a message.
+    fn message(&mut self) -> (u32, Vec<u8>) {
+        let (head, payload) = self.hear();
+        assert!(matches!(head.kind, from_edge::TEXT | from_edge::BINARY), "{head:?}");
+        (head.seq, payload)
     }
 
     /// A session that has opened under this ticket.
