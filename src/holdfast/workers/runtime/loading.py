@@ -104,6 +104,7 @@ def user_trace(error: BaseException, root: Path) -> str:
     return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
 
 
+_OURS = (f"{Path(__file__).parents[2]}/", "<frozen import")
 # Of a recursion without end the last frames say enough.
 MAX_FRAMES = 50
 
@@ -118,11 +119,9 @@ def _from_user(trace: TracebackType | None, root: Path) -> TracebackType | None:
 
 def _shown(error: BaseException, trace: TracebackType | None) -> str:
     told = traceback.TracebackException(type(error), error, trace, limit=-MAX_FRAMES)
-    # The import system's frames, and ours in it, are no news to anybody.
-    kept = [
-        frame for frame in told.stack if frame.filename != __file__ and not frame.filename.startswith("<frozen import")
-    ]
-    told.stack = traceback.StackSummary.from_list(kept)
+    # The import system's frames and ours are no news to anybody, where there are others.
+    kept = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
+    told.stack = traceback.StackSummary.from_list(kept or list(told.stack))
     return "".join(told.format()).rstrip()
 
 

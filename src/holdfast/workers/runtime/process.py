@@ -137,7 +137,11 @@ class _Serving:
         self._channels: Channels | None = None
         self._pump = Pump(at_rest=self._flush, failed=partial(self._fault, "an event could not be ended"), turns=turns)
         self._objects = Objects(
-            script=message.name, classes=script.objects, start=self._pump.start, report=self._report_object
+            script=message.name,
+            classes=script.objects,
+            start=self._pump.start,
+            report=self._report_object,
+            namespaces=message.namespaces,
         )
         self._reception = Reception(self._objects if script.objects else None)
         self._channels = Channels(
