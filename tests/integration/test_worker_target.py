@@ -110,33 +110,58 @@ def test_what_is_said_of_sessions_is_believed_of_no_other_origin(origin: FakeOri
         assert client.read_message() == b"hi"
 
 
+GONE = (500, 1101, "The Worker's process has failed, or is not there.")
+SLOW = (503, 1102, "The Worker did not answer in time.")
+THREW = (500, 1101, "The Worker threw an exception.")
+OVER = (503, 1102, "The Worker exceeded its limits.")
+
+
+def failing(code: str) -> str:
+    """The answer of a process about its user code."""
+    return f"HTTP/1.1 500 x\r\nHoldfast-Fault: {code}\r\nContent-Length: 4\r\n\r\nnone"
+
+
 @pytest.mark.parametrize(
-    ("handler", "status", "code"),
+    ("handler", "expected"),
     [
-        (lambda connection, _: connection.close(), 500, "1101"),
-        (says("HTTP/1.1 2"), 503, "1102"),
-        (says(""), 503, "1102"),
-        (says("nonsense\r\n\r\n"), 500, "1101"),
-        (agrees(), 500, "1101"),
-        (agrees("Holdfast-Pass: 00000000000000000000000000000000"), 500, "1101"),
-        (agrees("Holdfast-Session: t", "Sec-WebSocket-Protocol: other"), 500, "1101"),
+        (lambda connection, _: connection.close(), GONE),
+        (says(failing("1101")), THREW),
+        (says(failing("1102")), OVER),
+        (says("HTTP/1.1 2"), SLOW),
+        (says(""), SLOW),
+        (says("nonsense\r\n\r\n"), GONE),
+        (agrees(), GONE),
+        (agrees("Holdfast-Pass: 00000000000000000000000000000000"), GONE),
+        (agrees("Holdfast-Session: t", "Sec-WebSocket-Protocol: other"), GONE),
     ],
-    ids=["ends", "half", "silent", "nonsense", "neither", "unknown token", "protocol"],
+    ids=["ends", "throws", "over limits", "half", "silent", "nonsense", "neither", "unknown token", "protocol"],
 )
 def test_a_process_that_fails_is_told_as_a_worker_that_does(
-    directory: Path, handler: Any, status: int, code: str
+    directory: Path, handler: Any, expected: tuple[int, int, str]
 ) -> None:
     with (
         script_process(directory, handler, answer_timeout_s=0.3) as script,
         running(script.decide, told) as edge,
     ):
         answer, body = ask(edge.address, wire.upgrade("/"))
-    assert (answer.status, answer.value("cf-error-type")) == (status, code)
-    sentences = {
-        "1101": "The Worker's process has failed, or is not there.",
-        "1102": "The Worker did not answer in time.",
-    }
-    assert json.loads(body)["detail"] == sentences[code]
+    problem = json.loads(body)
+    assert (answer.status, problem["error_code"], problem["detail"]) == expected
+    assert own_fields(answer) == []
+
+
+def test_a_fault_is_believed_of_no_other_origin(origin: FakeOrigin) -> None:
+    with running(lambda _: Forward(origin=of(origin)), told) as edge:
+        answer, _ = ask(
+            edge.address, wire.request("GET", "/status/200?cookie=a%0d%0aHoldfast-Fault:%201101", "Connection: close")
+        )
+    assert (answer.status, own_fields(answer)) == (200, [])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_ordinary_request_that_throws_is_told_alike(directory: Path, method: str) -> None:
+    with script_process(directory, says(failing("1101"))) as script, running(script.decide, told) as edge:
+        answer, _ = ask(edge.address, wire.request(method, "/", "Connection: close"))
+    assert (answer.status, answer.value("cf-error-type"), own_fields(answer)) == (500, "1101", [])
 
 
 def test_what_cannot_be_sent_again_is_not_sent_to_a_process_that_may_be_about_to_end(directory: Path) -> None:

@@ -275,9 +275,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Download<'_, R, W> {
     }
 }
 
+/// By this field a Worker's process says that its answer is none of user code, and with which code it is to be told.
+const FAULT: &str = "holdfast-fault";
+
 /// A fault where the answer is one that the policy wants to give in the origin's place.
 pub(crate) fn explained(forward: &Forward, answer: &ResponseHead) -> Result<(), Fault> {
     let status = answer.status();
+    let of_worker = forward.worker.as_ref().and_then(|_| answer.fields().first(FAULT));
+    if let Some(code) = of_worker {
+        let label = forward.origin.label();
+        return Err(match code {
+            b"1102" => Fault::new(FaultKind::OverLimits, format!("{label} exceeded its limits")),
+            _ => Fault::new(FaultKind::Threw, format!("{label} threw an exception")),
+        });
+    }
     if !forward.explain_statuses.contains(&status) {
         return Ok(());
     }

@@ -31,6 +31,10 @@ pub(crate) enum FaultKind {
     BadUpgrade,
     /// It answered with a status that is to be explained instead of passed on.
     Answered(u16),
+    /// The code of a Worker has raised what nobody has caught.
+    Threw,
+    /// It has used more than it may.
+    OverLimits,
     /// Too many connections to it wait to be made.
     OriginBusy,
     /// The zone has as many open WebSockets as it may have.
@@ -53,8 +57,9 @@ impl Fault {
 impl FaultKind {
     pub(crate) fn status(self) -> u16 {
         match self {
+            Self::Threw => 500,
             Self::BadUpgrade => 502,
-            Self::EdgeExhausted | Self::OriginBusy | Self::ZoneConnections => 503,
+            Self::OverLimits | Self::EdgeExhausted | Self::OriginBusy | Self::ZoneConnections => 503,
             Self::AddressConnections => 429,
             Self::BadAnswer => 520,
             Self::Refused => 521,
@@ -72,6 +77,8 @@ impl FaultKind {
     /// sentence. None for what is no failure of the process.
     pub(crate) fn of_worker(self) -> Option<(u16, u16, &'static str)> {
         match self {
+            Self::Threw => Some((500, 1101, "the Worker threw an exception")),
+            Self::OverLimits => Some((503, 1102, "the Worker exceeded its limits")),
             Self::NoAnswer | Self::ConnectTimedOut => Some((503, 1102, "the Worker did not answer in time")),
             Self::BadAnswer | Self::Refused | Self::Unreachable | Self::BadUpgrade => {
                 Some((500, 1101, "the Worker's process has failed, or is not there"))
