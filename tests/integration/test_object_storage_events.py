@@ -37,7 +37,7 @@ async def test_no_other_event_comes_in_between_the_parts_of_a_transaction(tmp_pa
     async def add(room: Room) -> int:
         async def closure(txn: Any) -> int:
             number: int = (await txn.get("n") or 0) + 1
-            await asyncio.sleep(0)
+            await turn()
             await txn.put("n", number)
             return number
 
@@ -56,13 +56,13 @@ async def test_transactions_of_one_event_that_are_begun_together_take_turns(tmp_
 
         async def kept(txn: Any) -> str:
             await txn.put("kept", 1)
-            await asyncio.sleep(0)
+            await turn()
             await txn.put("kept", 2)
             return "kept"
 
         async def dropped(txn: Any) -> None:
             await txn.put("dropped", 1)
-            await asyncio.sleep(0)
+            await turn()
             raise LookupError("why")
 
         results = await asyncio.gather(
@@ -81,7 +81,7 @@ async def test_a_transaction_that_fails_leaves_the_object_and_what_was_before_it
 
         async def closure(txn: Any) -> None:
             await txn.put("within", 1)
-            await asyncio.sleep(0)
+            await turn()
             raise LookupError("why")
 
         with pytest.raises(LookupError):

@@ -1,4 +1,4 @@
-"""Whose file it is."""
+"""Whose file it is: what names an object among all of a script, in its file and in the table of alarms alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose file it is."""
+"""Whose file it is: an object that was made of a name, and one that has none."""
 
 from holdfast.store.objects.identity import Identity
 

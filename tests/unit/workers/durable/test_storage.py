@@ -15,6 +15,7 @@ from holdfast.store.objects.identity import Identity
 from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.durable.storage import NO_ALARM_HANDLER, Settled, Storage, Transaction
 from holdfast.workers.sdk.errors import JsException, JsTypeError
+from tests.unit.workers.durable.stage import turn
 from tests.unit.workers.durable.storage_host import Host
 
 NOW_MS = 1_000_000
@@ -264,7 +265,7 @@ async def test_delete_all_deletes_the_alarm_too(storage: Storage, host: Host) ->
 async def test_a_transaction_keeps_all_and_returns_what_its_closure_does(storage: Storage) -> None:
     async def closure(txn: Transaction) -> str:
         await txn.put("a", 1)
-        await asyncio.sleep(0)
+        await turn()
         assert (await txn.get("a"), await storage.get("a"), await txn.list()) == (1, 1, {"a": 1})
         return "done"
 
