@@ -84,8 +84,13 @@ class ObjectFile:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to read."""
-        return self._connection is not None or self.path.exists()
+        """Whether there is anything to read. Raises StorageBroken if that cannot be known."""
+        if self._connection is not None:
+            return True
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise self._break(error) from error
 
     def read(self, sql: str, parameters: Sequence[Parameter] = ()) -> sqlite3.Cursor:
         """Run a statement of ours that reads. Raises StorageError."""

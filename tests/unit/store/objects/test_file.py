@@ -299,6 +299,16 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         KeyValues(ObjectFile.open(tmp_path / "Room" / "x.sqlite")).put("a", b"")
 
 
+def test_a_file_that_may_not_be_looked_for_is_of_no_use(file: ObjectFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", denied)
+    for act in (lambda: KeyValues(file).get("a"), file.database_size, lambda: KeyValues(file).put("a", b"")):
+        with pytest.raises(StorageBroken, match="Permission denied"):
+            act()
+
+
 def test_a_full_database_keeps_its_last_commit(file: ObjectFile, path: Path) -> None:
     keys = KeyValues(file)
     keys.put("a", b"1")
