@@ -200,9 +200,10 @@ class Storage(_Operations):
     def deleteAll(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[None]:
         """Delete everything: keys, tables, and the alarm."""
         self._host.check()
-        if self._file.exists:
-            with translating(self._host):
-                self._file.delete_all()
+        with translating(self._host):
+            is_there = self._file.exists
+            self._file.delete_all()
+        if is_there:
             self._host.wrote()
             self._set_alarm(None, confirmed=True)
         return Settled(None)

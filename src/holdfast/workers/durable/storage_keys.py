@@ -118,9 +118,9 @@ class Keys:
         """How many of the keys there were."""
         names = _several(keys)
         self._host.check()
-        if not names or not self._file.exists:
-            return 0
         with translating(self._host):
+            if not names or not self._file.exists:
+                return 0
             if len(names) == 1:
                 count = int(self._kv.delete(names[0]))
             else:

@@ -218,6 +218,31 @@ def test_a_file_of_no_use_breaks_the_instance(host: Host, storage: Storage) -> N
     assert isinstance(host.broken, ObjectReset)
 
 
+def test_a_file_that_may_not_be_looked_for_breaks_the_instance_by_whatever_way(
+    storage: Storage, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", denied)
+    acts: list[Callable[[], object]] = [
+        lambda: storage.get("a"),
+        lambda: storage.put("a", 1),
+        lambda: storage.delete("a"),
+        lambda: storage.list(),
+        lambda: storage.deleteAll(),
+        lambda: storage.getAlarm(),
+        lambda: storage.setAlarm(NOW_MS),
+        lambda: storage.sql.databaseSize,
+        lambda: storage.transactionSync(lambda: storage.kv.get("a")),
+    ]
+    for act in acts:
+        host.broken = None
+        with pytest.raises(ObjectReset, match="Permission denied"):
+            act()
+        assert isinstance(host.broken, ObjectReset)
+
+
 # Alarms.
 
 
