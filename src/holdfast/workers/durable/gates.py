@@ -29,7 +29,7 @@ Steps = Generator[Any, Any, Any]
 class InputGate:
     """Admits the steps of an object's code."""
 
-    __slots__ = ("_holds", "_opened", "_sections", "_waiting", "broken", "is_closed")
+    __slots__ = ("_holds", "_opened", "_sections", "_waiting", "arriving", "broken", "is_closed")
 
     def __init__(self, opened: Callable[[], None]) -> None:
         self._opened = opened
@@ -37,6 +37,8 @@ class InputGate:
         self._holds = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.broken: BaseException | None = None
+        # How many have come to it and are not in: who comes later must not be admitted before them.
+        self.arriving = 0
         # Closed to somebody: what every step looks at first.
         self.is_closed = False
 
@@ -77,9 +79,16 @@ class InputGate:
         self._wake()
 
     async def admission(self, section: Section | None) -> None:
-        """Wait until code of this section may run. Raises what broke the gate."""
-        while self.broken is None and self.is_closed and not self.admits(section):
-            await self.wait()
+        """Wait until code of this section may run, and whoever came before has had its turn. Raises what broke the gate."""
+        self.arriving += 1
+        try:
+            if not self.is_closed:
+                # Those before have been woken, and run before this does again.
+                await asyncio.sleep(0)
+            while self.broken is None and self.is_closed and not self.admits(section):
+                await self.wait()
+        finally:
+            self.arriving -= 1
         if self.broken is not None:
             raise self.broken
 
@@ -175,7 +184,7 @@ def living(section: Section | None) -> Section | None:
 
 async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401
     """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
-    if gate.is_closed:
+    if gate.is_closed or gate.arriving:
         await gate.admission(section)
     result = function(*args)
     # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.

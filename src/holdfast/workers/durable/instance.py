@@ -4,38 +4,33 @@ It ends in one of two ways. It *leaves* (hibernates, or goes for a deploy): noth
 (an exception in its constructor or in `blockConcurrencyWhile`, `abort()`, a commit that failed): its code never goes on, what it
 had not made durable never was, none of its outputs leave, its callers are told why, its sockets are closed.
 
-A commit takes all writes that came before it, together: it begins when the loop comes round, runs in a thread, and meanwhile the
-input gate is closed, so no statement of user code meets it.
+How its writes become durable is told in `commits.py`, how its code runs alone in `sections.py`.
 
 Law 1: after `broken` is set, no step of user code runs and nothing of it leaves.
 Law 2: `reasons()` says everything for which the instance stays in memory; an instance without one may leave at any moment.
-Law 3: all writes of one turn are in one transaction; a transaction over several turns is not committed before its end.
+Law 3: whatever breaks it, and whatever fails on the way, everybody who waits for it is told.
 """
 
 import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future as Concurrent
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
-from holdfast.workers.durable.current import CURRENT, SECTION, Section
-from holdfast.workers.durable.errors import BLOCKED_TOO_LONG, NO_LONGER_ACTIVE, STORAGE_STALLED, ObjectReset
+from holdfast.workers.durable import sections
+from holdfast.workers.durable.commits import Commits
+from holdfast.workers.durable.current import CURRENT, Section
+from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, ObjectReset
 from holdfast.workers.durable.events import Event, Progress
-from holdfast.workers.durable.gates import InputGate, OutputGate, driven, gated, living
+from holdfast.workers.durable.gates import InputGate, OutputGate, driven, gated
 from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.services import Journal, ObjectClass, Services, Socket
 
-# Precedents: the original's, for both.
-BLOCK_LIMIT_S = 30.0
-COMMIT_LIMIT_S = 30.0
 # How long background work may keep an object in memory. Precedent: the original's, for waitUntil().
 WAIT_UNTIL_LIMIT_S = 15 * 60.0
-# Time for `preShutdown`. Precedent: the original's.
-PRE_SHUTDOWN_LIMIT_S = 10.0
 FOREVER = float("inf")
 
 
@@ -54,24 +49,19 @@ class Instance:
     """See above. `construct()` makes the user's object; then `deliver()` gives it events."""
 
     __slots__ = (
-        "_committing",
-        "_exclusives",
         "_file",
         "_holds",
-        "_is_dirty",
-        "_is_doomed",
-        "_is_scheduled",
         "_journal",
         "_queue",
         "_running",
-        "_services", "_settling",
-        "_stall",
+        "_services",
         "_storage",
         "_tasks",
         "_tokens",
         "_waiters",
         "broken",
         "code",
+        "commits",
         "context", "emit",
         "gate",
         "idle_since",
@@ -97,17 +87,13 @@ class Instance:
         self._running: set[Event] = set()
         self._tasks: dict[asyncio.Task[Any], tuple[Coroutine[Any, Any, Any], float]] = {}
         self._holds: dict[int, tuple[str, float]] = {}
-        # Who waits for its writes, and who waits until there is nothing to be committed.
+        # Who waits for its writes.
         self._waiters: set[asyncio.Future[None]] = set()
-        self._settling: set[asyncio.Future[None]] = set()
         self._tokens = count()
         self._file: Any = None
         self._journal: Journal | None = None
         self._storage: Any = None
-        self._is_dirty = self._is_scheduled = self._is_doomed = False
-        self._committing: Concurrent[None] | None = None
-        self._stall: asyncio.TimerHandle | None = None
-        self._exclusives = 0
+        self.commits = Commits(self.gate, self.outputs, services.executor, failed=self._not_durable, settled=self._rest)
         self.context = Context()
         self.context.run(CURRENT.set, self)
         if services.context is not None:
@@ -152,27 +138,27 @@ class Instance:
             *(f"task {task.get_name()}" for task, (_, until) in self._tasks.items() if now < until),
             *held,
             *(["events wait for its input gate"] if self._queue or self.gate.is_closed else []),
-            *(["writes are not durable yet"] if self._is_dirty or self.outputs.waiting else []),
+            *(["writes are not durable yet"] if self.commits.are_due or self.outputs.waiting else []),
         ]
 
     def is_idle(self, now: float) -> bool:
         """Whether there is no reason."""
-        if self._running or self._queue or self._is_dirty or self.gate.is_closed or self.outputs.waiting:
+        if self._running or self._queue or self.commits.are_due or self.gate.is_closed or self.outputs.waiting:
             return False
         return not any(now < until for held in (self._tasks, self._holds) for _, until in held.values())
 
     @property
     def is_at_rest(self) -> bool:
         """Whether no handler runs and all is durable."""
-        return not (self._running or self._is_dirty or self._committing or self.outputs.waiting)
+        return not (self._running or self.commits.are_due or self.outputs.waiting)
 
     async def leave(self, reason: str) -> list[Event]:
         """End it in peace: `preShutdown`, the last commit, the file closed. The events that came meanwhile, for the next instance."""
         method = getattr(self.code, "preShutdown", None) or getattr(self.code, "pre_shutdown", None)
         if method is not None and self.broken is None:
-            await self._shut_down(method, reason)
+            await sections.last_hours(self, method, reason)
         if self.broken is None:
-            await self.settled()
+            await self.commits.settle()
         left, self._queue = list(self._queue), deque()
         if self.broken is None:
             # What is left of its code (work beyond its limit, callbacks) ends at its next step.
@@ -181,13 +167,8 @@ class Instance:
             self.outputs.break_()
             for task in list(self._tasks):
                 task.cancel()
-            self._retire_file(None)
+            self._let_go()
         return left
-
-    async def settled(self) -> None:
-        """Wait until there is nothing to be committed. Raises nothing: a failure breaks the instance, and says so there."""
-        while self.broken is None and (self._is_dirty or self._committing is not None):
-            await self._told(self._settling)
 
     # What its events tell.
 
@@ -195,8 +176,7 @@ class Instance:
         """An event is done with."""
         self._running.discard(event)
         self.idle_since = self.loop.time()
-        if self._services.rested is not None:
-            self._services.rested.set()
+        self._rest()
 
     def report(self, text: str, error: BaseException | None) -> None:
         """Tell the script's log."""
@@ -245,24 +225,18 @@ class Instance:
         """Before each operation. Raises what broke the instance."""
         if self.broken is not None:
             raise self.broken
-        if self._committing is not None:
-            # Code that no gate holds (a callback of the loop's own): a statement must not meet the commit.
-            self._committing.exception()
+        self.commits.meet()
 
     def wrote(self, *, confirmed: bool = True) -> None:
         """There was a write; what is let out from now on waits for it, unless it was not to be `confirmed`."""
-        if confirmed and not self._exclusives:
-            # What a transaction writes is waited for from its end on: until then it may ask others, and must be answered.
-            self.outputs.wrote()
-        self._is_dirty = True
-        self._schedule()
+        self.commits.wrote(confirmed=confirmed)
 
     def alarm_changed(self, at_ms: int | None) -> None:
         """The alarm was set (Unix milliseconds) or deleted: the table of alarms, which the commit tells, says so to their scheduler."""
 
     def exclusive(self, callback: Callable[[], Any]) -> "asyncio.Task[Any]":
         """Run the callback alone, and commit nothing before it has ended; its exception comes back, and breaks nothing."""
-        return self._in_section(callback, is_transaction=True)
+        return sections.exclusive(self, callback)
 
     @property
     def storage(self) -> Any:  # noqa: ANN401  `storage.Storage`, which knows this only as its host
@@ -276,8 +250,12 @@ class Instance:
         """The object's file, opened now if it is not. Raises what broke the instance."""
         self.check()
         if self._file is None:
-            self._file = self._services.open_file(self.place.kind, str(self.place.id))
-            self._open_journal()
+            try:
+                self._open()
+            except Exception as error:
+                self.report("The object's file cannot be opened: the object is reset", error)
+                self.break_(error)
+                raise
         return self._file
 
     @property
@@ -285,7 +263,8 @@ class Instance:
         """Which events of sockets the file says were handled; None where no file is open."""
         return self._journal
 
-    def _open_journal(self) -> None:
+    def _open(self) -> None:
+        self._file = self.commits.file = self._services.open_file(self.place.kind, str(self.place.id))
         if self._services.open_journal is not None:
             self._journal = self._services.open_journal(self._file)
             if self._services.has_all_sockets():
@@ -295,11 +274,11 @@ class Instance:
 
     def block(self, callback: Callable[[], Any]) -> "asyncio.Task[Any]":
         """`blockConcurrencyWhile`: run the callback alone; its exception, or more than BLOCK_LIMIT_S, breaks the instance."""
-        return self._in_section(callback, is_transaction=False)
+        return sections.block(self, callback)
 
     def doom(self, error: BaseException) -> None:
         """Break it when the code that asks has come to its end or its next await; nothing is committed any more."""
-        self._is_doomed = True
+        self.commits.stop()
         self.loop.call_soon(self.break_, error, context=Context())
 
     def break_(self, error: BaseException) -> None:
@@ -312,12 +291,12 @@ class Instance:
         for task in list(self._tasks):
             task.cancel()
         self._holds.clear()
-        for future in (*self._waiters, *self._settling):
+        for future in self._waiters:
             _resolve(future)
         running, queued = list(self._running), list(self._queue)
         self._running.clear()
         self._queue.clear()
-        until = self._retire_file(self._committing)
+        until = self._let_go()
         self.place.broke(self, error, until)
         for event in running:
             event.fail(error)
@@ -342,170 +321,33 @@ class Instance:
         while self._queue and not self.gate.is_closed:
             self._begin(self._queue.popleft())
 
-    # Sections.
+    # Little things.
 
-    def _in_section(self, callback: Callable[[], Any], *, is_transaction: bool) -> "asyncio.Task[Any]":
-        self.check()
-        section = Section(living(SECTION.get()))
-        # At once where that may be: who calls this in a constructor, without awaiting, is alone from now on.
-        if is_in := self.gate.admits(section.parent):
-            self.gate.enter(section)
-        context = copy_context()
-        context.run(CURRENT.set, self)
-        context.run(SECTION.set, section)
-        run = (
-            self._transaction(callback, section, is_in=is_in)
-            if is_transaction
-            else self._critical(callback, section, is_in=is_in)
-        )
-        task = asyncio.Task(run, loop=self.loop, context=context)
-        self.owns(task, run)
-        return task
-
-    async def _critical(self, callback: Callable[[], Any], section: Section, *, is_in: bool) -> Any:  # noqa: ANN401  the callback's
+    def _let_go(self) -> "asyncio.Future[None] | None":
+        self._file = self._storage = self._journal = None
         try:
-            return await self._alone(callback, section, is_in=is_in)
-        except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):
-                self.report("Uncaught exception in blockConcurrencyWhile(): the object is reset", error)
-                self.break_(error)
-            raise
-        finally:
-            self.gate.leave(section)
+            return self.commits.let_go()
+        except Exception as error:  # noqa: BLE001  of a file that nobody uses any more
+            self.report("The object's file could not be closed", error)
+            return None
 
-    async def _transaction(self, callback: Callable[[], Any], section: Section, *, is_in: bool) -> Any:  # noqa: ANN401  the callback's
-        try:
-            if not is_in:
-                await self.gate.admission(section.parent)
-                self.gate.enter(section)
-            if not self._exclusives:
-                # What was written before is not to wait for the transaction's end.
-                await self.settled()
-            self._exclusives += 1
-            try:
-                return await self._alone(callback, section, is_in=True)
-            finally:
-                self._exclusives -= 1
-                if self._is_dirty:
-                    self.outputs.wrote()
-                    self._schedule()
-        finally:
-            self.gate.leave(section)
+    def _not_durable(self, error: BaseException) -> None:
+        self.report("The object's writes could not be made durable: the object is reset", error)
+        self.break_(error)
 
-    async def _alone(self, callback: Callable[[], Any], section: Section, *, is_in: bool) -> Any:  # noqa: ANN401  the callback's
-        if not is_in:
-            await self.gate.admission(section.parent)
-            self.gate.enter(section)
-        limit = asyncio.timeout(BLOCK_LIMIT_S)
-        try:
-            async with limit:
-                return await gated(callback, (), self.gate, section)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            error = ObjectReset(BLOCKED_TOO_LONG)
-            self.break_(error)
-            raise error from None
-
-    async def _shut_down(self, method: Callable[..., Any], reason: str) -> None:
-        section = Section()
-        self.gate.enter(section)
-        context = self.context.copy()
-        context.run(SECTION.set, section)
-        run = gated(method, (ShutdownInfo(reason),), self.gate, section)
-        task = asyncio.Task(run, loop=self.loop, context=context)
-        await asyncio.wait([task], timeout=PRE_SHUTDOWN_LIMIT_S)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=1)
-            self.report(f"preShutdown() took longer than {PRE_SHUTDOWN_LIMIT_S:.0f} s and was ended", None)
-        elif not task.cancelled() and (error := task.exception()) is not None:
-            self.report("Uncaught exception in preShutdown", error)
-        # The section stays: nobody else's code runs in this instance any more.
-
-    # Commits.
-
-    def _schedule(self) -> None:
-        if not (self._is_scheduled or self._exclusives or self._committing is not None or self.broken is not None):
-            self._is_scheduled = True
-            self.loop.call_soon(self._commit, context=Context())
-
-    def _commit(self) -> None:
-        self._is_scheduled = False
-        if self.broken is not None or self._exclusives or self._is_doomed or not self._is_dirty:
-            return
-        self._is_dirty = False
-        generation = self.outputs.begin()
-        self.gate.hold()
-        self._stall = self.loop.call_later(COMMIT_LIMIT_S, self._stalled, context=Context())
-        self._committing = self._services.executor.submit(self._file.commit)
-        self._committing.add_done_callback(partial(self._tell_committed, generation))
-
-    def _tell_committed(self, generation: int, future: "Concurrent[None]") -> None:
-        # In the thread of the commit; the loop may be over by now.
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._committed, generation, future, context=Context())
-
-    def _committed(self, generation: int, future: "Concurrent[None]") -> None:
-        self._committing = None
-        if self._stall is not None:
-            self._stall.cancel()
-        if self.broken is not None:
-            return
-        if (error := future.exception()) is not None:
-            self.report("The object's writes could not be made durable: the object is reset", error)
-            self.break_(error)
-            return
-        self.outputs.confirm(generation)
-        for waiter in self._settling:
-            _resolve(waiter)
+    def _rest(self) -> None:
         if self._services.rested is not None:
             self._services.rested.set()
-        if self._is_dirty:
-            self._schedule()
-        self.gate.release()
-
-    def _stalled(self) -> None:
-        self.break_(ObjectReset(STORAGE_STALLED))
-
-    def _retire_file(self, committing: "Concurrent[None] | None") -> "asyncio.Future[None] | None":
-        """Undo what is not committed, and close; a future where a commit must end first."""
-        file, self._file, self._storage, self._journal = self._file, None, None, None
-        if file is None:
-            return None
-        if committing is None:
-            file.rollback()
-            self._services.executor.submit(file.close)
-            return None
-        until: asyncio.Future[None] = self.loop.create_future()
-        committing.add_done_callback(partial(self._close_after, file, until))
-        return until
-
-    def _close_after(self, file: Any, until: "asyncio.Future[None]", _commit: object) -> None:  # noqa: ANN401  as `file` is
-        # In the thread of the commit.
-        try:
-            file.rollback()
-            file.close()
-        finally:
-            if not self.loop.is_closed():
-                self.loop.call_soon_threadsafe(_resolve, until, context=Context())
-
-    # Little things.
 
     async def _durable(self) -> None:
         """Wait until all writes so far are durable, or the instance is broken."""
         future: asyncio.Future[None] = self.loop.create_future()
+        self._waiters.add(future)
         self.outputs.emit(partial(_resolve, future))
-        await self._told(self._waiters, future)
-
-    async def _told(self, told: "set[asyncio.Future[None]]", future: "asyncio.Future[None] | None" = None) -> None:
-        """Wait as one of those who are told."""
-        awaited = future or self.loop.create_future()
-        told.add(awaited)
         try:
-            await awaited
+            await future
         finally:
-            told.discard(awaited)
+            self._waiters.discard(future)
 
     def _release(self, token: int) -> None:
         if self._holds.pop(token, None) is not None:
@@ -526,15 +368,6 @@ class Instance:
             release()
         if not future.cancelled() and (error := future.exception()) is not None and self.broken is None:
             self.report("Uncaught exception in waitUntil", error)
-
-
-class ShutdownInfo:
-    """What `preShutdown` is told: `reason` is "inactive" or "codeUpdated"."""
-
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
 
 
 async def _stepwise(coroutine: Coroutine[Any, Any, Any], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401  a task's result

@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.durable.gates import task_factory
 from holdfast.workers.durable.namespace import Stub
 from holdfast.workers.durable.objects import Objects
@@ -171,3 +174,114 @@ class Echo(Acceptor):
 
     async def webSocketMessage(self, ws: WebSocket, message: Any) -> None:  # noqa: N802  the platform's name
         ws.send(message)
+
+
+EVENTS: dict[str, asyncio.Event] = {}
+
+
+class Writer(Echo):
+    """Writes, blocks, aborts, waits: as it is told."""
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+        if message == "write":
+            await self.ctx.storage.put("n", await self.count() + 1)
+        if message == "unconfirmed":
+            await self.ctx.storage.put("n", 1, {"allowUnconfirmed": True})
+        if message == "fail":
+            raise ValueError("in the handler")
+        ws.send(message)
+
+    async def count(self) -> int:
+        found: int | None = await self.ctx.storage.get("n")
+        return found or 0
+
+    async def increment(self) -> int:
+        count = await self.count()
+        await self.ctx.storage.put("n", count + 1)
+        return count + 1
+
+    async def late_increment(self) -> int:
+        count = await self.count()
+        await EVENTS["open"].wait()
+        await self.ctx.storage.put("n", count + 1)
+        return count + 1
+
+    async def blocked(self, name: str) -> str:
+        async def alone() -> str:
+            EVENTS["began"].set()
+            await EVENTS[name].wait()
+            return "alone"
+
+        result: str = await self.ctx.blockConcurrencyWhile(alone)
+        return result
+
+    async def nested(self) -> list[str]:
+        order: list[str] = []
+
+        async def inner() -> None:
+            order.append("inner")
+
+        async def outer() -> None:
+            await self.ctx.blockConcurrencyWhile(inner)
+            order.append("outer")
+
+        await self.ctx.blockConcurrencyWhile(outer)
+        return order
+
+    async def two_at_once(self) -> list[str]:
+        order: list[str] = []
+
+        async def one(name: str) -> None:
+            order.append(f"{name} begins")
+            await turn()
+            order.append(f"{name} ends")
+
+        first = self.ctx.blockConcurrencyWhile(lambda: one("first"))
+        second = self.ctx.blockConcurrencyWhile(lambda: one("second"))
+        await asyncio.gather(first, second)
+        return order
+
+    async def transfer(self, fails: bool) -> None:
+        async def closure(txn: Any) -> None:
+            await txn.put("a", 1)
+            EVENTS["began"].set()
+            await EVENTS["open"].wait()
+            await txn.put("b", 1)
+            if fails:
+                raise LookupError("not today")
+
+        await self.ctx.storage.transaction(closure)
+
+    async def keys(self) -> list[str]:
+        return list(await self.ctx.storage.list())
+
+    async def aborts(self) -> None:
+        await self.ctx.storage.put("n", 99)
+        self.ctx.abort("enough")
+
+    async def works_in_background(self) -> None:
+        self.task = asyncio.create_task(EVENTS["open"].wait(), name="of its own")
+
+    async def waits_until(self) -> None:
+        async def fails() -> None:
+            await EVENTS["open"].wait()
+            raise OSError("too late")
+
+        self.ctx.waitUntil(fails())
+
+    async def unconfirmed(self) -> None:
+        await self.ctx.storage.put("x", 1, {"allowUnconfirmed": True})
+
+    async def syncs(self) -> None:
+        await self.ctx.storage.put("n", 5)
+        await self.ctx.storage.sync()
+        assert CURRENT.get() is not None
+
+
+def events(*names: str) -> None:
+    EVENTS.update({name: asyncio.Event() for name in names})
+
+
+async def told(awaitable: Any, error: type[BaseException], text: str) -> None:
+    with pytest.raises(error, match=text):
+        await awaitable

@@ -1,0 +1,176 @@
+"""How what an object wrote becomes durable: all of a turn together, in a thread, with nobody of the object's code running meanwhile.
+
+A commit begins when the loop comes round after a write, runs in a thread, and closes the input gate until it has ended: no statement of
+user code meets it, and whatever happens to the object in the meantime shares the next one.
+
+Law 1: all writes of one turn are in one transaction; a transaction over several turns is not committed before its end.
+Law 2: what is let out after a write waits for its commit; what is let out within a transaction does not wait for that one's writes, which
+are nobody's before its end (it may ask others, and must be answered).
+Law 3: a commit that fails, or takes longer than COMMIT_LIMIT_S, is told once; after `stop` none begins.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextvars import Context
+from functools import partial
+from typing import Protocol
+
+from holdfast.workers.durable.errors import STORAGE_STALLED, ObjectReset
+from holdfast.workers.durable.gates import InputGate, OutputGate
+
+# Precedent: the original's.
+COMMIT_LIMIT_S = 30.0
+
+
+class Committable(Protocol):
+    """An object's file."""
+
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Commits:
+    """See above. `failed` hears of a commit that did not come about, `settled` of each that did."""
+
+    __slots__ = ("_executor", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled", "_stall",
+                 "_transactions", "_waiters", "file")  # fmt: skip
+
+    def __init__(
+        self,
+        gate: InputGate,
+        outputs: OutputGate,
+        executor: Executor,
+        *,
+        failed: Callable[[BaseException], None],
+        settled: Callable[[], None],
+    ) -> None:
+        self.file: Committable | None = None
+        self._loop = asyncio.get_running_loop()
+        self._gate = gate
+        self._outputs = outputs
+        self._executor = executor
+        self._failed = failed
+        self._settled = settled
+        self._is_dirty = self._is_scheduled = self._is_stopped = False
+        self._running: Future[None] | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._transactions = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def are_due(self) -> bool:
+        """Whether something was written that is not durable."""
+        return self._is_dirty or self._running is not None
+
+    def wrote(self, *, confirmed: bool) -> None:
+        """There was a write; what is let out from now on waits for it, if it is to be `confirmed`."""
+        if confirmed and not self._transactions:
+            self._outputs.wrote()
+        self._is_dirty = True
+        self._schedule()
+
+    def begin_transaction(self) -> None:
+        """Commit nothing before its end."""
+        self._transactions += 1
+
+    def end_transaction(self) -> None:
+        """What it wrote is written now."""
+        self._transactions -= 1
+        if self._is_dirty and not self._transactions:
+            self._outputs.wrote()
+            self._schedule()
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether one is open that lasts over turns."""
+        return self._transactions > 0
+
+    async def settle(self) -> None:
+        """Wait until there is nothing to be committed, or nothing is committed any more."""
+        while self.are_due and not self._is_stopped:
+            future: asyncio.Future[None] = self._loop.create_future()
+            self._waiters.add(future)
+            try:
+                await future
+            finally:
+                self._waiters.discard(future)
+
+    def meet(self) -> None:
+        """Block until no commit runs: for code that no gate holds (a callback of the loop's own) and that would touch the file."""
+        if self._running is not None:
+            self._running.exception()
+
+    def stop(self) -> None:
+        """Begin no more."""
+        self._is_stopped = True
+        self._tell()
+
+    def let_go(self) -> "asyncio.Future[None] | None":
+        """Undo what is not committed, and close the file; a future where a commit must end first."""
+        self.stop()
+        file, self.file = self.file, None
+        if file is None:
+            return None
+        if self._running is None:
+            file.rollback()
+            self._executor.submit(file.close)
+            return None
+        until: asyncio.Future[None] = self._loop.create_future()
+        self._running.add_done_callback(partial(self._close, file, until))
+        return until
+
+    def _schedule(self) -> None:
+        if not (self._is_scheduled or self._transactions or self._running is not None or self._is_stopped):
+            self._is_scheduled = True
+            self._loop.call_soon(self._begin, context=Context())
+
+    def _begin(self) -> None:
+        self._is_scheduled = False
+        if self._is_stopped or self._transactions or not self._is_dirty or self.file is None:
+            return
+        self._is_dirty = False
+        generation = self._outputs.begin()
+        self._gate.hold()
+        self._stall = self._loop.call_later(COMMIT_LIMIT_S, self._stalled, context=Context())
+        self._running = self._executor.submit(self.file.commit)
+        self._running.add_done_callback(partial(self._tell_ended, generation))
+
+    def _tell_ended(self, generation: int, future: "Future[None]") -> None:
+        # In the thread of the commit; the loop may be over by now.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ended, generation, future, context=Context())
+
+    def _ended(self, generation: int, future: "Future[None]") -> None:
+        self._running = None
+        if self._stall is not None:
+            self._stall.cancel()
+        if self._is_stopped:
+            return
+        if (error := future.exception()) is not None:
+            self._failed(error)
+            return
+        self._outputs.confirm(generation)
+        self._tell()
+        self._settled()
+        if self._is_dirty:
+            self._schedule()
+        self._gate.release()
+
+    def _stalled(self) -> None:
+        self._failed(ObjectReset(STORAGE_STALLED))
+
+    def _tell(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _close(self, file: Committable, until: "asyncio.Future[None]", _commit: object) -> None:
+        # In the thread of the commit.
+        try:
+            file.rollback()
+            file.close()
+        finally:
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(until.set_result, None, context=Context())

@@ -1,0 +1,211 @@
+"""Writes become durable together, and nothing that came after them is seen before."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from holdfast.store.objects.file import ObjectFile
+from holdfast.workers import values
+from holdfast.workers.durable import commits
+from holdfast.workers.durable.errors import ObjectReset
+from tests.unit.workers.durable.stage import Echo, Writer, stage, told, turn, until
+
+
+class ByHand(Executor):
+    """Runs what it is given when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: function(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        """Run what waits."""
+        waiting, self.waiting = self.waiting, []
+        for future, function in waiting:
+            future.set_result(function())
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.run()
+
+
+class Journal(Echo):
+    """Writes for messages that ask for it."""
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+        if message.startswith("write"):
+            self.ctx.storage.kv.put("n", (self.ctx.storage.kv.get("n") or 0) + 1)
+        if message.endswith("later"):
+            await turn()
+        ws.send(message)
+
+
+def durable_writes(path: Path) -> int:
+    """What is on the disk, for whoever opens the file now."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        row = connection.execute("SELECT value FROM _cf_KV WHERE key = 'n'").fetchone()
+    return 0 if row is None else int(values.decode(row[0]))
+
+
+MOVES = st.lists(st.sampled_from(["write", "plain", "write later", "plain later", "commit"]), max_size=15)
+
+
+@settings(max_examples=40)
+@given(MOVES)
+def test_nothing_is_sent_or_acknowledged_before_the_writes_before_it_are_on_the_disk(moves: list[str]) -> None:
+    with TemporaryDirectory() as directory:
+        asyncio.run(_moves(Path(directory), moves))
+
+
+async def _moves(directory: Path, moves: list[str]) -> None:
+    async with stage(directory, Room=Journal) as scene:
+        disk = ByHand()
+        scene.objects.services.executor = disk
+        session = await scene.client(scene.stub())
+        path = directory / "chat-Room" / f"{scene.stub().id}.sqlite"
+        said: list[str] = []
+        for number, move in enumerate(moves):
+            if move == "commit":
+                disk.run()
+            else:
+                said.append(f"{move.partition(' ')[0]} {number} {move.partition(' ')[2]}".strip())
+                session.says(said[-1])
+            for _ in range(4):
+                await turn()
+            written = durable_writes(path) if path.exists() else 0
+            sent_writes = sum(str(text).startswith("write") for text in session.sent)
+            assert sent_writes <= written
+            assert sum(one.startswith("write") for one in said[: (session.acknowledged or [0])[-1]]) <= written
+        while len(session.sent) < len(said):
+            disk.run()
+            await turn()
+        await until(lambda: (session.acknowledged or [0])[-1] == len(said))
+        assert sorted(map(str, session.sent)) == sorted(said)
+
+
+async def test_unconfirmed_writes_are_on_the_disk_when_the_object_has_left(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Writer) as scene:
+        await scene.stub().unconfirmed()
+        await scene.objects.retire(5.0)
+    async with stage(tmp_path, Room=Writer) as scene:
+        assert await scene.stub().keys() == ["x"]
+
+
+class SlowDisk:
+    """Commits of every file wait for `open`, or fail with `error`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.error: Exception | None = None
+        self.commits = 0
+        real = ObjectFile.commit
+
+        def commit(file: ObjectFile) -> None:
+            self.commits += 1
+            self.entered.set()
+            assert self.open.wait(10)
+            if self.error is not None:
+                raise self.error
+            real(file)
+
+        monkeypatch.setattr(ObjectFile, "commit", commit)
+
+
+async def test_a_send_leaves_when_the_writes_before_it_are_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with stage(tmp_path, Room=Writer) as scene:
+        session = await scene.client(scene.stub())
+        session.says("write")
+        await until(disk.entered.is_set)
+        assert (session.sent, session.acknowledged) == ([], [])
+        disk.open.set()
+        await until(lambda: session.acknowledged)
+        assert (session.sent, session.acknowledged) == (["write"], [1])
+
+
+async def test_messages_that_come_during_a_commit_share_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with stage(tmp_path, Room=Writer) as scene:
+        session = await scene.client(scene.stub())
+        session.says("write")
+        await until(disk.entered.is_set)
+        for _ in range(20):
+            session.says("write")
+        disk.open.set()
+        await until(lambda: session.acknowledged[-1:] == [21])
+        assert session.sent == ["write"] * 21
+        assert disk.commits == 2
+        assert await scene.stub().count() == 21
+
+
+async def test_what_is_unconfirmed_holds_nothing_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with stage(tmp_path, Room=Writer) as scene:
+        session = await scene.client(scene.stub())
+        session.says("unconfirmed")
+        await until(disk.entered.is_set)
+        assert session.sent == ["unconfirmed"]
+        disk.open.set()
+
+
+async def test_a_commit_that_fails_resets_the_object_and_nothing_of_it_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    disk.error = sqlite3.OperationalError("disk I/O error")
+    async with stage(tmp_path, Room=Writer) as scene:
+        session = await scene.client(scene.stub())
+        waits = scene.stub().increment()
+        session.says("write")
+        await until(disk.entered.is_set)
+        disk.open.set()
+        await told(waits, sqlite3.OperationalError, "disk I/O error")
+        assert (session.sent, session.acknowledged) == ([], [])
+        assert session.aborted == (1011, "Durable Object connection closed because the object was reset.")
+        disk.error = None
+        assert await scene.stub().count() == 0
+        assert any("could not be made durable" in text for text in scene.texts)
+
+
+async def test_a_disk_that_stalls_resets_the_object_and_the_next_one_waits_for_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commits, "COMMIT_LIMIT_S", 0.01)
+    disk = SlowDisk(monkeypatch)
+    async with stage(tmp_path, Room=Writer) as scene:
+        await told(scene.stub().increment(), ObjectReset, "operation exceeded timeout which caused object to be reset")
+        waits = scene.stub().count()
+        await turn()
+        assert scene.objects.figures().live == 0
+        monkeypatch.setattr(commits, "COMMIT_LIMIT_S", 30.0)
+        disk.open.set()
+        # What was committed all the same is there: nobody was told that it was not.
+        assert await waits == 1
+
+
+async def test_sync_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with stage(tmp_path, Room=Writer) as scene:
+        waits = asyncio.ensure_future(scene.stub().syncs())
+        await until(disk.entered.is_set)
+        assert not waits.done()
+        disk.open.set()
+        await waits
