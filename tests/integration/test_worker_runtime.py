@@ -101,6 +101,9 @@ class Default(WorkerEntrypoint):
             raise ValueError("of the request")
         if path == "/fork":
             subprocess.run(["true"])
+        if path == "/spawn":
+            import multiprocessing
+            multiprocessing.get_context("spawn").Process(target=print).start()
         if path.startswith("/read"):
             return Response(open(path[5:]).read())
         if path == "/env":
@@ -172,8 +175,9 @@ def test_the_processs_own_files_are_all_that_user_code_reaches(worker: ScriptUnd
     process = _serving(worker)
     assert worker.client.ask(f"/read{data}/secret.key").status == 500
     process.hear(Log, containing="is not of this Worker")
-    assert worker.client.ask("/fork").status == 500
-    process.hear(Log, containing="cannot start other programs")
+    for path in ("/fork", "/spawn"):
+        assert worker.client.ask(path).status == 500
+        process.hear(Log, containing="cannot start other programs")
     assert b"class Room" in worker.client.ask(f"/read{worker.directory}/code/main.py").body
 
 

@@ -142,11 +142,11 @@ class Egress:
         self._path, self._script = path, script
         self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: deque[Connection] = deque()
-        self._taken = 0
+        self._taken = self._waiting = 0
 
     def statistics(self) -> dict[str, int]:
-        """Connections: open, and of those idle."""
-        return {"open": self._taken, "idle": len(self._idle)}
+        """Connections: open, and of those idle; requests that wait for one."""
+        return {"open": self._taken, "idle": len(self._idle), "waiting": self._waiting}
 
     async def send(self, outgoing: Outgoing, context: RequestContext | None = None) -> Incoming:
         """Ask, for the request of `context`; the answer comes when its head does. NetworkError, TimedOut, if there is none."""
@@ -162,7 +162,7 @@ class Egress:
 
     def give_back(self, connection: Connection) -> None:
         """Its answer has been read to the end."""
-        if len(self._idle) < MAX_IDLE and connection.can_go_on():
+        if not self._waiting and len(self._idle) < MAX_IDLE and connection.can_go_on():
             connection.idle_since = asyncio.get_running_loop().time()
             self._idle.append(connection)
         else:
@@ -208,7 +208,11 @@ class Egress:
     async def _dial(self) -> Connection:
         if self._places.locked() and self._idle:
             self.drop(self._idle.popleft())
-        await self._places.acquire()
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
         self._taken += 1
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):

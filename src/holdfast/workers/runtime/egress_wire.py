@@ -87,13 +87,13 @@ class Connection:
         reading = asyncio.get_running_loop().create_task(self._event(None))
         try:
             await asyncio.wait({reading, uploading}, return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
+            if not (reading.done() and reading.exception() is None) and uploading.done():
+                # Its own fault says more than that the connection has ended by it.
                 uploading.result()
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    await asyncio.wait({reading})
+            await asyncio.wait({reading}, timeout=ANSWER_TIMEOUT_S)
+            if not reading.done():
+                raise _no_answer()
             return reading.result()
-        except TimeoutError:
-            raise _no_answer() from None
         finally:
             reading.cancel()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable
 
@@ -43,6 +44,7 @@ class HostLink:
         self._heard: Heard = lambda _: None
         self._is_writing = self._is_over = False
         self._left_out = 0
+        self._thread = threading.get_ident()
 
     @property
     def waiting_bytes(self) -> int:
@@ -56,7 +58,12 @@ class HostLink:
         self._loop.add_reader(self._socket, self._readable)
 
     def say(self, message: ProcessMessage) -> None:
-        """Send a message."""
+        """Send a message; from any thread."""
+        if self._loop is not None and threading.get_ident() != self._thread:
+            # What a thread of user code prints.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.say, message)
+            return
         if not self._is_over:
             self._out += line(message)
             if not self._is_writing:

@@ -4,13 +4,15 @@ The protocol itself is h11's. Edges keep connections and use them again; none of
 
 Law 1: nothing of a body is read that nobody asked for, and nothing is written faster than the edge takes it.
 Law 2: after a 101 the connection ends: the edge speaks with the client from there on.
-Law 3: an answer that was begun and cannot be ended ends its connection, so that nobody takes it for whole.
+Law 3: a request whose edge has gone is cancelled, within LOOK_S.
+Law 4: an answer that was begun and cannot be ended ends its connection, so that nobody takes it for whole.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from http import HTTPStatus
@@ -24,6 +26,8 @@ MAX_HEAD_BYTES = 64 * 1024
 DRAIN_S = 1.0
 # Beyond these the rest of a body is not read for the connection's sake.
 MAX_DRAIN_BYTES = 256 * 1024
+# How often it is looked for edges that went while user code takes its time. A connection that ends wakes nobody who waits for something else.
+LOOK_S = 1.0
 # The same as the edges' own queue: they open no more to one origin.
 BACKLOG = 1024
 
@@ -152,6 +156,15 @@ class Connection:
         self._h11.start_next_cycle()
         return True
 
+    @property
+    def is_left(self) -> bool:
+        """Whether the edge has closed it altogether; one that only has nothing more to send waits for its answer."""
+        if not self._reader.at_eof():
+            return False
+        poll = select.poll()
+        poll.register(self._writer.get_extra_info("socket").fileno(), 0)
+        return any(event & select.POLLHUP for _, event in poll.poll(0))
+
     def close(self) -> None:
         """End it."""
         self._writer.close()
@@ -189,6 +202,7 @@ class HttpServer:
         self._server: asyncio.Server | None = None
         self._open: dict[Connection, asyncio.Task[None]] = {}
         self._is_retiring = False
+        self._looking: asyncio.TimerHandle | None = None
 
     @property
     def connections(self) -> int:
@@ -200,6 +214,7 @@ class HttpServer:
         self._server = await asyncio.start_unix_server(
             self._connected, sock=listener, limit=CHUNK_BYTES, backlog=BACKLOG
         )
+        self._look()
 
     async def retire(self, limit_s: float) -> None:
         """Accept nothing more; end idle connections now, others after their answer, all of them after `limit_s`."""
@@ -216,6 +231,14 @@ class HttpServer:
             await asyncio.wait(list(self._open.values()), timeout=limit_s)
         for connection in self._open:
             connection.abort()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def _look(self) -> None:
+        for connection, task in list(self._open.items()):
+            if not connection.is_idle and connection.is_left:
+                task.cancel()
+        self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)
@@ -224,7 +247,8 @@ class HttpServer:
             self._open[connection] = task
         try:
             await self._serve_all(connection)
-        except Gone:
+        except (Gone, asyncio.CancelledError):
+            # Cancelled: its edge has gone, or the loop ends. asyncio would take a cancelled task of a connection for a fault.
             connection.abort()
         except Exception as error:  # noqa: BLE001 - of ours; told, and only this connection ends
             connection.abort()

@@ -10,6 +10,7 @@ Law 3: no other program is started.
 
 from __future__ import annotations
 
+import _posixsubprocess
 import faulthandler
 import os
 import signal
@@ -103,6 +104,12 @@ class Refusal:
         return full.startswith(self._inside) and not full.startswith(self._own)
 
 
+def _refuse_fork(*_: object) -> int:
+    raise PermissionError("fork_exec: a Worker cannot start other programs")
+
+
 def confine(data_dir: Path, own: Iterable[Path]) -> None:
     """From now on, for good."""
+    # `multiprocessing` calls it without telling audit hooks.
+    _posixsubprocess.fork_exec = _refuse_fork
     sys.addaudithook(Refusal(data_dir, own))

@@ -14,6 +14,7 @@ import gc
 import os
 import signal
 import socket
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,7 @@ class _Serving:
                 "object_sockets": figures.sockets,
                 **dict(figures.happened),
             },
+            objects=dict(Counter(name.partition(" ")[0] for name in self._objects.reasons())),
         )
 
     def _note(self, level: LogLevel, text: str) -> None:

@@ -31,7 +31,7 @@ async def way(edge: FakeEdge) -> AsyncIterator[Egress]:
     made = Egress(edge.path, SCRIPT)
     yield made
     made.close()
-    assert made.statistics() == {"open": 0, "idle": 0}
+    assert made.statistics() == {"open": 0, "idle": 0, "waiting": 0}
 
 
 def get(path: str, **changes: Any) -> Outgoing:
@@ -87,7 +87,7 @@ async def test_a_body_is_framed_by_what_is_known_of_it(
 async def test_some_answers_have_no_body(way: Egress, method: str, path: str) -> None:
     answer = await way.send(get(path, method=method))
     assert answer.body is None
-    assert way.statistics() == {"open": 1, "idle": 1}
+    assert way.statistics() == {"open": 1, "idle": 1, "waiting": 0}
 
 
 async def test_a_connection_is_used_again_for_what_may_be_asked_twice(edge: FakeEdge, way: Egress) -> None:
@@ -99,7 +99,7 @@ async def test_a_connection_is_used_again_for_what_may_be_asked_twice(edge: Fake
     await read((await way.send(get("/echo", method="PUT", body=chunks_of(b"x")))).body)
     assert edge.connections == 3
     await read((await way.send(get("/close"))).body)
-    assert way.statistics() == {"open": 2, "idle": 2}
+    assert way.statistics() == {"open": 2, "idle": 2, "waiting": 0}
 
 
 async def test_an_idle_connection_that_the_edge_closes_is_not_used(edge: FakeEdge, way: Egress) -> None:
@@ -182,12 +182,15 @@ async def test_there_are_so_many_connections_and_who_comes_later_waits(
     first = asyncio.ensure_future(way.send(get("/silent")))
     second = asyncio.ensure_future(way.send(get("/echo", method="POST")))
     await asyncio.wait([first, second], timeout=0.05)
-    assert (edge.connections, first.done(), second.done()) == (1, False, False)
+    assert (edge.connections, way.statistics()["waiting"]) == (1, 1)
     edge.release.set()
     assert await read((await first).body) == b"at last"
-    # The place is an idle connection's now: it is given up for one that is needed.
     assert await read((await second).body) == b""
     assert edge.connections == 2
+    # An idle connection gives its place up for one that is needed.
+    await read((await way.send(get("/echo"))).body)
+    assert way.statistics()["idle"] == 1
+    await read((await way.send(get("/echo", method="POST"))).body)
     way.close()
 
 
@@ -196,14 +199,14 @@ async def test_a_caller_that_gives_up_leaves_nothing_behind(way: Egress) -> None
     await asyncio.wait([asking], timeout=0.05)
     asking.cancel()
     await asyncio.wait([asking], timeout=5)
-    assert way.statistics() == {"open": 0, "idle": 0}
+    assert way.statistics() == {"open": 0, "idle": 0, "waiting": 0}
 
 
 async def test_an_edge_that_is_not_there_is_a_network_error() -> None:
     way = Egress("/nowhere/at/all.sock", SCRIPT)
     with pytest.raises(NetworkError, match="The edge cannot be reached: No such file"):
         await way.send(get("/echo"))
-    assert way.statistics() == {"open": 0, "idle": 0}
+    assert way.statistics() == {"open": 0, "idle": 0, "waiting": 0}
 
 
 @pytest.mark.parametrize(("method", "headers"), [("GE T", []), ("GET", [(b"a b", b"c")]), ("GET", [(b"a", b"b\r\nc")])])

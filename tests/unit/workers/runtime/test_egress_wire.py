@@ -90,20 +90,6 @@ async def test_a_connection_whose_request_has_not_ended_is_of_no_more_use() -> N
         assert not connection.can_go_on()
 
 
-async def test_an_edge_that_has_closed_may_have_answered_before() -> None:
-    async with connected() as (connection, _, writer):
-
-        async def body() -> AsyncIterator[bytes]:
-            for _ in range(200):
-                yield b"x" * 65_536
-
-        writer.write(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno")
-        await writer.drain()
-        writer.close()
-        head = h11.Request(method="POST", target="http://a/", headers=[("Host", "a"), ("Transfer-Encoding", "chunked")])
-        assert (await connection.ask(head, body())).status_code == 413
-
-
 @pytest.mark.parametrize(
     "answer",
     [b"", b"HTTP/1.1 200", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * (egress_wire.MAX_HEAD_BYTES + 1)],

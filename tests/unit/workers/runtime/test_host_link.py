@@ -98,3 +98,12 @@ def test_last_words_to_a_host_that_is_gone_are_nobodys(ends: Any) -> None:
     ends[1].close()
     ends[0].finish(Retired(), 5)
     ends[0].finish(Retired(), 5)
+
+
+async def test_threads_of_user_code_may_print(ends: Any) -> None:
+    ends[0].listen(lambda _: None)
+    loop = asyncio.get_running_loop()
+    for number in range(3):
+        await loop.run_in_executor(None, ends[0].log, "log", f"line {number}")
+    found = await loop.run_in_executor(None, lambda: _read(ends[1], 3))
+    assert [one.message for one in found] == ["line 0", "line 1", "line 2"]

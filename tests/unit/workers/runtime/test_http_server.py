@@ -239,3 +239,24 @@ async def test_what_does_not_end_within_the_limit_is_cut(stage: Any) -> None:
     assert await asyncio.wait_for(_rest(reader), 5) == b""
     writer.close()
     never.set()
+
+
+async def test_a_request_whose_edge_has_gone_is_cancelled(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "LOOK_S", 0.01)
+    entered, cancelled, never = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def answer(_: Exchange) -> None:
+        entered.set()
+        try:
+            await never.wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    made = await stage(answer)
+    _, writer = await made.open()
+    writer.write(_get())
+    await asyncio.wait_for(entered.wait(), 5)
+    writer.close()
+    await asyncio.wait_for(cancelled.wait(), 5)
+    never.set()
