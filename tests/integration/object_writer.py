@@ -1,10 +1,12 @@
 """A process that writes to one object's storage until it is killed, and says on its standard output what is durable.
 
-`python -m tests.integration.object_writer DIRECTORY FIRST`: from number FIRST on, each a transaction of many parts, then a line with the
-number. What a transaction consists of is `parts_of(number)`, which the test that kills asks too.
+`python -m tests.integration.object_writer DIRECTORY FIRST [BYTES]`: from number FIRST on, each a transaction of many parts (`write`), then
+a line with the number. With BYTES no file may become longer, as if the disk were full.
 """
 
 import os
+import resource
+import signal
 import sys
 from contextlib import suppress
 from contextvars import copy_context
@@ -65,6 +67,9 @@ def write(opened: Opened, number: int) -> None:
 def main() -> None:
     """See above."""
     directory, first = Path(sys.argv[1]), int(sys.argv[2])
+    if sys.argv[3:]:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
     opened = Opened(directory)
     for number in range(first, sys.maxsize):
         context = copy_context()

@@ -17,20 +17,26 @@ from hypothesis import strategies as st
 from holdfast.store.objects import sql
 from tests.integration.object_writer import KEYS, ROOM, SID, Opened, alarm_of, write
 
-KILLS = 12 * int(os.environ.get("CRASH_ROUNDS", "1"))
+KILLS = 10 * int(os.environ.get("CRASH_ROUNDS", "1"))
 # A process has at most so many transactions before it is killed: in the middle of the next one, or between two.
 MOST = 60
+LIMIT_S = 30.0
 ROOT = Path(__file__).parents[2]
+
+
+def writer(directory: Path, *arguments: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.object_writer", str(directory), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"},
+    )
 
 
 def written_until_killed(directory: Path, first: int, count: int) -> int:
     """Let a process write from transaction `first` on, and kill it after `count`; the last one that it said is durable."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.object_writer", str(directory), str(first)],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"},
-    )
+    process = writer(directory, first)
     assert process.stdout is not None
     with process, process.stdout as output:
         said = [output.readline() for _ in range(count)]
@@ -77,6 +83,13 @@ def test_what_a_killed_process_acknowledged_is_there_and_whole(tmp_path: Path, s
         acknowledged = written_until_killed(tmp_path, number + 1, chance.randint(1, MOST))
         number = check(tmp_path, acknowledged)
     assert number >= KILLS
+
+
+@pytest.mark.parametrize("most_bytes", [100_000, 250_000])
+def test_a_disk_without_room_loses_nothing_that_was_acknowledged(tmp_path: Path, most_bytes: int) -> None:
+    said, complaint = writer(tmp_path, 1, most_bytes).communicate(timeout=LIMIT_S)
+    assert b"StorageBroken" in complaint
+    assert check(tmp_path, int(said.split()[-1])) > 1
 
 
 @pytest.fixture(scope="module")
