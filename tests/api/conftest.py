@@ -10,6 +10,7 @@ pytest.register_assert_rewrite("tests.api.harness")
 from holdfast.api.context import Limits  # noqa: E402  # after the registration above
 from tests.api import harness  # noqa: E402
 from tests.api.harness import Api  # noqa: E402
+from tests.api.workers import FakeWorkers  # noqa: E402
 
 # Starts a control with these limits over the test's database.
 StartApi = Callable[[Limits], Awaitable[Api]]
@@ -35,3 +36,17 @@ async def start_api(database_url: str, tmp_path: Path) -> AsyncIterator[StartApi
     yield start
     for running in started:
         await running.close()
+
+
+@pytest.fixture
+def workers() -> FakeWorkers:
+    """Who runs scripts for `worker_api`."""
+    return FakeWorkers()
+
+
+@pytest.fixture
+async def worker_api(database_url: str, tmp_path: Path, workers: FakeWorkers) -> AsyncIterator[Api]:
+    """A control that has somebody who runs scripts."""
+    running = await harness.start(database_url, tmp_path, workers=workers)
+    yield running
+    await running.close()

@@ -16,7 +16,7 @@ import httpx
 import sqlalchemy as sa
 from cloudflare import AsyncCloudflare
 
-from holdfast.api.context import Limits
+from holdfast.api.context import Limits, NoWorkers, Workers
 from holdfast.api.secret import new_secret
 from holdfast.app.published_traces import PublishedTraces
 from holdfast.control.publisher import Check
@@ -193,9 +193,15 @@ class Api:
 
 
 async def start(
-    database_url: str, directory: Path, *, limits: Limits = NO_LIMITS, check: Check = lambda _: None
+    database_url: str,
+    directory: Path,
+    *,
+    limits: Limits = NO_LIMITS,
+    check: Check = lambda _: None,
+    workers: Workers | None = None,
 ) -> Api:
-    """A control over a database with today's tables. `check` compiles what is published. The caller closes it."""
+    """A control over a database with today's tables. `check` compiles what is published, `workers` runs scripts. The caller
+    closes it."""
     clock, log = Clock(), []
     control = Control(
         ControlFacts(
@@ -206,6 +212,7 @@ async def start(
             limits=limits,
             log=lambda event, fields: log.append((event, dict(fields))),
             clock=clock,
+            workers=workers or NoWorkers(),
             managed=lambda: {HOLDFAST_RULESET_ID: holdfast_ruleset()},
             tracer=PublishedTraces(
                 key=None, data_dir=directory, geoip_database=None, log=lambda *_: None, clock=lambda: clock.now / SECOND

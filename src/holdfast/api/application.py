@@ -40,6 +40,12 @@ from holdfast.api import (
     url_normalization,
     user,
     user_tokens,
+    worker_domains,
+    worker_namespaces,
+    worker_routes,
+    worker_scripts,
+    worker_secrets,
+    worker_versions,
     zone_settings,
     zones,
 )
@@ -80,6 +86,12 @@ GUARDED_ROUTERS = (
     lists.router,
     list_items.router,
     access_rules.router,
+    worker_secrets.router,
+    worker_versions.router,
+    worker_scripts.router,
+    worker_routes.router,
+    worker_domains.router,
+    worker_namespaces.router,
 )
 OPEN_ROUTERS = (ips.router,)
 ROUTERS = (*GUARDED_ROUTERS, *OPEN_ROUTERS)

@@ -1,14 +1,14 @@
 """What the handlers work with. Made once by control, and never changed.
 
 Law: the API knows of edges only what stands here: that a change is to be published, which connections are open and that they can
-be closed, and what an edge would do with a request.
+be closed, and what an edge would do with a request. So it is with whoever runs scripts.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -17,6 +17,8 @@ from holdfast.model.event_messages import RecordedRequest
 from holdfast.model.moment import Moment
 from holdfast.model.request_text import GivenRequest
 from holdfast.model.request_trace import Trace
+from holdfast.model.worker_messages import Log
+from holdfast.model.worker_script import ScriptVersion
 from holdfast.rules.context import Facts
 from holdfast.rules.managed_ruleset import ManagedRuleset
 from holdfast.sealing import SealingKey
@@ -125,6 +127,62 @@ class NoTracing:
         return [Facts()] * len(requests)
 
 
+class DeployRefused(Exception):
+    """The version does not run: a sentence, and the traceback of the script's code where that is why."""
+
+    def __init__(self, error: str, traceback: str = "") -> None:
+        super().__init__(error)
+        self.error, self.traceback = error, traceback
+
+
+class WorkersUnavailable(Exception):
+    """Whoever runs scripts cannot be reached, or does not answer in time. `str` is a sentence."""
+
+
+class Tailing(Protocol):
+    """What a script logs, as it is heard of."""
+
+    async def next(self) -> Log | int | None:
+        """The next line; a number: so many were missed; None: there will be no more. Raises WorkersUnavailable."""
+
+
+class Workers(Protocol):
+    """Who runs the scripts of Workers."""
+
+    def turn(self, key: str) -> AbstractAsyncContextManager[object]:
+        """Whoever changes the script with this key has it to itself until the block ends."""
+
+    async def deploy(self, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
+        """Run this version in the place of the one before, which goes on where this one does not run. Returns when it serves.
+        Raises DeployRefused, WorkersUnavailable."""
+
+    async def delete(self, key: str) -> None:
+        """End a script, and remove what it stored. Raises WorkersUnavailable."""
+
+    def tailing(self, key: str, lines: int) -> AbstractAsyncContextManager[Tailing]:
+        """Hear what a script logs, the last `lines` that are kept first, until the block ends. Raises WorkersUnavailable."""
+
+
+class NoWorkers:
+    """Where nobody runs scripts."""
+
+    @asynccontextmanager
+    async def turn(self, _: str) -> AsyncIterator[object]:
+        """There is nothing to wait for."""
+        yield None
+
+    async def deploy(self, _: ScriptVersion, __: Mapping[str, bytes]) -> None:
+        """Not here."""
+        raise WorkersUnavailable("this installation runs no Workers")
+
+    async def delete(self, _: str) -> None:
+        """There is none."""
+
+    def tailing(self, _: str, __: int) -> AbstractAsyncContextManager[Tailing]:
+        """Not here."""
+        raise WorkersUnavailable("this installation runs no Workers")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How often the API may be asked. 0 is no limit."""
@@ -156,7 +214,7 @@ class ApiContext:
     lists, which always take long.
     `managed` gives the managed rulesets that can be deployed, by id, without waiting; `find_managed` looks whether some with these
     ids have been loaded by another process since, so that `managed` has them when it returns; it never raises.
-    `tracing` tries rules on requests.
+    `tracing` tries rules on requests. `workers` runs scripts.
     `list_turn` is held by whoever reads and writes the items of a list.
     `clock` is the time in microseconds.
     """
@@ -172,4 +230,5 @@ class ApiContext:
     managed: Callable[[], Mapping[str, ManagedRuleset]] = dict
     find_managed: Callable[[Collection[str]], Awaitable[None]] = _nothing_new
     tracing: Tracing = field(default_factory=NoTracing)
+    workers: Workers = field(default_factory=NoWorkers)
     list_turn: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -98,15 +98,20 @@ def success(result: Any, *, messages: Sequence[tuple[int, str]] = (), status: in
 
 def page_of(results: Sequence[Any], page: Page, total: int, *, messages: Sequence[tuple[int, str]] = ()) -> Response:
     """One page of a list of `total`."""
-    info = {
+    info = page_info(len(results), page, total)
+    notes = _notes(messages)
+    return json_answer({"result": results, "result_info": info, "success": True, "errors": [], "messages": notes}, 200)
+
+
+def page_info(count: int, page: Page, total: int) -> dict[str, int]:
+    """Where a page of `count` results is in its list of `total`."""
+    return {
         "page": page.number,
         "per_page": page.size,
-        "count": len(results),
+        "count": count,
         "total_count": total,
         "total_pages": -(-total // page.size),
     }
-    notes = _notes(messages)
-    return json_answer({"result": results, "result_info": info, "success": True, "errors": [], "messages": notes}, 200)
 
 
 def cursor_page_of(results: Sequence[Any], after: str | None) -> Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from email.message import Message
 
+import msgspec
 from fastapi import Request
 
 from holdfast.api.faults import ApiFault, fault
@@ -21,19 +22,28 @@ _MAX_PART_HEAD = 4096
 _MAX_BOUNDARY = 70
 
 
+class Part(msgspec.Struct, frozen=True):
+    """One part of a form. `filename` and `content_type` are "" where it has none."""
+
+    name: str
+    filename: str
+    content_type: str
+    content: bytes
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """The members of the request's form as texts, the last of each name. Raises ApiFault."""
+    return {part.name: _text(part.content) for part in await read_parts(request) if part.name}
+
+
+async def read_parts(request: Request) -> list[Part]:
+    """The parts of the request's form, in their order. Raises ApiFault."""
     boundary = _boundary(request.headers.get("content-type", ""))
     # Every delimiter stands at the beginning of a line, the first one at that of the body.
     first, *parts = (b"\r\n" + await request.body()).split(b"\r\n--" + boundary)
     if first.strip() or not parts or not parts[-1].startswith(b"--"):
         raise _no_form("expected a form (multipart/form-data), and parts between its boundaries")
-    form = {}
-    for part in parts[:-1]:
-        head, _, content = part.partition(b"\r\n\r\n")
-        if name := _name(head):
-            form[name] = _text(content)
-    return form
+    return [_part(*part.partition(b"\r\n\r\n")) for part in parts[:-1]]
 
 
 def _boundary(content_type: str) -> bytes:
@@ -46,16 +56,20 @@ def _boundary(content_type: str) -> bytes:
     return str(boundary).encode("latin-1", "replace")
 
 
-def _name(head: bytes) -> str:
-    """The name in the head of a part; "" where there is none."""
+def _part(head: bytes, _: bytes, content: bytes) -> Part:
+    header = Message()
     for line in head[:_MAX_PART_HEAD].decode("utf-8", "replace").split("\r\n"):
-        field, _, value = line.partition(":")
-        if field.strip().lower() == "content-disposition":
-            header = Message()
-            header["content-disposition"] = value.strip().replace("\n", " ").replace("\r", " ")
-            name = header.get_param("name", "", header="content-disposition")
-            return name if isinstance(name, str) else ""
-    return ""
+        field, _colon, value = line.partition(":")
+        if (key := field.strip().lower()) in {"content-disposition", "content-type"} and key not in header:
+            header[key] = value.strip().replace("\n", " ").replace("\r", " ")
+    kind = header.get_content_type() if "content-type" in header else ""
+    return Part(_parameter(header, "name"), _parameter(header, "filename"), kind, content)
+
+
+def _parameter(header: Message, name: str) -> str:
+    """A parameter of the part's `Content-Disposition`; "" where there is none."""
+    found = header.get_param(name, "", header="content-disposition")
+    return found if isinstance(found, str) else ""
 
 
 def _text(content: bytes) -> str:

@@ -8,6 +8,7 @@ Law 4: whatever a handler raises becomes an answer in the envelope. The reason g
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
@@ -19,11 +20,13 @@ from holdfast.api.envelope import failure
 from holdfast.api.faults import ApiFault, fault, internal, no_route
 from holdfast.api.json_body import check_json
 from holdfast.api.rate_limit import RateLimit
-from holdfast.api.request_body import BodyBudget, Share, read_body
+from holdfast.api.request_body import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, BodyBudget, Share, read_body
 
 UNREADABLE = 1004
 # Where a request that is not to be read says why: whoever lets requests in raises it.
 REFUSED = "holdfast.refused"
+# Where the modules of a Worker come.
+_UPLOADS = re.compile(r"/accounts/[0-9a-f]{32}/workers/scripts/[^/]+(/content|/versions)?\Z")
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _Headers = Iterable[tuple[bytes, bytes]]
@@ -60,7 +63,7 @@ class Frame:
         try:
             self._rate_limit.count_address(scope["client"][0] if scope.get("client") else "")
             _check_target(scope)
-            with self._bodies.share() as share:
+            with self._bodies.share(_limit_of(scope)) as share:
                 body = await self._body(scope, receive, share)
                 if body is not None:
                     await self._app(scope, _replayed(body, receive), answer.send)
@@ -138,6 +141,12 @@ def _as_json(headers: _Headers) -> list[tuple[bytes, bytes]]:
 
 def _is_form(headers: _Headers) -> bool:
     return any(name == b"content-type" and value.lower().startswith(b"multipart/") for name, value in headers)
+
+
+def _limit_of(scope: Scope) -> int:
+    """How long the body may be."""
+    is_upload = scope["method"] in {"PUT", "POST"} and _is_form(scope["headers"]) and _UPLOADS.search(scope["path"])
+    return MAX_UPLOAD_BYTES if is_upload else MAX_BODY_BYTES
 
 
 def _check_target(scope: Scope) -> None:

@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from starlette.types import Receive, Scope
 
 from holdfast.api.faults import ApiFault, Complaint, fault
+from holdfast.model.worker_script import MAX_FILES_BYTES
 
 # The largest honest body is a certificate chain or a batch of a few thousand records.
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# The largest upload of a Worker: its modules, and what the form takes beside them.
+MAX_UPLOAD_BYTES = MAX_FILES_BYTES + 1024 * 1024
 # How long a body may take to arrive.
 BODY_LIMIT_S = 30.0
 # All bodies that are held at once, but for the beginning of each. Beyond it 503, with Retry-After.
@@ -42,9 +45,9 @@ class BodyBudget:
         return {"held_bytes": self._held}
 
     @contextmanager
-    def share(self) -> Iterator[Share]:
-        """What one request holds, until the block is left."""
-        share = Share(self)
+    def share(self, limit_bytes: int = MAX_BODY_BYTES) -> Iterator[Share]:
+        """What one request holds, until the block is left; at most `limit_bytes`."""
+        share = Share(self, limit_bytes)
         try:
             yield share
         finally:
@@ -59,18 +62,19 @@ class BodyBudget:
 
 
 class Share:
-    """One request's part of a budget. `counted` are the bytes of it that count."""
+    """One request's part of a budget. `counted` are the bytes of it that count, `limit_bytes` the most there may be."""
 
-    def __init__(self, budget: BodyBudget) -> None:
+    def __init__(self, budget: BodyBudget, limit_bytes: int = MAX_BODY_BYTES) -> None:
         self._budget = budget
+        self.limit_bytes = limit_bytes
         self._received = 0
         self.counted = 0
 
     def grow(self, count: int) -> None:
         """Note that `count` more bytes have come. Raises ApiFault when they are too many, for a body or for all."""
         self._received += count
-        if self._received > MAX_BODY_BYTES:
-            raise _too_large()
+        if self._received > self.limit_bytes:
+            raise _too_large(self.limit_bytes)
         more = max(self._received - UNCOUNTED_BYTES, 0) - self.counted
         if more:
             self._budget.take(more)
@@ -80,8 +84,8 @@ class Share:
 async def read_body(scope: Scope, receive: Receive, share: Share) -> bytes | None:
     """The whole body, None if the client went away. Raises ApiFault."""
     announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if announced.isdigit() and int(announced[:20]) > MAX_BODY_BYTES:
-        raise _too_large()
+    if announced.isdigit() and int(announced[:20]) > share.limit_bytes:
+        raise _too_large(share.limit_bytes)
     try:
         async with asyncio.timeout(BODY_LIMIT_S):
             return await _all(receive, share)
@@ -101,5 +105,5 @@ async def _all(receive: Receive, share: Share) -> bytes | None:
             return b"".join(parts)
 
 
-def _too_large() -> ApiFault:
-    return fault(413, TOO_LARGE, f"The request body is longer than {MAX_BODY_BYTES} bytes")
+def _too_large(limit_bytes: int) -> ApiFault:
+    return fault(413, TOO_LARGE, f"The request body is longer than {limit_bytes} bytes")

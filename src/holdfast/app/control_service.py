@@ -23,6 +23,7 @@ from holdfast.control.event_retention import EventLimits
 from holdfast.control.first_start import FirstStart, another_token, ensure_owner, refuse_to_begin_anew
 from holdfast.control.key_check import claim_key, refuse_to_make_a_key
 from holdfast.control.service import Control, ControlFacts, microseconds
+from holdfast.control.worker_hosting import WorkerHosting
 from holdfast.edge.compilation import check_document
 from holdfast.edge.managed_rulesets import always_there
 from holdfast.errors import SetupError, UnavailableError, reason_of
@@ -164,4 +165,5 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
         event_limits=EventLimits(days=config.control_event_days, rows=config.control_event_rows),
         journal=edge_journal(config.data_dir),
         living_edge=lambda: holder_of(config.data_dir, "edge"),
+        workers=WorkerHosting(config.data_dir),
     )

@@ -21,7 +21,7 @@ from fastapi import FastAPI, Response
 
 from holdfast import __version__
 from holdfast.api.application import PREFIX, create_application
-from holdfast.api.context import ApiContext, Limits, NoTracing
+from holdfast.api.context import ApiContext, Limits, NoTracing, NoWorkers, Workers
 from holdfast.api.context import Tracing as ApiTracing
 from holdfast.api.inert_rules import InertRule, inert_rules, lines_of
 from holdfast.control.audit_retention import keep_trimming
@@ -67,7 +67,7 @@ class ControlFacts:
     no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
     `living_edge` gives the process of the edge that lives, connected or not, and None where none does; `event_limits` say how
     many security events are kept; `managed` gives the managed rulesets that are always there, by id; `tracer` tells what an edge
-    would do with a request."""
+    would do with a request; `workers` runs scripts."""
 
     database_url: str
     link_path: Path
@@ -81,6 +81,7 @@ class ControlFacts:
     event_limits: EventLimits = field(default_factory=EventLimits)
     managed: Callable[[], Mapping[str, Any]] = dict
     tracer: Tracer | None = None
+    workers: Workers = field(default_factory=NoWorkers)
 
 
 class Control:
@@ -119,6 +120,7 @@ class Control:
             tracing=self._tracing(facts.tracer),
             connections=LiveConnections(self.links),
             limits=facts.limits,
+            workers=facts.workers,
         )
         self.application = create_application(context, version=__version__, log=facts.log)
         self._add_operations(self.application)

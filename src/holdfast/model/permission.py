@@ -61,6 +61,8 @@ GROUPS: tuple[PermissionGroup, ...] = (
             "Firewall Services Read": "4ec32dfcb35641c5bb32d5ef1ab963b4",
             "Firewall Services Write": "43137f8d07884d3198dc0ee77ca6e79b",
             "Analytics Read": "9c88f9c5bce24ce7af9a958ba9c504db",
+            "Workers Routes Read": "2072033d694d415a936eaeb94e6405b8",
+            "Workers Routes Write": "28f4b596e7d643029c524985477ae49a",
         },
     ),
     *_groups(
@@ -82,6 +84,9 @@ GROUPS: tuple[PermissionGroup, ...] = (
             "Account Firewall Access Rules Read": "de7a688cc47d43bd9ea700b467a09c96",
             "Account Firewall Access Rules Write": "a416acf9ef5a4af19fb11ed3b96b1fe6",
             "Allow Request Tracer Read": "f3604047d46144d2a3e9cf4ac99d7f16",
+            "Workers Scripts Read": "1a71c399035b4950a1bd1466bbe4f420",
+            "Workers Scripts Write": "e086da7e2179491d91ee5f35b3ca210a",
+            "Workers Tail Read": "05880cd1bdc24d8bae0be2136972816b",
         },
     ),
     *_groups(

@@ -25,6 +25,8 @@ MAX_BINDING_CHARS = 255
 # uncompressed; a vendored package easily has hundreds of files.
 MAX_FILES_BYTES = 32 * 1024 * 1024
 MAX_FILES = 4_096
+# Longest path of a module. Precedent: PATH_MAX is 4096 with everything above it.
+MAX_PATH_CHARS = 1_024
 # Variables and secrets of a script, and the longest of them. Precedent: the original's paid plan (128 of 5 KB).
 MAX_VARIABLES = 128
 MAX_VARIABLE_BYTES = 5 * 1024
@@ -37,6 +39,8 @@ EXPECTED_BINDING = "a name such as ROOMS: letters, digits and _, not beginning w
 
 _NAME = re.compile(rf"[a-z0-9_][a-z0-9_-]{{0,{MAX_NAME_CHARS - 1}}}")
 _BINDING = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_BINDING_CHARS - 1}}}")
+# A part of a path: not "." and "..", and nothing that a file system takes for more than a name.
+_PART = re.compile(r"(?!\.{1,2}$)[^/\\\0]{1,255}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
 HandlerName = Literal["fetch", "scheduled", "queue"]
@@ -132,6 +136,11 @@ class ScriptVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 def secret_purpose(key: str, name: str) -> str:
     """What the secret `name` of the script with this key is sealed for."""
     return f"worker/{key}/{name}"
+
+
+def is_module_path(text: str) -> bool:
+    """Whether a module may lie there: a path with "/" below the root of imports, each part of which names a file or directory."""
+    return len(text) <= MAX_PATH_CHARS and text.isprintable() and all(map(_PART.fullmatch, text.split("/")))
 
 
 def is_script_name(text: str) -> bool:

@@ -24,12 +24,24 @@ from holdfast.model.zone_document import (
     CertificateDocument,
     OriginRuleDocument,
     RecordDocument,
+    WorkerDomainDocument,
+    WorkerRouteDocument,
     ZoneDocument,
     ZoneSettings,
 )
 from holdfast.store.certificates import BEST_FIRST
 from holdfast.store.rule_documents import access_rule_of, batches, ruleset_of
-from holdfast.store.schema import ACCESS_RULES, CERTIFICATES, DNS_RECORDS, RULESETS, ZONE_SETTINGS, ZONES
+from holdfast.store.schema import (
+    ACCESS_RULES,
+    CERTIFICATES,
+    DNS_RECORDS,
+    RULESETS,
+    WORKER_DOMAINS,
+    WORKER_ROUTES,
+    WORKER_SCRIPTS,
+    ZONE_SETTINGS,
+    ZONES,
+)
 
 _DEFAULTS = ZoneSettings()
 
@@ -55,10 +67,29 @@ _ACCESS_RULES = (
     .where(ACCESS_RULES.c.zone_id.is_not(None))
     .order_by(ACCESS_RULES.c.created_on, ACCESS_RULES.c.id)
 )
+_WORKER_ROUTES = (
+    sa.select(WORKER_ROUTES.c.zone_id, WORKER_ROUTES.c.pattern, WORKER_SCRIPTS.c.key, WORKER_SCRIPTS.c.name)
+    .select_from(WORKER_ROUTES.outerjoin(WORKER_SCRIPTS, WORKER_SCRIPTS.c.id == WORKER_ROUTES.c.script_id))
+    .order_by(WORKER_ROUTES.c.pattern)
+)
+_WORKER_DOMAINS = (
+    sa.select(WORKER_DOMAINS.c.zone_id, WORKER_DOMAINS.c.host, WORKER_SCRIPTS.c.key, WORKER_SCRIPTS.c.name)
+    .select_from(WORKER_DOMAINS.join(WORKER_SCRIPTS, WORKER_SCRIPTS.c.id == WORKER_DOMAINS.c.script_id))
+    .order_by(WORKER_DOMAINS.c.host)
+)
 # The same, of some zones: made once, since one zone is read for each write.
 _OF_SOME = {
     statement: statement.where(statement.selected_columns[0].in_(sa.bindparam("zone_ids", expanding=True)))
-    for statement in (_ZONES, _SETTINGS, _RECORDS, _CERTIFICATES, _RULESETS, _ACCESS_RULES)
+    for statement in (
+        _ZONES,
+        _SETTINGS,
+        _RECORDS,
+        _CERTIFICATES,
+        _RULESETS,
+        _ACCESS_RULES,
+        _WORKER_ROUTES,
+        _WORKER_DOMAINS,
+    )
 }
 
 
@@ -80,6 +111,7 @@ async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Mo
     certificates = await _certificates(connection, ids, now)
     rules, rulesets = await _rules(connection, ids)
     access_rules = await _access_rules(connection, ids)
+    routes, domains = await _workers(connection, ids)
     return [
         ZoneDocument(
             id=zone_id,
@@ -94,6 +126,8 @@ async def _documents(connection: AsyncConnection, ids: list[str] | None, now: Mo
             rulesets=tuple(rulesets.get(zone_id, ())),
             access_rules=tuple(access_rules.get(zone_id, ())),
             certificates=_of_hosts(certificates.get(zone_id, ()), name),
+            worker_routes=tuple(routes.get(zone_id, ())),
+            worker_domains=tuple(domains.get(zone_id, ())),
         )
         for zone_id, name, version, account_id, plan, paused in found
     ]
@@ -142,6 +176,19 @@ async def _access_rules(connection: AsyncConnection, ids: list[str] | None) -> d
     for row in await _rows(connection, _ACCESS_RULES, ids):
         found[row.zone_id].append(access_rule_of(row))
     return found
+
+
+async def _workers(
+    connection: AsyncConnection, ids: list[str] | None
+) -> tuple[dict[str, list[WorkerRouteDocument]], dict[str, list[WorkerDomainDocument]]]:
+    """The routes of each zone, and its host names whose origin is a script."""
+    routes: dict[str, list[WorkerRouteDocument]] = defaultdict(list)
+    for zone_id, pattern, key, name in await _rows(connection, _WORKER_ROUTES, ids):
+        routes[zone_id].append(WorkerRouteDocument(pattern=pattern, key=key or "", name=name or ""))
+    domains: dict[str, list[WorkerDomainDocument]] = defaultdict(list)
+    for zone_id, host, key, name in await _rows(connection, _WORKER_DOMAINS, ids):
+        domains[zone_id].append(WorkerDomainDocument(host=host, key=key, name=name))
+    return routes, domains
 
 
 async def _rows(connection: AsyncConnection, statement: sa.Select[Any], ids: list[str] | None) -> list[Any]:

@@ -283,6 +283,85 @@ MANAGED_DOCUMENTS = Table(
     Column("files", LargeBinary, nullable=False),
 )
 
+# Scripts. `key` names a script's directory (`holdfast.model.data_dir`); `version_id` is the version that is deployed, `next_number`
+# that of the next one. `classes` are its Durable Object classes, `migration_tag` the migration applied last.
+WORKER_SCRIPTS = Table(
+    "worker_scripts",
+    METADATA,
+    _id(),
+    Column("account_id", String(ID_CHARS), ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("key", String(12), nullable=False, unique=True),
+    Column("version_id", String(ID_CHARS), nullable=False),
+    Column("next_number", Integer, nullable=False),
+    Column("tags", _JSON, nullable=False),
+    Column("classes", _JSON, nullable=False),
+    Column("migration_tag", Text, nullable=False),
+    _moment("created_on"),
+    _moment("modified_on"),
+    Index(None, "account_id", "name", unique=True),
+)
+
+# Versions of scripts, which never change. `settings` is all but the code (`holdfast.store.worker_scripts`), `secrets` are sealed
+# (purpose "worker/<key>/<name>"), `files` the modules (MessagePack, deflated), `etag` what names them.
+WORKER_VERSIONS = Table(
+    "worker_versions",
+    METADATA,
+    _id(),
+    Column("script_id", String(ID_CHARS), ForeignKey("worker_scripts.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("settings", _JSON, nullable=False),
+    Column("secrets", _JSON, nullable=False),
+    Column("files", LargeBinary, nullable=False),
+    Column("etag", String(64), nullable=False),
+    Column("author_email", Text, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    _moment("created_on"),
+    Index(None, "script_id", "number", unique=True),
+)
+
+# Which version was deployed when, the newest of each script last.
+WORKER_DEPLOYMENTS = Table(
+    "worker_deployments",
+    METADATA,
+    _id(),
+    Column("script_id", String(ID_CHARS), ForeignKey("worker_scripts.id", ondelete="CASCADE"), nullable=False),
+    Column("version_id", String(ID_CHARS), nullable=False),
+    Column("author_email", Text, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    _moment("created_on"),
+    Index(None, "script_id", "created_on"),
+)
+
+# Routes of zones. One without a script sends its requests to the origin.
+WORKER_ROUTES = Table(
+    "worker_routes",
+    METADATA,
+    _id(),
+    _zone(),
+    Column("pattern", Text, nullable=False),
+    Column("script_id", String(ID_CHARS), ForeignKey("worker_scripts.id", ondelete="CASCADE")),
+    _moment("created_on"),
+    Index(None, "zone_id", "pattern", unique=True),
+    Index(None, "script_id"),
+)
+
+# Host names whose origin is a script.
+WORKER_DOMAINS = Table(
+    "worker_domains",
+    METADATA,
+    _id(),
+    _zone(),
+    Column("host", String(255), nullable=False, unique=True),
+    Column("script_id", String(ID_CHARS), ForeignKey("worker_scripts.id", ondelete="CASCADE"), nullable=False),
+    _moment("created_on"),
+    Index(None, "zone_id"),
+    Index(None, "script_id"),
+)
+
 # One row a write: who did what to what, from where, and both values.
 AUDIT = Table(
     "audit_log",

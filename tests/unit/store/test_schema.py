@@ -18,7 +18,7 @@ from tests.unit.store.test_zones import zone
 
 # What outlives its zone: the log of what was done, and events, which are trimmed behind it (`control.event_retention`).
 OUTLIVES = {"audit_log", "security_events"}
-LIST_ID, RULESET_ID = "5" * 32, "6" * 32
+LIST_ID, RULESET_ID, SCRIPT_ID = "5" * 32, "6" * 32, "7" * 32
 
 
 async def test_the_newest_migration_makes_these_tables(database: Database) -> None:
@@ -34,8 +34,9 @@ async def test_nothing_of_a_zone_outlives_it_but_what_is_to(database: Database) 
     async with database.write() as connection:
         await zones.insert(connection, gone)
         owned = [table for table in METADATA.sorted_tables if "zone_id" in table.c]
+        await add_to(connection, METADATA.tables["worker_scripts"], id=SCRIPT_ID, account_id=gone.account_id)
         for table in owned:
-            await add_to(connection, table, id=RULESET_ID, zone_id=gone.id)
+            await add_to(connection, table, id=RULESET_ID, zone_id=gone.id, script_id=SCRIPT_ID)
         versions = METADATA.tables["ruleset_versions"]
         await add_to(connection, versions, ruleset_id=RULESET_ID)
         assert await zones.delete(connection, gone.id)

@@ -1,0 +1,150 @@
+"""Secrets of scripts: set and removed by name, and shown to nobody but the script.
+
+Law: a change of a secret is a new version of the script with the same code, deployed at once. A secret is in no answer, log or audit
+entry.
+
+Source: Cloudflare API v4, "Workers scripts: secrets".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from holdfast.api.access import Access, account_access
+from holdfast.api.envelope import Envelope, success
+from holdfast.api.faults import ApiFault, fault, invalid, no_route
+from holdfast.api.text import Text
+from holdfast.api.worker_deploying import Before, Wanted, find_script, make_version, no_such_script
+from holdfast.api.worker_shapes import ScriptName, SecretView
+from holdfast.api.worker_upload import TOO_LARGE_VARIABLE, TOO_MANY_VARIABLES
+from holdfast.model.worker_script import (
+    EXPECTED_BINDING,
+    MAX_BINDING_CHARS,
+    MAX_VARIABLE_BYTES,
+    MAX_VARIABLES,
+    is_binding_name,
+)
+
+router = APIRouter(prefix="/accounts/{account_id}/workers/scripts/{script_name}/secrets", tags=["Workers secrets"])
+
+ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
+WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
+# Cloudflare's code.
+NO_SECRET = 10056
+# Not declared as a text: what a check says of a member that is none shows it.
+SecretText = Annotated[Any, WithJsonSchema({"type": "string", "maxLength": MAX_VARIABLE_BYTES})]
+
+
+def _secret_name(request: Request, value: str = Path(alias="secret_name")) -> str:
+    if not is_binding_name(value):
+        raise no_route(request.url.path)
+    return value
+
+
+SecretName = Annotated[str, Depends(_secret_name)]
+
+
+class SecretGiven(BaseModel):
+    """A secret to set."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: Text = Field(max_length=MAX_BINDING_CHARS)
+    text: SecretText
+    type: Literal["secret_text"] = "secret_text"
+
+
+@router.get("", response_model=Envelope[list[SecretView]])
+async def list_secrets(access: ReadAccess, script_name: ScriptName) -> Response:
+    """The names of a script's secrets."""
+    async with access.context.database.read() as connection:
+        found = await find_script(connection, access.account_id, script_name)
+    return success([_view(name) for name in sorted(found.version.secrets)])
+
+
+@router.put("", response_model=Envelope[SecretView])
+async def put_secret(access: WriteAccess, script_name: ScriptName, body: SecretGiven) -> Response:
+    """Set a secret: a new version with it is deployed."""
+    if not is_binding_name(body.name):
+        raise invalid("/name", f"name: expected {EXPECTED_BINDING}, got {body.name[:40]!r}")
+    text = _text(body.text)
+
+    def want(before: Before | None) -> Wanted:
+        known = _known(before)
+        _check_name(known, body.name)
+        return _with_secrets(known, {body.name: text})
+
+    await make_version(access, script_name, want)
+    return success(_view(body.name))
+
+
+@router.get("/{secret_name}", response_model=Envelope[SecretView])
+async def show_secret(access: ReadAccess, script_name: ScriptName, secret_name: SecretName) -> Response:
+    """A secret: whether there is one of this name."""
+    async with access.context.database.read() as connection:
+        found = await find_script(connection, access.account_id, script_name)
+    if secret_name not in found.version.secrets:
+        raise _no_secret(secret_name)
+    return success(_view(secret_name))
+
+
+@router.delete("/{secret_name}", response_model=Envelope[None])
+async def delete_secret(access: WriteAccess, script_name: ScriptName, secret_name: SecretName) -> Response:
+    """Remove a secret: a new version without it is deployed."""
+
+    def want(before: Before | None) -> Wanted:
+        known = _known(before)
+        if secret_name not in known.version.secrets:
+            raise _no_secret(secret_name)
+        return _with_secrets(known, {}, without=secret_name)
+
+    await make_version(access, script_name, want)
+    return success(None)
+
+
+def _known(before: Before | None) -> Before:
+    if before is None:
+        raise no_such_script()
+    return before
+
+
+def _with_secrets(before: Before, given: dict[str, str], *, without: str = "") -> Wanted:
+    return Wanted(
+        settings=before.version.settings,
+        secrets=given,
+        kept_secrets=frozenset(before.version.secrets) - {without, *given},
+        source="secret",
+    )
+
+
+def _check_name(before: Before, name: str) -> None:
+    settings = before.version.settings
+    others = {
+        *settings.vars,
+        *(one.name for one in settings.durable_objects),
+        *(one.name for one in settings.services),
+        settings.version_metadata,
+    }
+    if name in others:
+        raise fault(400, 10053, f"Binding name {name!r} already in use. Please use a different name.", pointer="/name")
+    secrets = {*before.version.secrets, name}
+    if len(secrets) + len(settings.vars) > MAX_VARIABLES:
+        raise fault(400, TOO_MANY_VARIABLES, f"There are at most {MAX_VARIABLES} variables and secrets of a Worker")
+
+
+def _text(value: Any) -> str:  # noqa: ANN401  whatever was sent
+    if not isinstance(value, str):
+        raise invalid("/text", "text: expected the secret, a text")
+    if len(value.encode(errors="surrogatepass")) > MAX_VARIABLE_BYTES:
+        raise fault(400, TOO_LARGE_VARIABLE, f"text: expected at most {MAX_VARIABLE_BYTES} bytes", pointer="/text")
+    return value
+
+
+def _no_secret(name: str) -> ApiFault:
+    return fault(404, NO_SECRET, f"Secret binding {name!r} not found.")
+
+
+def _view(name: str) -> dict[str, str]:
+    return {"name": name, "type": "secret_text"}

@@ -1,0 +1,194 @@
+"""The scripts' host as control has it: versions staged on the disk, and a Unix socket to ask by.
+
+Law 1: a version's directory is complete before it is named to the host, and is never changed; one that the host refuses is removed.
+Law 2: every wait has a limit. A host that is away, or says what nobody understands, is WorkersUnavailable.
+Law 3: what a script's files are called has been checked (`model.worker_script.is_module_path`), and is checked again before it becomes a path.
+Law 4: of a script's versions the newest KEPT_VERSIONS stay on the disk; the database has the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
+from holdfast.errors import reason_of
+from holdfast.model.data_dir import worker_dir, worker_version_dir, workers_host_socket
+from holdfast.model.worker_host_messages import (
+    DEPLOY_LIMIT_S,
+    Answer,
+    Delete,
+    Deploy,
+    Done,
+    Logged,
+    Missed,
+    Question,
+    Refused,
+    Tail,
+)
+from holdfast.model.worker_messages import LineReader, Log, WorkerLinkError, line
+from holdfast.model.worker_script import ScriptVersion, is_module_path
+
+# How long the host may take to be reached, and to answer what takes no time.
+CONNECT_LIMIT_S = 5.0
+ANSWER_LIMIT_S = 30.0
+KEPT_VERSIONS = 5
+_READ_BYTES = 64 * 1024
+
+
+class WorkerHosting:
+    """Who runs scripts: the host of this machine (`api.context.Workers`)."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[object]:
+        """The script with this key to oneself."""
+        lock = self._turns.get(key)
+        if lock is None:
+            lock = self._turns[key] = asyncio.Lock()
+        async with lock:
+            yield lock
+
+    async def deploy(self, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
+        """Stage the version and have the host run it. Raises DeployRefused, WorkersUnavailable."""
+        try:
+            await asyncio.to_thread(stage, self._data_dir, version, files)
+        except OSError as error:
+            raise WorkersUnavailable(f"the version cannot be written: {reason_of(error)}") from error
+        try:
+            await self._ask(Deploy(key=version.key, version=version.version), limit_s=DEPLOY_LIMIT_S + ANSWER_LIMIT_S)
+        except DeployRefused:
+            await asyncio.to_thread(_remove, worker_version_dir(self._data_dir, version.key, version.version))
+            raise
+        await asyncio.to_thread(prune, self._data_dir, version)
+
+    async def delete(self, key: str) -> None:
+        """End a script, and remove what it stored. Raises WorkersUnavailable."""
+        try:
+            await self._ask(Delete(key=key), limit_s=ANSWER_LIMIT_S)
+        except DeployRefused as refused:
+            raise WorkersUnavailable(refused.error) from refused
+
+    @asynccontextmanager
+    async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:
+        """Hear what a script logs. Raises WorkersUnavailable."""
+        async with self._connected() as (reader, writer):
+            writer.write(line(Tail(key=key, lines=lines)))
+            yield _Tail(reader)
+
+    async def _ask(self, question: Question, *, limit_s: float) -> Answer:
+        try:
+            async with asyncio.timeout(limit_s), self._connected() as (reader, writer):
+                writer.write(line(question))
+                answer = await _Tail(reader).answer()
+        except TimeoutError:
+            raise WorkersUnavailable(f"the host of scripts did not answer within {limit_s:.0f} s") from None
+        if isinstance(answer, Refused):
+            raise DeployRefused(answer.error, answer.traceback)
+        if not isinstance(answer, Done):
+            raise WorkersUnavailable("the host of scripts ended the connection")
+        return answer
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        path = workers_host_socket(self._data_dir)
+        try:
+            async with asyncio.timeout(CONNECT_LIMIT_S):
+                reader, writer = await asyncio.open_unix_connection(path)
+        except OSError as error:
+            # A TimeoutError is one, too.
+            reason = reason_of(error) if error.errno else "no answer"
+            raise WorkersUnavailable(f"the host of scripts cannot be reached: {reason}") from error
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+
+class _Tail:
+    """The answers on one connection."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._lines: LineReader[Answer] = LineReader(Answer)
+        self._waiting: list[Answer] = []
+
+    async def answer(self) -> Answer | None:
+        """The next answer; None at the end. Raises WorkersUnavailable."""
+        try:
+            while not self._waiting:
+                data = await self._reader.read(_READ_BYTES)
+                if not data:
+                    return None
+                self._waiting.extend(self._lines.feed(data))
+        except TimeoutError:
+            raise
+        except (OSError, WorkerLinkError) as error:
+            raise WorkersUnavailable(f"the host of scripts cannot be understood: {error}") from error
+        return self._waiting.pop(0)
+
+    async def next(self) -> Log | int | None:
+        """The next line, how many were missed, or None at the end. Raises WorkersUnavailable."""
+        answer = await self.answer()
+        if isinstance(answer, Logged):
+            return answer.log
+        if isinstance(answer, Missed):
+            return answer.lines
+        if isinstance(answer, Refused):
+            raise WorkersUnavailable(answer.error)
+        return None
+
+
+def stage(data_dir: Path, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
+    """Write a version's directory: whole, or not at all. Raises OSError; ValueError for a name that is no path of a module."""
+    directory = worker_version_dir(data_dir, version.key, version.version)
+    if directory.exists():
+        return
+    directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    beside = directory.with_name(f".{version.version}-{secrets.token_hex(4)}")
+    try:
+        beside.mkdir(mode=0o700)
+        (beside / "code").mkdir()
+        for name, content in files.items():
+            if not is_module_path(name):
+                raise ValueError(f"{name!r} is no path of a module")
+            file = beside / "code" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _write(file, content)
+        _write(beside / "script.json", msgspec.json.encode(version))
+        beside.rename(directory)
+    finally:
+        _remove(beside)
+
+
+def prune(data_dir: Path, version: ScriptVersion) -> None:
+    """Remove the oldest versions of a script from the disk, and what was left half-written; never `version`."""
+    versions = worker_dir(data_dir, version.key) / "versions"
+    with contextlib.suppress(OSError):
+        found = sorted(versions.iterdir(), key=lambda one: one.stat().st_mtime_ns, reverse=True)
+        kept = [one for one in found if not one.name.startswith(".")][:KEPT_VERSIONS]
+        for one in found:
+            if one not in kept and one.name != version.version:
+                _remove(one)
+
+
+def _write(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+
+
+def _remove(directory: Path) -> None:
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,55 @@
+"""Somebody who runs scripts, for tests: remembers what it is asked for, and refuses what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
+from holdfast.model.worker_messages import Log
+from holdfast.model.worker_script import ScriptVersion
+
+
+class FakeWorkers:
+    """`deployed` are versions with their files, in order; `deleted` keys. `refusal` is what the next versions are refused with."""
+
+    def __init__(self) -> None:
+        self.deployed: list[tuple[ScriptVersion, Mapping[str, bytes]]] = []
+        self.deleted: list[str] = []
+        self.refusal: DeployRefused | WorkersUnavailable | None = None
+        self.lines: list[Log | int] = []
+        self.turns: list[str] = []
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[object]:
+        """Remember whose."""
+        self.turns.append(key)
+        yield None
+
+    async def deploy(self, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
+        """Remember it, or refuse."""
+        if self.refusal is not None:
+            raise self.refusal
+        self.deployed.append((version, files))
+
+    async def delete(self, key: str) -> None:
+        """Remember it."""
+        if isinstance(self.refusal, WorkersUnavailable):
+            raise self.refusal
+        self.deleted.append(key)
+
+    @asynccontextmanager
+    async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:
+        """What there is of `lines`."""
+        if isinstance(self.refusal, WorkersUnavailable):
+            raise self.refusal
+        yield _Lines(self.lines)
+
+
+class _Lines:
+    def __init__(self, lines: list[Log | int]) -> None:
+        self._lines = list(lines)
+
+    async def next(self) -> Log | int | None:
+        """The next one."""
+        return self._lines.pop(0) if self._lines else None

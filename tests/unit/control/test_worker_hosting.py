@@ -1,0 +1,170 @@
+"""The scripts' host as control has it: what lies on the disk, and what is asked over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from holdfast.api.context import DeployRefused, WorkersUnavailable
+from holdfast.control import worker_hosting as subject
+from holdfast.control.worker_hosting import KEPT_VERSIONS, WorkerHosting, prune, stage
+from holdfast.model.data_dir import worker_version_dir, workers_host_socket
+from holdfast.model.worker_host_messages import Answer, Delete, Deploy, Done, Logged, Missed, Question, Refused, Tail
+from holdfast.model.worker_messages import LineReader, Log, line
+from holdfast.model.worker_script import ScriptVersion
+
+KEY = "0123456789ab"
+FILES = {"entry.py": b"x = 1", "pkg/mod.py": b""}
+LINE = Log(level="log", message="hi", ts_ms=1)
+
+
+def version(number: int = 1) -> ScriptVersion:
+    return ScriptVersion(key=KEY, name="chat", version=f"v{number}", main="entry.py", sealed_secrets={"A": b"\x00"})
+
+
+def directory(data_dir: Path, number: int = 1) -> Path:
+    return worker_version_dir(data_dir, KEY, f"v{number}")
+
+
+@asynccontextmanager
+async def a_host(data_dir: Path, *answers: Answer | bytes) -> AsyncIterator[list[Question]]:
+    """A host that answers each question with all of `answers`, and ends the connection. What it was asked."""
+    asked: list[Question] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines: LineReader[Question] = LineReader(Question)
+        data = await reader.readline()
+        asked.extend(lines.feed(data))
+        for one in answers:
+            writer.write(one if isinstance(one, bytes) else line(one))
+        writer.close()
+
+    path = workers_host_socket(data_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    async with await asyncio.start_unix_server(serve, path):
+        yield asked
+
+
+def test_a_version_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
+    stage(tmp_path, version(), FILES)
+    there = directory(tmp_path)
+    assert (there / "code/entry.py").read_bytes() == b"x = 1"
+    assert (there / "code/pkg/mod.py").read_bytes() == b""
+    assert msgspec.json.decode((there / "script.json").read_bytes(), type=ScriptVersion) == version()
+    assert there.stat().st_mode & 0o077 == 0
+    assert {one.stat().st_mode & 0o077 for one in there.rglob("*") if one.is_file()} == {0}
+    assert [one.name for one in there.parent.iterdir()] == ["v1"]
+    stage(tmp_path, version(), {})
+    assert (there / "code/entry.py").exists()
+
+
+def test_a_version_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no path of a module"):
+        stage(tmp_path, version(), {"entry.py": b"", "../../x.py": b""})
+    assert list(directory(tmp_path).parent.iterdir()) == []
+    with pytest.raises(OSError, match=r"exists|directory"):
+        stage(tmp_path, version(), {"a": b"", "a/b": b""})
+    assert list(directory(tmp_path).parent.iterdir()) == []
+
+
+def test_of_versions_the_newest_stay_and_the_one_that_runs(tmp_path: Path) -> None:
+    for number in range(1, KEPT_VERSIONS + 4):
+        stage(tmp_path, version(number), FILES)
+    (directory(tmp_path).parent / ".v9-left").mkdir()
+    prune(tmp_path, version(1))
+    assert len(list(directory(tmp_path).parent.iterdir())) == KEPT_VERSIONS + 1
+    assert directory(tmp_path).exists()
+
+
+async def test_the_host_is_asked_when_the_version_is_there(tmp_path: Path) -> None:
+    async with a_host(tmp_path, Done()) as asked:
+        await WorkerHosting(tmp_path).deploy(version(), FILES)
+        await WorkerHosting(tmp_path).delete(KEY)
+    assert asked == [Deploy(key=KEY, version="v1"), Delete(key=KEY)]
+    assert directory(tmp_path).exists()
+
+
+async def test_what_the_host_refuses_is_told_with_its_traceback_and_removed(tmp_path: Path) -> None:
+    async with a_host(tmp_path, Refused(error="no", traceback="Traceback")):
+        with pytest.raises(DeployRefused) as caught:
+            await WorkerHosting(tmp_path).deploy(version(), FILES)
+    assert (caught.value.error, caught.value.traceback) == ("no", "Traceback")
+    assert not directory(tmp_path).exists()
+
+
+@pytest.mark.parametrize("answers", [(), (b"nonsense\n",), (Missed(lines=1),), (b"x" * 5_000_000,)])
+async def test_a_host_that_does_not_answer_as_one_is_not_available(tmp_path: Path, answers: tuple[Answer, ...]) -> None:
+    async with a_host(tmp_path, *answers):
+        with pytest.raises(WorkersUnavailable, match="the host of scripts"):
+            await WorkerHosting(tmp_path).deploy(version(), FILES)
+
+
+async def test_a_host_that_is_away_is_not_available(tmp_path: Path) -> None:
+    hosting = WorkerHosting(tmp_path)
+    with pytest.raises(WorkersUnavailable, match="cannot be reached: no such file or directory"):
+        await hosting.deploy(version(), FILES)
+    with pytest.raises(WorkersUnavailable, match="cannot be reached: no such file or directory"):
+        await hosting.delete(KEY)
+
+
+async def test_a_host_that_is_silent_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "ANSWER_LIMIT_S", 0.05)
+    path = workers_host_socket(tmp_path)
+    path.parent.mkdir(parents=True)
+    ended = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_unix_server(silent, path):
+        with pytest.raises(WorkersUnavailable, match="did not answer within"):
+            await WorkerHosting(tmp_path).delete(KEY)
+        await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_lines_are_heard_until_the_host_ends(tmp_path: Path) -> None:
+    async with (
+        a_host(tmp_path, Logged(log=LINE), Missed(lines=3), Logged(log=LINE)) as asked,
+        WorkerHosting(tmp_path).tailing(KEY, 10) as tailing,
+    ):
+        assert [await tailing.next() for _ in range(4)] == [LINE, 3, LINE, None]
+        assert asked == [Tail(key=KEY, lines=10)]
+
+
+async def test_a_script_that_the_host_does_not_know_cannot_be_heard(tmp_path: Path) -> None:
+    async with (
+        a_host(tmp_path, Refused(error="there is no such script")),
+        WorkerHosting(tmp_path).tailing(KEY, 0) as one,
+    ):
+        with pytest.raises(WorkersUnavailable, match="no such script"):
+            await one.next()
+
+
+async def test_changes_of_one_script_take_turns_and_of_two_do_not(tmp_path: Path) -> None:
+    hosting, order = WorkerHosting(tmp_path), list[str]()
+    first_is_in, first_may_leave = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with hosting.turn(KEY):
+            first_is_in.set()
+            await first_may_leave.wait()
+            order.append("first")
+
+    async def then(key: str, done: Callable[[], object]) -> None:
+        await first_is_in.wait()
+        async with hosting.turn(key):
+            order.append(key)
+            done()
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(first())
+        group.create_task(then(KEY, lambda: None))
+        group.create_task(then("other", first_may_leave.set))
+    assert order == ["other", "first", KEY]
