@@ -16,9 +16,11 @@ Source: workerd `io-gate.h`, and the product's documentation of input and output
 import asyncio
 import contextlib
 import types
+from bisect import insort
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
+from itertools import count
 from typing import Any, cast
 
 from holdfast.workers.durable.current import CURRENT, SECTION, Section
@@ -26,24 +28,39 @@ from holdfast.workers.durable.current import CURRENT, SECTION, Section
 Steps = Generator[Any, Any, Any]
 
 
-class InputGate:
-    """Admits the steps of an object's code."""
+class Waiter:
+    """A step that waits at the input gate. It keeps its place in the line until it is admitted."""
 
-    __slots__ = ("_holds", "_opened", "_sections", "_waiting", "arriving", "broken", "is_closed")
+    __slots__ = ("future", "is_called", "number")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.future: asyncio.Future[None]
+        self.is_called = False
+
+
+class InputGate:
+    """Admits the steps of an object's code.
+
+    When it opens, those who wait are *called*, and each looks for itself whether it may pass when the loop has come to it. Until
+    all of them have, the gate is closed to whoever comes anew.
+    """
+
+    __slots__ = ("_called", "_holds", "_numbers", "_opened", "_sections", "_waiting", "broken", "is_closed")
 
     def __init__(self, opened: Callable[[], None]) -> None:
         self._opened = opened
         self._sections: list[Section] = []
         self._holds = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[Waiter] = []
+        self._called = 0
+        self._numbers = count()
         self.broken: BaseException | None = None
-        # How many have come to it and are not in: who comes later must not be admitted before them.
-        self.arriving = 0
         # Closed to somebody: what every step looks at first.
         self.is_closed = False
 
     def admits(self, section: Section | None) -> bool:
-        """Whether code of this section (None: of none) may run now."""
+        """Whether code of this section (None: of none) may run now, but for the line."""
         if self._holds:
             return False
         if not self._sections:
@@ -73,30 +90,52 @@ class InputGate:
         self._look()
 
     def break_(self, error: BaseException) -> None:
-        """No step runs any more; who waits is woken, to end."""
+        """No step runs any more; who waits is called, to end."""
         self.broken = error
         self.is_closed = True
-        self._wake()
+        self._call()
 
     async def admission(self, section: Section | None) -> None:
-        """Wait until code of this section may run, and whoever came before has had its turn. Raises what broke the gate."""
-        self.arriving += 1
-        try:
-            if not self.is_closed:
-                # Those before have been woken, and run before this does again.
-                await asyncio.sleep(0)
-            while self.broken is None and self.is_closed and not self.admits(section):
-                await self.wait()
-        finally:
-            self.arriving -= 1
+        """Wait until code of this section may run. Raises what broke the gate."""
+        if self.broken is None and self.is_closed:
+            await _passage(self, section)
         if self.broken is not None:
             raise self.broken
 
-    def wait(self) -> "asyncio.Future[None]":
-        """Done when the gate has opened to somebody; ask `admits` again."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        return future
+    def passage(self, section: Section | None) -> Generator[Any, Any, BaseException | None]:
+        """Wait in line until code of this section may run, or the gate is broken. What was thrown meanwhile is returned."""
+        if not self._sections and not self._holds and not self._called:
+            return None
+        if self._sections and not self._holds and self._sections[-1] is living(section):
+            # The section's own code: nobody in the line may go before it.
+            return None
+        thrown: BaseException | None = None
+        waiter = Waiter(next(self._numbers))
+        while True:
+            error = yield from self._stand(waiter)
+            thrown = error or thrown
+            if self.broken is not None or (waiter.is_called and self.admits(section)):
+                return thrown
+
+    def _stand(self, waiter: Waiter) -> Generator[Any, Any, BaseException | None]:
+        waiter.is_called = False
+        waiter.future = asyncio.get_running_loop().create_future()
+        insort(self._waiting, waiter, key=_place)
+        thrown: BaseException | None = None
+        try:
+            yield from waiter.future
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001  told when it may be: a cancellation waits at the gate too
+            thrown = error
+        finally:
+            if waiter.is_called:
+                self._called -= 1
+                if not self._called:
+                    self._look()
+            else:
+                self._waiting.remove(waiter)
+        return thrown
 
     @property
     def waiting(self) -> int:
@@ -104,18 +143,20 @@ class InputGate:
         return len(self._waiting)
 
     def _look(self) -> None:
-        self.is_closed = self.broken is not None or bool(self._holds or self._sections)
-        if not self._holds:
-            self._wake()
-            if not self.is_closed:
-                self._opened()
+        self.is_closed = self.broken is not None or bool(self._holds or self._sections or self._called)
+        if not self._holds and not self._called and self._waiting:
+            self._call()
+        elif not self.is_closed:
+            self._opened()
 
-    def _wake(self) -> None:
-        # All of them, in order: those who find it closed again are first to wait again, in the same order.
-        waiting, self._waiting = self._waiting, deque()
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+    def _call(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.is_closed = True
+        for waiter in waiting:
+            waiter.is_called = True
+            self._called += 1
+            if not waiter.future.done():
+                waiter.future.set_result(None)
 
 
 class OutputGate:
@@ -184,8 +225,8 @@ def living(section: Section | None) -> Section | None:
 
 async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401
     """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
-    if gate.is_closed or gate.arriving:
-        await gate.admission(section)
+    if gate.is_closed or gate.arrivals:
+        await (gate.arrival() if section is None else gate.admission(section))
     result = function(*args)
     # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
     if type(result) is types.CoroutineType or isinstance(result, Awaitable):
@@ -208,20 +249,28 @@ def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None) 
                 raise
             except BaseException as thrown:  # noqa: BLE001  user code's to handle
                 error = thrown
-            while gate.is_closed and gate.broken is None and not gate.admits(section):
+            if gate.is_closed and gate.broken is None:
                 try:
-                    yield from gate.wait()
+                    error = (yield from gate.passage(section)) or error
                 except GeneratorExit:
                     steps.close()
                     raise
-                except BaseException as thrown:  # noqa: BLE001  told when it may be: a cancellation waits at the gate too
-                    error = thrown
             if gate.broken is not None:
                 end(steps)
                 raise gate.broken
             awaited = steps.send(answer) if error is None else steps.throw(error)
     except StopIteration as stop:
         return stop.value
+
+
+@types.coroutine
+def _passage(gate: InputGate, section: Section | None) -> Generator[Any, Any, None]:
+    if (error := (yield from gate.passage(section))) is not None:
+        raise error
+
+
+def _place(waiter: Waiter) -> int:
+    return waiter.number
 
 
 def end(steps: Any) -> None:  # noqa: ANN401

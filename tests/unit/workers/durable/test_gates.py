@@ -311,3 +311,50 @@ def test_actions_leave_in_order_each_after_all_writes_before_it(moves: list[str]
         durable = count
         gate.confirm(generation)
     assert left == emitted
+
+
+@given(st.lists(st.sampled_from(["event", "close", "open", "turn"]), max_size=40), st.integers(0, 5))
+def test_events_are_admitted_in_the_order_in_which_they_came(steps: list[str], closes_at: int) -> None:
+    async def scenario() -> tuple[int, list[int]]:
+        gate, began, tasks = input_gate(), list[int](), list[asyncio.Task[None]]()
+
+        def handler(number: int) -> None:
+            began.append(number)
+            if len(began) == closes_at:
+                gate.hold()  # as a commit does, which the handler's write has begun
+                asyncio.get_running_loop().call_soon(gate.release)
+
+        holds = 0
+        for step in steps:
+            if step == "event":
+                tasks.append(asyncio.ensure_future(gated(handler, (len(tasks),), gate, None)))
+            elif step == "turn":
+                await turn()
+            elif step == "close":
+                gate.hold()
+                holds += 1
+            elif holds:
+                gate.release()
+                holds -= 1
+        for _ in range(holds):
+            gate.release()
+        await asyncio.gather(*tasks)
+        return len(tasks), began
+
+    count, began = asyncio.run(scenario())
+    assert began == list(range(count))
+
+
+def test_an_event_that_is_cancelled_at_the_gate_holds_up_nobody() -> None:
+    async def scenario() -> list[int]:
+        gate, began = input_gate(), list[int]()
+        gate.hold()
+        first, _, third = (asyncio.ensure_future(gated(began.append, (number,), gate, None)) for number in range(3))
+        await turn()
+        first.cancel()
+        await turn()
+        gate.release()
+        await third
+        return began
+
+    assert asyncio.run(scenario()) == [1, 2]
