@@ -19,7 +19,7 @@ from holdfast.workers.channel import records as wire
 from holdfast.workers.channel.binding import Binding, BindingError, decode
 from holdfast.workers.channel.link import Link
 from holdfast.workers.channel.records import FromEdge, ProcessHello, Record, RecordError, ToEdge
-from holdfast.workers.channel.session import Receiver, Session
+from holdfast.workers.channel.session import Carrier, Receiver, Session
 
 # Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
 GATHER_S = 1.0
@@ -148,7 +148,7 @@ class Channels:
         """
         payload = data.encode() if isinstance(data, str) else data
         flags = (0 if isinstance(data, str) else wire.MANY_BINARY) | (wire.MANY_DROPS if drop else 0)
-        by_link: dict[Link, list[int]] = {}
+        by_link: dict[Carrier, list[int]] = {}
         for session in sessions:
             if session.is_over:
                 continue

@@ -10,18 +10,31 @@ Law 3: what is sent while there is no link is held, up to MAX_HELD_BYTES; beyond
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from holdfast.workers.channel.records import AUTO_REPLY, HIBERNATABLE, ToEdge, bind, close
-
-if TYPE_CHECKING:
-    from holdfast.workers.channel.link import Link
 
 # Sends held for a session without a link. Precedent: what an edge holds unsent for one socket (16 MiB) before it closes it.
 MAX_HELD_BYTES = 16 * 1024 * 1024
 
 _SEQ, _HALF = 0xFFFF_FFFF, 0x8000_0000
 _TEXT, _BINARY = int(ToEdge.TEXT), int(ToEdge.BINARY)
+
+
+class Carrier(Protocol):
+    """What a session goes by: its link."""
+
+    def write(self, kind: int, sid: int, payload: bytes, *, flags: int = 0, seq: int = 0) -> None:
+        """Have a record sent."""
+
+    def acknowledge(self, session: Session) -> None:
+        """Tell up to where `session` is done with its events."""
+
+    def joined(self, group: int) -> None:
+        """A session of `group` is told of here."""
+
+    def left(self, session: Session) -> None:
+        """`session` is over."""
 
 
 class Receiver(Protocol):
@@ -61,7 +74,7 @@ class Session:
         "unwritten_bytes",
     )
 
-    def __init__(self, sid: int, link: Link | None, *, received: int = 0, taken_bytes: int = 0) -> None:
+    def __init__(self, sid: int, link: Carrier | None, *, received: int = 0, taken_bytes: int = 0) -> None:
         self.sid = sid
         self.link = link
         self.socket: Receiver | None = None
@@ -136,7 +149,7 @@ class Session:
         """A message of so many bytes went to this socket among others."""
         self.sent_bytes += payload_bytes
 
-    def resume(self, link: Link, *, next_seq: int, taken_bytes: int) -> None:
+    def resume(self, link: Carrier, *, next_seq: int, taken_bytes: int) -> None:
         """The edge has come back by another link, and will send from `next_seq` on."""
         self.link = link
         self.taken_bytes, self.sent_bytes = taken_bytes, taken_bytes + self._held_bytes

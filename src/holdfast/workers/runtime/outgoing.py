@@ -6,20 +6,17 @@ Law: the constructor raises for what can never be a connection; all else becomes
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from holdfast.workers.runtime.half import Acceptance, Half, pair
 from holdfast.workers.runtime.handshake import checked_protocols, open_websocket, websocket_url
 from holdfast.workers.runtime.services import services
-
-if TYPE_CHECKING:
-    from holdfast.workers.runtime.sockets import WebSocket
-    from holdfast.workers.sdk.web.url_parsing import UrlRecord
+from holdfast.workers.sdk.web.url_parsing import UrlRecord
 
 _opening: set[asyncio.Task[Any]] = set()
 
 
-def connecting(socket: WebSocket, far: Half, url: object, protocols: object) -> None:
+def connecting(socket: Half, far: Half, url: object, protocols: object) -> None:
     """Open `url` for `socket`, whose peer is to be `far`. Raises JsSyntaxError as the constructor does."""
     record, offered = websocket_url(url), checked_protocols(protocols)
     pair(socket, far)
@@ -30,7 +27,7 @@ def connecting(socket: WebSocket, far: Half, url: object, protocols: object) -> 
     task.add_done_callback(_opening.discard)
 
 
-async def _connect(socket: WebSocket, far: Half, url: UrlRecord, protocols: list[str]) -> None:
+async def _connect(socket: Half, far: Half, url: UrlRecord, protocols: list[str]) -> None:
     try:
         parked = await open_websocket(url, protocols)
     except Exception as error:  # noqa: BLE001 - whatever it was, the socket's listeners are told

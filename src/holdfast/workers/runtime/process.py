@@ -39,13 +39,12 @@ from holdfast.workers.durable.objects import Objects
 from holdfast.workers.runtime import console, egress, isolation
 from holdfast.workers.runtime.dispatch import Dispatcher
 from holdfast.workers.runtime.environment import environment_of
-from holdfast.workers.runtime.half import Half
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import HttpServer
 from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
 from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.reception import Reception
-from holdfast.workers.runtime.services import services
+from holdfast.workers.runtime.services import Far, services
 from holdfast.workers.runtime.turns import Turns, see_event
 from holdfast.workers.sdk import ffi, lifespans
 from holdfast.workers.sdk.context import environment
@@ -196,7 +195,7 @@ class _Serving:
         if self._channels is not None:
             self._channels.flush()
 
-    def _adopt(self, far: Half, token: str) -> None:
+    def _adopt(self, far: Far, token: str) -> None:
         self._reception.adopt(far, token, self._hub.adopt)
 
     def _count(self) -> None:

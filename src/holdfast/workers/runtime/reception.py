@@ -16,7 +16,8 @@ from holdfast.workers.runtime.sockets import WebSocket
 if TYPE_CHECKING:
     from holdfast.workers.channel.binding import Binding
     from holdfast.workers.channel.session import Session
-    from holdfast.workers.runtime.half import Half, SocketOwner
+    from holdfast.workers.runtime.half import SocketOwner
+    from holdfast.workers.runtime.services import Far
 
 # Between our 101 and the client's: an edge passes it on at once. As long as an edge keeps a parked connection.
 TICKET_S = 30.0
@@ -29,7 +30,7 @@ class Reception:
 
     def __init__(self, owner: SocketOwner | None = None) -> None:
         self.owner = owner
-        self._expected: dict[str, tuple[Half, asyncio.TimerHandle]] = {}
+        self._expected: dict[str, tuple[Far, asyncio.TimerHandle]] = {}
         self._asking: set[asyncio.Task[None]] = set()
 
     @property
@@ -37,13 +38,13 @@ class Reception:
         """How many sockets are expected."""
         return len(self._expected)
 
-    def ticket(self, half: Half) -> str:
+    def ticket(self, half: Far) -> str:
         """A ticket for the client of `half`, which is returned with a 101."""
         ticket = secrets.token_hex(16)
         self._expect(ticket, half)
         return ticket
 
-    def adopt(self, half: Half, token: str, ask: Ask) -> None:
+    def adopt(self, half: Far, token: str, ask: Ask) -> None:
         """Expect the parked connection `token`, and ask its edge for it; `half` is lost if there is no such edge."""
         self._expect(token, half)
 
@@ -77,6 +78,6 @@ class Reception:
             timer.cancel()
             half.lost()
 
-    def _expect(self, name: str, half: Half) -> None:
+    def _expect(self, name: str, half: Far) -> None:
         timer = asyncio.get_running_loop().call_later(TICKET_S, self.not_adopted, name)
         self._expected[name] = (half, timer)

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from holdfast.workers.runtime.half import Half
+    from holdfast.workers.channel.session import Session
 
 
-def _adopt_nowhere(_far: Half, _token: str) -> None:
+class Far(Protocol):
+    """The half of a pair that is elsewhere: with a client, or where we connect to (`half.Half`)."""
+
+    def opened(self, session: Session) -> bool:
+        """It is there, by this session; whether anybody wants it."""
+
+    def lost(self) -> None:
+        """It never came."""
+
+
+def _adopt_nowhere(_far: Far, _token: str) -> None:
     raise RuntimeError("this process has no channel to an edge")
 
 
@@ -27,7 +37,7 @@ class Services:
     `report(error, where)`: an exception of user code that nobody else hears of.
     """
 
-    adopt: Callable[[Half, str], None] = _adopt_nowhere
+    adopt: Callable[[Far, str], None] = _adopt_nowhere
     report: Callable[[BaseException, str], None] = _raise
 
 

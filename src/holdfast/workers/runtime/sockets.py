@@ -21,6 +21,7 @@ from holdfast.workers.channel.binding import Binding, encode
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.runtime import close_codes, events
 from holdfast.workers.runtime.half import Acceptance, Half, Parked, SocketOwner, pair
+from holdfast.workers.runtime.outgoing import connecting
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.errors import DOMException, JsException, JsTypeError
 
@@ -49,8 +50,6 @@ class WebSocket(Half):
     @classmethod
     def new(cls, url: object, protocols: object = None) -> WebSocket:
         """A connection of our own, as `new WebSocket(url, protocols)`: begins at once, accepted, tells by its events."""
-        from holdfast.workers.runtime.outgoing import connecting  # noqa: PLC0415 - it makes sockets itself
-
         socket = cls()
         socket._is_constructed = True
         socket.acceptance = Acceptance.CONNECTING

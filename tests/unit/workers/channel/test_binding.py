@@ -1,3 +1,5 @@
+"""What one process writes beside a socket, another one reads, of whatever version."""
+
 import msgspec
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""A hub between real Unix sockets, with edges that the tests play and a reception that takes what is good."""
+
 import asyncio
 import socket
 import struct

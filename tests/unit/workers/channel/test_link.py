@@ -1,3 +1,5 @@
+"""One connection to an edge: what goes out together, what stops reading, what ends it."""
+
 import asyncio
 import socket
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""The bytes of the protocol, as an edge writes them by itself."""
+
 import struct
 
 import msgspec

@@ -1,3 +1,5 @@
+"""One socket over the links that come and go below it."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Codes and reasons that may be closed with, and the errors for all others."""
+
 import pytest
 
 from holdfast.workers.runtime.close_codes import MAX_REASON_BYTES, checked

@@ -1,3 +1,5 @@
+"""Whatever user code writes anywhere, as lines that know whose they are."""
+
 import logging
 import sys
 import warnings

@@ -1,3 +1,5 @@
+"""Bindings become values, or the script is refused."""
+
 from typing import Any
 
 import pytest

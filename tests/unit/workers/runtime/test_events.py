@@ -1,3 +1,5 @@
+"""What listeners get, in which order and how often."""
+
 import pytest
 
 from holdfast.workers.runtime.events import CloseEvent, ErrorEvent, Listeners, MessageEvent, OpenEvent

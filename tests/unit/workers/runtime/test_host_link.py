@@ -1,3 +1,5 @@
+"""The link with a host that is slow, silent or gone."""
+
 import asyncio
 import socket
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""What user code may touch of the machine, event by event."""
+
 import os
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""`new WebSocket()` where nothing comes of it."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""Handlers that run through, suspend, raise and are cancelled, with and without tasks of their own."""
+
 import asyncio
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context

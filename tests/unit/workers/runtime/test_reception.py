@@ -1,3 +1,5 @@
+"""Tickets and tokens: good once, for a while, and for nobody else."""
+
 import asyncio
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""What a socket gets where there is no process of a script."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""What the host reads while the loop runs and waits."""
+
 import selectors
 import socket
 import struct
