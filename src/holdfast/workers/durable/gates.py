@@ -31,10 +31,11 @@ Steps = Generator[Any, Any, Any]
 class Waiter:
     """A step that waits at the input gate. It keeps its place in the line until it is admitted."""
 
-    __slots__ = ("future", "is_called", "number")
+    __slots__ = ("future", "is_called", "number", "section")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, section: Section | None) -> None:
         self.number = number
+        self.section = section
         self.future: asyncio.Future[None]
         self.is_called = False
 
@@ -110,7 +111,7 @@ class InputGate:
             # The section's own code: nobody in the line may go before it.
             return None
         thrown: BaseException | None = None
-        waiter = Waiter(next(self._numbers))
+        waiter = Waiter(next(self._numbers), section)
         while True:
             error = yield from self._stand(waiter)
             thrown = error or thrown
@@ -143,16 +144,18 @@ class InputGate:
         return len(self._waiting)
 
     def _look(self) -> None:
-        self.is_closed = self.broken is not None or bool(self._holds or self._sections or self._called)
-        if not self._holds and not self._called and self._waiting:
+        if not self._called:
             self._call()
-        elif not self.is_closed:
+        self.is_closed = self.broken is not None or bool(self._holds or self._sections or self._called)
+        if not self.is_closed:
             self._opened()
 
     def _call(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self.is_closed = True
         for waiter in waiting:
+            if self.broken is None and not self.admits(waiter.section):
+                self._waiting.append(waiter)
+                continue
             waiter.is_called = True
             self._called += 1
             if not waiter.future.done():
@@ -225,8 +228,8 @@ def living(section: Section | None) -> Section | None:
 
 async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401
     """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
-    if gate.is_closed or gate.arrivals:
-        await (gate.arrival() if section is None else gate.admission(section))
+    if gate.is_closed:
+        await gate.admission(section)
     result = function(*args)
     # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
     if type(result) is types.CoroutineType or isinstance(result, Awaitable):

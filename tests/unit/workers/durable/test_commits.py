@@ -42,10 +42,14 @@ class ByHand(Executor):
         self.run()
 
 
+STARTS: list[str] = []
+
+
 class Journal(Echo):
     """Writes for messages that ask for it."""
 
     async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+        STARTS.append(message)
         if message.startswith("write"):
             self.ctx.storage.kv.put("n", (self.ctx.storage.kv.get("n") or 0) + 1)
         if message.endswith("later"):
@@ -60,30 +64,34 @@ def durable_writes(path: Path) -> int:
     return 0 if row is None else int(values.decode(row[0]))
 
 
-MOVES = st.lists(st.sampled_from(["write", "plain", "write later", "plain later", "commit"]), max_size=15)
+KINDS = st.sampled_from(["write", "plain", "write later", "plain later", "commit"])
+MOVES = st.lists(st.tuples(KINDS, st.integers(0, 4)), max_size=20)
 
 
 @settings(max_examples=40)
 @given(MOVES)
-def test_nothing_is_sent_or_acknowledged_before_the_writes_before_it_are_on_the_disk(moves: list[str]) -> None:
+def test_nothing_is_sent_or_acknowledged_before_the_writes_before_it_are_on_the_disk(
+    moves: list[tuple[str, int]],
+) -> None:
     with TemporaryDirectory() as directory:
         asyncio.run(_moves(Path(directory), moves))
 
 
-async def _moves(directory: Path, moves: list[str]) -> None:
+async def _moves(directory: Path, moves: list[tuple[str, int]]) -> None:
     async with stage(directory, Room=Journal) as scene:
         disk = ByHand()
         scene.objects.services.executor = disk
         session = await scene.client(scene.stub())
         path = directory / "chat-Room" / f"{scene.stub().id}.sqlite"
         said: list[str] = []
-        for number, move in enumerate(moves):
+        STARTS.clear()
+        for number, (move, turns) in enumerate(moves):
             if move == "commit":
                 disk.run()
             else:
                 said.append(f"{move.partition(' ')[0]} {number} {move.partition(' ')[2]}".strip())
                 session.says(said[-1])
-            for _ in range(4):
+            for _ in range(turns):
                 await turn()
             written = durable_writes(path) if path.exists() else 0
             sent_writes = sum(str(text).startswith("write") for text in session.sent)
@@ -94,6 +102,7 @@ async def _moves(directory: Path, moves: list[str]) -> None:
             await turn()
         await until(lambda: (session.acknowledged or [0])[-1] == len(said))
         assert sorted(map(str, session.sent)) == sorted(said)
+        assert said == STARTS
 
 
 async def test_unconfirmed_writes_are_on_the_disk_when_the_object_has_left(tmp_path: Path) -> None:

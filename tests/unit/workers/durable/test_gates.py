@@ -92,36 +92,82 @@ async def test_who_waits_is_admitted_in_order_and_waits_again_in_the_same_order(
     assert seen == [0, 1, 2, 3, 4]
 
 
-@given(st.lists(st.sampled_from(["hold", "release", "step"]), max_size=30))
-def test_no_step_runs_while_the_gate_is_held_and_the_order_is_kept(moves: list[str]) -> None:
-    async def scene() -> None:
-        gate = input_gate()
-        holds, seen, started = 0, list[int](), 0
-        tasks: list[asyncio.Task[None]] = []
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["hold", "release", "step", "enter", "leave"]), st.integers(0, 3)), max_size=40
+)
 
-        async def one(number: int) -> None:
+
+@given(MOVES)
+def test_no_step_runs_that_the_gate_does_not_admit_and_the_order_is_that_of_arrival(
+    moves: list[tuple[str, int]],
+) -> None:
+    asyncio.run(_moves(moves))
+
+
+class Line:
+    """A gate, what closes it, and those who go through it."""
+
+    def __init__(self) -> None:
+        self.gate = input_gate()
+        self.seen: list[int] = []
+        self.tasks: list[asyncio.Task[None]] = []
+        self.sections: list[Section] = []
+        self.holds = 0
+
+    def move(self, move: str) -> None:
+        if move == "hold":
+            self.gate.hold()
+            self.holds += 1
+        elif move == "release" and self.holds:
+            self.gate.release()
+            self.holds -= 1
+        elif move == "enter":
+            self.sections.append(Section(self.sections[-1] if self.sections else None))
+            self.gate.enter(self.sections[-1])
+        elif move == "leave" and self.sections:
+            self.gate.leave(self.sections.pop())
+        elif move == "step":
+            self.tasks.append(asyncio.ensure_future(self.step(len(self.tasks))))
+
+    async def step(self, number: int) -> None:
+        if self.gate.is_closed:
+            await self.gate.admission(None)
+        assert self.gate.admits(None)
+        self.seen.append(number)
+
+
+async def _moves(moves: list[tuple[str, int]]) -> None:
+    line = Line()
+    for move, turns in moves:
+        line.move(move)
+        for _ in range(turns):
+            await turn()
+    while line.holds or line.sections:
+        line.move("release")
+        line.move("leave")
+    async with asyncio.timeout(5):
+        await asyncio.gather(*line.tasks)
+    assert line.seen == list(range(len(line.tasks)))
+    assert (line.gate.is_closed, line.gate.waiting) == (False, 0)
+
+
+async def test_who_comes_when_others_have_been_called_stands_behind_them() -> None:
+    gate = input_gate()
+    seen: list[str] = []
+
+    async def one(name: str) -> None:
+        if gate.is_closed:
             await gate.admission(None)
-            assert not gate.is_closed
-            seen.append(number)
+        seen.append(name)
 
-        for move in moves:
-            if move == "hold":
-                gate.hold()
-                holds += 1
-            elif move == "release" and holds:
-                gate.release()
-                holds -= 1
-            elif move == "step":
-                tasks.append(asyncio.ensure_future(one(started)))
-                started += 1
-            for _ in range(2):
-                await turn()
-        for _ in range(holds):
-            gate.release()
-        await asyncio.gather(*tasks)
-        assert seen == list(range(started))
-
-    asyncio.run(scene())
+    gate.hold()
+    first = asyncio.ensure_future(one("first"))
+    await turn()
+    gate.release()
+    # In this very turn: the first one has been called, and has not gone on.
+    await gated(one, ("second",), gate, None)
+    await first
+    assert seen == ["first", "second"]
 
 
 async def test_code_that_awaited_something_goes_on_only_when_the_gate_admits_it() -> None:
