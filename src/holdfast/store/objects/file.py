@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from weakref import ref
 
 from holdfast.store.objects import functions, schema
 from holdfast.store.objects.alarm_cell import AlarmCell
@@ -41,6 +43,15 @@ Given = ParamSpec("Given")
 BUSY_TIMEOUT_S = 1.0
 # The journal is cut to this when it has been copied into the file, so that one large transaction does not keep its room for ever.
 JOURNAL_BYTES = 1024 * 1024
+# A statement that reads and was not taken to its end keeps the journal from being begun again. Beyond this size such statements
+# are closed; it is looked at after so many commits. Precedent: other databases' "snapshot too old".
+MAX_JOURNAL_BYTES = 64 * 1024 * 1024
+COMMITS_BETWEEN_LOOKS = 64
+CURSOR_LOST = "SQL cursor was closed: it was not read to its end while the object wrote more than {} MiB."
+# So many cursors are remembered, or twice as many as user code has, before those are looked for that it has no more.
+REMEMBERED_CURSORS = 256
+# Pages kept in memory for each open file. Precedent: SQLite's own 2,000 KiB; here a process may have a thousand files open.
+CACHE_KIB = 1024
 # Compiled statements kept for each open file: ours are a dozen, the rest is for user code's.
 CACHED_STATEMENTS = 64
 
@@ -60,11 +71,13 @@ class ObjectFile:
         self.alarm = AlarmCell(self, alarms)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._cursors: list[ref[sqlite3.Cursor]] = []
+        self._most_cursors = REMEMBERED_CURSORS
         self._new: NewFile | None = None
         self._regulation = Regulation()
         self._broken: StorageBroken | None = None
         self._depth = 0
-        self.writes = 0
+        self.writes = self._commits = 0
         self._is_named = self._is_dirty = self._is_hooked = self._has_room = False
 
     @classmethod
@@ -111,17 +124,25 @@ class ObjectFile:
         with self._lock:
             self._connected()
             with self._regulation.enforced(may_write=may_write):
-                return self._execute(sql, parameters)
+                cursor = self._execute(sql, parameters)
+            self._keep(cursor)
+            return cursor
 
     def fetch(self, cursor: sqlite3.Cursor) -> Any:  # noqa: ANN401 - a row, of whatever the query asked for
         """The next row of a statement of user code, or None. Raises StorageError."""
-        with self._lock, self._regulation.enforced(may_write=False):
-            return self._guarded(cursor.fetchone)
+        return self._fetch(cursor, cursor.fetchone)
 
     def fetch_all(self, cursor: sqlite3.Cursor) -> list[Any]:
         """The rows that are left. Raises StorageError."""
+        rows: list[Any] = self._fetch(cursor, cursor.fetchall)
+        return rows
+
+    def _fetch(self, cursor: sqlite3.Cursor, fetch: Callable[[], Any]) -> Any:  # noqa: ANN401 - as `fetch`
         with self._lock, self._regulation.enforced(may_write=False):
-            return self._guarded(cursor.fetchall)
+            try:
+                return self._guarded(fetch)
+            except sqlite3.ProgrammingError as error:
+                raise StorageError(CURSOR_LOST.format(MAX_JOURNAL_BYTES >> 20)) from error
 
     def begin_write(self) -> None:
         """Begin a transaction unless one is open, and tell the hooks. Raises StorageError."""
@@ -166,6 +187,9 @@ class ObjectFile:
                 raise self._break(error) from error
             self._is_dirty = self._has_room = False
             self.alarm.after_commit()
+            self._commits += 1
+            if self._commits % COMMITS_BETWEEN_LOOKS == 0:
+                self._shorten_journal()
 
     def rollback(self) -> None:
         """Forget everything since the last commit, nested transactions too. A file that is broken has done so."""
@@ -241,6 +265,26 @@ class ObjectFile:
             )
             self._drop_connection()
 
+    def _shorten_journal(self) -> None:
+        """Close what keeps the journal growing, if it has grown."""
+        with suppress(FileNotFoundError):
+            if self.path.with_name(f"{self.path.name}-wal").stat().st_size > MAX_JOURNAL_BYTES:
+                self._close_cursors()
+
+    def _keep(self, cursor: sqlite3.Cursor) -> None:
+        """Remember a cursor of user code for as long as user code has it."""
+        if len(self._cursors) >= self._most_cursors:
+            self._cursors = [kept for kept in self._cursors if kept() is not None]
+            self._most_cursors = max(REMEMBERED_CURSORS, 2 * len(self._cursors))
+        self._cursors.append(ref(cursor))
+
+    def _close_cursors(self) -> None:
+        """What is read no further keeps neither the journal nor, once the connection is closed, the file."""
+        cursors, self._cursors = self._cursors, []
+        for kept in cursors:
+            if (cursor := kept()) is not None:
+                cursor.close()
+
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None or self._broken is not None:
             self._check()
@@ -274,6 +318,9 @@ class ObjectFile:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute(" PRAGMA synchronous = FULL").close()
         connection.execute(" PRAGMA foreign_keys = ON").close()
+        # No temporary files: where user code runs there is no place for them.
+        connection.execute(" PRAGMA temp_store = MEMORY").close()
+        connection.execute(f" PRAGMA cache_size = -{CACHE_KIB}").close()
         connection.execute(f" PRAGMA journal_size_limit = {JOURNAL_BYTES}").close()
         connection.execute(f" PRAGMA max_page_count = {schema.MAX_DATABASE_BYTES // schema.PAGE_BYTES}").close()
         schema.check_version(connection, self.path)
@@ -322,6 +369,7 @@ class ObjectFile:
         connection, self._connection = self._connection, None
         self._is_dirty, self._depth = False, 0
         if connection is not None:
+            self._close_cursors()
             connection.close()
         if self._new is not None:
             self._new.close()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.store.objects import file as file_module
 from holdfast.store.objects import sql
 from holdfast.store.objects.errors import StorageBroken, StorageError
 from holdfast.store.objects.file import ObjectFile
@@ -307,6 +308,44 @@ def test_a_file_that_may_not_be_looked_for_is_of_no_use(file: ObjectFile, monkey
     for act in (lambda: KeyValues(file).get("a"), file.database_size, lambda: KeyValues(file).put("a", b"")):
         with pytest.raises(StorageBroken, match="Permission denied"):
             act()
+
+
+def test_a_cursor_that_is_kept_lets_the_journal_grow_to_its_limit_and_is_closed_then(
+    file: ObjectFile, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "MAX_JOURNAL_BYTES", 2 * 1024 * 1024)
+    monkeypatch.setattr(file_module, "COMMITS_BETWEEN_LOOKS", 4)
+    sql.run(file, "CREATE TABLE t (id INTEGER PRIMARY KEY, b); INSERT INTO t (b) VALUES (1), (2), (3)")
+    file.commit()
+    rows = sql.run(file, "SELECT * FROM t")
+    rows.next()
+    wal, sizes = path.with_name(f"{path.name}-wal"), list[int]()
+    for number in range(40):
+        KeyValues(file).put("big", b"%d" % number * 100_000)
+        file.commit()
+        sizes.append(wal.stat().st_size if wal.exists() else 0)
+    assert 2 * 1024 * 1024 < max(sizes) < 5 * 1024 * 1024
+    with pytest.raises(
+        StorageError, match="cursor was closed: it was not read to its end while the object wrote more than 2 MiB"
+    ):
+        rows.next()
+    assert KeyValues(file).get("big") == b"39" * 100_000
+    assert sql.run(file, "SELECT count(*) FROM t").rest() == [(3,)]
+
+
+def test_a_cursor_that_is_kept_keeps_no_closed_file(file: ObjectFile, path: Path) -> None:
+    sql.run(file, "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)")
+    file.commit()
+    kept_cursors = [sql.run(file, "SELECT * FROM t") for _ in range(300)]
+    for rows in kept_cursors:
+        rows.next()
+    file.close()
+    assert not path.with_name(f"{path.name}-wal").exists()
+
+
+def test_large_sorts_need_no_temporary_file(file: ObjectFile) -> None:
+    assert sql.run(file, "SELECT 1").rest() == [(1,)]
+    assert file.read(" PRAGMA temp_store").fetchone() == (2,)
 
 
 def test_a_full_database_keeps_its_last_commit(file: ObjectFile, path: Path) -> None:
