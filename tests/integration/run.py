@@ -16,7 +16,7 @@ from tests.integration.command import Command, children_of
 from tests.integration.wire import Address
 
 READY = re.compile(r"^ready: (?P<scheme>wss?|https?)://(?P<host>[^:]+):(?P<port>\d+)(?P<api> \(API\))?$")
-EDGE, CONTROL = "edge", "control"
+EDGE, CONTROL, WORKERS = "edge", "control", "workers"
 
 
 class Run(Command):

@@ -44,7 +44,8 @@ def test_zones_are_served_throughout_and_writes_are_in_force_on_the_new_edge(tmp
         with wire.websocket(run.plain, "/echo", name=HOST) as (kept, _):
             old_edge, old_control = run.child(EDGE), run.child(CONTROL)
             said = released(tmp_path)
-            assert said[-1].startswith(f"control {newest_control(run, number=2)} is ready after ")
+            assert said[-2].startswith(f"control {newest_control(run, number=2)} is ready after ")
+            assert said[-1].startswith("workers ")
             poll(lambda: not lives(old_control), what="the end of the old control")
             assert echoes(kept, "on the old one")
             assert upgraded(run) == 101

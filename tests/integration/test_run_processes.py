@@ -13,7 +13,7 @@ from tests.integration.command import children_of, lives, open_descriptors, run_
 from tests.integration.edge import Edge
 from tests.integration.frames import TEXT, Frame, close
 from tests.integration.origin import Origin
-from tests.integration.run import CONTROL, EDGE, Run
+from tests.integration.run import CONTROL, EDGE, WORKERS, Run
 from tests.integration.waiting import poll
 
 LISTEN = ("--listen", "127.0.0.1:0", "--threads", "1")
@@ -188,26 +188,29 @@ def test_a_restart_leaves_no_descriptor_and_no_zombie_behind(tmp_path: Path) -> 
     with Run(tmp_path, roles=(EDGE,)) as run:
         supervisor = run.process.pid
         run.child(CONTROL)
+        run.child(WORKERS)
         before = open_descriptors(supervisor)
         for restarts in range(3):
             os.kill(run.child(EDGE, restarts=restarts), signal.SIGKILL)
         edge = run.child(EDGE, restarts=3)
         assert open_descriptors(supervisor) == before
-        assert children_of(supervisor) == [run.child(CONTROL), edge]
+        assert children_of(supervisor) == [run.child(CONTROL), run.child(WORKERS), edge]
 
 
 # --- Ending ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_edge_ends_before_control_and_the_status_is_0(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_edge_ends_before_control_and_scripts_last_and_the_status_is_0(tmp_path: Path, number: signal.Signals) -> None:
     with Run(tmp_path) as run:
         run.child(EDGE)
         run.child(CONTROL)
+        run.child(WORKERS)
         run.process.send_signal(number)
         assert run.ended() == 0
         run.kill()
-        assert [(one["child"], one["status"]) for one in run.records("child_exited")] == [(EDGE, 0), (CONTROL, 0)]
+        ended = [(one["child"], one["status"]) for one in run.records("child_exited")]
+        assert ended == [(EDGE, 0), (CONTROL, 0), (WORKERS, 0)]
 
 
 def test_an_interrupt_to_the_whole_group_ends_all_in_order(origin: Origin, tmp_path: Path) -> None:

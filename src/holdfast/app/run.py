@@ -14,7 +14,7 @@ from holdfast.app.activation import Activation
 from holdfast.app.announce import announce
 from holdfast.app.child_process import ChildSpec, role_spec
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
-from holdfast.app.egress_socket import TOO_LONG_FOR_WORKERS, egress_listener
+from holdfast.app.egress_socket import egress_listener
 from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import inheritance_for
 from holdfast.app.supervisor import supervise
@@ -46,12 +46,10 @@ def run_run(effective: Effective) -> int:
         egress_listener(config.data_dir) as egress,
     ):
         log = EventLog(log_fd)
-        without_workers = [] if egress >= 0 else [TOO_LONG_FOR_WORKERS]
-        _warn([*effective.warnings, *without_workers, *activation.close()], log)
+        _warn([*effective.warnings, *activation.close()], log)
         held = {EDGE_LIMITS.name: edge_listeners, CONTROL_LIMITS.name: control_listeners}
-        roles = (EDGE_LIMITS, CONTROL_LIMITS, *([WORKERS_LIMITS] if egress >= 0 else []))
         return supervise(
-            [_spec(limits, config, held, egress) for limits in roles],
+            [_spec(limits, config, held, egress) for limits in (EDGE_LIMITS, CONTROL_LIMITS, WORKERS_LIMITS)],
             close_listeners=lambda role: held[role].close() if role in held else None,
             announce=lambda lines: announce(lines, command=_RUN),
             log=log,

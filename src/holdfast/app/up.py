@@ -23,10 +23,9 @@ from holdfast.app.supervisor import supervise
 from holdfast.config.run import Config
 from holdfast.config.spellings import ReleaseOrder
 from holdfast.config.up import UpOptions
-from holdfast.errors import UsageError
 from holdfast.event_log import EventLog
 from holdfast.listeners import Listeners
-from holdfast.model.data_dir import has_room_for_worker_sockets, local_home
+from holdfast.model.data_dir import local_home
 from holdfast.model.local_worker import LocalWorker
 
 _COMMAND = "holdfast up"
@@ -81,8 +80,6 @@ def _worker(options: UpOptions) -> Iterator[tuple[LocalWorker | None, int]]:
     from holdfast.app.egress_socket import egress_listener  # noqa: PLC0415
     from holdfast.app.local_project import placed  # noqa: PLC0415
 
-    if not has_room_for_worker_sockets(local_home(options.data_dir.absolute())):
-        raise UsageError("--data", str(options.data_dir), "a shorter path, as the sockets of the Worker lie in it")
     worker, project = placed(options.worker, options.data_dir)
     for warning in project.warnings:
         sys.stderr.write(f"{_COMMAND}: {warning}\n")

@@ -10,7 +10,6 @@ Law 3: whatever becomes of one script, the host goes on.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import closing, suppress
@@ -21,21 +20,19 @@ from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import log_descriptor
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Stop
-from holdfast.app.worker_watch import WorkerWatch
 from holdfast.config.run import Config
 from holdfast.config.up import UpOptions
-from holdfast.errors import SetupError, reason_of
+from holdfast.errors import SetupError
 from holdfast.event_log import EventLog
 from holdfast.model.data_dir import local_home, workers_host_socket
 from holdfast.model.local_worker import LocalWorker
 from holdfast.model.worker_host_messages import KEPT_LINES, Logged, Refused
 from holdfast.model.worker_messages import Log
-from holdfast.model.worker_script import ScriptVersion, secret_purpose
-from holdfast.sealing import SealError, SealingKey, key_when_there
+from holdfast.model.worker_script import ScriptVersion
 from holdfast.workers.host import sockets, versions
 from holdfast.workers.host.desk import Desk
 from holdfast.workers.host.hosted import Setting
-from holdfast.workers.host.hosting import Host, make_workers_dir
+from holdfast.workers.host.hosting import Host
 
 T = TypeVar("T")
 
@@ -57,11 +54,8 @@ def serve_workers(options: UpOptions | Config, around: Surroundings, *, worker: 
         if not around.is_successor:
             lock.take()
         is_dev = isinstance(options, UpOptions) and options.watch
-        setting = Setting(data_dir=data_dir, unseal=unsealing(data_dir), record=log.write, is_dev=is_dev)
-        try:
-            make_workers_dir(setting)
-        except OSError as error:
-            raise SetupError(f"the data directory {data_dir} cannot be used: {reason_of(error)}") from error
+        setting = Setting(data_dir=data_dir, unseal=_unsealing(data_dir), record=log.write, is_dev=is_dev)
+        sockets.make_directories(data_dir)
         asyncio.run(_Role(options, around, lock, setting, log, worker=worker).run())
     return 0
 
@@ -127,6 +121,9 @@ class _Role:
                 raise SetupError(f"the Worker {worker.name} cannot be served: {answer.error}")
         tasks = [printing]
         if isinstance(self._options, UpOptions) and is_watched and self._options.worker is not None:
+            # Loaded here and not with this module: only who edits a project needs it.
+            from holdfast.app.worker_watch import WorkerWatch  # noqa: PLC0415
+
             watch = WorkerWatch(self._options.worker, self._options.data_dir, worker, say=_say)
             tasks.append(asyncio.create_task(watch.run(host)))
         return tasks
@@ -146,7 +143,7 @@ class _Role:
     def _print(self, log: Log, worker: LocalWorker) -> None:
         if self._setting.is_dev:
             _say(f"[{log.level}] {log.message}")
-        elif log.kind != "host":  # that has been recorded
+        elif log.kind not in {"host", "request"}:  # what the host says is recorded already, and requests are counted
             self._log.write("worker_log", {"worker": worker.name, "level": log.level, "message": log.message})
 
     async def _unless_ended(self, doing: Coroutine[None, None, T]) -> T | None:
@@ -184,23 +181,13 @@ def _say(text: str) -> None:
             sys.stderr.flush()
 
 
-def unsealing(data_dir: Path) -> Callable[[ScriptVersion], Mapping[str, str]]:
-    """What opens the secrets of a version with the key of `data_dir`; it raises SetupError."""
-    find_key = key_when_there(data_dir, os.environ)
-
+def _unsealing(data_dir: Path) -> Callable[[ScriptVersion], Mapping[str, str]]:
     def unseal(version: ScriptVersion) -> Mapping[str, str]:
         if not version.sealed_secrets:
             return {}
-        key = find_key()
-        if key is None:
-            raise SetupError("its secrets cannot be read: there is no sealing key")
-        return {name: _opened(key, version, name, sealed) for name, sealed in version.sealed_secrets.items()}
+        # Loaded here and not with this module: most hosts have no secrets to open, and cryptography is large.
+        from holdfast.app.worker_secrets import unsealed  # noqa: PLC0415
+
+        return unsealed(version, data_dir)
 
     return unseal
-
-
-def _opened(key: SealingKey, version: ScriptVersion, name: str, sealed: bytes) -> str:
-    try:
-        return key.open_sealed(sealed, purpose=secret_purpose(version.key, name)).decode()
-    except (SealError, UnicodeDecodeError) as error:
-        raise SetupError(f"its secret {name} cannot be read: {error}") from error

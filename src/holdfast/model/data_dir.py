@@ -54,7 +54,9 @@ def edge_journal(data_dir: Path) -> Path:
 
 # --- Scripts (`holdfast.workers`) ---
 
-_KEY_DIGITS = 12
+_KEY_DIGITS, _SHORT_DIGITS = 12, 16
+# Every system has it, and nobody may rename what others have there.
+SHORT_DIR = Path("/tmp")  # noqa: S108  the name is checked by whoever makes it
 
 
 def local_home(data_dir: Path) -> Path:
@@ -77,14 +79,20 @@ def worker_dir(data_dir: Path, key: str) -> Path:
     return workers_dir(data_dir) / key
 
 
+def worker_sockets_dir(data_dir: Path) -> Path:
+    """Where the sockets of scripts are: beside their files, or, where that path is too long for sockets, in a directory that is named
+    by a hash of it, below SHORT_DIR. Whoever makes that directory checks that it is nobody else's (`workers.host.sockets`)."""
+    return workers_dir(data_dir) if _has_room_for_worker_sockets(data_dir) else _short_dir(data_dir)
+
+
 def worker_http_socket(data_dir: Path, key: str) -> Path:
     """The Unix socket on which a script's process takes requests; an edge is the client."""
-    return worker_dir(data_dir, key) / "http.sock"
+    return worker_sockets_dir(data_dir) / key / "http.sock"
 
 
 def worker_channel_socket(data_dir: Path, key: str) -> Path:
     """The Unix socket of a script's session channel; an edge's loops connect."""
-    return worker_dir(data_dir, key) / "channel.sock"
+    return worker_sockets_dir(data_dir) / key / "channel.sock"
 
 
 def worker_objects_dir(data_dir: Path, key: str) -> Path:
@@ -104,15 +112,19 @@ def worker_active_file(data_dir: Path, key: str) -> Path:
 
 def workers_egress_socket(data_dir: Path) -> Path:
     """The Unix socket where edges take what scripts fetch."""
-    return workers_dir(data_dir) / "egress.sock"
+    return worker_sockets_dir(data_dir) / "egress.sock"
 
 
 def workers_host_socket(data_dir: Path) -> Path:
     """The Unix socket by which control and commands talk to the host of scripts (`holdfast.model.worker_host_messages`)."""
-    return workers_dir(data_dir) / "host.sock"
+    return worker_sockets_dir(data_dir) / "host.sock"
 
 
-def has_room_for_worker_sockets(data_dir: Path) -> bool:
-    """Whether the paths of scripts' sockets are as short as the system wants them."""
-    longest = worker_channel_socket(data_dir, "0" * _KEY_DIGITS)
+def _has_room_for_worker_sockets(data_dir: Path) -> bool:
+    longest = workers_dir(data_dir.absolute()) / ("0" * _KEY_DIGITS) / "channel.sock"
     return len(str(longest).encode(errors="surrogateescape")) <= MAX_SOCKET_PATH_BYTES
+
+
+def _short_dir(data_dir: Path) -> Path:
+    digest = hashlib.sha256(str(data_dir.absolute()).encode(errors="surrogateescape")).hexdigest()
+    return SHORT_DIR / f"holdfast-{digest[:_SHORT_DIGITS]}"

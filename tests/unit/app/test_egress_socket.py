@@ -32,15 +32,19 @@ def test_it_listens_for_its_user_while_it_is_held(tmp_path: Path) -> None:
     assert not listens(path)
 
 
-def test_a_path_without_room_for_sockets_has_none(tmp_path: Path) -> None:
-    with egress_listener(tmp_path / ("x" * 90)) as descriptor:
-        assert descriptor == -1
-    assert list(tmp_path.iterdir()) == []
+def test_a_path_that_is_too_long_has_it_elsewhere(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("x" * 90)
+    with egress_listener(data_dir):
+        path = workers_egress_socket(data_dir)
+        assert not path.is_relative_to(tmp_path)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert listens(path)
+    assert not path.parent.exists()
 
 
 def test_a_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SetupError, match="the data directory"), egress_listener(tmp_path / "file"):
+    with pytest.raises(SetupError, match="the directory"), egress_listener(tmp_path / "file"):
         pass
 
 

@@ -6,22 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import msgspec
 import pytest
 
-from holdfast.app import lifeline, workers_role
+from holdfast.app import lifeline
 from holdfast.app.data_lock import data_lock
 from holdfast.app.lifeline import Lifeline, Prepared, Ready
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Stop
 from holdfast.app.workers_role import serve_workers
 from holdfast.config.run import Config
-from holdfast.errors import SetupError
 from holdfast.model.data_dir import workers_host_socket
-from holdfast.model.worker_script import ScriptVersion, secret_purpose
-from holdfast.sealing import load_or_create_key
-
-VERSION = ScriptVersion(key="0123456789ab", name="chat", version="v1", main="worker.py")
 
 
 @pytest.fixture
@@ -94,16 +88,3 @@ def test_it_ends_with_its_supervisor(tmp_path: Path, ends: tuple[socket.socket, 
     thread.start()
     assert serve_workers(Config(data_dir=tmp_path), Surroundings("holdfast run", theirs)) == 0
     thread.join()
-
-
-def test_secrets_are_opened_with_the_installations_key(tmp_path: Path) -> None:
-    unseal = workers_role.unsealing(tmp_path)
-    assert unseal(VERSION) == {}
-    sealed = msgspec.structs.replace(VERSION, sealed_secrets={"TOKEN": b"anything"})
-    with pytest.raises(SetupError, match="there is no sealing key"):
-        unseal(sealed)
-    key = load_or_create_key(tmp_path, {})
-    with pytest.raises(SetupError, match="its secret TOKEN cannot be read"):
-        unseal(sealed)
-    right = key.seal(b"hush", purpose=secret_purpose(VERSION.key, "TOKEN"))
-    assert unseal(msgspec.structs.replace(VERSION, sealed_secrets={"TOKEN": right})) == {"TOKEN": "hush"}

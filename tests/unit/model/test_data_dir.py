@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from holdfast.model.data_dir import (
+    SHORT_DIR,
     default_data_dir,
     has_room_for_the_socket,
-    has_room_for_worker_sockets,
     local_ca_file,
     worker_channel_socket,
     worker_key,
+    worker_sockets_dir,
 )
 
 
@@ -45,7 +46,10 @@ def test_a_script_has_a_short_directory_of_its_own_whatever_it_is_called() -> No
     assert len({key, worker_key("b" * 32, "chat"), worker_key("a" * 32, "chat2")}) == 3
 
 
-def test_a_directory_whose_path_is_too_long_for_the_sockets_of_scripts_is_told_apart() -> None:
+def test_sockets_of_scripts_are_elsewhere_where_the_path_is_too_long_for_them() -> None:
     longest = 107 - len("/workers/0123456789ab/channel.sock")
-    assert has_room_for_worker_sockets(Path("/" + "x" * (longest - 1)))
-    assert not has_room_for_worker_sockets(Path("/" + "x" * longest))
+    fits, does_not, another = (Path("/" + "x" * length) for length in (longest - 1, longest, longest + 1))
+    assert worker_sockets_dir(fits) == fits / "workers"
+    assert worker_sockets_dir(does_not).parent == SHORT_DIR
+    assert worker_sockets_dir(does_not) != worker_sockets_dir(another)
+    assert len(str(worker_channel_socket(Path("/" + "x" * 4000), "0123456789ab"))) <= 107

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from holdfast.errors import HoldfastError, reason_of
-from holdfast.model.data_dir import worker_dir, workers_dir
+from holdfast.model.data_dir import worker_dir
 from holdfast.model.local_worker import LocalWorker
 from holdfast.model.worker_host_messages import Answer, Done, Refused, Scripts
 from holdfast.workers.host import sockets, versions
@@ -30,7 +30,6 @@ BUSY_INTERVAL_S, IDLE_INTERVAL_S = 0.1, 0.5
 STOP_LIMIT_S = RETIRE_LIMIT_S + RETIRE_MARGIN_S + EXIT_LIMIT_S
 # Scripts of one data directory. Each is a process, of 30 MB and more.
 MAX_SCRIPTS = 1_000
-_DIRECTORY_MODE = 0o700
 
 
 class Host:
@@ -200,11 +199,6 @@ class Host:
             await asyncio.sleep(BUSY_INTERVAL_S if is_any_busy else IDLE_INTERVAL_S)
             looks = [one.look() for one in list(self._scripts.values())]
             is_any_busy = any(looks)
-
-
-def make_workers_dir(setting: Setting) -> None:
-    """Make the directory that everything of scripts lies in. Raises OSError."""
-    workers_dir(setting.data_dir).mkdir(parents=True, mode=_DIRECTORY_MODE, exist_ok=True)
 
 
 def _answer(concluded: Conclude) -> Answer:

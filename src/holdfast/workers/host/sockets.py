@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.errors import SetupError, reason_of
-from holdfast.model.data_dir import worker_channel_socket, worker_http_socket, workers_host_socket
+from holdfast.model.data_dir import (
+    worker_channel_socket,
+    worker_http_socket,
+    worker_sockets_dir,
+    workers_dir,
+    workers_host_socket,
+)
 from holdfast.model.worker_host_messages import Answer, Inherit, Inherited
 from holdfast.model.worker_messages import LineReader, WorkerLinkError, line
 
@@ -23,7 +30,7 @@ from holdfast.model.worker_messages import LineReader, WorkerLinkError, line
 BACKLOG = 4096
 # How long the host before may take with each step of handing over.
 HANDOVER_LIMIT_S = 5.0
-_MODE = 0o600
+_MODE, _DIRECTORY_MODE = 0o600, 0o700
 _PAIR = 2
 _KEY_BYTES = 64
 
@@ -39,6 +46,19 @@ class ScriptSockets:
         """Let go of them."""
         self.http.close()
         self.channel.close()
+
+
+def make_directories(data_dir: Path) -> None:
+    """Make what files and sockets of scripts lie in, for this user alone. Raises SetupError."""
+    for directory in (workers_dir(data_dir), worker_sockets_dir(data_dir)):
+        try:
+            directory.mkdir(parents=True, mode=_DIRECTORY_MODE, exist_ok=True)
+            found = directory.lstat()
+        except OSError as error:
+            raise SetupError(f"the directory {directory} cannot be used: {reason_of(error)}") from error
+        # In a directory that all may write to, somebody else may have been first.
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise SetupError(f"the directory {directory} is not this user's alone")
 
 
 def bound(path: Path) -> socket.socket:
@@ -62,7 +82,9 @@ def bound(path: Path) -> socket.socket:
 
 def bound_for(data_dir: Path, key: str) -> ScriptSockets:
     """New sockets of a script, whose directory is there. Raises SetupError."""
-    http = bound(worker_http_socket(data_dir, key))
+    path = worker_http_socket(data_dir, key)
+    path.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+    http = bound(path)
     try:
         return ScriptSockets(http, bound(worker_channel_socket(data_dir, key)))
     except SetupError:

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.errors import SetupError, reason_of
-from holdfast.model.data_dir import worker_active_file, worker_dir, worker_version_dir, workers_dir
+from holdfast.model.data_dir import worker_active_file, worker_dir, worker_http_socket, worker_version_dir, workers_dir
 from holdfast.model.worker_script import ScriptVersion
 
 DESCRIPTION = "script.json"
@@ -98,3 +98,5 @@ def remove(data_dir: Path, key: str) -> None:
         beside = directory.with_name(f".removed-{key}-{secrets.token_hex(4)}")
         directory.rename(beside)
         shutil.rmtree(beside, ignore_errors=True)
+    # Its sockets, where they are elsewhere.
+    shutil.rmtree(worker_http_socket(data_dir, key).parent, ignore_errors=True)

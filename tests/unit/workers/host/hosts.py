@@ -13,8 +13,9 @@ from holdfast.model.data_dir import worker_http_socket, worker_key, worker_versi
 from holdfast.model.worker_host_messages import KEPT_LINES, Logged, ScriptStatus
 from holdfast.model.worker_messages import WorkerLimits
 from holdfast.model.worker_script import ScriptVersion
+from holdfast.workers.host import sockets
 from holdfast.workers.host.hosted import Setting
-from holdfast.workers.host.hosting import Host, make_workers_dir
+from holdfast.workers.host.hosting import Host
 
 STAND_IN = Path(__file__).parents[3] / "integration" / "stand_in_script.py"
 LIMIT_S = 20.0
@@ -33,7 +34,7 @@ class Hosting:
             record=lambda event, fields: self.records.append((event, fields)),
             program=(sys.executable, "-P", str(STAND_IN)),
         )
-        make_workers_dir(self.setting)
+        sockets.make_directories(data_dir)
         self.host = Host(self.setting)
 
     def write(self, version: str, code: str = "", *, key: str = "") -> None:

@@ -92,5 +92,20 @@ def test_a_predecessor_that_hands_over_nothing_is_none(tmp_path: Path, answer: b
         thread.join()
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o720])
+def test_a_directory_that_others_may_write_to_is_not_used(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "workers").chmod(mode)
+    with pytest.raises(SetupError, match="is not this user's alone"):
+        sockets.make_directories(tmp_path)
+
+
+def test_a_link_in_the_place_of_a_directory_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "workers").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SetupError, match="is not this user's alone"):
+        sockets.make_directories(tmp_path)
+
+
 def test_no_predecessor_is_none(tmp_path: Path) -> None:
     assert sockets.inherited(tmp_path) == {}

@@ -1,0 +1,202 @@
+"""WebSockets of Durable Objects outlive the code and the process behind them: deployments, crashes, endless loops, releases.
+
+Each test has real clients on a real edge, and asks the object in the end what it was told: every message once, in order.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from holdfast.model.worker_host_messages import Done, Refused
+from tests.integration.releasing import released
+from tests.integration.worker_up import ServedWorker, worker_up
+
+LIMIT_S = 60.0
+# Messages that a speaker has under way.
+WINDOW = 8
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[ServedWorker]:
+    """One for the tests that change nothing but its code."""
+    with worker_up() as one:
+        yield one
+
+
+@asynccontextmanager
+async def client(served: ServedWorker, path: str = "/a") -> AsyncIterator[ClientConnection]:
+    async with connect(f"ws://{served.address}{path}", ping_interval=None, max_queue=None) as socket:
+        yield socket
+
+
+async def told(socket: ClientConnection, message: str) -> str:
+    """What the room answers to `message`."""
+    await socket.send(message)
+    return await heard(socket)
+
+
+async def heard(socket: ClientConnection) -> str:
+    async with asyncio.timeout(LIMIT_S):
+        return str(await socket.recv())
+
+
+def said(served: ServedWorker, prefix: str) -> list[str]:
+    """What the object has written down of what begins so."""
+    return [text for text in served.get("/said").json() if text.startswith(prefix)]
+
+
+class Speaker:
+    """A client that says `<name> <number>` on and on, with some messages under way, and hears an answer to each."""
+
+    def __init__(self, served: ServedWorker, name: str, *, window: int = WINDOW) -> None:
+        self._served, self.name, self._window = served, name, window
+        self.sent = 0
+        self.answers: list[str] = []
+
+    async def speak(self, goes_on: Callable[[], bool]) -> None:
+        """Until it need not go on, and the last answer is there."""
+        async with client(self._served, f"/{self.name}") as socket:
+            while goes_on():
+                while self.sent - self._answered < self._window:
+                    await socket.send(f"{self.name} {self.sent}")
+                    self.sent += 1
+                self.answers.append(await heard(socket))
+            await socket.send("who")
+            while (answer := await heard(socket)) != f"{self.name} guest":
+                self.answers.append(answer)
+
+    @property
+    def _answered(self) -> int:
+        """Up to which message there are answers."""
+        return int(self.answers[-1].rpartition(" ")[2]) + 1 if self.answers else 0
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Messages without an answer. Fails where answers are not in order, or come twice."""
+        answered = [answer.partition(" ")[2] for answer in self.answers]
+        assert answered == sorted(set(answered), key=lambda text: int(text.rpartition(" ")[2]))
+        return sorted({f"{self.name} {number}" for number in range(self.sent)} - set(answered))
+
+    def check(self) -> None:
+        """Every message was heard by the object, once, in order."""
+        assert said(self._served, f"{self.name} ") == [f"{self.name} {number}" for number in range(self.sent)]
+
+    @property
+    def versions(self) -> list[str]:
+        """Which versions answered, in order, each once for each time that it came."""
+        found = list[str]()
+        for answer in self.answers:
+            version = answer.partition(" ")[0]
+            if found[-1:] != [version]:
+                found.append(version)
+        return found
+
+
+async def spoken(served: ServedWorker, meanwhile: Callable[[], None], *, names: tuple[str, ...]) -> list[Speaker]:
+    """Speakers who speak for as long as `meanwhile`, and some."""
+    speakers = [Speaker(served, name) for name in names]
+    is_over = False
+    speaking = asyncio.gather(*(one.speak(lambda: not is_over) for one in speakers))
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            while not all(one.answers for one in speakers) and not speaking.done():
+                await asyncio.wait([speaking], timeout=0.01)
+        await asyncio.to_thread(meanwhile)
+    finally:
+        is_over = True
+        await speaking
+    for one in speakers:
+        one.check()
+    return speakers
+
+
+def test_deployments_in_a_row_under_load_lose_no_socket_and_no_message(served: ServedWorker) -> None:
+    versions = [f"d{number}" for number in range(10)]
+
+    def deploy() -> None:
+        for version in versions:
+            assert served.deploy(version) == Done()
+
+    speakers = asyncio.run(spoken(served, deploy, names=("deploy-a", "deploy-b", "deploy-c")))
+    for one in speakers:
+        assert one.unanswered == []
+        # Each deployment is there when it is said to be, and none comes back.
+        assert one.versions[-len(versions) :] == versions
+
+
+def test_a_killed_process_costs_no_socket_and_no_message(served: ServedWorker) -> None:
+    def kill() -> None:
+        for _ in range(5):
+            before = served.status()
+            os.kill(before.pid, signal.SIGKILL)
+            served.until_restarted(before)
+
+    # What was sent is not written down: an answer is lost that had been committed to, and was not sent yet.
+    for one in asyncio.run(spoken(served, kill, names=("kill-a", "kill-b"))):
+        assert len(one.unanswered) <= 5 * WINDOW
+
+
+def test_code_that_does_not_import_is_refused_with_its_traceback_and_what_serves_goes_on(served: ServedWorker) -> None:
+    async def scenario() -> None:
+        async with client(served) as socket:
+            before = await told(socket, "refuse 1")
+            refused = await asyncio.to_thread(served.deploy, "broken", "import nothing_of_that_name\n")
+            assert isinstance(refused, Refused)
+            assert "No module named 'nothing_of_that_name'" in refused.error
+            assert 'worker.py", line 1, in <module>' in refused.traceback
+            after = await told(socket, "refuse 2")
+            assert after.partition(" ")[0] == before.partition(" ")[0]
+
+    asyncio.run(scenario())
+
+
+def test_a_message_whose_handler_dies_is_tried_once_more_and_then_passed_over(served: ServedWorker) -> None:
+    async def scenario() -> None:
+        before = served.status().restarts
+        async with client(served) as socket:
+            await socket.send("die")
+            assert (await told(socket, "die after")).endswith(" die after")
+        assert served.status().restarts == before + 2
+
+    asyncio.run(scenario())
+
+
+def test_an_endless_loop_is_ended_after_its_processor_time_and_not_begun_again() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as looping, client(served, "/b") as other:
+            assert await told(other, "loop before") == "v0 loop before"
+            await looping.send("loop")
+            assert await told(looping, "loop after") == "v0 loop after"
+            assert await told(other, "loop other") == "v0 loop other"
+        assert served.status().restarts == 1
+
+    with worker_up(more="[limits]\ncpu_ms = 500") as served:
+        asyncio.run(scenario(served))
+        crashed = served.command.record(lambda record: record["event"] == "worker_crashed")
+        assert "limits.cpu_ms is 500" in crashed["reason"]
+
+
+def test_a_release_replaces_edge_and_host_and_objects_are_where_they_were() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as kept:
+            assert await told(kept, "release 1") == "v0 release 1"
+            before = served.status().pid
+            await asyncio.to_thread(released, served.data)
+            assert served.status().pid != before
+            assert await told(kept, "release 2") == "v0 release 2"
+            async with client(served, "/b") as new:
+                assert await told(new, "release 3") == "v0 release 3"
+            assert said(served, "release ") == ["release 1", "release 2", "release 3"]
+
+    with worker_up() as served:
+        asyncio.run(scenario(served))
+
+
+def test_a_worker_that_does_not_import_is_a_sentence_and_its_traceback() -> None:
+    with pytest.raises(AssertionError, match="it ended at once"), worker_up(code="import nothing_of_that_name\n"):
+        pass

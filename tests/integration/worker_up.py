@@ -1,0 +1,155 @@
+"""`holdfast up --worker` as a child process, with a project that a test writes and deploys again."""
+
+import re
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from holdfast.app.local_project import placed
+from holdfast.model.data_dir import local_home, workers_host_socket
+from holdfast.model.worker_host_messages import Answer, Deploy, ListScripts, Question, Scripts, ScriptStatus
+from holdfast.model.worker_messages import LineReader, line
+from tests.integration.command import Command
+from tests.integration.waiting import poll
+
+READY = re.compile(r"^ready: ws://(?P<address>[^ ]+) -> Worker (?P<name>\S+)")
+ANSWER_LIMIT_S = 60.0
+
+CONFIGURATION = """
+name = "room"
+main = "worker.py"
+compatibility_date = "2026-11-01"
+compatibility_flags = ["python_workers"]
+{more}
+[[durable_objects.bindings]]
+name = "ROOM"
+class_name = "Room"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Room"]
+"""
+
+# A room that writes down all that it is told, and answers each message with its version: `<version> <message>`.
+ROOM = """
+import os, signal
+from js import WebSocketPair
+from workers import DurableObject, Response, WorkerEntrypoint
+
+VERSION = "@VERSION@"
+
+class Room(DurableObject):
+    def __init__(self, ctx, env):
+        super().__init__(ctx, env)
+        self.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, text TEXT)")
+
+    async def fetch(self, request):
+        if request.url.endswith("/said"):
+            rows = self.ctx.storage.sql.exec("SELECT text FROM said ORDER BY number").toArray()
+            return Response.json([row["text"] for row in rows])
+        client, server = WebSocketPair.new().object_values()
+        self.ctx.acceptWebSocket(server, ["guest"])
+        server.serializeAttachment({"path": request.url.rpartition("/")[2]})
+        return Response(None, status=101, web_socket=client)
+
+    async def webSocketMessage(self, ws, message):
+        if message == "loop":
+            while True:
+                pass
+        if message == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if message == "who":
+            ws.send(f"{ws.deserializeAttachment()['path']} {self.ctx.getTags(ws)[0]}")
+            return
+        self.ctx.storage.sql.exec("INSERT INTO said (text) VALUES (?)", message)
+        ws.send(f"{VERSION} {message}")
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if request.url.endswith("/version"):
+            return Response(VERSION)
+        return await self.env.ROOM.getByName("lobby").fetch(request)
+"""
+
+
+class WorkerUp:
+    """A Worker that is served, and its project."""
+
+    def __init__(self, directory: Path, *, code: str = ROOM, more: str = "") -> None:
+        self.project, self.data = directory / "p", directory
+        self._code = code
+        self.project.mkdir()
+        (self.project / "wrangler.toml").write_text(CONFIGURATION.format(more=more), encoding="utf-8")
+        self.write("v0")
+
+    def write(self, version: str, code: str = "") -> None:
+        """The project as it is from now on."""
+        text = (code or self._code).replace("@VERSION@", version)
+        (self.project / "worker.py").write_text(text, encoding="utf-8")
+
+    def deploy(self, version: str, code: str = "") -> Answer:
+        """Have the project served as this version."""
+        self.write(version, code)
+        worker, _ = placed(self.project, self.data)
+        return self.ask(Deploy(key=worker.key, version=worker.version))
+
+    def status(self) -> ScriptStatus:
+        """How the script is."""
+        answer = self.ask(ListScripts())
+        assert isinstance(answer, Scripts)
+        (status,) = answer.scripts
+        return status
+
+    def until_restarted(self, before: ScriptStatus) -> None:
+        """Wait until another process serves than the one of `before`."""
+
+        def look() -> bool:
+            now = self.status()
+            return now.state == "serving" and now.pid != before.pid
+
+        poll(look, what="another process that serves", limit_s=30.0)
+
+    def ask(self, question: Question) -> Answer:
+        """Ask the host."""
+        reader: LineReader[Answer] = LineReader(Answer)
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(ANSWER_LIMIT_S)
+            asking.connect(str(workers_host_socket(local_home(self.data))))
+            asking.sendall(line(question))
+            while data := asking.recv(65536):
+                for answer in reader.feed(data):
+                    return answer
+        raise AssertionError(f"no answer to {question}")
+
+
+class ServedWorker(WorkerUp):
+    """The same, with the command that serves it."""
+
+    command: Command
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        match = next(filter(None, map(READY.match, self.command.ready_lines)))
+        return match["address"]
+
+    def get(self, path: str) -> httpx.Response:
+        """An ordinary request."""
+        return httpx.get(f"http://{self.address}{path}", timeout=30, trust_env=False)
+
+
+@contextmanager
+def worker_up(*arguments: str, code: str = ROOM, more: str = "") -> Iterator[ServedWorker]:
+    """`holdfast up --worker` for a project of `code`, with more `arguments` and `more` configuration. It must end well."""
+    with tempfile.TemporaryDirectory(prefix="hf") as directory:
+        served = ServedWorker(Path(directory), code=code, more=more)
+        listen = ["--listen", "127.0.0.1:0", "--threads", "1"]
+        served.command = Command(
+            ["up", "--worker", served.project, "--data", directory, *listen, *arguments],
+            ready=lambda lines: any(map(READY.match, lines)),
+        )
+        with served.command:
+            yield served
