@@ -1,5 +1,6 @@
 """A script's process, with user code as the reference has it, against an edge that is played by the test."""
 
+import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from holdfast.model.worker_messages import DurableObjectBinding, Event, Loaded, Log, Serve, Serving
+from holdfast.model.worker_messages import DurableObjectBinding, Event, Loaded, Log, Retire, Retired, Serve, Serving
 from holdfast.workers.channel.binding import Binding, decode
 from tests.integration.fake_edge_channel import (
     BACKLOG,
@@ -321,6 +322,24 @@ def test_a_retiring_process_ends_what_runs_and_acknowledges_it(worker: ScriptUnd
         loop.until(P_ACK)
         assert process.retire() == 0
         assert [record.kind for record in loop.rest()][-1] == P_BYE
+
+
+def test_an_answer_that_takes_longer_goes_on_while_the_next_process_takes_over(worker: ScriptUnderTest) -> None:
+    process = _serving(worker)
+    with socket.socket(socket.AF_UNIX) as slow:
+        slow.settimeout(10)
+        slow.connect(str(worker.client.path))
+        slow.sendall(b"POST /upload HTTP/1.1\r\nHost: example.com\r\nContent-Length: 4\r\n\r\nab")
+        assert worker.client.ask("/").status == 200
+        process.say(Retire(limit_s=5))
+        process.hear(Retired)
+        _serving(worker)
+        assert worker.client.ask("/").status == 200
+        assert process.process.poll() is None
+        slow.sendall(b"cd")
+        with slow.makefile("rb") as stream:
+            assert stream.read().endswith(b"\r\n\r\n4")
+    assert process.process.wait(15) == 0
 
 
 def test_a_reset_object_closes_its_sockets(worker: ScriptUnderTest) -> None:

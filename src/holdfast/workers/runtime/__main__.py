@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 
-from holdfast.model.worker_messages import VARIABLE, Retired
+from holdfast.model.worker_messages import VARIABLE
 from holdfast.workers.runtime import isolation
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.process import Process
@@ -30,7 +30,7 @@ def main() -> int:
     loop = asyncio.SelectorEventLoop(Selector(turns))
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(_run(host, turns))
-    host.finish(Retired(), FINISH_S)
+    host.finish(FINISH_S)
     # Threads of user code that do not end must not keep the process.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -100,11 +100,10 @@ class HostLink:
             )
         )
 
-    def finish(self, message: ProcessMessage, limit_s: float) -> None:
-        """Say the last thing, and block until the host has taken everything or the limit is over; for when the loop is gone."""
+    def finish(self, limit_s: float) -> None:
+        """Block until the host has taken everything or the limit is over; for when the loop is gone."""
         if self._is_over:
             return
-        self._out += line(message)
         self._socket.settimeout(limit_s)
         # A host that does not take it sees the end of the process all the same.
         with contextlib.suppress(OSError):

@@ -76,19 +76,18 @@ class Exchange:
         """Send the answer. `length`: of a body that comes in pieces, where it is known. Raises Gone, and whatever the body raises."""
         head = self._head(status, list(fields), body, reason, length)
         self.is_begun = True
-        await self._connection.send(head)
-        if isinstance(head, h11.InformationalResponse):
-            self.is_ended = True
-            return
         may_have_body = self.method != "HEAD" and status not in {204, 304}
-        if isinstance(body, bytes):
-            if may_have_body and body:
-                await self._connection.send(h11.Data(data=body))
-        elif body is not None and may_have_body:
+        if isinstance(head, h11.InformationalResponse):
+            await self._connection.send(head)
+        elif isinstance(body, bytes) or body is None or not may_have_body:
+            data = [h11.Data(data=body)] if may_have_body and isinstance(body, bytes) and body else []
+            await self._connection.send(head, *data, h11.EndOfMessage())
+        else:
+            await self._connection.send(head)
             async for chunk in body:
                 if chunk:
                     await self._connection.send(h11.Data(data=chunk))
-        await self._connection.send(h11.EndOfMessage())
+            await self._connection.send(h11.EndOfMessage())
         self.is_ended = True
 
     def _head(
@@ -132,9 +131,9 @@ class Connection:
         event = await self._next_event()
         return bytes(event.data) if isinstance(event, h11.Data) else None
 
-    async def send(self, event: h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage) -> None:
-        """Write, as fast as the edge takes it. Raises Gone."""
-        data = self._h11.send(event)
+    async def send(self, *parts: h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage) -> None:
+        """Write all of it together, as fast as the edge takes it. Raises Gone."""
+        data = b"".join(self._h11.send(part) or b"" for part in parts)
         try:
             if data:
                 self._writer.write(data)
@@ -216,8 +215,10 @@ class HttpServer:
         )
         self._look()
 
-    async def retire(self, limit_s: float) -> None:
-        """Accept nothing more; end idle connections now, others after their answer, all of them after `limit_s`."""
+    def stop(self) -> None:
+        """Accept nothing more; end idle connections now, others after their answer."""
+        if self._is_retiring:
+            return
         self._is_retiring = True
         if self._server is not None:
             # Not `close`: the listening socket is the host's, and shared.
@@ -227,8 +228,16 @@ class HttpServer:
         for connection in self._open:
             if connection.is_idle:
                 connection.close()
+
+    async def answered(self, limit_s: float) -> None:
+        """Wait until every request is answered, or the limit is over."""
         if self._open:
             await asyncio.wait(list(self._open.values()), timeout=limit_s)
+
+    async def retire(self, limit_s: float) -> None:
+        """`stop`, and end what has not ended after `limit_s`."""
+        self.stop()
+        await self.answered(limit_s)
         for connection in self._open:
             connection.abort()
         if self._looking is not None:

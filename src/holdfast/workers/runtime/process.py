@@ -1,7 +1,8 @@
 """A script's process, put together: what the host says, and what is done about it.
 
 `Load` imports the code; `Serve` takes the objects and accepts; `Retire`, SIGTERM and the end of the host's link let go of everything, in this order:
-requests that run are answered, objects end what runs and leave, what they sent and acknowledged goes out, edges are told goodbye.
+requests that are soon answered are, objects end what runs and leave, what they sent and acknowledged goes out, edges are told goodbye, the host
+hears `Retired` and has the next process serve; answers that take longer (a stream of events) go on beside it for a while.
 
 Law 1: nothing is accepted before the objects are ours, and they are given back before the host hears `Retired`.
 Law 2: a retirement ends within its limit and what the parts allow themselves beyond it; what has not ended then is cut.
@@ -28,6 +29,7 @@ from holdfast.model.worker_messages import (
     LoadFailed,
     LogLevel,
     Retire,
+    Retired,
     Serve,
     Serving,
 )
@@ -51,6 +53,10 @@ from holdfast.workers.sdk.context import environment
 
 # Objects of the first generation before it is collected, and how often for the second and third; the default is 700, 10, 10.
 GC_THRESHOLDS = (10_000, 20, 20)
+# How long answers are waited for before the objects go: nobody serves meanwhile.
+ANSWER_S = 1.0
+# How long answers may go on after that; the host ends the process `EXIT_LIMIT_S` after `Retired`.
+LINGER_S = 2.0
 # A host that is gone, or a SIGTERM of a service manager, gives no limit.
 RETIRE_LIMIT_S = 10.0
 
@@ -114,6 +120,9 @@ class Process:
     async def _retire(self, limit_s: float) -> None:
         if self._serving is not None:
             await self._serving.retire(limit_s)
+        self._host.say(Retired())
+        if self._serving is not None:
+            await self._serving.linger(LINGER_S)
 
     def _uncaught(self, _loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
         """What asyncio has nobody to tell: mostly a task of user code that failed and that nobody awaited."""
@@ -178,12 +187,19 @@ class _Serving:
             self._counting.cancel()
         if self._is_serving:
             until = self._loop.time() + limit_s
-            await self._server.retire(limit_s)
-            await self._dispatcher.retire(max(until - self._loop.time(), 0))
-            await lifespans.shut_down(max(until - self._loop.time(), 0))
+            self._server.stop()
+            await self._server.answered(min(limit_s, ANSWER_S))
             await self._objects.retire(max(until - self._loop.time(), 0))
             await self._hub.retire()
         self._host.say(self._counters())
+
+    async def linger(self, limit_s: float) -> None:
+        """End the answers that still go on, and what goes on behind answers; cut what takes longer."""
+        if self._is_serving:
+            until = self._loop.time() + limit_s
+            await self._server.retire(limit_s)
+            await self._dispatcher.retire(max(until - self._loop.time(), 0))
+            await lifespans.shut_down(max(until - self._loop.time(), 0.1))
 
     @property
     def _hub(self) -> Channels:

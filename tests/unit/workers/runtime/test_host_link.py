@@ -89,7 +89,8 @@ async def test_lines_that_a_slow_host_does_not_take_are_counted(ends: Any, monke
 
 def test_the_last_words_are_said_when_there_is_no_loop(ends: Any) -> None:
     ends[0].log("log", "before")
-    ends[0].finish(Retired(), 5)
+    ends[0].say(Retired())
+    ends[0].finish(5)
     found = _read(ends[1], 2)
     assert isinstance(found[0], Log)
     assert found[1] == Retired()
@@ -98,8 +99,9 @@ def test_the_last_words_are_said_when_there_is_no_loop(ends: Any) -> None:
 
 def test_last_words_to_a_host_that_is_gone_are_nobodys(ends: Any) -> None:
     ends[1].close()
-    ends[0].finish(Retired(), 5)
-    ends[0].finish(Retired(), 5)
+    ends[0].say(Retired())
+    ends[0].finish(5)
+    ends[0].finish(5)
 
 
 async def test_threads_of_user_code_may_print(ends: Any) -> None:
