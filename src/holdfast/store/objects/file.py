@@ -128,6 +128,26 @@ class ObjectFile:
             self._keep(cursor)
             return cursor
 
+    def run_conditional(self, sql: str, parameters: Sequence[Parameter]) -> sqlite3.Cursor:
+        """Run a statement of user code that changes the schema, or finds that it need not: then there is nothing to commit.
+
+        Only where no transaction is open. Raises as `run_regulated`.
+        """
+        with self._lock:
+            self._execute(" BEGIN IMMEDIATE")
+            try:
+                before = self._schema_version()
+                cursor = self.run_regulated(sql, parameters, may_write=True)
+                is_changed = self._schema_version() != before
+            except BaseException:
+                self.rollback()
+                raise
+            if is_changed:
+                self.begin_write()
+            else:
+                self._execute(" COMMIT")
+            return cursor
+
     def fetch(self, cursor: sqlite3.Cursor) -> Any:  # noqa: ANN401 - a row, of whatever the query asked for
         """The next row of a statement of user code, or None. Raises StorageError."""
         return self._fetch(cursor, cursor.fetchone)
@@ -270,6 +290,10 @@ class ObjectFile:
         with suppress(FileNotFoundError):
             if self.path.with_name(f"{self.path.name}-wal").stat().st_size > MAX_JOURNAL_BYTES:
                 self._close_cursors()
+
+    def _schema_version(self) -> int:
+        version: int = self._execute(" PRAGMA schema_version").fetchone()[0]
+        return version
 
     def _keep(self, cursor: sqlite3.Cursor) -> None:
         """Remember a cursor of user code for as long as user code has it."""

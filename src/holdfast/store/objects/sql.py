@@ -91,12 +91,17 @@ def _run_one(file: ObjectFile, statement: Statement, bindings: Sequence[Binding]
     if statement.names_own:
         raise StorageError(NOT_AUTHORIZED, code="SQLITE_AUTH")
     is_writer = statement.kind is Kind.WRITER
-    if is_writer:
+    # What an object's constructor does each time: make its tables if they are not there. If they are, that is no write.
+    is_trial = statement.is_conditional and not file.is_dirty and not file.depth
+    if is_writer and not is_trial:
         file.begin_write()
     before = file.total_changes
     try:
-        # What is only explained does not happen, but is judged as if it did.
-        cursor = file.run_regulated(statement.text, bindings, may_write=statement.kind is not Kind.READER)
+        if is_trial:
+            cursor = file.run_conditional(statement.text, bindings)
+        else:
+            # What is only explained does not happen, but is judged as if it did.
+            cursor = file.run_regulated(statement.text, bindings, may_write=statement.kind is not Kind.READER)
     except sqlite3.ProgrammingError as error:
         raise StorageError(on_wrong_number if "bindings supplied" in str(error) else str(error)) from error
     except (OverflowError, UnicodeEncodeError) as error:

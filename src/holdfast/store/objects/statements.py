@@ -28,11 +28,15 @@ class Kind(Enum):
 
 
 class Statement(NamedTuple):
-    """One statement: its text without the `;` and the space around it, and its kind. `names_own`: it renames to a name of ours."""
+    """One statement: its text without the `;` and the space around it, and its kind.
+
+    `names_own`: it renames to a name of ours. `is_conditional`: it makes or drops something only if that is not done already.
+    """
 
     text: str
     kind: Kind
     names_own: bool = False
+    is_conditional: bool = False
 
 
 _TOKEN = re.compile(
@@ -49,6 +53,7 @@ _TOKEN = re.compile(
 _TRANSACTION = frozenset({"BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"})
 _READER = frozenset({"SELECT", "VALUES"})
 _WRITES_AFTER_WITH = frozenset({"INSERT", "REPLACE", "UPDATE", "DELETE"})
+_CONDITIONAL = frozenset({"CREATE", "DROP"})
 _OPTIMIZE = "OPTIMIZE"
 
 
@@ -87,7 +92,8 @@ def _is_inside_trigger(words: list[str]) -> bool:
 
 def _statement(text: str, words: list[str], names_own: bool) -> Statement:
     kind = _kind_of(words)
-    return Statement(text.strip(), kind, names_own and words[0] == "ALTER")
+    is_conditional = words[0] in _CONDITIONAL and "IF" in words[2:5] and "EXISTS" in words[3:7]
+    return Statement(text.strip(), kind, names_own and words[0] == "ALTER", is_conditional)
 
 
 def _kind_of(words: list[str]) -> Kind:

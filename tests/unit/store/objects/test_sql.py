@@ -77,6 +77,73 @@ def test_readers_begin_no_transaction_and_writers_do(file: ObjectFile) -> None:
     assert file.is_dirty
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CREATE TABLE IF NOT EXISTS t (id)",
+        "create unique index if not exists i on t (v)",
+        "DROP TABLE IF EXISTS nowhere",
+        "CREATE TABLE IF NOT EXISTS t (id); CREATE INDEX IF NOT EXISTS i ON t (v); SELECT * FROM t",
+    ],
+)
+def test_what_is_there_already_is_not_written(file: ObjectFile, query: str) -> None:
+    run(file, "CREATE UNIQUE INDEX i ON t (v)")
+    file.commit()
+    writes = file.writes
+    run(file, query).rest()
+    assert (file.is_dirty, file.writes) == (False, writes)
+    # Nor is the file held.
+    other = ObjectFile.open(file.path)
+    run(other, "INSERT INTO t (v) VALUES (1)")
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "CREATE TABLE IF NOT EXISTS other (id)",
+        "CREATE TABLE IF NOT EXISTS t (id); CREATE TABLE IF NOT EXISTS other (id)",
+        "CREATE TABLE IF NOT EXISTS other AS SELECT 1",
+        "DROP TABLE IF EXISTS t",
+    ],
+)
+def test_what_is_not_there_yet_is_written(file: ObjectFile, query: str) -> None:
+    file.commit()
+    told: list[str] = []
+    file.before_write = lambda: told.append("write")
+    run(file, query)
+    assert (file.is_dirty, told) == (True, ["write"])
+    file.commit()
+
+
+@pytest.mark.parametrize(
+    ("query", "bindings"),
+    [
+        ("CREATE TEMPORARY TABLE IF NOT EXISTS other (id)", ()),
+        ("CREATE TABLE IF NOT EXISTS _cf_other (id)", ()),
+        ("CREATE TABLE IF NOT EXISTS", ()),
+        ("CREATE TABLE IF NOT EXISTS other (id)", (1,)),
+    ],
+)
+def test_what_is_refused_leaves_nothing_to_commit(
+    file: ObjectFile, query: str, bindings: tuple[sql.Binding, ...]
+) -> None:
+    file.commit()
+    with pytest.raises(StorageError):
+        run(file, query, bindings)
+    assert not file.is_dirty
+    run(file, "SELECT * FROM t").rest()
+
+
+def test_a_table_that_was_made_within_a_transaction_goes_with_it(file: ObjectFile) -> None:
+    file.commit()
+    depth = file.begin_nested()
+    run(file, "CREATE TABLE IF NOT EXISTS other (id)")
+    file.end_nested(depth, keep=False)
+    with pytest.raises(StorageError, match="no such table: other"):
+        run(file, "SELECT * FROM other")
+
+
 def test_a_cursor_that_is_not_drained_keeps_its_table_and_closing_frees_it(file: ObjectFile) -> None:
     run(file, "INSERT INTO t (v) VALUES (1), (2), (3)")
     rows = run(file, "SELECT * FROM t")
