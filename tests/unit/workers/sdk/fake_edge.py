@@ -56,9 +56,11 @@ async def fake_edge() -> AsyncIterator[FakeEdge]:
     with tempfile.TemporaryDirectory(prefix="hf") as directory:
         edge = FakeEdge(str(Path(directory) / "egress.sock"))
         tasks: set[asyncio.Task[None]] = set()
+        writers: list[asyncio.StreamWriter] = []
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             edge.connections += 1
+            writers.append(writer)
             task = asyncio.get_running_loop().create_task(_serve(edge, reader, writer))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -68,10 +70,19 @@ async def fake_edge() -> AsyncIterator[FakeEdge]:
             yield edge
         finally:
             server.close()
+            # What was accepted last may not have come here yet.
+            await _some_turns()
             for task in list(tasks):
                 task.cancel()
-            if tasks:
-                await asyncio.wait(list(tasks), timeout=5)
+            for writer in writers:
+                writer.transport.abort()
+            await _some_turns()
+
+
+async def _some_turns() -> None:
+    """Let the loop run what is ready, and what that makes ready."""
+    for _ in range(5):
+        await asyncio.to_thread(bool)
 
 
 class _Peer:
