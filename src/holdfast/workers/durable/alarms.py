@@ -8,7 +8,8 @@ noticed within RECHECK_S.
 
 Law 1: an object's alarm never runs twice at the same time.
 Law 2: a failed run is tried again after 2 s, 4 s, 8 s … (up to a quarter more, by chance), MAX_RETRIES times; then it is given up, and that is said.
-Law 3: a run that could not begin or end (the object broke) is tried again likewise, and not counted: the cause is not the handler's.
+Law 3: a run that ended its process has failed (`alarm_marks.py`): an alarm that never ends does not kill one process after the other.
+Law 4: a run that could not begin or end (the object broke) is tried again likewise, and not counted: the cause is not the handler's.
 Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as measured.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, Protocol, cast
 
+from holdfast.workers.durable.alarm_marks import AlarmMarks, Key
 from holdfast.workers.durable.events import Event
 from holdfast.workers.durable.services import File
 
@@ -31,6 +33,10 @@ JITTER = 0.25
 MAX_RUNNING = 256
 # How long a clock that was set may go unnoticed.
 RECHECK_S = 10.0
+
+
+class ProcessDied(RuntimeError):
+    """What a run has failed of that did not live to say so."""
 
 
 class AlarmInfo:
@@ -70,12 +76,14 @@ class AlarmHost(Protocol):
 class AlarmRun(Event):
     """One run of an object's alarm. `settled(retry)` is called once: `retry` where it could not begin or end."""
 
-    __slots__ = ("_now_ms", "_retry_count", "_runs", "_settled")
+    __slots__ = ("_key", "_marks", "_now_ms", "_retry_count", "_runs", "_settled")
 
     label = "an alarm"
 
-    def __init__(self, now_ms: Callable[[], int], settled: Callable[[bool], None]) -> None:
+    def __init__(self, key: Key, marks: AlarmMarks, now_ms: Callable[[], int], settled: Callable[[bool], None]) -> None:
         super().__init__()
+        self._key = key
+        self._marks = marks
         self._now_ms = now_ms
         self._settled = settled
         self._retry_count = 0
@@ -96,6 +104,9 @@ class AlarmRun(Event):
         self._runs = True
         self._retry_count = alarm.retry_count
         info = AlarmInfo(alarm.scheduled_ms, alarm.retry_count)
+        if self._marks.take(self._key):
+            return _died, ()
+        self._marks.begin(self._key)
         return method, ((info,) if takes_one(method) else ())
 
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
@@ -139,6 +150,7 @@ class AlarmRun(Event):
         return cast("AlarmHost", self.host)
 
     def _settle(self, *, retry: bool) -> None:
+        self._marks.end(self._key)
         settled, self._settled = self._settled, _ignored
         settled(retry)
 
@@ -156,9 +168,6 @@ def takes_one(method: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-Key = tuple[str, str]
 
 
 class AlarmTable(Protocol):
@@ -272,6 +281,10 @@ class Scheduler:
 
 def _nothing() -> None:
     """The handler where there is nothing to run."""
+
+
+def _died() -> None:
+    raise ProcessDied("the process ended while the alarm ran: it took too long, too much memory, or was killed")
 
 
 def _ignored(retry: bool) -> None:

@@ -20,6 +20,7 @@ from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
 from holdfast.workers.durable.actor import Actor
+from holdfast.workers.durable.alarm_marks import AlarmMarks
 from holdfast.workers.durable.alarms import AlarmRun, Scheduler
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.namespace import Namespace
@@ -96,9 +97,12 @@ class Objects:
         self._namespaces = {name: Namespace(kind, self.actor) for name, kind in self._kinds.items()}
         self.services.exports = Exports(self._namespaces)
         self._actors: dict[tuple[str, str], Actor] = {}
+        # Those that came to be known since the last sweep: they may come to nothing.
+        self._fresh: list[tuple[str, str]] = []
         self._live: dict[Actor, None] = {}
         self._directory: Path | None = None
         self._table: AlarmTable | None = None
+        self._marks: AlarmMarks | None = None
         self._scheduler: Scheduler | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -133,6 +137,7 @@ class Objects:
         await owner.join(node, address)
         self.owner, self._directory = owner, objects_dir
         self._table = AlarmTable.open(objects_dir / FILE_NAME)
+        self._marks = AlarmMarks(objects_dir)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
         self._scheduler.start()
         self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
@@ -163,6 +168,9 @@ class Objects:
         self.services.executor.shutdown(wait=True)
         if self._table is not None:
             self._table.close()
+        if self._marks is not None:
+            self._marks.close()
+            self._marks = None
         if self.owner is not None:
             await self.owner.leave()
 
@@ -172,8 +180,10 @@ class Objects:
             instance = actor.instance
             if instance is not None and now - instance.idle_since >= HIBERNATE_S and instance.is_idle(now):
                 self._leave(actor)
-        for key in [key for key, actor in self._actors.items() if not actor.is_needed]:
-            del self._actors[key]
+        fresh, self._fresh = self._fresh, []
+        for key in fresh:
+            if (known := self._actors.get(key)) is not None and not known.is_needed:
+                del self._actors[key]
 
     def figures(self) -> Figures:
         """What is there now."""
@@ -219,6 +229,7 @@ class Objects:
         key = (kind.name, str(id))
         if (actor := self._actors.get(key)) is None:
             actor = self._actors[key] = Actor(self, self.services, kind, id)
+            self._fresh.append(key)
         elif actor.id.name is None and id.name is not None:
             actor.id = id
         return actor
@@ -276,7 +287,9 @@ class Objects:
             settled(True)  # noqa: FBT003  as the scheduler has it
             return
         actor = self.actor(kind, DurableObjectId(row.object_id, name=row.object_name))
-        actor.deliver(AlarmRun(self.services.wall_ms, settled))
+        marks = self._marks
+        if marks is not None:
+            actor.deliver(AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled))
 
     def _open_file(self, kind: ObjectClass, digits: str) -> ObjectFile:
         if self._directory is None:

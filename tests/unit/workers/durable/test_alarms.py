@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.durable.alarms import MAX_RETRIES, MAX_RUNNING, Scheduler, backoff_ms, takes_one
+from holdfast.workers.durable.alarm_marks import FILE_NAME
+from holdfast.workers.durable.alarms import MAX_RETRIES, MAX_RUNNING, ProcessDied, Scheduler, backoff_ms, takes_one
 from tests.unit.workers.durable.stage import NOW_MS, Acceptor, Stage, stage, turn, until
 
 
@@ -270,3 +271,18 @@ async def test_an_object_that_breaks_in_its_alarm_is_tried_again(tmp_path: Path)
         assert [retry for _, retry, _, _ in Sleeper.heard] == [0, 0]
         assert await scene.stub().runs() == 2
         await turn()
+
+
+async def test_an_alarm_that_ended_its_process_has_failed_and_waits(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(10)
+        key = f"Room {scene.stub().id}\n"
+    # As it is found after a kill in the middle of it.
+    (tmp_path / FILE_NAME).write_text(key)
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await passes(scene, 20)
+        assert Sleeper.heard == []
+        assert isinstance(scene.reports[0][2], ProcessDied)
+        await passes(scene, 20 + 2600)
+        assert Sleeper.heard == [(10, 1, True, "a")]
+        assert (tmp_path / FILE_NAME).read_text() == ""

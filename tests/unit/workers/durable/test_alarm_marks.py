@@ -1,0 +1,60 @@
+"""Who was running when a process died is known to the next one."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.durable.alarm_marks import FILE_NAME, AlarmMarks
+
+A, B, C = (("Room", digit * 64) for digit in "abc")
+
+
+def test_who_runs_at_the_end_of_a_process_is_known_to_the_next_one_once(tmp_path: Path) -> None:
+    dies = AlarmMarks(tmp_path)
+    for key in (A, B, C):
+        dies.begin(key)
+    dies.end(B)
+    dies.end(B)
+    after = AlarmMarks(tmp_path)
+    assert [after.take(key) for key in (A, B, A)] == [True, False, False]
+    # One that dies before it has asked for all leaves the rest to the next.
+    third = AlarmMarks(tmp_path)
+    assert [third.take(key) for key in (A, C)] == [False, True]
+
+
+def test_a_process_that_ends_as_it_should_leaves_no_marks(tmp_path: Path) -> None:
+    marks = AlarmMarks(tmp_path)
+    marks.begin(A)
+    marks.close()
+    # What ends later is nobody's matter any more.
+    marks.end(A)
+    assert not AlarmMarks(tmp_path).take(A)
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"Room", b"Room a b\n", b"\n\n"])
+def test_what_is_no_mark_is_passed_over(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / FILE_NAME).write_bytes(text + b"\nRoom " + b"a" * 64 + b"\n")
+    assert AlarmMarks(tmp_path).take(A)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["begin", "end"]), st.sampled_from([A, B, C])), max_size=20))
+def test_the_file_says_who_runs_after_every_step(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, tuple[str, str]]]
+) -> None:
+    directory = tmp_path_factory.mktemp("marks")
+    marks = AlarmMarks(directory)
+    running: set[tuple[str, str]] = set()
+    for step, key in steps:
+        if step == "begin":
+            marks.begin(key)
+            running.add(key)
+        else:
+            marks.end(key)
+            running.discard(key)
+        lines = (directory / FILE_NAME).read_text().splitlines()
+        assert sorted(lines) == sorted(" ".join(one) for one in running)
+    marks.close()
+    assert [path.name for path in directory.iterdir()] == [FILE_NAME]
