@@ -16,7 +16,7 @@ import sqlite3
 import threading
 from collections import deque
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.store.objects.alarm_cell import Alarm
 from holdfast.store.objects.errors import StorageBroken, StorageError, is_critical, text_of
@@ -36,6 +36,8 @@ CREATE TABLE IF NOT EXISTS _cf_ALARM (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS _cf_ALARM_by_time ON _cf_ALARM (next_ms);
 """
+# The `user_version` of a table that was built to its end, as the last word of that transaction.
+COMPLETE = 1
 _PUT = "INSERT OR REPLACE INTO _cf_ALARM VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM _cf_ALARM WHERE class_name = ? AND object_id = ?"
 
@@ -81,17 +83,41 @@ class AlarmTable:
         self._waiting: deque[_Change] = deque()
 
     @classmethod
-    def open(cls, path: Path) -> AlarmTable:
-        """Open the table, made if it is not there (0600). Raises StorageBroken naming the file."""
+    def open(cls, path: Path, files: Callable[[], Iterable[Path]] | None = None) -> AlarmTable:
+        """Open the table, made if it is not there (0600). Raises StorageBroken naming the file.
+
+        With `files`, which finds all objects' files, a table that is not there, or is no database any more, is made again of
+        them; one of no use is kept beside it (`.broken`).
+        """
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection, reader = _connected(path), _connected(path)
+            table = cls._opened(path)
+        except sqlite3.DatabaseError as error:
+            if files is None or not is_critical(error):
+                raise _unopened(path, error) from error
+            _set_aside(path)
+            return cls.open(path, files)
+        except OSError as error:
+            raise _unopened(path, error) from error
+        if files is not None and not table.is_complete():
+            table.rebuild(files())
+        return table
+
+    @classmethod
+    def _opened(cls, path: Path) -> AlarmTable:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = _connected(path)
+        try:
             connection.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {_SCHEMA}")
-        except (OSError, sqlite3.Error) as error:
-            text = text_of(error) if isinstance(error, sqlite3.Error) else str(error)
-            raise StorageBroken(f"{path}: the table of alarms cannot be opened: {text}") from error
-        return cls(connection, reader, path)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return cls(connection, _connected(path), path)
+
+    def is_complete(self) -> bool:
+        """Whether all alarms of all objects are in here: not before it was built once."""
+        is_complete: bool = self._read("PRAGMA user_version").fetchone()[0] == COMPLETE
+        return is_complete
 
     def put(self, identity: Identity, alarm: Alarm | None, *, is_durable: bool = True) -> None:
         """What the table says of an object from now on; None: nothing. Raises StorageError."""
@@ -137,6 +163,7 @@ class AlarmTable:
                 self._execute("DELETE FROM _cf_ALARM")
                 for row in rows:
                     self._execute(_PUT, row)
+                self._execute(f"PRAGMA user_version = {COMPLETE}")
                 self._execute("COMMIT")
             except StorageError:
                 self._roll_back()
@@ -193,9 +220,22 @@ def _connected(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
 
 
+def _unopened(path: Path, error: Exception) -> StorageBroken:
+    text = text_of(error) if isinstance(error, sqlite3.Error) else str(error)
+    return StorageBroken(f"{path}: the table of alarms cannot be opened: {text}")
+
+
+def _set_aside(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(path.with_name(f"{path.name}.broken{suffix}"))
+
+
 def _alarms_in(files: Iterable[Path]) -> Iterator[AlarmRow]:
     for path in files:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as connection:
+        # A file that is no object's, or of no use, has no alarm to be found; whoever opens it will say so.
+        kept: dict[str, Any] = {}
+        with suppress(sqlite3.Error), closing(_connected(path)) as connection:
             kept = dict(connection.execute("SELECT key, value FROM _cf_METADATA"))
         if "alarm" in kept and "id" in kept:
             alarm = Alarm(*json.loads(kept["alarm"]))

@@ -2,7 +2,7 @@
 
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,6 +119,44 @@ def test_a_lost_table_is_made_again_from_the_files(table: AlarmTable, tmp_path: 
     table.put(Identity("Room", "d" * 64), Alarm(1, 1))
     assert table.rebuild(tmp_path.glob("*.sqlite")) == 2
     assert [(row.object_name, row.next_ms) for row in table.due(1000, 10)] == [("lobby", 100), (None, 200)]
+
+
+def objects_in(directory: Path) -> Callable[[], Iterator[Path]]:
+    """Some objects' files with alarms, one without, and files that are of no use; what finds them."""
+    for whose, at_ms in ((A, 100), (B, 200), (C, None)):
+        file = ObjectFile.open(directory / "Room" / f"{whose.object_id}.sqlite", identity=whose)
+        file.write(" INSERT INTO _cf_KV VALUES ('a', 'b')")
+        file.alarm.set(at_ms)
+        file.commit()
+        file.close()
+    (directory / "Room" / "broken.sqlite").write_bytes(b"x" * 5000)
+    (directory / "Room" / "empty.sqlite").touch()
+    return lambda: directory.glob("*/*.sqlite")
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"x" * 5000)])
+def test_a_table_that_was_lost_is_made_again_when_it_is_opened(tmp_path: Path, spoil: Callable[[Path], object]) -> None:
+    path, files = tmp_path / "metadata.sqlite", objects_in(tmp_path)
+    AlarmTable.open(path).close()
+    spoil(path)
+    for _ in range(2):
+        table = AlarmTable.open(path, files)
+        assert [(row.object_name, row.next_ms) for row in table.due(1000, 10)] == [("lobby", 100), (None, 200)]
+        table.close()
+
+
+def test_one_that_was_not_built_to_its_end_is_built_again_and_one_that_was_is_not(tmp_path: Path) -> None:
+    path, files = tmp_path / "metadata.sqlite", objects_in(tmp_path)
+    table = AlarmTable.open(path)
+    table.put(Identity("Room", "d" * 64), Alarm(1, 1))
+    table.close()
+    table = AlarmTable.open(path, files)
+    assert [row.next_ms for row in table.due(1000, 10)] == [100, 200]
+    table.put(Identity("Room", "d" * 64), Alarm(1, 1))
+    table.close()
+    table = AlarmTable.open(path, files)
+    assert [row.next_ms for row in table.due(1000, 10)] == [1, 100, 200]
+    table.close()
 
 
 def test_the_file_is_its_owners_alone(table: AlarmTable, tmp_path: Path) -> None:
