@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.api import connection_stream
+from holdfast.api import connection_stream, streaming
 from holdfast.api.connection_shapes import ClosedConnectionView, ConnectionView
 from holdfast.api.context import Limits
 from holdfast.control import connection_watch
@@ -82,12 +82,14 @@ async def opened(
     secret: str | None = None,
     headers: Mapping[str, str] | None = None,
     subprotocols: list[str] | None = None,
+    path: str = "",
 ) -> AsyncIterator[Client]:
-    """A handshake that the application has been given, with the owner's token where nothing else is said."""
+    """A handshake that the application has been given, with the owner's token where nothing else is said; `path` is that of
+    another stream."""
     client = Client()
     if headers is None:
         headers = {"authorization": f"Bearer {secret or api.secret}"}
-    path = f"/client/v4/zones/{zone_id}/websocket_connections/stream"
+    path = f"/client/v4{path or f'/zones/{zone_id}/websocket_connections/stream'}"
     scope = {
         "type": "websocket", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "scheme": "ws",
         "path": path, "raw_path": path.encode(), "root_path": "", "query_string": query.encode(),
@@ -218,7 +220,7 @@ async def test_a_client_that_takes_nothing_is_closed_with_1013_and_holds_nobody_
 async def test_a_client_that_does_not_take_one_message_for_long_is_closed_too(
     api: Api, edges: Edges, edge: ModelEdge, zone_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_stream, "SEND_LIMIT_S", 0.05)
+    monkeypatch.setattr(streaming, "SEND_LIMIT_S", 0.05)
     async with opened(api, zone_id) as client:
         await watched(client, edges, edge)
         client.takes.clear()
@@ -286,7 +288,7 @@ async def test_who_may_read_connections_may_watch_them(api: Api, zone_id: str, g
 
 @pytest.fixture
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_stream, "RECHECK_S", 0.02)
+    monkeypatch.setattr(streaming, "RECHECK_S", 0.02)
 
 
 def may_watch(zone_id: str) -> Policy:
@@ -328,8 +330,8 @@ async def test_a_database_that_cannot_be_asked_ends_streams_for_now(
 async def test_there_are_only_so_many_streams_of_one_owner_and_of_all(
     api: Api, zone_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_stream, "MAX_STREAMS_OF_OWNER", 1)
-    monkeypatch.setattr(connection_stream, "MAX_STREAMS", 2)
+    monkeypatch.setattr(streaming, "MAX_STREAMS_OF_OWNER", 1)
+    monkeypatch.setattr(streaming, "MAX_STREAMS", 2)
     of_account = await api.token(may_watch(zone_id), owner="account")
     async with opened(api, zone_id) as first:
         assert (await first.next())["type"] == "websocket.accept"
@@ -337,7 +339,7 @@ async def test_there_are_only_so_many_streams_of_one_owner_and_of_all(
             assert await second.refusal() == (429, [10429])
         async with opened(api, zone_id, secret=of_account) as other:
             assert (await other.next())["type"] == "websocket.accept"
-            monkeypatch.setattr(connection_stream, "MAX_STREAMS_OF_OWNER", 9)
+            monkeypatch.setattr(streaming, "MAX_STREAMS_OF_OWNER", 9)
             async with opened(api, zone_id) as third:
                 assert await third.refusal() == (429, [10429])
     async with opened(api, zone_id) as again:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from holdfast.api import connection_stream
+from holdfast.api import streaming
 from holdfast.api.connection_shapes import ClosedConnectionView, ConnectionView
 from holdfast.api.connections import ListFilter
 from holdfast.app import stream_limits
@@ -47,9 +47,9 @@ def test_the_bounds_are_those_of_the_code() -> None:
     for said in (
         f"within the first {MAX_DEPTH:,}",
         f"more than {connection_watch.MAX_WAITING:,} wait",
-        f"not taken for {connection_stream.SEND_LIMIT_S:.0f} s",
-        f"looked at every {connection_stream.RECHECK_S:.0f} s",
+        f"not taken for {streaming.SEND_LIMIT_S:.0f} s",
+        f"looked at every {streaming.RECHECK_S:.0f} s",
         f"of pings {stream_limits.MAX_PINGS} in {stream_limits.PING_INTERVAL_S:.0f} s",
-        f"There are {connection_stream.MAX_STREAMS} streams at once, and {connection_stream.MAX_STREAMS_OF_OWNER} of one",
+        f"There are {streaming.MAX_STREAMS} streams at once, and {streaming.MAX_STREAMS_OF_OWNER} of one",
     ):
         assert said in TEXT, said

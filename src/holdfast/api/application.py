@@ -45,6 +45,7 @@ from holdfast.api import (
     worker_routes,
     worker_scripts,
     worker_secrets,
+    worker_tail,
     worker_versions,
     zone_settings,
     zones,
@@ -122,7 +123,8 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
         application.include_router(router, prefix=PREFIX, dependencies=[_BEARER])
     for router in OPEN_ROUTERS:
         application.include_router(router, prefix=PREFIX)
-    # It lets nobody in without a token, either, and refuses every other WebSocket.
+    # They let nobody in without a token, either; every other WebSocket is refused.
+    application.include_router(worker_tail.router, prefix=PREFIX)
     application.include_router(connection_stream.router, prefix=PREFIX)
     _add_handlers(application)
     application.add_middleware(

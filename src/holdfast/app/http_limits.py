@@ -19,8 +19,8 @@ from typing import ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from holdfast.api import connection_stream, worker_tail
 from holdfast.api.application import PREFIX
-from holdfast.api.connection_stream import PATH
 from holdfast.api.faults import ApiFault, Complaint
 from holdfast.api.rate_limit import asker_of
 from holdfast.app.stream_limits import StreamProtocol, written
@@ -36,7 +36,12 @@ MAX_CONNECTIONS_PER_ADDRESS = 200
 TOO_MANY_CONNECTIONS = 10429
 NO_PLACE = 10503
 _RETRY_AFTER_S = 2
-_STREAM = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(f"{PREFIX}{PATH}")))
+_STREAM = re.compile(
+    "|".join(
+        re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(f"{PREFIX}{path}"))
+        for path in (connection_stream.PATH, worker_tail.PATH)
+    )
+)
 
 
 class LimitedProtocol(H11Protocol):

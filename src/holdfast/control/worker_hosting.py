@@ -69,9 +69,11 @@ class WorkerHosting:
             raise WorkersUnavailable(f"the version cannot be written: {reason_of(error)}") from error
         try:
             await self._ask(Deploy(key=version.key, version=version.version), limit_s=DEPLOY_LIMIT_S + ANSWER_LIMIT_S)
-        except DeployRefused:
-            await asyncio.to_thread(_remove, worker_version_dir(self._data_dir, version.key, version.version))
-            raise
+        except DeployRefused as refused:
+            directory = worker_version_dir(self._data_dir, version.key, version.version)
+            await asyncio.to_thread(_remove, directory)
+            # Where the files lay is nothing to whoever deploys.
+            raise DeployRefused(refused.error, refused.traceback.replace(f"{directory / 'code'}/", "")) from None
         await asyncio.to_thread(prune, self._data_dir, version)
 
     async def delete(self, key: str) -> None:

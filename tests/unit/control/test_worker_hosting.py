@@ -90,10 +90,11 @@ async def test_the_host_is_asked_when_the_version_is_there(tmp_path: Path) -> No
 
 
 async def test_what_the_host_refuses_is_told_with_its_traceback_and_removed(tmp_path: Path) -> None:
-    async with a_host(tmp_path, Refused(error="no", traceback="Traceback")):
+    traceback = f'File "{directory(tmp_path)}/code/entry.py", line 1'
+    async with a_host(tmp_path, Refused(error="no", traceback=traceback)):
         with pytest.raises(DeployRefused) as caught:
             await WorkerHosting(tmp_path).deploy(version(), FILES)
-    assert (caught.value.error, caught.value.traceback) == ("no", "Traceback")
+    assert (caught.value.error, caught.value.traceback) == ("no", 'File "entry.py", line 1')
     assert not directory(tmp_path).exists()
 
 
