@@ -136,7 +136,7 @@ class Objects:
         owner = LocalOwner(objects_dir)
         await owner.join(node, address)
         self.owner, self._directory = owner, objects_dir
-        self._table = AlarmTable.open(objects_dir / FILE_NAME)
+        self._table = AlarmTable.open(objects_dir / FILE_NAME, lambda: objects_dir.glob("*/*.sqlite"))
         self._marks = AlarmMarks(objects_dir)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
         self._scheduler.start()
