@@ -115,11 +115,12 @@ class Channels:
             timer.cancel()
 
     def statistics(self) -> dict[str, int]:
-        """`links`, `sessions`, `sessions_away`, `waiting_bytes` (to go out)."""
+        """`links`, `sessions`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go out)."""
         return {
             "links": len(self._links),
             "sessions": sum(len(link.sessions) for link in self._links),
             "sessions_away": sum(len(sessions) for sessions in self._away.values()),
+            "events_in_flight": sum(link.in_flight for link in self._links),
             "waiting_bytes": sum(link.waiting_bytes for link in self._links),
         }
 
@@ -365,6 +366,8 @@ def _next(session: Session, seq: int) -> int:
     if seq <= session.received and (seq := session.number(seq)) <= session.received:
         return 0
     session.received = seq
+    if session.link is not None:
+        session.link.in_flight += 1
     return seq
 
 

@@ -5,7 +5,8 @@ The edge connects and says HELLO, so do we; then come RESUMED for each session i
 Law 1: what is written in one turn of the loop goes out together (`flush`), acknowledgements last.
 Law 2: while more than HIGH_BYTES wait to go out, nothing is read: who echoes to an edge that takes nothing stops hearing from it.
 Beyond MAX_WAITING_BYTES (a script that sends without being sent anything) the link is given up.
-Law 3: a link ends once, for whatever reason, and says so to its hub once.
+Law 3: while more than MAX_IN_FLIGHT events are with their handlers, nothing is read either.
+Law 4: a link ends once, for whatever reason, and says so to its hub once.
 """
 
 from __future__ import annotations
@@ -40,6 +41,11 @@ LONG_READ_BYTES = 1024 * 1024
 # What may wait to go out before we stop reading, and what is little enough to go on.
 HIGH_BYTES = 4 * 1024 * 1024
 LOW_BYTES = 1024 * 1024
+# Events that have been given and are not done with: each may be a handler that is suspended, of some kilobytes. The edge itself allows
+# a session 1,024 of them.
+MAX_IN_FLIGHT = 65_536
+# A handler that sends and sends has what it sends leave after each so many bytes, though the loop does not come round.
+SEND_EACH_BYTES = 1024 * 1024
 # Longest message is 32 MiB; an edge that leaves four of them and more untaken is not there.
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 # An edge that is told goodbye closes its end at once.
@@ -76,6 +82,9 @@ class Link:
         self._out: deque[bytes] = deque()
         self._rest = memoryview(b"")
         self._waiting_bytes = 0
+        self._send_at_bytes = HIGH_BYTES
+        # Events that have been given to the sockets of this link and are not acknowledged.
+        self.in_flight = 0
         self._is_reading = self._is_writing = self._is_marked = self._is_leaving = self._is_held = False
         self._gone = self._loop.create_future()
         self._groups: dict[int, int] = {}
@@ -105,6 +114,9 @@ class Link:
             self._out.append(head)
             self._out.append(payload)
         self._waiting_bytes += HEADER_BYTES + length
+        if self._waiting_bytes > self._send_at_bytes:
+            self._send_at_bytes = self._waiting_bytes + SEND_EACH_BYTES
+            self._send()
         if not self._is_marked:
             self._mark()
 
@@ -140,8 +152,11 @@ class Link:
                 self._out.append(HEADER.pack(0, _ACK, 0, 0, sid, session.acknowledged & 0xFFFF_FFFF))
                 self._waiting_bytes += HEADER.size
             self._unacknowledged.clear()
+        self._send_at_bytes = HIGH_BYTES
         if not self._is_writing:
             self._send()
+        elif not self._is_reading:
+            self.resume_reading()
 
     async def leave(self) -> None:
         """Say BYE behind everything else, and end when the edge has taken it and closed, or after FAREWELL_S."""
@@ -187,7 +202,8 @@ class Link:
 
     def resume_reading(self) -> None:
         """Read on, unless too much waits to go out."""
-        may_read = self._is_leaving or (not self._is_held and self._waiting_bytes < HIGH_BYTES)
+        has_room = self._waiting_bytes < HIGH_BYTES and self.in_flight < MAX_IN_FLIGHT
+        may_read = self._is_leaving or (not self._is_held and has_room)
         if may_read and not self._is_reading and not self.is_over:
             self._is_reading = True
             self._loop.add_reader(self._socket, self._readable)
@@ -216,6 +232,8 @@ class Link:
                 self._greeted(records.pop(0))
             if records:
                 self._owner.took(self, records)
+            if self.in_flight >= MAX_IN_FLIGHT:
+                self.pause_reading()
         except RecordError as error:
             self.end(f"the edge does not keep to the protocol: {error}")
         except Exception as error:

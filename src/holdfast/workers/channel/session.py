@@ -22,7 +22,9 @@ _TEXT, _BINARY = int(ToEdge.TEXT), int(ToEdge.BINARY)
 
 
 class Carrier(Protocol):
-    """What a session goes by: its link."""
+    """What a session goes by: its link. `in_flight` counts events that are not acknowledged."""
+
+    in_flight: int
 
     def write(self, kind: int, sid: int, payload: bytes, *, flags: int = 0, seq: int = 0) -> None:
         """Have a record sent."""
@@ -133,8 +135,10 @@ class Session:
     def ack(self, seq: int) -> None:
         """Everything up to and including `seq` is done with."""
         if seq > self.acknowledged:
-            self.acknowledged = seq = seq + 1 if seq + 1 == self.skipped_seq else seq
+            seq = seq + 1 if seq + 1 == self.skipped_seq else seq
+            done, self.acknowledged = seq - self.acknowledged, seq
             if self.link is not None:
+                self.link.in_flight -= done
                 self.link.acknowledge(self)
             if seq == self.last_seq:
                 self.over()
@@ -157,6 +161,7 @@ class Session:
         held, self._held, self._held_bytes = self._held, None, 0
         for kind, payload in held or ():
             link.write(kind, self.sid, payload)
+        link.in_flight += self.received - self.acknowledged
         next_seq = self.number(next_seq)
         if self.acknowledged >= next_seq:
             link.acknowledge(self)
@@ -167,6 +172,7 @@ class Session:
             self.is_over = True
             self._held, self._held_bytes = None, 0
             if self.link is not None:
+                self.link.in_flight -= self.received - self.acknowledged
                 self.link.left(self)
 
     def _write(self, kind: int, payload: bytes) -> None:

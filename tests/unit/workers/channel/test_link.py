@@ -175,3 +175,41 @@ async def test_the_hub_is_asked_before_the_first_socket_of_a_group(ends: Any) ->
     sessions[2].bind(5, b"", is_hibernatable=True)
     assert hub.told == [5, 5]
     link.end("test")
+
+
+async def test_what_is_sent_leaves_though_the_loop_does_not_come_round(ends: Any) -> None:
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    for _ in range(80):
+        link.write(ToEdge.BINARY, 7, bytes(64 * 1024))
+    assert ends[1].recv(1 << 16) != b""
+    link.end("test")
+
+
+async def test_nothing_is_read_while_too_many_events_are_with_their_handlers(
+    ends: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MAX_IN_FLIGHT", 2)
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    session = Session(7, link)
+
+    def took(_: Link, records: list[Record]) -> None:
+        for record_ in records:
+            session.received, link.in_flight = record_[3], link.in_flight + 1
+        hub.records += records
+        hub.changed.set()
+
+    hub.took = took  # type: ignore[assignment, method-assign]
+    ends[1].send(HELLO + b"".join(record(FromEdge.TEXT, 7, b"a", seq=seq) for seq in (1, 2)))
+    await hub.until(lambda: len(hub.records) == 2)
+    ends[1].send(record(FromEdge.TEXT, 7, b"a", seq=3))
+    await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: None), 5)
+    assert len(hub.records) == 2
+    session.ack(1)
+    link.flush()
+    await hub.until(lambda: len(hub.records) == 3)
+    assert link.in_flight == 2
+    session.over()
+    assert link.in_flight == 0
+    link.end("test")
