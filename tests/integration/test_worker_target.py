@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from holdfast.edge.decision import Forward, Respond
 from holdfast.model.fault import Fault
 from tests.integration import wire
 from tests.integration.certificates import Authority, Pair
-from tests.integration.frames import TEXT, Frame
+from tests.integration.frames import TEXT, Frame, close
 from tests.integration.http2 import connected
 from tests.integration.in_process import Running, ask, of, running
 from tests.integration.origin import Head
@@ -305,6 +306,60 @@ def test_a_client_that_goes_while_its_script_decides_leaves_nothing_behind(direc
                     poll(lambda: script.heads, what="the request to reach the script")
                 poll(lambda: statistics(edge, "websockets_parked") == 1, what="a WebSocket to be parked")
                 assert statistics(edge, "websockets_parked_taken") == 0
+
+
+def test_a_client_of_an_edge_that_retires_gets_what_its_successor_has_parked(
+    directory: Path, origin: FakeOrigin, token: str
+) -> None:
+    """A release between the client's request and what its script fetches for it."""
+    has_successor = threading.Event()
+    with egress(directory) as (listener, path):
+        pass_on = passing(path, f"http://o.test/early?{token}&protocol=chat")
+
+        def hesitating(connection: socket.socket, head: Head) -> None:
+            has_successor.wait(LIMIT_S)
+            pass_on(connection, head)
+
+        with script_process(directory, hesitating) as script, ExitStack() as stack:
+
+            def decide(request: Any) -> Forward:
+                return Forward(origin=of(origin), park=script.target) if request.is_egress else script.decide(request)
+
+            old = stack.enter_context(running(decide, told, egress_fd=shared(listener)))
+            client = stack.enter_context(wire.connect(old.address))
+            client.send(wire.upgrade("/") + Frame(TEXT, b"soon").from_client().encode())
+            poll(lambda: script.heads, what="the request to reach the script")
+            new = stack.enter_context(running(decide, told, egress_fd=shared(listener)))
+            old.edge.retire()
+            has_successor.set()
+            answer = client.read_answer()
+            assert (answer.status, own_fields(answer)) == (101, [])
+            assert [client.read_message() for _ in range(3)] == [b"first", bytes(300), b"soon"]
+            assert [statistics(edge, "tunnels_open") for edge in (old, new)] == [1, 1]
+            assert statistics(new, "websockets_parked_taken") == 1
+            client.send_frame(close(1000, "done"))
+            assert client.read_close().close_code == 1000
+            client.end()
+            assert client.read_to_end() == b""
+            poll(lambda: statistics(new, "tunnels_open") == 0, what="the successor's part to end")
+            records = [line for line in old.stop() if line["event"] == "websocket_closed"]
+    assert [(record["origin"], record["why"]) for record in records] == [("o", "close_frame")]
+
+
+def test_an_edge_that_stops_waits_for_nothing_that_is_parked(directory: Path, origin: FakeOrigin) -> None:
+    target = WorkerTarget(script="chat", channel=str(directory / "c.sock"))
+    decision = Forward(origin=of(origin), park=target)
+    with (
+        egress(directory) as (listener, path),
+        running(lambda _: decision, egress_fd=shared(listener)) as edge,
+        egress_connection(path) as script,
+    ):
+        script.send(upgrade_of("http://o.test/echo"))
+        assert script.read_answer().status == 101
+        begun = time.monotonic()
+        edge.edge.stop(grace_s=LIMIT_S)
+        assert time.monotonic() - begun < LIMIT_S / 2
+        assert script.read_to_end() == b""
 
 
 def test_a_token_is_good_for_the_script_that_fetched_alone(directory: Path, origin: FakeOrigin) -> None:

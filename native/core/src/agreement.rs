@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use crate::caps::Claim;
+use crate::claiming::Passed;
 use crate::download::explained;
 use crate::fault::{Fault, FaultKind};
 use crate::handshake::{Offer, agrees_to_deflate, check_answer};
@@ -17,7 +18,6 @@ use crate::http::response::ResponseHead;
 use crate::http::{Version, is_token};
 use crate::messages::agree;
 use crate::origin::OriginConnection;
-use crate::parked::{Parked, Token};
 use crate::policy::{Asked, Forward, WorkerTarget};
 use crate::sessions::SessionTerms;
 use crate::tunnel::{Far, Identity};
@@ -74,13 +74,20 @@ pub(crate) enum Judged {
     Refused(Box<(OriginConnection, ResponseHead)>),
 }
 
-/// Judges an answer to an upgrade, and makes it tell the client what it has to keep to.
+/// The token of what a Worker's process gives to its client; None where it gives nothing.
+pub(crate) fn passes<'a>(answer: &'a ResponseHead, forward: &'a Forward) -> Option<(&'a [u8], &'a WorkerTarget)> {
+    let worker = forward.worker.as_deref().filter(|_| answer.status() == 101)?;
+    Some((answer.fields().first(PASS)?, worker))
+}
+
+/// Judges an answer to an upgrade, and makes it tell the client what it has to keep to. `passed` is what was found of what it
+/// [`passes`].
 pub(crate) fn judge(
     offer: &Offer,
     answer: ResponseHead,
     origin: OriginConnection,
     forward: &mut Forward,
-    parked: &Parked,
+    passed: Option<Passed>,
 ) -> Result<Judged, Fault> {
     explained(forward, &answer)?;
     if answer.status() != 101 {
@@ -90,7 +97,7 @@ pub(crate) fn judge(
         None => Ok(with_origin(answer, origin, forward)?),
         Some(worker) => {
             let label = Arc::clone(&forward.origin.label);
-            with_worker(offer, answer, (label, origin.claim), &worker, parked)
+            with_worker(offer, answer, (label, origin.claim), &worker, passed)
         }
     };
     let agreed = agreed.and_then(|mut agreed| {
@@ -130,24 +137,23 @@ fn with_worker(
     answer: ResponseHead,
     (label, claim): (Arc<str>, Option<Claim>),
     worker: &WorkerTarget,
-    parked: &Parked,
+    passed: Option<Passed>,
 ) -> Result<Agreed, String> {
     match (answer.fields().first(SESSION), answer.fields().first(PASS)) {
         (Some(ticket), None) => {
             let ticket = ticket_of(ticket)?;
             Ok(with_session(offer, answer, ticket, (label, claim), worker))
         }
-        (None, Some(token)) => {
-            let upstream = Token::parse(token).and_then(|token| parked.take(token, &worker.script));
-            let upstream = upstream.ok_or("nothing is parked under its Holdfast-Pass")?;
+        (None, Some(_)) => {
+            let passed = passed.ok_or("nothing is parked under its Holdfast-Pass")?;
             let mut answer = answer;
             for name in [EXTENSIONS, PROTOCOL] {
-                answer.set(name, upstream.answer.fields().first(name));
+                answer.set(name, passed.answer.fields().first(name));
             }
             Ok(Agreed {
                 answer,
-                far: Far::Origin(upstream.half),
-                label: upstream.identity.origin,
+                far: Far::Origin(passed.half),
+                label: passed.label,
                 claim,
             })
         }

@@ -22,14 +22,14 @@ fn answer(lines: &str) -> ResponseHead {
     response_head(head.as_bytes(), "GET")
 }
 
-fn agreed(offered: &str, answered: &str, parked: &Parked) -> Result<Agreed, String> {
+fn agreed(offered: &str, answered: &str, passed: Option<Passed>) -> Result<Agreed, String> {
     let offer = offer(offered);
     with_worker(
         &offer,
         answer(answered),
         ("worker:a".into(), None),
         &target("a"),
-        parked,
+        passed,
     )
 }
 
@@ -81,7 +81,7 @@ fn a_session_is_compressed_as_the_edge_can_whatever_the_process_says() {
         ("Sec-WebSocket-Extensions: x-other\r\n", "", None),
     ] {
         let answered = format!("{answered}Holdfast-Session: t1\r\n");
-        let agreed = agreed(offered, &answered, &Parked::default()).unwrap();
+        let agreed = agreed(offered, &answered, None).unwrap();
         assert_eq!(
             extensions(&agreed),
             expected.as_deref().map(str::as_bytes),
@@ -104,14 +104,14 @@ fn a_session_is_compressed_as_the_edge_can_whatever_the_process_says() {
 
 #[test]
 fn what_is_parked_is_given_to_a_client_under_its_own_terms() {
-    let parked = Arc::<Parked>::default();
     let (upstream, _far) = upstream("a");
-    let ticket = parked.put(upstream).unwrap();
-    let answered = format!(
-        "Sec-WebSocket-Protocol: other\r\nX-Kept: 1\r\nHoldfast-Pass: {}\r\n",
-        ticket.token()
-    );
-    let agreed = agreed("", &answered, &parked).unwrap();
+    let passed = Passed {
+        half: upstream.half,
+        answer: upstream.answer,
+        label: upstream.identity.origin,
+    };
+    let answered = "Sec-WebSocket-Protocol: other\r\nX-Kept: 1\r\nHoldfast-Pass: t\r\n";
+    let agreed = agreed("", answered, Some(passed)).unwrap();
     assert_eq!(
         extensions(&agreed),
         Some(&b"permessage-deflate; server_no_context_takeover"[..])
@@ -155,7 +155,7 @@ fn a_101_that_says_neither_or_nonsense_opens_nothing() {
             "nothing is parked under its Holdfast-Pass",
         ),
     ] {
-        let refused = agreed("", answered, &Parked::default()).err();
+        let refused = agreed("", answered, None).err();
         assert_eq!(refused.as_deref(), Some(reason), "{answered}");
     }
 }

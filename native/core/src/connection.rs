@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -35,7 +36,7 @@ use crate::stream::Stream;
 use crate::tls::{ServerTls, TlsFacts};
 use crate::tunnel::TunnelLoop;
 use crate::zones::Zones;
-use crate::{exchange, http2, upgrade};
+use crate::{claiming, exchange, http2, upgrade};
 
 /// From the first moment of a connection, or the first byte of a later request, to the end of its head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,6 +83,8 @@ pub(crate) struct Context {
     pub(crate) pool: Pool,
     pub(crate) pending: Arc<Pending>,
     pub(crate) parked: Arc<Parked>,
+    /// Where scripts ask for what they fetch, and edges for what others have parked.
+    pub(crate) egress: Option<Arc<Path>>,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
     pub(crate) zones: Arc<Zones>,
@@ -348,6 +351,9 @@ impl Connection {
     }
 
     async fn handle(self, head: RequestHead, context: &Context) -> After {
+        if self.caller.is_egress && claiming::is_claim(&head) {
+            return claiming::give(self, &head, context).await;
+        }
         context.statistics.requests.fetch_add(1, Ordering::Relaxed);
         let offer = match handshake::read_offer(&head) {
             Ok(offer) => offer,

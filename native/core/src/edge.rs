@@ -11,6 +11,7 @@ pub use live::Found;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -145,6 +146,7 @@ impl Edge {
                 zones: Arc::clone(&self.zones),
                 pending: Arc::clone(&self.pending),
                 parked: Arc::clone(&self.parked),
+                egress: options.egress.as_ref().and_then(path_of),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
             let egress = match &options.egress {
@@ -259,6 +261,12 @@ struct Shared {
     zones: Arc<Zones>,
     pending: Arc<Pending>,
     parked: Arc<Parked>,
+    egress: Option<Arc<Path>>,
+}
+
+/// Where a listening socket is found; None where it has no name.
+fn path_of(listener: &UnixListener) -> Option<Arc<Path>> {
+    listener.local_addr().ok()?.as_pathname().map(Arc::from)
 }
 
 /// Of the connections that an edge may have, those kept for Workers' processes (`PLACES` descriptors each, as for clients):
@@ -298,6 +306,7 @@ fn serve_thread(
         pool: Pool::default(),
         pending: shared.pending,
         parked: shared.parked,
+        egress: shared.egress,
         names: Names::new(shared.name_servers),
         statistics: shared.statistics,
         zones: shared.zones,

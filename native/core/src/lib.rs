@@ -24,6 +24,7 @@ pub mod zones;
 mod agreement;
 mod caps;
 mod chance;
+mod claiming;
 mod connection;
 mod download;
 mod exchange;

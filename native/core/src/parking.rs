@@ -82,7 +82,12 @@ pub(crate) async fn park(
     asked.answered(answer.status());
     let told = write_patiently(&mut stream, &greeting(asked, &answer, &set), CLIENT_STALL).await;
     if told.is_ok() {
-        lease(&mut ticket, &mut stream, &mut read, MAX_TIME).await;
+        let mut leaving = context.leaving.clone();
+        tokio::select! {
+            () = lease(&mut ticket, &mut stream, &mut read, MAX_TIME) => {}
+            // Whoever would take it ends as well.
+            () = leaving.stopped() => {}
+        }
     }
     After::Cut
 }

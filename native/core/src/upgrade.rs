@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use tokio::io::split;
 
-use crate::agreement::{Agreed, Judged, judge};
+use crate::agreement::{Agreed, Judged, judge, passes};
 use crate::caps::Claim;
+use crate::claiming::{self, Passed};
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, Interim, MAX_INFORMATIONAL, only_informational};
 use crate::exchange::{pass_refusal, request_bytes, write_fault};
@@ -46,7 +47,8 @@ pub(crate) async fn upgrade(
         Err(Some(fault)) => return connection.explain(&asked, fault, &forward, context).await,
         Err(None) => return After::Cut,
     };
-    match judge(&offer, answer, origin, &mut forward, &context.parked) {
+    let passed = passed(&answer, &forward, context).await;
+    match judge(&offer, answer, origin, &mut forward, passed) {
         Ok(Judged::Agreed(agreed)) => match forward.park.clone() {
             Some(script) => parking::park(connection, &asked, *agreed, &forward, (script, context)).await,
             None => open_tunnel(connection, &asked, *agreed, &forward, context),
@@ -57,6 +59,12 @@ pub(crate) async fn upgrade(
         }
         Err(fault) => connection.explain(&asked, fault, &forward, context).await,
     }
+}
+
+/// What the process of a Worker gives to its client, where it does.
+pub(crate) async fn passed(answer: &ResponseHead, forward: &Forward, context: &Context) -> Option<Passed> {
+    let (token, worker) = passes(answer, forward)?;
+    claiming::find(token, worker, context).await
 }
 
 /// Sends the handshake to the origin and waits for its final answer, or its 101.

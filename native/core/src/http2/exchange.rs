@@ -350,7 +350,8 @@ async fn upgrade(
             return None;
         }
     };
-    match judge(&offer, head, origin, &mut forward, &context.parked) {
+    let passed = upgrade::passed(&head, &forward, context).await;
+    match judge(&offer, head, origin, &mut forward, passed) {
         Ok(Judged::Agreed(agreed)) => Some(Opening {
             asked,
             forward,
