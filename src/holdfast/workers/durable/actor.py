@@ -148,7 +148,7 @@ class Actor:
         ws.accept_hibernatable(
             self,
             tags,
-            class_name=self.kind.name,
+            class_name=self.kind.namespace,
             object_id=str(self.id),
             object_name=self.id.name,
             accepted_ms=self._services.wall_ms(),

@@ -73,7 +73,7 @@ class Objects:
         executor: Executor | None = None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`classes` by name; `namespaces`: the name under which a class's objects lie, where that is not `<script>-<Class>`.
+        """`classes` by name; `namespaces`: the first name of a class that was renamed.
 
         `report(level, text, error)` tells the script's log. `start` is `runtime.pump.Pump.start`.
         """
@@ -91,9 +91,9 @@ class Objects:
         self.is_retiring = False
         self.owner: LocalOwner | None = None
         self._kinds = {
-            name: _kind(name, code, (namespaces or {}).get(name) or f"{script}-{name}")
-            for name, code in classes.items()
+            name: _kind(name, code, (namespaces or {}).get(name, name), script) for name, code in classes.items()
         }
+        self._kept = {kind.namespace: kind for kind in self._kinds.values()}
         self._namespaces = {name: Namespace(kind, self.actor) for name, kind in self._kinds.items()}
         self.services.exports = Exports(self._namespaces)
         self._actors: dict[tuple[str, str], Actor] = {}
@@ -203,7 +203,7 @@ class Objects:
 
     def resumed(self, ws: Any, binding: Any) -> bool:  # noqa: ANN401  a WebSocket; `channel.binding.Binding`
         """A socket of a process before this one; False where the script has no such class any more."""
-        kind = self._kinds.get(binding.class_name)
+        kind = self._kept.get(binding.class_name)
         if kind is None:
             return False
         actor = self.actor(kind, DurableObjectId(binding.object_id, name=binding.object_name))
@@ -281,7 +281,7 @@ class Objects:
             self.services.report("error", "an object could not leave memory", error)
 
     def _run_alarm(self, row: Any, settled: Callable[[bool], None]) -> None:  # noqa: ANN401  `store.objects.alarms.AlarmRow`
-        kind = self._kinds.get(row.class_name)
+        kind = self._kept.get(row.class_name)
         if kind is None:
             # A class of an earlier version; its objects wait for one that has it again.
             settled(True)  # noqa: FBT003  as the scheduler has it
@@ -295,7 +295,7 @@ class Objects:
         if self._directory is None:
             raise RuntimeError("objects have no directory before start()")
         actor = self._actors[kind.name, digits]
-        identity = Identity(kind.name, digits, actor.id.name)
+        identity = Identity(kind.namespace, digits, actor.id.name)
         return ObjectFile.open(
             self._directory / kind.unique_key / f"{digits}.sqlite", identity=identity, alarms=self._table
         )
@@ -309,5 +309,6 @@ class Objects:
 LEAVE_LIMIT_S = 12.0
 
 
-def _kind(name: str, code: type, unique_key: str) -> ObjectClass:
-    return ObjectClass(name=name, unique_key=unique_key, code=code, ids=IdSpace(unique_key))
+def _kind(name: str, code: type, namespace: str, script: str) -> ObjectClass:
+    unique_key = f"{script}-{namespace}"
+    return ObjectClass(name=name, namespace=namespace, unique_key=unique_key, code=code, ids=IdSpace(unique_key))

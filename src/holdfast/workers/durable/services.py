@@ -101,9 +101,14 @@ class File(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectClass:
-    """A class of user code whose objects are here; `unique_key` is its namespace (`<script>-<Class>`)."""
+    """A class of user code whose objects are here.
+
+    `namespace` is the first name that it had, and what is kept goes by: files, alarms, sockets at their edges. `unique_key` is what ids
+    are made with, `<script>-<namespace>`.
+    """
 
     name: str
+    namespace: str
     unique_key: str
     code: type
     ids: IdSpace

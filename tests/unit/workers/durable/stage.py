@@ -88,7 +88,7 @@ class Channels:
 class Stage:
     """See above. `reports` are (level, text, error)."""
 
-    def __init__(self, *, classes: dict[str, type]) -> None:
+    def __init__(self, *, classes: dict[str, type], namespaces: dict[str, str]) -> None:
         self.reports: list[tuple[str, str, BaseException | None]] = []
         self.now_ms = NOW_MS
         self.channels = Channels()
@@ -96,6 +96,7 @@ class Stage:
         self.objects = Objects(
             script="chat",
             classes=classes,
+            namespaces=namespaces,
             start=pump.start,
             report=lambda level, text, error: self.reports.append((level, text, error)),
             wall_ms=lambda: self.now_ms,
@@ -129,11 +130,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(directory: Path, **classes: type) -> AsyncIterator[Stage]:
+async def stage(directory: Path, *, namespaces: dict[str, str] | None = None, **classes: type) -> AsyncIterator[Stage]:
     """Objects of these classes, started, and retired at the end."""
     loop = asyncio.get_running_loop()
     loop.set_task_factory(task_factory)
-    built = Stage(classes=classes)
+    built = Stage(classes=classes, namespaces=namespaces or {})
     await built.objects.start(directory)
     try:
         yield built

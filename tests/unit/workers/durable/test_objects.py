@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from holdfast.workers.durable.owner import LOCK_NAME
-from tests.unit.workers.durable.stage import Echo, stage, turn, until
+from holdfast.workers.runtime.sockets import WebSocket
+from tests.unit.workers.durable.stage import NOW_MS, Echo, Session, stage, turn, until
 
 EVENTS: dict[str, asyncio.Event] = {}
 
@@ -127,3 +128,34 @@ async def test_objects_that_are_somebody_elses_now_are_stopped_at_once(tmp_path:
         assert "not this process's any more" in scene.texts[0]
         session.says("x")
         assert session.sent == []
+
+
+class Sleeper(Room):
+    """Tells its sockets of its alarm."""
+
+    async def set(self, in_ms: int) -> None:
+        await self.ctx.storage.setAlarm(NOW_MS + in_ms)
+
+    async def alarm(self) -> None:
+        for ws in self.ctx.getWebSockets():
+            ws.send("woken")
+
+
+async def test_a_class_that_is_renamed_keeps_ids_files_alarms_and_sockets(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        session = await scene.client(scene.stub())
+        session.says("before")
+        await scene.stub().set(10)
+        await until(lambda: session.acknowledged)
+        digits, binding = str(scene.stub().id), session.socket.binding
+    async with stage(tmp_path, Lounge=Sleeper, namespaces={"Lounge": "Room"}) as scene:
+        stub = scene.stub("a", "Lounge")
+        assert str(stub.id) == digits
+        assert await stub.last() == "before"
+        again = Session()
+        socket = WebSocket.resumed(again, binding, scene.objects)  # type: ignore[arg-type]  # as much of one as is used
+        assert scene.objects.resumed(socket, binding)
+        scene.now_ms = NOW_MS + 10
+        assert scene.objects._scheduler is not None
+        scene.objects._scheduler.look()
+        await until(lambda: again.sent == ["woken"])

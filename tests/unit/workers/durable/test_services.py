@@ -26,6 +26,6 @@ def test_what_happens_is_counted_by_its_name() -> None:
 
 
 def test_two_classes_of_the_same_name_are_two() -> None:
-    one, other = (ObjectClass("Room", "chat-Room", object, IdSpace("chat-Room")) for _ in range(2))
+    one, other = (ObjectClass("Room", "Room", "chat-Room", object, IdSpace("chat-Room")) for _ in range(2))
     assert one != other
     assert len({one, other}) == 2
