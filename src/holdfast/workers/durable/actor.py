@@ -89,6 +89,11 @@ class Actor:
         """How many events wait."""
         return len(self._waiting) + (0 if self.instance is None else self.instance.queued)
 
+    @property
+    def running(self) -> int:
+        """How many events run."""
+        return 0 if self.instance is None else self.instance.active
+
     def _wake(self) -> Instance:
         instance = Instance(self, self._services)
         self.instance = instance

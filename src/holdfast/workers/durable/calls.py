@@ -35,6 +35,8 @@ from holdfast.workers.sdk.web.response import Response as WebResponse
 
 # Calls that wait for one object. Precedent: the original refuses what a queue of some hundred milliseconds of work cannot hold.
 MAX_QUEUED = 1_000
+# Calls that one object has begun and not ended: each holds some kilobytes. No precedent: the original bounds its memory alone.
+MAX_RUNNING = 10_000
 # How long a call may wait before it begins. Precedent: the time that the original gives a blocked object.
 QUEUE_LIMIT_S = 30.0
 
@@ -299,7 +301,7 @@ def _depart(find: Callable[[], Actor], call: Call) -> None:
 
 def _arrive(find: Callable[[], Actor], call: Call) -> None:
     actor = find()
-    if actor.queued >= MAX_QUEUED:
+    if actor.queued >= MAX_QUEUED or actor.running >= MAX_RUNNING:
         call.fail(Overloaded(TOO_MANY_QUEUED))
     else:
         actor.deliver(call)

@@ -281,3 +281,18 @@ async def test_a_caller_that_gave_up_harms_nobody(tmp_path: Path) -> None:
         await until(task.done)
         await scene.stub().opens()
         assert await scene.stub().count == 0
+
+
+async def test_more_calls_than_may_run_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MAX_RUNNING", 2)
+    async with stage(tmp_path, Room=Room) as scene:
+        waiting = [scene.stub().waits() for _ in range(2)]
+        await turn()
+        await turn()
+        with pytest.raises(ObjectError, match="Too many requests queued"):
+            await scene.stub().add(1)
+        actor = next(iter(scene.objects._live))
+        assert actor.instance is not None
+        actor.instance.code.opened.set()
+        assert [await one for one in waiting] == ["opened"] * 2
+        assert await scene.stub().add(1) == 1
