@@ -10,10 +10,14 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from holdfast.workers.sdk.context import ExecutionContext
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.web.request import Request as WebRequest
+
+if TYPE_CHECKING:
+    from holdfast.workers.sdk.contexts import DurableObjectContext
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -32,10 +36,10 @@ GLOBAL_HANDLERS = (
 class WorkerEntrypoint:
     """Answers requests and events: the class `Default` those of the Worker, others those of service bindings."""
 
-    ctx: Any
+    ctx: ExecutionContext
     env: Any
 
-    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - the runtime's context, the user's bindings
+    def __init__(self, ctx: ExecutionContext, env: Any) -> None:  # noqa: ANN401 - the user's bindings
         self.ctx = ctx
         self.env = env
 
@@ -43,10 +47,10 @@ class WorkerEntrypoint:
 class DurableObject:
     """One object of its class for each id. `self.ctx` is its state: storage, sockets, alarms."""
 
-    ctx: Any
+    ctx: DurableObjectContext
     env: Any
 
-    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - the object's state, the user's bindings
+    def __init__(self, ctx: DurableObjectContext, env: Any) -> None:  # noqa: ANN401 - the user's bindings
         self.ctx = ctx
         self.env = env
 
@@ -54,10 +58,10 @@ class DurableObject:
 class WorkflowEntrypoint:
     """A workflow. Holdfast runs none: a script may define it, and starting one fails."""
 
-    ctx: Any
+    ctx: ExecutionContext
     env: Any
 
-    def __init__(self, ctx: Any, env: Any) -> None:  # noqa: ANN401 - as above
+    def __init__(self, ctx: ExecutionContext, env: Any) -> None:  # noqa: ANN401 - as above
         self.ctx = ctx
         self.env = env
 

@@ -1,7 +1,10 @@
 """JavaScript's globals, each as plain Python: classes are made with `.new(...)`, as code written for Pyodide does, or called."""
 
+from holdfast.workers.durable.namespace import Namespace as DurableObjectNamespace
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair, WebSocketRequestResponsePair
 from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
+from holdfast.workers.sdk.context import Env, ExecutionContext
+from holdfast.workers.sdk.contexts import DurableObjectContext as DurableObjectState
 from holdfast.workers.sdk.errors import DOMException
 from holdfast.workers.sdk.errors import JsException as Error
 from holdfast.workers.sdk.errors import JsRangeError as RangeError
@@ -58,7 +61,11 @@ __all__ = [
     "Blob",
     "DOMException",
     "Date",
+    "DurableObjectNamespace",
+    "DurableObjectState",
+    "Env",
     "Error",
+    "ExecutionContext",
     "File",
     "FormData",
     "Headers",

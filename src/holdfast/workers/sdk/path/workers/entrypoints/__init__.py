@@ -1,5 +1,7 @@
 """The base classes that a script derives its own from."""
 
+from holdfast.workers.sdk.context import Env, ExecutionContext
+from holdfast.workers.sdk.contexts import DurableObjectContext
 from holdfast.workers.sdk.entrypoints import (
     DurableObject,
     DurableObjectAbort,
@@ -8,4 +10,13 @@ from holdfast.workers.sdk.entrypoints import (
     handler,
 )
 
-__all__ = ["DurableObject", "DurableObjectAbort", "WorkerEntrypoint", "WorkflowEntrypoint", "handler"]
+__all__ = [
+    "DurableObject",
+    "DurableObjectAbort",
+    "DurableObjectContext",
+    "Env",
+    "ExecutionContext",
+    "WorkerEntrypoint",
+    "WorkflowEntrypoint",
+    "handler",
+]

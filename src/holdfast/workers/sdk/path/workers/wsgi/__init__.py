@@ -1,4 +1,4 @@
-"""WSGI applications as Workers."""
+"""Applications of Flask, Django and others that speak PEP 3333, on threads."""
 
 from holdfast.workers.sdk.wsgi import Options, entrypoint, fetch
 
