@@ -212,6 +212,7 @@ until then is printed.
 
 _CONFIG_HELP = "The configuration of `run`: see it, check it."
 _RULE_HELP = "Rules of a zone: try one before it is there."
+_WORKER_HELP = "Workers: deploy, list, hear and remove scripts that answer requests."
 _SHOW_HELP = "Print every value, and where it came from. Secrets are left out."
 _CHECK_HELP = "Say whether the configuration can be used: exit status 0, or 2 with a sentence."
 
@@ -426,6 +427,13 @@ def _rule_group() -> typer.Typer:
     return app(try_locally=try_expression, help=_RULE_HELP)
 
 
+def _worker_group() -> typer.Typer:
+    from holdfast.client.verbs.worker import app  # noqa: PLC0415  Law 3
+    from holdfast.config.wrangler import read_worker  # noqa: PLC0415  Law 3
+
+    return app(read=read_worker, help=_WORKER_HELP)
+
+
 def _client_group(name: str) -> Callable[[], typer.Typer]:
     return lambda: app_of(name)
 
@@ -450,4 +458,5 @@ _GROUPS: dict[str, tuple[Callable[[], typer.Typer], str]] = {
     "waf": (_waf_group, _WAF_HELP),
     **{name: (_client_group(name), text) for name, text in GROUPS.items()},
     "rule": (_rule_group, _RULE_HELP),
+    "worker": (_worker_group, _WORKER_HELP),
 }

@@ -11,7 +11,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import httpx
@@ -27,6 +27,7 @@ from holdfast.client.api.answer import (
 )
 from holdfast.client.api.options import ApiOptions
 from holdfast.client.printable import printable
+from holdfast.client.worker_upload import Part
 from holdfast.errors import HoldfastError, UsageError
 
 # How long the API may take to accept the connection, and to answer in all. It waits for its edges for less than a second.
@@ -93,6 +94,12 @@ class Api:
         self.notes += notes_of(envelope)
         return envelope.get("result")
 
+    def upload(self, method: str, path: str, *, what: str, form: Sequence[Part]) -> object:
+        """The `result` of a write, with a form of parts."""
+        envelope = self.envelope(method, path, what=what, form=form)
+        self.notes += notes_of(envelope)
+        return envelope.get("result")
+
     def everything(
         self, path: str, *, what: str, query: Mapping[str, str] | None = None, per_page: int
     ) -> list[JsonObject]:
@@ -119,22 +126,30 @@ class Api:
                 return
 
     def envelope(
-        self, method: str, path: str, *, what: str, query: Mapping[str, str] | None = None, body: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        form: Sequence[Part] = (),
     ) -> JsonObject:
         """The envelope of a success. Raises ApiRefused or ApiFailed."""
-        answer = self._runner.run(self._answer(method, path, what, query, body))
-        return envelope_of(answer, what=what)
-
-    async def _answer(self, method: str, path: str, what: str, query: Mapping[str, str] | None, body: object) -> Answer:
-        is_write = method != "GET"
         content = None if body is None else json.dumps(body).encode("ascii")
         request = self._client.build_request(
             method,
             f"{self._url}{path}",
             params=query,
             content=content,
+            files=[(one.name, (one.filename, one.content, one.content_type)) for one in form] or None,
             headers={"Content-Type": "application/json"} if content is not None else None,
         )
+        answer = self._runner.run(self._answer(request, what))
+        return envelope_of(answer, what=what)
+
+    async def _answer(self, request: httpx.Request, what: str) -> Answer:
+        is_write = request.method != "GET"
         try:
             async with asyncio.timeout(self._call_timeout_s):
                 response = await self._client.send(request, stream=True)

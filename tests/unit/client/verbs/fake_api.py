@@ -64,7 +64,8 @@ class FakeApi:
         query = dict(request.url.params)
         page = query.pop("page", None)
         query.pop("per_page", None)
-        body = json.loads(request.content) if request.content else None
+        is_form = request.headers.get("content-type", "").startswith("multipart/")
+        body = request.content if is_form else json.loads(request.content) if request.content else None
         if page in (None, "1"):
             self.asked.append(
                 key + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")

@@ -1,0 +1,222 @@
+"""`holdfast worker`: a project deployed, its routes made, and secrets that are shown nowhere."""
+
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.client.api.answer import ApiRefused
+from holdfast.client.verbs import worker as subject
+from holdfast.client.verbs.worker import SECRET_VERBS, VERBS, deploying, log_line
+from holdfast.errors import UsageError
+from holdfast.model.worker_script import RouteSetting, WorkerSettings
+from tests.unit.client.verbs.fake_api import ACCOUNT_ID, IN_ZONE, ZONE, Failure, FakeApi, run
+
+SCRIPTS = f"/accounts/{ACCOUNT_ID}/workers/scripts"
+CHAT = f"{SCRIPTS}/chat"
+MADE: dict[str, object] = {"id": "chat", "deployment_id": "d" * 32, "startup_time_ms": 12}
+ACCOUNTS = [{"id": ACCOUNT_ID, "name": "Main"}]
+
+
+@dataclass
+class AProject:
+    settings: WorkerSettings
+    files: Mapping[str, bytes] = field(default_factory=lambda: {"entry.py": b"x = 1"})
+    warnings: Sequence[str] = ()
+
+
+def fake(**answers: object) -> FakeApi:
+    return FakeApi(
+        {
+            "GET /accounts": ACCOUNTS,
+            "GET /zones": [ZONE],
+            f"PUT {CHAT}": MADE,
+            f"GET {IN_ZONE}/workers/routes": [],
+            f"POST {IN_ZONE}/workers/routes": {"id": "r" * 32},
+            f"PUT /accounts/{ACCOUNT_ID}/workers/domains": {"id": "d" * 32},
+            **answers,
+        }
+    )
+
+
+def deployed(api: FakeApi, project: AProject, **given: Any) -> tuple[str, str]:
+    asked: list[tuple[Path, str | None]] = []
+
+    def read(path: Path, env: str | None) -> AProject:
+        asked.append((path, env))
+        return project
+
+    said = run(api, deploying(read), path="./chat", **given)
+    assert asked == [(Path("chat"), given.get("env"))]
+    return said
+
+
+def a_project(**settings: Any) -> AProject:
+    return AProject(WorkerSettings(name="chat", main="entry.py", **settings))
+
+
+def test_a_project_is_uploaded_as_a_form() -> None:
+    api = fake()
+    out, notices = deployed(api, a_project(vars={"A": "b"}), env="staging", message="first")
+    assert out == f"chat: deployed version {'d' * 32} in 12 ms\n"
+    assert notices == ""
+    ((key, body),) = api.written()
+    assert key == f"PUT {CHAT}"
+    assert isinstance(body, bytes)
+    for piece in (
+        b'name="metadata"',
+        b'"main_module": "entry.py"',
+        b'filename="entry.py"',
+        b"x = 1",
+        b'"workers/message": "first"',
+    ):
+        assert piece in body
+
+
+def test_another_name_and_account_may_be_given() -> None:
+    api = fake(**{f"PUT {SCRIPTS}/other": MADE})
+    deployed(api, a_project(), name="other", account=ACCOUNT_ID)
+    assert api.asked == [f"PUT {SCRIPTS}/other"]
+
+
+def test_what_means_nothing_here_is_told() -> None:
+    project = a_project(crons=("* * * * *",), required_secrets=("TOKEN", "KEY"))
+    project.warnings = ("wrangler.toml: url: not known here, and passed over",)
+    _, notices = deployed(fake(**{f"GET {CHAT}/secrets": [{"name": "KEY"}]}), project)
+    assert notices.splitlines() == [
+        "wrangler.toml: url: not known here, and passed over",
+        "triggers.crons: kept nowhere: nothing calls a Worker by the clock here",
+        "chat: these secrets are required, and not set: TOKEN",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("route", "there", "written", "said"),
+    [
+        (RouteSetting(pattern="Example.com/*"), [], [(f"POST {IN_ZONE}/workers/routes", {"pattern": "example.com/*", "script": "chat"})],
+         "example.com/* goes to chat"),
+        (RouteSetting(pattern="example.com/*"), [{"pattern": "example.com/*", "script": "chat"}], [],
+         "example.com/* goes to chat, as before"),
+        (RouteSetting(pattern="example.com/*", zone_name="example.com"), [],
+         [(f"POST {IN_ZONE}/workers/routes", {"pattern": "example.com/*", "script": "chat"})], "example.com/* goes to chat"),
+        (RouteSetting(pattern="chat.example.com", custom_domain=True), [],
+         [(f"PUT /accounts/{ACCOUNT_ID}/workers/domains", {"hostname": "chat.example.com", "service": "chat"})],
+         "chat.example.com has chat for its origin"),
+    ],
+)  # fmt: skip
+def test_routes_are_made_after_the_script_serves(
+    route: RouteSetting, there: list[object], written: list[tuple[str, object]], said: str
+) -> None:
+    api = fake(**{f"GET {IN_ZONE}/workers/routes": there})
+    out, _ = deployed(api, a_project(routes=(route,)))
+    assert api.written()[1:] == written
+    assert out.splitlines()[1] == said
+
+
+@pytest.mark.parametrize(
+    ("route", "answers", "error", "words"),
+    [
+        (RouteSetting(pattern="a b"), {}, UsageError, "routes: expected a pattern such as"),
+        (RouteSetting(pattern="example.org/*"), {"GET /zones": []}, ApiRefused, "this token sees no zone of example.org"),
+        (RouteSetting(pattern="example.com/*"), {f"POST {IN_ZONE}/workers/routes": Failure(409, 10020, "A route exists")},
+         ApiRefused, "cannot route example.com/* to chat: code 10020"),
+    ],
+)  # fmt: skip
+def test_a_route_that_cannot_be_made_is_told(
+    route: RouteSetting, answers: dict[str, object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        deployed(fake(**answers), a_project(routes=(route,)))
+    assert words in str(caught.value)
+
+
+def test_a_version_that_does_not_run_is_told_with_the_reason() -> None:
+    with pytest.raises(ApiRefused, match="cannot deploy the Worker chat: code 10021: ImportError"):
+        deployed(fake(**{f"PUT {CHAT}": Failure(400, 10021, "ImportError: no")}), a_project())
+
+
+def test_of_several_accounts_one_must_be_named() -> None:
+    accounts = [*ACCOUNTS, {"id": "f" * 32, "name": "Other"}]
+    with pytest.raises(UsageError, match="--account: expected the id of one of 2"):
+        run(fake(**{"GET /accounts": accounts}), VERBS["list"])
+    with pytest.raises(UsageError, match="--account: expected an account"):
+        run(fake(**{"GET /accounts": []}), VERBS["list"])
+
+
+def test_workers_are_listed_and_removed() -> None:
+    found = {
+        "id": "chat",
+        "entry_point": "entry.py",
+        "compatibility_date": "2026-11-01",
+        "migration_tag": None,
+        "modified_on": "2026-11-26T08:00:00.5Z",
+    }
+    api = fake(**{f"GET {SCRIPTS}": [found], f"DELETE {CHAT}": None})
+    out, _ = run(api, VERBS["list"])
+    assert out.splitlines()[1].split() == ["chat", "entry.py", "2026-11-01", "-", "2026-11-26T08:00:00Z"]
+    run(api, VERBS["delete"], name="chat")
+    out, _ = run(api, VERBS["delete"], name="chat", force=True)
+    assert out == "chat: removed, and its routes\n"
+    assert api.asked[-3:] == [f"DELETE {CHAT}", "GET /accounts", f"DELETE {CHAT}?force=true"]
+
+
+def test_a_secret_comes_from_standard_input_and_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("s3cret\n"))
+    api = fake(
+        **{
+            f"PUT {CHAT}/secrets": {"name": "TOKEN"},
+            f"DELETE {CHAT}/secrets/TOKEN": None,
+            f"GET {CHAT}/secrets": [{"name": "TOKEN"}],
+        }
+    )
+    out, notices = run(api, SECRET_VERBS["put"], name="chat", secret="TOKEN")
+    assert api.written() == [(f"PUT {CHAT}/secrets", {"name": "TOKEN", "text": "s3cret", "type": "secret_text"})]
+    assert "s3cret" not in out + notices
+    assert run(api, SECRET_VERBS["list"], name="chat")[0].splitlines()[1] == "TOKEN"
+    assert run(api, SECRET_VERBS["delete"], name="chat", secret="TOKEN")[0].startswith("chat: TOKEN is removed")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "s3cret" * 1000])
+def test_what_is_no_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    with pytest.raises(
+        UsageError, match="the secret on standard input: expected a text of at most 5120 bytes"
+    ) as caught:
+        run(fake(), SECRET_VERBS["put"], name="chat", secret="TOKEN")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "words"),
+    [
+        (VERBS["delete"], {"name": "No Name"}, "NAME: expected the name of a Worker"),
+        (VERBS["tail"], {"name": "chat", "lines": "x"}, "--lines: expected a number from 0 to 200"),
+        (SECRET_VERBS["delete"], {"name": "chat", "secret": "A-B"}, "SECRET: expected a name such as"),
+        (deploying(lambda *_: a_project()), {"path": ""}, "PATH: expected a directory"),
+        (deploying(lambda *_: a_project()), {"path": "x", "message": "a\nb"}, "--message: expected a text of at most"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_name(verb: Any, given: dict[str, str], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run(fake(), verb, **given)
+    assert words in str(caught.value)
+
+
+def test_a_line_of_a_log_is_printable(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = {"type": "log", "level": "error", "entrypoint": "Room", "ray": "r", "message": "a\x1b[2Jb"}
+    assert log_line(message) == "error Room r: a\\x1b[2Jb"
+    told = [message, {"type": "missed", "lines": 3}]
+    monkeypatch.setattr("holdfast.client.connection_stream.follow", lambda *_, **__: iter(told))
+    out, notices = run(fake(), VERBS["tail"], name="chat")
+    assert (out, notices) == ("error Room r: a\\x1b[2Jb\n", "3 lines were missed\n")
+    assert run(fake(), VERBS["tail"], name="chat", as_json=True)[0].count("\n") == 2
+
+
+def test_the_group_has_its_verbs_and_those_of_secrets() -> None:
+    group = subject.app(read=lambda *_: a_project(), help="x")
+    assert [command.name for command in group.registered_commands] == ["deploy", "list", "tail", "delete"]
+    assert [one.name for one in group.registered_groups] == ["secret"]
