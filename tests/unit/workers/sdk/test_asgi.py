@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from holdfast.workers.sdk import asgi, lifespans
 from holdfast.workers.sdk.asgi_types import Application, ClientGone, Receive, Scope, Send
 from holdfast.workers.sdk.bridge import Parts, parts_of, request_from
-from holdfast.workers.sdk.context import Invocation, running
+from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
 
 ENV = {"KEY": "value"}
@@ -36,7 +36,7 @@ async def answer_of(app: Application, method: str = "GET", path: str = "/", **re
     made = request_from(method, f"https://a.test:8443{path}", request.get("headers", []), request.get("body"))
     entry = asgi.entrypoint(app)
     assert issubclass(entry, WorkerEntrypoint)
-    default: Any = entry(None, ENV)
+    default: Any = entry(ExecutionContext(lambda _: None), ENV)
     return parts_of(await default.fetch(made), made)
 
 

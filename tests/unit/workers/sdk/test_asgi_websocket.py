@@ -13,7 +13,7 @@ from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk import asgi, asgi_websocket, lifespans
 from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Receive, Scope, Send
 from holdfast.workers.sdk.bridge import Parts, parts_of, request_from
-from holdfast.workers.sdk.context import Invocation, running
+from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
 
 heard: list[Any] = []
 
@@ -46,7 +46,7 @@ class Client:
 
 async def handshake(app: Application, path: str = "/", *fields: tuple[bytes, bytes]) -> Parts:
     request = request_from("GET", f"https://a.test{path}", [(b"Upgrade", b"websocket"), *fields], None)
-    default: Any = asgi.entrypoint(app)(None, {"KEY": 1})
+    default: Any = asgi.entrypoint(app)(ExecutionContext(lambda _: None), {"KEY": 1})
     return parts_of(await default.fetch(request), request)
 
 

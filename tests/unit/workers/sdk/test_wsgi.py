@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from holdfast.workers.sdk import ffi, wsgi
 from holdfast.workers.sdk.bridge import Parts, parts_of, request_from
+from holdfast.workers.sdk.context import ExecutionContext
 
 Environ = dict[str, Any]
 Start = Callable[..., Callable[[bytes], None]]
@@ -18,7 +19,7 @@ Start = Callable[..., Callable[[bytes], None]]
 
 async def answer_of(app: Any, method: str = "GET", path: str = "/", **request: Any) -> Parts:
     made = request_from(method, f"https://a.test:8443{path}", request.get("headers", []), request.get("body"))
-    default: Any = wsgi.entrypoint(app)(None, {"KEY": 1})
+    default: Any = wsgi.entrypoint(app)(ExecutionContext(lambda _: None), {"KEY": 1})
     return parts_of(await default.fetch(made), made)
 
 
