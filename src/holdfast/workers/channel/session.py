@@ -63,6 +63,7 @@ class Session:
         "_held_bytes",
         "acknowledged",
         "group",
+        "is_half_open",
         "is_hibernatable",
         "is_over",
         "last_seq",
@@ -82,7 +83,7 @@ class Session:
         self.socket: Receiver | None = None
         self.group = 0
         self.is_hibernatable = False
-        self.is_over = False
+        self.is_over = self.is_half_open = False
         # The number of the last event that was given to the socket, and of the last one that is done with.
         self.received = self.acknowledged = received
         # The number of CLOSED, once it came: with its acknowledgement all is over.
@@ -107,19 +108,21 @@ class Session:
             self.link.write(kind, self.sid, payload)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close; code 0 is a Close without one."""
+        """Begin to close, or answer the peer's Close where the edge does not; code 0 is a Close without one."""
         self._write(int(ToEdge.CLOSE), close(code, reason))
+        self.is_half_open = False
+        self._end()
 
     def keep(self, state: bytes) -> None:
         """Have the edge keep `state` beside the socket."""
         self._write(int(ToEdge.STATE), state)
 
-    def bind(self, group: int, state: bytes, *, is_hibernatable: bool) -> None:
-        """Say whose this is: the answer to OPENED."""
-        self.group, self.is_hibernatable = group, is_hibernatable
+    def bind(self, group: int, state: bytes, *, is_hibernatable: bool, is_half_open: bool = False) -> None:
+        """Say whose this is: the answer to OPENED. `is_half_open`: the peer's Close is answered by `close`, not by the edge."""
+        self.group, self.is_hibernatable, self.is_half_open = group, is_hibernatable, is_half_open
         if (link := self.link) is not None:
             link.joined(group)
-            flags = AUTO_REPLY | (HIBERNATABLE if is_hibernatable else 0)
+            flags = (0 if is_half_open else AUTO_REPLY) | (HIBERNATABLE if is_hibernatable else 0)
             link.write(int(ToEdge.BIND), self.sid, bind(group, state), flags=flags)
 
     def abort(self, code: int, reason: str) -> None:
@@ -140,8 +143,7 @@ class Session:
             if self.link is not None:
                 self.link.in_flight -= done
                 self.link.acknowledge(self)
-            if seq == self.last_seq:
-                self.over()
+            self._end()
 
     def skip(self, seq: int) -> None:
         """Event `seq` is not to be given to the socket: it is done with when those before it are."""
@@ -174,6 +176,11 @@ class Session:
             if self.link is not None:
                 self.link.in_flight -= self.received - self.acknowledged
                 self.link.left(self)
+
+    def _end(self) -> None:
+        """All is over with the acknowledgement of its end, and with our Close where that is ours to send."""
+        if self.last_seq and self.acknowledged >= self.last_seq and not self.is_half_open:
+            self.over()
 
     def _write(self, kind: int, payload: bytes) -> None:
         if self.link is None or self.is_over:

@@ -97,6 +97,7 @@ class Half:
         "class_name",
         "extensions",
         "held_bytes",
+        "is_half_open",
         "is_heard",
         "object_id",
         "object_name",
@@ -116,6 +117,8 @@ class Half:
         self.acceptance = Acceptance.NOBODY
         # Whether listeners or an object hear it; asked for each message.
         self.is_heard = False
+        # Whether it answers the peer's Close itself, and may send until then.
+        self.is_half_open = False
         self._peer: Half | None = None
         # None until there is something: an empty deque takes 600 bytes, and there are many sockets that never hold anything.
         self._held: deque[tuple[Any, ...]] | None = None
@@ -216,7 +219,12 @@ class Half:
         if peer is None:
             return False
         session.socket, peer.session = peer, session
-        session.bind(group_of(peer.object_id), encode(peer.binding), is_hibernatable=peer.is_hibernatable)
+        session.bind(
+            group_of(peer.object_id),
+            encode(peer.binding),
+            is_hibernatable=peer.is_hibernatable,
+            is_half_open=peer.is_half_open,
+        )
         if peer.acceptance is Acceptance.CONNECTING:
             peer.hear()
             peer.give(("open",))
@@ -263,7 +271,9 @@ class Half:
         if self._got_close:
             self._done(seq)
             return
-        self._got_close = self._sent_close = True
+        self._got_close = True
+        # What ended without a Close, or by the edge, has nobody to answer.
+        self._sent_close |= not (self.is_half_open and was_clean)
         self.give(("close", code, reason, was_clean, seq))
 
     def broke(self, error: str, seq: int) -> None:
@@ -314,7 +324,7 @@ class Half:
         if item[0] != "close":
             self.arrived(item[1], 0)
             return
-        answers = not self._sent_close
+        answers = not self._sent_close and not self.is_half_open
         self.ended(item[1], item[2], was_clean=True, seq=0)
         if answers and self._peer is not None:
             self._peer.echoed(item[1], item[2])

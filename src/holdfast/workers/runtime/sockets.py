@@ -100,7 +100,9 @@ class WebSocket(Half):
         return self._peer.held_bytes if self._peer is not None else 0
 
     def accept(self, options: object = None) -> None:
-        """Hear it here, by listeners. Nothing happens if it is heard so already."""
+        """Hear it here, by listeners. Nothing happens if it is heard so already. `options`: `{"allowHalfOpen": True}` leaves it to
+        `close()` to answer the peer's Close.
+        """
         if self._is_constructed:
             raise JsTypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept")
         if self.acceptance is Acceptance.OBJECT:
@@ -108,6 +110,7 @@ class WebSocket(Half):
         if self.acceptance is Acceptance.USED:
             raise JsTypeError("Can't accept() WebSocket that was already used in a response.")
         if self.acceptance is Acceptance.NOBODY:
+            self.is_half_open = _option(options, "allowHalfOpen")
             parked, self.parked = self.parked, None
             if parked is not None and self._peer is not None:
                 self._peer.acceptance = Acceptance.USED
@@ -121,7 +124,7 @@ class WebSocket(Half):
             raise self._not_yet()
         if self._was_closed:
             raise JsTypeError("Can't call WebSocket send() after close().")
-        if self._got_close:
+        if self._got_close and self._sent_close:
             return
         activity = CURRENT.get()
         if activity is None:
@@ -137,8 +140,6 @@ class WebSocket(Half):
         if not self.is_heard:
             raise self._not_yet()
         self._was_closed = self._sent_close = True
-        if self._got_close:
-            return
         activity = CURRENT.get()
         action = partial(self._transmit_close, checked_code, checked_reason)
         if activity is None:
@@ -150,8 +151,7 @@ class WebSocket(Half):
         """Call `listener(event)` for each event of this type; `options`: `{"once": True}`, or what JavaScript takes."""
         if self._listeners is None:
             self._listeners = events.Listeners()
-        once = options.get("once", False) if isinstance(options, dict) else getattr(options, "once", False)
-        self._listeners.add(str(event_type), listener, once=bool(once))
+        self._listeners.add(str(event_type), listener, once=_option(options, "once"))
 
     def removeEventListener(self, event_type: str, listener: events.Listener, options: object = None) -> None:  # noqa: N802
         """Call it no longer."""
@@ -202,6 +202,10 @@ class WebSocket(Half):
     def __repr__(self) -> str:
         state = ("CONNECTING", "OPEN", "CLOSING", "CLOSED")[self.readyState]
         return f"<WebSocket {state}{f' tags={list(self.tags)}' if self.tags else ''}>"
+
+
+def _option(options: object, name: str) -> bool:
+    return bool(options.get(name) if isinstance(options, dict) else getattr(options, name, False))
 
 
 def _binary(message: object) -> bytes:

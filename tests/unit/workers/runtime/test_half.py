@@ -234,3 +234,44 @@ async def test_a_socket_of_a_process_before_this_one_is_as_it_was() -> None:
     assert socket.binding == binding
     socket.arrived("text", 4)
     assert owner.heard == [("text", 4)]
+
+
+async def test_a_half_open_socket_answers_the_close_of_its_client_itself() -> None:
+    client, server = WebSocketPair.new()
+    server.accept({"allowHalfOpen": True})
+    heard = listening(server)
+    client.use()
+    session, link = opened(client)
+    session.last_seq = 1
+    server.ended(4000, "bye", was_clean=True, seq=1)
+    await turns()
+    assert (heard, server.readyState) == ([(4000, "bye", True)], WebSocket.CLOSING)
+    server.send("last words")
+    server.close(4001, "bye yourself")
+    assert server.readyState == WebSocket.CLOSED
+    assert [kind for kind, _ in link.written] == [ToEdge.BIND, ToEdge.TEXT, ToEdge.CLOSE]
+    assert (link.flags[0], session.is_over) == (0, True)
+
+
+async def test_a_half_open_socket_answers_the_close_of_its_peer_itself() -> None:
+    client, server = WebSocketPair.new()
+    server.accept({"allowHalfOpen": True})
+    client.accept()
+    heard, echoed = listening(server), listening(client)
+    client.close(4000, "bye")
+    await turns()
+    assert (heard, server.readyState) == ([(4000, "bye", True)], WebSocket.CLOSING)
+    server.send("last words")
+    server.close(4001, "bye yourself")
+    await turns()
+    assert echoed == ["last words", (4001, "bye yourself", True)]
+    assert server.readyState == client.readyState == WebSocket.CLOSED
+
+
+async def test_a_half_open_socket_that_is_cut_off_has_nobody_to_answer() -> None:
+    client, server = WebSocketPair.new()
+    server.accept({"allowHalfOpen": True})
+    client.use()
+    opened(client)
+    server.ended(1006, "", was_clean=False, seq=1)
+    assert server.readyState == WebSocket.CLOSED
