@@ -56,7 +56,7 @@ class Payload:
             self._readable = ReadableStream.of_bytes(self._data)
             self._readable.is_disturbed = self._is_used
         if self._readable is None and self._coded is not None:
-            self._readable = ReadableStream(decoded(aiter(self._coded), self.coding), self._coded.abandon)
+            self._readable = ReadableStream(decoded(self._coded.chunks(), self.coding), self._coded.abandon)
         return self._readable
 
     async def read(self) -> bytes:
@@ -86,7 +86,7 @@ class Payload:
         if self._coded is None or self.coding != coding or self._readable is not None:
             return None
         self._claim()
-        return aiter(self._coded)
+        return self._coded.chunks()
 
     def split(self) -> Payload:
         """Another body of the same bytes, this one staying as it is. BodyUsedError if it has been read."""
@@ -159,7 +159,7 @@ async def form_of(payload: Payload, content_type: str | None) -> FormData:
 
 async def _checked(stream: ReadableStream) -> AsyncIterator[bytes]:
     try:
-        async for chunk in stream:
+        async for chunk in stream.chunks():
             yield _chunk_bytes(chunk)
     except BaseException:
         # Whoever reads has stopped (GeneratorExit), or cannot go on: whoever feeds it is told.

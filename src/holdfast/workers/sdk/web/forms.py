@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.values import JsList
@@ -98,10 +98,18 @@ class FormData(MutableMapping[str, FormDataValue]):
         return iter(list(self._entries))
 
     def __getitem__(self, key: str) -> FormDataValue:
-        for name, value in self._entries:
-            if name == key:
-                return value
-        raise KeyError(key)
+        # The original gives None where there is no such name, as JavaScript does.
+        return cast("FormDataValue", self.get(key))
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - a value, or whatever the default is
+        """The first value of a name; `default` without one."""
+        return next((value for name, value in self._entries if name == key), default)
+
+    def setdefault(self, key: str, default: FormDataValue = "") -> FormDataValue:
+        """The first value of a name, which is `default` from now on where there was none."""
+        if key not in self:
+            self.append(key, default)
+        return self[key]
 
     def __setitem__(self, key: str, value: FormDataValue) -> None:
         if isinstance(value, list):

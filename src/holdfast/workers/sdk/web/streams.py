@@ -1,7 +1,8 @@
 """ReadableStream: something to be read once, over an async iterator, as user code reads it and makes it.
 
 Law 1: a stream is read once, by one reader; it is read no faster than it is asked for, so what feeds it is held up.
-Law 2: what JavaScript starts when it is called (`cancel`, `pipeTo`) starts here too, awaited or not.
+Law 2: user code gets bytes that answer to JavaScript's names too; the runtime takes chunks as they are, uncopied.
+Law 3: what JavaScript starts when it is called (`cancel`, `pipeTo`) starts here too, awaited or not.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import Any, Protocol
 
+from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.values import JsDict, JsList
 
@@ -128,18 +130,23 @@ class ReadableStream:
     async def _pipe(self, target: Writable) -> None:
         writer = target.getWriter()
         try:
-            async for chunk in self:
+            async for chunk in self.chunks():
                 await writer.write(chunk)
         except Exception as error:
             await writer.abort(error)
             raise
         await writer.close()
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
+    async def chunks(self) -> AsyncGenerator[Any, None]:
+        """The chunks as they are, for the runtime; locks the stream."""
         self.lock()
         self.is_disturbed = True
         async for chunk in self._chunks:
             yield chunk
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        async for chunk in self.chunks():
+            yield _richer(chunk)
 
     def values(self) -> AsyncIterator[Any]:
         """As `async for` reads it."""
@@ -155,7 +162,7 @@ class StreamReader:
     async def read(self) -> JsDict:
         """`{done, value}`."""
         try:
-            return JsDict(done=False, value=await self._stream.next_chunk())
+            return JsDict(done=False, value=_richer(await self._stream.next_chunk()))
         except StopAsyncIteration:
             return JsDict(done=True, value=None)
 
@@ -301,6 +308,10 @@ def _forget(done: asyncio.Future[Any]) -> None:
 
 def _size(chunk: object) -> int:
     return len(chunk) if isinstance(chunk, (bytes, bytearray, str)) else 1
+
+
+def _richer(chunk: object) -> object:
+    return ArrayBuffer(chunk) if type(chunk) is bytes else chunk
 
 
 def members_of(source: object, given: dict[str, object]) -> Callable[[str], Any]:

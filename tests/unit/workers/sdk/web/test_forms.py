@@ -99,8 +99,14 @@ def test_a_form_has_what_both_apis_have() -> None:
         True,
         [],
     )
-    with pytest.raises(KeyError):
-        _ = form["missing"]
+    missing: object = form["missing"]
+    assert (missing, form.get("missing", "x"), form.setdefault("s", "1"), form.setdefault("s", "2")) == (
+        None,
+        "x",
+        "1",
+        "1",
+    )
+    assert form.pop("s") == "1"
     with pytest.raises(JsTypeError, match="Expected form_data to be a dict"):
         FormData(5)  # type: ignore[arg-type]
     with pytest.raises(JsTypeError, match="Expected single item"):

@@ -30,6 +30,15 @@ async def test_it_is_read_chunk_by_chunk_or_with_a_reader() -> None:
     assert (last.done, last.value) == (True, None)
 
 
+async def test_bytes_answer_to_javascripts_names_for_user_code_and_are_uncopied_for_the_runtime() -> None:
+    chunk = b"bytes"
+    reader = ReadableStream(chunks_of(chunk)).getReader()
+    for read in ((await reader.read()).value, (await read_all(ReadableStream(chunks_of(chunk))))[0]):
+        assert read == chunk
+        assert read.to_bytes() == chunk
+    assert await anext(ReadableStream(chunks_of(chunk)).chunks()) is chunk
+
+
 async def test_it_has_one_reader_at_a_time() -> None:
     stream = ReadableStream(chunks_of(1, 2))
     reader = stream.getReader()
