@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
 MAX_HELD_BYTES = 16 * 1024 * 1024
+RESET = "Durable Object connection closed because the object was reset."
 DISCONNECTED = "WebSocket disconnected without sending Close frame."
 
 # Callbacks of the runtime run as nobody's.
@@ -365,9 +366,9 @@ class Half:
         # A task of whoever accepts: of an object's, its gate holds each step, and it stays in memory as long as this runs.
         self.acceptance = Acceptance.LISTENERS
         self.is_heard = True
-        task = asyncio.get_running_loop().create_task(self._listen())
+        task = asyncio.get_running_loop().create_task(self._listen(), name="a WebSocket of the standard API")
         _listening.add(task)
-        task.add_done_callback(_listening.discard)
+        task.add_done_callback(self._heard_all, context=_NOBODY)
 
     async def _listen(self) -> None:
         is_over = False
@@ -383,6 +384,12 @@ class Half:
                 self._waker = asyncio.get_running_loop().create_future()
                 await self._waker
                 self._waker = None
+
+    def _heard_all(self, task: asyncio.Task[None]) -> None:
+        _listening.discard(task)
+        if task.cancelled() or task.exception() is not None:
+            # Its object was reset: nobody listens any more.
+            self.abort(1011, RESET)
 
     def _fire(self, item: tuple[Any, ...]) -> bool:
         """Call the listeners of an event; whether it was the last one."""

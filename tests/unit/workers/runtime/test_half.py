@@ -275,3 +275,17 @@ async def test_a_half_open_socket_that_is_cut_off_has_nobody_to_answer() -> None
     opened(client)
     server.ended(1006, "", was_clean=False, seq=1)
     assert server.readyState == WebSocket.CLOSED
+
+
+async def test_a_socket_whose_listener_is_cancelled_is_closed_as_its_object_was_reset() -> None:
+    client, server = WebSocketPair.new()
+    before = asyncio.all_tasks()
+    server.accept()
+    client.use()
+    session, link = opened(client)
+    (task,) = asyncio.all_tasks() - before
+    await turns(1)
+    task.cancel()
+    await turns()
+    assert link.written[-1] == (ToEdge.ABORT, b"\xf3\x03" + halves.RESET.encode())
+    assert (session.is_over, server.readyState) == (True, WebSocket.CLOSED)
