@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 # Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
 MAX_HELD_BYTES = 16 * 1024 * 1024
-RESET = "Durable Object connection closed because the object was reset."
+# What a client is told whose socket's listeners have gone. Precedent: the original's texts.
+RESET = (1011, "Durable Object connection closed because the object was reset.")
+UPDATED = (1012, "Durable Object reset because its code was updated.")
 DISCONNECTED = "WebSocket disconnected without sending Close frame."
 
 # Callbacks of the runtime run as nobody's.
@@ -388,8 +390,8 @@ class Half:
     def _heard_all(self, task: asyncio.Task[None]) -> None:
         _listening.discard(task)
         if task.cancelled() or task.exception() is not None:
-            # Its object was reset: nobody listens any more.
-            self.abort(1011, RESET)
+            # Its object was reset, or leaves for new code: nobody listens any more.
+            self.abort(*(UPDATED if services.is_retiring else RESET))
 
     def _fire(self, item: tuple[Any, ...]) -> bool:
         """Call the listeners of an event; whether it was the last one."""

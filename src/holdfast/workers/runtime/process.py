@@ -187,6 +187,7 @@ class _Serving:
             self._counting.cancel()
         if self._is_serving:
             until = self._loop.time() + limit_s
+            services.is_retiring = True
             self._server.stop()
             await self._server.answered(min(limit_s, ANSWER_S))
             await self._objects.retire(max(until - self._loop.time(), 0))

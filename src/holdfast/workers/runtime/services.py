@@ -34,11 +34,12 @@ def _raise(error: BaseException, _where: str) -> None:
 @dataclass(slots=True)
 class Services:
     """`adopt(far, token)`: have the edge make the parked connection `token` a session; it reaches `far`, or `far.lost()` is called.
-    `report(error, where)`: an exception of user code that nobody else hears of.
+    `report(error, where)`: an exception of user code that nobody else hears of. `is_retiring`: the process makes room for another one.
     """
 
     adopt: Callable[[Far, str], None] = _adopt_nowhere
     report: Callable[[BaseException, str], None] = _raise
+    is_retiring: bool = False
 
 
 services = Services()

@@ -9,6 +9,7 @@ from holdfast.workers.channel.binding import Binding
 from holdfast.workers.channel.records import ToEdge
 from holdfast.workers.channel.session import Session
 from holdfast.workers.runtime import half as halves
+from holdfast.workers.runtime.services import services
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair
 from tests.unit.workers.channel.test_session import FakeLink
 
@@ -277,7 +278,11 @@ async def test_a_half_open_socket_that_is_cut_off_has_nobody_to_answer() -> None
     assert server.readyState == WebSocket.CLOSED
 
 
-async def test_a_socket_whose_listener_is_cancelled_is_closed_as_its_object_was_reset() -> None:
+@pytest.mark.parametrize(("is_retiring", "told"), [(False, halves.RESET), (True, halves.UPDATED)])
+async def test_a_socket_whose_listener_is_cancelled_is_closed(
+    monkeypatch: pytest.MonkeyPatch, *, is_retiring: bool, told: tuple[int, str]
+) -> None:
+    monkeypatch.setattr(services, "is_retiring", is_retiring)
     client, server = WebSocketPair.new()
     before = asyncio.all_tasks()
     server.accept()
@@ -287,5 +292,5 @@ async def test_a_socket_whose_listener_is_cancelled_is_closed_as_its_object_was_
     await turns(1)
     task.cancel()
     await turns()
-    assert link.written[-1] == (ToEdge.ABORT, b"\xf3\x03" + halves.RESET.encode())
+    assert link.written[-1] == (ToEdge.ABORT, told[0].to_bytes(2, "little") + told[1].encode())
     assert (session.is_over, server.readyState) == (True, WebSocket.CLOSED)
