@@ -132,7 +132,8 @@ class AnswerBody:
             self._egress.drop(connection)
 
     def __del__(self) -> None:
-        self.close()
+        if self._connection is not None:
+            self._egress.forget(self._connection)
 
 
 class Egress:
@@ -140,6 +141,7 @@ class Egress:
 
     def __init__(self, path: str, script: str) -> None:
         self._path, self._script = path, script
+        self._loop = asyncio.get_running_loop()
         self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._idle: deque[Connection] = deque()
         self._taken = self._waiting = 0
@@ -172,6 +174,17 @@ class Egress:
         """It is of no use any more."""
         connection.abort()
         self._leave()
+
+    def forget(self, connection: Connection) -> None:
+        """The same, on whatever thread its answer was forgotten."""
+        try:
+            is_here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            is_here = False
+        if is_here:
+            self.drop(connection)
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.drop, connection)
 
     def close(self) -> None:
         """Close what is idle; what is in use ends with its answers."""

@@ -172,6 +172,10 @@ async def test_a_body_streams_as_it_comes_and_is_let_go_when_it_is_forgotten(edg
     del forgotten
     gc.collect()
     assert way.statistics()["open"] - way.statistics()["idle"] == 0
+    held = [await way.send(get("/stream"))]
+    await asyncio.to_thread(held.clear)
+    await asyncio.to_thread(gc.collect)
+    assert way.statistics()["open"] - way.statistics()["idle"] == 0
 
 
 async def test_there_are_so_many_connections_and_who_comes_later_waits(

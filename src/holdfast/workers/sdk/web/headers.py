@@ -143,12 +143,11 @@ class Headers:
 
     def _add(self, spelled: str, value: str) -> None:
         name = spelled.lower()
+        if name in self._spelling and name != _MANY:
+            position = next(at for at, pair in enumerate(self._pairs) if pair[0] == name)
+            self._pairs[position] = (name, f"{self._pairs[position][1]}, {value}")
+            return
         self._spelling.setdefault(name, spelled)
-        if name != _MANY:
-            for position, (one, before) in enumerate(self._pairs):
-                if one == name:
-                    self._pairs[position] = (name, f"{before}, {value}")
-                    return
         self._pairs.append((name, value))
 
 
