@@ -59,6 +59,8 @@ pub(crate) enum Wants {
     Figures,
 }
 
+// Each of them is true or not whatever the others are.
+#[allow(clippy::struct_excessive_bools)]
 /// One script's channel, as one loop has it.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -91,6 +93,8 @@ pub(crate) struct Link {
     /// More may be there to read.
     pub(crate) is_readable: bool,
     is_full: bool,
+    /// Writing has failed: what there is to read is the last.
+    is_broken: bool,
     connected_at: Instant,
     tries: u32,
     retry_at: Option<Instant>,
@@ -120,6 +124,7 @@ impl Link {
             is_greeted: false,
             is_readable: false,
             is_full: false,
+            is_broken: false,
             connected_at: now,
             tries: 0,
             retry_at: Some(now),
@@ -187,7 +192,8 @@ impl Link {
         self.waiting.clear();
         self.untold.clear();
         self.untold_since = None;
-        (self.is_readable, self.is_full, self.stuck_since) = (false, false, None);
+        (self.is_readable, self.is_full, self.is_broken) = (false, false, false);
+        self.stuck_since = None;
         if self.is_greeted && now.saturating_duration_since(self.connected_at) >= LIVED {
             self.tries = 0;
         }
@@ -205,7 +211,7 @@ impl Link {
             return match socket.read(into) {
                 Ok(0) => Received::End,
                 Ok(read) => Received::Bytes(read),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.is_broken => {
                     self.is_readable = false;
                     Received::Nothing
                 }
@@ -233,7 +239,7 @@ impl Link {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_full = true,
                 Err(_) => {
-                    self.is_readable = true;
+                    (self.is_readable, self.is_broken) = (true, true);
                     self.out.clear();
                 }
             }

@@ -13,6 +13,7 @@
 pub mod assembler;
 pub mod autos;
 pub mod journal;
+mod kit;
 mod link;
 pub mod outgoing;
 pub mod queue;
@@ -23,8 +24,9 @@ pub mod tools;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+pub use kit::{Fault, Kit, MAX_INFLATED_BYTES};
 pub(crate) use link::{Link, MAX_OUT_BYTES, Received, Wants, speaks_our_version};
-pub use session::{Binding, Fault, Kit, MAX_STATE_BYTES, MAX_UNSENT_BYTES, News, Session, may_be_sent};
+pub use session::{Binding, MAX_STATE_BYTES, MAX_UNSENT_BYTES, News, Session, may_be_sent};
 
 use crate::chance::random_bytes;
 use crate::tunnel::{Half, Identity, TunnelOptions};

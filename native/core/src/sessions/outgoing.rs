@@ -19,6 +19,8 @@ const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PONG: u8 = 0xA;
+/// Up to which length it may take its time from the other sessions of the loop: some milliseconds.
+const COMPRESS_UP_TO: usize = 1024 * 1024;
 /// RFC 6455 §5.5, less the code.
 const MAX_REASON_BYTES: usize = 123;
 /// From which length on it is worth a try; the smallest that is commonly made shorter. Others begin at 1 KiB (npm `ws`).
@@ -115,7 +117,7 @@ impl<'a> Message<'a> {
 
     /// The same, compressed. False where it does not get shorter.
     fn write_compressed(&self, is_masked: bool, tools: &mut Tools, out: &mut Vec<u8>) -> bool {
-        if self.payload.len() < COMPRESS_FROM {
+        if !(COMPRESS_FROM..=COMPRESS_UP_TO).contains(&self.payload.len()) {
             return false;
         }
         let Some(shorter) = tools.deflate(self.payload) else {

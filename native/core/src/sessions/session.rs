@@ -7,20 +7,19 @@
 //! Law 3: CLOSED is the last event, and comes once, unless the process has given the session up.
 //! Law 4: an idle session owns no buffers.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+mod inbound;
+mod outbound;
 
-use bytes::Bytes;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::assembler::{Assembler, Event, Kind, unmask};
-use super::autos::{Group, Pair};
+use super::assembler::Assembler;
+use super::autos::Group;
 use super::journal::Journal;
-use super::outgoing::{Message, Way, write_close, write_pong};
-use super::queue::{Queue, SHARED_FROM};
-use super::records::{HEADER_BYTES, from_edge};
-use super::tools::{Budget, Tools};
-use crate::messages::Refusal;
+use super::kit::{Fault, Kit};
+use super::outgoing::{Way, write_close};
+use super::queue::Queue;
+use super::records::from_edge;
 
 /// What one session owes its peer at most. A message that comes while nothing waits may be longer.
 pub const MAX_UNSENT_BYTES: usize = 16 * 1024 * 1024;
@@ -32,41 +31,8 @@ const SOME_UNSENT_BYTES: usize = 64 * 1024;
 const MUCH_TAKEN_BYTES: u64 = 64 * 1024;
 /// The most that is kept beside a session for its process.
 pub const MAX_STATE_BYTES: usize = 64 * 1024;
-/// So much of a message may always be kept.
-const ALWAYS_KEPT_BYTES: usize = 64 * 1024;
 /// What the process is told where the peer went without a word (durable-objects.md §2.4).
 const GONE: &str = "WebSocket disconnected without sending Close frame.";
-
-/// What the sessions of a script in a loop share.
-#[derive(Debug, Default)]
-pub struct Kit {
-    tools: Arc<Mutex<Tools>>,
-    /// What they hold of messages from their peers.
-    pub held: Budget,
-    /// What they owe their peers.
-    unsent: AtomicUsize,
-}
-
-impl Kit {
-    /// A script's, of a loop's.
-    #[must_use]
-    pub fn new(tools: &Arc<Mutex<Tools>>, held: &Arc<AtomicUsize>) -> Self {
-        Self {
-            tools: Arc::clone(tools),
-            held: Budget::new(held),
-            unsent: AtomicUsize::new(0),
-        }
-    }
-
-    fn tools(&self) -> MutexGuard<'_, Tools> {
-        self.tools.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What many get: made with the tools of all.
-    pub fn shared(&self, message: &mut Message<'_>, way: Way) -> Bytes {
-        message.shared(way, &mut self.tools())
-    }
-}
 
 /// Whose session it is, as its process has said.
 #[derive(Debug)]
@@ -92,35 +58,6 @@ pub enum News {
     Later,
     /// At once.
     Now,
-}
-
-/// Why the edge ends a session by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// What its peer sent cannot be taken.
-    Refused(Refusal),
-    /// Its peer takes too little of what it is sent.
-    Slow,
-}
-
-impl Fault {
-    /// The code of the Close that the peer gets.
-    #[must_use]
-    pub fn code(&self) -> u16 {
-        match self {
-            Self::Refused(refusal) => refusal.code(),
-            Self::Slow => 1013,
-        }
-    }
-
-    /// One sentence.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Refused(refusal) => refusal.reason(),
-            Self::Slow => "too much waits to be taken".into(),
-        }
-    }
 }
 
 // Each of them is true or not whatever the others are.
@@ -232,203 +169,6 @@ impl Session {
         self.standing.is_told && self.journal.events() == 0
     }
 
-    /// Takes what its peer has sent, as much as there is room for; how much that was.
-    pub fn receive(&mut self, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        while at < bytes.len() {
-            if self.is_deaf() {
-                at = bytes.len();
-            } else if self.has_room() {
-                at += self.step(&bytes[at..]);
-            } else {
-                self.standing.is_blocked = true;
-                break;
-            }
-        }
-        self.recount();
-        at
-    }
-
-    /// The same, whether there is room or not: it is the last that there is.
-    pub fn receive_rest(&mut self, bytes: &[u8]) {
-        let mut at = 0;
-        while at < bytes.len() && !self.is_deaf() {
-            at += self.step(&bytes[at..]);
-        }
-        self.recount();
-    }
-
-    fn step(&mut self, bytes: &[u8]) -> usize {
-        match self.assembler.step(bytes) {
-            Ok((taken, event)) => {
-                if let Some(event) = event {
-                    self.on_event(event);
-                }
-                taken
-            }
-            Err(refusal) => {
-                self.refuse(refusal);
-                bytes.len()
-            }
-        }
-    }
-
-    /// True where what the peer says does not matter any more.
-    fn is_deaf(&self) -> bool {
-        self.standing.is_closed || self.standing.is_told || self.standing.is_finished
-    }
-
-    fn has_room(&mut self) -> bool {
-        let is_full = self.kit.held.is_full();
-        if self.assembler.is_between_messages() {
-            return self.journal.has_room() && !is_full;
-        }
-        if is_full && self.assembler.kept() > ALWAYS_KEPT_BYTES {
-            self.refuse(Refusal::NoRoom);
-        }
-        true
-    }
-
-    /// True where it has room for more, after it had none. Said once.
-    pub fn is_unblocked(&mut self) -> bool {
-        let has_room = self.journal.has_room() && !self.kit.held.is_full();
-        has_room && std::mem::take(&mut self.standing.is_blocked)
-    }
-
-    /// True where it is not its own events that leave it no room.
-    #[must_use]
-    pub fn is_starved(&self) -> bool {
-        self.standing.is_blocked && self.journal.has_room()
-    }
-
-    fn on_event(&mut self, event: Event<'_>) {
-        let outcome = match event {
-            Event::Here(kind, payload, mask) => self.take_here(kind, payload, mask),
-            Event::Put(kind, record) if kind.is_compressed => self
-                .inflate(&record[HEADER_BYTES..], None)
-                .and_then(|record| self.take_record(kind, record)),
-            Event::Put(kind, record) => self.take_record(kind, record),
-            Event::Ping(payload) => {
-                if !self.standing.has_closed {
-                    let is_masked = self.way.is_masked;
-                    self.outbox.write(|out| write_pong(&payload, is_masked, out));
-                }
-                Ok(())
-            }
-            Event::Pong => Ok(()),
-            Event::Close(payload) => self.take_close(&payload),
-        };
-        if let Err(refusal) = outcome {
-            self.refuse(refusal);
-        }
-    }
-
-    fn inflate(&self, compressed: &[u8], mask: Option<[u8; 4]>) -> Result<Vec<u8>, Refusal> {
-        self.kit.tools().inflate(compressed, mask)
-    }
-
-    fn take_here(&mut self, kind: Kind, payload: &[u8], mask: Option<[u8; 4]>) -> Result<(), Refusal> {
-        if kind.is_compressed {
-            let record = self.inflate(payload, mask)?;
-            return self.take_record(kind, record);
-        }
-        if payload.len() >= SHARED_FROM {
-            let mut record = Vec::with_capacity(HEADER_BYTES + payload.len());
-            record.extend_from_slice(&[0; HEADER_BYTES]);
-            record.extend_from_slice(payload);
-            unmask(&mut record[HEADER_BYTES..], mask.unwrap_or_default());
-            return self.take_record(kind, record);
-        }
-        if let Some(pair) = self.pair_for(kind, payload.len())
-            && payload
-                .iter()
-                .zip(mask.unwrap_or_default().iter().cycle())
-                .map(|(byte, key)| byte ^ key)
-                .eq(pair.request.iter().copied())
-        {
-            self.answer(&pair);
-            return Ok(());
-        }
-        self.journal.add(record_kind(kind), self.sid, |out| {
-            let begin = out.len();
-            out.extend_from_slice(payload);
-            if let Some(mask) = mask {
-                unmask(&mut out[begin..], mask);
-            }
-            check_text(kind, &out[begin..])
-        })
-    }
-
-    fn take_record(&mut self, kind: Kind, record: Vec<u8>) -> Result<(), Refusal> {
-        let payload = &record[HEADER_BYTES..];
-        check_text(kind, payload)?;
-        if let Some(pair) = self.pair_for(kind, payload.len())
-            && payload == pair.request
-        {
-            self.answer(&pair);
-            return Ok(());
-        }
-        self.journal.add_record(record_kind(kind), self.sid, record);
-        Ok(())
-    }
-
-    /// What a text of this length may be answered with.
-    fn pair_for(&self, kind: Kind, len: usize) -> Option<Arc<Pair>> {
-        let binding = self.binding.as_ref().filter(|_| kind.is_text)?;
-        binding.autos.pair().filter(|pair| pair.request.len() == len)
-    }
-
-    fn answer(&mut self, pair: &Pair) {
-        if !self.standing.has_closed {
-            self.put(&Message::new(true, &pair.response));
-        }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.answered_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    }
-
-    /// When an auto-response was last sent, in milliseconds of Unix time. Said once.
-    pub fn take_answered_ms(&mut self) -> Option<u64> {
-        Some(std::mem::take(&mut self.answered_ms)).filter(|ms| *ms > 0)
-    }
-
-    /// RFC 6455 §5.5.1, §7.4.
-    fn take_close(&mut self, payload: &[u8]) -> Result<(), Refusal> {
-        let (code, reason) = match payload {
-            [] => (1005, &payload[..0]),
-            [_] => return Err(Refusal::Protocol("a Close has half a code")),
-            [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
-        };
-        if !payload.is_empty() && !may_be_sent(code) {
-            return Err(Refusal::Protocol("a Close has a code that may not be sent"));
-        }
-        let reason = std::str::from_utf8(reason).map_err(|_| Refusal::NotUtf8)?;
-        self.standing.is_closed = true;
-        self.tell_closed(code, true, reason);
-        if self.binding.as_ref().is_none_or(|binding| binding.auto_reply) {
-            self.put_close(if payload.is_empty() { 0 } else { code }, "");
-        }
-        self.standing.is_finished |= self.standing.has_closed;
-        Ok(())
-    }
-
-    fn refuse(&mut self, refusal: Refusal) {
-        if self.standing.is_told {
-            return;
-        }
-        let fault = Fault::Refused(refusal);
-        if let Fault::Refused(Refusal::Protocol(_) | Refusal::NotUtf8) = fault {
-            let text = fault.reason();
-            self.tell(from_edge::FAILED, text.as_bytes());
-        }
-        self.tell_closed(fault.code(), false, &fault.reason());
-        self.fault = Some(fault);
-    }
-
-    /// Why its tunnel must end it. Said once.
-    pub fn take_fault(&mut self) -> Option<Fault> {
-        self.fault.take()
-    }
-
     fn tell(&mut self, kind: u8, payload: &[u8]) {
         let told: Result<(), ()> = self.journal.add(kind, self.sid, |out| {
             out.extend_from_slice(payload);
@@ -489,67 +229,6 @@ impl Session {
             let is_masked = self.way.is_masked;
             self.outbox.write(|out| write_close(code, reason, is_masked, out));
         }
-    }
-
-    /// The process sends a message.
-    pub fn send(&mut self, message: &Message<'_>) {
-        if self.admits(message.len(), MAX_UNSENT_BYTES) {
-            self.put(message);
-            self.recount();
-        }
-    }
-
-    /// The process sends many a message, of which this is the frame. Where more than `limit` waits already it is left out, or
-    /// the session is closed.
-    pub fn send_shared(&mut self, payload_len: usize, limit: usize, drops: bool, frame: impl FnOnce() -> Bytes) {
-        if drops && self.stuck > limit {
-            self.taken += payload_len as u64;
-            return;
-        }
-        if self.admits(payload_len, limit.clamp(SOME_UNSENT_BYTES, MAX_UNSENT_BYTES)) {
-            self.outbox.push_shared(&frame());
-            self.recount();
-        }
-    }
-
-    /// Counts a send. False where it goes nowhere.
-    fn admits(&mut self, payload_len: usize, limit: usize) -> bool {
-        self.taken += payload_len as u64;
-        if self.standing.has_closed || self.standing.is_finished || self.fault.is_some() {
-            return false;
-        }
-        let waiting = self.outbox.len();
-        let all_owe_much = self.kit.unsent.load(Ordering::Relaxed) > MAX_UNSENT_OF_SCRIPT_BYTES;
-        let is_slow = waiting > 0 && waiting + payload_len > MAX_UNSENT_BYTES
-            || self.stuck > limit
-            || all_owe_much && self.stuck > SOME_UNSENT_BYTES;
-        if is_slow {
-            let fault = Fault::Slow;
-            self.tell_closed(fault.code(), false, &fault.reason());
-            self.fault = Some(fault);
-        }
-        !is_slow
-    }
-
-    fn put(&mut self, message: &Message<'_>) {
-        let way = self.way;
-        if message.len() < SHARED_FROM {
-            let kit = Arc::clone(&self.kit);
-            return self.outbox.write(|out| message.write(way, &mut kit.tools(), out));
-        }
-        let mut frame = Vec::with_capacity(message.len() + 16);
-        message.write(way, &mut self.kit.tools(), &mut frame);
-        self.outbox.push_shared(&frame.into());
-    }
-
-    /// Moves what its peer is to get into `into`. None where there is nothing now; 0 at the end.
-    pub fn read(&mut self, into: &mut [u8]) -> Option<usize> {
-        if self.outbox.is_empty() {
-            return self.standing.is_finished.then_some(0);
-        }
-        let read = self.outbox.read(into);
-        self.recount();
-        Some(read)
     }
 
     /// True where `read` gives something.
@@ -637,22 +316,6 @@ impl Drop for Session {
         self.kit.held.change(self.held, 0);
         self.kit.unsent.fetch_sub(self.unsent, Ordering::Relaxed);
     }
-}
-
-fn record_kind(kind: Kind) -> u8 {
-    if kind.is_text {
-        from_edge::TEXT
-    } else {
-        from_edge::BINARY
-    }
-}
-
-/// RFC 6455 §8.1.
-fn check_text(kind: Kind, payload: &[u8]) -> Result<(), Refusal> {
-    if kind.is_text && std::str::from_utf8(payload).is_err() {
-        return Err(Refusal::NotUtf8);
-    }
-    Ok(())
 }
 
 /// Whether a Close frame may have this code (RFC 6455 §7.4, and the registry of close codes).

@@ -1,9 +1,13 @@
+use bytes::Bytes;
 use proptest::prelude::*;
 
+use super::super::assembler::Kind;
 use super::super::assembler::tests::{Said, frame, said};
 use super::super::autos::Autos;
 use super::super::journal::{MAX_BYTES, MAX_EVENTS};
+use super::super::outgoing::Message;
 use super::super::records::{HEADER_BYTES, MAX_MESSAGE_BYTES, split};
+use super::super::tools::Tools;
 use super::*;
 
 const MASK: Option<[u8; 4]> = Some([7, 9, 1, 3]);
@@ -264,6 +268,42 @@ fn it_takes_no_more_than_may_wait_and_goes_on_when_that_is_done_with() {
     assert_eq!(session.receive(&one), 0);
     assert_eq!(session.kit.held.of_script(), 2 * MAX_BYTES + HEADER_BYTES);
     drop(session);
+}
+
+#[test]
+fn who_asks_and_takes_no_answers_gets_no_more_than_may_wait() {
+    let (mut session, mut autos) = bound(true);
+    session.receive(&frame(0x89, &[b'p'; 125], MASK).repeat(10_000));
+    assert!(session.outbox.len() < SOME_UNSENT_BYTES + 200);
+    output(&mut session);
+    let pair = [&b"\x01\x01\0\0\0?"[..], &[b'!'; 8_000]].concat();
+    autos.set(1, super::super::autos::read(&pair).unwrap());
+    session.receive(&frame(0x81, b"?", MASK).repeat(3_000));
+    assert_eq!(session.take_fault(), Some(Fault::Slow));
+    assert!(session.outbox.len() <= MAX_UNSENT_BYTES + 8_010);
+    assert_eq!(
+        events(&mut session),
+        [closed(1013, false, "too much waits to be taken")]
+    );
+}
+
+#[test]
+fn who_makes_much_of_little_waits_for_the_others_turns() {
+    let mut session = session(Way {
+        may_compress: true,
+        ..PLAIN
+    });
+    let bomb = Tools::default().deflate(&vec![0; 1 << 20]).unwrap().to_vec();
+    let frames = frame(0xC2, &bomb, MASK).repeat(5);
+    let mut taken = 0;
+    while !session.kit.is_tired() {
+        taken += session.receive(&frames[taken..]);
+        events(&mut session);
+        session.acknowledge(session.journal.first_seq());
+    }
+    assert_eq!(taken, frames.len() / 5 * 4);
+    assert_eq!(session.receive(&frames[taken..]), 0);
+    assert!(session.is_starved() && !session.is_unblocked());
 }
 
 #[test]

@@ -81,7 +81,12 @@ impl Tunnel {
         self.is_ended = true;
         let reason: std::sync::Arc<str> = why.reason(sentence).into();
         for side in [Side::Client, Side::Origin] {
-            let code = if because_of == Some(side) { code } else { GOING_AWAY };
+            // A script is told what its client is.
+            let code = if because_of == Some(side) || self.session == Some(side) {
+                code
+            } else {
+                GOING_AWAY
+            };
             let reason = std::sync::Arc::clone(&reason);
             self.owe_close(side, OwnClose { code, reason }, now, out);
         }

@@ -107,6 +107,7 @@ impl Running {
                 }
             }
             let now = Instant::now();
+            self.sessions.begin_round();
             for event in &events {
                 if event.token() == WAKE {
                     self.obey(now);
@@ -132,7 +133,9 @@ impl Running {
         }
         let left: Vec<usize> = self.tunnels.iter().map(|(key, _)| key).collect();
         self.ended.extend(left);
-        self.bury(Instant::now());
+        let now = Instant::now();
+        self.bury(now);
+        self.flush_links(now);
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -28,6 +28,8 @@ pub(super) const LINKS: usize = usize::MAX / 2;
 const READ_BYTES: usize = 256 * 1024;
 /// Reads of one process before others get their turn.
 const READS_PER_TURN: usize = 4;
+/// Sessions that one message may be for: twice as many as an object may have (durable-objects.md §2.4).
+const MAX_MANY: usize = 65_536;
 /// What a Close says whose code a script may not send.
 const INTERNAL_ERROR: u16 = 1011;
 /// "Service Restart", "Try Again Later" (IANA registry of close codes).
@@ -393,6 +395,9 @@ impl Running {
         let nonsense = || Nonsense("said a MANY that is none".into());
         let (count, rest) = payload.split_first_chunk::<4>().ok_or_else(nonsense)?;
         let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX);
+        if count > MAX_MANY {
+            return Err(Nonsense(format!("sends a message to {count} sessions at once")));
+        }
         let (sids, rest) = rest.split_at_checked(count.saturating_mul(8)).ok_or_else(nonsense)?;
         let (limit, text) = rest.split_first_chunk::<4>().ok_or_else(nonsense)?;
         let limit = match u32::from_le_bytes(*limit) {

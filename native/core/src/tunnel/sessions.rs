@@ -20,7 +20,9 @@ use crate::registry::Why;
 use crate::sessions::outgoing::Way;
 use crate::sessions::records::{Head, from_edge};
 use crate::sessions::tools::Tools;
-use crate::sessions::{self, Fault, Kit, Link, MAX_OUT_BYTES, Session, SessionTerms, Upstreams, instance};
+use crate::sessions::{
+    self, Fault, Kit, Link, MAX_INFLATED_BYTES, MAX_OUT_BYTES, Session, SessionTerms, Upstreams, instance,
+};
 
 /// Sessions of a script that are kept for what their process has not acknowledged, after their tunnels.
 const MAX_LEFT: usize = 32_768;
@@ -64,6 +66,8 @@ pub(super) struct Sessions {
     last_sid: u32,
     tools: Arc<Mutex<Tools>>,
     held: Arc<AtomicUsize>,
+    /// What has been inflated in this round.
+    inflated: Arc<AtomicUsize>,
 }
 
 impl Sessions {
@@ -83,12 +87,20 @@ impl Sessions {
             last_sid: 0,
             tools: Arc::default(),
             held: Arc::default(),
+            inflated: Arc::default(),
         }
     }
 
     /// True where something waits for another round.
     pub(super) fn is_busy(&self) -> bool {
-        !self.again.is_empty() || !self.touched.is_empty()
+        // Whoever waited for others' turns is next.
+        let waits_for_turns = !self.starved.is_empty() && self.inflated.load(Ordering::Relaxed) >= MAX_INFLATED_BYTES;
+        !self.again.is_empty() || !self.touched.is_empty() || waits_for_turns
+    }
+
+    /// A round begins.
+    pub(super) fn begin_round(&mut self) {
+        self.inflated.store(0, Ordering::Relaxed);
     }
 
     /// When a link must be looked at, events or not.
@@ -101,7 +113,7 @@ impl Sessions {
         if let Some(id) = self.channels.get(channel) {
             return *id;
         }
-        let kit = Arc::new(Kit::new(&self.tools, &self.held));
+        let kit = Arc::new(Kit::new(&self.tools, &self.held, &self.inflated));
         let id = self
             .links
             .insert(Link::new(Arc::clone(script), Arc::clone(channel), kit, now));

@@ -286,6 +286,65 @@ fn a_tunnel_s_limits_and_its_close_hold_for_a_session() {
     );
 }
 
+#[test]
+fn a_zone_s_limit_of_messages_is_told_as_the_client_is() {
+    let (stage, script) = (Stage::new(), Script::new());
+    let options = Arc::new(TunnelOptions {
+        max_message_bytes: std::num::NonZeroU64::new(10),
+        ..TunnelOptions::default()
+    });
+    let mut client = script.open(&stage, "a", |new| new.options = options);
+    let mut process = script.ready_process();
+    let sid = process.opened("a");
+    process.bind(sid, HIBERNATABLE, b"");
+    say(&mut client, "more than ten");
+    assert_eq!(close_frame(&mut client).0, 1009);
+    assert_eq!(closed(&process.expect(from_edge::CLOSED).1).0, 1009);
+}
+
+#[test]
+fn every_session_of_a_script_is_told_to_the_next_process_in_its_order() {
+    let (stage, script) = (Stage::new(), Script::new());
+    let tickets: Vec<String> = (0..500).map(|number| format!("ticket-{number}")).collect();
+    let mut clients: Vec<TcpStream> = tickets
+        .iter()
+        .map(|ticket| script.open(&stage, ticket, |_| {}))
+        .collect();
+    let mut process = script.ready_process();
+    let sids: Vec<u64> = tickets
+        .iter()
+        .map(|ticket| {
+            let sid = process.opened(ticket);
+            process.bind(sid, HIBERNATABLE, &[b's'; 3_000]);
+            sid
+        })
+        .collect();
+    // The last one is bound when it is answered.
+    process.say(to_edge::TEXT, sids[499], b"bound");
+    assert_eq!(frame(&mut clients[499]).1, b"bound");
+    for round in 0..3 {
+        drop(process);
+        for client in &mut clients {
+            say(client, "hello");
+        }
+        process = script.process();
+        for sid in &sids {
+            assert_eq!(process.resumed(*sid).2.len(), 3_000);
+        }
+        process.expect(from_edge::READY);
+        let mut told: Vec<(u64, u32)> = (0..500 * (round + 1))
+            .map(|_| {
+                let (head, payload) = process.hear();
+                assert_eq!((head.kind, &payload[..]), (from_edge::TEXT, &b"hello"[..]));
+                (head.sid, head.seq)
+            })
+            .collect();
+        told.sort_unstable();
+        let expected = sids.iter().flat_map(|sid| (1..=round + 1).map(move |seq| (*sid, seq)));
+        assert!(told.into_iter().eq(expected));
+    }
+}
+
 /// One upstream under one token.
 struct One(Mutex<Option<Upstream>>);
 
