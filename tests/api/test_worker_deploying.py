@@ -23,7 +23,7 @@ async def test_what_was_changed_meanwhile_is_not_overwritten_and_the_one_before_
 ) -> None:
     api = worker_api
     await api.result("PUT", base(api), **upload({"entry.py": b"x = 1"}))
-    first = workers.deployed[0][0].version
+    first = workers.versions[0][0].version
     deploy = workers.deploy
 
     async def changed_meanwhile(version: ScriptVersion, files: Mapping[str, bytes]) -> None:
@@ -35,12 +35,12 @@ async def test_what_was_changed_meanwhile_is_not_overwritten_and_the_one_before_
     async with api.client() as client:
         answer = await client.put(base(api), **upload({"entry.py": b"x = 2"}))
     assert (answer.status_code, codes(answer)) == (409, [10409])
-    assert [(version.number, version.version == first) for version, _ in workers.deployed] == [
+    assert [(version.number, version.version == first) for version, _ in workers.versions] == [
         (1, True),
         (2, False),
         (1, True),
     ]
-    assert dict(workers.deployed[-1][1]) == {"entry.py": b"x = 1"}
+    assert dict(workers.versions[-1][1]) == {"entry.py": b"x = 1"}
 
 
 async def test_of_versions_and_deployments_the_newest_are_kept_and_the_deployed_one(
@@ -48,7 +48,7 @@ async def test_of_versions_and_deployments_the_newest_are_kept_and_the_deployed_
 ) -> None:
     api = worker_api
     await api.result("PUT", base(api), **upload())
-    first = workers.deployed[0][0].version
+    first = workers.versions[0][0].version
     for number in range(MAX_VERSIONS + 2):
         await api.result("PUT", base(api), **upload({"entry.py": str(number).encode()}))
     versions = (await api.result("GET", f"{base(api)}/versions"))["items"]

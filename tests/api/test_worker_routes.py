@@ -1,4 +1,4 @@
-"""Routes of Workers over the API."""
+"""Routes of Workers over the API: made, changed and removed, and published to edges as they are answered."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def test_a_script_is_uploaded_deployed_shown_listed_and_removed(worker_api
     api = worker_api
     made = await api.result("PUT", f"{base(api)}/chat", **upload(tags=["a"], compatibility_flags=["python_workers"]))
     key = worker_key(api.account_id, "chat")
-    ((version, files),) = workers.deployed
+    ((version, files),) = workers.versions
     assert (version.key, version.name, version.version, version.main) == (
         key,
         "chat",
@@ -49,7 +49,7 @@ async def test_a_script_is_uploaded_deployed_shown_listed_and_removed(worker_api
 async def test_the_next_upload_is_the_next_version(worker_api: Api, workers: FakeWorkers) -> None:
     first = await worker_api.result("PUT", f"{base(worker_api)}/chat", **upload())
     second = await worker_api.result("PUT", f"{base(worker_api)}/chat", **upload({"entry.py": b"x = 1"}))
-    assert [version.number for version, _ in workers.deployed] == [1, 2]
+    assert [version.number for version, _ in workers.versions] == [1, 2]
     assert second["etag"] != first["etag"]
     assert second["created_on"] == first["created_on"]
     assert second["tag"] == first["tag"]
@@ -82,7 +82,7 @@ async def test_bindings_reach_whoever_runs_it_and_secrets_only_sealed(worker_api
     api = worker_api
     given = upload(bindings=BINDINGS, migrations=ROOM_MADE, limits={"cpu_ms": 100, "memory_mb": 256})
     await api.result("PUT", f"{base(api)}/chat", **given)
-    version = workers.deployed[0][0]
+    version = workers.versions[0][0]
     assert (version.vars["A"], version.vars["J"]) == ("b", {"c": [1, None]})
     assert version.vars["V"]["id"] == version.version
     assert version.durable_objects == (DurableObjectBinding(name="ROOMS", class_name="Room"),)
@@ -102,7 +102,7 @@ async def test_what_an_upload_does_not_name_is_gone_but_for_what_it_keeps_and_in
 ) -> None:
     async def put(**metadata: Any) -> set[str]:
         await worker_api.result("PUT", f"{base(worker_api)}/chat", **upload(**metadata))
-        version = workers.deployed[-1][0]
+        version = workers.versions[-1][0]
         return {*version.vars, *version.sealed_secrets}
 
     plain: list[dict[str, Any]] = BINDINGS[:3]
@@ -113,7 +113,7 @@ async def test_what_an_upload_does_not_name_is_gone_but_for_what_it_keeps_and_in
     assert await put(
         bindings=[{"type": "plain_text", "name": "TOKEN", "text": "x"}], keep_bindings=["secret_text"]
     ) == {"TOKEN"}
-    assert workers.deployed[-1][0].sealed_secrets == {}
+    assert workers.versions[-1][0].sealed_secrets == {}
     assert await put() == set()
     given = upload(bindings=[{"type": "inherit", "name": "GONE"}])
     answer = await worker_api.ask("PUT", f"{base(worker_api)}/chat?bindings_inherit=strict", **given)
@@ -188,7 +188,7 @@ async def test_a_bad_upload_is_refused_by_what_is_wrong(
     answer = await worker_api.ask("PUT", f"{base(worker_api)}/chat", **given)
     assert (answer.status_code, codes(answer)) == (status, [code]), answer.text
     assert words in answer.json()["errors"][0]["message"]
-    assert workers.deployed == []
+    assert workers.versions == []
 
 
 async def test_migrations_apply_once_in_their_order(worker_api: Api, workers: FakeWorkers) -> None:
@@ -202,17 +202,17 @@ async def test_migrations_apply_once_in_their_order(worker_api: Api, workers: Fa
     given = upload(bindings=[hall], migrations={"old_tag": "v1", "new_tag": "v2", "steps": steps[1:]})
     made = await api.result("PUT", f"{base(api)}/chat", **given)
     assert made["migration_tag"] == "v2"
-    assert workers.deployed[-1][0].classes == {"Hall": DurableClass(namespace="Room")}
+    assert workers.versions[-1][0].classes == {"Hall": DurableClass(namespace="Room")}
     # What was applied is passed over, where the steps name it.
     again = upload(bindings=[hall], migrations={"new_tag": "v2", "steps": steps})
     await api.result("PUT", f"{base(api)}/chat", **again)
-    assert workers.deployed[-1][0].classes == {"Hall": DurableClass(namespace="Room")}
+    assert workers.versions[-1][0].classes == {"Hall": DurableClass(namespace="Room")}
     await api.result(
         "PUT",
         f"{base(api)}/chat",
         **upload(exports={"Hall": {"type": "durable-object"}, "New": {"type": "durable-object"}}),
     )
-    assert set(workers.deployed[-1][0].classes) == {"Hall", "New"}
+    assert set(workers.versions[-1][0].classes) == {"Hall", "New"}
 
 
 async def test_a_binding_may_be_to_a_class_of_another_script(worker_api: Api) -> None:
@@ -234,7 +234,7 @@ async def test_other_modules_may_take_the_place_of_the_code_alone(worker_api: Ap
     await api.result("PUT", f"{base(api)}/chat", **upload(bindings=BINDINGS[:3]))
     parts = {"metadata": (None, json.dumps({"main_module": "b.py"})), "b.py": ("b.py", b"x = 2", "text/x-python")}
     await api.result("PUT", f"{base(api)}/chat/content", files=parts)
-    version, files = workers.deployed[-1]
+    version, files = workers.versions[-1]
     assert (version.main, dict(files), set(version.vars)) == ("b.py", {"b.py": b"x = 2"}, {"A", "J"})
     assert set(version.sealed_secrets) == {"TOKEN"}
     answer = await api.ask("PUT", f"{base(api)}/chat/content", files={"c.py": ("c.py", b"")})
@@ -288,7 +288,7 @@ async def test_the_official_sdk_uploads_lists_shows_and_removes(worker_api: Api,
     made = await sdk.workers.scripts.update("chat", metadata=metadata, files=files, **of)
     assert made is not None
     assert (made.id, made.migration_tag, made.entry_point) == ("chat", "v1", "entry.py")
-    assert set(workers.deployed[0][1]) == {"entry.py", "pkg/mod.py"}
+    assert set(workers.versions[0][1]) == {"entry.py", "pkg/mod.py"}
     assert [one.id async for one in sdk.workers.scripts.list(**of)] == ["chat"]
     secret: Any = await sdk.workers.scripts.secrets.update(
         "chat", name="TOKEN", text="s3cret", type="secret_text", **of

@@ -27,16 +27,16 @@ async def test_a_secret_is_set_listed_and_removed_each_time_by_a_new_version(
     given = {"name": "TOKEN", "text": "s3cret", "type": "secret_text"}
     shown = {"name": "TOKEN", "type": "secret_text"}
     assert await api.result("PUT", f"{base(api)}/secrets", json=given) == shown
-    version, files = workers.deployed[-1]
+    version, files = workers.versions[-1]
     assert (version.number, version.vars, dict(files)) == (2, {"A": "b"}, {"entry.py": MODULE})
     sealed = version.sealed_secrets["TOKEN"]
     assert SealingKey(bytes(32)).open_sealed(sealed, purpose=secret_purpose(version.key, "TOKEN")) == b"s3cret"
     assert await api.result("GET", f"{base(api)}/secrets") == [shown]
     assert await api.result("GET", f"{base(api)}/secrets/TOKEN") == shown
     await api.result("PUT", f"{base(api)}/secrets", json={**given, "name": "OTHER"})
-    assert workers.deployed[-1][0].sealed_secrets["TOKEN"] == sealed
+    assert workers.versions[-1][0].sealed_secrets["TOKEN"] == sealed
     assert await api.result("DELETE", f"{base(api)}/secrets/TOKEN") is None
-    assert set(workers.deployed[-1][0].sealed_secrets) == {"OTHER"}
+    assert set(workers.versions[-1][0].sealed_secrets) == {"OTHER"}
     assert "s3cret" not in json.dumps([await api.entries(), api.log])
 
 
@@ -61,7 +61,7 @@ async def test_a_bad_secret_is_refused_and_never_said_back(
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["code"], error["source"]["pointer"]) == (400, code, pointer)
     assert "s3cret" not in answer.text
-    assert len(workers.deployed) == 1
+    assert len(workers.versions) == 1
 
 
 async def test_a_secret_that_is_not_there_is_said_not_to_be(worker_api: Api) -> None:

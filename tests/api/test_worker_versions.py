@@ -34,7 +34,7 @@ async def test_an_earlier_version_is_deployed_again(worker_api: Api, workers: Fa
     body = {**of(first["deployment_id"]), "annotations": {"workers/message": "back"}}
     made = await api.result("POST", f"{base(api)}/deployments", json=body)
     assert (made["source"], made["annotations"]["workers/message"]) == ("rollback", "back")
-    version, files = workers.deployed[-1]
+    version, files = workers.versions[-1]
     assert (version.version, dict(files)) == (first["deployment_id"], {"entry.py": b"x = 1"})
     deployments = (await api.result("GET", f"{base(api)}/deployments"))["deployments"]
     assert deployments[0] == made
@@ -45,7 +45,7 @@ async def test_an_earlier_version_is_deployed_again(worker_api: Api, workers: Fa
     (script,) = await api.result("GET", f"/accounts/{api.account_id}/workers/scripts")
     assert script["etag"] == first["etag"]
     third = await api.result("PUT", base(api), **upload({"entry.py": b"x = 3"}))
-    assert workers.deployed[-1][0].number == 3
+    assert workers.versions[-1][0].number == 3
     assert third["deployment_id"] != first["deployment_id"]
 
 
@@ -65,7 +65,7 @@ async def test_a_bad_deployment_is_refused(
     await worker_api.result("PUT", base(worker_api), **upload())
     answer = await worker_api.ask("POST", f"{base(worker_api)}/deployments", json=body)
     assert (answer.status_code, codes(answer)[0]) == (status, code)
-    assert len(workers.deployed) == 1
+    assert len(workers.versions) == 1
 
 
 async def test_a_version_that_is_not_there_is_said_not_to_be(worker_api: Api) -> None:

@@ -11,10 +11,10 @@ from holdfast.model.worker_script import ScriptVersion
 
 
 class FakeWorkers:
-    """`deployed` are versions with their files, in order; `deleted` keys. `refusal` is what the next versions are refused with."""
+    """`versions` are those deployed, with their files, in order; `deleted` keys. `refusal` is what the next versions are refused with."""
 
     def __init__(self) -> None:
-        self.deployed: list[tuple[ScriptVersion, Mapping[str, bytes]]] = []
+        self.versions: list[tuple[ScriptVersion, Mapping[str, bytes]]] = []
         self.deleted: list[str] = []
         self.refusal: DeployRefused | WorkersUnavailable | None = None
         self.lines: list[Log | int] = []
@@ -30,13 +30,17 @@ class FakeWorkers:
         """Remember it, or refuse."""
         if self.refusal is not None:
             raise self.refusal
-        self.deployed.append((version, files))
+        self.versions.append((version, files))
 
     async def delete(self, key: str) -> None:
         """Remember it."""
         if isinstance(self.refusal, WorkersUnavailable):
             raise self.refusal
         self.deleted.append(key)
+
+    async def deployed(self, key: str) -> str:
+        """The last one of the script."""
+        return next((version.version for version, _ in reversed(self.versions) if version.key == key), "")
 
     @asynccontextmanager
     async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:

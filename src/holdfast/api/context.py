@@ -159,6 +159,9 @@ class Workers(Protocol):
     async def delete(self, key: str) -> None:
         """End a script, and remove what it stored. Raises WorkersUnavailable."""
 
+    async def deployed(self, key: str) -> str:
+        """The version of a script that was deployed last, "" where none is known. Never raises."""
+
     def tailing(self, key: str, lines: int) -> AbstractAsyncContextManager[Tailing]:
         """Hear what a script logs, the last `lines` that are kept first, until the block ends. Raises WorkersUnavailable."""
 
@@ -177,6 +180,10 @@ class NoWorkers:
 
     async def delete(self, _: str) -> None:
         """There is none."""
+
+    async def deployed(self, _: str) -> str:
+        """None is known."""
+        return ""
 
     def tailing(self, _: str, __: int) -> AbstractAsyncContextManager[Tailing]:
         """Not here."""

@@ -45,8 +45,9 @@ router = APIRouter(prefix="/accounts/{account_id}/workers/scripts", tags=["Worke
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 ListAccess = Annotated[Access, Depends(account_access("Workers Scripts Read", "Workers Tail Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
-# Cloudflare's code for a name of a secret that is nowhere.
+# Cloudflare's codes: for a name of a secret that is nowhere, and for a script that others depend on.
 NO_BINDING = 10056
+HAS_OBJECTS = 10064
 
 _FORM = {"multipart/form-data": {"schema": {"type": "object", "required": ["metadata"], "properties": {
     "metadata": {"type": "string", "description": "JSON: main_module, bindings, compatibility_date, migrations …"},
@@ -107,6 +108,12 @@ async def delete_script(
         message = f"The Worker has Durable Object classes ({names}): what they stored goes with it. Ask with force=true"
         raise refused(message, code=HAS_OBJECTS)
     async with context.workers.turn(before.script.key):
+        try:
+            # First: what cannot be ended can be asked for again.
+            await context.workers.delete(before.script.key)
+        except WorkersUnavailable as error:
+            complaint = Complaint(NOT_REACHED, f"The Worker was not removed: {error}")
+            raise ApiFault(503, (complaint,), {"Retry-After": "5"}) from None
         async with context.database.write() as connection:
             there = await store.hold(connection, access.account_id, script_name)
             if there is None:
@@ -118,15 +125,7 @@ async def delete_script(
             await access.record(connection, "delete", RESOURCE, script_name, old=audited(before))
         if touched:
             await context.on_change(touched)
-        try:
-            await context.workers.delete(before.script.key)
-        except WorkersUnavailable as error:
-            complaint = Complaint(NOT_REACHED, f"The Worker is removed, and what it stored is not yet: {error}")
-            raise ApiFault(503, (complaint,)) from None
     return success(None)
-
-
-HAS_OBJECTS = 10064
 
 
 @router.get("/{script_name}/content/v2", response_class=Response, responses=_MODULES)

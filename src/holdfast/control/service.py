@@ -36,6 +36,7 @@ from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
 from holdfast.control.publisher import APPLY_LIMIT_S, Check, Publisher
 from holdfast.control.tracing import Tracer, Tracing
+from holdfast.control.worker_catch_up import keep_catching_up
 from holdfast.errors import SetupError
 from holdfast.model.moment import Moment
 from holdfast.sealing import SealingKey
@@ -92,6 +93,7 @@ class Control:
         self._clock = facts.clock
         self._journal = facts.journal
         self._key = facts.key
+        self._workers = facts.workers
         self.database = Database(
             facts.database_url, on_fault=lambda reason: facts.log("store_unavailable", {"reason": reason})
         )
@@ -153,6 +155,7 @@ class Control:
         self._spawn(asyncio.to_thread(self._managed_always_there))
         self._spawn(keep_trimming(self.database, self._clock, self._log, self._pacing))
         self._spawn(self._events.keep_trimming(self._pacing))
+        self._spawn(keep_catching_up(self.database, self._workers, self._log, self._pacing))
         return first
 
     async def stop(self) -> None:

@@ -22,7 +22,7 @@ import msgspec
 
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
 from holdfast.errors import reason_of
-from holdfast.model.data_dir import worker_dir, worker_version_dir, workers_host_socket
+from holdfast.model.data_dir import worker_active_file, worker_dir, worker_version_dir, workers_host_socket
 from holdfast.model.worker_host_messages import (
     DEPLOY_LIMIT_S,
     Answer,
@@ -82,6 +82,10 @@ class WorkerHosting:
             await self._ask(Delete(key=key), limit_s=ANSWER_LIMIT_S)
         except DeployRefused as refused:
             raise WorkersUnavailable(refused.error) from refused
+
+    async def deployed(self, key: str) -> str:
+        """The version that the host wrote down when it served, if its files are there."""
+        return await asyncio.to_thread(_deployed, self._data_dir, key)
 
     @asynccontextmanager
     async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:
@@ -173,6 +177,14 @@ def stage(data_dir: Path, version: ScriptVersion, files: Mapping[str, bytes]) ->
         beside.rename(directory)
     finally:
         _remove(beside)
+
+
+def _deployed(data_dir: Path, key: str) -> str:
+    try:
+        version = worker_active_file(data_dir, key).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return version if version and worker_version_dir(data_dir, key, version).is_dir() else ""
 
 
 def prune(data_dir: Path, version: ScriptVersion) -> None:

@@ -169,3 +169,13 @@ async def test_changes_of_one_script_take_turns_and_of_two_do_not(tmp_path: Path
         group.create_task(then(KEY, lambda: None))
         group.create_task(then("other", first_may_leave.set))
     assert order == ["other", "first", KEY]
+
+
+async def test_the_version_that_was_deployed_is_known_while_its_files_are_there(tmp_path: Path) -> None:
+    hosting = WorkerHosting(tmp_path)
+    assert await hosting.deployed(KEY) == ""
+    stage(tmp_path, version(), FILES)
+    (directory(tmp_path).parent.parent / "active").write_text("v1\n")
+    assert await hosting.deployed(KEY) == "v1"
+    (directory(tmp_path).parent.parent / "active").write_text("v2\n")
+    assert await hosting.deployed(KEY) == ""
