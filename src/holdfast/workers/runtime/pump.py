@@ -116,6 +116,7 @@ class Pump:
     @types.coroutine
     def _driven(self, steps: Coroutine[Any, Any, Any], started: Started) -> Generator[Any, Any, Any]:
         run = started._context.run  # noqa: SLF001
+        event = started._context.get(current_event) or _NO_EVENT  # noqa: SLF001
         try:
             awaited = run(steps.send, None)
             self._hand_over(started)
@@ -126,8 +127,10 @@ class Pump:
                     run(steps.close)
                     raise
                 except BaseException as thrown:  # noqa: BLE001 - user code's to handle
+                    self._turns.begin(*event)
                     awaited = run(steps.throw, thrown)
                 else:
+                    self._turns.begin(*event)
                     awaited = run(steps.send, None)
         except StopIteration as stop:
             return stop.value

@@ -1,16 +1,20 @@
 """Handlers that run through, suspend, raise and are cancelled, with and without tasks of their own."""
 
 import asyncio
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT
 from holdfast.workers.runtime.pump import Pump
-from holdfast.workers.runtime.turns import Turns
+from holdfast.workers.runtime.turns import Turns, see_event
 
 VALUE: ContextVar[int] = ContextVar("value", default=0)
 
@@ -23,7 +27,8 @@ class Stage:
         self.rests = 0
         self.faults: list[BaseException] = []
         self.changed = asyncio.Event()
-        self.pump = Pump(at_rest=self._rest, failed=self.faults.append, turns=Turns())
+        self.turns = Turns()
+        self.pump = Pump(at_rest=self._rest, failed=self.faults.append, turns=self.turns)
 
     def start(self, function: Callable[..., Any], *args: object, context: Context | None = None) -> Any:
         return self.pump.start(function, args, context or copy_context(), self._done)
@@ -218,3 +223,32 @@ async def test_an_awaitable_that_is_no_coroutine_is_awaited() -> None:
     future.set_result(7)
     await stage.until(1)
     assert stage.done == [7]
+
+
+async def test_each_step_of_a_handler_is_marked_as_its_events(tmp_path: Path) -> None:
+    path, stage = tmp_path / "turn", Stage()
+    path.write_bytes(bytes(TURN_FILE_BYTES))
+    stage.turns.use(str(path))
+    seen: list[tuple[int, int, int]] = []
+
+    def look() -> None:
+        _, sid, seq, is_running = struct.unpack_from(TURN_FORMAT, path.read_bytes())
+        seen.append((sid, seq, is_running))
+
+    async def handler() -> None:
+        look()
+        await asyncio.sleep(0)
+        # Whatever the loop did meanwhile.
+        stage.turns.rest()
+        await asyncio.sleep(0)
+        look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        look()
+
+    context = copy_context()
+    context.run(see_event, 7, 3)
+    stage.start(handler, context=context)
+    await stage.until(1)
+    assert seen == [(7, 3, 1)] * 3
