@@ -19,6 +19,8 @@ from tests.integration.worker_up import ServedWorker, worker_up
 LIMIT_S = 60.0
 # Messages that a speaker has under way.
 WINDOW = 8
+# When a speaker whose answers do not come goes on without them.
+STALL_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,8 @@ async def told(socket: ClientConnection, message: str) -> str:
     return await heard(socket)
 
 
-async def heard(socket: ClientConnection) -> str:
-    async with asyncio.timeout(LIMIT_S):
+async def heard(socket: ClientConnection, *, limit_s: float = LIMIT_S) -> str:
+    async with asyncio.timeout(limit_s):
         return str(await socket.recv())
 
 
@@ -55,17 +57,20 @@ class Speaker:
 
     def __init__(self, served: ServedWorker, name: str, *, window: int = WINDOW) -> None:
         self._served, self.name, self._window = served, name, window
-        self.sent = 0
+        self.sent = self._given_up = 0
         self.answers: list[str] = []
 
     async def speak(self, goes_on: Callable[[], bool]) -> None:
         """Until it need not go on, and the last answer is there."""
         async with client(self._served, f"/{self.name}") as socket:
             while goes_on():
-                while self.sent - self._answered < self._window:
+                while self.sent - max(self._answered, self._given_up) < self._window:
                     await socket.send(f"{self.name} {self.sent}")
                     self.sent += 1
-                self.answers.append(await heard(socket))
+                try:
+                    self.answers.append(await heard(socket, limit_s=STALL_S))
+                except TimeoutError:
+                    self._given_up = self.sent
             await socket.send("who")
             while (answer := await heard(socket)) != f"{self.name} guest":
                 self.answers.append(answer)
