@@ -113,7 +113,9 @@ class _Lowering:
         if isinstance(value, str):
             return _text(str(value))
         if isinstance(value, int):
-            return int(value) if value in _INT64 else Ext(_Code.INTEGER, _digits(value))
+            # Of a subclass the number alone: `in range` would count up to one that is an enumeration's.
+            number = int(value)
+            return number if number in _INT64 else Ext(_Code.INTEGER, _digits(number))
         if isinstance(value, datetime):
             return Ext(_Code.DATETIME, f"{value.isoformat()}{'~' * value.fold}".encode())
         if isinstance(value, BaseException):

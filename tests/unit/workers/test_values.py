@@ -4,12 +4,15 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.workers.sdk.buffers import ArrayBuffer
+from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.values import MAX_DEPTH, DataCloneError, JsDict, JsList, decode, encode
 
 SCALARS = (
@@ -81,6 +84,9 @@ def test_a_circle_is_a_circle_again() -> None:
         (memoryview(b"ab"), b"ab"),
         (frozenset({1}), {1}),
         ({1: {2: 3}}, {1: {2: 3}}),
+        ([HTTPStatus.OK, HTTPMethod.GET, ArrayBuffer(b"x")], [200, "GET", b"x"]),
+        (HTTPStatus.OK, 200),
+        (Date.new(0), dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
         ("\ud800", "\ud800"),
         ({"\udfff": 1}, {"\udfff": 1}),
         (2**64, 2**64),
