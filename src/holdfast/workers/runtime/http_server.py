@@ -38,6 +38,10 @@ class Gone(ConnectionError):
     """The edge ended the connection."""
 
 
+class NoHttp(Gone):
+    """What came is no request that can be read."""
+
+
 class Exchange:
     """One request and its answer. `target` is as it was sent; `fields` in order, names lower case."""
 
@@ -60,9 +64,11 @@ class Exchange:
         )
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The request's body, as it comes. Raises Gone if it breaks off."""
-        while (chunk := await self._connection.body_chunk()) is not None:
+        """The request's body, as it comes. Raises Gone if it breaks off, or once the answer has ended: what comes then is another request's."""
+        while not self.is_ended and (chunk := await self._connection.body_chunk()) is not None:
             yield chunk
+        if self.is_ended:
+            raise Gone("the request has been answered")
 
     async def answer(
         self,
@@ -111,12 +117,15 @@ class Connection:
         self._reader, self._writer = reader, writer
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.is_idle = True
+        self._is_reading = False
 
     async def next_request(self) -> h11.Request | None:
         """The next request, or None when there is none any more."""
         self.is_idle = True
         try:
             event = await self._next_event()
+        except NoHttp:
+            raise
         except Gone:
             return None
         self.is_idle = False
@@ -128,7 +137,11 @@ class Connection:
             return None
         if self._h11.they_are_waiting_for_100_continue:
             await self.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
-        event = await self._next_event()
+        self._is_reading = True
+        try:
+            event = await self._next_event()
+        finally:
+            self._is_reading = False
         return bytes(event.data) if isinstance(event, h11.Data) else None
 
     async def send(self, *parts: h11.InformationalResponse | h11.Response | h11.Data | h11.EndOfMessage) -> None:
@@ -143,6 +156,9 @@ class Connection:
 
     async def again(self) -> bool:
         """Whether the connection can have another request; reads what little may be left of the last one's body."""
+        if self._is_reading:
+            # Somebody waits for a piece of the body, behind the answer.
+            return False
         drained = 0
         with contextlib.suppress(TimeoutError, Gone, h11.RemoteProtocolError):
             async with asyncio.timeout(DRAIN_S):
@@ -177,7 +193,7 @@ class Connection:
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as error:
-                raise Gone(f"no HTTP: {error}") from error
+                raise NoHttp(f"what an edge sent is no HTTP: {error}") from error
             if event is h11.NEED_DATA:
                 try:
                     self._h11.receive_data(await self._reader.read(CHUNK_BYTES))
@@ -213,7 +229,6 @@ class HttpServer:
         self._server = await asyncio.start_unix_server(
             self._connected, sock=listener, limit=CHUNK_BYTES, backlog=BACKLOG
         )
-        self._look()
 
     def stop(self) -> None:
         """Accept nothing more; end idle connections now, others after their answer."""
@@ -244,10 +259,11 @@ class HttpServer:
             self._looking.cancel()
 
     def _look(self) -> None:
-        for connection, task in list(self._open.items()):
-            if not connection.is_idle and connection.is_left:
+        busy = [(connection, task) for connection, task in self._open.items() if not connection.is_idle]
+        for connection, task in busy:
+            if connection.is_left:
                 task.cancel()
-        self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+        self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look) if busy else None
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)
@@ -256,6 +272,9 @@ class HttpServer:
             self._open[connection] = task
         try:
             await self._serve_all(connection)
+        except NoHttp as error:
+            connection.abort()
+            self._report(str(error))
         except (Gone, asyncio.CancelledError):
             # Cancelled: its edge has gone, or the loop ends. asyncio would take a cancelled task of a connection for a fault.
             connection.abort()
@@ -269,6 +288,8 @@ class HttpServer:
     async def _serve_all(self, connection: Connection) -> None:
         while (request := await connection.next_request()) is not None:
             exchange = Exchange(connection, request)
+            if self._looking is None:
+                self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
             await self._answer(exchange)
             if not exchange.is_ended:
                 connection.abort()

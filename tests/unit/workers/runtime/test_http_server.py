@@ -191,6 +191,40 @@ async def test_what_is_no_http_is_not_answered(stage: Any) -> None:
     made = await stage(_target)
     assert await made.ask(b"nonsense\r\n\r\n") == b""
     assert await made.ask(b"GET / HTTP/1.1\r\n" + b"x: " + b"a" * http_server.MAX_HEAD_BYTES) == b""
+    assert [report.partition(":")[0] for report in made.reports] == ["what an edge sent is no HTTP"] * 2
+
+
+async def test_a_body_cannot_be_read_behind_the_answer(stage: Any) -> None:
+    outcomes: list[object] = []
+    tasks: list[asyncio.Task[None]] = []
+    waiting, answered = asyncio.Event(), asyncio.Event()
+
+    async def read(exchange: Exchange) -> None:
+        if exchange.target == "/later":
+            await answered.wait()
+        waiting.set()
+        try:
+            outcomes.append([chunk async for chunk in exchange.body()])
+        except http_server.Gone as error:
+            outcomes.append(str(error))
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.has_body:
+            tasks.append(asyncio.create_task(read(exchange)))
+        if exchange.target == "/now":
+            await asyncio.wait_for(waiting.wait(), 5)
+        await exchange.answer(200, [], b"")
+
+    made = await stage(answer)
+    for target in ("/now", "/later"):
+        reader, writer = await made.open()
+        writer.write(f"POST {target} HTTP/1.1\r\nHost: e\r\nContent-Length: 4\r\n\r\n".encode())
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        answered.set()
+        await asyncio.wait_for(tasks.pop(), 5)
+        writer.close()
+    assert len(outcomes) == 2
+    assert outcomes[1] == "the request has been answered"
     assert made.reports == []
 
 
