@@ -185,6 +185,12 @@ class Channels:
 
     # --- What links say ---
 
+    def greeted(self, link: Link) -> None:
+        """A loop has one link: one that connects anew has given up the one before, whether we have seen the end of that or not."""
+        for other in list(self._links):
+            if other is not link and (other.edge, other.loop) == (link.edge, link.loop):
+                other.end("its loop has connected anew")
+
     def took(self, link: Link, records: list[Record]) -> None:
         """`records` came by `link`."""
         if self._early is not None and link.is_ready:

@@ -58,6 +58,9 @@ _HELLO, _READY = int(FromEdge.HELLO), int(FromEdge.READY)
 class LinkOwner(Protocol):
     """Who has the links: the hub."""
 
+    def greeted(self, link: Link) -> None:
+        """`link` has said whose it is."""
+
     def took(self, link: Link, records: list[Record]) -> None:
         """`records` came, none of them a HELLO. Raises RecordError."""
 
@@ -246,6 +249,7 @@ class Link:
             raise RecordError(f"the first record is of kind {record[0]}; expected HELLO of version {VERSION}")
         greeting = edge_hello(record[4])
         self.edge, self.loop = greeting.edge, greeting.loop
+        self._owner.greeted(self)
 
     def _send(self) -> None:
         try:

@@ -233,6 +233,19 @@ async def test_a_session_lives_through_the_loss_of_its_link(stage: Stage) -> Non
     assert found.events == [("a", 1), ("b", 2)]
 
 
+async def test_a_loop_that_connects_anew_takes_its_sessions_along(stage: Stage) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    again = await stage.edge()
+    again.resumed(7, encode(BINDING), next_seq=1)
+    again.send(FromEdge.READY)
+    again.send(FromEdge.TEXT, 7, b"by the new link", seq=1)
+    await _turns(lambda: found.events)
+    assert found.events == [("by the new link", 1)]
+    assert stage.reception.bindings == []
+    assert stage.hub.statistics()["links"] == 1
+
+
 @pytest.mark.parametrize("comes_back", [True, False])
 async def test_a_session_that_does_not_come_back_ends_as_a_disconnect(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool

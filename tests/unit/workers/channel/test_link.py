@@ -26,6 +26,9 @@ class FakeHub:
         self.changed = asyncio.Event()
         self.error: Exception | None = None
 
+    def greeted(self, link: Link) -> None:
+        self.greeted_by = (link.edge, link.loop)
+
     def took(self, link: Link, records: list[Record]) -> None:
         if self.error is not None:
             raise self.error
