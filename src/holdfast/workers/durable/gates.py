@@ -28,6 +28,13 @@ from holdfast.workers.durable.current import CURRENT, SECTION, Section
 Steps = Generator[Any, Any, Any]
 
 
+class Exited(RuntimeError):
+    """User code raised SystemExit or KeyboardInterrupt. Of a task either would end the loop, and with it all objects of the script."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"{type(error).__name__}({error}): an object cannot end its process")
+
+
 class Waiter:
     """A step that waits at the input gate. It keeps its place in the line until it is admitted."""
 
@@ -230,11 +237,24 @@ async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: Input
     """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
     if gate.is_closed:
         await gate.admission(section)
-    result = function(*args)
-    # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
-    if type(result) is types.CoroutineType or isinstance(result, Awaitable):
-        return await driven(result, gate, section)
-    return result
+    try:
+        result = function(*args)
+        # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
+        if type(result) is types.CoroutineType or isinstance(result, Awaitable):
+            return await driven(result, gate, section)
+        return result
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Exited(error) from error
+
+
+async def stepwise(coroutine: Coroutine[Any, Any, Any], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401  a task's result
+    """Run a task of user code, each step admitted by the gate. Raises what broke the gate."""
+    if gate.is_closed:
+        await gate.admission(section)
+    try:
+        return await driven(coroutine, gate, section)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise Exited(error) from error
 
 
 @types.coroutine

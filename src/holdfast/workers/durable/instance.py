@@ -25,7 +25,7 @@ from holdfast.workers.durable.commits import Commits
 from holdfast.workers.durable.current import CURRENT, Section
 from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, ObjectReset
 from holdfast.workers.durable.events import Event, Progress
-from holdfast.workers.durable.gates import InputGate, OutputGate, driven, gated
+from holdfast.workers.durable.gates import InputGate, OutputGate, gated, stepwise
 from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.services import Journal, ObjectClass, Services, Socket
 
@@ -186,7 +186,7 @@ class Instance:
 
     def adopt(self, coroutine: Coroutine[Any, Any, Any], section: Section | None) -> Coroutine[Any, Any, Any]:
         """The coroutine, each step of it held by the input gate."""
-        return _stepwise(coroutine, self.gate, section)
+        return stepwise(coroutine, self.gate, section)
 
     def owns(self, task: "asyncio.Task[Any]", coroutine: Coroutine[Any, Any, Any]) -> None:
         """A task of user code: it keeps the instance in memory, and ends with it."""
@@ -368,12 +368,6 @@ class Instance:
             release()
         if not future.cancelled() and (error := future.exception()) is not None and self.broken is None:
             self.report("Uncaught exception in waitUntil", error)
-
-
-async def _stepwise(coroutine: Coroutine[Any, Any, Any], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401  a task's result
-    if gate.is_closed:
-        await gate.admission(section)
-    return await driven(coroutine, gate, section)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:

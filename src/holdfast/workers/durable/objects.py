@@ -163,8 +163,8 @@ class Objects:
                 )
                 break
         leaving = [loop.create_task(actor.leave("codeUpdated"), context=Context()) for actor in list(self._live)]
-        if leaving:
-            await asyncio.wait(leaving, timeout=LEAVE_LIMIT_S)
+        if leaving or self._leaving:
+            await asyncio.wait([*leaving, *self._leaving], timeout=LEAVE_LIMIT_S)
         self.services.executor.shutdown(wait=True)
         if self._table is not None:
             self._table.close()

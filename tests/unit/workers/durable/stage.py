@@ -39,7 +39,7 @@ class Session:
         self.buffered_bytes = 0
         self.seq = 0
 
-    def bind(self, group: int, state: bytes, *, is_hibernatable: bool) -> None:
+    def bind(self, group: int, state: bytes, *, is_hibernatable: bool, **_: Any) -> None:
         self.is_hibernatable = is_hibernatable
 
     def send(self, data: str | bytes) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.workers.durable.current import Section
-from holdfast.workers.durable.gates import InputGate, OutputGate, driven, gated, living
+from holdfast.workers.durable.gates import Exited, InputGate, OutputGate, driven, gated, living, stepwise
 from tests.unit.workers.durable.stage import turn
 
 
@@ -404,3 +404,16 @@ def test_an_event_that_is_cancelled_at_the_gate_holds_up_nobody() -> None:
         return began
 
     assert asyncio.run(scenario()) == [1, 2]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_user_code_cannot_end_the_loop(error: BaseException) -> None:
+    async def exits() -> None:
+        await turn()
+        raise error
+
+    gate = input_gate()
+    for task in (gated(exits, (), gate, None), stepwise(exits(), gate, None)):
+        with pytest.raises(Exited, match="cannot end its process") as caught:
+            await asyncio.ensure_future(task)
+        assert caught.value.__cause__ is error

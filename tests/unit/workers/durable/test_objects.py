@@ -159,3 +159,24 @@ async def test_a_class_that_is_renamed_keeps_ids_files_alarms_and_sockets(tmp_pa
         assert scene.objects._scheduler is not None
         scene.objects._scheduler.look()
         await until(lambda: again.sent == ["woken"])
+
+
+async def test_a_retirement_waits_for_objects_that_are_leaving_already(tmp_path: Path) -> None:
+    EVENTS.update({"began": asyncio.Event(), "go on": asyncio.Event()})
+
+    class Leaves(Room):
+        async def preShutdown(self, info: Any) -> None:  # noqa: N802  the platform's name
+            EVENTS["began"].set()
+            await EVENTS["go on"].wait()
+            await self.ctx.storage.put("last", info.reason)
+
+    async with stage(tmp_path, Room=Leaves) as scene:
+        assert await scene.stub().last() is None
+        scene.objects.sweep(asyncio.get_running_loop().time() + 11)
+        await EVENTS["began"].wait()
+        retiring = asyncio.ensure_future(scene.objects.retire(5.0))
+        await turn()
+        EVENTS["go on"].set()
+        await retiring
+    async with stage(tmp_path, Room=Room) as scene:
+        assert await scene.stub().last() == "inactive"
