@@ -86,7 +86,7 @@ class DurableObjectContext(Protocol):
     ) -> int:
         """Send to all sockets (with this tag) but `exclude`; how many. Holdfast's own: one record to each edge."""
 
-    def blockConcurrencyWhile(self, callback: Callable[[], Result | Awaitable[Result]]) -> Awaitable[Result]:
+    def blockConcurrencyWhile(self, callback: Callable[[], Awaitable[Result]]) -> Awaitable[Result]:
         """Let nothing else happen to this object until the callback has ended."""
 
     def waitUntil(self, work: Awaitable[Any]) -> None:
@@ -110,7 +110,7 @@ class DurableObjectContext(Protocol):
     def set_websocket_auto_response(self, pair: WebSocketRequestResponsePair | None = None) -> None:
         """`setWebSocketAutoResponse`."""
 
-    def block_concurrency_while(self, callback: Callable[[], Result | Awaitable[Result]]) -> Awaitable[Result]:
+    def block_concurrency_while(self, callback: Callable[[], Awaitable[Result]]) -> Awaitable[Result]:
         """`blockConcurrencyWhile`."""
 
     def wait_until(self, work: Awaitable[Any]) -> None:
