@@ -324,6 +324,15 @@ def test_a_retiring_process_ends_what_runs_and_acknowledges_it(worker: ScriptUnd
         assert [record.kind for record in loop.rest()][-1] == P_BYE
 
 
+def test_a_client_that_was_told_of_a_socket_is_waited_for(worker: ScriptUnderTest) -> None:
+    process = _serving(worker)
+    with _ready(worker) as loop:
+        ticket = worker.client.upgrade("/room/lobby").fields["holdfast-session"]
+        process.say(Retire(limit_s=5))
+        loop.send(OPENED, 7, ticket.encode())
+        assert [record.kind for record in loop.rest()][-3:] == [P_BIND, P_TEXT, P_BYE]
+
+
 def test_an_answer_that_takes_longer_goes_on_while_the_next_process_takes_over(worker: ScriptUnderTest) -> None:
     process = _serving(worker)
     with socket.socket(socket.AF_UNIX) as slow:

@@ -106,7 +106,8 @@ class Dispatcher:
             return await _settled(handler(request))
         if (function := script.functions.get("on_fetch")) is None:
             raise AttributeError("Handler does not export a fetch() function.")
-        return await _settled(_called(function, request, self._env, ExecutionContext(self.wait_until)))
+        # As the original: the decorator `handler` makes it the SDK's.
+        return await _settled(_called(function, request.js_object, self._env, ExecutionContext(self.wait_until)))
 
     async def _send(self, exchange: Exchange, parts: bridge.Parts) -> int:
         fields = parts.headers

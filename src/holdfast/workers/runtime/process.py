@@ -55,6 +55,8 @@ from holdfast.workers.sdk.context import environment
 GC_THRESHOLDS = (10_000, 20, 20)
 # How long answers are waited for before the objects go: nobody serves meanwhile.
 ANSWER_S = 1.0
+# How long it is waited for clients that have been told of a socket: their edge opens it as soon as they have their 101.
+OPEN_S = 1.0
 # How long answers may go on after that; the host ends the process `EXIT_LIMIT_S` after `Retired`.
 LINGER_S = 2.0
 # A host that is gone, or a SIGTERM of a service manager, gives no limit.
@@ -190,6 +192,7 @@ class _Serving:
             services.is_retiring = True
             self._server.stop()
             await self._server.answered(min(limit_s, ANSWER_S))
+            await self._reception.settled(min(limit_s, OPEN_S))
             await self._objects.retire(max(until - self._loop.time(), 0))
             await self._hub.retire()
         self._host.say(self._counters())

@@ -7,6 +7,7 @@ Law 2: tickets are random, so that a channel that is not an edge's could not gue
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,20 @@ class Reception:
         self.owner = owner
         self._expected: dict[str, tuple[Far, asyncio.TimerHandle]] = {}
         self._asking: set[asyncio.Task[None]] = set()
+        self._came = asyncio.Event()
 
     @property
     def expected(self) -> int:
         """How many sockets are expected."""
         return len(self._expected)
+
+    async def settled(self, limit_s: float) -> None:
+        """Wait until everything that is expected has come, or the limit is over: a client that has its 101 has nobody else to come to."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._expected:
+                    self._came.clear()
+                    await self._came.wait()
 
     def ticket(self, half: Far) -> str:
         """A ticket for the client of `half`, which is returned with a 101."""
@@ -63,6 +73,7 @@ class Reception:
             return False
         half, timer = found
         timer.cancel()
+        self._came.set()
         return half.opened(session)
 
     def resumed(self, session: Session, binding: Binding) -> bool:
@@ -76,6 +87,7 @@ class Reception:
         if (found := self._expected.pop(token, None)) is not None:
             half, timer = found
             timer.cancel()
+            self._came.set()
             half.lost()
 
     def _expect(self, name: str, half: Far) -> None:

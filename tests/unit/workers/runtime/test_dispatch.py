@@ -14,8 +14,10 @@ from holdfast.workers.runtime.loading import Script
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.sockets import WebSocketPair
 from holdfast.workers.sdk.context import running
-from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
+from holdfast.workers.sdk.entrypoints import WorkerEntrypoint, handler
+from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import Response
+from holdfast.workers.sdk.web.request import Request as WebRequest
 
 UPGRADE = [(b"upgrade", b"websocket"), (b"connection", b"Upgrade"), (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")]
 CONTEXT = field_of(RequestContext(ray="ab", script="k", scheme="https")).encode()
@@ -85,7 +87,8 @@ async def test_a_request_has_its_url_its_fields_and_its_env() -> None:
 
 async def test_the_older_style_gets_as_many_arguments_as_it_takes() -> None:
     for function, expected in (
-        (lambda request: Response(request.url), b"https://example.com/"),
+        (lambda request: Response(f"{request.url} {type(request) is WebRequest}"), b"https://example.com/ True"),
+        (handler(lambda request: Response(f"{type(request) is Request}")), b"True"),
         (lambda _request, env: Response(str(env["A"])), b"1"),
         (lambda *all_: Response(str(len(all_))), b"3"),
     ):

@@ -73,3 +73,17 @@ async def test_who_has_objects_is_asked_for_sockets_of_before() -> None:
     binding = Binding(class_name="Room", object_id="0" * 64)
     assert Reception(owner).resumed(_session(), binding)
     assert not Reception(None).resumed(_session(), binding)
+
+
+async def test_who_waits_for_what_is_expected_waits_until_it_came_or_not_at_all() -> None:
+    reception, (client, server) = Reception(), WebSocketPair.new()
+    await asyncio.wait_for(reception.settled(60), 5)
+    server.accept()
+    client.use()
+    ticket = reception.ticket(client)
+    await reception.settled(0.01)
+    assert reception.expected == 1
+    waiting = asyncio.create_task(reception.settled(60))
+    await turns(1)
+    reception.opened(_session(), ticket)
+    await asyncio.wait_for(waiting, 5)
