@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope
+from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope, says_client_has_gone
 from holdfast.workers.sdk.asgi_websocket import WebSocketRun
 from holdfast.workers.sdk.context import wait_until
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
@@ -136,9 +136,9 @@ class _HttpRun:
             await self._app(self._scope, self._receive, self._send)
             self._check_answered()
             await self._finish(None)
-        except ClientGone:
-            """It wrote on; nobody reads."""
         except Exception as error:
+            if says_client_has_gone(error):
+                return
             if not self._answer.done():
                 self._answer.set_exception(error)
                 return

@@ -14,3 +14,13 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 class ClientGone(OSError):
     """The client is not there any more: raised by `send`, as ASGI 2.4 asks."""
+
+
+def says_client_has_gone(error: BaseException) -> bool:
+    """Whether an application's error is the answer to ClientGone: frameworks raise their own for it, which is nobody's fault."""
+    seen: BaseException | None = error
+    for _ in range(20):
+        if seen is None or isinstance(seen, ClientGone):
+            break
+        seen = seen.__cause__ or seen.__context__
+    return isinstance(seen, ClientGone)

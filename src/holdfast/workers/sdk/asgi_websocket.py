@@ -14,7 +14,7 @@ import logging
 from typing import Any
 
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair
-from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope
+from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope, says_client_has_gone
 from holdfast.workers.sdk.context import wait_until
 from holdfast.workers.sdk.web.response import Response as WebResponse
 
@@ -57,9 +57,9 @@ class WebSocketRun:
         try:
             await self._app(self._scope, self._receive, self._send)
             self._check_answered()
-        except ClientGone:
-            """It sent on; nobody is there."""
         except Exception as error:
+            if says_client_has_gone(error):
+                return
             if not self._answer.done():
                 self._answer.set_exception(error)
                 return

@@ -189,6 +189,26 @@ async def test_an_application_hears_that_its_client_has_gone() -> None:
     assert await heard.get() == {"type": "http.disconnect"}
 
 
+async def test_what_an_application_streams_is_let_go_with_its_client(caplog: pytest.LogCaptureFixture) -> None:
+    closed = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            closed.set()
+
+    app = FastAPI()
+    app.add_api_route("/", lambda: StreamingResponse(endless()), response_model=None)
+    body: Any = (await answer_of(app)).body
+    assert await anext(body) == b"x"
+    await body.aclose()
+    async with asyncio.timeout(5):
+        await closed.wait()
+    assert not caplog.records
+
+
 async def test_after_its_answer_an_application_hears_of_the_disconnect() -> None:
     heard: list[Any] = []
 
