@@ -226,12 +226,12 @@ class Channels:
         if (payload := self._autos.get(group)) is not None:
             link.write(int(ToEdge.AUTO), group, payload)
 
-    def ended(self, link: Link, reason: str) -> None:
+    def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
         """`link` is gone."""
         self._links.discard(link)
         self._changed.set()
-        if not link.is_ready:
-            self._report(f"a link of edge {link.edge or '(unknown)'} ended before it was ready: {reason}")
+        if is_fault or not link.is_ready:
+            self._report(f"a link of edge {link.edge or '(unknown)'} has ended: {reason}")
         sessions, link.sessions = link.sessions, {}
         if self._listener is None:
             return
@@ -252,8 +252,7 @@ class Channels:
 
     def _opened(self, link: Link, record: Record) -> None:
         _, _, sid, _, payload = record
-        session = Session(sid, link)
-        link.sessions[sid] = session
+        session = self._new(link, Session(sid, link))
         name = payload.decode("ascii", "replace")
         if not self._reception.opened(session, name):
             self._refuse(session)
@@ -266,9 +265,8 @@ class Channels:
             link.sessions[sid] = known
             known.resume(link, next_seq=seq, taken_bytes=taken_bytes)
             return
-        session = Session(sid, link, received=max(seq - 1, 0), taken_bytes=taken_bytes)
+        session = self._new(link, Session(sid, link, received=max(seq - 1, 0), taken_bytes=taken_bytes))
         session.is_hibernatable = True
-        link.sessions[sid] = session
         try:
             binding = decode(state)
         except BindingError as error:
@@ -279,6 +277,12 @@ class Channels:
         link.joined(session.group)
         if not self._reception.resumed(session, binding):
             self._refuse(session)
+
+    def _new(self, link: Link, session: Session) -> Session:
+        if session.sid in link.sessions:
+            raise RecordError(f"socket {session.sid:#x} is opened twice")
+        link.sessions[session.sid] = session
+        return session
 
     def _refuse(self, session: Session) -> None:
         if session.link is not None:
@@ -355,7 +359,7 @@ class Channels:
         try:
             self.took(link, records)
         except RecordError as error:
-            link.end(f"the edge does not keep to the protocol: {error}")
+            link.end(f"the edge does not keep to the protocol: {error}", is_fault=True)
 
     def _link_of(self, edge: str) -> Link | None:
         return next((link for link in self._links if link.is_ready and link.edge == edge), None)
@@ -369,8 +373,12 @@ class Channels:
 
 def _next(session: Session, seq: int) -> int:
     """The number of an event that is new to `session`, which counts as given from now on; 0 for one that was given before."""
-    if seq <= session.received and (seq := session.number(seq)) <= session.received:
-        return 0
+    if seq != session.received + 1:
+        expected, seq = session.received + 1, session.number(seq)
+        if seq < expected:
+            return 0
+        if seq > expected:
+            raise RecordError(f"event {seq} of socket {session.sid:#x}; expected {expected}")
     session.received = seq
     if session.link is not None:
         session.link.in_flight += 1

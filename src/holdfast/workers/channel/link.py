@@ -70,7 +70,7 @@ class LinkOwner(Protocol):
     def before_bind(self, link: Link, group: int) -> None:
         """The first socket of `group` is about to be told of on `link`."""
 
-    def ended(self, link: Link, reason: str) -> None:
+    def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
         """`link` is gone."""
 
 
@@ -173,8 +173,8 @@ class Link:
         await asyncio.wait([self._gone], timeout=FAREWELL_S)
         self.end("this process said goodbye")
 
-    def end(self, reason: str) -> None:
-        """Close the connection, once."""
+    def end(self, reason: str, *, is_fault: bool = False) -> None:
+        """Close the connection, once. `is_fault`: it ends otherwise than it should."""
         if self.is_over:
             return
         self.is_over = True
@@ -185,7 +185,7 @@ class Link:
         self._out.clear()
         self._rest = memoryview(b"")
         self._gone.set_result(None)
-        self._owner.ended(self, reason)
+        self._owner.ended(self, reason, is_fault=is_fault)
 
     def hold(self) -> None:
         """Read nothing until `release`."""
@@ -238,10 +238,10 @@ class Link:
             if self.in_flight >= MAX_IN_FLIGHT:
                 self.pause_reading()
         except RecordError as error:
-            self.end(f"the edge does not keep to the protocol: {error}")
+            self.end(f"the edge does not keep to the protocol: {error}", is_fault=True)
         except Exception as error:
             # A fault of ours. What was not given to its socket comes again by the next link.
-            self.end(f"an event could not be given on: {error!r}")
+            self.end(f"an event could not be given on: {error!r}", is_fault=True)
             raise
 
     def _greeted(self, record: Record) -> None:
@@ -287,7 +287,7 @@ class Link:
             self._is_writing = True
             self._loop.add_writer(self._socket, self._send)
         if self._waiting_bytes > MAX_WAITING_BYTES:
-            self.end(f"the edge leaves {self._waiting_bytes} bytes untaken")
+            self.end(f"the edge leaves {self._waiting_bytes} bytes untaken", is_fault=True)
         elif self._waiting_bytes > HIGH_BYTES and not self._is_leaving:
             self.pause_reading()
         elif self._waiting_bytes < LOW_BYTES:

@@ -163,8 +163,11 @@ class Session:
         held, self._held, self._held_bytes = self._held, None, 0
         for kind, payload in held or ():
             link.write(kind, self.sid, payload)
-        link.in_flight += self.received - self.acknowledged
         next_seq = self.number(next_seq)
+        if next_seq > self.received + 1:
+            # What it takes for done with, is.
+            self.received = self.acknowledged = next_seq - 1
+        link.in_flight += self.received - self.acknowledged
         if self.acknowledged >= next_seq:
             link.acknowledge(self)
 

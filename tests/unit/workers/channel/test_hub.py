@@ -1,6 +1,7 @@
 """A hub between real Unix sockets, with edges that the tests play and a reception that takes what is good."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from holdfast.workers.channel import hub as hubs
 from holdfast.workers.channel.binding import Binding, encode
 from holdfast.workers.channel.hub import Channels
-from holdfast.workers.channel.records import FromEdge, ProcessHello, Reader, Record, ToEdge, record
+from holdfast.workers.channel.link import Link
+from holdfast.workers.channel.records import FromEdge, ProcessHello, Reader, Record, RecordError, ToEdge, record
 from holdfast.workers.channel.session import Session
 
 GREETING = ProcessHello(version=1, script="s", script_version="v", pid=1)
@@ -303,6 +307,21 @@ async def test_an_answer_of_a_group_goes_ahead_of_its_first_socket(stage: Stage)
     assert (await edge.until(ToEdge.AUTO))[4] == b"\0\0\0\0\0"
 
 
+@pytest.mark.parametrize(
+    ("kind", "payload", "seq", "told"),
+    [(FromEdge.TEXT, b"a", 2, "expected 1"), (FromEdge.OPENED, b"good", 0, "opened twice")],
+)
+async def test_an_edge_that_leaves_something_out_is_left(
+    stage: Stage, kind: int, payload: bytes, seq: int, told: str
+) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    edge.send(kind, 7, payload, seq=seq)
+    await _turns(lambda: found.session.link is None)
+    assert told in stage.reports[0]
+    assert found.events == []
+
+
 async def test_a_backlog_is_told_to_its_session(stage: Stage) -> None:
     edge = await stage.serve()
     found = await stage.open(edge)
@@ -338,3 +357,34 @@ async def test_retiring_says_goodbye_on_every_link(stage: Stage) -> None:
     edge.close()
     await asyncio.wait_for(retiring, 5)
     assert stage.hub.statistics()["links"] == 0
+
+
+RECORDS = st.lists(
+    st.tuples(
+        st.sampled_from([*(int(kind) for kind in FromEdge), 99]),
+        st.integers(0, 255),
+        st.integers(0, 3),
+        st.integers(0, 2**32 - 1),
+        st.sampled_from([b"good", encode(BINDING), struct.pack("<Q", 1) + encode(BINDING)]) | st.binary(max_size=20),
+    ).map(lambda one: (*one[:4], one[4].decode("utf-8", "replace") if one[0] == FromEdge.TEXT else one[4])),
+    max_size=12,
+)
+
+
+@given(records=RECORDS)
+def test_no_records_raise_anything_but_a_record_error_and_none_is_given_twice(records: list[Record]) -> None:
+    async def run() -> None:
+        reception = FakeReception()
+        hub = Channels(reception, GREETING, report=lambda _: None)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            link = Link(ours, hub, GREETING)
+            with contextlib.suppress(RecordError):
+                hub.took(link, records)
+            assert link.in_flight == sum(one.received - one.acknowledged for one in link.sessions.values())
+            link.end("test")
+        for found in reception.sockets:
+            numbers = [event[-1] for event in found.events if event[0] != "auto"]
+            assert numbers == sorted(set(numbers))
+
+    asyncio.run(run())

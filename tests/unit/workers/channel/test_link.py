@@ -41,7 +41,8 @@ class FakeHub:
     def before_bind(self, link: Link, group: int) -> None:
         self.told.append(group)
 
-    def ended(self, link: Link, reason: str) -> None:
+    def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
+        self.is_fault = is_fault
         self.reasons.append(reason)
         self.changed.set()
 

@@ -99,12 +99,19 @@ def test_what_is_sent_without_a_link_goes_out_by_the_next_one(link: Any) -> None
     session.link = None
     session.send("meanwhile")
     session.keep(b"state")
+    session.received = 4
     session.ack(4)
     other: Any = FakeLink()
     session.resume(other, next_seq=3, taken_bytes=6)
     assert other.written == [(ToEdge.TEXT, b"meanwhile"), (ToEdge.STATE, b"state")]
     assert other.acknowledged == [4]
     assert session.buffered_bytes == 9
+
+
+def test_what_an_edge_takes_for_done_with_is(link: Any) -> None:
+    session = Session(7, None)
+    session.resume(link, next_seq=9, taken_bytes=0)
+    assert (session.received, session.acknowledged, link.in_flight) == (8, 8, 0)
 
 
 def test_a_session_that_is_sent_too_much_without_a_link_ends(link: Any) -> None:
