@@ -94,7 +94,7 @@ def parts_of(result: object, request: Request | None = None) -> Parts:
     return Parts(
         answer.status,
         answer.statusText,
-        [(name, value) for name, value in headers.wire() if name.lower() not in _FRAMING],
+        [(name, value) for name, value in headers.wire() if _is_users(name.lower())],
         body,
         length,
         answer.webSocket,
@@ -122,6 +122,11 @@ def _body_of(answer: WebResponse, headers: Headers) -> tuple[bytes | AsyncIterat
 
 async def _one(body: bytes) -> AsyncIterator[bytes]:
     yield body
+
+
+def _is_users(name: bytes) -> bool:
+    # What begins with our own prefix is between edges and processes (session, pass, fault): user code says none of it.
+    return name not in _FRAMING and not name.startswith(b"holdfast-")
 
 
 def _is_upgrade(request: Request) -> bool:

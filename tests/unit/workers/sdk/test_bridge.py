@@ -49,7 +49,10 @@ def test_an_upgrade_is_seen_in_lower_case_as_on_the_original() -> None:
 
 async def test_an_answer_is_taken_apart_without_fields_of_framing() -> None:
     parts = parts_of(
-        Response("x", 404, "Nope", {"Content-Length": "99", "Transfer-Encoding": "x", "X-A": "1"}), plain()
+        Response(
+            "x", 404, "Nope", {"Content-Length": "99", "Transfer-Encoding": "x", "Holdfast-Pass": "y", "X-A": "1"}
+        ),
+        plain(),
     )
     assert (parts.status, parts.status_text, parts.body, parts.length) == (404, "Nope", b"x", 1)
     assert parts.headers == [(b"X-A", b"1"), (b"content-type", b"text/plain;charset=UTF-8")]

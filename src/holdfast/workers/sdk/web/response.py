@@ -50,7 +50,7 @@ class Response:
         options = options_of(init, given)
         self.webSocket: WebSocket | None = options.get("webSocket")
         self.status = _checked_status(options.get("status"), self.webSocket)
-        self.statusText = str(options.get("statusText") or "")
+        self.statusText = _checked_text(str(options.get("statusText") or ""))
         self.headers = Headers(options.get("headers"))
         self.encodeBody = str(options.get("encodeBody") or "automatic")
         self.cf: Any = as_js(options.get("cf"))
@@ -169,6 +169,13 @@ def reason_phrase(status: int) -> str:
         return http.HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def _checked_text(text: str) -> str:
+    # RFC 9112 §4: a reason phrase has no controls; a line break in it would begin another head.
+    if any(ord(char) < 0x20 and char != "\t" for char in text) or "\x7f" in text:
+        raise JsTypeError(f"Invalid statusText: {text!r}")
+    return text
 
 
 def _checked_status(status: Any, web_socket: object) -> int:  # noqa: ANN401 - a number or HTTPStatus

@@ -42,6 +42,12 @@ def test_some_statuses_have_no_body(status: int) -> None:
         Response("x", status=status)
 
 
+@pytest.mark.parametrize("text", ["a\r\nX: y", "a\nb", "\0", "\x7f"])
+def test_a_status_text_that_would_break_the_head_is_refused(text: str) -> None:
+    with pytest.raises(JsTypeError, match="Invalid statusText"):
+        Response(None, statusText=text)
+
+
 def test_a_websocket_goes_with_101_and_nothing_else() -> None:
     client, _ = WebSocketPair.new()
     assert Response.new(None, {"status": 101, "webSocket": client}).webSocket is client
