@@ -148,7 +148,12 @@ def test_run_documents_every_key_with_its_flag_and_no_other() -> None:
 def test_errors_documents_every_code_with_its_name_side_and_wait() -> None:
     said = [
         " ".join((code, _code_of(name), side, wait or "-"))
-        for heading in ("When the origin is at fault", "When the edge refuses", "When a rule refuses")
+        for heading in (
+            "When the origin is at fault",
+            "When the edge refuses",
+            "When a rule refuses",
+            "When a Worker is at fault",
+        )
         for code, name, _, side, wait in rows_of(section_of(_document("errors.md"), heading), first_column="code")
     ]
     true = [
