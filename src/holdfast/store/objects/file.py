@@ -200,16 +200,10 @@ class ObjectFile:
                 self.alarm.before_commit()
                 connection = self._connected()
                 connection.execute(" COMMIT")
-                if self._has_room:
-                    # Not by `execute`, which would take one step, and free one page.
-                    connection.executescript("PRAGMA incremental_vacuum")
             except (OSError, sqlite3.Error, StorageError) as error:
                 raise self._break(error) from error
-            self._is_dirty = self._has_room = False
-            self.alarm.after_commit()
-            self._commits += 1
-            if self._commits % COMMITS_BETWEEN_LOOKS == 0:
-                self._shorten_journal()
+            self._is_dirty = False
+            self._tidy(connection)
 
     def rollback(self) -> None:
         """Forget everything since the last commit, nested transactions too. A file that is broken has done so."""
@@ -284,6 +278,20 @@ class ObjectFile:
                 "This object's storage is closed: the object is no longer active."
             )
             self._drop_connection()
+
+    def _tidy(self, connection: sqlite3.Connection) -> None:
+        """What is better done after a commit, and no part of it: if it fails, the commit stands all the same."""
+        with suppress(StorageError):
+            # The table of alarms says too early a time then, which is corrected when it has come.
+            self.alarm.after_commit()
+        if self._has_room:
+            self._has_room = False
+            with suppress(sqlite3.Error):
+                # Not by `execute`, which would take one step, and free one page.
+                connection.executescript("PRAGMA incremental_vacuum")
+        self._commits += 1
+        if self._commits % COMMITS_BETWEEN_LOOKS == 0:
+            self._shorten_journal()
 
     def _shorten_journal(self) -> None:
         """Close what keeps the journal growing, if it has grown."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.store.objects.alarm_cell import Alarm
-from holdfast.store.objects.errors import StorageError
+from holdfast.store.objects.errors import StorageBroken, StorageError
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
 
@@ -14,13 +14,16 @@ ROOM = Identity("Room", "ab" * 32)
 
 
 class Table:
-    """What was told, and what would be found after a crash."""
+    """What was told, and what would be found after a crash. `fails`: which kind of writes do, durable ones or the others."""
 
     def __init__(self) -> None:
         self.told: list[tuple[int | None, bool]] = []
+        self.fails: bool | None = None
 
     def put(self, identity: Identity, alarm: Alarm | None, *, is_durable: bool = True) -> None:
         assert identity == ROOM
+        if is_durable is self.fails:
+            raise StorageError("the table cannot be written")
         self.told.append((alarm.next_ms if alarm else None, is_durable))
 
 
@@ -91,6 +94,28 @@ def test_what_a_crash_leaves_in_the_table_is_corrected_by_the_truth(file: Object
     other.alarm.settle()
     assert table.told == [(100, False)]
     other.close()
+
+
+def test_a_table_that_cannot_take_a_promise_breaks_the_commit(file: ObjectFile, table: Table) -> None:
+    table.fails = True
+    file.alarm.set(100)
+    with pytest.raises(StorageBroken, match="the table cannot be written"):
+        file.commit()
+    other = again(file)
+    assert other.alarm.get() is None
+    other.close()
+
+
+def test_a_table_that_says_too_early_a_time_breaks_nothing(file: ObjectFile, table: Table) -> None:
+    file.alarm.set(100)
+    file.commit()
+    table.fails = False
+    file.alarm.set(300)
+    file.commit()
+    assert (table.told, file.alarm.get()) == ([(100, True)], 300)
+    table.fails = None
+    file.alarm.settle()
+    assert table.told[1:] == [(300, False)]
 
 
 def test_what_is_not_committed_is_not_told(file: ObjectFile, table: Table) -> None:

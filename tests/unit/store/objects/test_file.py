@@ -229,6 +229,17 @@ def test_delete_all_leaves_nothing_of_user_code_and_gives_the_room_back(file: Ob
     assert path.stat().st_size < 40_000
 
 
+def test_room_that_cannot_be_given_back_is_none_of_the_commits_business(file: ObjectFile, path: Path) -> None:
+    KeyValues(file).put("a", b"1" * 100_000)
+    file.commit()
+    file.delete_all()
+    KeyValues(file).put("b", b"2")
+    assert file._connection is not None
+    file._connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_PRAGMA else 0)
+    file.commit()
+    assert kept(path) == {"b": b"2"}
+
+
 def test_delete_all_can_be_rolled_back_and_is_refused_within_a_transaction(file: ObjectFile) -> None:
     keys = KeyValues(file)
     keys.put("a", b"1")
