@@ -58,6 +58,7 @@ class Channels:
         self._reception = reception
         self._greeting = greeting
         self._report = report
+        self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = None
         self._links: set[Link] = set()
         self._marked: list[Link] = []
@@ -89,12 +90,11 @@ class Channels:
 
         `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before.
         """
-        loop = asyncio.get_running_loop()
         self._poison = poison
         listener.setblocking(False)  # noqa: FBT003 - the method takes nothing else
         self._listener = listener
         self._accept()
-        loop.add_reader(listener, self._accept)
+        self._loop.add_reader(listener, self._accept)
         try:
             async with asyncio.timeout(GATHER_S):
                 while not all(link.is_ready for link in self._links):
@@ -219,7 +219,7 @@ class Channels:
         self._marked.append(link)
         if not self._is_flush_due:
             self._is_flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush_turn)
+            self._loop.call_soon(self._flush_turn)
 
     def before_bind(self, link: Link, group: int) -> None:
         """The first socket of `group` comes on `link`: its answer goes ahead of it."""
@@ -244,7 +244,7 @@ class Channels:
             else:
                 _lose(session)
         if away and key not in self._timers:
-            self._timers[key] = asyncio.get_running_loop().call_later(RESUME_S, self._give_up, key)
+            self._timers[key] = self._loop.call_later(RESUME_S, self._give_up, key)
         elif not away:
             del self._away[key]
 
@@ -341,7 +341,7 @@ class Channels:
 
     def _stop_accepting(self) -> None:
         if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
+            self._loop.remove_reader(self._listener)
             self._listener = None
 
     def _flush_turn(self) -> None:

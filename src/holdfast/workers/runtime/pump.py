@@ -50,6 +50,8 @@ class Pump:
     def __init__(self, *, at_rest: Callable[[], None], failed: Callable[[BaseException], None], turns: Turns) -> None:
         """`failed` hears what a `done` raised: a fault of ours. `turns` is told whose event has the loop."""
         self._turns = turns
+        # Asking for the running loop costs a system call.
+        self._loop = asyncio.get_running_loop()
         self._at_rest = at_rest
         self._failed = failed
         self._waiting: deque[Started] = deque()
@@ -79,10 +81,10 @@ class Pump:
 
     def _go_on(self) -> None:
         # Not the loop's factory, which asks whose code makes a task.
-        self._carrier = asyncio.Task(self._carry(), loop=asyncio.get_running_loop(), context=self._context)
+        self._carrier = asyncio.Task(self._carry(), loop=self._loop, context=self._context)
 
     async def _carry(self) -> None:
-        me = asyncio.current_task()
+        me = asyncio.current_task(self._loop)
         waiting = self._waiting
         while waiting:
             started = waiting.popleft()
