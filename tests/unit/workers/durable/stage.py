@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -286,3 +287,24 @@ def events(*names: str) -> None:
 async def told(awaitable: Any, error: type[BaseException], text: str) -> None:
     with pytest.raises(error, match=text):
         await awaitable
+
+
+class ByHand(Executor):
+    """Runs what it is given when it is told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: function(*args, **kwargs)))
+        return future
+
+    def run(self) -> None:
+        """Run what waits."""
+        waiting, self.waiting = self.waiting, []
+        for future, function in waiting:
+            future.set_result(function())
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.run()

@@ -3,8 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,29 +16,7 @@ from holdfast.store.objects.file import ObjectFile
 from holdfast.workers import values
 from holdfast.workers.durable import commits
 from holdfast.workers.durable.errors import ObjectReset
-from tests.unit.workers.durable.stage import Echo, Writer, stage, told, turn, until
-
-
-class ByHand(Executor):
-    """Runs what it is given when it is told to."""
-
-    def __init__(self) -> None:
-        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
-
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        self.waiting.append((future, lambda: function(*args, **kwargs)))
-        return future
-
-    def run(self) -> None:
-        """Run what waits."""
-        waiting, self.waiting = self.waiting, []
-        for future, function in waiting:
-            future.set_result(function())
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self.run()
-
+from tests.unit.workers.durable.stage import ByHand, Echo, Writer, stage, told, turn, until
 
 STARTS: list[str] = []
 

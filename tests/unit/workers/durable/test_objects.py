@@ -2,13 +2,18 @@
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.durable.owner import LOCK_NAME
 from holdfast.workers.runtime.sockets import WebSocket
-from tests.unit.workers.durable.stage import NOW_MS, Echo, Session, stage, turn, until
+from holdfast.workers.sdk.errors import JsTypeError
+from tests.unit.workers.durable.stage import NOW_MS, ByHand, Echo, Session, Stage, Writer, stage, turn, until
 
 EVENTS: dict[str, asyncio.Event] = {}
 
@@ -180,3 +185,114 @@ async def test_a_retirement_waits_for_objects_that_are_leaving_already(tmp_path:
         await retiring
     async with stage(tmp_path, Room=Room) as scene:
         assert await scene.stub().last() == "inactive"
+
+
+class Anything(Writer):
+    """Does what can be done to an object, and lets itself be called by others while it does."""
+
+    async def relays(self, to: str) -> int:
+        told: int = await self.ctx.exports.Room.getByName(to).increment()
+        return told
+
+    async def falls(self) -> None:
+        async def broken() -> None:
+            await turn()
+            raise ValueError("in there")
+
+        await self.ctx.blockConcurrencyWhile(broken)
+
+    async def moves(self) -> None:
+        async def closure(txn: Any) -> None:
+            await txn.put("a", 1)
+            await turn()
+            await txn.put("b", 2)
+
+        await self.ctx.storage.transaction(closure)
+
+    async def forgets(self) -> None:
+        self.other = asyncio.get_running_loop().create_task(self.turns())
+
+    async def turns(self) -> None:
+        await turn()
+
+
+CALLS = ("increment", "relays", "falls", "moves", "forgets", "aborts", "nested", "nope")
+STEPS = st.one_of(
+    st.tuples(st.just("call"), st.sampled_from("ab"), st.sampled_from(CALLS)),
+    st.tuples(st.just("say"), st.sampled_from("ab"), st.sampled_from(["write", "fail", "echo"])),
+    st.tuples(st.sampled_from(["connect", "leave"]), st.sampled_from("ab"), st.just("")),
+    st.tuples(st.sampled_from(["commit", "hibernate", "turn"]), st.just(""), st.just("")),
+)
+
+
+class Drive:
+    """A stage, a disk by hand, and everything that was begun on them."""
+
+    def __init__(self, scene: Stage) -> None:
+        self.scene = scene
+        self.disk = ByHand()
+        scene.objects.services.executor = self.disk
+        self.promises: list[asyncio.Future[Any]] = []
+        self.sessions: dict[str, list[Session]] = {"a": [], "b": []}
+        self.connecting: list[asyncio.Task[None]] = []
+
+    async def step(self, kind: str, name: str, what: str) -> None:
+        match kind:
+            case "call":
+                args = ("b" if name == "a" else "a",) if what == "relays" else ()
+                self.promises.append(asyncio.ensure_future(getattr(self.scene.stub(name), what)(*args)))
+            case "say" if self.sessions[name]:
+                self.sessions[name][-1].says(what)
+            case "leave" if self.sessions[name]:
+                self.sessions[name].pop().ends()
+            case "connect":
+                self.connecting.append(asyncio.ensure_future(self.connect(name)))
+            case "commit":
+                self.disk.run()
+            case "hibernate":
+                self.scene.objects.sweep(asyncio.get_running_loop().time() + 11)
+            case _:
+                pass
+        await turn()
+
+    async def connect(self, name: str) -> None:
+        try:
+            self.sessions[name].append(await self.scene.client(self.scene.stub(name)))
+        except (ValueError, ObjectReset):
+            # The object was reset while it was asked.
+            return
+
+    async def ends(self) -> None:
+        """All that was begun ends, and nothing is left."""
+
+        def is_done() -> bool:
+            self.disk.run()
+            return all(one.done() for one in (*self.promises, *self.connecting))
+
+        await until(is_done)
+        for one in self.promises:
+            if not one.cancelled() and (error := one.exception()) is not None:
+                assert isinstance(error, ValueError | ObjectReset | JsTypeError), repr(error)
+
+        def is_quiet() -> bool:
+            self.disk.run()
+            self.scene.objects.sweep(asyncio.get_running_loop().time() + 11)
+            return not self.scene.objects._live and not self.scene.objects._leaving
+
+        await until(is_quiet)
+        for session in (*self.sessions["a"], *self.sessions["b"]):
+            assert session.aborted or (session.acknowledged or [0])[-1] == session.seq
+
+
+@settings(max_examples=60)
+@given(st.lists(STEPS, max_size=25))
+def test_whatever_happens_to_objects_everybody_is_told_and_nothing_is_left(steps: list[tuple[str, str, str]]) -> None:
+    async def scene(directory: Path) -> None:
+        async with stage(directory, Room=Anything) as built:
+            drive = Drive(built)
+            for step in steps:
+                await drive.step(*step)
+            await drive.ends()
+
+    with TemporaryDirectory() as directory:
+        asyncio.run(scene(Path(directory)))
