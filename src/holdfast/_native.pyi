@@ -287,7 +287,7 @@ class Edge:
         connections that wait in them are for whoever else holds them. With `accept_waiting`, for where nobody else does and
         the kernel would reset them, they are let in first, and get one answer each. Idle connections of clients end; requests
         in flight get their answers, with `Connection: close`; upgrades under way become WebSockets, which stay open. It is
-        empty when `statistics()` has 0 of both "connections_open" and "tunnels_open". Returns when the sockets are closed,
+        empty when `statistics()` has 0 of both "connections_open" (those of Workers' processes included) and "tunnels_open". Returns when the sockets are closed,
         after a second at most."""
     def close_evenly(
         self,

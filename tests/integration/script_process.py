@@ -87,8 +87,9 @@ def agrees(*lines: str) -> Handler:
     return lambda connection, head: connection.sendall(switching(head, *lines))
 
 
-def passing(path: str, url: str, *fields: str) -> Handler:
-    """A script that opens a WebSocket to `url` for each client, with what the client offers, and passes it on."""
+def passing(path: str, url: str, *fields: str, before: Callable[[], None] = lambda: None) -> Handler:
+    """A script that opens a WebSocket to `url` for each client, with what the client offers, and passes it on; `before` that,
+    it does this."""
 
     def handle(connection: socket.socket, head: Head) -> None:
         with egress_connection(path) as script:
@@ -98,6 +99,7 @@ def passing(path: str, url: str, *fields: str) -> Handler:
             script.send(fetch(url, *given))
             parked = script.read_answer()
             assert parked.status == 101, parked
+            before()
             connection.sendall(switching(head, f"Holdfast-Pass: {parked.value('Holdfast-Parked')}", *fields))
             assert script.read_to_end() == b""
 

@@ -308,41 +308,45 @@ def test_a_client_that_goes_while_its_script_decides_leaves_nothing_behind(direc
                 assert statistics(edge, "websockets_parked_taken") == 0
 
 
-def test_a_client_of_an_edge_that_retires_gets_what_its_successor_has_parked(
-    directory: Path, origin: FakeOrigin, token: str
+@pytest.mark.parametrize("retires", ["near", "far", "both"])
+def test_what_one_edge_has_parked_reaches_a_client_of_another(
+    directory: Path, origin: FakeOrigin, retires: str
 ) -> None:
-    """A release between the client's request and what its script fetches for it."""
-    has_successor = threading.Event()
-    with egress(directory) as (listener, path):
-        pass_on = passing(path, f"http://o.test/early?{token}&protocol=chat")
+    """A release between a client's request and what its script fetches for it, or between that and its answer."""
+    is_parked, has_retired = threading.Event(), threading.Event()
+    (directory / "far").mkdir()
+    (directory / "near").mkdir()
+    with egress(directory / "far") as (far_socket, path), egress(directory / "near") as (near_socket, _):
 
-        def hesitating(connection: socket.socket, head: Head) -> None:
-            has_successor.wait(LIMIT_S)
-            pass_on(connection, head)
+        def hesitate() -> None:
+            is_parked.set()
+            has_retired.wait(LIMIT_S)
 
-        with script_process(directory, hesitating) as script, ExitStack() as stack:
+        handler = passing(path, "http://o.test/early", before=hesitate)
+        with script_process(directory, handler) as script, ExitStack() as stack:
 
             def decide(request: Any) -> Forward:
                 return Forward(origin=of(origin), park=script.target) if request.is_egress else script.decide(request)
 
-            old = stack.enter_context(running(decide, told, egress_fd=shared(listener)))
-            client = stack.enter_context(wire.connect(old.address))
+            near = stack.enter_context(running(decide, told, egress_fd=shared(near_socket)))
+            far = stack.enter_context(running(decide, told, egress_fd=shared(far_socket)))
+            client = stack.enter_context(wire.connect(near.address))
             client.send(wire.upgrade("/") + Frame(TEXT, b"soon").from_client().encode())
-            poll(lambda: script.heads, what="the request to reach the script")
-            new = stack.enter_context(running(decide, told, egress_fd=shared(listener)))
-            old.edge.retire()
-            has_successor.set()
+            assert is_parked.wait(LIMIT_S)
+            for edge in {"near": [near], "far": [far], "both": [near, far]}[retires]:
+                edge.edge.retire()
+            assert statistics(far, "connections_open") == 1
+            has_retired.set()
             answer = client.read_answer()
             assert (answer.status, own_fields(answer)) == (101, [])
             assert [client.read_message() for _ in range(3)] == [b"first", bytes(300), b"soon"]
-            assert [statistics(edge, "tunnels_open") for edge in (old, new)] == [1, 1]
-            assert statistics(new, "websockets_parked_taken") == 1
+            assert [statistics(edge, "tunnels_open") for edge in (near, far)] == [1, 1]
             client.send_frame(close(1000, "done"))
             assert client.read_close().close_code == 1000
             client.end()
             assert client.read_to_end() == b""
-            poll(lambda: statistics(new, "tunnels_open") == 0, what="the successor's part to end")
-            records = [line for line in old.stop() if line["event"] == "websocket_closed"]
+            poll(lambda: statistics(far, "tunnels_open") == 0, what="the far edge's part to end")
+            records = [line for line in near.stop() if line["event"] == "websocket_closed"]
     assert [(record["origin"], record["why"]) for record in records] == [("o", "close_frame")]
 
 

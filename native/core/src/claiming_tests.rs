@@ -1,17 +1,15 @@
 use std::io::{Read, Write};
-use std::os::unix::net::UnixListener;
 use std::thread;
 
 use super::*;
-use crate::chance::random_bytes;
-
-const TOKEN: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 /// What becomes of a claim to which this is answered, and the request that was made.
 fn claimed(answer: &'static [u8]) -> (io::Result<Option<Passed>>, String) {
-    let name = u64::from_ne_bytes(random_bytes());
-    let path = std::env::temp_dir().join(format!("holdfast-claim-{name:x}"));
-    let listener = UnixListener::bind(&path).unwrap();
+    let parked = Parked::default();
+    let listener = open_door(&parked).unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let token = format!("{}{:016x}", &parked.door()["holdfast-edge-".len()..], 7);
+    let token = Token::parse(token.as_bytes()).unwrap();
     let other = thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
         let mut request = Vec::new();
@@ -27,9 +25,9 @@ fn claimed(answer: &'static [u8]) -> (io::Result<Option<Passed>>, String) {
         .enable_all()
         .build()
         .unwrap();
-    let claimed = runtime.block_on(claim(&path, Token::parse(TOKEN).unwrap(), "chat"));
-    std::fs::remove_file(&path).unwrap();
-    (claimed, other.join().unwrap())
+    let claimed = runtime.block_on(claim(token, "chat"));
+    let request = other.join().unwrap().replace(&token.to_string(), "TOKEN");
+    (claimed, request)
 }
 
 #[test]
@@ -40,7 +38,7 @@ fn what_is_claimed_comes_with_its_origin_and_all_that_it_has_said() {
         (&*passed.label, &passed.half.early[..]),
         ("https://o.test", &b"\x81\x02hi"[..])
     );
-    let asked = "GET / HTTP/1.1\r\nHost: parked\r\nHoldfast-Claim: 0123456789abcdef0123456789abcdef\r\nHoldfast-Script: chat\r\n\r\n";
+    let asked = "GET / HTTP/1.1\r\nHost: parked\r\nHoldfast-Claim: TOKEN\r\nHoldfast-Script: chat\r\n\r\n";
     assert_eq!(request, asked);
 }
 

@@ -8,7 +8,6 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -36,7 +35,7 @@ use crate::stream::Stream;
 use crate::tls::{ServerTls, TlsFacts};
 use crate::tunnel::TunnelLoop;
 use crate::zones::Zones;
-use crate::{claiming, exchange, http2, upgrade};
+use crate::{exchange, http2, upgrade};
 
 /// From the first moment of a connection, or the first byte of a later request, to the end of its head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,8 +82,6 @@ pub(crate) struct Context {
     pub(crate) pool: Pool,
     pub(crate) pending: Arc<Pending>,
     pub(crate) parked: Arc<Parked>,
-    /// Where scripts ask for what they fetch, and edges for what others have parked.
-    pub(crate) egress: Option<Arc<Path>>,
     pub(crate) names: Names,
     pub(crate) statistics: Arc<HttpStatistics>,
     pub(crate) zones: Arc<Zones>,
@@ -351,9 +348,6 @@ impl Connection {
     }
 
     async fn handle(self, head: RequestHead, context: &Context) -> After {
-        if self.caller.is_egress && claiming::is_claim(&head) {
-            return claiming::give(self, &head, context).await;
-        }
         context.statistics.requests.fetch_add(1, Ordering::Relaxed);
         let offer = match handshake::read_offer(&head) {
             Ok(offer) => offer,

@@ -11,7 +11,6 @@ pub use live::Found;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +21,7 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
+use crate::claiming::{answer_claims, open_door};
 use crate::connection::{Context, HttpStatistics};
 use crate::leaving::{Farewell, Leaving, farewell};
 use crate::listener::{Entrance, Held, Live, PLACES, accept_egress};
@@ -121,6 +121,7 @@ impl Edge {
         let of_egress = egress_connections(&options);
         let places = places(options.max_connections - of_egress);
         let egress_places = self::places(of_egress);
+        let door = (options.egress.as_ref().map(|_| open_door(&self.parked))).transpose()?;
         let mut dealt: Vec<Vec<(TcpListener, bool, Held)>> = (0..options.threads).map(|_| Vec::new()).collect();
         for (at, (listener, is_tls)) in options.listeners.into_iter().enumerate() {
             dealt[at % options.threads].push((listener, is_tls, Held::new(&self.http_statistics)));
@@ -146,12 +147,15 @@ impl Edge {
                 zones: Arc::clone(&self.zones),
                 pending: Arc::clone(&self.pending),
                 parked: Arc::clone(&self.parked),
-                egress: options.egress.as_ref().and_then(path_of),
             };
             let (runtime, places) = (http_runtime()?, Arc::clone(&places));
-            let egress = match &options.egress {
-                None => None,
-                Some(listener) => Some((listener.try_clone()?, Arc::clone(&egress_places))),
+            let egress = match (&options.egress, &door) {
+                (Some(listener), Some(door)) => Some(Egress {
+                    listener: listener.try_clone()?,
+                    door: door.try_clone()?,
+                    places: Arc::clone(&egress_places),
+                }),
+                _ => None,
             };
             let thread = thread::Builder::new()
                 .name(format!("http-{number}"))
@@ -261,12 +265,14 @@ struct Shared {
     zones: Arc<Zones>,
     pending: Arc<Pending>,
     parked: Arc<Parked>,
-    egress: Option<Arc<Path>>,
 }
 
-/// Where a listening socket is found; None where it has no name.
-fn path_of(listener: &UnixListener) -> Option<Arc<Path>> {
-    listener.local_addr().ok()?.as_pathname().map(Arc::from)
+/// What a thread needs for Workers' processes.
+struct Egress {
+    listener: UnixListener,
+    /// Where other edges claim what is parked.
+    door: UnixListener,
+    places: Arc<Semaphore>,
 }
 
 /// Of the connections that an edge may have, those kept for Workers' processes (`PLACES` descriptors each, as for clients):
@@ -291,7 +297,7 @@ fn http_runtime() -> io::Result<runtime::Runtime> {
 fn serve_thread(
     runtime: runtime::Runtime,
     listeners: Vec<(TcpListener, bool, Held)>,
-    egress: Option<(UnixListener, Arc<Semaphore>)>,
+    egress: Option<Egress>,
     places: &Arc<Semaphore>,
     shared: Shared,
 ) {
@@ -306,7 +312,6 @@ fn serve_thread(
         pool: Pool::default(),
         pending: shared.pending,
         parked: shared.parked,
-        egress: shared.egress,
         names: Names::new(shared.name_servers),
         statistics: shared.statistics,
         zones: shared.zones,
@@ -317,8 +322,9 @@ fn serve_thread(
         let entrance = Entrance::new(is_tls, Arc::clone(places), Rc::clone(&live), Rc::clone(&context));
         tasks.spawn_local(entrance.accept(listener, held));
     }
-    if let Some((listener, places)) = egress {
+    if let Some(Egress { listener, door, places }) = egress {
         tasks.spawn_local(accept_egress(listener, places, Rc::clone(&live), Rc::clone(&context)));
+        tasks.spawn_local(answer_claims(door, Rc::clone(&context)));
     }
     tasks.block_on(&runtime, async {
         tokio::select! {

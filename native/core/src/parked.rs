@@ -24,14 +24,14 @@ use crate::tunnel::{Half, Identity, TunnelOptions};
 const MAX_PARKED: usize = 1024;
 
 /// By what something parked is known, in hexadecimal digits of lower case: eight of the edge that it is in, as its channels name
-/// it, so that a script knows which of them to ask; and 96 bits of chance.
+/// it, so that a script knows which of them to ask; eight of the edge's door for claims; and 64 bits of chance, for 30 seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Token([u8; 16]);
 
 impl Token {
-    fn new() -> Self {
+    fn new(edge: [u8; 8]) -> Self {
         let mut bytes: [u8; 16] = random_bytes();
-        bytes[..4].copy_from_slice(&instance().to_be_bytes());
+        bytes[..8].copy_from_slice(&edge);
         Self(bytes)
     }
 
@@ -43,6 +43,21 @@ impl Token {
         (text.len() == 32 && text.bytes().all(is_lower_hex)).then_some(())?;
         Some(Self(u128::from_str_radix(text, 16).ok()?.to_be_bytes()))
     }
+
+    /// Whether what it is for would be parked here.
+    pub(crate) fn is_of(&self, parked: &Parked) -> bool {
+        self.0[..8] == parked.edge
+    }
+
+    /// The name of the door where it is to be claimed.
+    pub(crate) fn door(&self) -> String {
+        door_of(self.0[..8].try_into().unwrap_or_default())
+    }
+}
+
+/// A name of the abstract namespace, by which the other edges of a machine find one.
+fn door_of(edge: [u8; 8]) -> String {
+    format!("holdfast-edge-{:016x}", u64::from_be_bytes(edge))
 }
 
 impl fmt::Display for Token {
@@ -75,15 +90,34 @@ pub struct Upstream {
 }
 
 /// What is parked in a process.
-#[derive(Default)]
 pub struct Parked {
+    /// With what all of its tokens begin.
+    edge: [u8; 8],
     // The sender tells the ticket, by its end, that what it is for has been taken.
     waiting: Mutex<HashMap<Token, (Upstream, oneshot::Sender<()>)>>,
     entered: AtomicU64,
     taken: AtomicU64,
 }
 
+impl Default for Parked {
+    fn default() -> Self {
+        let mut edge = random_bytes();
+        edge[..4].copy_from_slice(&instance().to_be_bytes());
+        Self {
+            edge,
+            waiting: Mutex::default(),
+            entered: AtomicU64::default(),
+            taken: AtomicU64::default(),
+        }
+    }
+}
+
 impl Parked {
+    /// The name of the door where what is parked here can be claimed.
+    pub(crate) fn door(&self) -> String {
+        door_of(self.edge)
+    }
+
     /// Whether there is room for one more.
     pub(crate) fn has_room(&self) -> bool {
         self.lock().len() < MAX_PARKED
@@ -92,7 +126,7 @@ impl Parked {
     /// Keeps one, for as long as its ticket is there. None where there are too many: it is closed then.
     pub(crate) fn put(self: &Arc<Self>, upstream: Upstream) -> Option<Ticket> {
         let (sender, receiver) = oneshot::channel();
-        let token = Token::new();
+        let token = Token::new(self.edge);
         let mut waiting = self.lock();
         if waiting.len() >= MAX_PARKED || waiting.contains_key(&token) {
             return None;

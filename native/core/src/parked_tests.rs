@@ -107,7 +107,10 @@ fn no_more_are_parked_than_there_is_room_for() {
 
 #[test]
 fn nothing_shows_a_token_but_what_writes_it() {
-    let token = Token::new();
+    let parked = Parked::default();
+    let token = Token::new(parked.edge);
+    assert!(token.is_of(&parked) && !token.is_of(&Parked::default()));
+    assert_eq!(token.door(), parked.door());
     assert_eq!(format!("{token:?}"), "Token(***)");
     let text = token.to_string();
     assert_eq!((text.len(), &text[..8]), (32, format!("{:08x}", instance()).as_str()));

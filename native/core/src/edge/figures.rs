@@ -36,7 +36,11 @@ impl Edge {
             ("connection_events_waiting", waiting),
             ("connection_events_lost", lost),
             ("connections_accepted", http.accepted.load(Ordering::Relaxed)),
-            ("connections_open", http.connections.load(Ordering::Relaxed)),
+            // Those of Workers' processes as well: an edge is empty without either.
+            (
+                "connections_open",
+                http.connections.load(Ordering::Relaxed) + http.egress.load(Ordering::Relaxed),
+            ),
             (
                 "egress_connections_accepted",
                 http.egress_accepted.load(Ordering::Relaxed),
