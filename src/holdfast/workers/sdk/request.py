@@ -47,6 +47,9 @@ class Request:
         """The same request as `js.Request`."""
         return self._request
 
+    # Public code reaches for the original's private name.
+    _js_request = js_object
+
     @property
     def url(self) -> str:
         """The whole URL."""

@@ -24,7 +24,7 @@ async def test_it_is_made_of_a_url_of_another_and_of_javascripts() -> None:
     second = Request(first, method="PUT")
     assert (second.method, await second.json(parse_int=str), first.body_used) == ("PUT", {"a": "1"}, True)
     third = WebRequest("https://x.test/")
-    assert Request(third).js_object is third
+    assert Request(third).js_object is Request(third)._js_request is third
     with pytest.raises(ValueError, match=r"Expected no options when constructing Request from a js\.Request"):
         Request(third, method="PUT")
     assert repr(third) == repr(Request(third))
