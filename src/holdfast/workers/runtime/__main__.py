@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sys
+import traceback
 
 from holdfast.model.worker_messages import VARIABLE
 from holdfast.workers.runtime import isolation
@@ -28,13 +29,18 @@ def main() -> int:
     isolation.tell_hangs()
     turns = Turns()
     loop = asyncio.SelectorEventLoop(Selector(turns))
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(_run(host, turns))
-    host.finish(FINISH_S)
-    # Threads of user code that do not end must not keep the process.
+    asyncio.set_event_loop(loop)
+    status = 0
+    try:
+        loop.run_until_complete(_run(host, turns))
+    except BaseException:  # noqa: BLE001 - a fault of ours, or user code that ended the loop (`sys.exit()` in a task)
+        traceback.print_exc(file=sys.__stderr__)
+        status = 1
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    host.finish(FINISH_S)
+    # Tasks that heed no cancellation and threads that do not end must not keep the process.
+    os._exit(status)
 
 
 async def _run(host: HostLink, turns: Turns) -> None:

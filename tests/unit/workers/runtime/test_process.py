@@ -72,3 +72,40 @@ def test_a_process_without_a_host_says_so(worker: ScriptUnderTest) -> None:
     )
     assert done.returncode == 2
     assert b"HOLDFAST_WORKER_FD: expected the number of a descriptor, got ''" in done.stderr
+
+
+STUBBORN = """
+import asyncio, sys, threading, time
+from workers import Response, WorkerEntrypoint
+async def stays():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+async def leaves():
+    sys.exit("enough")
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if request.url.endswith("/stay"):
+            asyncio.create_task(stays())
+            threading.Thread(target=threading.Event().wait).start()
+            asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+        if request.url.endswith("/leave"):
+            asyncio.create_task(leaves())
+        return Response("hello")
+"""
+
+
+def test_tasks_and_threads_that_do_not_end_keep_no_process(worker: ScriptUnderTest) -> None:
+    worker.write(STUBBORN)
+    process = worker.serving()
+    assert worker.client.ask("/stay").status == 200
+    assert process.retire() == 0
+
+
+def test_user_code_that_ends_the_loop_ends_the_process_as_a_crash(worker: ScriptUnderTest) -> None:
+    worker.write(STUBBORN)
+    process = worker.serving()
+    assert worker.client.ask("/leave").status == 200
+    assert process.process.wait(LIMIT_S) == 1
