@@ -13,7 +13,7 @@ class Binding(msgspec.Struct, frozen=True, array_like=True):
     """Whose socket this is, and what its object said of it.
 
     `object_id` is 64 hex digits, "" for a socket of no object; `attachment` as `holdfast.workers.values` encodes it; `accepted_ms`
-    Unix time; `url` of the request that opened it, `protocol` the subprotocol agreed on.
+    Unix time; `url` of the request that opened it, `protocol` the subprotocol agreed on, `ray` of the request that opened it.
     """
 
     class_name: str = ""
@@ -24,6 +24,7 @@ class Binding(msgspec.Struct, frozen=True, array_like=True):
     accepted_ms: int = 0
     url: str = ""
     protocol: str = ""
+    ray: str = ""
 
     @property
     def group(self) -> int:

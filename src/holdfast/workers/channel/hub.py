@@ -177,6 +177,10 @@ class Channels:
         link.write(int(ToEdge.ADOPT), 0, token.encode())
         return True
 
+    def session(self, sid: int) -> Session | None:
+        """The session with this number, if it is on a link."""
+        return next((found for link in self._links if (found := link.sessions.get(sid)) is not None), None)
+
     def flush(self) -> None:
         """Send now what was written in this turn."""
         marked, self._marked = self._marked, []

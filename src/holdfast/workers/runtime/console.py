@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 
 from holdfast.model.worker_messages import LogLevel
+from holdfast.workers.runtime.services import services
+from holdfast.workers.runtime.turns import current_event
 from holdfast.workers.sdk.context import running
 from holdfast.workers.sdk.web.console import console
 
@@ -31,7 +33,10 @@ def who() -> tuple[str, str]:
     """(ray, entrypoint) of the code that runs now."""
     invocation = running.get(None)
     request = None if invocation is None else invocation.request
-    return ("" if request is None else request.ray), entrypoint.get()
+    if request is not None:
+        return request.ray, entrypoint.get()
+    event = current_event.get()
+    return ("" if event is None else services.ray_of(event[0])), entrypoint.get()
 
 
 class Writer(io.TextIOBase):

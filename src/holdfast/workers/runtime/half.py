@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.workers.channel.binding import Binding, encode, group_of
-from holdfast.workers.runtime import events
+from holdfast.workers.runtime import console, events
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
@@ -111,6 +111,7 @@ class Half:
         "owner",
         "parked",
         "protocol",
+        "ray",
         "session",
         "tags",
         "url",
@@ -139,6 +140,7 @@ class Half:
         self.class_name = self.object_id = ""
         self.object_name: str | None = None
         self.accepted_ms = 0
+        self.ray = ""
         self.auto_answered_ms: int | None = None
         self.binaryType = "arraybuffer"
         self.url: str | None = None
@@ -162,6 +164,7 @@ class Half:
             accepted_ms=self.accepted_ms,
             url=self.url or "",
             protocol=self.protocol,
+            ray=self.ray,
         )
 
     @property
@@ -200,6 +203,7 @@ class Half:
         self.owner, self.tags = owner, tags
         self.class_name, self.object_id, self.object_name = class_name, object_id, object_name
         self.accepted_ms = accepted_ms
+        self.ray = console.who()[0]
         self.acceptance = Acceptance.OBJECT
         self.is_heard = True
         held, self._held, self.held_bytes = self._held, None, 0

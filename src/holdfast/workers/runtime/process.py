@@ -172,6 +172,7 @@ class _Serving:
         ffi.at_home(self._loop)
         services.adopt = self._adopt
         services.report = self._dispatcher.report
+        services.ray_of = self._ray_of
         self._counting: asyncio.TimerHandle | None = None
 
     async def serve(self, message: Serve) -> None:
@@ -217,6 +218,10 @@ class _Serving:
 
     def _adopt(self, far: Far, token: str) -> None:
         self._reception.adopt(far, token, self._hub.adopt)
+
+    def _ray_of(self, sid: int) -> str:
+        session = self._hub.session(sid)
+        return str(getattr(session.socket, "ray", "")) if session is not None else ""
 
     def _count(self) -> None:
         self._host.say(self._counters())

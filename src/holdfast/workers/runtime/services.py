@@ -31,14 +31,20 @@ def _raise(error: BaseException, _where: str) -> None:
     raise error
 
 
+def _no_ray(_sid: int) -> str:
+    return ""
+
+
 @dataclass(slots=True)
 class Services:
     """`adopt(far, token)`: have the edge make the parked connection `token` a session; it reaches `far`, or `far.lost()` is called.
-    `report(error, where)`: an exception of user code that nobody else hears of. `is_retiring`: the process makes room for another one.
+    `report(error, where)`: an exception of user code that nobody else hears of. `ray_of(sid)`: the ray of the request that
+    opened a socket, "" where it is not known. `is_retiring`: the process makes room for another one.
     """
 
     adopt: Callable[[Far, str], None] = _adopt_nowhere
     report: Callable[[BaseException, str], None] = _raise
+    ray_of: Callable[[int], str] = _no_ray
     is_retiring: bool = False
 
 

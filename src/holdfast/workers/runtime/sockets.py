@@ -77,7 +77,7 @@ class WebSocket(Half):
             binding.object_name,
         )
         socket.tags, socket._attachment = binding.tags, binding.attachment
-        socket.accepted_ms = binding.accepted_ms
+        socket.accepted_ms, socket.ray = binding.accepted_ms, binding.ray
         session.socket = socket
         return socket
 

@@ -10,6 +10,8 @@ from typing import Any
 from holdfast.model.worker_egress import RequestContext
 from holdfast.workers.runtime import console
 from holdfast.workers.runtime.console import Writer, capture
+from holdfast.workers.runtime.services import services
+from holdfast.workers.runtime.turns import current_event
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.web.console import console as platform_console
 
@@ -62,6 +64,15 @@ def test_a_line_tells_whose_request_it_is() -> None:
         console.entrypoint.reset(tokens[1])
         print("nobody's")  # noqa: T201
     assert lines == [("log", "mine", "ab", "Room"), ("log", "nobody's", "", "")]
+
+
+def test_a_line_about_a_socket_has_the_ray_that_opened_it() -> None:
+    ray_of, services.ray_of = services.ray_of, lambda sid: f"ray of {sid}"
+    token = current_event.set((7, 1))
+    assert console.who() == ("ray of 7", "")
+    current_event.reset(token)
+    services.ray_of = ray_of
+    assert console.who() == ("", "")
 
 
 def test_arguments_that_do_not_fit_are_no_error() -> None:
