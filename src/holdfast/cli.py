@@ -15,7 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar
 
 import typer
 
@@ -27,8 +27,11 @@ from holdfast.config.sources import FILE_VARIABLE, SYSTEM_FILE, Effective, data_
 from holdfast.config.spellings import path_of
 from holdfast.config.up import UpOptions
 from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, SetupError, reason_of
 from holdfast.model.option import Given, Spelling, spelling_of
+
+if TYPE_CHECKING:
+    from holdfast.config.worker_dev import WorkerDevOptions
 
 _INTERRUPTED = 130
 
@@ -77,6 +80,15 @@ def _up(options: UpOptions) -> int:
     from holdfast.app.up import run_up  # noqa: PLC0415  Law 3
 
     return run_up(options)
+
+
+def _worker_dev(options: WorkerDevOptions) -> int:
+    as_up = options.as_up()
+    try:
+        options.log_file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"--data: {options.data_dir} cannot be used: {reason_of(error)}") from error
+    return _up(as_up)
 
 
 def _run(found: Effective) -> int:
@@ -171,6 +183,12 @@ _UP_HELP = """Put the edge in front of ORIGIN: any host name, straight to it. Or
 
 Prints one "ready:" line for each address it serves. Ctrl-C stops it: every WebSocket is closed with 1001. SIGTERM
 takes no new connections, and ends with those there are; again, it closes them.
+"""
+
+_WORKER_DEV_HELP = """Serve a Worker while you edit it: any host name, no API, on port 8787.
+
+A change of its files is served at once; WebSockets of Durable Objects stay open over it. One that does not load is told with its traceback, and what
+was served before goes on. What the Worker logs is printed. It is `holdfast up --worker PATH --watch`.
 """
 
 _RUN_HELP = """Run the edge and the API that configures it.
@@ -429,9 +447,12 @@ def _rule_group() -> typer.Typer:
 
 def _worker_group() -> typer.Typer:
     from holdfast.client.verbs.worker import app  # noqa: PLC0415  Law 3
+    from holdfast.config.worker_dev import WorkerDevOptions  # noqa: PLC0415  Law 3
     from holdfast.config.wrangler import read_worker  # noqa: PLC0415  Law 3
 
-    return app(read=read_worker, help=_WORKER_HELP)
+    group = app(read=read_worker, help=_WORKER_HELP)
+    group.command("dev", help=_WORKER_DEV_HELP)(_command(WorkerDevOptions, _worker_dev, reads_environment=True))
+    return group
 
 
 def _client_group(name: str) -> Callable[[], typer.Typer]:

@@ -116,7 +116,8 @@ def events_of_rust(text: str) -> list[str]:
 
 def events_of_python(text: str) -> list[str]:
     """The events that Python code puts into the log (`holdfast.event_log`), itself or by a command to do so."""
-    return re.findall(r'\b(?:log(?:\.write)?|self\.write|Record|Remark)\(\s*"(\w+)",', text.replace("_log", "log"))
+    writers = r"_?log(?:\.write)?|self\.write|Record|Remark|Note|_note|record"
+    return re.findall(rf'\b(?:{writers})\(\s*"(\w+_\w+)",', text)
 
 
 def _document(name: str) -> str:

@@ -51,11 +51,11 @@ class Conclude:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Say this in the script's log, and as `event` in ours, where it has a name."""
+    """Say this in the script's log, and as the record `event` in ours."""
 
+    event: str
     level: LogLevel
     message: str
-    event: str = ""
 
 
 Command = Spawn | Tell | Kill | Activate | Conclude | Note

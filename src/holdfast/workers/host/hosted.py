@@ -229,7 +229,7 @@ class HostedScript:
                 case Conclude():
                     self._conclude(command)
                 case Note():
-                    self._note(command.level, command.message, command.event)
+                    self._note(command.event, command.level, command.message)
         self._set_timer()
         self._changed()
 
@@ -304,14 +304,13 @@ class HostedScript:
             versions.activate(self._setting.data_dir, self.key, version)
         except OSError as error:
             self._note(
-                "error", f"it cannot be noted that version {version} serves: {reason_of(error)}", "worker_failed"
+                "worker_failed", "error", f"it cannot be noted that version {version} serves: {reason_of(error)}"
             )
 
-    def _note(self, level: LogLevel, message: str, event: str) -> None:
+    def _note(self, event: str, level: LogLevel, message: str) -> None:
         self.log.write(Log(level=level, message=message, ts_ms=_now_ms(), kind="host"), self._loop.time())
-        if event:
-            name = self._described.name if self._described is not None else ""
-            self._setting.record(event, {"worker": name, "key": self.key, "reason": message})
+        name = self._described.name if self._described is not None else ""
+        self._setting.record(event, {"worker": name, "key": self.key, "reason": message})
 
     def _check(self, version: str) -> None:
         self._described = versions.described(self._setting.data_dir, self.key, version)

@@ -217,7 +217,7 @@ class Script:
         commands: list[Command] = []
         if done is not None:
             commands = [Activate(process.version), *(Conclude(one) for one in done.tickets)]
-            commands.append(Note("info", f"version {process.version} serves", event="worker_deployed"))
+            commands.append(Note("worker_deployed", "info", f"version {process.version} serves"))
         return [*commands, *self._begin_next(now)]
 
     def retired(self, number: int, now: float) -> list[Command]:
@@ -277,7 +277,7 @@ class Script:
         if process.phase is Phase.LEAVING:
             return self._take_place(now)
         if process.phase is Phase.RETIRING:
-            said = Note("warn", f"version {process.version} did not retire in an orderly way: {reason}", "worker_lost")
+            said = Note("worker_lost", "warn", f"version {process.version} did not retire in an orderly way: {reason}")
             return [said, *self._take_place(now)]
         return [] if self._is_stopping else self._crashed(process, reason, turn, now)
 
@@ -329,7 +329,7 @@ class Script:
         refused, self._replacement = self._replacement, None
         note = f"version {process.version} is refused: {process.reason}"
         return [
-            Note("error", "\n".join(filter(None, (note, process.traceback.rstrip()))), "worker_refused"),
+            Note("worker_refused", "error", _with_trace(note, process)),
             *(Conclude(one, process.reason, process.traceback) for one in _tickets(refused)),
             *self._begin_next(now),
         ]
@@ -368,9 +368,7 @@ class Script:
         self.reason = reason
         self._suspect, self._died_in = self._judged(process, turn)
         note = f"version {process.version} has crashed: {reason}"
-        commands: list[Command] = [
-            Note("error", "\n".join(filter(None, (note, process.traceback.rstrip()))), "worker_crashed")
-        ]
+        commands: list[Command] = [Note("worker_crashed", "error", _with_trace(note, process))]
         if self._replacement is not None and self._incoming is None:
             # It had loaded, and then could not serve. Better what was there before.
             commands += [Conclude(one, reason) for one in self._replacement.tickets]
@@ -399,6 +397,10 @@ class Script:
 
 def _tickets(replacement: _Replacement | None) -> Sequence[int]:
     return replacement.tickets if replacement is not None else ()
+
+
+def _with_trace(note: str, process: Process) -> str:
+    return "\n".join(filter(None, (note, process.traceback.rstrip())))
 
 
 def _too_late(phase: Phase) -> str:
