@@ -16,6 +16,7 @@ from holdfast.workers.sdk import context
 from holdfast.workers.sdk.errors import NetworkError, TimedOut
 from holdfast.workers.sdk.web.url_parsing import parse
 from tests.unit.workers.sdk.fake_edge import TOKEN, FakeEdge, fake_edge
+from tests.unit.workers.sdk.hearing import some_turns
 
 SCRIPT = "abcdef012345"
 
@@ -184,8 +185,9 @@ async def test_there_are_so_many_connections_and_who_comes_later_waits(
     monkeypatch.setattr(module, "MAX_CONNECTIONS", 1)
     way = Egress(edge.path, SCRIPT)
     first = asyncio.ensure_future(way.send(get("/silent")))
+    await edge.was_asked("/silent")
     second = asyncio.ensure_future(way.send(get("/echo", method="POST")))
-    await asyncio.wait([first, second], timeout=0.05)
+    await some_turns()
     assert (edge.connections, way.statistics()["waiting"]) == (1, 1)
     edge.release.set()
     assert await read((await first).body) == b"at last"
@@ -198,9 +200,9 @@ async def test_there_are_so_many_connections_and_who_comes_later_waits(
     way.close()
 
 
-async def test_a_caller_that_gives_up_leaves_nothing_behind(way: Egress) -> None:
+async def test_a_caller_that_gives_up_leaves_nothing_behind(edge: FakeEdge, way: Egress) -> None:
     asking = asyncio.ensure_future(way.send(get("/silent")))
-    await asyncio.wait([asking], timeout=0.05)
+    await edge.was_asked("/silent")
     asking.cancel()
     await asyncio.wait([asking], timeout=5)
     assert way.statistics() == {"open": 0, "idle": 0, "waiting": 0}
@@ -268,7 +270,8 @@ async def test_what_runs_now_asks_behind_its_objects_writes_and_within_its_place
     try:
         await read((await module.send(get("/echo"))).body)
         waiting = [asyncio.ensure_future(module.send(get("/silent"))) for _ in range(2)]
-        await asyncio.wait(waiting, timeout=0.05)
+        await edge.was_asked("/silent")
+        await some_turns()
         assert len([asked for asked in edge.asked if asked.path == "/silent"]) == 1
         edge.release.set()
         for answer in await asyncio.gather(*waiting):

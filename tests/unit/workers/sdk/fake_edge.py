@@ -18,6 +18,7 @@ from typing import Any
 import h11
 
 from holdfast.model.worker_egress import Egress, read_egress
+from tests.unit.workers.sdk.hearing import Heard, some_turns
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -39,7 +40,7 @@ class FakeEdge:
     """What has arrived, and the event that lets `/silent` and `/stream` go on."""
 
     path: str
-    asked: list[Asked] = field(default_factory=list)
+    asked: Heard = field(default_factory=Heard)
     connections: int = 0
     ended: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,7 +48,12 @@ class FakeEdge:
     @property
     def last(self) -> Asked:
         """The newest request."""
-        return self.asked[-1]
+        newest: Asked = self.asked[-1]
+        return newest
+
+    async def was_asked(self, path: str) -> None:
+        """Wait for a request."""
+        await self.asked.until(lambda asked: any(one.path == path for one in asked))
 
 
 @asynccontextmanager
@@ -71,18 +77,12 @@ async def fake_edge() -> AsyncIterator[FakeEdge]:
         finally:
             server.close()
             # What was accepted last may not have come here yet.
-            await _some_turns()
+            await some_turns()
             for task in list(tasks):
                 task.cancel()
             for writer in writers:
                 writer.transport.abort()
-            await _some_turns()
-
-
-async def _some_turns() -> None:
-    """Let the loop run what is ready, and what that makes ready."""
-    for _ in range(5):
-        await asyncio.to_thread(bool)
+            await some_turns()
 
 
 class _Peer:

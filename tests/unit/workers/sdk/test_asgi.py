@@ -17,6 +17,7 @@ from holdfast.workers.sdk.asgi_types import Application, ClientGone, Receive, Sc
 from holdfast.workers.sdk.bridge import Parts, parts_of, request_from
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
+from tests.unit.workers.sdk.hearing import Heard
 
 ENV = {"KEY": "value"}
 
@@ -210,7 +211,7 @@ async def test_what_an_application_streams_is_let_go_with_its_client(caplog: pyt
 
 
 async def test_after_its_answer_an_application_hears_of_the_disconnect() -> None:
-    heard: list[Any] = []
+    heard = Heard()
 
     @only_http
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -223,11 +224,7 @@ async def test_after_its_answer_an_application_hears_of_the_disconnect() -> None
 
     parts = await answer_of(app, body=b"")
     assert (parts.status, parts.body, parts.headers) == (204, None, [(b"set-cookie", b"a"), (b"set-cookie", b"b")])
-    kept: Any = running.get()
-    assert kept is not None
-    async with asyncio.timeout(5):
-        while not heard:
-            await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.01)
+    await heard.until(len)
     assert heard == [{"type": "http.disconnect"}]
 
 

@@ -14,13 +14,14 @@ from holdfast.workers.sdk import asgi, asgi_websocket, lifespans
 from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Receive, Scope, Send
 from holdfast.workers.sdk.bridge import Parts, parts_of, request_from
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
+from tests.unit.workers.sdk.hearing import Heard, some_turns
 
-heard: list[Any] = []
+heard = Heard()
 
 
 @pytest.fixture(autouse=True)
 async def background() -> AsyncIterator[None]:
-    heard.clear()
+    heard.reset()
     kept: list[Any] = []
     running.set(Invocation({}, kept.append))
     yield
@@ -108,9 +109,7 @@ async def test_fastapi_echoes_with_its_subprotocol_and_header_fields() -> None:
     assert [await client.next(), await client.next()] == ["lobby: hello", b"cba"]
     client.socket.close(4000, "bye")
     assert await client.next() == (4000, "bye")
-    async with asyncio.timeout(5):
-        while not heard:
-            await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.01)
+    await heard.until(len)
     assert heard == [{"type": "websocket.disconnect", "code": 4000, "reason": "bye"}]
 
 
@@ -143,7 +142,8 @@ def only_websockets(app: Application) -> Application:
 async def test_the_scope_says_what_was_asked_for() -> None:
     @only_websockets
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        heard.extend([scope, await receive()])
+        heard.append(scope)
+        heard.append(await receive())
         await send({"type": "websocket.close"})
 
     await handshake(app, "/x?y", (b"Sec-WebSocket-Protocol", b"a, b"), (b"Cookie", b"c"))
@@ -226,9 +226,7 @@ async def test_who_sends_more_than_the_application_takes_is_closed_with_1013(mon
         client.socket.send("x")
     assert await client.next() == (1013, "the application does not keep up")
     go_on.set()
-    async with asyncio.timeout(5):
-        while heard[-1:] != ["websocket.disconnect"]:
-            await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.01)
+    await heard.until(lambda said: said[-1:] == ["websocket.disconnect"])
     assert heard == ["websocket.receive"] * 3 + ["websocket.disconnect"]
 
 
@@ -245,7 +243,7 @@ async def test_sending_waits_while_the_client_is_far_behind(monkeypatch: pytest.
 
     parts = await handshake(app)
     # Nobody has accepted the client's half yet: what is sent waits there.
-    await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.1)
+    await some_turns()
     assert heard == []
     client = Client(parts.web_socket)
     assert [await client.next() for _ in range(4)] == [b"x" * 20] * 3 + [(1000, "")]
