@@ -207,7 +207,9 @@ def test_messages_go_to_their_handler_and_are_acknowledged_after_it(worker: Scri
         assert loop.until(P_BINARY).payload == b"\2\1\0"
         loop.send(TEXT, 7, b"fail", seq=3)
         assert loop.until(P_ACK, where=lambda record: record.seq == 3).sid == 7
-        assert "ValueError: of the handler" in process.hear(Log, containing="of the handler").message
+        log = process.hear(Log, containing="of the handler")
+        assert "ValueError: of the handler" in log.message
+        assert (log.kind, log.entrypoint) == ("exception", "Room")
         loop.closed(7, 4001, "bye", seq=4)
         assert loop.until(P_ACK, where=lambda record: record.seq == 4).sid == 7
         assert process.hear(Log, containing="closed 4001").message == "closed 4001 bye True 3 ['room:a', 'ann']"

@@ -47,9 +47,9 @@ from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
 from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.services import Far, services
-from holdfast.workers.runtime.turns import Turns, see_event
+from holdfast.workers.runtime.turns import Turns, current_event, see_event
 from holdfast.workers.sdk import ffi, lifespans
-from holdfast.workers.sdk.context import environment
+from holdfast.workers.sdk.context import environment, running
 
 # Objects of the first generation before it is collected, and how often for the second and third; the default is 700, 10, 10.
 GC_THRESHOLDS = (10_000, 20, 20)
@@ -146,7 +146,12 @@ class _Serving:
         self._is_serving = False
         self._loop = asyncio.get_running_loop()
         self._channels: Channels | None = None
-        self._pump = Pump(at_rest=self._flush, failed=partial(self._fault, "an event could not be ended"), turns=turns)
+        self._pump = Pump(
+            at_rest=self._flush,
+            failed=partial(self._fault, "an event could not be ended"),
+            turns=turns,
+            known=(running, current_event, console.entrypoint),
+        )
         self._objects = Objects(
             script=message.name,
             classes=script.objects,

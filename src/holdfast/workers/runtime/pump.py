@@ -6,7 +6,8 @@ So `asyncio.current_task()`, `asyncio.timeout()` and task groups work in a handl
 
 Law 1: handlers begin in the order of `start`, each before the next one begins or when it suspends.
 Law 2: each runs in the context it was started with, and no other handler sees what it sets there.
-Law 3: `done` is called exactly once for each, outside of that context: with its result, or with what it raised, whatever that is.
+Law 3: `done` is called exactly once for each, outside of that context: with its result, or with what it raised, whatever that is. Of the
+context it sees `known` variables alone, and those only with an error: who reports it asks them whose it was.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import asyncio
 import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any
 
 from holdfast.workers.runtime.turns import Turns, current_event
@@ -47,9 +48,17 @@ class Started:
 class Pump:
     """See above. `at_rest` is called whenever all that was started has ended or is suspended: outputs may leave then."""
 
-    def __init__(self, *, at_rest: Callable[[], None], failed: Callable[[BaseException], None], turns: Turns) -> None:
+    def __init__(
+        self,
+        *,
+        at_rest: Callable[[], None],
+        failed: Callable[[BaseException], None],
+        turns: Turns,
+        known: tuple[ContextVar[Any], ...] = (),
+    ) -> None:
         """`failed` hears what a `done` raised: a fault of ours. `turns` is told whose event has the loop."""
         self._turns = turns
+        self._known = known
         # Asking for the running loop costs a system call.
         self._loop = asyncio.get_running_loop()
         self._at_rest = at_rest
@@ -111,9 +120,19 @@ class Pump:
 
     def _tell(self, started: Started, result: Any, error: BaseException | None) -> None:  # noqa: ANN401 - user code's
         try:
-            started._done(result, error)  # noqa: SLF001
+            if error is None:
+                started._done(result, None)  # noqa: SLF001
+            else:
+                self._about(started._context).run(started._done, result, error)  # noqa: SLF001
         except Exception as fault:  # noqa: BLE001 - the next handler is not to suffer from it
             self._failed(fault)
+
+    def _about(self, context: Context) -> Context:
+        about = Context()
+        for variable in self._known:
+            if variable in context:
+                about.run(variable.set, context[variable])
+        return about
 
     @types.coroutine
     def _driven(self, steps: Coroutine[Any, Any, Any], started: Started) -> Generator[Any, Any, Any]:

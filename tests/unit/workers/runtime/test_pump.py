@@ -204,6 +204,21 @@ async def test_a_fault_in_done_is_told_and_stops_nothing() -> None:
     assert [type(error) for error in stage.faults] == [LookupError]
 
 
+async def test_who_hears_of_an_error_can_ask_whose_it_was() -> None:
+    seen: list[int] = []
+    ended = asyncio.Event()
+    pump = Pump(at_rest=ended.set, failed=lambda _: None, turns=Turns(), known=(VALUE,))
+
+    def fails() -> None:
+        VALUE.set(7)
+        raise ValueError("no")
+
+    for function in (fails, lambda: VALUE.set(8)):
+        pump.start(function, (), copy_context(), lambda _result, _error: seen.append(VALUE.get()))
+    await asyncio.wait_for(ended.wait(), 5)
+    assert seen == [7, 0]
+
+
 async def test_a_handler_may_start_others() -> None:
     stage = Stage()
 
