@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import hashlib
 import inspect
 import time
@@ -103,7 +104,7 @@ class Dispatcher:
             handler = getattr(script.default(ExecutionContext(self.wait_until), self._env), "fetch", None)
             if handler is None:
                 raise AttributeError("Handler does not export a fetch() function.")
-            return await _settled(handler(request))
+            return await _settled(_called(handler, request))
         if (function := script.functions.get("on_fetch")) is None:
             raise AttributeError("Handler does not export a fetch() function.")
         # As the original: the decorator `handler` makes it the SDK's.
@@ -188,9 +189,19 @@ async def _settled(result: Any) -> object:  # noqa: ANN401 - user code's
 
 
 def _called(function: Callable[..., Any], *offered: object) -> Any:  # noqa: ANN401 - user code's
-    """`function` with as many of these arguments as it takes."""
-    parameters = inspect.signature(function).parameters.values()
+    """`function` with as many of these arguments as it takes, as the original calls handlers."""
+    bound = getattr(function, "__self__", None) is not None
+    taken = _taken(getattr(function, "__func__", function))
+    return function(*offered) if taken is None else function(*offered[: max(taken - bound, 0)])
+
+
+@functools.lru_cache(maxsize=64)
+def _taken(function: Callable[..., Any]) -> int | None:
+    """How many positional arguments a function takes; None for any number, or where that cannot be known."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
-        return function(*offered)
-    taken = sum(one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD} for one in parameters)
-    return function(*offered[:taken])
+        return None
+    return sum(one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD} for one in parameters)

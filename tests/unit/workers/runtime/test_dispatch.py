@@ -96,6 +96,19 @@ async def test_the_older_style_gets_as_many_arguments_as_it_takes() -> None:
         assert (await _ask(dispatcher))[2] == expected
 
 
+async def test_a_fetch_may_take_no_request() -> None:
+    async def fetch(_self: object) -> Response:
+        return Response("asked nothing")
+
+    dispatcher, _ = _dispatcher(fetch)
+    assert (await _ask(dispatcher))[2] == b"asked nothing"
+
+
+async def test_a_fetch_may_be_anything_that_can_be_called() -> None:
+    dispatcher, _ = _dispatcher(staticmethod(lambda request: Response(request.url)))
+    assert (await _ask(dispatcher))[2] == b"https://example.com/"
+
+
 def _fails(_self: object, _request: object) -> None:
     raise ValueError("of user code")
 
