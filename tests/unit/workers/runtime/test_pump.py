@@ -252,10 +252,11 @@ async def test_each_step_of_a_handler_is_marked_as_its_events(tmp_path: Path) ->
 
     async def handler() -> None:
         look()
-        await asyncio.sleep(0)
-        # Whatever the loop did meanwhile.
-        stage.turns.rest()
-        await asyncio.sleep(0)
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        # Whatever the loop does meanwhile.
+        loop.call_soon(stage.turns.rest)
+        loop.call_soon(woken.set)
+        await woken.wait()
         look()
         with suppress(TimeoutError):
             async with asyncio.timeout(0.01):
