@@ -201,3 +201,33 @@ def test_the_sdk_deploys_lists_and_removes(installed: Installation, strict: Clou
         strict.workers.scripts.update("by-sdk", account_id=account_id, metadata=metadata, files=broken)
     strict.workers.scripts.delete("by-sdk", account_id=account_id, force=True)
     assert "by-sdk" not in [one.id for one in strict.workers.scripts.list(account_id=account_id)]
+
+
+RING = """
+from workers import Response, WorkerEntrypoint, fetch
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        answer = await fetch(self.env.NEXT)
+        return Response(await answer.text(), status=answer.status, headers={"x-hops": str(int(answer.headers.get("x-hops") or 0) + 1)})
+"""
+
+
+def test_workers_of_two_zones_that_ask_each_other_come_to_an_end(
+    installed: Installation, strict: Cloudflare, account_id: str
+) -> None:
+    for name, other in (("ring-a", "ring-b"), ("ring-b", "ring-a")):
+        zone = given(strict.zones.create(account={"id": account_id}, name=f"{name}.example"))
+        metadata: Any = {
+            "main_module": "ring.py",
+            "bindings": [{"type": "plain_text", "name": "NEXT", "text": f"http://{other}.example/"}],
+        }
+        files = [("ring.py", RING.encode(), "text/x-python")]
+        strict.workers.scripts.update(name, account_id=account_id, metadata=metadata, files=files)
+        strict.workers.domains.update(account_id=account_id, hostname=f"{name}.example", service=name, zone_id=zone.id)
+    host, port = installed.plain
+    url = f"http://{host}:{port}/"
+    answer = httpx.get(url, headers={"host": "ring-a.example"}, timeout=LIMIT_S, trust_env=False)
+    # Cloudflare, "Errors": 1019 where Workers call Workers more than 16 times.
+    assert (answer.status_code, answer.headers["x-hops"]) == (508, "16")
+    assert "1019" in answer.text
