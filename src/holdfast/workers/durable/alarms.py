@@ -14,14 +14,13 @@ Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as
 """
 
 import asyncio
-import inspect
 import random
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any, Protocol, cast
 
 from holdfast.workers.durable.alarm_marks import AlarmMarks, Key
-from holdfast.workers.durable.events import Event
+from holdfast.workers.durable.events import Event, fitting
 from holdfast.workers.durable.services import File
 
 MAX_RETRIES = 6
@@ -107,7 +106,7 @@ class AlarmRun(Event):
         if self._marks.take(self._key):
             return _died, ()
         self._marks.begin(self._key)
-        return method, ((info,) if takes_one(method) else ())
+        return method, fitting(method, (info,))
 
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """Write down how it ended, in the transaction of what the handler wrote."""
@@ -159,15 +158,6 @@ def backoff_ms(failures: int, chance: float) -> int:
     """How long to wait after so many failures before; `chance` in [0, 1) decides how much more than the least it is."""
     least = min(FIRST_RETRY_MS << min(failures, 9), MAX_RETRY_MS)
     return least + int(least * JITTER * chance)
-
-
-def takes_one(method: Callable[..., Any]) -> bool:
-    """Whether it can be called with one argument: `alarm(self)` and `alarm(self, info)` are both in use."""
-    try:
-        inspect.signature(method).bind(None)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 class AlarmTable(Protocol):

@@ -26,8 +26,9 @@ from holdfast.workers.durable.errors import (
     ObjectReset,
     Overloaded,
 )
-from holdfast.workers.durable.events import Event, Progress
+from holdfast.workers.durable.events import Event, Progress, fitting
 from holdfast.workers.durable.transfer import Reference, copied, copied_error
+from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.response import FetchResponse
@@ -81,7 +82,7 @@ class Promise(Coroutine[Any, Any, Any]):
 class Call(Event):
     """A call that is on its way to an object, or runs there."""
 
-    __slots__ = ("_args", "_began_at", "_kwargs", "_name", "_target", "future", "lost")
+    __slots__ = ("_args", "_began_at", "_invocation", "_kwargs", "_name", "_target", "future", "lost")
 
     label = "a call"
 
@@ -101,6 +102,7 @@ class Call(Event):
         self._args = args
         self._kwargs = kwargs or {}
         self._target = target
+        self._invocation: Invocation | None = running.get(None)
         self._began_at = self.future.get_loop().time()
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -109,6 +111,11 @@ class Call(Event):
             raise Overloaded(QUEUED_TOO_LONG)
         found = self._target or self._method()
         return (partial(found, **self._kwargs) if self._kwargs else found), self._args
+
+    def prepare(self, context: Context) -> None:
+        """Let the method know whose request it works for: its ray, its waitUntil."""
+        if self._invocation is not None:
+            context.run(running.set, self._invocation)
 
     def _method(self) -> Callable[..., Any]:
         found = method_of(self.host.code, self._name)
@@ -172,6 +179,11 @@ class Fetch(Call):
     __slots__ = ()
 
     label = "a request"
+
+    def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """`fetch`, with as much as it takes."""
+        method, args = super().handler()
+        return method, fitting(method, args)
 
     def _method(self) -> Callable[..., Any]:
         found = getattr(self.host.code, "fetch", None) or getattr(self.host.code, "on_fetch", None)

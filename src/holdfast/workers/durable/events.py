@@ -9,6 +9,7 @@ Law 3: an exception of a handler is reported, and harms neither socket nor objec
 """
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -107,7 +108,7 @@ class SocketEvent(Event):
             self._timer = asyncio.get_running_loop().call_later(self._timer_s, self.cancel)
         for name in self._names:
             if (method := getattr(self.host.code, name, None)) is not None:
-                return method, self._args
+                return method, fitting(method, self._args)
         return _nothing, ()
 
     def prepare(self, context: Context) -> None:
@@ -208,6 +209,17 @@ class Progress:
 
     def __len__(self) -> int:
         return len(self._running)
+
+
+def fitting(method: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """As many of the arguments as the method takes: the original drops the others, and public code relies on it."""
+    try:
+        code = method.__func__.__code__  # type: ignore[attr-defined]  # of what is no method nothing is known
+    except AttributeError:
+        return args
+    if code.co_flags & inspect.CO_VARARGS:
+        return args
+    return args[: max(code.co_argcount - 1, 0)]
 
 
 def _nothing() -> None:

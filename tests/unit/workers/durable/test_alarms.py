@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.workers.durable.alarm_marks import FILE_NAME
-from holdfast.workers.durable.alarms import MAX_RETRIES, MAX_RUNNING, ProcessDied, Scheduler, backoff_ms, takes_one
+from holdfast.workers.durable.alarms import MAX_RETRIES, MAX_RUNNING, ProcessDied, Scheduler, backoff_ms
 from tests.unit.workers.durable.stage import NOW_MS, Acceptor, Stage, stage, turn, until
 
 
@@ -73,14 +73,6 @@ class Clock:
 def test_the_wait_doubles_from_two_seconds_with_at_most_a_quarter_more(failures: int, chance: float) -> None:
     least = 2_000 * 2 ** min(failures, 9)
     assert least <= backoff_ms(failures, chance) <= least * 1.25
-
-
-def test_a_handler_is_called_as_it_is_written() -> None:
-    def with_info(info: object) -> None: ...
-    def with_default(info: object = None) -> None: ...
-    def without() -> None: ...
-
-    assert [takes_one(one) for one in (with_info, with_default, without)] == [True, True, False]
 
 
 async def test_what_is_due_begins_once_and_in_the_order_of_time() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.workers.durable import calls
 from holdfast.workers.durable.errors import ObjectError
+from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
 from holdfast.workers.sdk.response import Response
@@ -296,3 +297,26 @@ async def test_more_calls_than_may_run_are_refused(tmp_path: Path, monkeypatch: 
         actor.instance.code.opened.set()
         assert [await one for one in waiting] == ["opened"] * 2
         assert await scene.stub().add(1) == 1
+
+
+async def test_a_method_knows_whose_request_it_works_for(tmp_path: Path) -> None:
+    class Knows(Room):
+        async def whose(self) -> str:
+            invocation = running.get()
+            return "" if invocation is None else str(invocation.env)
+
+    async with stage(tmp_path, Room=Knows) as scene:
+        token = running.set(Invocation(env="of the request", wait_until=print))
+        try:
+            assert await scene.stub().whose() == "of the request"
+        finally:
+            running.reset(token)
+
+
+async def test_a_fetch_that_takes_no_request_is_called_without(tmp_path: Path) -> None:
+    class Plain(DurableObject):
+        async def fetch(self) -> Response:  # type: ignore[override, unused-ignore]  # as public code has it
+            return Response("plain")
+
+    async with stage(tmp_path, Room=Plain) as scene:
+        assert await (await scene.stub().fetch("http://x/")).text() == "plain"

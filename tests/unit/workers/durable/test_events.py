@@ -2,10 +2,11 @@
 
 from typing import cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.durable.events import Progress, SocketEvent
+from holdfast.workers.durable.events import Progress, SocketEvent, fitting
 from holdfast.workers.durable.services import Socket
 
 
@@ -46,3 +47,20 @@ def test_sockets_do_not_wait_for_each_other_and_one_with_nothing_to_do_takes_no_
     assert progress.ended(first) == 1
     assert len(progress) == 0
     assert progress.ended(first) == 0
+
+
+class Handlers:
+    """As they are written."""
+
+    def none(self) -> None: ...
+    def one(self, first: int) -> None: ...
+    def default(self, first: int, second: int = 0) -> None: ...
+    def all(self, *args: int) -> None: ...
+
+    @staticmethod
+    def static(first: int, second: int) -> None: ...
+
+
+@pytest.mark.parametrize(("name", "taken"), [("none", 0), ("one", 1), ("default", 2), ("all", 3), ("static", 3)])
+def test_a_handler_gets_as_many_arguments_as_it_takes(name: str, taken: int) -> None:
+    assert fitting(getattr(Handlers(), name), (1, 2, 3)) == (1, 2, 3)[:taken]
