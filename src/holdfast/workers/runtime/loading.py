@@ -10,8 +10,8 @@ Law 2: nothing of the script is run but its modules' top level.
 from __future__ import annotations
 
 import builtins
-import importlib
 import importlib.machinery
+import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +30,8 @@ from holdfast.workers.sdk.entrypoints import (
 
 PACKAGE = "holdfast"
 DEFAULT = "Default"
+# Names that are the SDK's in every script.
+_SDK = frozenset({"workers", "js", "pyodide", "asgi"})
 # What of an entrypoint is a handler; all else that it has is called by others.
 HANDLERS = ("fetch", "scheduled", "queue", "email", "tail")
 # Dependencies that were put beside the code, as the original's tools do.
@@ -83,7 +85,7 @@ def load(code_dir: Path, main: str, *, wanted: Sequence[str] = ()) -> Script:
         raise LoadError(f"main: expected a Python file, got {main!r}")
     root = path.parent
     _use(code_dir.resolve(), root)
-    module = _imported(path.stem, root)
+    module = _imported(path)
     try:
         classes, functions = exported_classes(module), global_handlers(module)
     except (TypeError, ValueError) as error:
@@ -137,15 +139,22 @@ def _check(script: Script, main: str, wanted: Sequence[str]) -> None:
         raise LoadError(f"{main} exports no handler: expected a class Default(WorkerEntrypoint)")
 
 
-def _imported(name: str, root: Path) -> ModuleType:
+def _imported(path: Path) -> ModuleType:
+    """The main module, run. By its file: its name may be one that is taken already, by the standard library or the SDK."""
+    root = path.parent
+    name = path.stem if path.stem not in sys.modules and path.stem not in _SDK else f"main_{path.stem}"
+    loader = _UserLoader(name, str(path))
+    spec = importlib.util.spec_from_loader(name, loader)
+    if spec is None:
+        raise LoadError(f"main: {path.name} cannot be loaded")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
-        return importlib.import_module(name)
+        loader.exec_module(module)
     except BaseException as error:
         sentence = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if isinstance(error, ImportError) and error.name and error.name.partition(".")[0] == name:
-            sentence = f"the main module cannot be found: {sentence}"
         trace = _shown(error, _from_user(error.__traceback__, root))
         raise LoadError(" ".join(sentence.split()), trace) from error
+    return module
 
 
 # --- The private import system ---

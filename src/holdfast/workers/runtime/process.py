@@ -175,6 +175,7 @@ class _Serving:
         self._dispatcher = Dispatcher(script, env, key=message.key, reception=self._reception, log=host)
         self._server = HttpServer(self._dispatcher.answer, report=partial(self._note, "error"))
         ffi.at_home(self._loop)
+        services.at_home(self._loop)
         services.adopt = self._adopt
         services.report = self._dispatcher.report
         services.ray_of = self._ray_of

@@ -5,7 +5,10 @@ Law: nothing is reached before it is set; then RuntimeError says which, for a so
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +49,19 @@ class Services:
     report: Callable[[BaseException, str], None] = _raise
     ray_of: Callable[[int], str] = _no_ray
     is_retiring: bool = False
+    loop: asyncio.AbstractEventLoop | None = None
+    thread: int = 0
+
+    def at_home(self, loop: asyncio.AbstractEventLoop) -> None:
+        """This thread is the loop's."""
+        self.loop, self.thread = loop, threading.get_ident()
+
+    def elsewhere(self, action: Callable[[], None]) -> bool:
+        """Whether another thread than the loop's asks; then `action` is done on the loop, soon, in the context of who asks."""
+        if self.loop is None or threading.get_ident() == self.thread:
+            return False
+        self.loop.call_soon_threadsafe(action, context=copy_context())
+        return True
 
 
 services = Services()

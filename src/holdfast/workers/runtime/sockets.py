@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from holdfast.workers import values
@@ -118,7 +119,11 @@ class WebSocket(Half):
             self.hear()
 
     def send(self, message: object) -> None:
-        """Send text (`str`) or bytes; ignored when the peer is gone."""
+        """Send text (`str`) or bytes; ignored when the peer is gone. From another thread than the loop's: soon, and what that raises
+        is told to the loop.
+        """
+        if get_ident() != services.thread and services.elsewhere(partial(self.send, message)):
+            return
         data = message if isinstance(message, str) else _binary(message)
         if not self.is_heard:
             raise self._not_yet()
@@ -134,7 +139,7 @@ class WebSocket(Half):
 
     def close(self, code: object = None, reason: object = None) -> None:
         """Begin to close, or do nothing if that has begun."""
-        if self._was_closed or self._sent_close:
+        if services.elsewhere(partial(self.close, code, reason)) or self._was_closed or self._sent_close:
             return
         checked_code, checked_reason = close_codes.checked(code, reason)
         if not self.is_heard:

@@ -99,6 +99,13 @@ def test_what_does_not_load_is_told_with_the_users_own_frames(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["json", "workers"])
+def test_the_main_module_may_have_a_name_that_is_taken(tmp_path: Path, name: str) -> None:
+    script = _load(tmp_path, DEFAULT, main=f"{name}.py")
+    assert set(script.entrypoints) == {"Default"}
+    assert script.module.__file__ == str(tmp_path / f"{name}.py")
+
+
 def test_a_class_that_a_binding_names_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match=r"the class 'Room' is not exported by src/entry_of_worker.py.*\(none\)"):
         _load(tmp_path, DEFAULT, wanted=["Room"])

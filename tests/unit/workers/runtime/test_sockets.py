@@ -1,5 +1,7 @@
 """The platform's names, rules and texts of errors."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
@@ -191,6 +193,20 @@ async def test_listeners_of_both_kinds_hear_and_one_that_fails_stops_nobody(monk
         == [("of user code", "a listener of 'message'")] * 2 + [("of user code, later", "a listener of 'message'")] * 2
     )
     other.remove_event_listener("message", fails_later)
+
+
+async def test_threads_of_user_code_may_send_and_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(services, "loop", loop)
+    monkeypatch.setattr(services, "thread", threading.get_ident())
+    one, other = WebSocketPair.new()
+    one.accept()
+    other.accept()
+    heard = listening(other)
+    await loop.run_in_executor(None, one.send, "from a thread")
+    await loop.run_in_executor(None, one.close, 1000, "too")
+    await turns()
+    assert heard == ["from a thread", (1000, "too", True)]
 
 
 async def test_an_attachment_is_a_copy() -> None:
