@@ -34,8 +34,8 @@ from holdfast.api.worker_deploying import (
     make_version,
     no_such_script,
 )
-from holdfast.api.worker_shapes import ScriptName, ScriptView, SettingsView, UploadedView, script_view, settings_view
-from holdfast.api.worker_upload import Upload, modules_of, read_upload, refused
+from holdfast.api.worker_shapes import ScriptName, ScriptView, UploadedView, script_view
+from holdfast.api.worker_upload import Upload, modules_of, read_upload, refused, wanted_bindings
 from holdfast.store import worker_scripts as store
 from holdfast.store import zones
 from holdfast.store.worker_scripts import VersionSettings
@@ -45,8 +45,7 @@ router = APIRouter(prefix="/accounts/{account_id}/workers/scripts", tags=["Worke
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 ListAccess = Annotated[Access, Depends(account_access("Workers Scripts Read", "Workers Tail Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
-# Cloudflare's codes: for a name of a secret that is nowhere, and for a script that others depend on.
-NO_BINDING = 10056
+# Cloudflare's code for a script that objects depend on.
 HAS_OBJECTS = 10064
 
 _FORM = {"multipart/form-data": {"schema": {"type": "object", "required": ["metadata"], "properties": {
@@ -160,63 +159,36 @@ async def upload_content(request: Request, access: WriteAccess, script_name: Scr
     return success(script_view(made), messages=notes)
 
 
-@router.get("/{script_name}/settings", response_model=Envelope[SettingsView])
-async def show_settings(access: ReadAccess, script_name: ScriptName) -> Response:
-    """What a script is besides its code. Secrets show by name."""
-    async with access.context.database.read() as connection:
-        return success(settings_view(await find_script(connection, access.account_id, script_name)))
-
-
 class _ContentMetadata(msgspec.Struct, frozen=True):
     main_module: str = ""
 
 
 def _wanted(upload: Upload, before: Before | None, *, is_strict: bool) -> Wanted:
     """The version that an upload asks for, now that it is known what there is. Raises ApiFault."""
-    given = upload.bindings
-    old = before.version if before else None
-    old_settings = old.settings if old else VersionSettings(main="")
-    named = {
-        *given.vars,
-        *given.secrets,
-        *(one.name for one in given.durable_objects),
-        *(one.name for one in given.services),
-    }
-    kept_secrets = set(old.secrets if old and "secret_text" in upload.keep else ()) - named
-    kept_vars = {name: value for name, value in old_settings.vars.items() if _is_kept(value, upload.keep)}
-    for name in given.inherited:
-        if old and name in old.secrets:
-            kept_secrets.add(name)
-        elif name in old_settings.vars:
-            kept_vars[name] = old_settings.vars[name]
-        elif is_strict:
-            raise refused(
-                f"bindings: the version before has no variable or secret {name!r} to inherit", code=NO_BINDING
-            )
-    settings = VersionSettings(
+    fresh = VersionSettings(
         main=upload.main,
         compatibility_date=upload.compatibility_date,
         compatibility_flags=upload.compatibility_flags,
-        vars={**{name: value for name, value in kept_vars.items() if name not in named}, **given.vars},
-        durable_objects=given.durable_objects,
-        services=given.services,
-        version_metadata=given.version_metadata,
         limits=upload.limits,
+    )
+    settings, kept_secrets = wanted_bindings(
+        fresh,
+        upload.bindings,
+        old=before.version.settings if before else fresh,
+        secrets=before.version.secrets if before else (),
+        keep=upload.keep,
+        is_strict=is_strict,
     )
     return Wanted(
         settings=settings,
         files=upload.files,
-        secrets=given.secrets,
-        kept_secrets=frozenset(kept_secrets),
+        secrets=upload.bindings.secrets,
+        kept_secrets=kept_secrets,
         migrations=upload.migrations,
         tags=upload.tags,
         message=upload.message,
         tag=upload.tag,
     )
-
-
-def _is_kept(value: object, kinds: tuple[str, ...]) -> bool:
-    return ("plain_text" if isinstance(value, str) else "json") in kinds
 
 
 async def _modules(access: Access, name: str) -> Response:

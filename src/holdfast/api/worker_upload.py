@@ -9,7 +9,7 @@ Source: Cloudflare API v4, "Upload Worker Module", "Multipart upload metadata"; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -35,12 +35,15 @@ from holdfast.model.worker_script import (
     is_module_path,
     is_script_name,
 )
+from holdfast.store.worker_scripts import VersionSettings
 
 # Cloudflare's codes.
 INVALID_UPLOAD = 10021
 TOO_LARGE_SCRIPT = 10027
 TOO_LARGE_VARIABLE = 10054
 TOO_MANY_VARIABLES = 10055
+# For a name of a variable or a secret that is nowhere.
+NO_BINDING = 10056
 # Names of parts under which clients put several files.
 _LISTS = frozenset({"", "files", "files[]"})
 # What clients send beside modules.
@@ -48,7 +51,9 @@ _NO_MODULES = frozenset({"application/source-map"})
 _REQUIREMENT = "text/x-python-requirement"
 
 
-class _Limits(msgspec.Struct, frozen=True):
+class Limits(msgspec.Struct, frozen=True):
+    """Limits as a client gives them; None where it does not say."""
+
     cpu_ms: int | None = None
     memory_mb: int | None = None
 
@@ -75,7 +80,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     keep_bindings: tuple[str, ...] = ()
     compatibility_date: str = ""
     compatibility_flags: tuple[str, ...] = ()
-    limits: _Limits = _Limits()
+    limits: Limits = Limits()
     tags: tuple[str, ...] | None = None
     migrations: _Migrations | None = None
     exports: dict[str, _Export] | None = None
@@ -240,7 +245,48 @@ def bindings_of(given: Sequence[Mapping[str, Any]], where: str = "/metadata/bind
     )
 
 
-def limits_of(given: _Limits) -> WorkerLimits:
+def wanted_bindings(
+    settings: VersionSettings,
+    given: Bindings,
+    *,
+    old: VersionSettings,
+    secrets: Collection[str],
+    keep: tuple[str, ...] = (),
+    is_strict: bool = False,
+) -> tuple[VersionSettings, frozenset[str]]:
+    """`settings` with the bindings that are `given`, and the names of secrets that stay. `old` and `secrets` are of the version
+    before, `keep` the kinds of its bindings that stay. Raises ApiFault for one to inherit that is not there, if `is_strict`."""
+    named = {
+        *given.vars,
+        *given.secrets,
+        *(one.name for one in given.durable_objects),
+        *(one.name for one in given.services),
+    }
+    kept_secrets = set(secrets if "secret_text" in keep else ()) - named
+    kept_vars = {name: value for name, value in old.vars.items() if _kind_of(value) in keep and name not in named}
+    for name in given.inherited:
+        if name in secrets:
+            kept_secrets.add(name)
+        elif name in old.vars:
+            kept_vars[name] = old.vars[name]
+        elif is_strict:
+            message = f"bindings: the version before has no variable or secret {name!r} to inherit"
+            raise refused(message, code=NO_BINDING)
+    changed = msgspec.structs.replace(
+        settings,
+        vars={**kept_vars, **given.vars},
+        durable_objects=given.durable_objects,
+        services=given.services,
+        version_metadata=given.version_metadata,
+    )
+    return changed, frozenset(kept_secrets)
+
+
+def _kind_of(value: object) -> str:
+    return "plain_text" if isinstance(value, str) else "json"
+
+
+def limits_of(given: Limits) -> WorkerLimits:
     """Limits in the API's shape. Raises ApiFault."""
     default = WorkerLimits()
     cpu_ms = default.cpu_ms if given.cpu_ms is None else given.cpu_ms
