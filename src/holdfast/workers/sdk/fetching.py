@@ -23,6 +23,7 @@ from holdfast.workers.sdk.web import encodings, url_parsing
 from holdfast.workers.sdk.web.aborting import unless_aborted
 from holdfast.workers.sdk.web.bodies import Payload
 from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.promises import Promise
 from holdfast.workers.sdk.web.request import Request as WebRequest
 from holdfast.workers.sdk.web.response import REDIRECT_STATUSES
 from holdfast.workers.sdk.web.response import Response as WebResponse
@@ -52,8 +53,12 @@ async def fetch(resource: Request | str | WebRequest, **other_options: Unpack[Fe
     return Response.wrapping(await unless_aborted(_fetched(request), request.signal))
 
 
-async def js_fetch(resource: object, init: object = None, **given: object) -> WebResponse:
-    """`js.fetch`: the same, with JavaScript's Response."""
+def js_fetch(resource: object, init: object = None, **given: object) -> Promise[WebResponse]:
+    """`js.fetch`: the same, with JavaScript's Response, and begun when it is called, awaited or not."""
+    return Promise.of(_js_fetched(resource, init, given))
+
+
+async def _js_fetched(resource: object, init: object, given: dict[str, object]) -> WebResponse:
     request = WebRequest(resource, init, **given)
     return await unless_aborted(_fetched(request), request.signal)
 

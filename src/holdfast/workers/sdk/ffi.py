@@ -6,9 +6,10 @@ Law: code written for the border runs unchanged; code that leaves all of this ou
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from typing import Any, Generic, TypeVar, cast
 
 from holdfast.workers.sdk.errors import JsException
 from holdfast.workers.sdk.values import as_js
@@ -75,6 +76,14 @@ class Proxy(Generic[Target]):
         return self._target
 
 
+class AwaitableProxy(Proxy[Target]):
+    """The same of what can be awaited."""
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        target: Any = self.unwrap()
+        return cast("Generator[Any, Any, Any]", target.__await__())
+
+
 def to_js(
     obj: object,
     /,
@@ -94,7 +103,7 @@ def to_js(
 def create_proxy(obj: Target, /, *, capture_this: bool = False, roundtrip: bool = True) -> Proxy[Target]:
     """Something to be used like `obj`, with `.destroy()`."""
     del capture_this, roundtrip
-    return Proxy(obj)
+    return AwaitableProxy(obj) if inspect.isawaitable(obj) else Proxy(obj)
 
 
 def create_once_callable(obj: Callable[..., Any], /, *, _may_syncify: bool = False) -> Callable[..., Any]:

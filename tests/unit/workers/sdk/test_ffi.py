@@ -52,6 +52,12 @@ def test_waiting_without_await_is_possible_where_no_loop_runs() -> None:
     assert ffi.run_sync(value()) == 5
 
 
+async def test_a_proxy_of_what_can_be_awaited_can_be_awaited() -> None:
+    proxy: Any = ffi.create_proxy(value())
+    assert await asyncio.ensure_future(proxy) == 5
+    assert not hasattr(ffi.create_proxy(len), "__await__")
+
+
 async def test_in_a_handler_it_is_refused_and_in_a_thread_it_waits_on_the_loop() -> None:
     with pytest.raises(RuntimeError, match="use `await`"):
         ffi.run_sync(value())

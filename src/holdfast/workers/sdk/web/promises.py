@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from holdfast.workers.sdk.errors import JsException
 from holdfast.workers.sdk.values import JsDict, JsList
 from holdfast.workers.sdk.web.streams import settled, started
 
+Result = TypeVar("Result")
 
-class Promise(asyncio.Future[Any]):
+
+class Promise(asyncio.Future[Result]):
     """A future with `then`, `catch` and `finally_`."""
 
     @classmethod
-    def new(cls, executor: Callable[[Callable[..., None], Callable[..., None]], object]) -> Promise:
+    def new(cls, executor: Callable[[Callable[..., None], Callable[..., None]], object]) -> Promise[Any]:
         """As `Promise.new(lambda resolve, reject: ...)`."""
         promise, is_resolved = cls(loop=asyncio.get_running_loop()), False
 
@@ -42,52 +44,55 @@ class Promise(asyncio.Future[Any]):
         return promise
 
     @classmethod
-    def of(cls, work: object) -> Promise:
+    def of(cls, work: object) -> Promise[Any]:
         """A promise of what `work` becomes."""
         promise = cls(loop=asyncio.get_running_loop())
         promise._follow(work)
         return promise
 
-    resolve = of
+    @classmethod
+    def resolve(cls, value: object = None) -> Promise[Any]:
+        """A promise of a value, or of what it becomes."""
+        return cls.of(value)
 
     @classmethod
-    def reject(cls, reason: object = None) -> Promise:
+    def reject(cls, reason: object = None) -> Promise[Any]:
         """A promise that has failed."""
         promise = cls(loop=asyncio.get_running_loop())
         promise._fail(reason)
         return promise
 
     @classmethod
-    def all(cls, values: Iterable[object]) -> Promise:
+    def all(cls, values: Iterable[object]) -> Promise[Any]:
         """A promise of all values; fails with the first that does."""
         return cls.of(_all([cls.of(value) for value in values]))
 
     @classmethod
-    def allSettled(cls, values: Iterable[object]) -> Promise:  # noqa: N802 - JavaScript's name
+    def allSettled(cls, values: Iterable[object]) -> Promise[Any]:  # noqa: N802 - JavaScript's name
         """A promise of `{status, value}` or `{status, reason}` of each."""
         return cls.of(_all_settled([cls.of(value) for value in values]))
 
     @classmethod
-    def race(cls, values: Iterable[object]) -> Promise:
+    def race(cls, values: Iterable[object]) -> Promise[Any]:
         """A promise of what is settled first."""
         return cls.of(_race([cls.of(value) for value in values]))
 
     @classmethod
-    def any(cls, values: Iterable[object]) -> Promise:
+    def any(cls, values: Iterable[object]) -> Promise[Any]:
         """A promise of what succeeds first."""
         return cls.of(_any([cls.of(value) for value in values]))
 
     def then(
         self, succeeded: Callable[[Any], object] | None = None, failed: Callable[[Any], object] | None = None
-    ) -> Promise:
+    ) -> Promise[Any]:
         """A promise of what the one or the other makes of this one's outcome."""
         return Promise.of(self._then(succeeded, failed))
 
-    def catch(self, failed: Callable[[Any], object]) -> Promise:
+    def catch(self, failed: Callable[[Any], object]) -> Promise[Any]:
         """As `then`, for failures."""
         return self.then(None, failed)
 
-    def finally_(self, ended: Callable[[], object]) -> Promise:
+    def finally_(self, ended: Callable[[], object]) -> Promise[Any]:
         """A promise of the same outcome, after `ended` was called."""
         return Promise.of(self._finally(ended))
 
@@ -108,9 +113,12 @@ class Promise(asyncio.Future[Any]):
 
     def _follow(self, work: object) -> None:
         if inspect.isawaitable(work):
-            started(work).add_done_callback(self._copy)
+            future = started(work)
+            future.add_done_callback(self._copy)
+            # Who gives the promise up gives the work up.
+            self.add_done_callback(lambda promise: future.cancel() if promise.cancelled() else None)
         else:
-            self.set_result(work)
+            self.set_result(cast("Result", work))
 
     def _copy(self, done: asyncio.Future[Any]) -> None:
         if self.done():
@@ -128,11 +136,11 @@ class Promise(asyncio.Future[Any]):
         self.exception()
 
 
-async def _all(promises: list[Promise]) -> JsList[Any]:
+async def _all(promises: list[Promise[Any]]) -> JsList[Any]:
     return JsList(await asyncio.gather(*promises))
 
 
-async def _all_settled(promises: list[Promise]) -> JsList[JsDict]:
+async def _all_settled(promises: list[Promise[Any]]) -> JsList[JsDict]:
     outcomes = await asyncio.gather(*promises, return_exceptions=True)
     return JsList(
         JsDict(status="rejected", reason=outcome)
@@ -142,14 +150,14 @@ async def _all_settled(promises: list[Promise]) -> JsList[JsDict]:
     )
 
 
-async def _race(promises: list[Promise]) -> object:
+async def _race(promises: list[Promise[Any]]) -> object:
     if not promises:
         return await asyncio.get_running_loop().create_future()
     done, _ = await asyncio.wait(promises, return_when=asyncio.FIRST_COMPLETED)
     return next(promise for promise in promises if promise in done).result()
 
 
-async def _any(promises: list[Promise]) -> object:
+async def _any(promises: list[Promise[Any]]) -> object:
     pending = set(promises)
     while pending:
         done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

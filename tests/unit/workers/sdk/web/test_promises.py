@@ -66,6 +66,23 @@ async def test_then_catch_and_finally_follow_one_another() -> None:
     assert heard == ["end"]
 
 
+async def test_it_begins_when_it_is_made_and_ends_with_who_gives_it_up() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    promise = Promise.of(work())
+    async with asyncio.timeout(5):
+        await begun.wait()
+        promise.cancel()
+        await ended.wait()
+
+
 async def test_what_is_cancelled_cancels_it() -> None:
     work = asyncio.get_running_loop().create_future()
     promise = Promise.of(work)
