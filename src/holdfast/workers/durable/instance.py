@@ -65,6 +65,7 @@ class Instance:
         "context", "emit",
         "gate",
         "idle_since",
+        "is_explained",
         "loop",
         "outputs",
         "place",
@@ -82,6 +83,8 @@ class Instance:
         self.broken: BaseException | None = None
         self.code: Any = None
         self.idle_since = self.loop.time()
+        # Whether it was said why it stays in memory.
+        self.is_explained = False
         self._services = services
         self._queue: deque[Event] = deque()
         self._running: set[Event] = set()

@@ -31,6 +31,8 @@ from holdfast.workers.runtime.handled import Handled
 
 # Precedent: the original's.
 HIBERNATE_S = 10.0
+# After how long without an event it is said, once, why an object is still in memory.
+STAYS_S = 60.0
 # How often it is looked for objects that may leave.
 SWEEP_S = 1.0
 # How long edges keep sockets of a process that is gone; those that are not here by then never come.
@@ -178,8 +180,13 @@ class Objects:
         """Let objects leave that had no reason to stay for HIBERNATE_S by now (the loop's time), and forget those that are nothing."""
         for actor in list(self._live):
             instance = actor.instance
-            if instance is not None and now - instance.idle_since >= HIBERNATE_S and instance.is_idle(now):
+            if instance is None or now - instance.idle_since < HIBERNATE_S:
+                continue
+            if instance.is_idle(now):
                 self._leave(actor)
+            elif now - instance.idle_since >= STAYS_S and not instance.is_explained:
+                instance.is_explained = True
+                self._explain(actor, instance.reasons(now))
         fresh, self._fresh = self._fresh, []
         for key in fresh:
             if (known := self._actors.get(key)) is not None and not known.is_needed:
@@ -269,6 +276,11 @@ class Objects:
             for actor in list(self._live):
                 if actor.instance is not None:
                     actor.instance.break_(error)
+
+    def _explain(self, actor: Actor, reasons: list[str]) -> None:
+        why = ", ".join(dict.fromkeys(reasons))
+        text = f"{actor.kind.name} {actor.id} has had no event for {STAYS_S:.0f} s and cannot hibernate: {why}"
+        self.services.report("info", text, None)
 
     def _leave(self, actor: Actor) -> None:
         task = asyncio.Task(actor.leave("inactive"), loop=asyncio.get_running_loop(), context=Context())

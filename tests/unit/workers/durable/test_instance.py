@@ -51,6 +51,11 @@ async def test_background_work_keeps_an_object_in_memory_and_says_so(tmp_path: P
         await scene.stub().works_in_background()
         await scene.sleep_all()
         assert list(scene.objects.reasons().values()) == [["task of its own"]]
+        for minutes in (1, 2, 3):
+            scene.objects.sweep(asyncio.get_running_loop().time() + minutes * 61)
+        (report,) = scene.reports
+        assert report[0] == "info"
+        assert report[1].endswith("has had no event for 60 s and cannot hibernate: task of its own")
         EVENTS["open"].set()
         await until(lambda: scene.objects.reasons() == {f"Room {scene.stub().id}": []})
         await scene.sleep_all()
