@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 # The client of a request that a Worker makes of another zone: this machine.
 LOCAL = "127.0.0.1"
 _USUAL_PORTS = {"http": 80, "https": 443}
+_BETWEEN_US = "holdfast-"
 # Of all that an origin is told, what anybody is told; and what is the edge's word about a client.
 _SAID_TO_ANYBODY = frozenset({"CF-Ray", "CDN-Loop"})
 _EDGES_WORD = frozenset({"cf-connecting-ip", "cf-visitor"})
@@ -86,6 +87,8 @@ def _asked(request: Request) -> _Asked:
         scheme=egress.scheme,
         client_ip=_address(egress.client_ip),
         edge_port=_port(request, egress.scheme),
+        # What is between a process and an edge is nobody else's, also where the request is shown to whoever may see it.
+        headers=tuple(one for one in request.headers if not one[0].lower().startswith(_BETWEEN_US)),
         is_egress=False,
     )
     return _Asked(egress, meant)

@@ -63,7 +63,9 @@ class Recorder:
         def decide_and_note(request: Request) -> Decision:
             decision = decide(request)
             events, self._latest = self._latest, ()
-            add(clock(), request, decision, events)
+            # What a Worker's process asks is no client's: who looks at the last requests of a zone looks for those.
+            if not request.is_egress:
+                add(clock(), request, decision, events)
             return decision
 
         return decide_and_note

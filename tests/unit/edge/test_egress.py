@@ -235,3 +235,17 @@ def test_a_host_that_cannot_be_dialled_is_refused(snapshot: Snapshot) -> None:
 def test_an_edge_without_processes_refuses() -> None:
     snapshot = empty_snapshot(instance="00ff", ports=PORTS)
     assert refused(decide(an_egress("http://x.test/"), snapshot, now=1.0)) == (500, 1101)
+
+
+def test_what_a_process_says_to_an_edge_is_shown_to_no_phase(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Request] = []
+
+    def look(request: Request, view: object, record: object) -> Decision:
+        seen.append(request)
+        return Respond(200)
+
+    monkeypatch.setattr("holdfast.edge.decide.decide_in", look)
+    decide(an_egress("https://example.org/w", headers=(("X-Mine", "1"),)), snapshot, now=1.0)
+    assert [name for name, _ in seen[0].headers] == ["Host", "X-Mine"]

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.edge import recording
@@ -147,3 +148,11 @@ def test_a_recorder_that_was_never_started_passes_on_what_it_has_when_it_stops(w
     watched.recorder.record(a_request(), [an_event()])
     watched.recorder.stop()
     assert waiting(watched.recorder) == [an_event()]
+
+
+def test_what_a_workers_process_asks_is_not_among_the_last_requests() -> None:
+    recorder = Recorder(log=lambda *_: None, clock=lambda: 12.5)
+    decide = recorder.deciding(lambda _: a_forward())
+    decide(a_request())
+    decide(msgspec.structs.replace(a_request(), is_egress=True))
+    assert len(recorder.recent.of_zone(1, ZONE, 10).requests) == 1
