@@ -304,7 +304,10 @@ impl Tunnel {
     /// An end that has begun may not take for ever: what is closed, broken or ended by us lingers, what is half-closed may
     /// be silent.
     fn limit(&mut self, now: Instant, limits: Limits) {
-        let is_closed = self.legs.iter().all(|leg| leg.walker.close().is_some());
+        let has_closed = |leg: &Leg| leg.walker.close().is_some();
+        // A script that has closed waits for nothing else than the answer.
+        let is_closed =
+            self.legs.iter().all(has_closed) || self.session.is_some_and(|side| has_closed(&self.legs[side as usize]));
         let has_failed = self.announced().is_some_and(|cause| cause.why == Why::TransportError);
         let is_ours = self.limit.is_none() && self.cause.as_ref().is_some_and(|cause| cause.by == ClosedBy::Edge);
         if is_closed || has_failed || is_ours || self.is_ended || self.legs.iter().any(Leg::is_broken) {
@@ -334,6 +337,10 @@ impl Tunnel {
     fn cut(&mut self, now: Instant, scratch: &mut Scratch) {
         let why = self.cause.as_ref().map_or(Why::EndOfStream, |cause| cause.why);
         for side in [Side::Client, Side::Origin] {
+            if self.session == Some(side) {
+                // It says by itself that its peer is gone.
+                continue;
+            }
             let close = OwnClose {
                 code: GOING_AWAY,
                 reason: why.reason("the other side did not end in time").into(),

@@ -103,6 +103,24 @@ fn a_client_that_goes_while_there_is_no_process_is_told_to_the_next() {
 }
 
 #[test]
+fn a_close_that_is_not_answered_ends_in_time_all_the_same() {
+    let (script, limits) = (Script::new(), Duration::from_millis(200));
+    let stage = Stage::with(Limits {
+        linger: limits,
+        half_closed_silence: 10 * PATIENCE,
+    });
+    let mut client = script.open(&stage, "a", |_| {});
+    let mut process = script.ready_process();
+    let sid = process.opened("a");
+    process.bind(sid, HIBERNATABLE, b"");
+    process.say(to_edge::CLOSE, sid, &1000_u16.to_le_bytes());
+    assert_eq!(close_frame(&mut client).0, 1000);
+    assert_eq!(closed(&process.expect(from_edge::CLOSED).1).0, 1006);
+    assert_eq!(rest(&mut client), b"");
+    assert_eq!(stage.record()["closed_by"], "worker");
+}
+
+#[test]
 fn what_no_process_knows_is_closed() {
     let (stage, script, process, mut client, sid) = begun(HIBERNATABLE);
     drop(process);
