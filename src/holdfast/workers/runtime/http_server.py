@@ -28,6 +28,8 @@ DRAIN_S = 1.0
 MAX_DRAIN_BYTES = 256 * 1024
 # How often it is looked for edges that went while user code takes its time. A connection that ends wakes nobody who waits for something else.
 LOOK_S = 1.0
+# How long a connection without a request is kept once no more are accepted: what was accepted or sent just then is answered.
+STILL_S = 0.05
 # The same as the edges' own queue: they open no more to one origin.
 BACKLOG = 1024
 
@@ -102,6 +104,8 @@ class Exchange:
         phrase = (reason or _phrase(status)).encode("latin-1", "replace")
         if status == HTTPStatus.SWITCHING_PROTOCOLS:
             return h11.InformationalResponse(status_code=status, headers=fields, reason=phrase)
+        if self._connection.is_last:
+            fields.append((b"connection", b"close"))
         if status not in {204, 304}:
             if isinstance(body, bytes) or body is None:
                 fields.append((b"content-length", b"%d" % len(body or b"")))
@@ -117,6 +121,8 @@ class Connection:
         self._reader, self._writer = reader, writer
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.is_idle = True
+        # Whether it ends with the answer under way, which says so.
+        self.is_last = False
         self._is_reading = False
 
     async def next_request(self) -> h11.Request | None:
@@ -217,6 +223,8 @@ class HttpServer:
         self._server: asyncio.Server | None = None
         self._open: dict[Connection, asyncio.Task[None]] = {}
         self._is_retiring = False
+        # Set when connections without a request have been ended.
+        self._still = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
 
     @property
@@ -231,7 +239,7 @@ class HttpServer:
         )
 
     def stop(self) -> None:
-        """Accept nothing more; end idle connections now, others after their answer."""
+        """Accept nothing more; end idle connections in a moment, others after their answer."""
         if self._is_retiring:
             return
         self._is_retiring = True
@@ -241,13 +249,16 @@ class HttpServer:
             for listener in self._server.sockets:
                 loop.remove_reader(listener.fileno())
         for connection in self._open:
-            if connection.is_idle:
-                connection.close()
+            connection.is_last = True
+        asyncio.get_running_loop().call_later(STILL_S, self._close_idle)
 
     async def answered(self, limit_s: float) -> None:
-        """Wait until every request is answered, or the limit is over."""
-        if self._open:
-            await asyncio.wait(list(self._open.values()), timeout=limit_s)
+        """After `stop`: wait until every request is answered, or the limit is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._still.wait()
+                while self._open:
+                    await asyncio.wait(list(self._open.values()), return_when=asyncio.FIRST_COMPLETED)
 
     async def retire(self, limit_s: float) -> None:
         """`stop`, and end what has not ended after `limit_s`."""
@@ -258,6 +269,12 @@ class HttpServer:
         if self._looking is not None:
             self._looking.cancel()
 
+    def _close_idle(self) -> None:
+        for connection in self._open:
+            if connection.is_idle:
+                connection.close()
+        self._still.set()
+
     def _look(self) -> None:
         busy = [(connection, task) for connection, task in self._open.items() if not connection.is_idle]
         for connection, task in busy:
@@ -267,6 +284,7 @@ class HttpServer:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(reader, writer)
+        connection.is_last = self._is_retiring
         task = asyncio.current_task()
         if task is not None:
             self._open[connection] = task

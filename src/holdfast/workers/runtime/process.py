@@ -49,7 +49,7 @@ from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.services import Far, services
 from holdfast.workers.runtime.turns import Turns, current_event, see_event
 from holdfast.workers.sdk import ffi, lifespans
-from holdfast.workers.sdk.context import environment, running
+from holdfast.workers.sdk.context import Env, environment, running
 
 # Objects of the first generation before it is collected, and how often for the second and third; the default is 700, 10, 10.
 GC_THRESHOLDS = (10_000, 20, 20)
@@ -105,6 +105,8 @@ class Process:
         console.capture(partial(_console, self._host))
         # DATA/workers/<key>/objects: what is Holdfast's begins two above the script's directory.
         isolation.confine(script_dir.parent.parent, own)
+        # What a module reads of it at its top level; the namespaces come when the classes are there.
+        environment.set_default(Env({**message.vars, **message.secrets}))
         try:
             script = load(
                 Path(message.code_dir),

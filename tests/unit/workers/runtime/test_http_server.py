@@ -258,6 +258,19 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
+async def test_what_was_accepted_and_not_yet_read_is_answered(stage: Any) -> None:
+    made = await stage(_target)
+    ends = [await made.open() for _ in range(5)]
+    for number, (_, writer) in enumerate(ends):
+        writer.write(_get(f"/{number}"))
+    made.server.stop()
+    for number, (reader, writer) in enumerate(ends):
+        answered = await asyncio.wait_for(reader.read(), 5)
+        assert answered.endswith(f"/{number}".encode())
+        assert b"connection: close" in answered
+        writer.close()
+
+
 async def test_what_does_not_end_within_the_limit_is_cut(stage: Any) -> None:
     entered, never = asyncio.Event(), asyncio.Event()
 

@@ -97,6 +97,14 @@ class Default(WorkerEntrypoint):
 """
 
 
+def test_a_module_may_read_its_variables_when_it_is_loaded(worker: ScriptUnderTest) -> None:
+    worker.write("from workers import env\nprint('loaded with', env.GREETING, env.KEY)\n" + WORKER)
+    process = worker.start()
+    process.load(vars={"GREETING": "hello"}, secrets={"KEY": "hush"})
+    process.hear(Log, containing="loaded with hello hush")
+    process.hear(Loaded)
+
+
 def test_tasks_and_threads_that_do_not_end_keep_no_process(worker: ScriptUnderTest) -> None:
     worker.write(STUBBORN)
     process = worker.serving()
