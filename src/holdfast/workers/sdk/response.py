@@ -18,8 +18,8 @@ from holdfast.workers.sdk.web.forms import FormData
 from holdfast.workers.sdk.web.headers import Headers, HeadersInit, HeadersMessage
 from holdfast.workers.sdk.web.response import Response as WebResponse
 from holdfast.workers.sdk.web.response import reason_phrase
+from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.streams import ReadableStream
-from holdfast.workers.sdk.web.urls import URLSearchParams
 
 if TYPE_CHECKING:
     from holdfast.workers.runtime.sockets import WebSocket

@@ -10,8 +10,8 @@ from holdfast.workers.sdk.response import Body
 from holdfast.workers.sdk.web.blobs import Blob
 from holdfast.workers.sdk.web.forms import FormData
 from holdfast.workers.sdk.web.headers import HeadersInit
+from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.streams import ReadableStream
-from holdfast.workers.sdk.web.urls import URLSearchParams
 
 __all__ = ["Body", "Context", "FetchKwargs", "Headers", "JSBody", "RequestInitCfProperties"]
 

@@ -15,8 +15,8 @@ from holdfast.workers.sdk.errors import BodyUsedError, JsException, JsTypeError
 from holdfast.workers.sdk.web.blobs import Blob
 from holdfast.workers.sdk.web.encodings import decoded
 from holdfast.workers.sdk.web.forms import FormData, parse_form, serialize_form
+from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.streams import MAX_BUFFERED_BYTES, ReadableStream
-from holdfast.workers.sdk.web.urls import URLSearchParams
 
 
 class Payload:

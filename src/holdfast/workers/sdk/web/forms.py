@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.values import JsList
 from holdfast.workers.sdk.web.blobs import Blob, File
-from holdfast.workers.sdk.web.urls import pairs_of_query
+from holdfast.workers.sdk.web.search_params import pairs_of_query
 
 # Parts of one form; beyond it the body is refused. Precedent: Django's DATA_UPLOAD_MAX_NUMBER_FIELDS, 1,000.
 MAX_PARTS = 1_000

@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from holdfast.workers.sdk.errors import JsException, JsTypeError
-from holdfast.workers.sdk.web.streams import ReadableStream, StreamController, members_of, settled, started
+from holdfast.workers.sdk.web.callbacks import members_of, settled, started
+from holdfast.workers.sdk.web.streams import ReadableStream, StreamController
 
 
 class WritableStream:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from holdfast.workers.sdk.errors import JsException
 from holdfast.workers.sdk.values import JsDict, JsList
-from holdfast.workers.sdk.web.streams import settled, started
+from holdfast.workers.sdk.web.callbacks import settled, started
 
 Result = TypeVar("Result")
 

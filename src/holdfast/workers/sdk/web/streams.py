@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.values import JsDict, JsList
+from holdfast.workers.sdk.web.callbacks import members_of, settled, started
 
 # What a stream may hold for the slower of two readers, or when it is read as a whole: beyond it reading fails.
 # Precedent: the memory of a Worker on the original, 128 MB.
@@ -284,42 +285,9 @@ async def _one(data: bytes) -> AsyncGenerator[bytes, None]:
         yield data
 
 
-async def settled(outcome: object) -> object:
-    """What it is, or what it becomes."""
-    return await outcome if inspect.isawaitable(outcome) else outcome
-
-
-_under_way: set[asyncio.Future[Any]] = set()
-
-
-def started(work: Any) -> asyncio.Future[Any]:  # noqa: ANN401 - any awaitable
-    """Run it now, awaited or not; its error is its awaiter's, and nobody's if there is none."""
-    future: asyncio.Future[Any] = asyncio.ensure_future(work)
-    _under_way.add(future)
-    future.add_done_callback(_forget)
-    return future
-
-
-def _forget(done: asyncio.Future[Any]) -> None:
-    _under_way.discard(done)
-    if not done.cancelled():
-        done.exception()
-
-
 def _size(chunk: object) -> int:
     return len(chunk) if isinstance(chunk, (bytes, bytearray, str)) else 1
 
 
 def _richer(chunk: object) -> object:
     return ArrayBuffer(chunk) if type(chunk) is bytes else chunk
-
-
-def members_of(source: object, given: dict[str, object]) -> Callable[[str], Any]:
-    """What looks a function of an underlying source or sink up: among keywords, in a mapping, on an object; None without."""
-
-    def member(name: str) -> Any:  # noqa: ANN401 - functions of user code
-        if name in given:
-            return given[name]
-        return source.get(name) if isinstance(source, dict) else getattr(source, name, None)
-
-    return member

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from holdfast.workers.sdk.errors import DOMException
-from holdfast.workers.sdk.web.streams import settled
+from holdfast.workers.sdk.web.callbacks import settled
 
 # Timers of one process at once. The original's limit, and its text.
 MAX_TIMERS = 10_000

@@ -12,8 +12,8 @@ from holdfast.workers.sdk.web import bodies
 from holdfast.workers.sdk.web.blobs import Blob
 from holdfast.workers.sdk.web.bodies import Payload, form_of, payload_of
 from holdfast.workers.sdk.web.forms import FormData
+from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.streams import ReadableStream
-from holdfast.workers.sdk.web.urls import URLSearchParams
 
 
 async def chunks_of(*chunks: Any) -> AsyncIterator[Any]:

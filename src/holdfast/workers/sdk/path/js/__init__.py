@@ -17,26 +17,15 @@ from holdfast.workers.sdk.web.console import console
 from holdfast.workers.sdk.web.crypto import crypto
 from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.forms import FormData
-from holdfast.workers.sdk.web.globals import (
-    JSON,
-    Array,
-    Map,
-    Math,
-    Object,
-    TextDecoder,
-    TextEncoder,
-    atob,
-    btoa,
-    decodeURIComponent,
-    encodeURIComponent,
-    structuredClone,
-)
+from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Object, structuredClone
 from holdfast.workers.sdk.web.headers import Headers
 from holdfast.workers.sdk.web.pipes import TransformStream, WritableStream
 from holdfast.workers.sdk.web.promises import Promise
 from holdfast.workers.sdk.web.request import Request
 from holdfast.workers.sdk.web.response import Response
+from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.streams import ReadableStream
+from holdfast.workers.sdk.web.texts import TextDecoder, TextEncoder, atob, btoa, decodeURIComponent, encodeURIComponent
 from holdfast.workers.sdk.web.timing import (
     clearInterval,
     clearTimeout,
@@ -46,7 +35,7 @@ from holdfast.workers.sdk.web.timing import (
     setInterval,
     setTimeout,
 )
-from holdfast.workers.sdk.web.urls import URL, URLSearchParams
+from holdfast.workers.sdk.web.urls import URL
 
 # JavaScript's undefined and null.
 undefined = null = None

@@ -1,0 +1,38 @@
+"""Texts and bytes, turned into each other as JavaScript does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers.sdk.errors import DOMException, JsRangeError, JsSyntaxError, JsTypeError
+from holdfast.workers.sdk.web.texts import TextDecoder, TextEncoder, atob, btoa, decodeURIComponent, encodeURIComponent
+
+
+def test_texts_are_encoded_and_decoded() -> None:
+    assert TextEncoder.new().encode("ü\ud800").to_bytes() == b"\xc3\xbc\xef\xbf\xbd"
+    assert TextDecoder.new().decode(b"\xef\xbb\xbf\xc3\xbc\xff") == "ü\ufffd"
+    assert TextDecoder("latin-1").decode(bytearray(b"\xfc")) == "ü"
+    with pytest.raises(JsTypeError, match="Failed to decode"):
+        TextDecoder.new("utf-8", {"fatal": True}).decode(b"\xff")
+    with pytest.raises(JsRangeError, match="not a valid encoding"):
+        TextDecoder("nonsense")
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_base64_is_undone(text: str) -> None:
+    assert atob(btoa(text)) == text
+
+
+def test_what_is_no_base64_is_refused() -> None:
+    assert btoa(b"\xff") == "/w=="
+    for function, text in ((atob, "a*b"), (btoa, "☃")):
+        with pytest.raises(DOMException) as caught:
+            function(text)
+        assert caught.value.name == "InvalidCharacterError"
+
+
+def test_components_of_urls() -> None:
+    assert encodeURIComponent("a b/ü!") == "a%20b%2F%C3%BC!"
+    assert decodeURIComponent("a%20b%2F%C3%BC!") == "a b/ü!"
+    with pytest.raises(JsSyntaxError):
+        decodeURIComponent("%ff")
