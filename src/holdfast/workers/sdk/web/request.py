@@ -36,9 +36,13 @@ class Request:
     signal: Any
 
     def __init__(self, input: object, init: object = None, **given: object) -> None:  # noqa: A002 - the standard's name
-        options = options_of(init, given)
-        source = input if isinstance(input, Request) else getattr(input, "js_object", None)
-        if isinstance(source, Request):
+        source, base = _request_of(input), _request_of(init)
+        options = options_of(None if base is not None else init, given)
+        if base is not None:
+            # `new Request(url, request)`: the other's method, fields and body, for another URL.
+            self._copy(base, takes_body=options.get("body") is None)
+            self.url = str(url_parsing.parse(str(input))) if source is None else source.url
+        elif source is not None:
             self._copy(source, takes_body=options.get("body") is None)
         else:
             self._fresh(str(input))
@@ -135,6 +139,12 @@ class Request:
             if body is not None:
                 raise JsTypeError("Request with a GET or HEAD method cannot have a body.")
             self.payload = Payload(None)
+
+
+def _request_of(value: object) -> Request | None:
+    """The request that `value` is, in either of its forms."""
+    found = value if isinstance(value, Request) else getattr(value, "js_object", None)
+    return found if isinstance(found, Request) else None
 
 
 def decoded(data: bytes) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from holdfast.workers.sdk.errors import BodyUsedError, JsTypeError
+from holdfast.workers.sdk.request import Request as SdkRequest
 from holdfast.workers.sdk.web.bodies import Payload
 from holdfast.workers.sdk.web.headers import Headers
 from holdfast.workers.sdk.web.request import Request
@@ -15,7 +16,7 @@ async def test_it_is_made_with_options_in_every_way() -> None:
         Request("https://A.test", **options),
         Request.new("https://A.test", options),
         Request.new(URL("https://A.test"), list(options.items())),
-        Request("https://a.test/", Request("https://x.test/", **options), cf={"b": 2}, body='{"a":1}'),
+        Request("https://a.test/", Request("https://x.test/", **options)),
     ):
         assert (request.method, request.url, request.headers.get("x-a")) == ("POST", "https://a.test/", "1")
         assert request.redirect == "manual"
@@ -33,6 +34,18 @@ async def test_a_request_of_another_takes_over_its_body() -> None:
     with pytest.raises(BodyUsedError):
         Request(first)
     assert await Request(first, body="new").text() == "new"
+
+
+async def test_a_request_is_made_for_another_url_with_anothers_method_fields_and_body() -> None:
+    for wrap in (lambda request: request, SdkRequest):
+        first = Request(
+            "https://a.test/x", method="POST", body="text", headers={"Upgrade": "websocket"}, redirect="manual"
+        )
+        second = Request.new("https://b.test/y", wrap(first), cf={"a": 1})
+        assert (second.url, second.method, second.redirect) == ("https://b.test/y", "POST", "manual")
+        assert (second.headers.get("upgrade"), await second.text(), first.bodyUsed) == ("websocket", "text", True)
+    third = Request(Request("https://c.test/"), Request("https://d.test/", headers={"x": "1"}))
+    assert (third.url, third.headers.get("x")) == ("https://c.test/", "1")
 
 
 async def test_a_clone_is_read_by_itself() -> None:
