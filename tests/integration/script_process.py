@@ -34,6 +34,8 @@ class ScriptProcess:
         self.path = str(directory / f"{key}.http.sock")
         self.heads: list[Head] = []
         self.connections = 0
+        # So many of the next connections are ended when a request has come, which nobody reads.
+        self.unread = 0
         self.target = WorkerTarget(script=key, channel=str(directory / f"{key}.channel.sock"))
         self.origin = Origin(label=LABEL, scheme="http", unix_path=self.path, **options)
         self._handler = handler
@@ -55,6 +57,10 @@ class ScriptProcess:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, suppress(OSError, wire.EndedError):
+            if self.unread:
+                self.unread -= 1
+                connection.recv(1, socket.MSG_PEEK)
+                return
             client = Wire(connection)
             while True:
                 head = Head.parse(client.read_until(b"\r\n\r\n"))

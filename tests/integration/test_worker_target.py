@@ -176,6 +176,32 @@ def test_what_cannot_be_sent_again_is_not_sent_to_a_process_that_may_be_about_to
             assert (method, script.connections) == (method, connections)
 
 
+@pytest.mark.parametrize(
+    "data", [wire.request("GET", "/"), wire.request("POST", "/"), wire.upgrade("/")], ids=["GET", "POST", "ws"]
+)
+def test_what_a_process_has_not_read_goes_to_the_next(directory: Path, data: bytes) -> None:
+    refusing = says("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    with script_process(directory, refusing) as script, running(script.decide, told) as edge:
+        for unread, status, connections in ((0, 403, 1), (2, 403, 3), (9, 500, 5)):
+            script.unread, before = unread, script.connections
+            with wire.connect(edge.address) as client:
+                assert client.request(data)[0].status == status
+            assert script.connections - before == connections
+
+
+def test_what_a_process_may_have_begun_goes_to_no_other(directory: Path) -> None:
+    with (
+        script_process(directory, lambda connection, _: connection.close()) as script,
+        running(script.decide, told) as edge,
+    ):
+        for data in (wire.request("GET", "/"), wire.request("POST", "/", body=b"x"), wire.upgrade("/")):
+            before = script.connections
+            assert ask(edge.address, data)[0].status == 500
+            assert script.connections - before == 1
+        script.unread = 1
+        assert ask(edge.address, wire.request("POST", "/", body=b"x"))[0].status == 500
+
+
 def test_no_limit_of_origins_holds_back_what_user_code_takes_time_for(directory: Path) -> None:
     everybody = threading.Barrier(5)
 

@@ -25,6 +25,9 @@ pub(crate) const MAX_INFORMATIONAL: usize = 64;
 pub(crate) enum DownloadEnd {
     /// The origin closed the connection before it sent a byte.
     Nothing(Fault),
+    /// The same, and over a Unix socket it is known that it had not read all that it was sent: the kernel resets such a connection
+    /// (`unix_release_sock`).
+    Unread(Fault),
     /// It failed before anything was sent to the client.
     Fault(Fault),
     /// It failed within its final answer, which is cut, so that the client sees that it is.
@@ -37,7 +40,7 @@ impl DownloadEnd {
     /// The fault, for who has no connection to try again.
     pub(crate) fn into_fault(self) -> Option<Fault> {
         match self {
-            Self::Nothing(fault) | Self::Fault(fault) => Some(fault),
+            Self::Nothing(fault) | Self::Unread(fault) | Self::Fault(fault) => Some(fault),
             Self::Broken(_) | Self::ClientGone => None,
         }
     }
@@ -111,9 +114,11 @@ impl<R: AsyncRead + Unpin> AnswerHeads<'_, R> {
                     return Err(DownloadEnd::Fault(Fault::new(FaultKind::TlsFailed, reason)));
                 }
                 Err(error) if self.read.is_empty() => {
-                    return Err(DownloadEnd::Nothing(
-                        self.bad(&format!("broke the connection off: {error}")),
-                    ));
+                    let fault = self.bad(&format!("broke the connection off: {error}"));
+                    return Err(match error.kind() {
+                        io::ErrorKind::ConnectionReset => DownloadEnd::Unread(fault),
+                        _ => DownloadEnd::Nothing(fault),
+                    });
                 }
                 Err(error) => {
                     return Err(DownloadEnd::Fault(

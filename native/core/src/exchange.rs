@@ -4,15 +4,16 @@
 //! Law 2: a body whose end the sender did not reach is never given a regular end towards the receiver.
 //! Law 3: a connection is used again only when both messages on it are complete.
 //! Law 4: a request goes to the origin twice only if it is idempotent, without a body, and nothing was answered
-//!        (RFC 9110 §9.2.2).
+//!        (RFC 9110 §9.2.2). One that the process of a Worker has not read, because it has ended, goes to the next process.
 
 use std::cell::Cell;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::split;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::connection::{After, Connection, Context};
 use crate::download::{Answered, Download, DownloadEnd};
@@ -22,6 +23,15 @@ use crate::http::{ForOrigin, Framing, write_request};
 use crate::origin::{Origin, OriginConnection, dial};
 use crate::policy::{Asked, Forward};
 use crate::upload::{BodyRelay, Upload, UploadEnd};
+
+/// How long after each other a request is sent to the next process of a Worker, when one has ended without having read it. The
+/// next one is there as soon as the one before it takes no more.
+pub(crate) const UNREAD_PAUSES: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(5),
+    Duration::from_millis(25),
+    Duration::from_millis(125),
+];
 
 /// Who asks, over whichever protocol: what is different between them in an exchange.
 pub(crate) trait Client {
@@ -47,6 +57,8 @@ pub(crate) enum Failure {
     Cut,
     /// A connection from the pool was dead, and the request may be sent again.
     Stale,
+    /// A Worker's process has ended before it had read the request.
+    Unread(Fault),
 }
 
 /// Carries an ordinary request out.
@@ -59,7 +71,9 @@ pub(crate) async fn exchange(
     match carry_out(&mut connection, &asked, &forward, context).await {
         Ok(true) => After::KeepAlive(connection),
         Ok(false) => After::Close(connection),
-        Err(Failure::Told(fault)) => connection.explain(&asked, fault, &forward, context).await,
+        Err(Failure::Told(fault) | Failure::Unread(fault)) => {
+            connection.explain(&asked, fault, &forward, context).await
+        }
         Err(Failure::BadBody(reason)) => connection.refuse_body(&asked, &reason, context).await,
         Err(Failure::Broken(fault)) => {
             context.log_fault(&asked, &fault, &forward);
@@ -85,16 +99,25 @@ pub(crate) async fn carry_out(
     };
     if let Some(pooled) = pooled {
         match once(client, asked, forward, context, pooled, is_repeatable(asked)).await {
-            Err(Failure::Stale) => {}
+            Err(Failure::Stale | Failure::Unread(_)) => {}
             outcome => return outcome,
         }
     }
-    let place = (context.pending.enter(origin, &forward.zone).await).map_err(Failure::Told)?;
-    let dialled = dial(origin, forward.tls_name(), &context.names)
-        .await
-        .map_err(Failure::Told)?;
-    drop(place);
-    once(client, asked, forward, context, dialled, false).await
+    let mut pauses = UNREAD_PAUSES.iter();
+    loop {
+        let place = (context.pending.enter(origin, &forward.zone).await).map_err(Failure::Told)?;
+        let dialled = dial(origin, forward.tls_name(), &context.names)
+            .await
+            .map_err(Failure::Told)?;
+        drop(place);
+        match (
+            once(client, asked, forward, context, dialled, false).await,
+            pauses.next(),
+        ) {
+            (Err(Failure::Unread(_)), Some(pause)) => sleep(*pause).await,
+            (outcome, _) => return outcome,
+        }
+    }
 }
 
 async fn once(
@@ -113,8 +136,13 @@ async fn once(
             }
             Ok(is_uploaded && answered.client_may_stay)
         }
-        Err(DownloadEnd::Nothing(_)) if may_repeat => Err(Failure::Stale),
-        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault)) => Err(Failure::Told(fault)),
+        Err(DownloadEnd::Nothing(_) | DownloadEnd::Unread(_)) if may_repeat => Err(Failure::Stale),
+        Err(DownloadEnd::Unread(fault)) if forward.worker.is_some() && has_no_body(asked) => {
+            Err(Failure::Unread(fault))
+        }
+        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Unread(fault) | DownloadEnd::Fault(fault)) => {
+            Err(Failure::Told(fault))
+        }
         Err(DownloadEnd::Broken(fault)) => Err(Failure::Broken(fault)),
         Err(DownloadEnd::ClientGone) => Err(Failure::Cut),
     }
@@ -180,8 +208,9 @@ pub(crate) async fn race(
             },
             outcome = &mut downloading => {
                 let outcome = match (outcome, refused) {
-                    (Err(DownloadEnd::Nothing(_)), Some(error)) => {
-                        Err(DownloadEnd::Nothing(write_fault(&forward.origin, &error)))
+                    // It cannot have read what it did not take.
+                    (Err(DownloadEnd::Nothing(_) | DownloadEnd::Unread(_)), Some(error)) => {
+                        Err(DownloadEnd::Unread(write_fault(&forward.origin, &error)))
                     }
                     (outcome, _) => outcome,
                 };
@@ -193,7 +222,11 @@ pub(crate) async fn race(
 
 fn is_repeatable(asked: &Asked) -> bool {
     let is_idempotent = matches!(asked.head.method(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
-    is_idempotent && matches!(asked.head.framing(), Framing::None | Framing::Length(0))
+    is_idempotent && has_no_body(asked)
+}
+
+fn has_no_body(asked: &Asked) -> bool {
+    matches!(asked.head.framing(), Framing::None | Framing::Length(0))
 }
 
 /// The request as the origin gets it.
@@ -241,7 +274,12 @@ pub(crate) async fn pass_refusal(
     match download.pass_on(answer).await {
         Ok(answered) if answered.client_may_stay => After::KeepAlive(connection),
         Ok(_) => After::Close(connection),
-        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault) | DownloadEnd::Broken(fault)) => {
+        Err(
+            DownloadEnd::Nothing(fault)
+            | DownloadEnd::Unread(fault)
+            | DownloadEnd::Fault(fault)
+            | DownloadEnd::Broken(fault),
+        ) => {
             context.log_fault(asked, &fault, forward);
             After::Cut
         }

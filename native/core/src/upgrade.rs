@@ -7,13 +7,14 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use tokio::io::split;
+use tokio::time::sleep;
 
 use crate::agreement::{Agreed, Judged, judge, passes};
 use crate::caps::Claim;
 use crate::claiming::{self, Passed};
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, Interim, MAX_INFORMATIONAL, only_informational};
-use crate::exchange::{pass_refusal, request_bytes, write_fault};
+use crate::exchange::{UNREAD_PAUSES, pass_refusal, request_bytes, write_fault};
 use crate::fault::Fault;
 use crate::handshake::Offer;
 use crate::http::response::ResponseHead;
@@ -74,17 +75,34 @@ pub(crate) async fn ask_origin(
     forward: &Forward,
     context: &Context,
 ) -> Result<(OriginConnection, ResponseHead), Option<Fault>> {
+    let mut pauses = UNREAD_PAUSES.iter();
+    loop {
+        let claim = Claim::take(&forward.zone, asked.client.ip(), forward.tunnel.as_deref())?;
+        match (ask_once(client, asked, forward, context, claim).await, pauses.next()) {
+            (Err(DownloadEnd::Unread(_)), Some(pause)) if forward.worker.is_some() => sleep(*pause).await,
+            (outcome, _) => return outcome.map_err(DownloadEnd::into_fault),
+        }
+    }
+}
+
+async fn ask_once(
+    client: &mut impl Interim,
+    asked: &Asked,
+    forward: &Forward,
+    context: &Context,
+    claim: Claim,
+) -> Result<(OriginConnection, ResponseHead), DownloadEnd> {
     let origin = &forward.origin;
-    let claim = Claim::take(&forward.zone, asked.client.ip(), forward.tunnel.as_deref())?;
-    let place = context.pending.enter(origin, &forward.zone).await?;
-    let mut dialled = dial(origin, forward.tls_name(), &context.names).await?;
+    let place = (context.pending.enter(origin, &forward.zone).await).map_err(DownloadEnd::Fault)?;
+    let dialled = dial(origin, forward.tls_name(), &context.names).await;
+    let mut dialled = dialled.map_err(DownloadEnd::Fault)?;
     // Until the origin has answered: a handshake is what costs an origin most. A Worker may take as long as user code
     // does, and ask for another WebSocket of its own meanwhile.
     let _place = place.filter(|_| forward.worker.is_none());
     dialled.claim = Some(claim);
     write_patiently(&mut dialled.stream, &request_bytes(asked, forward), ORIGIN_STALL)
         .await
-        .map_err(|error| write_fault(origin, &error))?;
+        .map_err(|error| DownloadEnd::Unread(write_fault(origin, &error)))?;
     let progress = Cell::new(tokio::time::Instant::now());
     for _ in 0..MAX_INFORMATIONAL {
         let mut heads = AnswerHeads {
@@ -94,14 +112,14 @@ pub(crate) async fn ask_origin(
             method: asked.head.method(),
             progress: &progress,
         };
-        let answer = heads.next().await.map_err(DownloadEnd::into_fault)?;
+        let answer = heads.next().await?;
         if answer.status() == 101 || answer.status() >= 200 {
             return Ok((dialled, answer));
         }
-        client.pass(asked, &answer).await.map_err(DownloadEnd::into_fault)?;
+        client.pass(asked, &answer).await?;
         progress.set(tokio::time::Instant::now());
     }
-    Err(Some(only_informational(origin)))
+    Err(DownloadEnd::Fault(only_informational(origin)))
 }
 
 fn open_tunnel(connection: Connection, asked: &Asked, agreed: Agreed, forward: &Forward, context: &Context) -> After {

@@ -162,7 +162,7 @@ async fn explain(stream: &RequestStream, asked: &Arc<Asked>, fault: Fault, forwa
 async fn exchange(mut stream: &RequestStream, asked: &Arc<Asked>, forward: &Forward, context: &Context) {
     match carry_out(&mut stream, asked, forward, context).await {
         Ok(_) => {}
-        Err(Failure::Told(fault)) => explain(stream, asked, fault, forward, context).await,
+        Err(Failure::Told(fault) | Failure::Unread(fault)) => explain(stream, asked, fault, forward, context).await,
         Err(Failure::BadBody(reason)) => {
             let refusal = Refusal::of(asked, 400, &reason);
             respond(stream, asked, &refusal.respond(&asked.ray, SystemTime::now())).await;
@@ -389,7 +389,7 @@ async fn pass_refusal(
     };
     match download.pass_on(head).await {
         Ok(_) => {}
-        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Fault(fault)) => {
+        Err(DownloadEnd::Nothing(fault) | DownloadEnd::Unread(fault) | DownloadEnd::Fault(fault)) => {
             explain(stream, asked, fault, forward, context).await;
         }
         Err(DownloadEnd::Broken(fault)) => {
