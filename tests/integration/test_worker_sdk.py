@@ -95,6 +95,8 @@ class Default(WorkerEntrypoint):
         match url.path:
             case "/pass":
                 return await fetch(Request(target, method=request.method, headers=request.headers, body=request.body))
+            case "/pass-as-javascript":
+                return await js.fetch(js.Request.new(target, request.js_object))
             case "/change":
                 answer = await fetch(target, headers={"Upgrade": "websocket"})
                 return relay(answer.js_object.webSocket) if answer.status == 101 else answer
@@ -154,15 +156,19 @@ def test_an_object_asks_an_origin_behind_its_writes(served: ServedWorker, origin
     assert answers[1]["origin"]["body_sha256"] == hashlib.sha256(b"count 2").hexdigest()
 
 
-def test_a_request_is_passed_on_with_its_body(served: ServedWorker, origin: Origin) -> None:
+@pytest.mark.parametrize("path", ["/pass", "/pass-as-javascript"])
+def test_a_request_is_passed_on_with_its_body(served: ServedWorker, origin: Origin, path: str) -> None:
     body = b"x" * 3_000_000
-    answer = httpx.put(url(served, "/pass", f"{origin.url}/upload"), content=body, timeout=LIMIT_S)
+    answer = httpx.put(url(served, path, f"{origin.url}/upload"), content=body, timeout=LIMIT_S)
     assert hashlib.sha256(body).hexdigest() in answer.text
 
 
-async def test_an_upgrade_is_passed_on_and_the_worker_is_out_of_the_way(served: ServedWorker, origin: Origin) -> None:
+@pytest.mark.parametrize("path", ["/pass", "/pass-as-javascript"])
+async def test_an_upgrade_is_passed_on_and_the_worker_is_out_of_the_way(
+    served: ServedWorker, origin: Origin, path: str
+) -> None:
     async with client(
-        served, f"/pass?to={quote(origin.url, safe='')}/echo%3Fprotocol%3Dchat", "chat", "other"
+        served, f"{path}?to={quote(origin.url, safe='')}/echo%3Fprotocol%3Dchat", "chat", "other"
     ) as socket:
         assert socket.subprotocol == "chat"
         await socket.send("through")
