@@ -27,6 +27,7 @@ from holdfast.workers.durable.errors import (
     Overloaded,
 )
 from holdfast.workers.durable.events import Event, Progress, fitting
+from holdfast.workers.durable.streaming import keep_at_home
 from holdfast.workers.durable.transfer import Reference, copied, copied_error
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
@@ -194,8 +195,10 @@ class Fetch(Call):
     def answer(self, result: Any) -> Any:  # noqa: ANN401  a Response of either kind
         """The answer as `workers.fetch` gives it."""
         if isinstance(result, FetchResponse):
+            keep_at_home(result.js_object, self.host.context)
             return result
         if isinstance(result, WebResponse):
+            keep_at_home(result, self.host.context)
             return FetchResponse(result.url, result)
         raise JsTypeError(f"Handler did not return a Response object: got {type(result).__name__}")
 
