@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tests.api.harness import Api
+from typing import Any
+
+from tests.api.harness import ABSENT, Api, codes, strict_sdk
 from tests.api.worker_uploads import upload
+from tests.api.workers import FakeWorkers
 
 
 async def test_each_class_of_each_script_has_a_namespace_that_keeps_its_id(worker_api: Api) -> None:
@@ -26,3 +29,37 @@ async def test_each_class_of_each_script_has_a_namespace_that_keeps_its_id(worke
         "Log": found[0]["id"],
         "Old": found[1]["id"],
     }
+
+
+async def test_objects_that_have_stored_something_are_listed_by_pages(worker_api: Api, workers: FakeWorkers) -> None:
+    api = worker_api
+    base = f"/accounts/{api.account_id}/workers"
+    made = {"new_tag": "v1", "new_sqlite_classes": ["Room"]}
+    await api.result("PUT", f"{base}/scripts/chat", **upload(migrations=made))
+    (space,) = await api.result("GET", f"{base}/durable_objects/namespaces")
+    ids = [f"{number:064x}" for number in range(25)]
+    workers.objects["chat-Room"] = ids[::-1]
+    path = f"{base}/durable_objects/namespaces/{space['id']}/objects"
+    found, after = list[str](), ""
+    for count in (10, 10, 5):
+        answer = (await api.ask("GET", f"{path}?limit=10{f'&cursor={after}' if after else ''}")).json()
+        assert answer["result_info"]["count"] == count
+        found += [one["id"] for one in answer["result"]]
+        after = answer["result_info"]["cursors"]["after"]
+    assert (found, after) == (ids, None)
+    of: Any = {"account_id": api.account_id}
+    listed = strict_sdk(api).durable_objects.namespaces.objects.list(space["id"], **of)
+    assert [one.id async for one in listed] == ids
+
+
+async def test_a_namespace_that_is_not_there_has_no_objects(worker_api: Api) -> None:
+    base = f"/accounts/{worker_api.account_id}/workers/durable_objects/namespaces"
+    answer = await worker_api.ask("GET", f"{base}/{ABSENT}/objects")
+    assert (answer.status_code, codes(answer)) == (404, [10066])
+    await worker_api.result(
+        "PUT", f"/accounts/{worker_api.account_id}/workers/scripts/chat", **upload(migrations={"new_classes": ["A"]})
+    )
+    (space,) = await worker_api.result("GET", base)
+    for query in ("limit=1", "limit=x", "cursor=nonsense"):
+        answer = await worker_api.ask("GET", f"{base}/{space['id']}/objects?{query}")
+        assert (answer.status_code, codes(answer)) == (400, [1004])

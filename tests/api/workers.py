@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
@@ -19,6 +19,7 @@ class FakeWorkers:
         self.refusal: DeployRefused | WorkersUnavailable | None = None
         self.lines: list[Log | int] = []
         self.turns: list[str] = []
+        self.objects: dict[str, list[str]] = {}
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[object]:
@@ -41,6 +42,10 @@ class FakeWorkers:
     async def deployed(self, key: str) -> str:
         """The last one of the script."""
         return next((version.version for version, _ in reversed(self.versions) if version.key == key), "")
+
+    async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
+        """Those of `objects`, which are by unique key."""
+        return [one for one in sorted(self.objects.get(unique_key, ())) if one > after][:limit]
 
     @asynccontextmanager
     async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:

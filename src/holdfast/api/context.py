@@ -162,6 +162,9 @@ class Workers(Protocol):
     async def deployed(self, key: str) -> str:
         """The version of a script that was deployed last, "" where none is known. Never raises."""
 
+    async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
+        """Ids of objects of one namespace that have stored something, in order: those after `after`, at most `limit`. Never raises."""
+
     def tailing(self, key: str, lines: int) -> AbstractAsyncContextManager[Tailing]:
         """Hear what a script logs, the last `lines` that are kept first, until the block ends. Raises WorkersUnavailable."""
 
@@ -184,6 +187,10 @@ class NoWorkers:
     async def deployed(self, _: str) -> str:
         """None is known."""
         return ""
+
+    async def stored_objects(self, _: str, __: str, *, after: str, limit: int) -> Sequence[str]:
+        """There are none."""
+        return ()
 
     def tailing(self, _: str, __: int) -> AbstractAsyncContextManager[Tailing]:
         """Not here."""

@@ -6,14 +6,19 @@ Source: Cloudflare API v4, "Durable Objects: namespaces".
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
 
 from holdfast.api.access import Access, account_access
-from holdfast.api.envelope import PageEnvelope, View, page_of
+from holdfast.api.cursors import cursor_of, place_of
+from holdfast.api.envelope import Envelope, PageEnvelope, View, cursor_page_of, page_of
+from holdfast.api.faults import not_found
+from holdfast.api.identifiers import path_id
 from holdfast.api.paging import paged
+from holdfast.model.worker_migrations import DurableClass
 from holdfast.store import worker_scripts as store
 from holdfast.store.worker_scripts import Script
 
@@ -21,6 +26,36 @@ router = APIRouter(prefix="/accounts/{account_id}/workers/durable_objects/namesp
 
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 NamespacePage = paged(largest=1000, default=20)
+NamespaceId = path_id("namespace_id")
+# Cloudflare's code.
+NO_NAMESPACE = 10066
+_PLACE = re.compile(r"[0-9a-f]{64}")
+
+
+class ObjectView(View):
+    """One object."""
+
+    id: str
+    has_stored_data: bool = Field(alias="hasStoredData")
+
+
+class ObjectCursors(View):
+    """The cursor of the next page, null on the last."""
+
+    after: str | None
+
+
+class ObjectsInfo(View):
+    """Where a page is."""
+
+    count: int
+    cursors: ObjectCursors
+
+
+class ObjectsEnvelope(Envelope[list[ObjectView]]):
+    """A page of objects."""
+
+    result_info: ObjectsInfo
 
 
 class NamespaceView(View):
@@ -45,10 +80,38 @@ async def list_namespaces(
     return page_of(found[page.offset : page.offset + page.size], page, len(found))  # type: ignore[attr-defined]
 
 
+@router.get("/{namespace_id}/objects", response_model=ObjectsEnvelope)
+async def list_objects(
+    access: ReadAccess,
+    namespace_id: NamespaceId,  # type: ignore[valid-type]  # made by a function
+    limit: Annotated[int, Query(ge=10, le=10_000)] = 1000,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """The objects of a namespace that have stored something, by id."""
+    after = place_of(cursor, _PLACE)[0] if cursor else ""
+    async with access.context.database.read() as connection:
+        scripts = await store.of_account(connection, access.account_id)
+    for script, _ in scripts:
+        for one in script.classes.values():
+            if _id(script, one) == namespace_id:
+                unique_key = f"{script.name}-{one.namespace}"
+                # One more than are shown: that tells whether there is a next page.
+                found = await access.context.workers.stored_objects(
+                    script.key, unique_key, after=after, limit=limit + 1
+                )
+                shown = [{"id": ident, "hasStoredData": True} for ident in found[:limit]]
+                return cursor_page_of(shown, cursor_of(found[limit - 1]) if len(found) > limit else None)
+    raise not_found("namespace", code=NO_NAMESPACE)
+
+
+def _id(script: Script, one: DurableClass) -> str:
+    return hashlib.sha256(f"{script.key}/{one.namespace}".encode()).hexdigest()[:32]
+
+
 def _views(script: Script) -> list[dict[str, Any]]:
     return [
         {
-            "id": hashlib.sha256(f"{script.key}/{one.namespace}".encode()).hexdigest()[:32],
+            "id": _id(script, one),
             "name": f"{script.name}_{name}",
             "script": script.name,
             "class": name,

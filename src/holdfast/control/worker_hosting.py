@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 import os
+import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -22,7 +24,13 @@ import msgspec
 
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
 from holdfast.errors import reason_of
-from holdfast.model.data_dir import worker_active_file, worker_dir, worker_version_dir, workers_host_socket
+from holdfast.model.data_dir import (
+    worker_active_file,
+    worker_dir,
+    worker_namespace_dir,
+    worker_version_dir,
+    workers_host_socket,
+)
 from holdfast.model.worker_host_messages import (
     DEPLOY_LIMIT_S,
     Answer,
@@ -43,6 +51,7 @@ CONNECT_LIMIT_S = 5.0
 ANSWER_LIMIT_S = 30.0
 KEPT_VERSIONS = 5
 _READ_BYTES = 64 * 1024
+_OBJECT_FILE = re.compile(r"([0-9a-f]{64})\.sqlite")
 
 
 class WorkerHosting:
@@ -86,6 +95,10 @@ class WorkerHosting:
     async def deployed(self, key: str) -> str:
         """The version that the host wrote down when it served, if its files are there."""
         return await asyncio.to_thread(_deployed, self._data_dir, key)
+
+    async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
+        """Ids of objects that have a file. In a thread: there may be a million."""
+        return await asyncio.to_thread(_stored, worker_namespace_dir(self._data_dir, key, unique_key), after, limit)
 
     @asynccontextmanager
     async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:
@@ -185,6 +198,15 @@ def _deployed(data_dir: Path, key: str) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return version if version and worker_version_dir(data_dir, key, version).is_dir() else ""
+
+
+def _stored(directory: Path, after: str, limit: int) -> list[str]:
+    try:
+        with os.scandir(directory) as entries:
+            names = (match[1] for entry in entries if (match := _OBJECT_FILE.fullmatch(entry.name)))
+            return heapq.nsmallest(limit, (name for name in names if name > after))
+    except OSError:
+        return []
 
 
 def prune(data_dir: Path, version: ScriptVersion) -> None:

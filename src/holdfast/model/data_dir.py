@@ -100,6 +100,11 @@ def worker_objects_dir(data_dir: Path, key: str) -> Path:
     return worker_dir(data_dir, key) / "objects"
 
 
+def worker_namespace_dir(data_dir: Path, key: str, unique_key: str) -> Path:
+    """The files of the objects of one namespace, each by its id, of those that have stored something."""
+    return worker_objects_dir(data_dir, key) / unique_key
+
+
 def worker_version_dir(data_dir: Path, key: str, version: str) -> Path:
     """One version of a script: its code tree below `code/`, and `script.json` that describes it."""
     return worker_dir(data_dir, key) / "versions" / version

@@ -13,7 +13,7 @@ import pytest
 from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.control import worker_hosting as subject
 from holdfast.control.worker_hosting import KEPT_VERSIONS, WorkerHosting, prune, stage
-from holdfast.model.data_dir import worker_version_dir, workers_host_socket
+from holdfast.model.data_dir import worker_namespace_dir, worker_version_dir, workers_host_socket
 from holdfast.model.worker_host_messages import Answer, Delete, Deploy, Done, Logged, Missed, Question, Refused, Tail
 from holdfast.model.worker_messages import LineReader, Log, line
 from holdfast.model.worker_script import ScriptVersion
@@ -179,3 +179,15 @@ async def test_the_version_that_was_deployed_is_known_while_its_files_are_there(
     assert await hosting.deployed(KEY) == "v1"
     (directory(tmp_path).parent.parent / "active").write_text("v2\n")
     assert await hosting.deployed(KEY) == ""
+
+
+async def test_objects_are_those_that_have_a_file(tmp_path: Path) -> None:
+    hosting = WorkerHosting(tmp_path)
+    assert await hosting.stored_objects(KEY, "chat-Room", after="", limit=9) == []
+    there = worker_namespace_dir(tmp_path, KEY, "chat-Room")
+    there.mkdir(parents=True)
+    ids = [f"{number:064x}" for number in range(4)]
+    for name in (*(f"{one}.sqlite" for one in ids), f"{ids[0]}.sqlite-wal", "other.sqlite", ".owner"):
+        (there / name).touch()
+    assert await hosting.stored_objects(KEY, "chat-Room", after="", limit=9) == ids
+    assert await hosting.stored_objects(KEY, "chat-Room", after=ids[0], limit=2) == ids[1:3]
