@@ -40,7 +40,8 @@ async def test_objects_that_have_stored_something_are_listed_by_pages(worker_api
     ids = [f"{number:064x}" for number in range(25)]
     workers.objects["chat-Room"] = ids[::-1]
     path = f"{base}/durable_objects/namespaces/{space['id']}/objects"
-    found, after = list[str](), ""
+    found: list[str] = []
+    after: str | None = None
     for count in (10, 10, 5):
         answer = (await api.ask("GET", f"{path}?limit=10{f'&cursor={after}' if after else ''}")).json()
         assert answer["result_info"]["count"] == count
