@@ -77,8 +77,8 @@ class FetchResponse:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is below 400, as Pyodide has it."""
-        return self.status < 400
+        """Whether the status is one of success, 200 to 299."""
+        return self.js_response.ok
 
     @property
     def url(self) -> str:

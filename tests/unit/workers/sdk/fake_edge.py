@@ -62,14 +62,15 @@ async def fake_edge() -> AsyncIterator[FakeEdge]:
     with tempfile.TemporaryDirectory(prefix="hf") as directory:
         edge = FakeEdge(str(Path(directory) / "egress.sock"))
         tasks: set[asyncio.Task[None]] = set()
-        writers: list[asyncio.StreamWriter] = []
+        writers: set[asyncio.StreamWriter] = set()
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             edge.connections += 1
-            writers.append(writer)
+            writers.add(writer)
             task = asyncio.get_running_loop().create_task(_serve(edge, reader, writer))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
+            task.add_done_callback(lambda _: writers.discard(writer))
 
         server = await asyncio.start_unix_server(accept, edge.path)
         try:
@@ -80,7 +81,7 @@ async def fake_edge() -> AsyncIterator[FakeEdge]:
             await some_turns()
             for task in list(tasks):
                 task.cancel()
-            for writer in writers:
+            for writer in list(writers):
                 writer.transport.abort()
             await some_turns()
 

@@ -126,7 +126,7 @@ def test_statuses_of_errors_can_be_raised() -> None:
         Response("x", status=503, status_text="Away").raise_for_status()
     answer = Response.wrapping(WebResponse.error())
     assert (answer.ok, answer.redirected, answer.type, repr(answer)) == (
-        True,
+        False,
         False,
         "error",
         "Response(status=0, type='error')",
