@@ -101,6 +101,9 @@ def environ_of(
         "env": env,
     }
     for name, value in request.headers:
+        if "_" in name:
+            # It would be taken for the field with a dash that the edge vouches for. Precedent: gunicorn drops these too.
+            continue
         key = name.upper().replace("-", "_")
         environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
     return environ
