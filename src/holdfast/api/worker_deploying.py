@@ -103,12 +103,11 @@ async def make_version(access: Access, name: str, want: Want) -> Before:
     async with context.workers.turn(key):
         async with context.database.read() as connection:
             before = await _found(connection, account_id, name)
-            kept = None if before is None else await _kept_files(connection, before)
             others = await store.count(connection, account_id)
         wanted = want(before)
         if before is None and others >= MAX_SCRIPTS:
             raise fault(400, TOO_MANY_SCRIPTS, f"There are at most {MAX_SCRIPTS} Workers of one account")
-        files, packed = await _files(wanted, kept)
+        files, packed = await _files(access, wanted, before)
         after = _after(access, name, before, wanted, etag=hashlib.sha256(packed).hexdigest())
         async with context.database.read() as connection:
             await _check_classes(connection, account_id, after)
@@ -147,10 +146,12 @@ async def _kept_files(connection: AsyncConnection, before: Before) -> bytes | No
     return await store.files_of(connection, before.script.id, before.version.id)
 
 
-async def _files(wanted: Wanted, kept: bytes | None) -> tuple[Mapping[str, bytes], bytes]:
+async def _files(access: Access, wanted: Wanted, before: Before | None) -> tuple[Mapping[str, bytes], bytes]:
     """The files of the version, and as they are kept. In a thread: there may be 32 MiB of them."""
     if wanted.files is not None:
         return wanted.files, await asyncio.to_thread(store.packed, wanted.files)
+    async with access.context.database.read() as connection:
+        kept = None if before is None else await _kept_files(connection, before)
     if kept is None:
         raise AssertionError("the version before has files")
     return await asyncio.to_thread(store.unpacked, kept), kept
