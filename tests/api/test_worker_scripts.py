@@ -9,6 +9,7 @@ import cloudflare
 import pytest
 
 from holdfast.api.context import DeployRefused, WorkersUnavailable
+from holdfast.api.request_body import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 from holdfast.model.data_dir import worker_key
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
 from holdfast.model.worker_migrations import DurableClass
@@ -323,3 +324,16 @@ async def test_the_official_sdk_uploads_lists_shows_and_removes(worker_api: Api,
     await sdk.workers.scripts.delete("chat", force=True, **of)
     with pytest.raises(cloudflare.NotFoundError, match="10007"):
         await sdk.workers.scripts.get("chat", **of)
+
+
+async def test_an_upload_may_be_larger_than_other_bodies_and_has_a_bound_too(
+    worker_api: Api, workers: FakeWorkers
+) -> None:
+    large = upload({"entry.py": MODULE, "model.bin": bytes(MAX_BODY_BYTES)})
+    await worker_api.result("PUT", f"{base(worker_api)}/chat", **large)
+    assert len(workers.versions[0][1]["model.bin"]) == MAX_BODY_BYTES
+    beyond = upload({"entry.py": MODULE, "model.bin": bytes(MAX_UPLOAD_BYTES)})
+    answer = await worker_api.ask("PUT", f"{base(worker_api)}/chat", **beyond)
+    assert (answer.status_code, codes(answer)) == (413, [10413])
+    elsewhere = await worker_api.ask("PATCH", f"{base(worker_api)}/chat/settings", **large)
+    assert (elsewhere.status_code, codes(elsewhere)) == (413, [10413])
