@@ -75,6 +75,19 @@ class Default(WorkerEntrypoint):
 """
 
 
+def asked(data: Path, question: Question) -> Answer:
+    """What the host of the scripts below this data directory answers."""
+    reader: LineReader[Answer] = LineReader(Answer)
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(ANSWER_LIMIT_S)
+        asking.connect(str(workers_host_socket(local_home(data))))
+        asking.sendall(line(question))
+        while received := asking.recv(65536):
+            for answer in reader.feed(received):
+                return answer
+    raise AssertionError(f"no answer to {question}")
+
+
 class WorkerUp:
     """A Worker that is served, and its project."""
 
@@ -114,15 +127,7 @@ class WorkerUp:
 
     def ask(self, question: Question) -> Answer:
         """Ask the host."""
-        reader: LineReader[Answer] = LineReader(Answer)
-        with socket.socket(socket.AF_UNIX) as asking:
-            asking.settimeout(ANSWER_LIMIT_S)
-            asking.connect(str(workers_host_socket(local_home(self.data))))
-            asking.sendall(line(question))
-            while data := asking.recv(65536):
-                for answer in reader.feed(data):
-                    return answer
-        raise AssertionError(f"no answer to {question}")
+        return asked(self.data, question)
 
 
 class ServedWorker(WorkerUp):

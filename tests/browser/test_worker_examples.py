@@ -1,0 +1,100 @@
+"""The pages of `examples/workers` in Chromium: two windows of an example see each other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, Request, expect
+
+from tests.integration.worker_examples import ServedExample, example_up
+
+# The machine may be busy with other tests.
+LIMIT_MS = 20_000
+expect.set_options(timeout=LIMIT_MS)
+
+
+@contextmanager
+def windows(page: Page, served: ServedExample, path: str = "/") -> Iterator[tuple[Page, Page]]:
+    """Two windows of the example. Fails if one of them met an error of its own, or asked for anything elsewhere."""
+    faults = list[str]()
+
+    def requested(request: Request) -> None:
+        if served.address not in request.url:
+            faults.append(request.url)
+
+    other = page.context.new_page()
+    for one in (page, other):
+        one.set_default_timeout(LIMIT_MS)
+        one.on("pageerror", lambda error: faults.append(str(error)))
+        one.on("request", requested)
+        one.goto(f"http://{served.address}{path}")
+    yield page, other
+    assert faults == []
+
+
+def joined(page: Page, who: str) -> None:
+    page.get_by_label("Your name").fill(who)
+    page.get_by_role("button", name="Join").click()
+    expect(page.get_by_role("status")).to_have_text(f"in lobby as {who}")
+
+
+def said(page: Page, text: str) -> None:
+    page.get_by_label("Message", exact=True).fill(text)
+    page.keyboard.press("Enter")
+
+
+def test_two_windows_of_the_chat_see_each_other_and_what_was_said(page: Page) -> None:
+    with example_up("chat") as served, windows(page, served) as (ann, bob):
+        joined(ann, "ann")
+        said(ann, "is <b>anybody</b> here?")
+        joined(bob, "bob")
+        for one in (ann, bob):
+            expect(one.locator("#here li")).to_have_text(["ann", "bob"])
+            expect(one.locator("#said li.said")).to_contain_text(["annis <b>anybody</b> here?"])
+        said(bob, "I am")
+        expect(ann.locator("#said li.said")).to_contain_text(["is <b>anybody</b> here?", "bobI am"])
+        bob.close()
+        expect(ann.locator("#here li")).to_have_text(["ann"])
+        expect(ann.locator("#said li.note").last).to_have_text("bob went")
+
+
+def place_of(page: Page, x: int, y: int) -> tuple[float, float]:
+    """Where the middle of a cell is in the window."""
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    return box["x"] + (x + 0.5) * box["width"] / 96, box["y"] + (y + 0.5) * box["height"] / 64
+
+
+def colour(page: Page, x: int, y: int) -> list[int]:
+    """Red, green and blue of a cell."""
+    found = page.evaluate("([x, y]) => [...pen.getImageData(x, y, 1, 1).data].slice(0, 3)", [x, y])
+    return [int(one) for one in found]
+
+
+def until_painted(page: Page, x: int, y: int) -> list[int]:
+    page.wait_for_function("([x, y]) => pen.getImageData(x, y, 1, 1).data[1] !== 255", arg=[x, y])
+    return colour(page, x, y)
+
+
+RED, BLUE = [0xD9, 0x2D, 0x3A], [0x25, 0x63, 0xC9]
+
+
+def test_two_windows_of_the_canvas_draw_together_by_pointer_and_by_keys(page: Page) -> None:
+    with example_up("canvas") as served, windows(page, served) as (ann, bob):
+        for one in (ann, bob):
+            expect(one.get_by_role("status")).to_have_text("2 are here")
+        ann.mouse.move(*place_of(ann, 3, 7))
+        ann.mouse.down()
+        ann.mouse.move(*place_of(ann, 90, 7))
+        ann.mouse.up()
+        # A line, not the two points where the pointer was seen.
+        for x in (3, 4, 45, 90):
+            assert until_painted(bob, x, 7) == colour(ann, x, 7) == BLUE
+        bob.get_by_label("red").check()
+        bob.locator("canvas").press("ArrowRight")
+        bob.locator("canvas").press("Space")
+        assert until_painted(ann, 49, 32) == RED
+        assert colour(ann, 48, 32) == [255, 255, 255]
+        bob.reload()
+        assert until_painted(bob, 49, 32) == RED
+        bob.close()
+        expect(ann.get_by_role("status")).to_have_text("you alone are here")

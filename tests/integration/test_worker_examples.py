@@ -1,0 +1,233 @@
+"""The Workers of `examples/workers` do what their READMEs say, for clients that are not ours."""
+
+import asyncio
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from holdfast.workers.sdk import importing
+from tests.integration.worker_examples import EXAMPLES, ServedExample, example_up
+
+LIMIT_S = 30.0
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/worker.py"))
+
+
+@asynccontextmanager
+async def client(served: ServedExample, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
+    async with connect(served.url(path), ping_interval=None, max_queue=None, **options) as socket:
+        yield socket
+
+
+async def heard(socket: ClientConnection) -> str | bytes:
+    async with asyncio.timeout(LIMIT_S):
+        return await socket.recv()
+
+
+async def told(socket: ClientConnection) -> dict[str, Any]:
+    """The next message, of JSON."""
+    parsed = json.loads(await heard(socket))
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+async def until(socket: ClientConnection, wanted: Callable[[str | bytes], bool]) -> str | bytes:
+    """The next message that is wanted; others are passed over."""
+    async with asyncio.timeout(LIMIT_S):
+        while not wanted(message := await socket.recv()):
+            pass
+        return message
+
+
+async def status_of(served: ServedExample, path: str) -> int:
+    """With what a handshake is refused."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with client(served, path):
+            pass
+    return refused.value.response.status_code
+
+
+@pytest.mark.timeout(150)
+def test_the_examples_pass_strict_mypy(tmp_path: Path) -> None:
+    source = Path(importing.USER_PATH).parents[3]
+    ran = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", "", "--strict", "--namespace-packages",
+         "--explicit-package-bases", "--python-version", "3.11", "--cache-dir", str(tmp_path / "cache"),
+         *(f"{name}/worker.py" for name in NAMES)],
+        cwd=EXAMPLES, env={**os.environ, "MYPYPATH": os.pathsep.join([importing.USER_PATH, str(source)])},
+        capture_output=True, text=True, timeout=140, check=False,
+    )  # fmt: skip
+    assert ran.stdout.startswith("Success"), ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_readme_is_short_and_says_how_the_example_is_run(name: str) -> None:
+    lines = (EXAMPLES / name / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 30
+    assert any(line.startswith(("holdfast up", "make run")) and f"examples/workers/{name}" in line for line in lines)
+
+
+def test_a_chat_tells_who_is_there_and_what_was_said() -> None:
+    async def scenario(served: ServedExample) -> None:
+        async with client(served, "/rooms/lobby?as=ann") as ann:
+            assert await told(ann) == {"here": ["ann"], "said": []}
+            async with client(served, "/rooms/lobby?as=bob") as bob, client(served, "/rooms/other?as=eve") as eve:
+                assert await told(bob) == {"here": ["ann", "bob"], "said": []}
+                assert await told(ann) == {"came": "bob"}
+                await bob.send(json.dumps({"say": "héllo"}))
+                (row,) = (await told(ann))["said"]
+                assert (row["id"], row["who"], row["text"]) == (1, "bob", "héllo")
+                assert await told(bob) == {"said": [row]}
+                # Another room hears nothing of it.
+                assert await told(eve) == {"here": ["eve"], "said": []}
+                # Of somebody's windows the last one counts.
+                async with client(served, "/rooms/lobby?as=bob") as again:
+                    assert await told(again) == {"here": ["ann", "bob"], "said": [row]}
+            assert await told(ann) == {"went": "bob"}
+            await ann.send(json.dumps({"say": "again"}))
+            (newer,) = (await told(ann))["said"]
+            async with client(served, f"/rooms/lobby?as=bob&since={row['id']}") as bob:
+                assert await told(bob) == {"here": ["ann", "bob"], "said": [newer]}
+
+    with example_up("chat") as served:
+        asyncio.run(scenario(served))
+
+
+def test_a_chat_refuses_what_it_cannot_keep_and_answers_pings_without_waking() -> None:
+    async def scenario(served: ServedExample) -> None:
+        async with client(served, "/rooms/lobby?as=ann") as ann:
+            await told(ann)
+            for refused in (
+                "no JSON",
+                "[]",
+                '{"say": ""}',
+                '{"say": 1}',
+                json.dumps({"say": "x" * 2_001}),
+                b"\xff\xfe",
+            ):
+                await ann.send(refused)
+                assert list(await told(ann)) == ["refused"]
+            await ann.send("ping")
+            assert await heard(ann) == "pong"
+        assert await status_of(served, "/rooms/lobby") == 400
+        assert await status_of(served, f"/rooms/lobby?as={'x' * 33}") == 400
+        assert await status_of(served, "/rooms/?as=ann") == 404
+        assert served.get("/rooms/lobby?as=ann").status_code == 426
+
+    with example_up("chat") as served:
+        asyncio.run(scenario(served))
+
+
+@pytest.fixture(scope="module")
+def canvas() -> Iterator[ServedExample]:
+    with example_up("canvas") as served:
+        yield served
+
+
+SNAPSHOT, CHANGES = 0, 1
+WIDTH, HEIGHT = 96, 64
+
+
+class Drawing:
+    """A canvas as a client has it: what a page does, in Python."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.revision = 0
+        self.batches = 0
+        self.cells = bytearray()
+
+    async def begin(self) -> "Drawing":
+        """Have the whole."""
+        while not self.cells:
+            await self.hear()
+        return self
+
+    async def hear(self) -> None:
+        """Take one message. Fails where a batch is missing."""
+        message = await heard(self._socket)
+        if isinstance(message, str):
+            return
+        kind, revision = struct.unpack_from("<BI", message)
+        if kind == SNAPSHOT:
+            assert struct.unpack_from("<BB", message, 5) == (WIDTH, HEIGHT)
+            self.cells[:] = message[7:]
+        else:
+            assert (kind, revision) == (CHANGES, self.revision + 1)
+            self.batches += 1
+            for x, y, colour in struct.iter_unpack("<BBB", message[5:]):
+                self.cells[y * WIDTH + x] = colour
+        self.revision = revision
+
+    async def paint(self, *cells: tuple[int, int, int]) -> None:
+        await self._socket.send(b"".join(struct.pack("<BBB", *cell) for cell in cells))
+
+    async def until_has(self, *cells: tuple[int, int, int]) -> None:
+        """Hear on until all of these are painted so."""
+        while any(self.cells[y * WIDTH + x] != colour for x, y, colour in cells):
+            await self.hear()
+
+
+def test_a_canvas_is_the_same_for_all_who_draw_and_batches_what_they_paint() -> None:
+    async def scenario(served: ServedExample) -> None:
+        path = "/canvases/lobby"
+        async with client(served, path) as first, client(served, path) as second:
+            ann, bob = await Drawing(first).begin(), await Drawing(second).begin()
+            assert ann.cells == bob.cells == bytearray(WIDTH * HEIGHT)
+            lines = [(x, 10, 4) for x in range(WIDTH)], [(20, y, 11) for y in range(HEIGHT) if y != 10]
+            for cell in lines[0]:
+                await ann.paint(cell)
+            await bob.paint(*lines[1])
+            await ann.until_has(*lines[0], *lines[1])
+            await bob.until_has(*lines[0], *lines[1])
+            assert ann.cells == bob.cells
+            assert ann.batches < len(lines[0])
+            async with client(served, path) as third:
+                assert (await Drawing(third).begin()).cells == ann.cells
+
+    with example_up("canvas") as served:
+        asyncio.run(scenario(served))
+
+
+def test_a_canvas_lives_on_when_its_process_is_killed_while_somebody_paints() -> None:
+    async def scenario(served: ServedExample) -> None:
+        async with client(served, "/canvases/lobby") as socket:
+            ann = await Drawing(socket).begin()
+            await ann.paint((1, 1, 3))
+            await ann.until_has((1, 1, 3))
+            # Under way when the process dies: its batch is written 50 ms later at the earliest.
+            await ann.paint((2, 2, 5))
+            os.kill(served.process, signal.SIGKILL)
+            await ann.paint((3, 3, 6))
+            # Whatever became of the first's batch, the whole has both: the edge kept the message, or the disk the cell.
+            while tuple(ann.cells[place * WIDTH + place] for place in (1, 2, 3)) != (3, 5, 6):
+                await socket.send(b"")
+                message = await until(socket, lambda one: isinstance(one, bytes) and one[0] == SNAPSHOT)
+                assert isinstance(message, bytes)
+                ann.cells[:] = message[7:]
+
+    with example_up("canvas") as served:
+        asyncio.run(scenario(served))
+
+
+@pytest.mark.parametrize("message", ["text", b"\1\2", bytes(3 * 129), b"\x60\0\0", b"\0\x40\0", b"\0\0\x10"])
+def test_a_canvas_closes_a_client_that_sends_no_cells(message: str | bytes, canvas: ServedExample) -> None:
+    async def scenario() -> None:
+        async with client(canvas, "/canvases/lobby") as socket:
+            await socket.send(message)
+            with pytest.raises(ConnectionClosed) as closed:
+                await until(socket, lambda _: False)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1008
+
+    asyncio.run(scenario())
