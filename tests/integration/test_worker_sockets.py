@@ -1,0 +1,238 @@
+"""WebSockets of user code through a real edge: both APIs, what each client is told, and what a flood does to others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.integration.worker_up import ServedWorker, worker_up
+
+LIMIT_S = 30.0
+# Longest message in both directions. Precedent: the original's.
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+
+CODE = """
+import asyncio, threading
+from js import WebSocketPair
+from workers import DurableObject, Response, WorkerEntrypoint
+
+CLOSES = []
+
+class Room(DurableObject):
+    async def fetch(self, request):
+        client, server = WebSocketPair.new()
+        if request.url.endswith("/standard-object"):
+            server.accept()
+            server.addEventListener("message", lambda event: server.send(event.data))
+        else:
+            self.ctx.acceptWebSocket(server)
+        return Response(None, status=101, web_socket=client)
+
+    async def webSocketMessage(self, ws, message):
+        if message == "flood":
+            for _ in range(100_000):
+                ws.send("x" * 1000)
+        elif message == "abort":
+            self.ctx.abort("enough")
+        elif message == "close":
+            ws.close(4002, "as you wish")
+        else:
+            ws.send(message)
+
+    async def webSocketClose(self, ws, code, reason, was_clean):
+        CLOSES.append([code, reason, was_clean, ws.readyState])
+
+def standard(server):
+    server.accept()
+    server.addEventListener("message", lambda event: server.send(event.data))
+    server.addEventListener("close", lambda event: CLOSES.append([event.code, event.reason, event.wasClean, server.readyState]))
+
+def half_open(server):
+    server.accept({"allowHalfOpen": True})
+    def closed(event):
+        server.send("last words")
+        server.close(4001, "now you may")
+    server.onclose = closed
+    server.onmessage = lambda event: server.send(event.data)
+
+def from_a_thread(server):
+    server.accept()
+    server.onmessage = lambda event: threading.Thread(target=server.send, args=("from a thread",)).start()
+
+def at_once(server):
+    server.accept()
+    server.send("before you came")
+    server.close(4003, "and gone")
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        path = request.url.rpartition("/")[2]
+        if path == "closes":
+            return Response.json(CLOSES)
+        if path in {"room", "standard-object"}:
+            return await self.env.ROOM.getByName("lobby").fetch(request)
+        if path == "refused":
+            return Response("not you", status=403)
+        client, server = WebSocketPair.new().object_values()
+        if path == "fails":
+            raise ValueError("of the handshake")
+        headers = {"Sec-WebSocket-Protocol": "b"} if path == "chosen" else {"Sec-WebSocket-Extensions": ""}
+        {"half": half_open, "thread": from_a_thread, "once": at_once}.get(path, standard)(server)
+        return Response(None, status=101, web_socket=client, headers=headers if path in {"chosen", "plain"} else None)
+"""
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[ServedWorker]:
+    with worker_up(code=CODE) as one:
+        yield one
+
+
+@asynccontextmanager
+async def client(served: ServedWorker, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
+    options = {"ping_interval": None, "max_size": None, **options}
+    async with connect(f"ws://{served.address}/{path}", **options) as socket:
+        yield socket
+
+
+async def heard(socket: ClientConnection) -> str | bytes:
+    async with asyncio.timeout(LIMIT_S):
+        return await socket.recv()
+
+
+async def ended(socket: ClientConnection) -> tuple[int | None, str]:
+    """How the other side closed it; what it said before is passed over."""
+    while True:
+        try:
+            await heard(socket)
+        except ConnectionClosed as closed:
+            return (None, "") if closed.rcvd is None else (closed.rcvd.code, closed.rcvd.reason)
+
+
+async def told(served: ServedWorker, expected: list[object]) -> None:
+    """Wait until a close handler was told this: code, reason, whether clean, and the state it saw."""
+    async with asyncio.timeout(LIMIT_S):
+        while expected not in await asyncio.to_thread(lambda: served.get("/closes").json()):
+            pass
+
+
+@pytest.mark.parametrize("path", ["room", "standard", "standard-object"])
+async def test_text_and_bytes_of_every_size_come_back(served: ServedWorker, path: str) -> None:
+    async with client(served, path) as socket:
+        for message in ("", "größer 🎈", b"", bytes(range(256)), "x" * 70_000, b"y" * MAX_MESSAGE_BYTES):
+            await socket.send(message)
+            assert await heard(socket) == message
+
+
+@pytest.mark.parametrize("path", ["room", "standard"])
+async def test_a_message_that_is_too_big_is_told_to_both_sides(served: ServedWorker, path: str) -> None:
+    # Not closed by us: it was in the middle of a message when the other side did.
+    socket = await connect(f"ws://{served.address}/{path}", ping_interval=None, compression=None)
+    await socket.send(b"y" * (MAX_MESSAGE_BYTES + 1))
+    assert (await ended(socket))[0] == 1009
+    await told(served, [1009, "a message has more than 33554432 bytes", False, 3])
+
+
+@pytest.mark.parametrize("path", ["room", "standard"])
+async def test_a_client_that_closes_is_answered_and_user_code_is_told(served: ServedWorker, path: str) -> None:
+    async with client(served, path) as socket:
+        await socket.close(4010, f"enough of {path}")
+        assert socket.close_code == 4010
+    await told(served, [4010, f"enough of {path}", True, 3])
+
+
+@pytest.mark.parametrize("path", ["room", "standard"])
+async def test_a_client_that_vanishes_is_told_as_such(served: ServedWorker, path: str) -> None:
+    async with client(served, path) as socket:
+        socket.transport.abort()
+    await told(served, [1006, "WebSocket disconnected without sending Close frame.", False, 3])
+
+
+async def test_user_code_closes_and_is_told_the_echo(served: ServedWorker) -> None:
+    async with client(served, "room") as socket:
+        await socket.send("close")
+        assert await ended(socket) == (4002, "as you wish")
+    await told(served, [4002, "as you wish", True, 3])
+
+
+async def test_what_was_sent_before_the_client_came_and_a_close_reach_it(served: ServedWorker) -> None:
+    async with client(served, "once") as socket:
+        assert await heard(socket) == "before you came"
+        assert await ended(socket) == (4003, "and gone")
+
+
+async def test_a_half_open_socket_has_the_last_word(served: ServedWorker) -> None:
+    async with client(served, "half") as socket:
+        await socket.send("bound")
+        assert await heard(socket) == "bound"
+        closing = asyncio.create_task(socket.close(4010, "bye"))
+        assert await heard(socket) == "last words"
+        await asyncio.wait_for(closing, LIMIT_S)
+        assert (socket.close_code, socket.close_reason) == (4001, "now you may")
+
+
+async def test_a_thread_of_user_code_is_heard(served: ServedWorker) -> None:
+    async with client(served, "thread") as socket:
+        await socket.send("go")
+        assert await heard(socket) == "from a thread"
+
+
+async def test_the_worker_says_which_subprotocol_and_whether_compressed(served: ServedWorker) -> None:
+    async with client(served, "chosen", subprotocols=["a", "b"]) as socket:
+        assert socket.subprotocol == "b"
+        assert socket.response is not None
+        assert "permessage-deflate" in socket.response.headers["Sec-WebSocket-Extensions"]
+    async with client(served, "plain") as socket:
+        assert socket.response is not None
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
+        assert not [name for name in socket.response.headers if name.lower().startswith("holdfast-")]
+        await socket.send("plain")
+        assert await heard(socket) == "plain"
+
+
+@pytest.mark.parametrize(("path", "status"), [("refused", 403), ("fails", 500)])
+async def test_a_worker_may_refuse_or_fail(served: ServedWorker, path: str, status: int) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        async with client(served, path):
+            pass
+    assert caught.value.response.status_code == status
+
+
+async def test_a_client_that_takes_nothing_is_closed_and_harms_nobody(served: ServedWorker) -> None:
+    async with client(served, "room") as other, client(served, "room", max_queue=1, compression=None) as slow:
+        await slow.send("flood")
+        await other.send("still there")
+        assert await heard(other) == "still there"
+        assert (await ended(slow))[0] == 1013
+
+
+async def test_a_reset_object_ends_its_sockets_and_the_next_one_serves(served: ServedWorker) -> None:
+    async with client(served, "room") as socket:
+        await socket.send("abort")
+        code, _ = await ended(socket)
+        assert code not in {1000, 1001}
+    async with client(served, "room") as socket:
+        await socket.send("again")
+        assert await heard(socket) == "again"
+
+
+async def test_new_code_ends_sockets_of_the_standard_api_with_a_reason() -> None:
+    with worker_up(code=CODE) as one:
+        async with (
+            client(one, "standard") as plain,
+            client(one, "standard-object") as of_object,
+            client(one, "room") as stays,
+        ):
+            for socket in (plain, of_object, stays):
+                await socket.send("there")
+                assert await heard(socket) == "there"
+            await asyncio.to_thread(one.deploy, "v1", CODE + "\n# new\n")
+            for socket in (plain, of_object):
+                code, reason = await ended(socket)
+                assert (code, reason != "") == (1012, True)
+            await stays.send("still")
+            assert await heard(stays) == "still"
