@@ -172,7 +172,8 @@ class Actor:
 
     def answer(self, pair: tuple[str, str] | None) -> None:
         """Have edges answer a text with another."""
-        if pair != self.auto_response:
+        # One that is cleared is always told: it may be of a process before this one, whose edges keep it.
+        if pair is None or pair != self.auto_response:
             self.auto_response = pair
             request, response = pair or (None, None)
             self._services.channels.set_auto(self.group, request, response)

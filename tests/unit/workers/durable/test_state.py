@@ -203,3 +203,10 @@ async def test_why_it_is_in_memory_can_be_asked(tmp_path: Path) -> None:
         assert ctx.reasons() == ["waitUntil()"]
         waits.set_result(None)
         assert isinstance(next(iter(scene.objects._live)), Actor)
+
+
+async def test_an_auto_response_of_a_process_before_this_one_can_be_cleared(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        ctx = await state_of(scene)
+        ctx.setWebSocketAutoResponse()
+        assert scene.channels.autos == [(int(str(ctx.id)[:16], 16), None, None)]
