@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import connection_limit, log_descriptor, raise_descriptor_limit
 from holdfast.app.edge_zones import LiveZones, StaticZones, Zones
-from holdfast.app.egress_socket import listens
 from holdfast.app.retiring import retire
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Retire, Word
@@ -30,7 +29,6 @@ from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import local_home, worker_http_socket
 from holdfast.model.local_worker import LocalWorker
 from holdfast.served_certificates import ServedCertificates
-from holdfast.workers.host.versions import active_version
 
 if TYPE_CHECKING:
     from holdfast._native import Edge
@@ -184,6 +182,10 @@ def _ended_before_worker(options: UpOptions | Config, worker: LocalWorker | None
     told that it is ready. Whether the edge was told to end meanwhile."""
     if worker is None or not isinstance(options, UpOptions):
         return False
+    # Loaded here and not with this module: in front of an origin none of it is needed.
+    from holdfast.app.egress_socket import listens  # noqa: PLC0415
+    from holdfast.workers.host.versions import active_version  # noqa: PLC0415
+
     home, deadline = local_home(options.data_dir), time.monotonic() + FIRST_WORKER_LIMIT_S
     # A project that is being edited need not be whole yet, and one that is released has served.
     is_new = not options.watch and not around.is_successor
