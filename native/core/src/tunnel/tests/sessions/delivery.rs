@@ -407,3 +407,60 @@ fn an_upstream_that_waits_becomes_a_session_whose_client_is_the_script() {
     drop(origin);
     assert_eq!(stage.record()["closed_by"], "origin");
 }
+
+#[test]
+fn a_hundred_processes_in_a_row_lose_nothing_and_say_nothing_twice() {
+    const MESSAGES: u32 = 5_000;
+    let (_stage, script, process, mut client, sid) = begun(HIBERNATABLE);
+    let mut reader = client.try_clone().unwrap();
+    let writing = std::thread::spawn(move || {
+        for number in 1..=MESSAGES {
+            // Of all lengths, so that some come in pieces, and some by themselves.
+            let padding = usize::try_from(number * 7 % 97).unwrap().pow(2);
+            say(&mut client, &format!("{number:08}{}", "x".repeat(padding)));
+        }
+        client
+    });
+    let mut next = Some(process);
+    let (mut acknowledged, mut said, mut taken) = (0, 0_u64, 0);
+    for round in 0..100_u32 {
+        let mut process = next.take().unwrap_or_else(|| {
+            let mut process = script.process();
+            assert_eq!(process.resumed(sid), (acknowledged + 1, taken, b"state".to_vec()));
+            process.expect(from_edge::READY);
+            process
+        });
+        // How many it hears before it dies, and how many of them it has done with.
+        let heard = (round * 37) % 90;
+        for number in acknowledged + 1..=(acknowledged + heard).min(MESSAGES) {
+            let (seq, payload) = process.message();
+            assert_eq!((seq, &payload[..8]), (number, format!("{number:08}").as_bytes()));
+        }
+        for _ in 0..round % 5 {
+            let text = said.to_string();
+            process.say(to_edge::TEXT, sid, text.as_bytes());
+            (said, taken) = (said + 1, taken + text.len() as u64);
+        }
+        let done = heard * 9 / 10;
+        if done > 0 && acknowledged + done <= MESSAGES {
+            acknowledged += done;
+            process.acknowledge(sid, acknowledged);
+        }
+        if round.is_multiple_of(3) {
+            process.say(to_edge::BYE, 0, b"");
+        }
+    }
+    for number in 0..said {
+        assert_eq!(frame(&mut reader).1, number.to_string().as_bytes());
+    }
+    let mut last = script.process();
+    last.resumed(sid);
+    last.expect(from_edge::READY);
+    for number in acknowledged + 1..=MESSAGES {
+        let (seq, payload) = last.message();
+        assert_eq!((seq, &payload[..8]), (number, format!("{number:08}").as_bytes()));
+        last.acknowledge(sid, seq);
+    }
+    drop((writing.join().unwrap(), reader));
+    assert_eq!(last.expect(from_edge::CLOSED).0.seq, MESSAGES + 1);
+}
