@@ -61,6 +61,22 @@ impl Edge {
                 "tunnels_opened",
                 tunnels(|tunnels| tunnels.statistics().opened.load(Ordering::Relaxed)),
             ),
+            (
+                "sessions",
+                tunnels(|tunnels| tunnels.statistics().sessions.load(Ordering::Relaxed)),
+            ),
+            (
+                "session_bytes_held",
+                tunnels(|tunnels| tunnels.statistics().session_bytes.load(Ordering::Relaxed)),
+            ),
+            (
+                "session_channels_open",
+                tunnels(|tunnels| tunnels.statistics().channels.load(Ordering::Relaxed)),
+            ),
+            (
+                "session_channels_opened",
+                tunnels(|tunnels| tunnels.statistics().channels_opened.load(Ordering::Relaxed)),
+            ),
             ("policy_asked", policy.asked.load(Ordering::Relaxed)),
             ("policy_refused", policy.refused.load(Ordering::Relaxed)),
             ("policy_failed", policy.failed.load(Ordering::Relaxed)),

@@ -52,6 +52,14 @@ pub struct LoopStatistics {
     pub open: AtomicU64,
     /// Tunnels opened since the start.
     pub opened: AtomicU64,
+    /// Sessions now, those among them that are kept for their process alone.
+    pub sessions: AtomicU64,
+    /// Connections to scripts' processes now.
+    pub channels: AtomicU64,
+    /// The same, since the start.
+    pub channels_opened: AtomicU64,
+    /// Bytes of messages that are not complete, or not acknowledged.
+    pub session_bytes: AtomicU64,
 }
 
 /// What waits for a loop, and its counters.

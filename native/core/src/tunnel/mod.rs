@@ -14,6 +14,7 @@ mod gate;
 mod guard;
 mod handle;
 mod leg;
+mod links;
 mod options;
 mod passage;
 mod pipe;

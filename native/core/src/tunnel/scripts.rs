@@ -1,26 +1,23 @@
-//! How a loop hears scripts' processes: their connections, and what they say over them.
+//! How a loop hears scripts' processes: what they say over their connections.
 //!
 //! Law 1: what a process says of a session is heard where the session is of its own script.
 //! Law 2: a process that does not keep to the protocol loses its connection, and nothing else happens: another is tried.
 //! Law 3: what one process says in a round is bounded, so that others get their turn.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use mio::Token;
 use mio::event::Event;
 
 use super::Half;
 use super::event_loop::Running;
+use super::links::SERVICE_RESTART;
 use super::relay::Joined;
-use super::sessions::{Place, collect, tell_taken};
-use crate::registry::{Line, Why};
+use super::sessions::Place;
+use crate::registry::Why;
 use crate::sessions::outgoing::{Message, Way};
 use crate::sessions::records::{Head, from_edge, number, split, to_edge};
-use crate::sessions::{
-    Binding, Link, MAX_OUT_BYTES, Received, Session, Upstream, Wants, autos, may_be_sent, speaks_our_version,
-};
+use crate::sessions::{Binding, Link, Received, Session, Upstream, autos, may_be_sent, speaks_our_version};
 
 /// Tokens from here on are links'.
 pub(super) const LINKS: usize = usize::MAX / 2;
@@ -32,12 +29,8 @@ const READS_PER_TURN: usize = 4;
 const MAX_MANY: usize = 65_536;
 /// What a Close says whose code a script may not send.
 const INTERNAL_ERROR: u16 = 1011;
-/// "Service Restart", "Try Again Later" (IANA registry of close codes).
-const SERVICE_RESTART: u16 = 1012;
-const TRY_AGAIN_LATER: u16 = 1013;
-
 /// Bits of flags.
-const HIBERNATABLE: u8 = 1;
+pub(super) const HIBERNATABLE: u8 = 1;
 const AUTO_REPLY: u8 = 2;
 const MANY_BINARY: u8 = 1;
 const MANY_DROPS: u8 = 2;
@@ -46,114 +39,6 @@ const MANY_DROPS: u8 = 2;
 struct Nonsense(String);
 
 impl Running {
-    /// Opens the channel to a script, whether it has sessions here or not.
-    pub(super) fn reach(&mut self, channel: &Arc<Path>, script: &Arc<str>, now: Instant) {
-        self.sessions.link(channel, script, now);
-        self.look_at_links(now);
-    }
-
-    /// Looks at the clock of every link.
-    pub(super) fn look_at_links(&mut self, now: Instant) {
-        if self.sessions.due().is_none_or(|due| due > now) {
-            return;
-        }
-        let ids: Vec<usize> = self.sessions.links.iter().map(|(id, _)| id).collect();
-        for id in ids {
-            match self.sessions.links[id].look(now) {
-                Wants::Nothing => {}
-                Wants::Connection => self.connect(id, now),
-                Wants::Reset => self.link_ended(id, Some("took nothing for too long"), now),
-                Wants::Abandonment => self.abandon(id, now),
-                Wants::Figures => self.tell_figures(id),
-            }
-        }
-    }
-
-    fn connect(&mut self, id: usize, now: Instant) {
-        let sessions = &mut self.sessions;
-        let link = &mut sessions.links[id];
-        if link.connect(&self.registry, Token(LINKS + id), sessions.number, now) {
-            self.greet(id);
-        } else if link.sessions == 0 {
-            self.forget(id);
-        }
-    }
-
-    /// Tells a process of the sessions that it, or one before it, has had; then of what it has not acknowledged.
-    fn greet(&mut self, id: usize) {
-        let sessions = &mut self.sessions;
-        let link = &mut sessions.links[id];
-        let is_of_it = |(sid, place): (&u64, &Place)| (place.link() == id).then_some(*sid);
-        let mut sids: Vec<u64> = sessions.places.iter().filter_map(is_of_it).collect();
-        // As they have opened.
-        sids.sort_unstable();
-        for sid in &sids {
-            let session = match sessions.places.get_mut(sid) {
-                Some(Place::Open { key, .. }) => self.tunnels[*key].1.session().map(|(_, session)| session),
-                Some(Place::Left(session)) => Some(&mut **session),
-                None => None,
-            };
-            if let Some(session) = session {
-                resume(link, session);
-            }
-        }
-        link.out.write(|out| Head::of(from_edge::READY, 0).write(&[], out));
-        link.waiting.extend(sids);
-        self.collect_waiting(id);
-    }
-
-    /// Tells a process how much of what it has sent has been taken.
-    fn tell_figures(&mut self, id: usize) {
-        let sessions = &mut self.sessions;
-        let link = &mut sessions.links[id];
-        for sid in std::mem::take(&mut link.untold) {
-            if let Some(Place::Open { key, .. }) = sessions.places.get(&sid)
-                && let Some((_, session)) = self.tunnels[*key]
-                    .1
-                    .session()
-                    .filter(|(_, session)| session.tells_later())
-            {
-                tell_taken(link, session);
-            }
-        }
-    }
-
-    /// Lets sessions speak that have waited for room in the channel.
-    fn collect_waiting(&mut self, id: usize) {
-        let sessions = &mut self.sessions;
-        let link = &mut sessions.links[id];
-        while link.is_open() && link.out.len() < MAX_OUT_BYTES {
-            let Some(sid) = link.waiting.pop_front() else { return };
-            let session = match sessions.places.get_mut(&sid) {
-                Some(Place::Open { key, .. }) => self.tunnels[*key].1.session().map(|(_, session)| session),
-                Some(Place::Left(session)) => Some(&mut **session),
-                None => None,
-            };
-            if let Some(session) = session {
-                session.waits = false;
-                collect(link, session);
-            }
-        }
-    }
-
-    /// Writes to every process what it is to know.
-    pub(super) fn flush_links(&mut self, now: Instant) {
-        for id in 0..self.sessions.links.capacity() {
-            let Some(link) = self.sessions.links.get_mut(id) else {
-                continue;
-            };
-            link.flush(now);
-            if !link.waiting.is_empty() && link.out.len() < MAX_OUT_BYTES / 2 {
-                self.collect_waiting(id);
-                self.sessions.links[id].flush(now);
-            }
-            let link = &self.sessions.links[id];
-            if link.is_readable && !self.sessions.again.contains(&id) {
-                self.sessions.again.push_back(id);
-            }
-        }
-    }
-
     pub(super) fn on_link(&mut self, event: &Event, now: Instant) {
         let id = event.token().0 - LINKS;
         let Some(link) = self.sessions.links.get_mut(id) else {
@@ -221,85 +106,6 @@ impl Running {
         match fault {
             Some(sentence) => self.link_ended(id, Some(&sentence), now),
             None => self.sessions.links[id].reader.keep(whole, bytes, at),
-        }
-    }
-
-    /// A connection is over: because of what its process did, where there is a sentence that says so.
-    fn link_ended(&mut self, id: usize, fault: Option<&str>, now: Instant) {
-        let Some(link) = self.sessions.links.get_mut(id) else {
-            return;
-        };
-        if let Some(fault) = fault {
-            self.log.put(Line::Notice {
-                message: format!("the process of the script {} {fault}", link.script),
-            });
-        }
-        link.disconnect(now);
-        let mut ending = Vec::new();
-        self.sessions.places.retain(|_, place| {
-            if place.link() != id {
-                return true;
-            }
-            let (session, key) = match place {
-                Place::Left(session) if session.is_hibernatable() => (&mut **session, None),
-                Place::Left(_) => {
-                    (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
-                    return false;
-                }
-                Place::Open { key, .. } => match self.tunnels[*key].1.session() {
-                    Some((_, session)) => (session, Some(*key)),
-                    None => return true,
-                },
-            };
-            if session.binding.is_some() && !session.is_hibernatable() {
-                // It ends with its process: there is nobody to tell.
-                session.disown();
-                ending.extend(key);
-            }
-            session.rewind();
-            true
-        });
-        for key in ending {
-            let sentence = "the script's process has ended";
-            self.close_session(key, SERVICE_RESTART, Why::WorkerRestarted, sentence, now);
-        }
-        if self.sessions.links[id].sessions == 0 {
-            self.forget(id);
-        }
-    }
-
-    fn forget(&mut self, id: usize) {
-        let link = self.sessions.links.remove(id);
-        self.sessions.channels.remove(&link.channel);
-    }
-
-    /// There has been no process for too long: its sessions end.
-    fn abandon(&mut self, id: usize, now: Instant) {
-        let link = &mut self.sessions.links[id];
-        self.log.put(Line::Notice {
-            message: format!(
-                "no process of the script {} answers: its sessions are closed",
-                link.script
-            ),
-        });
-        let mut ending = Vec::new();
-        self.sessions.places.retain(|_, place| match place {
-            Place::Open { key, link } if *link == id => {
-                ending.push(*key);
-                true
-            }
-            Place::Left(session) if session.link == id => {
-                (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
-                false
-            }
-            _ => true,
-        });
-        for key in ending {
-            if let Some((_, session)) = self.tunnels[key].1.session() {
-                session.disown();
-            }
-            let sentence = "no process of the script answers";
-            self.close_session(key, TRY_AGAIN_LATER, Why::WorkerUnresponsive, sentence, now);
         }
     }
 
@@ -455,21 +261,6 @@ impl Running {
         };
         self.start(joined, now);
     }
-}
-
-/// Tells of a session that outlived a connection. One that was not bound is told of again as new.
-fn resume(link: &mut Link, session: &mut Session) {
-    let Some(binding) = session.binding.as_ref().filter(|binding| binding.is_hibernatable) else {
-        return;
-    };
-    let payload = [&session.taken.to_le_bytes()[..], &binding.state].concat();
-    let head = Head {
-        flags: HIBERNATABLE,
-        seq: session.journal.first_seq(),
-        ..Head::of(from_edge::RESUMED, session.sid)
-    };
-    link.out.write(|out| head.write(&payload, out));
-    session.is_announced = true;
 }
 
 fn bind(session: &mut Session, flags: u8, payload: &[u8], autos: Option<Arc<autos::Group>>) -> Result<(), Nonsense> {

@@ -14,7 +14,7 @@ use slab::Slab;
 use super::event_loop::Running;
 use super::leg::News;
 use super::relay::{Joined, OwnClose, Tunnel};
-use super::{Far, Half, NewTunnel, Side};
+use super::{Far, Half, LoopStatistics, NewTunnel, Side};
 use crate::messages::Refusal;
 use crate::registry::Why;
 use crate::sessions::outgoing::Way;
@@ -101,6 +101,13 @@ impl Sessions {
     /// A round begins.
     pub(super) fn begin_round(&mut self) {
         self.inflated.store(0, Ordering::Relaxed);
+    }
+
+    /// Tells of what there is now.
+    pub(super) fn tell(&self, statistics: &LoopStatistics) {
+        let held = self.held.load(Ordering::Relaxed);
+        statistics.sessions.store(self.places.len() as u64, Ordering::Relaxed);
+        statistics.session_bytes.store(held as u64, Ordering::Relaxed);
     }
 
     /// When a link must be looked at, events or not.

@@ -121,6 +121,39 @@ fn a_close_that_is_not_answered_ends_in_time_all_the_same() {
 }
 
 #[test]
+fn what_there_is_of_sessions_is_counted() {
+    let (stage, script, mut process, mut client, sid) = begun(HIBERNATABLE);
+    let counted = |stage: &Stage| {
+        let statistics = stage.tunnels.statistics();
+        let counters = [
+            &statistics.sessions,
+            &statistics.channels,
+            &statistics.channels_opened,
+            &statistics.session_bytes,
+        ];
+        counters.map(|counter| counter.load(Ordering::Relaxed))
+    };
+    say(&mut client, "four");
+    process.message();
+    // What it says now is heard a round after what it has heard was counted.
+    process.say(to_edge::TEXT, sid, b"heard");
+    assert_eq!(frame(&mut client).1, b"heard");
+    assert_eq!(counted(&stage), [1, 1, 1, 24]);
+    drop(process);
+    let mut next = script.process();
+    next.resumed(sid);
+    next.expect(from_edge::READY);
+    assert_eq!(next.message().0, 1);
+    next.acknowledge(sid, 1);
+    say(&mut client, "more");
+    assert_eq!(next.message().0, 2);
+    next.acknowledge(sid, 2);
+    next.say(to_edge::TEXT, sid, b"done");
+    assert_eq!(frame(&mut client).1, b"done");
+    assert_eq!(counted(&stage)[..3], [1, 1, 2]);
+}
+
+#[test]
 fn what_no_process_knows_is_closed() {
     let (stage, script, process, mut client, sid) = begun(HIBERNATABLE);
     drop(process);
@@ -422,7 +455,7 @@ fn a_hundred_processes_in_a_row_lose_nothing_and_say_nothing_twice() {
         client
     });
     let mut next = Some(process);
-    let (mut acknowledged, mut said, mut taken) = (0, 0_u64, 0);
+    let (mut acknowledged, mut answers, mut taken) = (0, 0_u64, 0);
     for round in 0..100_u32 {
         let mut process = next.take().unwrap_or_else(|| {
             let mut process = script.process();
@@ -437,9 +470,9 @@ fn a_hundred_processes_in_a_row_lose_nothing_and_say_nothing_twice() {
             assert_eq!((seq, &payload[..8]), (number, format!("{number:08}").as_bytes()));
         }
         for _ in 0..round % 5 {
-            let text = said.to_string();
+            let text = answers.to_string();
             process.say(to_edge::TEXT, sid, text.as_bytes());
-            (said, taken) = (said + 1, taken + text.len() as u64);
+            (answers, taken) = (answers + 1, taken + text.len() as u64);
         }
         let done = heard * 9 / 10;
         if done > 0 && acknowledged + done <= MESSAGES {
@@ -450,7 +483,7 @@ fn a_hundred_processes_in_a_row_lose_nothing_and_say_nothing_twice() {
             process.say(to_edge::BYE, 0, b"");
         }
     }
-    for number in 0..said {
+    for number in 0..answers {
         assert_eq!(frame(&mut reader).1, number.to_string().as_bytes());
     }
     let mut last = script.process();
