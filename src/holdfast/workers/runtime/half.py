@@ -173,6 +173,11 @@ class Half:
         return self.acceptance is Acceptance.OBJECT
 
     @property
+    def is_over(self) -> bool:
+        """Whether both sides have closed, or it was reset."""
+        return self._sent_close and self._got_close
+
+    @property
     def is_constructed(self) -> bool:
         """Whether it came of `new WebSocket()`; such a one cannot be returned with a 101."""
         return self._is_constructed
@@ -223,7 +228,7 @@ class Half:
     def opened(self, session: Session) -> bool:
         """The client of a used half is there: its peer hears it from now on."""
         peer = self._peer
-        if peer is None:
+        if peer is None or (peer.is_over and not self._held):
             return False
         session.socket, peer.session = peer, session
         session.bind(
@@ -233,7 +238,7 @@ class Half:
             is_half_open=peer.is_half_open,
         )
         if peer.acceptance is Acceptance.CONNECTING:
-            peer.hear()
+            peer.acceptance, peer.is_heard = Acceptance.LISTENERS, True
             peer.give(("open",))
         held, self._held, self.held_bytes = self._held, None, 0
         for kind, *rest in held or ():
@@ -248,21 +253,29 @@ class Half:
         if self._peer is not None and self._peer.session is None:
             self._peer.ended(1006, DISCONNECTED, was_clean=False, seq=0)
 
+    def cut_off(self) -> None:
+        """The peer, in this process, was reset."""
+        if self.acceptance is Acceptance.USED:
+            # Its client has not come yet: it will not be wanted.
+            self._held, self.held_bytes = None, 0
+        else:
+            self.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+
     def failed_to_connect(self, error: BaseException) -> None:
         """The connection of a `new WebSocket()` did not come about."""
-        self.hear()
+        self.acceptance, self.is_heard = Acceptance.LISTENERS, True
         self._sent_close = self._got_close = True
         self.give(("error", error, 0))
         self.give(("close", 1006, "Failed to establish WebSocket connection", False, 0))
 
     def abort(self, code: int, reason: str) -> None:
         """Its object was reset: close it at once, and tell nobody here."""
-        was_over = self._got_close and self._sent_close
+        was_over = self.is_over
         self._sent_close = self._got_close = True
         if self.session is not None:
             self.session.abort(code, reason)
         elif self._peer is not None and not was_over:
-            self._peer.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+            self._peer.cut_off()
 
     # --- The runtime's: what its session, or its peer, says (channel.session.Receiver) ---
 
@@ -369,9 +382,12 @@ class Half:
 
     def hear(self) -> None:
         """Hear it by listeners from now on."""
+        self.acceptance, self.is_heard = Acceptance.LISTENERS, True
+        self.listen()
+
+    def listen(self) -> None:
+        """Give listeners what comes from now on."""
         # A task of whoever accepts: of an object's, its gate holds each step, and it stays in memory as long as this runs.
-        self.acceptance = Acceptance.LISTENERS
-        self.is_heard = True
         task = asyncio.get_running_loop().create_task(self._listen(), name="a WebSocket of the standard API")
         _listening.add(task)
         task.add_done_callback(self._heard_all, context=_NOBODY)

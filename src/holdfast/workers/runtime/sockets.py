@@ -55,6 +55,8 @@ class WebSocket(Half):
         socket._is_constructed = True
         socket.acceptance = Acceptance.CONNECTING
         connecting(socket, cls(), url, protocols)
+        # Of who opens it, not of who says that it is open.
+        socket.listen()
         return socket
 
     @classmethod
@@ -89,7 +91,7 @@ class WebSocket(Half):
         """0 connecting, 1 open, 2 closing, 3 closed."""
         if self.acceptance is Acceptance.CONNECTING:
             return self.CONNECTING
-        if self._sent_close and self._got_close:
+        if self.is_over:
             return self.CLOSED
         return self.CLOSING if self._sent_close or self._got_close else self.OPEN
 
@@ -129,7 +131,7 @@ class WebSocket(Half):
             raise self._not_yet()
         if self._was_closed:
             raise JsTypeError("Can't call WebSocket send() after close().")
-        if self._got_close and self._sent_close:
+        if self.is_over:
             return
         activity = CURRENT.get()
         if activity is None:

@@ -294,3 +294,14 @@ async def test_a_socket_whose_listener_is_cancelled_is_closed(
     await turns()
     assert link.written[-1] == (ToEdge.ABORT, told[0].to_bytes(2, "little") + told[1].encode())
     assert (session.is_over, server.readyState) == (True, WebSocket.CLOSED)
+
+
+async def test_a_client_of_a_socket_that_was_reset_meanwhile_is_not_wanted() -> None:
+    client, server = WebSocketPair.new()
+    server.accept_hibernatable(Owner(), (), **ROOM)
+    client.use()
+    server.send("never heard")
+    server.abort(1011, "reset")
+    link: Any = FakeLink()
+    assert not client.opened(Session(7, link))
+    assert link.written == []

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -19,6 +19,8 @@ from holdfast.workers.runtime.sockets import (
 )
 from holdfast.workers.sdk.errors import JsException
 from tests.unit.workers.runtime.test_half import ROOM, Owner, listening, opened, turns
+
+MINE: ContextVar[str] = ContextVar("mine", default="nobody's")
 
 
 class FakeParked:
@@ -287,9 +289,11 @@ async def test_a_socket_of_our_own_opens_and_speaks(monkeypatch: pytest.MonkeyPa
         return FakeParked()
 
     monkeypatch.setattr(outgoing, "open_websocket", open_websocket)
-    socket = WebSocket.new("wss://example.com/a", "chat")
+    context = copy_context()
+    context.run(MINE.set, "of who opens it")
+    socket = context.run(WebSocket.new, "wss://example.com/a", "chat")
     events: list[Any] = []
-    socket.onopen = lambda event: events.append(event.type)
+    socket.onopen = lambda event: events.append((event.type, MINE.get()))
     socket.onmessage = lambda event: events.append(event.data)
     assert socket.readyState == WebSocket.CONNECTING
     with pytest.raises(JsException, match="still connecting"):
@@ -298,7 +302,7 @@ async def test_a_socket_of_our_own_opens_and_speaks(monkeypatch: pytest.MonkeyPa
     opened(adopted[0])
     socket.arrived("hi", 1)
     await turns()
-    assert events == ["open", "hi"]
+    assert events == [("open", "of who opens it"), "hi"]
     assert (socket.readyState, socket.protocol) == (WebSocket.OPEN, "chat")
 
 
