@@ -85,8 +85,8 @@ class Channels:
 
     # --- Life ---
 
-    async def serve(self, listener: socket.socket, *, poison: tuple[int, int] | None = None) -> None:
-        """Accept links on `listener` from now on; returns when those that wait there have told what they keep.
+    async def gather(self, listener: socket.socket, *, poison: tuple[int, int] | None = None) -> None:
+        """Accept links on `listener` from now on; returns when those that wait there have told what they keep. Then `release`.
 
         `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before.
         """
@@ -102,6 +102,9 @@ class Channels:
                     await self._changed.wait()
         except TimeoutError:
             self._report(f"after {GATHER_S:g} s not every edge has said which sockets it keeps; serving all the same")
+
+    def release(self) -> None:
+        """Let happen what happens to the sockets that were gathered, and to all that come."""
         early, self._early = self._early or [], None
         for link, records in early:
             self._guarded(link, records)

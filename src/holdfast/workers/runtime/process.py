@@ -4,7 +4,7 @@
 requests that are soon answered are, objects end what runs and leave, what they sent and acknowledged goes out, edges are told goodbye, the host
 hears `Retired` and has the next process serve; answers that take longer (a stream of events) go on beside it for a while.
 
-Law 1: nothing is accepted before the objects are ours, and they are given back before the host hears `Retired`.
+Law 1: nothing happens to an object before all objects are ours, and they are given back before the host hears `Retired`.
 Law 2: a retirement ends within its limit and what the parts allow themselves beyond it; what has not ended then is cut.
 """
 
@@ -186,8 +186,10 @@ class _Serving:
     async def serve(self, message: Serve) -> None:
         """Take the objects, then accept."""
         poison = None if message.died_in is None else (message.died_in.sid, message.died_in.seq)
+        # Sockets first: an alarm that is due wakes its object as soon as the objects are ours.
+        await self._hub.gather(_listener(self._load.channel_fd), poison=poison)
         await self._objects.start(Path(self._load.objects_dir))
-        await self._hub.serve(_listener(self._load.channel_fd), poison=poison)
+        self._hub.release()
         await self._server.serve(_listener(self._load.http_fd))
         self._is_serving = True
         self._count()

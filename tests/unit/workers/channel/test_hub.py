@@ -130,8 +130,12 @@ class Stage:
         """An edge that is connected and keeps nothing, and a hub that serves it."""
         edge = await self.edge()
         edge.send(FromEdge.READY)
-        await self.hub.serve(self.listener, **options)
+        await self.gather(**options)
         return edge
+
+    async def gather(self, **options: Any) -> None:
+        await self.hub.gather(self.listener, **options)
+        self.hub.release()
 
     async def open(self, edge: Edge, sid: int = 7) -> FakeSocket:
         """A socket that was opened."""
@@ -187,7 +191,7 @@ async def test_events_wait_until_every_link_that_is_there_has_said_what_it_keeps
     first.resumed(7, encode(BINDING), next_seq=3)
     first.send(FromEdge.READY)
     first.send(FromEdge.TEXT, 7, b"waits", seq=3)
-    serving = asyncio.create_task(stage.hub.serve(stage.listener))
+    serving = asyncio.create_task(stage.gather())
     await _turns(lambda: stage.reception.sockets)
     second.resumed(8, encode(BINDING))
     await _turns(lambda: len(stage.reception.sockets) == 2)
@@ -203,7 +207,7 @@ async def test_an_edge_that_says_nothing_holds_up_nobody_for_long(
 ) -> None:
     monkeypatch.setattr(hubs, "GATHER_S", 0.05)
     await stage.edge()
-    await asyncio.wait_for(stage.hub.serve(stage.listener), 5)
+    await asyncio.wait_for(stage.gather(), 5)
     assert "not every edge" in stage.reports[0]
 
 
@@ -212,7 +216,7 @@ async def test_what_an_edge_kept_and_nobody_wants_is_answered_unknown(stage: Sta
     edge.resumed(7, encode(Binding(class_name="Gone", object_id=BINDING.object_id)))
     edge.resumed(8, b"\xc1")
     edge.send(FromEdge.READY)
-    await stage.hub.serve(stage.listener)
+    await stage.gather()
     assert [(await edge.until(ToEdge.UNKNOWN))[2] for _ in range(2)] == [7, 8]
     assert "no binding" in stage.reports[0]
 
@@ -278,7 +282,7 @@ async def test_an_event_that_has_ended_a_process_is_passed_over(stage: Stage) ->
     edge = await stage.edge()
     edge.resumed(7, encode(BINDING), next_seq=4)
     edge.send(FromEdge.READY)
-    await stage.hub.serve(stage.listener, poison=(7, 4))
+    await stage.gather(poison=(7, 4))
     edge.send(FromEdge.TEXT, 7, b"kills", seq=4)
     edge.send(FromEdge.TEXT, 7, b"b", seq=5)
     assert (await edge.until(ToEdge.ACK))[3] == 4
