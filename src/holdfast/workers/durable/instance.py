@@ -160,16 +160,23 @@ class Instance:
         method = getattr(self.code, "preShutdown", None) or getattr(self.code, "pre_shutdown", None)
         if method is not None and self.broken is None:
             await sections.last_hours(self, method, reason)
-        if self.broken is None:
+        if self.broken is None and not self.commits.is_in_transaction:
             await self.commits.settle()
+        return self.part()
+
+    def part(self) -> list[Event]:
+        """The last of `leave`, at once: what still runs ends where it is, what is not committed is undone. Sockets stay."""
         left, self._queue = list(self._queue), deque()
         if self.broken is None:
-            # What is left of its code (work beyond its limit, callbacks) ends at its next step.
-            self.broken = ObjectReset(NO_LONGER_ACTIVE, retryable=True)
-            self.gate.break_(self.broken)
+            self.broken = gone = ObjectReset(NO_LONGER_ACTIVE, retryable=True)
+            self.gate.break_(gone)
             self.outputs.break_()
             for task in list(self._tasks):
                 task.cancel()
+            running, self._running = self._running, set()
+            for event in running:
+                event.fail(gone)
+                event.cancel()
             self._let_go()
         return left
 

@@ -152,21 +152,9 @@ class Objects:
             self._scheduler.stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + limit_s
-        while not all(actor.instance is None or actor.instance.is_at_rest for actor in self._live):
-            rested = self.services.rested = asyncio.Event()
-            try:
-                async with asyncio.timeout_at(until):
-                    await rested.wait()
-            except TimeoutError:
-                self.services.report(
-                    "warn", f"handlers still run after {limit_s:.0f} s of retirement: they are ended", None
-                )
-                break
-        leaving = [loop.create_task(actor.leave("codeUpdated"), context=Context()) for actor in list(self._live)]
-        if leaving or self._leaving:
-            await asyncio.wait([*leaving, *self._leaving], timeout=LEAVE_LIMIT_S)
+        until = asyncio.get_running_loop().time() + limit_s
+        await self._handlers_end(min(limit_s, HANDLERS_LIMIT_S))
+        await self._all_leave(until)
         self.services.executor.shutdown(wait=True)
         if self._table is not None:
             self._table.close()
@@ -254,6 +242,25 @@ class Objects:
 
     # Inside.
 
+    async def _handlers_end(self, limit_s: float) -> None:
+        try:
+            async with asyncio.timeout(limit_s):
+                while not all(actor.instance is None or actor.instance.is_at_rest for actor in self._live):
+                    rested = self.services.rested = asyncio.Event()
+                    await rested.wait()
+        except TimeoutError:
+            self.services.report("warn", "handlers still run, and others wait for that: they are ended", None)
+
+    async def _all_leave(self, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        leaving = [loop.create_task(actor.leave("codeUpdated"), context=Context()) for actor in list(self._live)]
+        if leaving or self._leaving:
+            await asyncio.wait([*leaving, *self._leaving], timeout=max(until - loop.time(), LEAVE_LEAST_S))
+        for actor in list(self._live):
+            # Not even its last hours have ended: nothing of it may hold its file any more.
+            if actor.instance is not None:
+                actor.instance.part()
+
     def _has_all_sockets(self) -> bool:
         return asyncio.get_running_loop().time() >= self._settled_at
 
@@ -317,8 +324,10 @@ class Objects:
         return Storage(file, instance, now_ms=self.services.wall_ms, has_alarm_handler=has_alarm)
 
 
-# How long all objects together may take to leave.
-LEAVE_LIMIT_S = 12.0
+# How long handlers may go on at a retirement: meanwhile the sockets of all objects wait for the next process.
+HANDLERS_LIMIT_S = 5.0
+# How long all objects together may take to leave, however late it is.
+LEAVE_LEAST_S = 1.0
 
 
 def _kind(name: str, code: type, namespace: str, script: str) -> ObjectClass:

@@ -9,13 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.workers.durable import objects
 from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.durable.owner import LOCK_NAME
 from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk.errors import JsTypeError
-from tests.unit.workers.durable.stage import NOW_MS, ByHand, Echo, Session, Stage, Writer, stage, turn, until
-
-EVENTS: dict[str, asyncio.Event] = {}
+from tests.unit.workers.durable.stage import (
+    EVENTS,
+    NOW_MS,
+    ByHand,
+    Echo,
+    Session,
+    Stage,
+    Writer,
+    events,
+    stage,
+    told,
+    turn,
+    until,
+)
 
 
 class Room(Echo):
@@ -296,3 +308,45 @@ def test_whatever_happens_to_objects_everybody_is_told_and_nothing_is_left(steps
 
     with TemporaryDirectory() as directory:
         asyncio.run(scene(Path(directory)))
+
+
+class Stuck(Writer):
+    """Is in the middle of something when its process has to go."""
+
+    async def preShutdown(self, info: Any) -> None:  # noqa: N802  the platform's name
+        await self.ctx.storage.put("last hours", 1)
+        await asyncio.get_running_loop().create_future()
+
+
+async def test_who_waits_for_a_handler_that_is_ended_is_told(tmp_path: Path) -> None:
+    events("began", "never")
+    async with stage(tmp_path, Room=Writer) as scene:
+        session = await scene.client(scene.stub())
+        waiting = asyncio.ensure_future(scene.stub().blocked("never"))
+        await EVENTS["began"].wait()
+        await scene.objects.retire(0.01)
+        await told(waiting, ObjectReset, "no longer active")
+        assert session.aborted is None
+
+
+async def test_a_transaction_that_is_open_at_a_retirement_is_undone_and_its_file_free(tmp_path: Path) -> None:
+    events("began", "open")
+    async with stage(tmp_path, Room=Writer) as scene:
+        waiting = asyncio.ensure_future(scene.stub().transfer(fails=False))
+        await EVENTS["began"].wait()
+        await scene.objects.retire(0.01)
+        await told(waiting, ObjectReset, "no longer active")
+        async with stage(tmp_path, Room=Writer) as successor:
+            assert await successor.stub().keys() == []
+            assert await successor.stub().increment() == 1
+
+
+async def test_last_hours_that_outlast_a_retirement_hold_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "LEAVE_LEAST_S", 0.01)
+    async with stage(tmp_path, Room=Stuck) as scene:
+        assert await scene.stub().increment() == 1
+        await scene.objects.retire(0.01)
+        async with stage(tmp_path, Room=Writer) as successor:
+            assert await successor.stub().increment() == 2
