@@ -97,6 +97,9 @@ class Refusal:
             # A descriptor, an address: what is open is open.
             return False
         text = os.fsdecode(path)
+        if "\0" in text:
+            # An abstract socket, or nothing that could be opened.
+            return False
         if text.startswith("file:"):
             # As SQLite is told of a file with options: `file:/path?mode=ro`.
             text = unquote(text.removeprefix("file:").partition("?")[0])

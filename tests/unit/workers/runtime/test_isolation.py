@@ -55,6 +55,7 @@ def test_what_is_not_the_scripts_own_is_refused(event: str, arguments: tuple[Any
         ("os.listdir", (None,)),
         ("socket.connect", (None, "/data/workers/egress.sock")),
         ("socket.connect", (None, ("192.0.2.1", 443))),
+        ("socket.connect", (None, b"\0abstract")),
         ("import", ("holdfast",)),
     ],
 )
