@@ -5,7 +5,7 @@ The origin is an ordinary WebSocket server (the `websockets` package) that knows
     /        a page that talks to the rest        /chat    a room: what one says, all hear
     /echo    says back what it is told            /clock   tells the time, once a second
 
-    python examples/demo.py [--port 8080] [--tls-port 8443] [--data DIR]
+    python examples/demo.py [--port 8080] [--tls-port 8443] [--data DIR] [--worker DIR]
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ async def run(arguments: argparse.Namespace) -> int:
 def _edge_command(arguments: argparse.Namespace, origin_port: int) -> list[str]:
     options = ["--listen", f"127.0.0.1:{arguments.port}", "--tls-listen", f"127.0.0.1:{arguments.tls_port}"]
     data = ["--data", str(arguments.data)] if arguments.data else []
-    return [*holdfast_command(), "up", f"http://127.0.0.1:{origin_port}", *options, *data]
+    worker = ["--worker", str(arguments.worker)] if arguments.worker else []
+    return [*holdfast_command(), "up", f"http://127.0.0.1:{origin_port}", *options, *data, *worker]
 
 
 def _port_of(server: Server) -> int:
@@ -198,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A demo origin, and Holdfast in front of it.")
     parser.add_argument("--port", type=_port, default=8080, help="where the edge serves ws:// and http:// (8080)")
     parser.add_argument("--tls-port", type=_port, default=8443, help="where it serves wss:// and https:// (8443)")
+    parser.add_argument("--worker", type=Path, help="a Worker between the edge and the origin (examples/workers)")
     parser.add_argument("--data", type=Path, help="the edge's data directory (its default)")
     sys.exit(asyncio.run(run(parser.parse_args())))
 

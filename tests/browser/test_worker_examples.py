@@ -1,10 +1,12 @@
 """The pages of `examples/workers` in Chromium: two windows of an example see each other."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Page, Request, expect
 
+from tests.integration.origin import Origin
 from tests.integration.worker_examples import ServedExample, example_up
 
 # The machine may be busy with other tests.
@@ -98,3 +100,33 @@ def test_two_windows_of_the_canvas_draw_together_by_pointer_and_by_keys(page: Pa
         assert until_painted(bob, 49, 32) == RED
         bob.close()
         expect(ann.get_by_role("status")).to_have_text("you alone are here")
+
+
+def test_the_page_of_the_rate_limiter_shows_who_is_refused(page: Page, origin: Origin) -> None:
+    with example_up("rate_limiter", origin.url) as served, windows(page, served, "/limiter/") as (one, _):
+        one.get_by_role("button", name="Open one").click()
+        expect(one.locator("#sockets li")).to_have_text(["open"])
+        # On a slow machine some come back meanwhile.
+        while one.locator("#sockets li.refused").count() == 0:
+            one.get_by_role("button", name="Open twelve").click()
+            expect(one.locator("#sockets li.asked")).to_have_count(0)
+        assert one.locator("#sockets li.open").count() >= 10
+        expect(one.locator("#left")).not_to_have_text("10")
+        one.get_by_role("button", name="Close all").click()
+        expect(one.locator("#sockets li")).to_have_count(0)
+        expect(one.locator("#left")).to_have_text("10")
+
+
+def test_the_page_of_the_proxy_shows_what_the_origin_heard(page: Page, origin: Origin) -> None:
+    with example_up("rewriting_proxy", origin.url) as served, windows(page, served, "/rewriting/") as (one, _):
+        expect(one.get_by_role("status")).to_have_text("open")
+        one.get_by_role("button", name="Send").click()
+        expect(one.locator("#said li")).to_have_text(["Charge 4111 1111 1111 1111, I am at 192.0.2.7"])
+        expect(one.locator("#heard li")).to_have_text(
+            [re.compile(r"^Charge \(card …1111\), I am at guest-[0-9a-f]{6}$")]
+        )
+        one.get_by_label("Message").fill("-----BEGIN PRIVATE KEY-----")
+        one.keyboard.press("Enter")
+        one.get_by_label("Message").fill("after it")
+        one.keyboard.press("Enter")
+        expect(one.locator("#heard li").nth(1)).to_have_text("after it")

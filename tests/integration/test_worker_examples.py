@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from holdfast.workers.sdk import importing
+from tests.integration.origin import Origin
 from tests.integration.worker_examples import EXAMPLES, ServedExample, example_up
 
 LIMIT_S = 30.0
@@ -229,5 +230,93 @@ def test_a_canvas_closes_a_client_that_sends_no_cells(message: str | bytes, canv
                 await until(socket, lambda _: False)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1008
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture(scope="module")
+def limiter(origin: Origin) -> Iterator[ServedExample]:
+    with example_up("rate_limiter", origin.url) as served:
+        yield served
+
+
+def test_a_rate_limiter_lets_ten_upgrades_pass_and_the_origin_has_them(limiter: ServedExample) -> None:
+    async def scenario() -> None:
+        assert limiter.get("/status/200").status_code == 200
+        left = limiter.get("/limiter/left").json()
+        assert left == {"may": True, "left": 10, "wait_ms": 0}
+        opened, refused = 0, list[InvalidStatus]()
+        # One more comes back each second, however slow this machine is: it is asked faster than that, or not within the limit.
+        async with asyncio.timeout(LIMIT_S):
+            while not refused:
+                try:
+                    async with client(limiter, "/echo") as socket:
+                        opened += 1
+                        await socket.send("héllo")
+                        assert await heard(socket) == "héllo"
+                except InvalidStatus as error:
+                    refused.append(error)
+        assert opened >= 10
+        answer = refused[0].response
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert answer.body == b"Too many WebSockets. Try again later.\n"
+        # What is no upgrade is not counted.
+        assert limiter.get("/status/404").status_code == 404
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture(scope="module")
+def proxy(origin: Origin) -> Iterator[ServedExample]:
+    with example_up("rewriting_proxy", origin.url) as served:
+        yield served
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ("nothing to see", "nothing to see"),
+        ("pay 4111 1111 1111 1111 now", "pay (card …1111) now"),
+        ("5500-0000-0000-0004", "(card …0004)"),
+        ("4111 1111 1111 1112", "4111 1111 1111 1112"),
+        ("order 12345678901234567890123", "order 12345678901234567890123"),
+        (b"4111 1111 1111 1111", b"4111 1111 1111 1111"),
+        ("", ""),
+    ],
+)
+def test_a_proxy_rewrites_each_message(said: str | bytes, answered: str | bytes, proxy: ServedExample) -> None:
+    async def scenario() -> None:
+        async with client(proxy, "/echo") as socket:
+            # Dropped on the way: the answer to what follows is the first that comes.
+            await socket.send("-----BEGIN RSA PRIVATE KEY-----\nMIIE")
+            await socket.send(said)
+            assert await heard(socket) == answered
+
+    asyncio.run(scenario())
+
+
+def test_a_proxy_gives_the_same_address_the_same_pseudonym(proxy: ServedExample) -> None:
+    async def scenario() -> None:
+        async with client(proxy, "/echo") as socket:
+            await socket.send("192.0.2.7 and 192.0.2.8 and 192.0.2.7")
+            first, second, third = str(await heard(socket)).split(" and ")
+            assert first == third != second
+            assert first.startswith("guest-")
+
+    asyncio.run(scenario())
+
+
+def test_a_proxy_hands_over_what_the_origin_says_of_handshake_and_close(proxy: ServedExample) -> None:
+    async def scenario() -> None:
+        async with client(proxy, "/echo?protocol=chat", subprotocols=["other", "chat"]) as socket:
+            assert socket.subprotocol == "chat"
+        assert await status_of(proxy, "/status/401") == 401
+        for path, code, reason in (("/close/4321?reason=moving", 4321, "moving"), ("/close/1000", 1000, "")):
+            async with client(proxy, path) as socket:
+                with pytest.raises(ConnectionClosed) as closed:
+                    await heard(socket)
+                assert closed.value.rcvd is not None
+                assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, reason)
+        assert proxy.get("/status/200").status_code == 200
 
     asyncio.run(scenario())
