@@ -231,6 +231,8 @@ class Half:
         if peer is None or (peer.is_over and not self._held):
             return False
         session.socket, peer.session = peer, session
+        # It has done its part, and there may be many thousands of them.
+        self._peer = peer._peer = None  # noqa: SLF001 - of the same class
         session.bind(
             group_of(peer.object_id),
             encode(peer.binding),
