@@ -17,15 +17,30 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from holdfast.errors import SetupError
-from holdfast.store.database import Database
+from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.schema import INSTALLATION
 
 # Any number of ours: whoever holds PostgreSQL's advisory lock of this number migrates.
 _LOCK = 0x486F6C64
+# How often SQLite's lock is waited for, five seconds each time, and what its driver says when it was not to be had.
+_TURNS = 24
+_LOCKED = "database is locked"
 
 
 async def upgrade(database: Database, *, to: str = "head") -> None:
-    """Run the steps that are missing, up to that of the revision `to`. Raises SetupError for a newer database, StoreUnavailable where there is none."""
+    """Run the steps that are missing, up to that of the revision `to`. Raises SetupError for a newer database, StoreUnavailable
+    where there is none, or where somebody else holds it for longer than the steps of a large one take."""
+    for turn in range(_TURNS):
+        try:
+            return await _upgrade(database, to)
+        except StoreUnavailable as error:
+            # PostgreSQL's lock is waited for; SQLite's gives up after `BUSY_LIMIT_S`, and then another process is at the steps.
+            if turn == _TURNS - 1 or _LOCKED not in str(error):
+                raise
+    raise AssertionError("the last turn returns or raises")
+
+
+async def _upgrade(database: Database, to: str) -> None:
     async with database.note() as connection:
         if not database.is_sqlite:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from holdfast.errors import SetupError
+from holdfast.store import database as database_module
 from holdfast.store import installation
-from holdfast.store.database import Database
+from holdfast.store import upgrade as upgrade_module
+from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.schema import INSTALLATION
 from holdfast.store.upgrade import refuse_others, upgrade
 
@@ -61,3 +64,40 @@ async def tables(database: Database) -> set[str]:
     """The names of the tables that there are."""
     async with database.read() as connection:
         return set(await connection.run_sync(lambda plain: sa.inspect(plain).get_table_names()))
+
+
+async def test_steps_wait_for_those_of_another_however_often_sqlite_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "BUSY_LIMIT_S", 0.05)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'one.db'}"
+    first, second = Database(url), Database(url)
+    refused = asyncio.Event()
+    run = upgrade_module._upgrade
+
+    async def noting(database: Database, to: str) -> None:
+        try:
+            await run(database, to)
+        except StoreUnavailable:
+            refused.set()
+            raise
+
+    monkeypatch.setattr(upgrade_module, "_upgrade", noting)
+    async with first.note():
+        other = asyncio.create_task(upgrade(second))
+        await refused.wait()
+    await other
+    await upgrade(first)
+    for database in (first, second):
+        await database.close()
+
+
+async def test_a_lock_that_is_never_let_go_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "BUSY_LIMIT_S", 0.05)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'one.db'}"
+    first, second = Database(url), Database(url)
+    async with first.note():
+        with pytest.raises(StoreUnavailable, match="locked"):
+            await upgrade(second)
+    for database in (first, second):
+        await database.close()
