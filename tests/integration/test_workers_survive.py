@@ -186,6 +186,42 @@ def test_an_endless_loop_is_ended_after_its_processor_time_and_not_begun_again()
         assert "limits.cpu_ms is 500" in crashed["reason"]
 
 
+def test_a_process_that_takes_too_much_memory_is_replaced_and_its_sockets_stay() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as socket:
+            before = served.status()
+            # Whether it is answered depends on when it is looked at the process.
+            await socket.send("hog")
+            await asyncio.to_thread(served.until_restarted, before)
+            await socket.send("hog after")
+            while await heard(socket) != "v0 hog after":
+                pass
+        assert said(served, "hog ") == ["hog after"]
+
+    with worker_up(more="[limits]\nmemory_mb = 160") as served:
+        asyncio.run(scenario(served))
+        crashed = served.command.record(lambda record: record["event"] == "worker_crashed")
+        assert "limits.memory_mb is 160" in crashed["reason"]
+
+
+def test_a_project_that_is_watched_is_served_as_it_is_edited() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as socket:
+            assert await told(socket, "edit 1") == "v0 edit 1"
+            served.write("v1")
+            served.printed("reloaded: room")
+            assert await told(socket, "edit 2") == "v1 edit 2"
+            served.write("v2", "import nothing_of_that_name\n")
+            served.printed("the change is not taken up: ModuleNotFoundError")
+            assert await told(socket, "edit 3") == "v1 edit 3"
+            served.write("v3")
+            served.printed("reloaded: room", times=2)
+            assert await told(socket, "edit 4") == "v3 edit 4"
+
+    with worker_up("--watch") as served:
+        asyncio.run(scenario(served))
+
+
 def test_a_release_replaces_edge_and_host_and_objects_are_where_they_were() -> None:
     async def scenario(served: ServedWorker) -> None:
         async with client(served) as kept:

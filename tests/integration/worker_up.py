@@ -59,6 +59,8 @@ class Room(DurableObject):
         if message == "loop":
             while True:
                 pass
+        if message == "hog":
+            self.kept = bytearray(os.urandom(1024 * 1024)) * 200
         if message == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if message == "who":
@@ -140,6 +142,16 @@ class ServedWorker(WorkerUp):
         """Host and port."""
         match = next(filter(None, map(READY.match, self.command.ready_lines)))
         return match["address"]
+
+    def printed(self, beginning: str, *, times: int = 1) -> None:
+        """Wait until so many lines have been printed that begin so."""
+
+        def look() -> bool:
+            return sum(text.startswith(beginning) for text in list(self.command.log_lines)) >= times
+
+        self.command.changes.until(
+            look, what=f"{times} lines {beginning!r}; last {self.command.log_lines[-3:]}", limit_s=30.0
+        )
 
     def get(self, path: str) -> httpx.Response:
         """An ordinary request."""

@@ -37,7 +37,9 @@ class WorkerWatch:
 
     async def run(self, host: Host) -> None:
         """Until cancelled."""
-        served = before = seen(self._watched)
+        # What was read at the start may have changed since: the first look counts as a change.
+        served: Seen = {}
+        before: Seen = {}
         while True:
             await asyncio.sleep(LOOK_INTERVAL_S)
             now = await asyncio.to_thread(seen, self._watched)
