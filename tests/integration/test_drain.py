@@ -14,7 +14,7 @@ from tests.integration.edge import Edge
 from tests.integration.frames import close
 from tests.integration.origin import Origin
 from tests.integration.releasing import echoes, interpreter, leave, newest_edge, released
-from tests.integration.run import CONTROL, EDGE, Run
+from tests.integration.run import CONTROL, EDGE, WORKERS, Run
 from tests.integration.waiting import poll
 
 LISTEN = ("--listen", "127.0.0.1:0", "--threads", "2")
@@ -170,7 +170,7 @@ def test_control_serves_while_the_edge_drains_and_says_that_it_is_not_ready(tmp_
             assert poll(lambda: _not_ready(run), what="not ready")[1].startswith("draining: ")
         assert run.ended() == 0
         run.kill()
-        assert [one["child"] for one in run.records("child_exited")] == [CONTROL, EDGE, CONTROL]
+        assert [one["child"] for one in run.records("child_exited")] == [CONTROL, EDGE, CONTROL, WORKERS]
 
 
 def _not_ready(run: Run) -> tuple[int, str] | None:
