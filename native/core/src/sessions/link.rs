@@ -33,6 +33,9 @@ const TELL_ANSWERED: Duration = Duration::from_secs(1);
 /// Beyond so much that the process has not taken, nothing is added but what must be.
 pub(crate) const MAX_OUT_BYTES: usize = 1024 * 1024;
 
+/// What is written to a process in a round of the loop: one that takes as fast as it is told must not keep the loop to itself.
+const MAX_WRITTEN_BYTES: usize = 1024 * 1024;
+
 /// What a read gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -230,9 +233,12 @@ impl Link {
     /// not lost by it.
     pub(crate) fn flush(&mut self, now: Instant) {
         let Some(socket) = &mut self.socket else { return };
-        while !self.out.is_empty() && !self.is_full {
-            match socket.write(self.out.first()) {
+        let mut left = MAX_WRITTEN_BYTES;
+        while !self.out.is_empty() && !self.is_full && left > 0 {
+            let first = self.out.first();
+            match socket.write(&first[..first.len().min(left)]) {
                 Ok(written) => {
+                    left -= written;
                     self.out.advance(written);
                     self.stuck_since = None;
                 }
@@ -247,6 +253,11 @@ impl Link {
         if self.is_full {
             self.stuck_since.get_or_insert(now);
         }
+    }
+
+    /// True where more could be written now.
+    pub(crate) fn has_more(&self) -> bool {
+        self.is_open() && !self.is_full && !self.out.is_empty()
     }
 
     /// Notes that a session has answered by itself.

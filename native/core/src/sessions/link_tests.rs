@@ -62,3 +62,31 @@ fn silence_matters_to_sessions_alone_and_ends_with_a_hello() {
     link.greeted();
     assert_eq!(link.due(), None);
 }
+
+#[test]
+fn a_process_that_takes_all_at_once_gets_a_part_of_it_in_a_round() {
+    let path = std::env::temp_dir().join(format!("holdfast-link-{}.sock", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let (now, poll) = (Instant::now(), mio::Poll::new().unwrap());
+    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), now);
+    assert!(link.connect(poll.registry(), Token(1), 0, now));
+    std::fs::remove_file(&path).unwrap();
+    let reading = std::thread::spawn(move || {
+        let mut all = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut all).unwrap();
+        all.len()
+    });
+    let most = 8 * MAX_WRITTEN_BYTES;
+    link.out.push(&vec![0; most]);
+    let len = link.out.len();
+    let mut left = len;
+    while left > 0 {
+        link.writable();
+        link.flush(now);
+        assert!(left - link.out.len() <= MAX_WRITTEN_BYTES);
+        left = link.out.len();
+    }
+    assert!(!link.has_more());
+    link.disconnect(now);
+    assert_eq!(reading.join().unwrap(), len);
+}

@@ -120,6 +120,7 @@ impl Running {
             return;
         }
         let mut open = 0;
+        self.sessions.writes_on = false;
         for id in 0..self.sessions.links.capacity() {
             let Some(link) = self.sessions.links.get_mut(id) else {
                 continue;
@@ -131,6 +132,7 @@ impl Running {
             }
             let link = &self.sessions.links[id];
             open += u64::from(link.is_open());
+            self.sessions.writes_on |= link.has_more();
             if link.is_readable && !self.sessions.again.contains(&id) {
                 self.sessions.again.push_back(id);
             }

@@ -59,6 +59,8 @@ pub(super) struct Sessions {
     starved: VecDeque<u64>,
     /// Links that have more to read, and wait for their next turn.
     pub(super) again: VecDeque<usize>,
+    /// A process can be told more, when the others have had their turn.
+    pub(super) writes_on: bool,
     pub(super) upstreams: Option<Arc<dyn Upstreams>>,
     /// What a process has said.
     pub(super) input: Vec<u8>,
@@ -80,6 +82,7 @@ impl Sessions {
             touched: Vec::new(),
             starved: VecDeque::new(),
             again: VecDeque::new(),
+            writes_on: false,
             upstreams: None,
             input: Vec::new(),
             // The 256th thread of a process may have the number of its first: numbers are then found taken, or not.
@@ -95,7 +98,13 @@ impl Sessions {
     pub(super) fn is_busy(&self) -> bool {
         // Whoever waited for others' turns is next.
         let waits_for_turns = !self.starved.is_empty() && self.inflated.load(Ordering::Relaxed) >= MAX_INFLATED_BYTES;
-        !self.again.is_empty() || !self.touched.is_empty() || waits_for_turns
+        [
+            !self.again.is_empty(),
+            !self.touched.is_empty(),
+            self.writes_on,
+            waits_for_turns,
+        ]
+        .contains(&true)
     }
 
     /// A round begins.
