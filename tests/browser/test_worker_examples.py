@@ -130,3 +130,28 @@ def test_the_page_of_the_proxy_shows_what_the_origin_heard(page: Page, origin: O
         one.get_by_label("Message").fill("after it")
         one.keyboard.press("Enter")
         expect(one.locator("#heard li").nth(1)).to_have_text("after it")
+
+
+def test_two_windows_of_the_editor_write_in_one_text_at_once(page: Page) -> None:
+    with example_up("editor") as served, windows(page, served) as (ann, bob):
+        texts = [one.get_by_label("Editor") for one in (ann, bob)]
+        for one in (ann, bob):
+            expect(one.get_by_role("status")).to_have_text("saved")
+        texts[0].fill("middle")
+        expect(texts[1]).to_have_value("middle")
+        # One writes before it and one behind it, in turns, and neither waits for the other.
+        texts[0].press("Control+Home")
+        texts[1].press("Control+End")
+        for before, behind in zip("héllo 😀 ", " wörld 中", strict=True):
+            ann.keyboard.insert_text(before)
+            bob.keyboard.insert_text(behind)
+        for text in texts:
+            expect(text).to_have_value("héllo 😀 middle wörld 中")
+        # What one deletes around what the other writes.
+        texts[1].press("Control+a")
+        bob.keyboard.press("Delete")
+        for text in texts:
+            expect(text).to_have_value("")
+        bob.reload()
+        ann.keyboard.insert_text("anew")
+        expect(texts[1]).to_have_value("anew")

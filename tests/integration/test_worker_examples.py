@@ -7,47 +7,18 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from holdfast.workers.sdk import importing
 from tests.integration.origin import Origin
-from tests.integration.worker_examples import EXAMPLES, ServedExample, example_up
+from tests.integration.worker_examples import EXAMPLES, LIMIT_S, ServedExample, client, example_up, heard, told, until
 
-LIMIT_S = 30.0
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/worker.py"))
-
-
-@asynccontextmanager
-async def client(served: ServedExample, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
-    async with connect(served.url(path), ping_interval=None, max_queue=None, **options) as socket:
-        yield socket
-
-
-async def heard(socket: ClientConnection) -> str | bytes:
-    async with asyncio.timeout(LIMIT_S):
-        return await socket.recv()
-
-
-async def told(socket: ClientConnection) -> dict[str, Any]:
-    """The next message, of JSON."""
-    parsed = json.loads(await heard(socket))
-    assert isinstance(parsed, dict)
-    return parsed
-
-
-async def until(socket: ClientConnection, wanted: Callable[[str | bytes], bool]) -> str | bytes:
-    """The next message that is wanted; others are passed over."""
-    async with asyncio.timeout(LIMIT_S):
-        while not wanted(message := await socket.recv()):
-            pass
-        return message
 
 
 async def status_of(served: ServedExample, path: str) -> int:
@@ -65,7 +36,7 @@ def test_the_examples_pass_strict_mypy(tmp_path: Path) -> None:
         [sys.executable, "-m", "mypy", "--config-file", "", "--strict", "--namespace-packages",
          "--explicit-package-bases", "--python-version", "3.11", "--cache-dir", str(tmp_path / "cache"),
          *(f"{name}/worker.py" for name in NAMES)],
-        cwd=EXAMPLES, env={**os.environ, "MYPYPATH": os.pathsep.join([importing.USER_PATH, str(source)])},
+        cwd=EXAMPLES, env={**os.environ, "MYPYPATH": os.pathsep.join([importing.USER_PATH, str(source), str(EXAMPLES / "editor")])},
         capture_output=True, text=True, timeout=140, check=False,
     )  # fmt: skip
     assert ran.stdout.startswith("Success"), ran.stdout + ran.stderr

@@ -1,16 +1,22 @@
 """The Workers of `examples/workers` as somebody runs them who reads about them: `holdfast up --worker`, on a free port."""
 
+import asyncio
+import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
+from websockets.asyncio.client import ClientConnection, connect
 
 from holdfast.model.worker_host_messages import ListScripts, Scripts
 from tests.integration.command import Command
 from tests.integration.worker_up import READY, asked
 
+# The machine may be busy with other tests.
+LIMIT_S = 30.0
 EXAMPLES = Path(__file__).parents[2] / "examples" / "workers"
 
 
@@ -48,3 +54,31 @@ def example_up(name: str, *arguments: str) -> Iterator[ServedExample]:
         )
         with command:
             yield ServedExample(command, Path(directory))
+
+
+@asynccontextmanager
+async def client(served: ServedExample, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
+    """A WebSocket of an example."""
+    async with connect(served.url(path), ping_interval=None, max_queue=None, **options) as socket:
+        yield socket
+
+
+async def heard(socket: ClientConnection) -> str | bytes:
+    """The next message."""
+    async with asyncio.timeout(LIMIT_S):
+        return await socket.recv()
+
+
+async def told(socket: ClientConnection) -> dict[str, Any]:
+    """The next message, of JSON."""
+    parsed = json.loads(await heard(socket))
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+async def until(socket: ClientConnection, wanted: Callable[[str | bytes], bool]) -> str | bytes:
+    """The next message that is wanted; others are passed over."""
+    async with asyncio.timeout(LIMIT_S):
+        while not wanted(message := await socket.recv()):
+            pass
+        return message
