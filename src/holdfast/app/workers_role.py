@@ -93,6 +93,9 @@ class _Role:
             for task in tasks:
                 task.cancel()
             await desk.close()
+            if self._lock.is_held:
+                # A successor binds it anew, when it has the lock.
+                workers_host_socket(self._setting.data_dir).unlink(missing_ok=True)
             await host.stop()
 
     async def _has_the_objects(self, host: Host) -> bool:

@@ -132,4 +132,5 @@ class Desk:
         with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as connection:
             connection.settimeout(sockets.HANDOVER_LIMIT_S)
             with suppress(OSError):
+                self._host.is_inherited = True
                 await asyncio.to_thread(sockets.hand_over, connection, dict(self._host.sockets))

@@ -47,6 +47,8 @@ class Host:
         self._has_changed = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._is_stopping = False
+        # Another host has the sockets: their files are its own.
+        self.is_inherited = False
 
     @property
     def sockets(self) -> Mapping[str, ScriptSockets]:
@@ -94,8 +96,10 @@ class Host:
                 hosted.kill()
         if self._watching is not None:
             self._watching.cancel()
-        for hosted in self._scripts.values():
+        for key, hosted in self._scripts.items():
             hosted.close()
+            if not self.is_inherited:
+                sockets.unlink_of(self._setting.data_dir, key)
 
     # --- What people ask for ---
 

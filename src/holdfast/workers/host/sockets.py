@@ -92,6 +92,13 @@ def bound_for(data_dir: Path, key: str) -> ScriptSockets:
         raise
 
 
+def unlink_of(data_dir: Path, key: str) -> None:
+    """Nobody listens for a script any more: leave no files that say otherwise."""
+    for path in (worker_http_socket(data_dir, key), worker_channel_socket(data_dir, key)):
+        with suppress(OSError):
+            path.unlink()
+
+
 def hand_over(connection: socket.socket, held: Mapping[str, ScriptSockets]) -> None:
     """Answer `Inherit`: give copies of all to the successor. `connection` has a time limit. Raises OSError."""
     connection.sendall(line(Inherited(scripts=len(held))))

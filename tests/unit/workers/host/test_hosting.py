@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from holdfast.model.data_dir import worker_dir, workers_host_socket
+from holdfast.model.data_dir import worker_dir, worker_http_socket, workers_host_socket
 from holdfast.model.worker_host_messages import Done, Refused
 from holdfast.workers.host import sockets
 from holdfast.workers.host.desk import Desk
@@ -18,6 +18,8 @@ def test_what_has_served_is_served_again_without_anybody_asking(tmp_path: Path) 
             await one.deploy("v2", "refuse no")
         async with hosting(tmp_path) as again:
             assert await again.ask() == "v1"
+        # Nobody listens any more, and no file says otherwise.
+        assert not worker_http_socket(tmp_path, again.key).exists()
 
     asyncio.run(scenario())
 
@@ -59,6 +61,7 @@ def test_a_successor_has_the_same_sockets_and_serves_when_it_may(tmp_path: Path)
             await before.deploy("v2")
             await desk.close()
             await before.host.stop()
+            assert worker_http_socket(tmp_path, before.key).exists()
             waiting = asyncio.create_task(after.ask())
             after.host.allow_serving()
             assert await waiting in {"v1", "v2"}
