@@ -197,7 +197,7 @@ impl Session {
     /// The edge closes it on its own account: its peer gets a Close by its tunnel.
     pub fn closed_by_edge(&mut self, code: u16, reason: &str) {
         self.tell_closed(code, false, reason);
-        (self.standing.has_closed, self.standing.is_finished) = (true, true);
+        self.standing.has_closed = true;
         self.recount();
     }
 
@@ -206,7 +206,6 @@ impl Session {
         self.journal.clear();
         self.standing.is_told = true;
         self.put_close(code, reason);
-        self.standing.is_finished = true;
         self.recount();
     }
 

@@ -196,7 +196,7 @@ fn what_the_edge_closes_is_told_with_its_code() {
     session.closed_by_edge(1012, "release: now");
     session.send(&Message::new(true, b"behind"));
     assert_eq!(events(&mut session), [closed(1012, false, "release: now")]);
-    assert_eq!(output(&mut session), (vec![text("before")], true));
+    assert_eq!(output(&mut session), (vec![text("before")], false));
 }
 
 #[test]

@@ -254,6 +254,7 @@ impl Tunnel {
     pub(super) fn settle(&mut self, now: Instant, scratch: &mut Scratch) -> Turn {
         let mut over = 0;
         let mut half_ends = 0;
+        self.settle_session(scratch);
         for side in [Side::Client, Side::Origin] {
             self.note_stuck(side, now);
             let leg = &mut self.legs[side as usize];
@@ -274,6 +275,23 @@ impl Tunnel {
             self.limit(now, scratch.limits);
         }
         Turn::Waits
+    }
+
+    /// A session whose peer has our Close, or its script's, ends when that has been answered, and not before: whoever sees the
+    /// end of the stream first may not answer any more.
+    fn settle_session(&mut self, scratch: &mut Scratch) {
+        let Some(side) = self.session else { return };
+        let (leg, peer) = (&self.legs[side as usize], &self.legs[side.peer() as usize]);
+        let has_said = self.is_muted[side.peer() as usize] || leg.walker.close().is_some();
+        let is_answered = peer.walker.close().is_some() || peer.read_ended();
+        let is_told = self.is_muted[side as usize] || leg.is_drained();
+        if has_said && is_answered && is_told && !leg.read_ended() {
+            let leg = self.leg(side);
+            leg.end_reading();
+            leg.finish(&mut scratch.out.ciphertext, false);
+            let peer = self.leg(side.peer());
+            peer.finish(&mut scratch.out.ciphertext, false);
+        }
     }
 
     /// Keeps the time since when a leg takes nothing of what waits for it.

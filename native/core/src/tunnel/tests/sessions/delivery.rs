@@ -324,6 +324,13 @@ fn a_tunnel_s_limits_and_its_close_hold_for_a_session() {
     let sid = process.opened("a");
     process.bind(sid, HIBERNATABLE, b"");
     assert_eq!(close_frame(&mut client).0, 1001);
+    // The end of the stream comes behind the answer: some do not answer any more once they have seen it.
+    client.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let error = client.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(&masked(0x88, b"\x03\xe9")).unwrap();
+    assert_eq!(rest(&mut client), b"");
     let (code, was_clean, reason) = closed(&process.expect(from_edge::CLOSED).1);
     assert_eq!(
         (code, was_clean, reason.starts_with("idle_timeout: ")),
