@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from conformance import api_schema, crs, through_the_edge
 from conformance.installation import installation
 from conformance.missing import MissingError
+from conformance.workers import suite as worker_suite
 
 ROOT = Path(__file__).parent.parent
 CRASH_TESTS = ("tests/integration/test_crash_writes.py", "tests/integration/test_crash_serving.py")
@@ -48,11 +49,17 @@ def core_rules(options: argparse.Namespace) -> bool:
     return crs.run(options.crs, options.crs_rules, is_recorded=options.record, is_beside=options.beside)
 
 
+def workers(options: argparse.Namespace) -> bool:
+    """Workers and Durable Objects, beside workerd."""
+    return worker_suite.run(is_recorded=options.record)
+
+
 SUITES: Mapping[str, Callable[[argparse.Namespace], bool]] = {
     "autobahn": autobahn,
     "api": api,
     "crashes": crashes,
     "crs": core_rules,
+    "workers": workers,
 }
 
 
@@ -64,7 +71,7 @@ def main() -> int:
     )
     parser.add_argument("--cases", nargs="+", default=["*"], help="autobahn: patterns of case numbers, such as 6.*")
     parser.add_argument("--all", action="store_true", help="autobahn: leave none out, about an hour")
-    parser.add_argument("--record", action="store_true", help="autobahn, crs: write the result to expected/")
+    parser.add_argument("--record", action="store_true", help="autobahn, crs, workers: write the result to expected/")
     parser.add_argument("--crs", type=Path, metavar="DIR", help="crs: a copy of a release, with its tests")
     parser.add_argument(
         "--crs-rules",

@@ -105,8 +105,9 @@ def test_no_file_names_a_registry_or_a_machine() -> None:
     )
 
 
-def test_npm_packages_are_locked_by_hash_and_without_addresses() -> None:
-    lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("place", [".", "conformance/workers/oracle"])
+def test_npm_packages_are_locked_by_hash_and_without_addresses(place: str) -> None:
+    lock = json.loads((ROOT / place / "package-lock.json").read_text(encoding="utf-8"))
     assert len(lock["packages"]) > 1
     complain(unpinned_npm(lock))
 

@@ -1,0 +1,307 @@
+"""The twin of twin.js, for ours: the same routes, probes and commands, line for line. What each says is compared."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from js import WebSocketPair, WebSocketRequestResponsePair
+from twin_sockets import SOCKET_PROBES
+from twin_storage import STORAGE_PROBES
+from twin_words import Lines, shown
+from twin_worker import WORKER_PROBES
+from workers import DurableObject, Request, Response, WorkerEntrypoint
+
+
+def failure(text: str) -> Exception:
+    """What JavaScript's `new Error(text)` is."""
+    return Exception(text)
+
+
+async def now(room: Any, lines: Lines) -> None:
+    """An alarm at once."""
+    await room.ctx.storage.setAlarm(int(time.time() * 1000))
+
+
+async def blocking(room: Any, lines: Lines) -> None:
+    """What blockConcurrencyWhile gives."""
+
+    async def returned() -> str:
+        return "returned"
+
+    await lines.tries("value", lambda: room.ctx.blockConcurrencyWhile(returned))
+    await lines.tries("identity", lambda: [room.ctx.id.name, len(str(room.ctx.id))])
+
+
+async def state(room: Any, lines: Lines) -> None:
+    """The sockets of clients."""
+    lines += [f"state {socket.readyState}" for socket in room.ctx.getWebSockets("client")]
+    lines.append(f"sockets {len(room.ctx.getWebSockets())}")
+
+
+async def order(room: Any, lines: Lines) -> None:
+    """In which order they are listed."""
+    lines.append("all " + " ".join(socket.deserializeAttachment() for socket in room.ctx.getWebSockets()))
+    lines.append("of a tag " + " ".join(socket.deserializeAttachment() for socket in room.ctx.getWebSockets("client")))
+
+
+async def log(room: Any, lines: Lines) -> None:
+    """What its handlers saw."""
+    lines += room.log
+
+
+async def instance(room: Any, lines: Lines) -> None:
+    """Which instance answers."""
+    lines.append(f"instance {room.instance}")
+
+
+OBJECT_PROBES = {
+    **SOCKET_PROBES,
+    **STORAGE_PROBES,
+    "now": now,
+    "blocking": blocking,
+    "state": state,
+    "order": order,
+    "log": log,
+    "instance": instance,
+}
+
+
+def close(room: Any, ws: Any, text: str) -> None:
+    """As the words say."""
+    code, _, reason = text.partition(" ")
+    if code:
+        ws.close(int(code), reason)
+    else:
+        ws.close()
+    room.log.append(f"state after close {ws.readyState}")
+
+
+def throw(room: Any, ws: Any, text: str) -> None:
+    """At once."""
+    raise failure("of a handler")
+
+
+async def reject(room: Any, ws: Any, text: str) -> None:
+    """Later."""
+    await asyncio.sleep(0.001)
+    raise failure("of a handler")
+
+
+async def broken(room: Any, ws: Any, text: str) -> None:
+    """Of what resets an object."""
+
+    async def throws() -> None:
+        raise failure("of blocking")
+
+    await room.ctx.blockConcurrencyWhile(throws)
+
+
+def automatic(room: Any, ws: Any, text: str) -> None:
+    """Answered without the object."""
+    room.ctx.setWebSocketAutoResponse(WebSocketRequestResponsePair.new(*text.split(" ")))
+
+
+async def slow(room: Any, ws: Any, text: str) -> None:
+    """Others may run meanwhile."""
+    await asyncio.sleep(int(text) / 1000)
+    ws.send(f"slept {text}")
+
+
+async def block(room: Any, ws: Any, text: str) -> None:
+    """Nothing may run meanwhile."""
+    await room.ctx.blockConcurrencyWhile(lambda: asyncio.sleep(int(text) / 1000))
+    ws.send("unblocked")
+
+
+def everybody(room: Any, ws: Any, text: str) -> None:
+    """To all sockets."""
+    for socket in room.ctx.getWebSockets():
+        socket.send(text)
+
+
+def many(room: Any, ws: Any, text: str) -> None:
+    """Numbers."""
+    for number in range(int(text)):
+        ws.send(str(number))
+
+
+COMMANDS: dict[str, Callable[[Any, Any, str], Any]] = {
+    "tags": lambda room, ws, text: ws.send(shown(room.ctx.getTags(ws))),
+    "count": lambda room, ws, text: ws.send(f"sockets {len(room.ctx.getWebSockets())}"),
+    "state": lambda room, ws, text: ws.send(f"state {ws.readyState}"),
+    "instance": lambda room, ws, text: ws.send(f"instance {room.instance}"),
+    "attachment": lambda room, ws, text: ws.send(shown(ws.deserializeAttachment())),
+    "attach": lambda room, ws, text: ws.serializeAttachment(text),
+    "close": close,
+    "throw": throw,
+    "reject": reject,
+    "abort": lambda room, ws, text: room.ctx.abort("of mine"),
+    "broken": broken,
+    "automatic": automatic,
+    "manual": lambda room, ws, text: room.ctx.setWebSocketAutoResponse(),
+    "answered": lambda room, ws, text: ws.send(
+        f"answered {shown(room.ctx.getWebSocketAutoResponseTimestamp(ws) is not None)}"
+    ),
+    "slow": slow,
+    "block": block,
+    "all": everybody,
+    "many": many,
+}
+
+
+def upgrade(socket: Any, request: Request) -> Response:
+    """The 101, with the first subprotocol that was offered."""
+    offered = request.headers.get("Sec-WebSocket-Protocol")
+    headers = {"Sec-WebSocket-Protocol": offered.split(",")[0].strip()} if offered else {}
+    return Response(None, status=101, web_socket=socket, headers=headers)
+
+
+def standard(server: Any, log: list[str], options: dict[str, bool] | None = None) -> None:
+    """The API of listeners."""
+
+    def message(event: Any) -> None:
+        if isinstance(event.data, str) and event.data.startswith("!close"):
+            code, _, reason = event.data[7:].partition(" ")
+            if code:
+                server.close(int(code), reason)
+            else:
+                server.close()
+            log.append(f"state after close {server.readyState}")
+        elif event.data == "!throw":
+            raise failure("of a listener")
+        else:
+            server.send(event.data)
+
+    def closed(event: Any) -> None:
+        seen = f"{event.code} {shown(event.reason)} {shown(event.wasClean)}"
+        log.append(f"close {seen} state {server.readyState}")
+
+    server.accept(options)
+    server.binaryType = "arraybuffer"
+    server.addEventListener("message", message)
+    server.addEventListener("close", closed)
+    server.addEventListener("error", lambda event: log.append(f"error state {server.readyState}"))
+
+
+class Room(DurableObject):
+    """An object that says what it sees."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.log: list[str] = []
+        self.value = 7
+        if (ctx.id.name or "").startswith("broken"):
+            raise failure("of the constructor")
+        self.instance = (ctx.storage.kv.get("instance") or 0) + 1
+        ctx.storage.kv.put("instance", self.instance)
+
+    async def fetch(self, request: Request) -> Response:
+        _, where, _, *what = urlsplit(request.url).path.split("/")
+        if where == "probe":
+            lines = Lines()
+            await OBJECT_PROBES[what[0]](self, lines)
+            return Response.json(lines)
+        if (request.headers.get("Upgrade") or "").lower() != "websocket":
+            return Response("expected websocket", status=426)
+        client, server = WebSocketPair.new().object_values()
+        if where == "standard":
+            standard(server, self.log)
+        else:
+            self.ctx.acceptWebSocket(server, ["client", what[0]])
+            server.serializeAttachment(what[0])
+        return upgrade(client, request)
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:
+        if not isinstance(message, str) or not message.startswith("!"):
+            ws.send(message)
+            return
+        command, _, rest = message[1:].partition(" ")
+        done = COMMANDS[command](self, ws, rest)
+        if asyncio.iscoroutine(done):
+            await done
+
+    async def webSocketClose(self, ws: Any, code: int, reason: str, was_clean: bool) -> None:
+        tags, attachment = ",".join(self.ctx.getTags(ws)), ws.deserializeAttachment()
+        seen = f"{code} {shown(reason)} {shown(was_clean)}"
+        self.log.append(f"close {seen} tags {tags} attachment {attachment}")
+        self.log.append(f"listed {shown(ws in self.ctx.getWebSockets())}")
+        if reason == "throw":
+            raise failure("of a close handler")
+        if reason != "leave":
+            ws.close(1000 if code in {1005, 1006} else code, reason)
+
+    async def webSocketError(self, ws: Any, error: Any) -> None:
+        self.log.append("error")
+
+    async def alarm(self, info: Any) -> None:
+        at = await self.ctx.storage.getAlarm()
+        self.log.append(f"alarm {info.retryCount} {shown(info.isRetry)} {'null' if at is None else at}")
+
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+    def give(self, value: Any) -> Any:
+        return value
+
+    def fail(self) -> None:
+        raise TypeError("of a method")
+
+    async def call(self, callback: Any) -> Any:
+        return await callback(2)
+
+    def abandon(self) -> None:
+        self.ctx.abort("of mine")
+
+    async def breakIt(self) -> None:
+        await broken(self, None, "")
+
+    def number(self) -> int:
+        return self.instance
+
+    async def increment(self, pause: bool) -> int:
+        number = await self.ctx.storage.get("n") or 0
+        if pause:
+            await asyncio.sleep(0.01)
+        await self.ctx.storage.put("n", number + 1)
+        return int(number) + 1
+
+
+LOG: list[str] = []
+
+
+def plain(request: Request, what: str) -> Response:
+    """Without an object."""
+    if what == "log":
+        return Response.json(LOG)
+    if what == "refused":
+        return Response("not you", status=403)
+    if what == "throws":
+        raise failure("of the Worker")
+    client, server = WebSocketPair.new().object_values()
+    if what == "nosocket":
+        return Response(None, status=101)
+    if what == "with200":
+        return Response(None, status=200, web_socket=client)
+    if what == "once":
+        server.accept()
+        server.send("before you came")
+        server.close(4003, "and gone")
+    else:
+        standard(server, LOG, {"allowHalfOpen": True} if what == "half" else None)
+    return upgrade(client, request)
+
+
+class Default(WorkerEntrypoint):
+    """The front."""
+
+    async def fetch(self, request: Request) -> Response:
+        _, where, name, *what = urlsplit(request.url).path.split("/")
+        if where == "plain":
+            return plain(request, what[0])
+        if where == "worker":
+            lines = Lines()
+            await WORKER_PROBES[what[0]](self.env, name, lines)
+            return Response.json(lines)
+        return await self.env.ROOM.getByName(name).fetch(request)

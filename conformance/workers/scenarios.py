@@ -1,0 +1,35 @@
+"""The scenarios by name: each drives one server and says what it saw, one line for each thing."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from conformance.workers import scenarios_closing, scenarios_life, scenarios_messages
+from conformance.workers.conversation import Address
+from conformance.workers.side import Scenario, Side
+
+# Probes of the twins that need no client, and where they run.
+OBJECT_PROBES = (
+    *("tags", "accepting", "pair", "closing", "attachments", "automatic"),
+    *("values", "transactions", "sql", "alarms", "blocking"),
+)
+WORKER_PROBES = ("ids", "calls", "gates", "resets", "responses")
+
+
+def _probe(name: str, where: str, side: Side) -> list[str]:
+    return side.probe(name, where=where)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    **scenarios_messages.SCENARIOS,
+    **scenarios_closing.SCENARIOS,
+    **scenarios_life.SCENARIOS,
+    **{f"probe {name}": partial(_probe, name, "probe") for name in OBJECT_PROBES},
+    **{f"probe {name}": partial(_probe, name, "worker") for name in WORKER_PROBES},
+}
+# They wait until an object sleeps.
+SLOW = ("asleep", "kept awake")
+
+
+def transcript(address: Address, names: Sequence[str]) -> dict[str, list[str]]:
+    """What each of these scenarios says of this server."""
+    return {name: SCENARIOS[name](Side(address, name.replace(" ", "-").replace(",", ""))) for name in names}

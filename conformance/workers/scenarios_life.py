@@ -1,0 +1,96 @@
+"""Scenarios of an object's life: exceptions, resets, alarms, hibernation."""
+
+from conformance.workers.conversation import SILENCE_S, upgrade_fields
+from conformance.workers.side import Scenario, Side
+
+# An object sleeps when nothing has happened for 10 s.
+ASLEEP_S = 12.5
+
+
+def exceptions(side: Side) -> list[str]:
+    """A handler that throws: the socket and the object stay."""
+    with side.socket() as one:
+        one.say("!throw")
+        lines = [one.ask("after throw")]
+        one.say("!reject")
+        lines += [one.ask("after reject"), one.ask("!instance")]
+        one.say("!nosuchcommand")
+        lines += [one.ask("after a TypeError")]
+        return lines
+
+
+def standard_exceptions(side: Side) -> list[str]:
+    """A listener that throws."""
+    lines = []
+    for where in ("standard", "plain"):
+        with side.socket(where=where) as one:
+            one.say("!throw")
+            lines.append(f"{where}: {one.ask('after throw')}")
+    return lines
+
+
+def constructor(side: Side) -> list[str]:
+    """An object whose constructor throws."""
+    path = f"/hibernatable/broken-{side.name}/one"
+    return [
+        f"a request: {side.request(path, {})}",
+        f"an upgrade: {side.request(path, upgrade_fields())}",
+        f"again: {side.request(path, upgrade_fields())}",
+    ]
+
+
+def abort(side: Side) -> list[str]:
+    """All sockets of an object that ends itself."""
+    return _reset(side, "!abort")
+
+
+def failed_blocking(side: Side) -> list[str]:
+    """The same of blockConcurrencyWhile that throws."""
+    return _reset(side, "!broken")
+
+
+def _reset(side: Side, command: str) -> list[str]:
+    with side.socket("a") as one, side.socket("b") as two:
+        lines = [one.ask("!instance")]
+        one.say(command)
+        lines += [f"it: {one.hear(3)}", f"another: {two.hear(3)}"]
+    with side.socket("c") as three:
+        return [*lines, three.ask("!instance"), three.ask("!count")]
+
+
+def alarm(side: Side) -> list[str]:
+    """An alarm at once."""
+    return [*side.probe("now"), *side.log(1)]
+
+
+def asleep(side: Side) -> list[str]:
+    """What is there after an object has slept, and what wakes it."""
+    with side.socket("a") as one, side.socket("b") as two, side.socket("c") as three:
+        one.say("!automatic ping pong")
+        lines = [one.ask("!instance"), one.ask("ping")]
+        two.say("!attach kept")
+        lines += [two.ask("!attachment"), f"three: {three.hear(ASLEEP_S)}"]
+        lines += [one.ask("ping"), two.ask("!attachment"), two.ask("!tags"), one.ask("!answered"), one.ask("!instance")]
+        lines += [three.ask("!count"), three.ask("!state")]
+        three.say_close(4001, "after sleep")
+        lines += [three.hear(SILENCE_S), *side.log(2)]
+        return lines
+
+
+def kept_awake(side: Side) -> list[str]:
+    """A socket of the standard API keeps its object in memory."""
+    with side.socket(where="standard") as one:
+        lines = [one.ask("hello"), *side.probe("instance"), one.hear(ASLEEP_S)]
+        return [*lines, *side.probe("instance"), one.ask("hello")]
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "exceptions": exceptions,
+    "exceptions, standard": standard_exceptions,
+    "constructor": constructor,
+    "abort": abort,
+    "failed blocking": failed_blocking,
+    "alarm": alarm,
+    "asleep": asleep,
+    "kept awake": kept_awake,
+}
