@@ -1,6 +1,8 @@
 """The pages of `examples/workers` in Chromium: two windows of an example see each other."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -155,3 +157,19 @@ def test_two_windows_of_the_editor_write_in_one_text_at_once(page: Page) -> None
         bob.reload()
         ann.keyboard.insert_text("anew")
         expect(texts[1]).to_have_value("anew")
+
+
+def test_a_window_of_the_editor_loses_nothing_when_the_process_dies(page: Page) -> None:
+    with example_up("editor") as served, windows(page, served) as (ann, bob):
+        text = ann.get_by_label("Editor")
+        expect(ann.get_by_role("status")).to_have_text("saved")
+        expect(bob.get_by_role("status")).to_have_text("saved")
+        text.focus()
+        # Each time something is under way, or was just answered.
+        for word in ("one ", "two ", "three "):
+            ann.keyboard.insert_text(word)
+            os.kill(served.process, signal.SIGKILL)
+            ann.keyboard.insert_text("and ")
+            expect(ann.get_by_role("status")).to_have_text("saved")
+        for one in (ann, bob):
+            expect(one.get_by_label("Editor")).to_have_value("one and two and three and ")
