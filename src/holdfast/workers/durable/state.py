@@ -99,6 +99,11 @@ class DurableObjectState:
 
     def acceptWebSocket(self, ws: Any, tags: Iterable[str] | None = None) -> None:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """Take a half of a pair as hibernatable: its events come to webSocketMessage, webSocketClose and webSocketError."""
+        if not hasattr(ws, "accept_hibernatable"):
+            raise JsTypeError(
+                "Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'. "
+                f"It is a {type(ws).__name__}."
+            )
         if len(self._owner.sockets) >= MAX_SOCKETS:
             raise JsException(f"only {MAX_SOCKETS} websockets can be accepted on a single Durable Object instance")
         self._owner.accept(ws, tags_of(tags))
@@ -108,9 +113,9 @@ class DurableObjectState:
         return [ws for ws in self._owner.sockets if tag is None or tag in ws.tags]
 
     def getTags(self, ws: Any) -> list[str]:  # noqa: ANN401  `runtime.sockets.WebSocket`
-        """The tags it was accepted with. JsTypeError for a socket that is not hibernatable."""
+        """The tags it was accepted with. JsException for a socket that is not hibernatable."""
         if ws not in self._owner.sockets:
-            raise JsTypeError("getTags() can only be called on a WebSocket that was accepted with acceptWebSocket().")
+            raise JsException("only hibernatable websockets can have tags.")
         return list(ws.tags)
 
     def setWebSocketAutoResponse(self, pair: Any = None) -> None:  # noqa: ANN401  a WebSocketRequestResponsePair

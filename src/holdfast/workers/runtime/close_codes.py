@@ -5,7 +5,7 @@ Source: the WebSocket standard as the original applies it to Workers (codes 1000
 
 from __future__ import annotations
 
-from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
+from holdfast.workers.sdk.errors import DOMException, JsSyntaxError
 
 # RFC 6455 §5.5: a control frame carries 125 bytes, of which the code takes two.
 MAX_REASON_BYTES = 123
@@ -17,13 +17,15 @@ def checked(code: object, reason: object) -> tuple[int, str]:
     text = "" if reason is None else str(reason)
     if code is None:
         if text:
-            raise JsTypeError("If you specify a WebSocket close reason, you must also specify a code.")
+            raise DOMException(
+                "If you specify a WebSocket close reason, you must also specify a code.", "InvalidAccessError"
+            )
         return 0, ""
     number = int(code) if isinstance(code, (int, float)) else -1
     if not 1000 <= number <= 4999 or number in _NEVER_SENT:
         raise DOMException(f"Invalid WebSocket close code: {code}.", "InvalidAccessError")
     if (length := len(text.encode())) > MAX_REASON_BYTES:
         raise JsSyntaxError(
-            f"WebSocket close reason must not be longer than {MAX_REASON_BYTES} bytes (UTF-8); this one has {length}."
+            f"WebSocket close reason must not be longer than {MAX_REASON_BYTES} bytes when UTF-8 encoded. This one has {length}."
         )
     return number, text

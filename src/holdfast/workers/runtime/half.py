@@ -184,7 +184,8 @@ class Half:
 
     def check_hibernatable(self) -> None:
         """Raise what `ctx.acceptWebSocket()` raises for a socket that cannot be heard by an object."""
-        if self.acceptance in {Acceptance.LISTENERS, Acceptance.CONNECTING}:
+        # The original says the same of one that an object has.
+        if self.acceptance in {Acceptance.LISTENERS, Acceptance.CONNECTING, Acceptance.OBJECT}:
             raise JsException("Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`")
         if self.acceptance is not Acceptance.NOBODY:
             raise JsTypeError("Tried to make already accepted WebSocket hibernatable.")

@@ -76,8 +76,16 @@ async def test_sockets_are_in_the_order_of_their_acceptance_with_and_without_a_t
 async def test_the_tags_of_a_socket_that_is_not_hibernatable_cannot_be_asked(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         ctx = await state_of(scene)
-        with pytest.raises(JsTypeError, match="acceptWebSocket"):
+        with pytest.raises(JsException, match="only hibernatable websockets can have tags"):
             ctx.getTags(WebSocketPair.new()[0])
+
+
+async def test_what_is_no_socket_is_not_accepted(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        ctx = await state_of(scene)
+        for wrong in (None, "text", WebSocketPair.new()):
+            with pytest.raises(JsTypeError, match=f"not of type 'WebSocket'. It is a {type(wrong).__name__}"):
+                ctx.acceptWebSocket(wrong)
 
 
 async def test_a_socket_more_than_the_original_takes_is_refused(tmp_path: Path) -> None:
