@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from holdfast.workers.sdk import importing
+from tests.integration.frames import CLOSE, FrameReader
 from tests.integration.origin import Origin
 from tests.integration.worker_examples import EXAMPLES, LIMIT_S, ServedExample, client, example_up, heard, told, until
 
@@ -301,3 +302,27 @@ def test_a_proxy_hands_over_what_the_origin_says_of_handshake_and_close(proxy: S
         assert proxy.get("/status/200").status_code == 200
 
     asyncio.run(scenario())
+
+
+def test_a_proxy_closes_a_client_that_does_not_read_before_it_fills_memory(
+    proxy: ServedExample, origin: Origin, token: str
+) -> None:
+    async def scenario() -> None:
+        # A GiB in what the origin sends as fast as it is taken; the client takes a message, and then nothing.
+        path = f"/flood?bytes={1 << 30}&{token}"
+        async with connect(proxy.url(path), ping_interval=None, max_queue=1, compression=None) as socket:
+            seen = await asyncio.to_thread(origin.find, token)
+            await asyncio.to_thread(seen.until, lambda one: closed_with(one.after_head), what="a Close of the Worker")
+            assert closed_with(seen.after_head) == 1013
+            with pytest.raises(ConnectionClosed) as closed:
+                await until(socket, lambda _: False)
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "this side reads too slowly")
+
+    asyncio.run(scenario())
+
+
+def closed_with(sent: bytes) -> int | None:
+    """The code of the Close among these bytes of a client, if there is one."""
+    closes = [frame for frame in FrameReader().feed(sent) if frame.opcode == CLOSE]
+    return closes[0].close_code if closes else None
