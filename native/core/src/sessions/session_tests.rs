@@ -86,7 +86,7 @@ fn a_close_is_told_and_answered() {
     let cases: [(&[u8], u16, &str, &[u8]); 3] = [
         (b"", 1005, "", b""),
         (b"\x03\xe8", 1000, "", b"\x03\xe8"),
-        (b"\x0f\xa0enough", 4000, "enough", b"\x0f\xa0"),
+        (b"\x0f\xa0enough", 4000, "enough", b"\x0f\xa0enough"),
     ];
     for (payload, code, reason, answer) in cases {
         let (mut session, _autos) = bound(true);

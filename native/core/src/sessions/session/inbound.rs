@@ -190,7 +190,8 @@ impl Session {
         self.standing.is_closed = true;
         self.tell_closed(code, true, reason);
         if self.binding.as_ref().is_none_or(|binding| binding.auto_reply) {
-            self.put_close(if payload.is_empty() { 0 } else { code }, "");
+            // As the original: a browser shows what comes back as the reason of the end.
+            self.put_close(if payload.is_empty() { 0 } else { code }, reason);
         }
         self.standing.is_finished |= self.standing.has_closed;
         Ok(())

@@ -244,7 +244,7 @@ fn messages_go_both_ways_and_the_close_is_answered() {
     client.write_all(&masked(0x88, b"\x0f\xaaenough")).unwrap();
     let (head, payload) = process.expect(from_edge::CLOSED);
     assert_eq!((head.seq, closed(&payload)), (3, (4010, true, "enough".into())));
-    assert_eq!(close_frame(&mut client), (4010, String::new()));
+    assert_eq!(close_frame(&mut client), (4010, "enough".to_owned()));
     assert_eq!(rest(&mut client), b"");
     process.acknowledge(sid, 3);
     drop(client);
