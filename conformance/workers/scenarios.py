@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from conformance.workers import scenarios_closing, scenarios_life, scenarios_messages
+from conformance.workers import scenarios_closing, scenarios_life, scenarios_messages, scenarios_outgoing
 from conformance.workers.conversation import Address
 from conformance.workers.side import Scenario, Side
 
@@ -11,8 +11,9 @@ from conformance.workers.side import Scenario, Side
 OBJECT_PROBES = (
     *("tags", "accepting", "pair", "closing", "attachments", "automatic"),
     *("values", "transactions", "sql", "alarms", "blocking"),
+    *("more values", "belonging", "within a Worker", "listeners", "hibernatable pair"),
 )
-WORKER_PROBES = ("ids", "calls", "gates", "resets", "responses")
+WORKER_PROBES = ("ids", "calls", "gates", "resets", "responses", "fetches", "more calls")
 
 
 def _probe(name: str, where: str, side: Side) -> list[str]:
@@ -23,11 +24,12 @@ SCENARIOS: dict[str, Scenario] = {
     **scenarios_messages.SCENARIOS,
     **scenarios_closing.SCENARIOS,
     **scenarios_life.SCENARIOS,
+    **scenarios_outgoing.SCENARIOS,
     **{f"probe {name}": partial(_probe, name, "probe") for name in OBJECT_PROBES},
     **{f"probe {name}": partial(_probe, name, "worker") for name in WORKER_PROBES},
 }
 # They wait until an object sleeps.
-SLOW = ("asleep", "kept awake")
+SLOW = ("asleep", "doomed", "kept awake")
 
 
 def transcript(address: Address, names: Sequence[str]) -> dict[str, list[str]]:

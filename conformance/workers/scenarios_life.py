@@ -63,6 +63,56 @@ def alarm(side: Side) -> list[str]:
     return [*side.probe("now"), *side.log(1)]
 
 
+def alarms(side: Side) -> list[str]:
+    """An alarm that fails is run again; one that sets the next has a next."""
+    side.probe("failing")
+    lines = side.log(2, limit_s=5)
+    side.probe("chained")
+    return [*lines, *side.log(4)[2:]]
+
+
+def early(side: Side) -> list[str]:
+    """What an object says before its answer is there."""
+    with side.socket(where="early") as one:
+        lines = [one.head, one.hear(), one.ask("!attachment")]
+    with side.socket("closed", where="early") as one:
+        return [*lines, one.head, one.hear(), one.hear()]
+
+
+def limited(side: Side) -> list[str]:
+    """A handler that takes longer than the object allows."""
+    with side.socket() as one:
+        one.say("!limit 300")
+        one.say("!slow 1500")
+        lines = [one.hear(2), one.ask("after it")]
+        one.say("!limit 0")
+        return [*lines, one.ask("!instance")]
+
+
+def gone(side: Side) -> list[str]:
+    """A handler that answers a client that has left meanwhile."""
+    with side.socket("a") as one, side.socket("b") as two:
+        one.say("!slow 200")
+        two.ask("hello")
+        one.drop()
+        lines = side.log(2)
+        two.say("!slow 300")
+        return [*lines, two.hear(), two.ask("!count")]
+
+
+def doomed(side: Side) -> list[str]:
+    """An object whose constructor throws when a message wakes it."""
+    with side.socket() as one:
+        one.say("!doom")
+        lines = [one.ask("!instance"), one.hear(ASLEEP_S)]
+        return [
+            *lines,
+            one.ask("wake up"),
+            one.ask("again"),
+            side.request(f"/hibernatable/{side.name}/two", upgrade_fields()),
+        ]
+
+
 def asleep(side: Side) -> list[str]:
     """What is there after an object has slept, and what wakes it."""
     with side.socket("a") as one, side.socket("b") as two, side.socket("c") as three:
@@ -91,6 +141,11 @@ SCENARIOS: dict[str, Scenario] = {
     "abort": abort,
     "failed blocking": failed_blocking,
     "alarm": alarm,
+    "alarms": alarms,
+    "early": early,
+    "limited": limited,
+    "gone": gone,
+    "doomed": doomed,
     "asleep": asleep,
     "kept awake": kept_awake,
 }

@@ -7,6 +7,7 @@ Law 2: a line is what a client or user code can see; a time is never in it.
 import json
 import time
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 import httpx
 
@@ -30,18 +31,18 @@ class Side:
         with Conversation(self.address, path, fields, method=method, body=body) as one:
             return one.head
 
-    def probe(self, what: str, *, where: str = "probe") -> list[str]:
-        """What a probe says."""
-        url = f"http://{self.address[0]}:{self.address[1]}/{where}/{self.name}/{what}"
+    def probe(self, what: str, *, where: str = "probe", origin: str = "") -> list[str]:
+        """What a probe says. `origin` is another server, for it to be a client of."""
+        url = f"http://{self.address[0]}:{self.address[1]}/{where}/{self.name}/{quote(what)}?origin={origin}"
         answer = httpx.get(url, timeout=LIMIT_S, trust_env=False)
         if answer.status_code != 200:
             return [f"status {answer.status_code}"]
         lines: list[str] = json.loads(answer.content)
         return lines
 
-    def log(self, count: int, *, where: str = "probe") -> list[str]:
+    def log(self, count: int, *, where: str = "probe", limit_s: float = 3) -> list[str]:
         """What user code wrote down, when it is `count` lines or nothing more has come in time."""
-        until = time.monotonic() + 3
+        until = time.monotonic() + limit_s
         while len(lines := self.probe("log", where=where)) < count and time.monotonic() < until:
             time.sleep(0.02)
         return [f"log {line}" for line in lines]

@@ -1,35 +1,10 @@
 // The twin of worker.py, for workerd: the same routes, probes and commands, line for line. What each says is compared.
 import { DurableObject } from "cloudflare:workers";
+import { CALL_PROBES, MORE_VALUES } from "twin_calls.js";
+import { OUTGOING_PROBES, PAIR_PROBES } from "twin_pairs.js";
+import { Lines, shown, sleep } from "twin_words.js";
 
 const CODES = [0, 999, 1000, 1001, 1004, 1005, 1006, 1011, 1015, 2999, 3000, 4999, 5000];
-
-function shown(value) {
-  if (value === undefined || value === null) return "none";
-  if (value instanceof ArrayBuffer) value = new Uint8Array(value);
-  if (value instanceof Uint8Array) return `bytes ${Array.from(value, (b) => b.toString(16).padStart(2, "0")).join("")}`;
-  if (value instanceof Date) return `date ${value.getTime()}`;
-  if (value instanceof Map) return `{${[...value].map(([k, v]) => `${k}: ${shown(v)}`).join(", ")}}`;
-  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
-  if (typeof value === "object") return `{${Object.keys(value).map((k) => `${k}: ${shown(value[k])}`).join(", ")}}`;
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
-// What cannot be cloned is named otherwise in each language.
-const told = (error) => (error.name === "DataCloneError" ? error.name : `${error.name}: ${error.message}`);
-
-class Lines extends Array {
-  async tries(label, call) {
-    let result;
-    try {
-      result = shown(await call());
-    } catch (error) {
-      result = told(error);
-    }
-    this.push(`${label} -> ${result}`);
-  }
-}
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function pairOf(room, tags) {
   const pair = new WebSocketPair();
@@ -39,6 +14,8 @@ function pairOf(room, tags) {
 }
 
 const OBJECT_PROBES = {
+  ...PAIR_PROBES,
+  ...MORE_VALUES,
   async tags(room, lines) {
     await lines.tries("ten tags", () => room.ctx.getTags(pairOf(room, [..."abcdefghij"])));
     await lines.tries("eleven tags", () => void pairOf(room, [..."abcdefghijk"]));
@@ -280,6 +257,14 @@ const OBJECT_PROBES = {
     await lines.tries("get", () => storage.getAlarm());
     await lines.tries("set to a negative time", () => storage.setAlarm(-1));
   },
+  async failing(room) {
+    room.failures = 1;
+    await room.ctx.storage.setAlarm(Date.now());
+  },
+  async chained(room) {
+    room.chained = 1;
+    await room.ctx.storage.setAlarm(Date.now());
+  },
   async now(room) {
     await room.ctx.storage.setAlarm(Date.now());
   },
@@ -329,6 +314,8 @@ const COMMANDS = {
       throw new Error("of blocking");
     }),
   automatic: (room, ws, text) => room.ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(...text.split(" "))),
+  limit: (room, ws, text) => room.ctx.setHibernatableWebSocketEventTimeout(Number(text)),
+  doom: (room, ws) => room.ctx.storage.kv.put("doomed", true),
   manual: (room) => room.ctx.setWebSocketAutoResponse(),
   answered: (room, ws) => ws.send(`answered ${room.ctx.getWebSocketAutoResponseTimestamp(ws) !== null}`),
   slow: async (room, ws, text) => {
@@ -374,12 +361,19 @@ export class Room extends DurableObject {
     super(ctx, env);
     this.log = [];
     this.value = 7;
-    if (ctx.id.name?.startsWith("broken")) throw new Error("of the constructor");
+    this.failures = 0;
+    this.chained = 0;
+    if (ctx.id.name?.startsWith("broken") || ctx.storage.kv.get("doomed")) throw new Error("of the constructor");
     this.instance = (ctx.storage.kv.get("instance") ?? 0) + 1;
     ctx.storage.kv.put("instance", this.instance);
   }
   async fetch(request) {
-    const [, where, , what] = new URL(request.url).pathname.split("/");
+    const [, where, , what] = decodeURIComponent(new URL(request.url).pathname).split("/");
+    if (where === "http") {
+      if (what === "throw") throw new TypeError("of fetch");
+      if (what === "text") return new Response("no response".length);
+      return new Response(`${request.method} ${what} ${request.headers.get("X-Word")} ${await request.text()}`, { status: 201, headers: { "X-Answer": "yes" } });
+    }
     if (where === "probe") {
       const lines = new Lines();
       await OBJECT_PROBES[what](this, lines);
@@ -388,7 +382,12 @@ export class Room extends DurableObject {
     if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return new Response("expected websocket", { status: 426 });
     const [client, server] = Object.values(new WebSocketPair());
     if (where === "standard") standard(server, this.log);
-    else {
+    else if (where === "early") {
+      this.ctx.acceptWebSocket(server);
+      server.send("before the answer");
+      server.serializeAttachment("early");
+      if (what === "closed") server.close(4005, "and closed");
+    } else {
       this.ctx.acceptWebSocket(server, ["client", what]);
       server.serializeAttachment(what);
     }
@@ -410,6 +409,8 @@ export class Room extends DurableObject {
   }
   async alarm(info) {
     this.log.push(`alarm ${info.retryCount} ${info.isRetry} ${await this.ctx.storage.getAlarm()}`);
+    if (this.failures-- > 0) throw new Error("of an alarm");
+    if (this.chained-- > 0) await this.ctx.storage.setAlarm(Date.now());
   }
   add(a, b) {
     return a + b;
@@ -434,6 +435,17 @@ export class Room extends DurableObject {
   number() {
     return this.instance;
   }
+  failOwn() {
+    throw Object.assign(new Error("with a mark"), { custom: 5 });
+  }
+  giveFunction() {
+    return (n) => n + 1;
+  }
+  giveNothing() {}
+  async later() {
+    await sleep(5);
+    return "later";
+  }
   async increment(pause) {
     const n = (await this.ctx.storage.get("n")) ?? 0;
     if (pause) await sleep(10);
@@ -443,6 +455,8 @@ export class Room extends DurableObject {
 }
 
 const WORKER_PROBES = {
+  ...CALL_PROBES,
+  ...OUTGOING_PROBES,
   async ids(env, name, lines) {
     const rooms = env.ROOM;
     const unique = rooms.newUniqueId();
@@ -530,11 +544,11 @@ function plain(request, what) {
 
 export default {
   async fetch(request, env) {
-    const [, where, name, what] = new URL(request.url).pathname.split("/");
+    const [, where, name, what] = decodeURIComponent(new URL(request.url).pathname).split("/");
     if (where === "plain") return plain(request, what);
     if (where === "worker") {
       const lines = new Lines();
-      await WORKER_PROBES[what](env, name, lines);
+      await WORKER_PROBES[what](env, name, lines, new URL(request.url).searchParams.get("origin"));
       return Response.json(lines);
     }
     return await env.ROOM.getByName(name).fetch(request);

@@ -9,7 +9,7 @@ from twin_words import Lines, shown
 from workers import Response
 
 
-async def ids(env: Any, name: str, lines: Lines) -> None:
+async def ids(env: Any, name: str, lines: Lines, base: str) -> None:
     """Ids are the reference's, bit by bit."""
     rooms = env.ROOM
     unique = rooms.newUniqueId()
@@ -30,7 +30,7 @@ async def ids(env: Any, name: str, lines: Lines) -> None:
     await lines.tries("stub's id", lambda: rooms.getByName("a").id.equals(rooms.idFromName("a")))
 
 
-async def calls(env: Any, name: str, lines: Lines) -> None:
+async def calls(env: Any, name: str, lines: Lines, base: str) -> None:
     """Methods, values and errors over RPC."""
     stub = env.ROOM.getByName(name)
 
@@ -55,7 +55,7 @@ async def calls(env: Any, name: str, lines: Lines) -> None:
     await lines.tries("after it", lambda: stub.add(1, 1))
 
 
-async def gates(env: Any, name: str, lines: Lines) -> None:
+async def gates(env: Any, name: str, lines: Lines, base: str) -> None:
     """What is between a get and a put."""
     stub = env.ROOM.getByName(name)
 
@@ -66,7 +66,7 @@ async def gates(env: Any, name: str, lines: Lines) -> None:
     await lines.tries("ten with a pause", lambda: ten(True))
 
 
-async def resets(env: Any, name: str, lines: Lines) -> None:
+async def resets(env: Any, name: str, lines: Lines, base: str) -> None:
     """An object that ends itself, and what its callers see."""
     stub = env.ROOM.getByName(name)
     await lines.tries("instance", lambda: stub.number())
@@ -80,7 +80,7 @@ async def resets(env: Any, name: str, lines: Lines) -> None:
     await lines.tries("constructor", lambda: env.ROOM.getByName("broken").number())
 
 
-async def responses(env: Any, name: str, lines: Lines) -> None:
+async def responses(env: Any, name: str, lines: Lines, base: str) -> None:
     """What no Response can be."""
 
     def status(code: int, body: str | None = None) -> int:

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from js import WebSocketPair, WebSocketRequestResponsePair
+from twin_calls import CALL_PROBES, MORE_VALUES
+from twin_pairs import OUTGOING_PROBES, PAIR_PROBES
 from twin_sockets import SOCKET_PROBES
 from twin_storage import STORAGE_PROBES
 from twin_words import Lines, shown
@@ -17,6 +19,18 @@ from workers import DurableObject, Request, Response, WorkerEntrypoint
 def failure(text: str) -> Exception:
     """What JavaScript's `new Error(text)` is."""
     return Exception(text)
+
+
+async def failing(room: Any, lines: Lines) -> None:
+    """An alarm that fails once."""
+    room.failures = 1
+    await room.ctx.storage.setAlarm(int(time.time() * 1000))
+
+
+async def chained(room: Any, lines: Lines) -> None:
+    """An alarm that sets the next."""
+    room.chained = 1
+    await room.ctx.storage.setAlarm(int(time.time() * 1000))
 
 
 async def now(room: Any, lines: Lines) -> None:
@@ -57,6 +71,10 @@ async def instance(room: Any, lines: Lines) -> None:
 
 
 OBJECT_PROBES = {
+    **PAIR_PROBES,
+    **MORE_VALUES,
+    "failing": failing,
+    "chained": chained,
     **SOCKET_PROBES,
     **STORAGE_PROBES,
     "now": now,
@@ -66,6 +84,9 @@ OBJECT_PROBES = {
     "log": log,
     "instance": instance,
 }
+
+
+EVERY_WORKER_PROBE = {**WORKER_PROBES, **CALL_PROBES, **OUTGOING_PROBES}
 
 
 def close(room: Any, ws: Any, text: str) -> None:
@@ -140,6 +161,8 @@ COMMANDS: dict[str, Callable[[Any, Any, str], Any]] = {
     "abort": lambda room, ws, text: room.ctx.abort("of mine"),
     "broken": broken,
     "automatic": automatic,
+    "limit": lambda room, ws, text: room.ctx.setHibernatableWebSocketEventTimeout(int(text)),
+    "doom": lambda room, ws, text: room.ctx.storage.kv.put("doomed", True),
     "manual": lambda room, ws, text: room.ctx.setWebSocketAutoResponse(),
     "answered": lambda room, ws, text: ws.send(
         f"answered {shown(room.ctx.getWebSocketAutoResponseTimestamp(ws) is not None)}"
@@ -192,13 +215,16 @@ class Room(DurableObject):
         super().__init__(ctx, env)
         self.log: list[str] = []
         self.value = 7
-        if (ctx.id.name or "").startswith("broken"):
+        self.failures = self.chained = 0
+        if (ctx.id.name or "").startswith("broken") or ctx.storage.kv.get("doomed"):
             raise failure("of the constructor")
         self.instance = (ctx.storage.kv.get("instance") or 0) + 1
         ctx.storage.kv.put("instance", self.instance)
 
     async def fetch(self, request: Request) -> Response:
-        _, where, _, *what = urlsplit(request.url).path.split("/")
+        _, where, _, *what = unquote(urlsplit(request.url).path).split("/")
+        if where == "http":
+            return await self.http(request, what[0])
         if where == "probe":
             lines = Lines()
             await OBJECT_PROBES[what[0]](self, lines)
@@ -208,10 +234,24 @@ class Room(DurableObject):
         client, server = WebSocketPair.new().object_values()
         if where == "standard":
             standard(server, self.log)
+        elif where == "early":
+            self.ctx.acceptWebSocket(server)
+            server.send("before the answer")
+            server.serializeAttachment("early")
+            if what[0] == "closed":
+                server.close(4005, "and closed")
         else:
             self.ctx.acceptWebSocket(server, ["client", what[0]])
             server.serializeAttachment(what[0])
         return upgrade(client, request)
+
+    async def http(self, request: Request, what: str) -> Response:
+        if what == "throw":
+            raise TypeError("of fetch")
+        if what == "text":
+            return Response(str(len("no response")))
+        said = f"{request.method} {what} {request.headers.get('X-Word') or 'null'} {await request.text()}"
+        return Response(said, status=201, headers={"X-Answer": "yes"})
 
     async def webSocketMessage(self, ws: Any, message: Any) -> None:
         if not isinstance(message, str) or not message.startswith("!"):
@@ -238,6 +278,12 @@ class Room(DurableObject):
     async def alarm(self, info: Any) -> None:
         at = await self.ctx.storage.getAlarm()
         self.log.append(f"alarm {info.retryCount} {shown(info.isRetry)} {'null' if at is None else at}")
+        self.failures -= 1
+        if self.failures >= 0:
+            raise failure("of an alarm")
+        self.chained -= 1
+        if self.chained >= 0:
+            await self.ctx.storage.setAlarm(int(time.time() * 1000))
 
     def add(self, a: int, b: int) -> int:
         return a + b
@@ -259,6 +305,21 @@ class Room(DurableObject):
 
     def number(self) -> int:
         return self.instance
+
+    def failOwn(self) -> None:
+        error = failure("with a mark")
+        error.custom = 5  # type: ignore[attr-defined]
+        raise error
+
+    def giveFunction(self) -> Any:
+        return lambda n: n + 1
+
+    def giveNothing(self) -> None:
+        return None
+
+    async def later(self) -> str:
+        await asyncio.sleep(0.005)
+        return "later"
 
     async def increment(self, pause: bool) -> int:
         number = await self.ctx.storage.get("n") or 0
@@ -297,11 +358,12 @@ class Default(WorkerEntrypoint):
     """The front."""
 
     async def fetch(self, request: Request) -> Response:
-        _, where, name, *what = urlsplit(request.url).path.split("/")
+        parts = urlsplit(request.url)
+        _, where, name, *what = unquote(parts.path).split("/")
         if where == "plain":
             return plain(request, what[0])
         if where == "worker":
             lines = Lines()
-            await WORKER_PROBES[what[0]](self.env, name, lines)
+            await EVERY_WORKER_PROBE[what[0]](self.env, name, lines, parts.query.removeprefix("origin="))
             return Response.json(lines)
         return await self.env.ROOM.getByName(name).fetch(request)
