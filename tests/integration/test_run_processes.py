@@ -201,7 +201,9 @@ def test_a_restart_leaves_no_descriptor_and_no_zombie_behind(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_edge_ends_before_control_and_scripts_last_and_the_status_is_0(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_edge_ends_before_control_and_scripts_last_and_the_status_is_0(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     with Run(tmp_path) as run:
         run.child(EDGE)
         run.child(CONTROL)
