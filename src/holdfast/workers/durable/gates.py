@@ -7,7 +7,8 @@ section's own code, and by a commit, to everybody. A read needs no closing: it n
 The output gate holds *actions* (a send, an answer, a call, an acknowledgement) until the writes that came before them are durable.
 
 Law 1: while a section is open, no step of code outside of it runs; code of an inner section shuts out that of the outer.
-Law 2: who waits at the input gate is admitted in the order of arrival.
+Law 2: who waits at the input gate is admitted in the order of arrival; but whoever awaits a section goes on before all of them when
+it ends, since what it does next belongs to the section's event.
 Law 3: actions leave in the order in which they were emitted, each after all confirmed writes that came before it.
 Law 4: a broken gate lets no step run and no action leave, ever.
 Source: workerd `io-gate.h`, and the product's documentation of input and output gates.
@@ -54,7 +55,7 @@ class InputGate:
     all of them have, the gate is closed to whoever comes anew.
     """
 
-    __slots__ = ("_called", "_holds", "_numbers", "_opened", "_sections", "_waiting", "broken", "is_closed")
+    __slots__ = ("_called", "_holds", "_numbers", "_opened", "_sections", "_waiting", "broken", "ended", "is_closed")
 
     def __init__(self, opened: Callable[[], None]) -> None:
         self._opened = opened
@@ -64,6 +65,8 @@ class InputGate:
         self._called = 0
         self._numbers = count()
         self.broken: BaseException | None = None
+        # The task of a section that has just ended; who awaits it is on its way.
+        self.ended: asyncio.Task[Any] | None = None
         # Closed to somebody: what every step looks at first.
         self.is_closed = False
 
@@ -80,12 +83,18 @@ class InputGate:
         self._sections.append(section)
         self.is_closed = True
 
-    def leave(self, section: Section) -> None:
-        """A section has ended, and whatever was left open inside of it."""
+    def leave(self, section: Section, task: "asyncio.Task[Any] | None" = None) -> None:
+        """A section has ended, and whatever was left open inside of it. Its task calls this as the last thing that it does."""
         section.has_ended = True
         if section in self._sections:
             del self._sections[self._sections.index(section) :]
-        self._look()
+        if task is None:
+            self._look()
+            return
+        self.ended, self.is_closed = task, True
+        # What the loop is asked for now comes before who awaits the task, and what it is asked for then behind it.
+        loop = task.get_loop()
+        loop.call_soon(loop.call_soon, self._pass_on, task)
 
     def hold(self) -> None:
         """Close to everybody, until `release` was called as often."""
@@ -112,7 +121,7 @@ class InputGate:
 
     def passage(self, section: Section | None) -> Generator[Any, Any, BaseException | None]:
         """Wait in line until code of this section may run, or the gate is broken. What was thrown meanwhile is returned."""
-        if not self._sections and not self._holds and not self._called:
+        if not self._sections and not self._holds and not self._called and self.ended is None:
             return None
         if self._sections and not self._holds and self._sections[-1] is living(section):
             # The section's own code: nobody in the line may go before it.
@@ -150,7 +159,14 @@ class InputGate:
         """How many steps wait."""
         return len(self._waiting)
 
+    def _pass_on(self, ended: "asyncio.Task[Any] | None") -> None:
+        if self.ended is ended:
+            self.ended = None
+            self._look()
+
     def _look(self) -> None:
+        if self.ended is not None and self.broken is None:
+            return
         if not self._called:
             self._call()
         self.is_closed = self.broken is not None or bool(self._holds or self._sections or self._called)
@@ -272,7 +288,7 @@ def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None) 
                 raise
             except BaseException as thrown:  # noqa: BLE001  user code's to handle
                 error = thrown
-            if gate.is_closed and gate.broken is None:
+            if gate.is_closed and gate.broken is None and not (awaited is gate.ended and gate.admits(section)):
                 try:
                     error = (yield from gate.passage(section)) or error
                 except GeneratorExit:

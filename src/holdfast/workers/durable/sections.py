@@ -99,7 +99,7 @@ async def _critical(host: Alone, callback: Callable[[], Any], section: Section, 
             host.break_(error)
         raise
     finally:
-        host.gate.leave(section)
+        host.gate.leave(section, asyncio.current_task())
 
 
 async def _transaction(host: Alone, callback: Callable[[], Any], section: Section, is_in: bool) -> Any:  # noqa: ANN401  the callback's
@@ -114,7 +114,7 @@ async def _transaction(host: Alone, callback: Callable[[], Any], section: Sectio
         finally:
             host.commits.end_transaction()
     finally:
-        host.gate.leave(section)
+        host.gate.leave(section, asyncio.current_task())
 
 
 async def _enter(host: Alone, section: Section, *, is_in: bool) -> None:

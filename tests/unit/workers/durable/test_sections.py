@@ -32,6 +32,72 @@ class Prepared(Echo):
         return self.ready
 
 
+class Orderly(Echo):
+    """Writes down what it does, in the order of its doing."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.done: list[str] = []
+
+    async def sleep(self) -> None:
+        EVENTS["began"].set()
+        await EVENTS["open"].wait()
+        self.done.append("section")
+
+    async def blocking(self, how: str) -> None:
+        await getattr(self, how)()
+        self.done.append("behind the section")
+        await self.ctx.storage.put("a", 1)
+        self.done.append("further on")
+
+    async def here(self) -> None:
+        await self.ctx.blockConcurrencyWhile(self.sleep)
+
+    async def below(self) -> None:
+        await self.here()
+
+    async def in_transaction(self) -> None:
+        await self.ctx.storage.transaction(lambda _: self.sleep())
+
+    async def next_one(self) -> None:
+        self.done.append("next event")
+
+    async def earlier_one(self) -> None:
+        await EVENTS["earlier"].wait()
+        self.done.append("earlier event")
+
+    async def said(self) -> list[str]:
+        return self.done
+
+
+@pytest.mark.parametrize("how", ["here", "below", "in_transaction"])
+async def test_whoever_awaits_a_section_goes_on_before_the_next_event(tmp_path: Path, how: str) -> None:
+    events("began", "open")
+    async with stage(tmp_path, Room=Orderly) as scene:
+        blocking = scene.stub().blocking(how)
+        await EVENTS["began"].wait()
+        others = [asyncio.ensure_future(scene.stub().next_one()) for _ in range(3)]
+        await turn()
+        EVENTS["open"].set()
+        await asyncio.gather(blocking, *others)
+        assert await scene.stub().said() == ["section", "behind the section", "further on"] + 3 * ["next event"]
+
+
+async def test_whoever_awaits_a_section_goes_on_before_those_in_the_line(tmp_path: Path) -> None:
+    events("began", "open", "earlier")
+    async with stage(tmp_path, Room=Orderly) as scene:
+        earlier = scene.stub().earlier_one()
+        await turn()
+        blocking = scene.stub().blocking("below")
+        await EVENTS["began"].wait()
+        EVENTS["earlier"].set()
+        await turn()
+        await turn()
+        EVENTS["open"].set()
+        await asyncio.gather(blocking, earlier)
+        assert await scene.stub().said() == ["section", "behind the section", "further on", "earlier event"]
+
+
 async def test_what_a_constructor_blocks_for_comes_before_everything_else(tmp_path: Path) -> None:
     events("open")
     async with stage(tmp_path, Room=Prepared) as scene:
