@@ -115,6 +115,8 @@ def opened(installed: Installation) -> ClientConnection:
 
 
 def test_a_worker_that_is_deployed_answers_at_its_route(installed: Installation, deployed: Path) -> None:
+    (deployed / "src/entry.py").write_text(ENTRY, encoding="utf-8")
+    installed.did("worker", "deploy", str(deployed))
     answer = asked(installed)
     assert (answer.status_code, answer.text) == (203, "one hello -")
 

@@ -1,10 +1,11 @@
 """What holds for a WebSocket over HTTP/1.1 holds for one on a stream: keepalive, timeouts, limits, closes of an operator."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
+from h2.exceptions import StreamClosedError
 
 from holdfast._native import Certificate
 from holdfast.model.connection import ClosedConnection, Connection, ConnectionFilter, ConnectionQuery
@@ -64,7 +65,9 @@ def test_a_stream_that_does_not_answer_is_dead(origin: Origin, certificate: Cert
             pass
         assert (frame.opcode, frame.close_code) == (CLOSE, 1001)
         assert frame.close_reason.startswith("client_unresponsive: ")
-        socket.end()
+        # A client that is slow finds the stream ended already.
+        with suppress(StreamClosedError):
+            socket.end()
         record = closed(edge)
     assert (record["closed_by"], record["why"], record["protocol"]) == ("edge", "client_unresponsive", "h2")
 

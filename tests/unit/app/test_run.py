@@ -38,19 +38,22 @@ def test_the_edge_and_control_each_get_their_listeners_and_the_edge_ends_first(
 
     def supervise(specs: Sequence[ChildSpec], *, close_listeners: Callable[[str], None], **_: Any) -> int:
         asked.extend(specs)
-        for descriptor, role in zip((specs[0], specs[1]), ("edge", "control"), strict=True):
+        for spec, role in zip(specs, ("edge", "control", "workers"), strict=True):
             close_listeners(role)
-            assert not any(map(is_open, descriptor.inheritance.descriptors))
+            # What Workers fetch goes on while an edge drains.
+            kept = {spec.inheritance.egress}
+            assert not any(map(is_open, set(spec.inheritance.descriptors) - kept))
         return 0
 
     monkeypatch.setattr(run, "supervise", supervise)
     found = _effective(tmp_path)
     assert run_run(found) == 0
-    assert [spec.limits.name for spec in asked] == ["edge", "control"]
-    assert [len(spec.inheritance.descriptors) for spec in asked] == [2, 1]
+    assert [spec.limits.name for spec in asked] == ["edge", "control", "workers"]
+    assert [len(spec.inheritance.descriptors) for spec in asked] == [3, 1, 0]
     assert all(spec.inheritance.parsed_options() == found.config for spec in asked)
     assert '"event":"configuration_warning"' in (tmp_path / "log").read_text()
-    assert not (tmp_path / "data").exists()
+    # But for the door of what Workers fetch, the supervisor leaves the data directory to its children.
+    assert {path.name for path in (tmp_path / "data").rglob("*")} <= {"workers", "egress.sock"}
 
 
 def test_a_port_that_is_taken_gives_the_others_back(tmp_path: Path) -> None:

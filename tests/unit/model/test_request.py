@@ -10,7 +10,7 @@ from tests.unit.requests import a_request
 def test_fields_stand_in_the_order_in_which_the_core_gives_them() -> None:
     assert Request.__struct_fields__ == (
         "ray", "method", "scheme", "host", "path", "query", "version", "headers", "client_ip", "client_port",
-        "edge_port", "tls", "is_upgrade",
+        "edge_port", "tls", "is_upgrade", "is_egress",
     )  # fmt: skip
     assert TlsFacts.__struct_fields__ == ("version", "cipher", "server_name")
 
