@@ -22,6 +22,9 @@ class Edge(Command):
         self, origin: str, data: Path, *arguments: str, under: Sequence[str] = (), descriptors: Sequence[int] = ()
     ) -> None:
         """Start it and wait for its ready lines. `under` and `descriptors` are as in `Command`."""
+        if "--tls-listen" in arguments and "--listen" not in arguments:
+            # Else it would listen on a port that is not ours as well, and say so.
+            arguments = ("--listen", "127.0.0.1:0", *arguments)
         listeners = sum(argument in {"--listen", "--tls-listen"} for argument in arguments)
         super().__init__(
             ["up", origin, "--data", data, *arguments],
