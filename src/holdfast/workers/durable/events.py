@@ -10,6 +10,7 @@ Law 3: an exception of a handler is reported, and harms neither socket nor objec
 
 import asyncio
 import inspect
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -42,7 +43,7 @@ class SocketHost(Host, Protocol):
     def journal(self) -> Journal | None: ...
 
 
-class Event:
+class Event(ABC):
     """One thing that happens to an object."""
 
     __slots__ = ("handle", "host")
@@ -54,18 +55,18 @@ class Event:
         self.handle: Running | None = None
         self.host: Host
 
+    @abstractmethod
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The user's code for it and what it gets. Raises what the caller is to be told."""
-        raise NotImplementedError
 
-    def prepare(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:  # noqa: B027  most kinds need nothing
         """Set what the context of the handler must have."""
 
+    @abstractmethod
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """The handler has ended. Tells the host `ended`, now or when the outcome has left; not of a host that is broken."""
-        raise NotImplementedError
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:  # noqa: B027  who has nobody to tell leaves it
         """It will not run (to its end): its instance broke, or could not be made."""
 
     def cancel(self) -> None:
@@ -111,7 +112,7 @@ class SocketEvent(Event):
                 return method, fitting(method, self._args)
         return _nothing, ()
 
-    def prepare(self, context: Context) -> None:
+    def prepare(self, context: Context) -> None:  # noqa: B027  most kinds need nothing
         """Let the journal know which event this is."""
         if self.seen is not None and self.seq and self.socket.session is not None:
             context.run(self.seen, self.socket.session.sid, self.seq)
