@@ -112,7 +112,7 @@ class SocketEvent(Event):
                 return method, fitting(method, self._args)
         return _nothing, ()
 
-    def prepare(self, context: Context) -> None:  # noqa: B027  most kinds need nothing
+    def prepare(self, context: Context) -> None:
         """Let the journal know which event this is."""
         if self.seen is not None and self.seq and self.socket.session is not None:
             context.run(self.seen, self.socket.session.sid, self.seq)
