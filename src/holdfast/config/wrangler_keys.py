@@ -56,12 +56,19 @@ _WITHOUT_MEANING = frozenset(
         "keep_names", "tail_consumers", "alias", "jsx_factory", "jsx_fragment",
     }
 )  # fmt: skip
-# Bindings that a script would call, to find nothing.
-_NOT_THERE = (
-    "kv_namespaces", "r2_buckets", "d1_databases", "queues", "assets", "ai", "vectorize", "hyperdrive", "browser", "workflows",
-    "analytics_engine_datasets", "dispatch_namespaces", "mtls_certificates", "pipelines", "send_email", "images", "site", "wasm_modules",
-    "text_blobs", "data_blobs", "unsafe", "containers", "secrets_store_secrets", "ratelimits", "vpc_services",
-)  # fmt: skip
+# Bindings that a script would call, to find nothing, each with what it is to wrangler.
+_NOT_THERE = {
+    "kv_namespaces": "KV", "r2_buckets": "R2", "d1_databases": "D1", "queues": "queues", "assets": "static assets", "ai": "AI",
+    "vectorize": "Vectorize", "hyperdrive": "Hyperdrive", "browser": "browsers", "workflows": "workflows",
+    "analytics_engine_datasets": "Analytics Engine", "dispatch_namespaces": "dispatch namespaces", "mtls_certificates": "mTLS certificates",
+    "pipelines": "pipelines", "send_email": "email", "images": "Images", "wasm_modules": "modules of WebAssembly as bindings",
+    "text_blobs": "text blobs", "data_blobs": "data blobs", "secrets_store_secrets": "a secrets store", "ratelimits": "rate limits as bindings",
+    "vpc_services": "VPC services", "worker_loaders": "loaders of Workers",
+}  # fmt: skip
+_THERE = "there are durable_objects, whose storage has keys and SQL, services, vars, secrets and version_metadata"
+_NAMED_BY_KEY = frozenset({"wasm_modules", "text_blobs", "data_blobs"})
+# What a Worker lives without: nothing of it is in `env`.
+_PASSED_OVER = ("site", "unsafe", "containers")
 _CLASS = "the name of a class"
 _STATES = "created, deleted or renamed: objects do not move between scripts here"
 
@@ -154,14 +161,31 @@ def _missing(table: Table) -> list[str]:
     for name in _WITHOUT_MEANING:
         table.raw(name)
     build = table.table("build")
+    for name, what in _NOT_THERE.items():
+        if bound := _bound(name, table.raw(name)):
+            raise UsageError(table.key_of(name), bound, f"no bindings of {what}: there are none here ({_THERE})")
     warnings = [
-        f"{table.key_of(name)}: not there here: env has no such bindings" for name in _NOT_THERE if table.raw(name)
+        f"{table.key_of(name)}: not there here, and passed over"
+        for name in (*_NOT_THERE, *_PASSED_OVER)
+        if table.raw(name)
     ]
     if build.raw("command"):
         warnings.append(f"{build.key_of('command')}: not run here: build before you deploy")
     for name in ("cwd", "watch_dir"):
         build.raw(name)
     return warnings
+
+
+def _bound(name: str, value: object) -> str:
+    """The names that bindings of one kind would have in `env`, "" where there are none."""
+    if name == "queues" and isinstance(value, dict):
+        # Its consumers are no bindings.
+        value = value.get("producers")
+    if name in _NAMED_BY_KEY and isinstance(value, dict):
+        return ", ".join(value)
+    found = value if isinstance(value, list) else [value]
+    names = (one.get("binding") or one.get("name") for one in found if isinstance(one, dict))
+    return ", ".join(str(one) for one in names if one)
 
 
 def _check_names(table: Table, settings: WorkerSettings) -> None:

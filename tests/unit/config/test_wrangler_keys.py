@@ -86,6 +86,14 @@ def test_each_key_comes_to_a_setting_and_no_warning(values: dict[str, Any], expe
         ({"limits": {"memory_mb": 1}}, "limits.memory_mb: expected a number from 64"),
         ({"dev": {"port": 70000}}, "dev.port: expected a number from 0 to 65535"),
         ({"compatibility_flags": "python_workers"}, "compatibility_flags: expected a list of texts"),
+        ({"kv_namespaces": [{"binding": "KV", "id": "1"}, {"binding": "B"}]},
+         "services, vars, secrets and version_metadata), got 'KV, B'"),
+        ({"d1_databases": [{"binding": "DB"}]}, "d1_databases: expected no bindings of D1: there are none here (there are durable_objects"),
+        ({"queues": {"producers": [{"binding": "Q", "queue": "q"}]}}, "queues: expected no bindings of queues"),
+        ({"ai": {"binding": "AI"}}, "ai: expected no bindings of AI"),
+        ({"workflows": [{"name": "w", "binding": "W", "class_name": "A"}]}, "workflows: expected no bindings of workflows"),
+        ({"assets": {"directory": "./public", "binding": "ASSETS"}}, "assets: expected no bindings of static assets"),
+        ({"text_blobs": {"PAGE": "page.html"}}, "text_blobs: expected no bindings of text blobs"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_with_key_value_and_what_was_expected(
@@ -102,7 +110,8 @@ def test_what_cannot_be_used_is_refused_with_key_value_and_what_was_expected(
     [
         ({"observability": {"enabled": True}, "workers_dev": True, "$schema": "x"}, []),
         ({"comptibility_date": "2026-01-01"}, ["comptibility_date: not known here, and passed over"]),
-        ({"kv_namespaces": [{"binding": "KV", "id": "1"}]}, ["kv_namespaces: not there here: env has no such bindings"]),
+        ({"assets": {"directory": "./public"}}, ["assets: not there here, and passed over"]),
+        ({"queues": {"consumers": [{"queue": "q"}]}}, ["queues: not there here, and passed over"]),
         ({"build": {"command": "make"}}, ["build.command: not run here: build before you deploy"]),
         ({"durable_objects": {"code_update_strategy": {"mode": "deferred"}, "x": 1}},
          ["durable_objects.x: not known here, and passed over"]),

@@ -36,6 +36,10 @@ _SDK = frozenset({"workers", "js", "pyodide", "asgi"})
 HANDLERS = ("fetch", "scheduled", "queue", "email", "tail")
 # Dependencies that were put beside the code, as the original's tools do.
 VENDORED = "python_modules"
+HOW_TO_ADD = (
+    "{name!r} is neither in the script nor installed beside Holdfast: put the package that has it into python_modules, beside "
+    "the wrangler file: pip install --target python_modules NAME"
+)
 
 
 class LoadError(Exception):
@@ -152,6 +156,7 @@ def _imported(path: Path) -> ModuleType:
         loader.exec_module(module)
     except BaseException as error:
         sentence = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        sentence = "; ".join((sentence, *getattr(error, "__notes__", ())))
         trace = _shown(error, _from_user(error.__traceback__, root))
         raise LoadError(" ".join(sentence.split()), trace) from error
     return module
@@ -211,7 +216,25 @@ def _import(
     """`__import__` as user code has it."""
     if level == 0 and (name == PACKAGE or name.startswith(f"{PACKAGE}.")):
         raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-    return builtins.__import__(name, globals, locals, fromlist or (), level)
+    try:
+        module = builtins.__import__(name, globals, locals, fromlist or (), level)
+    except ModuleNotFoundError as error:
+        if level == 0 and error.name == name.partition(".")[0] and not hasattr(error, "__notes__"):
+            error.add_note(HOW_TO_ADD.format(name=error.name))
+        raise
+    if level == 0 and name in _SDK:
+        _check_has(module, fromlist or ())
+    return module
+
+
+def _check_has(module: ModuleType, names: Sequence[str]) -> None:
+    """Say of what the SDK has not what the SDK says of it, rather than where it lies."""
+    for name in names:
+        try:
+            if name != "*":
+                getattr(module, name)
+        except AttributeError as error:
+            raise ImportError(str(error), name=module.__name__) from None
 
 
 _USER_BUILTINS: dict[str, Any] = {**vars(builtins), "__import__": _import}

@@ -25,6 +25,16 @@ class ArrayBuffer(bytes):
         """How many bytes."""
         return len(self)
 
+    @property
+    def length(self) -> int:
+        """How many bytes: what `to_js(b"…")` gives is an array of bytes on the original."""
+        return len(self)
+
+    @property
+    def buffer(self) -> ArrayBuffer:
+        """This: what such an array is a view of."""
+        return self
+
     def to_bytes(self) -> bytes:
         """The bytes."""
         return bytes(self)

@@ -82,6 +82,12 @@ DEFAULT = "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint)
         ("import nothing_of_that_name\n", "No module named 'nothing_of_that_name'", "entry_of_worker.py"),
         ("def a():\n    b()\ndef b():\n    1 / 0\na()\n", "ZeroDivisionError", "in b"),
         ("raise SystemExit(3)\n", "SystemExit: 3", "raise SystemExit"),
+        (
+            "import nothing_of_that_name\n",
+            "pip install --target python_modules NAME",
+            "nothing_of_that_name' is neither in",
+        ),
+        ("from js import HTMLRewriters\n", "js.HTMLRewriters is not there", "entry_of_worker.py"),
         ("import holdfast\n", "No module named 'holdfast'", "import holdfast"),
         ("from holdfast.workers import values\n", "No module named 'holdfast.workers'", "from holdfast"),
         ("x = 1\n", "exports no handler", ""),

@@ -23,6 +23,12 @@ def test_an_array_buffer_is_its_bytes(data: bytes, start: int, end: int) -> None
     assert bytes(buffer.to_memoryview()) == data
 
 
+def test_what_to_js_makes_of_bytes_has_a_buffer_and_a_length_as_an_array_of_bytes_has() -> None:
+    buffer = ArrayBuffer(b"abc")
+    assert buffer.buffer is buffer
+    assert buffer.length == 3
+
+
 def test_an_array_buffer_is_made_and_read_as_text() -> None:
     assert ArrayBuffer.new(2) == b"\0\0"
     assert ArrayBuffer("ü".encode()).to_string() == "ü"

@@ -1,0 +1,5 @@
+"""Forms."""
+
+from holdfast.workers.sdk.web.forms import FormData, FormDataValue
+
+__all__ = ["FormData", "FormDataValue"]
