@@ -319,6 +319,7 @@ WORKER_VERSIONS = Table(
     Column("message", Text, nullable=False),
     Column("tag", Text, nullable=False),
     _moment("created_on"),
+    Column("client", String(16), nullable=False, server_default="api"),
     Index(None, "script_id", "number", unique=True),
 )
 
@@ -333,7 +334,18 @@ WORKER_DEPLOYMENTS = Table(
     Column("source", String(16), nullable=False),
     Column("message", Text, nullable=False),
     _moment("created_on"),
+    Column("client", String(16), nullable=False, server_default="api"),
     Index(None, "script_id", "created_on"),
+)
+
+# When scripts are to run by themselves.
+WORKER_SCHEDULES = Table(
+    "worker_schedules",
+    METADATA,
+    Column("script_id", String(ID_CHARS), ForeignKey("worker_scripts.id", ondelete="CASCADE"), primary_key=True),
+    Column("cron", String(255), primary_key=True),
+    _moment("created_on"),
+    _moment("modified_on"),
 )
 
 # Routes of zones. One without a script sends its requests to the origin.

@@ -40,7 +40,8 @@ class VersionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One version, without its code. `secrets` are sealed, by name. `source` is by what means it came ("api", "secret" …)."""
+    """One version, without its code. `secrets` are sealed, by name. `source` is by what means it came ("api", "secret" …), `client`
+    by what program ("wrangler", "api" for all others)."""
 
     id: str
     script_id: str
@@ -53,6 +54,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     tag: str
     created_on: Moment
+    client: str = "api"
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     message: str
     created_on: Moment
+    client: str = "api"
 
 
 _VERSION_COLUMNS = tuple(WORKER_VERSIONS.c[name] for name in Version.__struct_fields__)
