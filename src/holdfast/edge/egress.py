@@ -3,10 +3,11 @@
 Law 1: a request for the zone that the Worker answers for goes straight to that zone's origin: no rules, no route, so that
 `return await fetch(request)` ends there. What a record says that is not proxied, and what no record says, is dialled as anywhere else.
 Law 2: a request for another zone of this edge is a request like any other: every phase is asked, and a Worker there may answer.
-Workers that lead to Workers are counted, and there is an end (`worker_route.MAX_DEPTH`).
+Workers that lead to Workers are counted, and there is an end (`model.worker_egress.MAX_DEPTH`).
 Law 3: everything else is dialled, over TLS that is verified. What the edge says of a client (`CF-Connecting-IP` and its like) does not
 leave this installation.
-Law 4: whatever a process sends, there is an answer; nothing raises.
+Law 4: a call by a binding is none of these, whatever host it names (`worker_calls.py`).
+Law 5: whatever a process sends, there is an answer; nothing raises.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from holdfast.edge.phases.worker_route import to_script
 from holdfast.edge.route import DeadEnd, route_of
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import NO_TARGET, NO_ZONE, PlaceOf, View
+from holdfast.edge.worker_calls import decide_call
 from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_headers import zone_headers
 from holdfast.model.request import Request
@@ -61,6 +63,8 @@ def decide_egress(
         asked = _asked(request)
     except ValueError as error:
         return refuse(request, status=400, code=400, reason=f"The request of a Worker's process: {error}.", now=now)
+    if asked.egress.call is not None:
+        return decide_call(asked.request, asked.egress, asked.egress.call, snapshot)
     parent, zone = _zones(asked, snapshot)
     if zone is not None and zone is not parent:
         abroad = msgspec.structs.replace(asked.request, client_ip=LOCAL)

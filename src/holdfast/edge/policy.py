@@ -81,6 +81,12 @@ class Policy:
 
     def answer(self, fault: Fault) -> Respond:
         """What the client of a failed forward is told (`_native.Edge`, `answer`)."""
+        if fault.request.is_egress:
+            # Loaded with the first of them: most edges have no Workers.
+            from holdfast.edge.worker_calls import answer_of  # noqa: PLC0415
+
+            if (told := answer_of(fault)) is not None:
+                return told
         now = self._clock()
         view = view_of(fault.request, self._snapshot, now=now)
         return answers.in_zone(answers.answer(fault, now=now, zone=view.zone.name), view.zone, fault.request)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from holdfast.edge.worker_bindings import WorkerBindings
 from holdfast.edge.worker_scripts import Script
 from holdfast.model.data_dir import worker_channel_socket, worker_http_socket
 
@@ -32,12 +33,13 @@ class Processes:
     def __init__(self, data_dir: Path) -> None:
         """`data_dir` is absolute."""
         self._data_dir = data_dir
+        self.bindings = WorkerBindings(data_dir)
         self._scripts: dict[str, tuple[Origin, WorkerTarget]] = {}
         self._hosts: dict[tuple[str, str, int], Origin] = {}
 
     def statistics(self) -> dict[str, int]:
-        """How many handles are kept."""
-        return {"scripts": len(self._scripts), "hosts": len(self._hosts)}
+        """How many handles are kept, and whose deployments are remembered."""
+        return {"scripts": len(self._scripts), "hosts": len(self._hosts), **self.bindings.statistics()}
 
     def of(self, script: Script) -> tuple[Origin, WorkerTarget]:
         """The way to the process of `script`."""

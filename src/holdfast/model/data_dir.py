@@ -115,6 +115,12 @@ def worker_active_file(data_dir: Path, key: str) -> Path:
     return worker_dir(data_dir, key) / "active"
 
 
+def worker_caller_file(data_dir: Path, key: str) -> Path:
+    """The file with the text by which a script's process proves to an edge whose it is: that process and the edges read it, user code
+    cannot."""
+    return worker_dir(data_dir, key) / "caller"
+
+
 def workers_egress_socket(data_dir: Path) -> Path:
     """The Unix socket where edges take what scripts fetch."""
     return worker_sockets_dir(data_dir) / "egress.sock"

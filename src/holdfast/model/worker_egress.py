@@ -19,6 +19,9 @@ import msgspec
 
 CONTEXT_FIELD = "Holdfast-Context"
 EGRESS_FIELD = "Holdfast-Egress"
+# On every answer to a call by a binding: who gives it, and what it is (`Outcome`). Not one of `Holdfast-*`, which no answer of a process
+# may have on its way to another; a process that was called lets nobody else write it.
+CALLED_FIELD = "X-Holdfast-Called"
 # Longest field; a head has 32 KiB.
 MAX_CHARS = 8_192
 
@@ -26,12 +29,48 @@ _KEY = re.compile(r"[0-9a-f]{12}")
 _ENCODER = msgspec.msgpack.Encoder()
 T = TypeVar("T")
 
+# How many Workers may have led to one by requests and calls of their own. Precedent: the original's 16 (1019, "Compute server error").
+MAX_DEPTH = 16
+
+# `answer`: what user code answered; `exception`: what it raised; `unbegun`: the process makes room for another one, and has begun
+# nothing of it; `unbound`: the edge knows of no such binding (yet); `refused`: the edge says no; `lost`: it got no answer.
+Outcome = Literal["answer", "exception", "unbegun", "unbound", "refused", "lost"]
+
+
+class BoundCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a process says of a request that is a call by one of its bindings, to another script (or to its own, through the door).
+
+    `binding` is the binding's name in `env`: where that leads, the edge finds in what was deployed. `proof` says that the script is who
+    it says it is (`data_dir.worker_caller_file`). `object_id`, 64 hex digits, is of a Durable Object, `object_name` what it was made
+    from. `is_rpc`: the body is a call of a method (`holdfast.workers.remote`), not a request of user code. `cf` is `request.cf`.
+    """
+
+    binding: str
+    proof: str
+    object_id: str = ""
+    object_name: str | None = None
+    is_rpc: bool = False
+    cf: dict[str, Any] = {}
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What a request asks for that came by a binding of a script: an entrypoint of the called one ("" the default one), or an object of
+    `class_name`. `caller` names the script that has the binding, for people."""
+
+    caller: str
+    entrypoint: str = ""
+    class_name: str = ""
+    object_id: str = ""
+    object_name: str | None = None
+    is_rpc: bool = False
+
 
 class RequestContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is known of a request that goes to the process of a Worker (`Holdfast-Context`).
 
     `zone` is the zone's id, "" for the one zone of `holdfast up`; `script` the script's key. `scheme`, `host` and `client_ip` are the
-    client's; `tls_version` "" without TLS. `depth` counts the Workers that led here by requests of their own. `cf` is `request.cf`.
+    client's; `tls_version` "" without TLS. `depth` counts the Workers that led here by requests of their own. `cf` is `request.cf`. `called`: another script asks, by a
+    binding; None for a client, and for what a Worker fetches by the name of a host.
     """
 
     ray: str
@@ -43,12 +82,13 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     tls_version: str = ""
     depth: int = 0
     cf: dict[str, Any] = {}
+    called: Called | None = None
 
 
 class Egress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a process says of a request of its own (`Holdfast-Egress`). `scheme` is that of the URL that it asks for.
 
-    `script` is the script's key. `park` keeps the WebSocket that opens for it. All else is the context of the request that the Worker
+    `script` is the script's key. `park` keeps the WebSocket that opens for it. `call`: it is for another script. All else is the context of the request that the Worker
     is answering, and empty where there is none (an alarm): `zone`, `host`, `ray`, `client_ip`, `depth`.
     """
 
@@ -60,18 +100,26 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     ray: str = ""
     client_ip: str = ""
     depth: int = 0
+    call: BoundCall | None = None
 
     @classmethod
     def of(
-        cls, context: RequestContext | None, *, scheme: Literal["http", "https"], script: str, park: bool = False
+        cls,
+        context: RequestContext | None,
+        *,
+        scheme: Literal["http", "https"],
+        script: str,
+        park: bool = False,
+        call: BoundCall | None = None,
     ) -> Egress:
         """What a Worker says that answers the request of `context`, or none."""
         if context is None:
-            return cls(scheme=scheme, script=script, park=park)
+            return cls(scheme=scheme, script=script, park=park, call=call)
         return cls(
             scheme=scheme,
             script=script,
             park=park,
+            call=call,
             zone=context.zone,
             host=context.host,
             ray=context.ray,

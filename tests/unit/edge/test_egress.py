@@ -8,13 +8,12 @@ import pytest
 
 from holdfast.edge.decide import decide
 from holdfast.edge.decision import Decision, Forward, Respond
-from holdfast.edge.phases.worker_route import MAX_DEPTH
 from holdfast.edge.snapshot import Snapshot, empty_snapshot
 from holdfast.edge.worker_processes import Processes
 from holdfast.edge.worker_routes import snapshot_of_worker
 from holdfast.edge.worker_scripts import Script
 from holdfast.model.request import Request
-from holdfast.model.worker_egress import Egress, field_of, read_context
+from holdfast.model.worker_egress import MAX_DEPTH, Egress, field_of, read_context
 from holdfast.model.zone_document import WorkerDomainDocument, WorkerRouteDocument
 from holdfast.rules.context import Place
 from tests.unit.edge.origins import PORTS, a_record, a_snapshot, a_zone, zone_id

@@ -18,7 +18,7 @@ def test_a_script_has_one_handle_whoever_asks(tmp_path: Path) -> None:
     assert processes.target(KEY) is target
     assert origin.label == "worker:chat"
     assert (target.script, target.channel) == (KEY, str(tmp_path / "workers" / KEY / "channel.sock"))
-    assert processes.statistics() == {"scripts": 1, "hosts": 0}
+    assert processes.statistics() == {"scripts": 1, "hosts": 0, "deployed": 0}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_who_was_asked_for_longest_ago_is_forgotten(tmp_path: Path, monkeypatch:
     second = processes.host("http", "b.test", 80)
     assert processes.host("http", "a.test", 80) is first
     processes.host("http", "c.test", 80)
-    assert processes.statistics() == {"scripts": 0, "hosts": 2}
+    assert processes.statistics() == {"scripts": 0, "hosts": 2, "deployed": 0}
     assert processes.host("http", "a.test", 80) is first
     assert processes.host("http", "b.test", 80) is not second

@@ -13,11 +13,8 @@ from holdfast.edge.view import View
 from holdfast.edge.worker_scripts import Script
 from holdfast.edge.zone_headers import zone_headers
 from holdfast.model.request import Request
-from holdfast.model.worker_egress import CONTEXT_FIELD, RequestContext, field_of
+from holdfast.model.worker_egress import CONTEXT_FIELD, MAX_DEPTH, RequestContext, field_of
 from holdfast.rules.context import NOWHERE
-
-# How many Workers may have led to one by requests of their own. Precedent: the original's 16 (1019, "Compute server error").
-MAX_DEPTH = 16
 
 
 def worker_route(request: Request, view: View) -> Decision | None:

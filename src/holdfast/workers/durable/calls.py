@@ -83,7 +83,7 @@ class Promise(Coroutine[Any, Any, Any]):
 class Call(Event):
     """A call that is on its way to an object, or runs there."""
 
-    __slots__ = ("_args", "_began_at", "_invocation", "_kwargs", "_name", "_target", "future", "lost")
+    __slots__ = ("_args", "_began_at", "_invocation", "_kwargs", "_name", "_target", "future", "has_begun", "lost")
 
     label = "a call"
 
@@ -99,6 +99,8 @@ class Call(Event):
         super().__init__()
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.lost: Callable[[BaseException], None] | None = None
+        # Whether user code has seen anything of it.
+        self.has_begun = False
         self._name = name
         self._args = args
         self._kwargs = kwargs or {}
@@ -110,6 +112,7 @@ class Call(Event):
         """The method, with its arguments. Raises what the caller is told."""
         if self.future.get_loop().time() - self._began_at > QUEUE_LIMIT_S:
             raise Overloaded(QUEUED_TOO_LONG)
+        self.has_begun = True
         found = self._target or self._method()
         return (partial(found, **self._kwargs) if self._kwargs else found), self._args
 
@@ -171,6 +174,7 @@ class Read(Call):
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Reads it; a method goes as a function that calls it."""
+        self.has_begun = True
         return method_of, (self.host.code, self._name)
 
 

@@ -56,11 +56,11 @@ class Namespace:
                 f"Failed to execute 'get' on 'DurableObjectNamespace': parameter 1 is not of type 'DurableObjectId' "
                 f"(it is {type(id).__name__}; `getByName` takes a name)."
             )
-        return Stub(self._kind, id, self._find)
+        return self._stub(id)
 
     def getByName(self, name: str, options: Any = None) -> "Stub":  # noqa: ANN401  the original's
         """A stub of the object that this name means."""
-        return Stub(self._kind, self.idFromName(name), self._find)
+        return self._stub(self.idFromName(name))
 
     def getExisting(self, id: DurableObjectId, options: Any = None) -> "Stub":  # noqa: A002, ANN401  the original's names
         """As `get`."""
@@ -68,7 +68,23 @@ class Namespace:
 
     def jurisdiction(self, name: str | None = None) -> "Namespace":
         """The same namespace, for objects of a jurisdiction. It is kept with ids; objects are all on this machine."""
-        return Namespace(self._kind, self._find, None if name is None else _checked(name))
+        return self._with(None if name is None else _checked(name))
+
+    def deliver(self, digits: str, name: str | None, call: Call) -> None:
+        """Have a call of another process reach the object with this id; `name` is what that says it was made from.
+
+        Raises JsTypeError for an id that is none of this namespace.
+        """
+        found = self.idFromString(digits)
+        if name is not None and (named := self._kind.ids.from_name(name)) == found:
+            found = named
+        send(partial(self._find, self._kind, found), call)
+
+    def _stub(self, id: DurableObjectId) -> "Stub":  # noqa: A002  as `id` of the original
+        return Stub(self._kind, id, self._find)
+
+    def _with(self, jurisdiction: str | None) -> "Namespace":
+        return Namespace(self._kind, self._find, jurisdiction)
 
     id_from_name = idFromName
     id_from_string = idFromString

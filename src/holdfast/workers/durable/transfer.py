@@ -22,7 +22,7 @@ Reference = Callable[[Callable[..., Any]], Any]
 
 ATOMS = frozenset({type(None), bool, int, float, str, bytes, datetime, date, time, timedelta, complex})
 # What has a life of its own is of these rooms; user code has no class there.
-LIVING = ("holdfast.workers.sdk.", "holdfast.workers.runtime.", "holdfast.workers.durable.")
+LIVING = ("holdfast.workers.sdk.", "holdfast.workers.runtime.", "holdfast.workers.durable.", "holdfast.workers.remote.")
 PACKAGE = str(Path(__file__).parents[2])
 # How deep containers may lie in each other: beyond it Python's own stack would end.
 MAX_DEPTH = 200

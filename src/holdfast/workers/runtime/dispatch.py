@@ -2,7 +2,8 @@
 
 Law 1: each request has a context of its own, and tasks that its handler starts inherit it.
 Law 2: what user code raises is logged with its traceback, and answered 500 with `Holdfast-Fault: 1101`: how that looks is the edge's matter.
-Law 3: what `waitUntil` was given goes on after the answer, and is waited for when the process retires.
+Law 3: a call of another script (`Holdfast-Context` says so) is answered by `remote.serving`: what it raises is the caller's to hear.
+Law 4: what `waitUntil` was given goes on after the answer, and is waited for when the process retires.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any
 
-from holdfast.model.worker_egress import CONTEXT_FIELD, RequestContext, read_context
+from holdfast.model.worker_egress import CALLED_FIELD, CONTEXT_FIELD, Called, RequestContext, read_context
+from holdfast.workers.durable.errors import marked
+from holdfast.workers.remote.messages import BadFrame
+from holdfast.workers.remote.serving import Objects, Serving, Unbegun, failure, mark
 from holdfast.workers.runtime import console
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import Exchange, Gone
@@ -31,6 +35,7 @@ from holdfast.workers.sdk.request import Request
 PREFIX = b"holdfast-"
 SESSION, PASS, FAULT = b"Holdfast-Session", b"Holdfast-Pass", b"Holdfast-Fault"
 UNCAUGHT = b"1101"
+_CALLED = CALLED_FIELD.lower().encode()
 # RFC 6455 §1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # Of a handshake's answer these are ours to write.
@@ -40,12 +45,22 @@ _HANDSHAKE = frozenset({b"sec-websocket-accept", b"upgrade", b"connection"})
 class Dispatcher:
     """Answers requests with a script."""
 
-    def __init__(self, script: Script, env: Any, *, key: str, reception: Reception, log: HostLink) -> None:  # noqa: ANN401 - the script's bindings
+    def __init__(
+        self,
+        script: Script,
+        env: Any,  # noqa: ANN401 - the script's bindings
+        *,
+        key: str,
+        reception: Reception,
+        log: HostLink,
+        objects: Objects | None = None,
+    ) -> None:
         self._script = script
         self._env = env
         self._key = key
         self._reception = reception
         self._log = log
+        self._called = Serving(script, env, objects, self.report, self.wait_until)
         self._background: set[asyncio.Future[Any]] = set()
         self.requests = self.exceptions = self.running = 0
 
@@ -57,7 +72,12 @@ class Dispatcher:
         self.requests += 1
         self.running += 1
         # A task of its own: what user code sets or cancels ends with the request.
-        task = asyncio.get_running_loop().create_task(self._run(exchange, context), context=copy_context())
+        run = (
+            self._run(exchange, context)
+            if context.called is None
+            else self._run_called(exchange, context, context.called)
+        )
+        task = asyncio.get_running_loop().create_task(run, context=copy_context())
         try:
             status = await task
         finally:
@@ -66,7 +86,7 @@ class Dispatcher:
                 "info",
                 f"{exchange.method} {_url(exchange, context)} {status}",
                 ray=context.ray,
-                entrypoint=DEFAULT,
+                entrypoint=_entrypoint(context),
                 kind="request",
                 fields={
                     "method": exchange.method,
@@ -96,6 +116,30 @@ class Dispatcher:
             await exchange.answer(
                 500, [(FAULT, UNCAUGHT), (b"content-type", b"text/plain")], b"Worker threw exception\n"
             )
+            return 500
+
+    async def _run_called(self, exchange: Exchange, context: RequestContext, called: Called) -> int:
+        running.set(Invocation(env=self._env, wait_until=self.wait_until, request=context))
+        console.entrypoint.set(_entrypoint(context))
+        try:
+            if called.is_rpc:
+                await self._called.rpc(exchange, called)
+                return 200
+            request = self._request(exchange, context)
+            parts = bridge.parts_of(await self._called.fetched(request, called), request)
+            parts.headers[:] = [one for one in parts.headers if one[0].lower() != _CALLED]
+            parts.headers.append(mark("answer"))
+            return await self._send(exchange, parts)
+        except (Gone, asyncio.CancelledError):
+            raise
+        except Unbegun:
+            await exchange.answer(503, [mark("unbegun")], b"")
+            return 503
+        except BaseException as error:  # noqa: BLE001 - user code's, whatever it is
+            if not isinstance(error, BadFrame):
+                self.report(error, f"{_entrypoint(context)} (called by {called.caller})")
+            if not exchange.is_begun:
+                await exchange.answer(500, [mark("exception")], failure(marked(error, remote=True)))
             return 500
 
     async def _handle(self, request: Request) -> object:
@@ -176,6 +220,11 @@ def _handshake(key: str) -> list[tuple[bytes, bytes]]:
         (b"Connection", b"Upgrade"),
         (b"Sec-WebSocket-Accept", accept_of(key).encode("ascii")),
     ]
+
+
+def _entrypoint(context: RequestContext) -> str:
+    called = context.called
+    return DEFAULT if called is None else called.class_name or called.entrypoint or DEFAULT
 
 
 def _url(exchange: Exchange, context: RequestContext) -> str:

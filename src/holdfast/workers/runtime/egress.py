@@ -4,6 +4,8 @@ Law 1: the edge dials, not this process: it has the rules, the names and the cer
        `Holdfast-Egress` says for whom and how.
 Law 2: a connection is used again only for what may be asked twice (RFC 9110 §9.2.2): if the edge has closed it meanwhile, we ask again.
 Law 3: there are at most MAX_CONNECTIONS, idle ones included; what user code forgets to read is let go with its answer.
+Law 4: calls by bindings have connections of their own, so that scripts that call each other in a circle do not wait for what they fetch;
+       one that has waited CALL_PLACE_S for one fails.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Literal, cast
 
 import h11
 
-from holdfast.model.worker_egress import EGRESS_FIELD, RequestContext, field_of
+from holdfast.model.worker_egress import EGRESS_FIELD, BoundCall, RequestContext, field_of
 from holdfast.model.worker_egress import Egress as Origin
 from holdfast.workers.durable import current
 from holdfast.workers.runtime.egress_wire import CHUNK_BYTES, Connection
@@ -28,6 +30,10 @@ from holdfast.workers.sdk.web.url_parsing import UrlRecord
 # Connections to the edge at once, of the whole script; more requests wait for one to end.
 # Those to origins the edge bounds by itself (`origin.max_pending_connects`).
 MAX_CONNECTIONS = 256
+# Calls of other scripts under way at once, of the whole script. No precedent: the original bounds memory alone.
+MAX_CALLS = 1_024
+# How long one more waits. Precedent: how long a call may wait for an object.
+CALL_PLACE_S = 30.0
 # Idle ones that are kept, and for how long: less than the edge keeps an idle connection of a client.
 MAX_IDLE, MAX_IDLE_S = 16, 4.0
 # The edge accepts on a local socket; a full queue is all that can hold it up.
@@ -139,10 +145,14 @@ class AnswerBody:
 class Egress:
     """All connections of this process to the edge. `path`: where edges accept; `script`: whose requests these are."""
 
-    def __init__(self, path: str, script: str) -> None:
+    def __init__(
+        self, path: str, script: str, *, connections: int | None = None, place_s: float | None = None
+    ) -> None:
+        """`connections` at once, else MAX_CONNECTIONS. `place_s`: how long a request may wait for one; None for as long as it takes."""
         self._path, self._script = path, script
         self._loop = asyncio.get_running_loop()
-        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._places = asyncio.Semaphore(connections or MAX_CONNECTIONS)
+        self._place_s = place_s
         self._idle: deque[Connection] = deque()
         self._taken = self._waiting = 0
 
@@ -150,9 +160,14 @@ class Egress:
         """Connections: open, and of those idle; requests that wait for one."""
         return {"open": self._taken, "idle": len(self._idle), "waiting": self._waiting}
 
-    async def send(self, outgoing: Outgoing, context: RequestContext | None = None) -> Incoming:
-        """Ask, for the request of `context`; the answer comes when its head does. NetworkError, TimedOut, if there is none."""
-        head = self._head(outgoing, context)
+    async def send(
+        self, outgoing: Outgoing, context: RequestContext | None = None, call: BoundCall | None = None
+    ) -> Incoming:
+        """Ask, for the request of `context`, by a binding where it is a `call`; the answer comes when its head does.
+
+        NetworkError, TimedOut, if there is none; NoPlace if it was not sent for want of a connection.
+        """
+        head = self._head(outgoing, context, call)
         if outgoing.can_be_repeated and (connection := self._idle_one()) is not None:
             try:
                 return await self._on(connection, head, outgoing)
@@ -223,7 +238,10 @@ class Egress:
             self.drop(self._idle.popleft())
         self._waiting += 1
         try:
-            await self._places.acquire()
+            async with asyncio.timeout(self._place_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise NoPlace(f"No connection to the edge was free for {self._place_s:.0f} s.") from None
         finally:
             self._waiting -= 1
         self._taken += 1
@@ -244,10 +262,10 @@ class Egress:
         self._taken -= 1
         self._places.release()
 
-    def _head(self, outgoing: Outgoing, context: RequestContext | None) -> h11.Request:
+    def _head(self, outgoing: Outgoing, context: RequestContext | None, call: BoundCall | None) -> h11.Request:
         url = replace(outgoing.url, fragment=None, username="", password="")
         scheme = cast("Literal['http', 'https']", url.scheme)
-        told = field_of(Origin.of(context, scheme=scheme, script=self._script, park=outgoing.is_upgrade))
+        told = field_of(Origin.of(context, scheme=scheme, script=self._script, park=outgoing.is_upgrade, call=call))
         fields = [(b"Host", url.authority().encode("ascii")), *outgoing.headers, *_framing(outgoing)]
         fields.append((EGRESS_FIELD.encode("ascii"), told.encode("ascii")))
         # The socket knows no TLS: the target's scheme is http, the URL's own is in the field.
@@ -279,15 +297,21 @@ def _without_token(
     return kept, None, Parked(token.decode("latin-1"), kept, connection)
 
 
+class NoPlace(NetworkError):
+    """All connections were in use for too long; nothing was sent."""
+
+
 class _Way:
-    """The one way out of this process."""
+    """The one way out of this process, and its part for calls by bindings."""
 
     egress: Egress | None = None
+    calls: Egress | None = None
 
 
 def configure(path: str, script: str) -> Egress:
     """Once, on the loop, before user code runs: the socket where edges accept, and the script's key."""
     _Way.egress = Egress(path, script)
+    _Way.calls = Egress(path, script, connections=MAX_CALLS, place_s=CALL_PLACE_S)
     return _Way.egress
 
 
@@ -301,3 +325,10 @@ async def send(outgoing: Outgoing) -> Incoming:
         return await _Way.egress.send(outgoing)
     async with invocation.subrequests:
         return await _Way.egress.send(outgoing, invocation.request)
+
+
+async def call(outgoing: Outgoing, bound: BoundCall, context: RequestContext | None) -> Incoming:
+    """Call by a binding, for the request of `context`. It waits for no writes: whoever calls has done that. Raises as `Egress.send`."""
+    if _Way.calls is None:
+        raise NetworkError("This process has no way out: no edge was named to it.")
+    return await _Way.calls.send(outgoing, context, bound)

@@ -1,6 +1,7 @@
 """`env`: the bindings of a script, made of what it was loaded with.
 
-Law: a binding that cannot be what it says is refused when the script is loaded, never when a request comes to use it.
+Law: a binding of the script's own that cannot be what it says is refused when the script is loaded, never when a request comes to use it.
+One that names another script is not: that may be deployed later, or anew.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import copy
 from typing import Protocol
 
 from holdfast.model.worker_messages import Load
+from holdfast.workers.remote.bindings import RemoteNamespace, Service, foreign_class
+from holdfast.workers.remote.calling import Way
 from holdfast.workers.runtime.loading import LoadError
+from holdfast.workers.runtime.neighbours import Neighbours, is_foreign
 from holdfast.workers.sdk.context import Env
 
 
@@ -20,15 +24,16 @@ class Namespaces(Protocol):
         """The namespace of a class. Raises KeyError."""
 
 
-def environment_of(message: Load, namespaces: Namespaces) -> Env:
+def environment_of(message: Load, namespaces: Namespaces, neighbours: Neighbours) -> Env:
     """The bindings of a script. Raises LoadError."""
     bindings: dict[str, object] = copy.deepcopy(message.vars)
     bindings.update(message.secrets)
     for binding in message.durable_objects:
-        if binding.script_name not in {"", message.name}:
-            raise LoadError(
-                f"durable_objects: {binding.name} names a class of another script ({binding.script_name!r}); expected one of {message.name!r}"
-            )
+        if is_foreign(binding.script_name, message):
+            namespace = neighbours.namespace(binding.script_name, binding.class_name)
+            kind = foreign_class(binding.script_name, binding.class_name, namespace)
+            bindings[binding.name] = RemoteNamespace(Way(binding.name, neighbours.proof), kind)
+            continue
         try:
             bindings[binding.name] = namespaces.namespace(binding.class_name)
         except KeyError:
@@ -36,5 +41,5 @@ def environment_of(message: Load, namespaces: Namespaces) -> Env:
                 f"durable_objects: {binding.name} names {binding.class_name!r}, which is no class of the script"
             ) from None
     for service in message.services:
-        raise LoadError(f"services: {service.name} names another script ({service.service!r}), which is not supported")
+        bindings[service.name] = Service(Way(service.name, neighbours.proof))
     return Env(bindings)

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from holdfast.errors import reason_of
 from holdfast.model.worker_messages import (
     COUNTERS_EVERY_S,
     Counters,
@@ -44,6 +45,7 @@ from holdfast.workers.runtime.environment import environment_of
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import HttpServer
 from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
+from holdfast.workers.runtime.neighbours import Neighbours, neighbours_of
 from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.services import Far, services
@@ -102,6 +104,11 @@ class Process:
         script_dir = Path(message.objects_dir).parent
         own = (Path(message.code_dir), Path(message.objects_dir), Path(message.run_dir), Path(message.egress_path))
         self._turns.use(message.turn_file)
+        try:
+            neighbours = neighbours_of(message)
+        except OSError as error:
+            self._host.say(LoadFailed(error=f"the script's directory cannot be used: {reason_of(error)}"))
+            return
         console.capture(partial(_console, self._host))
         # DATA/workers/<key>/objects: what is Holdfast's begins two above the script's directory.
         isolation.confine(script_dir.parent.parent, own)
@@ -113,7 +120,7 @@ class Process:
                 message.main,
                 wanted=[one.class_name for one in message.durable_objects if one.script_name in {"", message.name}],
             )
-            self._serving = _Serving(self._host, self._turns, message, script)
+            self._serving = _Serving(self._host, self._turns, message, script, neighbours)
         except LoadError as error:
             self._host.say(LoadFailed(error=str(error), traceback=error.trace))
             return
@@ -141,7 +148,7 @@ class Process:
 class _Serving:
     """A script that is loaded, with all that serves it."""
 
-    def __init__(self, host: HostLink, turns: Turns, message: Load, script: Script) -> None:
+    def __init__(self, host: HostLink, turns: Turns, message: Load, script: Script, neighbours: Neighbours) -> None:
         self._host = host
         self._load = message
         self._script = script
@@ -167,14 +174,16 @@ class _Serving:
             ProcessHello(version=VERSION, script=message.name, script_version=message.version, pid=os.getpid()),
             report=partial(self._note, "warn"),
         )
-        env = environment_of(message, self._objects)
+        env = environment_of(message, self._objects, neighbours)
         environment.set_default(env)
         self._objects.channels = self._channels
         self._objects.env = env
         self._objects.services.event_seen = see_event
         self._objects.services.context = _named
         egress.configure(message.egress_path, message.key)
-        self._dispatcher = Dispatcher(script, env, key=message.key, reception=self._reception, log=host)
+        self._dispatcher = Dispatcher(
+            script, env, key=message.key, reception=self._reception, log=host, objects=self._objects
+        )
         self._server = HttpServer(self._dispatcher.answer, report=partial(self._note, "error"))
         ffi.at_home(self._loop)
         services.at_home(self._loop)

@@ -9,7 +9,7 @@ Law 3: an answer 101 has a WebSocket, unaccepted; returned so, the edge joins bo
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Unpack
 
@@ -97,10 +97,15 @@ class _Hop:
         self.url, self.count = target, self.count + 1
 
 
-async def _fetched(request: WebRequest) -> WebResponse:
+async def through(request: WebRequest, send: Callable[[Outgoing], Awaitable[Incoming]]) -> Response:
+    """The answer to a request that goes out by `send`: what `fetch` is over the edge's way out. Raises what that raises."""
+    return Response.wrapping(await unless_aborted(_fetched(request, send), request.signal))
+
+
+async def _fetched(request: WebRequest, send: Callable[[Outgoing], Awaitable[Incoming]] = egress.send) -> WebResponse:
     hop = _first(request)
     while True:
-        answer = await egress.send(hop.outgoing())
+        answer = await send(hop.outgoing())
         headers = Headers.from_wire(answer.headers)
         location = headers.get("location") if answer.status in REDIRECT_STATUSES else None
         if location is None or request.redirect == "manual":

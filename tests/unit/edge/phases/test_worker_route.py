@@ -8,12 +8,12 @@ import pytest
 
 from holdfast.edge.decide import decide
 from holdfast.edge.decision import Forward, Respond
-from holdfast.edge.phases.worker_route import MAX_DEPTH, worker_route
+from holdfast.edge.phases.worker_route import worker_route
 from holdfast.edge.snapshot import Snapshot, empty_snapshot
 from holdfast.edge.trace import trace_request
 from holdfast.edge.view import view_of
 from holdfast.edge.worker_processes import Processes
-from holdfast.model.worker_egress import RequestContext, read_context
+from holdfast.model.worker_egress import MAX_DEPTH, RequestContext, read_context
 from holdfast.model.zone_document import WorkerRouteDocument
 from holdfast.rules.context import Place
 from tests.unit.edge.origins import PORTS, a_zone, zone_id

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from holdfast.model.worker_messages import DurableObjectBinding, Load, ServiceBinding
+from holdfast.workers.durable.ids import IdSpace
 from holdfast.workers.runtime.environment import environment_of
 from holdfast.workers.runtime.loading import LoadError
+from holdfast.workers.runtime.neighbours import Neighbours
 
 
 class Namespaces:
@@ -33,6 +35,7 @@ def test_bindings_are_read_by_attribute_and_by_name() -> None:
             ),
         ),
         Namespaces(),
+        Neighbours(),
     )
     assert (env.GREETING, env["KEY"], env.ROOM, env.SAME) == ("hello", "s3cret", "the rooms", "the rooms")
     assert env.LIMITS == {"rooms": 3}
@@ -43,10 +46,25 @@ def test_bindings_are_read_by_attribute_and_by_name() -> None:
     ("more", "text"),
     [
         ({"durable_objects": (DurableObjectBinding(name="A", class_name="Nope"),)}, "'Nope', which is no class"),
-        ({"durable_objects": (DurableObjectBinding(name="A", class_name="Room", script_name="x"),)}, "another script"),
-        ({"services": (ServiceBinding(name="S", service="other"),)}, "services: S"),
     ],
 )
 def test_a_binding_that_cannot_be_is_refused(more: dict[str, Any], text: str) -> None:
     with pytest.raises(LoadError, match=text):
-        environment_of(_load(**more), Namespaces())
+        environment_of(_load(**more), Namespaces(), Neighbours())
+
+
+def test_what_another_script_has_is_bound_whether_that_is_there_or_not() -> None:
+    env = environment_of(
+        _load(
+            services=(ServiceBinding(name="S", service="other"), ServiceBinding(name="SELF", service="chat")),
+            durable_objects=(DurableObjectBinding(name="SHELF", class_name="Shelf", script_name="store"),),
+        ),
+        Namespaces(),
+        Neighbours("proof", {("store", "Shelf"): "Rack"}),
+    )
+    assert [repr(one) for one in (env.S, env.SELF, env.SHELF)] == [
+        "<Fetcher S>",
+        "<Fetcher SELF>",
+        "<DurableObjectNamespace Shelf>",
+    ]
+    assert str(env.SHELF.idFromName("a")) == str(IdSpace("store-Rack").from_name("a"))

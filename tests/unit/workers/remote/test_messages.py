@@ -1,0 +1,66 @@
+"""Frames: what one process says to another of a call."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.workers import values
+from holdfast.workers.remote.messages import ALIVE, MAX_FRAME_BYTES, BadFrame, Frames, frame, taken
+from holdfast.workers.sdk.errors import DOMException
+
+MESSAGES: list[dict[str, Any]] = [{"call": "a", "args": [1, "x"], "kwargs": {}}, {"done": None}, {}]
+
+
+@given(st.lists(st.integers(min_value=1, max_value=7)), st.booleans())
+def test_any_chopping_gives_the_same_messages(sizes: list[int], is_alive: bool) -> None:
+    wire = b"".join(frame(one) + (ALIVE if is_alive else b"") for one in MESSAGES)
+    frames, at = Frames(), 0
+    found: list[dict[str, Any]] = []
+    for size in [*sizes, len(wire)]:
+        found += frames.feed(wire[at : at + size])
+        at += size
+    assert found == MESSAGES
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    with suppress(BadFrame):
+        assert all(isinstance(message, dict) for message in Frames().feed(data))
+
+
+@pytest.mark.parametrize(
+    ("wire", "text"),
+    [
+        ((MAX_FRAME_BYTES + 1).to_bytes(4, "little"), "longer than it may be"),
+        (b"\x01\0\0\0\xff", "holds no value"),
+        (len(values.encode([1])).to_bytes(4, "little") + values.encode([1]), "expected a map"),
+    ],
+)
+def test_what_is_no_frame_is_refused(wire: bytes, text: str) -> None:
+    with pytest.raises(BadFrame, match=text):
+        list(Frames().feed(wire))
+
+
+def test_what_is_too_long_is_refused_by_who_sends_it() -> None:
+    with pytest.raises(
+        DOMException, match=r"limited to 32MiB, but the size of this value was: 335544\d\d bytes"
+    ) as caught:
+        frame({"done": "x" * MAX_FRAME_BYTES})
+    assert caught.value.name == "DataCloneError"
+
+
+@pytest.mark.parametrize("value", [print, object(), [lambda: None], {"a": iter(())}, {1: type}])
+def test_what_cannot_be_sent_is_refused_in_the_originals_words(value: object) -> None:
+    with pytest.raises(DOMException) as caught:
+        frame({"done": taken(value)})
+    assert caught.value.name == "DataCloneError"
+
+
+def test_what_is_taken_does_not_change_any_more() -> None:
+    given_away = [1, {"a": [2]}]
+    copy = taken(given_away)
+    given_away[1]["a"].append(3)  # type: ignore[index]
+    assert copy == [1, {"a": [2]}]
