@@ -174,7 +174,7 @@ class HostedScript:
             is_busy = running.watch.is_busy(turn)
             is_any_busy = is_any_busy or is_busy
             cpu_s = figures.cpu_s(pid) if is_busy else None
-            sentence = running.watch.look(turn, cpu_s, figures.rss_bytes(pid))
+            sentence = running.watch.look(turn, cpu_s, figures.rss_bytes(pid), self._loop.time())
             if sentence:
                 self._carry_out(self.script.limit_hit(number, sentence))
         return is_any_busy

@@ -1,13 +1,20 @@
 """Whether a script's process keeps to its limits: figures in, a sentence out. Pure; no clock is read here.
 
-Law 1: processor time counts against an event only while that event has the loop: while `Turn.number` stands still and user code
+Law 1: time counts against an event only while that event has the loop: while `Turn.number` stands still and user code
 runs. Work of other threads counts too then; a loop that comes round begins anew.
-Law 2: a limit that was exceeded is told once; what is done about it is the caller's.
+Law 2: processor time has a limit, and so has time without any: code that waits in place (`time.sleep`, a lock, a signal that stopped
+it) lets nobody in for as long.
+Law 3: a limit that was exceeded is told once; what is done about it is the caller's.
 """
 
 from __future__ import annotations
 
 from holdfast.model.worker_messages import Turn, WorkerLimits
+
+# How long an event may have the loop and do nothing with it. Precedent: gunicorn ends a worker that is silent for 30 s.
+BLOCKED_LIMIT_S = 30.0
+# What one look counts at most: whoever looks may have been stopped itself, and then so was what it looks at.
+_LONGEST_STEP_S = 2.0
 
 
 class Watch:
@@ -16,23 +23,28 @@ class Watch:
     def __init__(self, limits: WorkerLimits) -> None:
         self._limits = limits
         self._number = -1
-        self._cpu_at_its_start_s = 0.0
+        self._cpu_at_its_start_s = self._cpu_s = self._looked_at = self._idle_s = 0.0
 
     def is_busy(self, turn: Turn | None) -> bool:
         """Whether this turn has the loop since the last look, or begins to have it: then its processor time is of interest."""
         return turn is not None and turn.is_running
 
-    def look(self, turn: Turn | None, cpu_s: float | None, rss_bytes: int | None) -> str:
-        """What is exceeded, as a sentence; "" for nothing. `cpu_s` is the process's since its start."""
+    def look(self, turn: Turn | None, cpu_s: float | None, rss_bytes: int | None, now: float) -> str:
+        """What is exceeded, as a sentence; "" for nothing. `cpu_s` is the process's since its start, `now` of a clock that does not jump."""
         if rss_bytes is not None and rss_bytes > self._limits.memory_mb * 1024 * 1024:
             return f"it had {rss_bytes // (1024 * 1024)} MiB in memory, limits.memory_mb is {self._limits.memory_mb}"
         if turn is None or not turn.is_running or cpu_s is None:
             self._number = -1
             return ""
         if turn.number != self._number:
-            self._number, self._cpu_at_its_start_s = turn.number, cpu_s
+            self._number, self._cpu_at_its_start_s, self._idle_s = turn.number, cpu_s, 0.0
+            self._cpu_s, self._looked_at = cpu_s, now
             return ""
+        self._idle_s += max(0.0, min(now - self._looked_at, _LONGEST_STEP_S) - (cpu_s - self._cpu_s))
+        self._cpu_s, self._looked_at = cpu_s, now
         used_ms = round((cpu_s - self._cpu_at_its_start_s) * 1000)
-        if used_ms < self._limits.cpu_ms:
-            return ""
-        return f"one event kept it busy for {used_ms} ms of processor time, limits.cpu_ms is {self._limits.cpu_ms}"
+        if used_ms >= self._limits.cpu_ms:
+            return f"one event kept it busy for {used_ms} ms of processor time, limits.cpu_ms is {self._limits.cpu_ms}"
+        if self._idle_s >= BLOCKED_LIMIT_S:
+            return f"one event blocked it for {BLOCKED_LIMIT_S:.0f} s without doing anything: it waits in place, and awaits nothing"
+        return ""

@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.model.worker_messages import Turn, WorkerLimits
-from holdfast.workers.host.watch import Watch
+from holdfast.workers.host.watch import BLOCKED_LIMIT_S, Watch
 
 LIMITS = WorkerLimits(cpu_ms=1000, memory_mb=100)
 MIB = 1024 * 1024
@@ -32,17 +32,39 @@ def test_processor_time_counts_while_one_event_has_the_loop(
     looks: list[tuple[Turn | None, float | None]], expected: str
 ) -> None:
     watch = Watch(LIMITS)
-    said = [watch.look(now, cpu_s, 10 * MIB) for now, cpu_s in looks]
+    said = [watch.look(now, cpu_s, 10 * MIB, 0.0) for now, cpu_s in looks]
     assert said == [*[""] * (len(looks) - 1), expected]
 
 
 def test_memory_counts_whatever_runs() -> None:
     watch = Watch(LIMITS)
-    assert watch.look(None, None, 100 * MIB) == ""
-    assert watch.look(None, None, None) == ""
-    assert watch.look(None, None, 101 * MIB) == "it had 101 MiB in memory, limits.memory_mb is 100"
+    assert watch.look(None, None, 100 * MIB, 0.0) == ""
+    assert watch.look(None, None, None, 0.0) == ""
+    assert watch.look(None, None, 101 * MIB, 0.0) == "it had 101 MiB in memory, limits.memory_mb is 100"
 
 
 def test_only_what_runs_is_worth_a_look_at_its_clock() -> None:
     watch = Watch(LIMITS)
     assert [watch.is_busy(one) for one in (turn(1), turn(1, is_running=False), None)] == [True, False, False]
+
+
+def blocked(watch: Watch, *, for_s: int, cpu_share: float = 0.0, step_s: float = 0.5) -> str:
+    """The first sentence about one event that has the loop for so long, and the processor for a share of that."""
+    moments = (step * step_s for step in range(int(for_s / step_s) + 1))
+    return next(filter(None, (watch.look(turn(1), cpu_share * now, MIB, now) for now in moments)), "")
+
+
+def test_an_event_that_waits_in_place_is_ended_though_it_uses_no_processor() -> None:
+    assert blocked(Watch(LIMITS), for_s=int(BLOCKED_LIMIT_S) - 1) == ""
+    assert "blocked it for 30 s" in blocked(Watch(LIMITS), for_s=int(BLOCKED_LIMIT_S))
+
+
+def test_time_that_is_spent_computing_is_not_counted_as_waiting() -> None:
+    patient = WorkerLimits(cpu_ms=60_000)
+    assert blocked(Watch(patient), for_s=40, cpu_share=0.5) == ""
+    assert "blocked it" in blocked(Watch(patient), for_s=62, cpu_share=0.5)
+
+
+def test_a_host_that_was_stopped_itself_blames_nobody_for_it() -> None:
+    watch = Watch(LIMITS)
+    assert [watch.look(turn(1), 0.0, MIB, now) for now in (0.0, 0.5, 3600.0, 3601.0)] == [""] * 4
