@@ -21,8 +21,8 @@ CRASH_TESTS = ("tests/integration/test_crash_writes.py", "tests/integration/test
 
 
 def autobahn(options: argparse.Namespace) -> bool:
-    """The Autobahn suite, through the edge."""
-    return through_the_edge.run(options.cases, is_all=options.all, is_recorded=options.record)
+    """The Autobahn suite, through the edge or against a Worker."""
+    return through_the_edge.run(options.cases, is_worker=options.worker, is_all=options.all, is_recorded=options.record)
 
 
 def api(options: argparse.Namespace) -> bool:
@@ -71,6 +71,7 @@ def main() -> int:
     )
     parser.add_argument("--cases", nargs="+", default=["*"], help="autobahn: patterns of case numbers, such as 6.*")
     parser.add_argument("--all", action="store_true", help="autobahn: leave none out, about an hour")
+    parser.add_argument("--worker", action="store_true", help="autobahn: ask a Worker that echoes, by both APIs")
     parser.add_argument("--record", action="store_true", help="autobahn, crs, workers: write the result to expected/")
     parser.add_argument("--crs", type=Path, metavar="DIR", help="crs: a copy of a release, with its tests")
     parser.add_argument(
