@@ -29,6 +29,12 @@ pub(crate) enum Mode {
     Idle(Idle),
     /// As many messages as fit, without waiting for their echoes
     Flood(Flood),
+    /// Echoes on open connections, many in flight on each
+    Pipeline(Pipeline),
+    /// Messages of one connection that the server sends to all
+    FanOut(FanOut),
+    /// One echo on each of many connections that have waited, one after the other
+    Wake(Wake),
 }
 
 /// What all modes take.
@@ -45,6 +51,12 @@ pub(crate) struct Common {
     /// Give up when nothing has happened for this long
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) patience: f64,
+    /// Send texts instead of binary messages
+    #[arg(long)]
+    pub(crate) text: bool,
+    /// Ask for so many paths in turn: {} in the URL is a number below this
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) paths: u32,
     /// Resume TLS sessions instead of a full handshake each time
     #[arg(long)]
     pub(crate) resume: bool,
@@ -73,6 +85,9 @@ pub(crate) struct Relay {
     /// Messages a second over all connections, instead of as many as come back; latency counts from when each was due
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate: Option<u32>,
+    /// End when a line comes on standard input, and after --seconds at the latest
+    #[arg(long, requires = "rate", requires = "gate")]
+    pub(crate) until_told: bool,
 }
 
 /// `upgrade`.
@@ -115,6 +130,54 @@ pub(crate) struct Flood {
     /// Never read an echo: all buffers on the way fill up, and stay full until standard input ends
     #[arg(long)]
     pub(crate) stalled: bool,
+}
+
+/// `pipeline`.
+#[derive(Debug, Args)]
+pub(crate) struct Pipeline {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Open connections
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
+    /// Messages of each that are under way
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
+    pub(crate) in_flight: u32,
+    /// Time of echoes that do not count, first
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) warm_up: f64,
+    /// Time of echoes that count
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
+/// `fan-out`.
+#[derive(Debug, Args)]
+pub(crate) struct FanOut {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Open connections; the first of them sends
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
+    /// Messages that are under way to all
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
+    pub(crate) in_flight: u32,
+    /// Time of messages that do not count, first
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) warm_up: f64,
+    /// Time of messages that count
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
+/// `wake`.
+#[derive(Debug, Args)]
+pub(crate) struct Wake {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Open connections
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) connections: u32,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -7,17 +7,20 @@
 
 mod arguments;
 mod error;
+mod fan_out;
 mod flood;
 mod gate;
 mod histogram;
 mod idle;
 mod payload;
+mod pipeline;
 mod relay;
 mod run;
 mod session;
 mod swarm;
 mod target;
 mod upgrade;
+mod wake;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
         Mode::Upgrade(arguments) => upgrade::run(&arguments).and_then(|report| tell(&report)),
         Mode::Idle(arguments) => idle::run(&arguments).and_then(|report| tell(&report)),
         Mode::Flood(arguments) => flood::run(&arguments).and_then(|report| tell(&report)),
+        Mode::Pipeline(arguments) => pipeline::run(&arguments).and_then(|report| tell(&report)),
+        Mode::FanOut(arguments) => fan_out::run(&arguments).and_then(|report| tell(&report)),
+        Mode::Wake(arguments) => wake::run(&arguments).and_then(|report| tell(&report)),
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,

@@ -44,12 +44,8 @@ pub(crate) fn run(arguments: &Relay) -> Result<Report, LoadError> {
     let ids = run.open(arguments.connections as usize)?;
     let warm_up = Duration::from_secs_f64(arguments.warm_up);
     run.echo_once(&ids)?;
-    pump(
-        &mut run,
-        &ids,
-        arguments.rate,
-        Until::Deadline(Instant::now() + warm_up),
-    )?;
+    let warmed_up = Until::Deadline(Instant::now() + warm_up);
+    pump(&mut run, &ids, arguments.rate, warmed_up, false)?;
 
     run.stand("ready")?;
     run.swarm.renew_patience();
@@ -58,7 +54,7 @@ pub(crate) fn run(arguments: &Relay) -> Result<Report, LoadError> {
         Some(count) => Until::Sent(count),
         None => Until::Deadline(began + Duration::from_secs_f64(arguments.seconds)),
     };
-    let latencies = pump(&mut run, &ids, arguments.rate, until)?;
+    let latencies = pump(&mut run, &ids, arguments.rate, until, arguments.until_told)?;
     let seconds = began.elapsed().as_secs_f64();
     run.stand("measured")?;
 
@@ -79,9 +75,15 @@ pub(crate) fn run(arguments: &Relay) -> Result<Report, LoadError> {
     })
 }
 
-fn pump(run: &mut Run, ids: &[usize], rate: Option<u32>, until: Until) -> Result<Histogram, LoadError> {
+fn pump(
+    run: &mut Run,
+    ids: &[usize],
+    rate: Option<u32>,
+    until: Until,
+    until_told: bool,
+) -> Result<Histogram, LoadError> {
     match (rate, until) {
-        (Some(rate), Until::Deadline(deadline)) => paced(run, ids, rate, deadline),
+        (Some(rate), Until::Deadline(deadline)) => paced(run, ids, rate, deadline, until_told),
         _ => closed_loop(run, ids, until),
     }
 }
@@ -120,7 +122,13 @@ fn closed_loop(run: &mut Run, ids: &[usize], until: Until) -> Result<Histogram, 
     Ok(latencies)
 }
 
-fn paced(run: &mut Run, ids: &[usize], rate: u32, deadline: Instant) -> Result<Histogram, LoadError> {
+fn paced(
+    run: &mut Run,
+    ids: &[usize],
+    rate: u32,
+    mut deadline: Instant,
+    until_told: bool,
+) -> Result<Histogram, LoadError> {
     let interval = Duration::from_secs(1) / rate;
     let mut latencies = Histogram::default();
     // The message in flight on a connection, and those that are due and wait for it, by the time each counts from.
@@ -129,6 +137,9 @@ fn paced(run: &mut Run, ids: &[usize], rate: u32, deadline: Instant) -> Result<H
     let (mut due, mut turn, mut begun) = (Instant::now(), ids.iter().cycle(), 0u64);
     loop {
         let now = Instant::now();
+        if until_told && now < deadline && run.is_told() {
+            deadline = now;
+        }
         while due <= now && due < deadline {
             let Some(&id) = turn.next() else { return Ok(latencies) };
             let queue = &mut waiting[id];

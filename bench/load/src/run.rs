@@ -6,6 +6,7 @@ use crate::arguments::Common;
 use crate::error::LoadError;
 use crate::gate::{Gate, Signal};
 use crate::histogram::Histogram;
+use crate::payload::Kind;
 use crate::swarm::{Occurrence, Options, Swarm, What};
 use crate::target::Target;
 
@@ -24,13 +25,21 @@ pub(crate) struct Run {
 impl Run {
     /// Prepare a run. `hold` makes the gates wait even if they were not asked for.
     pub(crate) fn new(common: &Common, stalled: bool, hold: bool) -> Result<Self, LoadError> {
+        Self::with(common, hold, |options| Options { stalled, ..options })
+    }
+
+    /// Prepare a run with options of its mode.
+    pub(crate) fn with(common: &Common, hold: bool, of_mode: impl Fn(Options) -> Options) -> Result<Self, LoadError> {
         let target = Target::parse(&common.url, common.resume).map_err(LoadError::Target)?;
         let options = Options {
             message_bytes: common.size as usize,
             patience: Duration::from_secs_f64(common.patience),
-            stalled,
+            stalled: false,
+            kind: if common.text { Kind::Text } else { Kind::Binary },
+            paths: common.paths,
+            follow_first: false,
         };
-        let swarm = Swarm::new(target, options)?;
+        let swarm = Swarm::new(target, of_mode(options))?;
         let gate = if common.gate || hold {
             Gate::closed(swarm.waker()?)
         } else {
@@ -141,6 +150,11 @@ impl Run {
             self.swarm.check_patience()?;
         }
         Ok(())
+    }
+
+    /// Whether whoever started this has said a line, or can say none any more; never where no gate was asked for.
+    pub(crate) fn is_told(&self) -> bool {
+        !matches!(self.gate.poll(), Signal::Wait)
     }
 
     /// Stand at an edge until told to go on. Pings are answered meanwhile.

@@ -2,6 +2,7 @@
 //!
 //! Law 1: no socket and no clock here. However the input is cut, the events are the same.
 //! Law 2: an echo counts only if all of it is the message that was next to come back: length, opcode, every byte.
+//! A session that follows another is sent what that one sends, in its order, and is held to the same.
 //! Law 3: whatever else the server does is a [`Fault`], and ends the run; nothing is forgiven and nothing is skipped.
 
 use std::fmt;
@@ -29,7 +30,7 @@ pub(crate) enum Fault {
     Frame(FrameError),
     /// A masked frame (RFC 6455 §5.1).
     Masked,
-    /// A frame that is not the continuation, or the binary message, that must come.
+    /// A frame that is not the continuation, or the message, that must come.
     Opcode(Opcode),
     /// An echo that was not sent, or differs from what was.
     Content {
@@ -68,7 +69,9 @@ impl From<FrameError> for Fault {
 /// The state of one connection after its transport is there.
 #[derive(Debug)]
 pub(crate) struct Session {
-    connection: u32,
+    /// Whose messages come back: its own, or those of the connection it follows.
+    source: u32,
+    is_following: bool,
     state: State,
     sent: u32,
     echoed: u32,
@@ -112,7 +115,8 @@ impl Session {
         let state = State::AnswerHead { key, head: Vec::new() };
         (
             Self {
-                connection,
+                source: connection,
+                is_following: false,
                 state,
                 sent: 0,
                 echoed: 0,
@@ -123,15 +127,21 @@ impl Session {
         )
     }
 
+    /// Expect what the connection with this number sends, from its first message on, and send nothing.
+    pub(crate) fn follow(&mut self, connection: u32) {
+        self.source = connection;
+        self.is_following = true;
+    }
+
     /// Append the next message.
     pub(crate) fn send(&mut self, payload: &Payload, random: &mut fastrand::Rng, out: &mut Vec<u8>) {
         let stamp = Stamp {
-            connection: self.connection,
+            connection: self.source,
             number: self.sent,
         };
         self.sent = self.sent.wrapping_add(1);
         payload.with(stamp, |parts| {
-            frame::append(out, Opcode::Binary, Some(new_mask(random)), parts);
+            frame::append(out, payload.opcode(), Some(new_mask(random)), parts);
         });
     }
 
@@ -223,12 +233,12 @@ impl Session {
         let expected = if self.progress.is_some() {
             Opcode::Continuation
         } else {
-            Opcode::Binary
+            payload.opcode()
         };
         if header.opcode != expected {
             return Err(Fault::Opcode(header.opcode));
         }
-        if self.in_flight() == 0 {
+        if self.in_flight() == 0 && !self.is_following {
             return Err(Fault::Content { at: 0 });
         }
         self.progress.get_or_insert(0);
@@ -257,7 +267,7 @@ impl Session {
         let at = self.progress.unwrap_or_default();
         if !payload.has(
             Stamp {
-                connection: self.connection,
+                connection: self.source,
                 number: self.echoed,
             },
             at,

@@ -16,7 +16,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::LoadError;
-use crate::payload::Payload;
+use crate::payload::{Kind, Payload};
 use crate::session::{Event, Session};
 use crate::target::Target;
 
@@ -34,6 +34,12 @@ pub(crate) struct Options {
     pub(crate) patience: Duration,
     /// Whether connections read at all once they are open.
     pub(crate) stalled: bool,
+    /// What messages are.
+    pub(crate) kind: Kind,
+    /// The connections ask in turn for so many paths: `{}` in the URL's is a number below this.
+    pub(crate) paths: u32,
+    /// Whether all connections but the first are sent what the first sends, and send nothing themselves.
+    pub(crate) follow_first: bool,
 }
 
 /// Something that happened to connection `id` at `at`.
@@ -100,7 +106,7 @@ impl Swarm {
             ready: Events::with_capacity(EVENTS),
             target,
             options,
-            payload: Payload::new(options.message_bytes, &mut random),
+            payload: Payload::new(options.message_bytes, options.kind, &mut random),
             random,
             connections: Vec::new(),
             vacant: Vec::new(),
@@ -137,7 +143,14 @@ impl Swarm {
             .map_err(|error| LoadError::Connect(self.target.address, error))?;
         let began = Instant::now();
         let transport = self.target.transport(socket).map_err(LoadError::Setup)?;
-        let (session, unsent) = Session::new(self.opened, &self.target.authority, &self.target.path, &mut self.random);
+        let path = self
+            .target
+            .path
+            .replace("{}", &(self.opened % self.options.paths).to_string());
+        let (mut session, unsent) = Session::new(self.opened, &self.target.authority, &path, &mut self.random);
+        if self.options.follow_first && self.opened > 0 {
+            session.follow(0);
+        }
         self.opened = self.opened.wrapping_add(1);
         let id = self.vacant.pop().unwrap_or_else(|| {
             self.connections.push(None);
@@ -166,6 +179,11 @@ impl Swarm {
 
     /// Send the next message on an open connection; false if it did not all fit, and `Sent` will tell when it has.
     pub(crate) fn send(&mut self, id: usize) -> Result<bool, LoadError> {
+        self.send_many(id, 1)
+    }
+
+    /// Send the next `count` messages, as [`Swarm::send`] does, with one write.
+    pub(crate) fn send_many(&mut self, id: usize, count: usize) -> Result<bool, LoadError> {
         let Self {
             connections,
             payload,
@@ -177,7 +195,9 @@ impl Swarm {
             return Ok(true);
         };
         out.clear();
-        connection.session.send(payload, random, out);
+        for _ in 0..count {
+            connection.session.send(payload, random, out);
+        }
         connection.offer(out).map_err(|error| LoadError::Socket(id, error))
     }
 

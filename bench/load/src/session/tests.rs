@@ -1,6 +1,7 @@
 //! The laws of a client's session, fed from bytes.
 
 use super::*;
+use crate::payload::Kind;
 use proptest::prelude::*;
 
 type Wrong = fn(Vec<u8>) -> Vec<u8>;
@@ -16,7 +17,7 @@ impl Bench {
     /// A session that is open, with messages of `size` bytes.
     fn opened(size: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(7);
-        let payload = Payload::new(size, &mut random);
+        let payload = Payload::new(size, Kind::Binary, &mut random);
         let (session, request) = Session::new(3, "a.test", "/", &mut random);
         let mut bench = Self {
             session,
@@ -160,4 +161,24 @@ fn a_close_is_an_end_only_if_it_was_asked_for() {
     bench.session.close(&mut bench.random, &mut bench.out);
     assert_eq!(bench.take(&close), Ok(vec![Event::Closed]));
     assert!(bench.session.is_closed());
+}
+
+#[test]
+fn one_that_follows_takes_what_the_other_sends_in_its_order_and_nothing_else() {
+    let mut bench = Bench::opened(16);
+    bench.session.follow(9);
+    let sent = |bench: &Bench, connection, number| {
+        let message = bench.payload.with(Stamp { connection, number }, |parts| parts.concat());
+        framed(true, Opcode::Binary, &message)
+    };
+    for number in 0..3 {
+        let message = sent(&bench, 9, number);
+        assert_eq!(bench.take(&message), Ok(vec![Event::Echoed]));
+    }
+    let doubled = sent(&bench, 9, 2);
+    assert_eq!(bench.take(&doubled), Err(Fault::Content { at: 0 }));
+    let mut other = Bench::opened(16);
+    other.session.follow(9);
+    let foreign = sent(&other, 3, 0);
+    assert_eq!(other.take(&foreign), Err(Fault::Content { at: 0 }));
 }

@@ -1,0 +1,32 @@
+// The objects of worker.py, for workerd, line for line.
+import { DurableObject } from "cloudflare:workers";
+
+class Room extends DurableObject {
+  async fetch(request) {
+    const [client, server] = Object.values(new WebSocketPair());
+    this.ctx.acceptWebSocket(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+  async webSocketClose(ws, code, reason, wasClean) {
+    ws.close(code, reason);
+  }
+}
+
+export class Echo extends Room {
+  async webSocketMessage(ws, message) {
+    ws.send(message);
+  }
+}
+
+export class Crowd extends Room {
+  async webSocketMessage(ws, message) {
+    for (const one of this.ctx.getWebSockets()) one.send(message);
+  }
+}
+
+export default {
+  async fetch(request, env) {
+    const [kind, name] = new URL(request.url).pathname.slice(1).split("/");
+    return await env[kind.toUpperCase()].getByName(name).fetch(request);
+  },
+};
