@@ -102,7 +102,7 @@ fmt: $(STAMPS)/dev ## Format all code and fix what the linter can fix
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-bench: need-bench setup $(STAMPS)/bench ## Measure beside nginx, HAProxy and Envoy (ARGS="--help" says how)
+bench: need-bench setup $(STAMPS)/bench ## Measure beside nginx, HAProxy and Envoy, and Workers beside workerd (ARGS="--help" says how)
 	@exec $(BIN)/python -m bench $(ARGS)
 
 conformance: need-test setup node_modules/.package-lock.json ## Run other people's test suites through the edge and compare with the expected result

@@ -16,6 +16,7 @@ from bench.figures import Measurement
 from bench.generator import ROOT
 
 RECORDS = ROOT / "bench" / "record"
+MAX_LABEL = 40
 
 
 def machine() -> dict[str, str | int]:
@@ -40,20 +41,21 @@ def write(
     stem: str,
     *,
     facts: Mapping[str, object],
-    measurements: Sequence[Measurement],
+    measurements: Sequence[Mapping[str, object]],
     markdown: str,
     directory: Path = RECORDS,
 ) -> tuple[Path, Path]:
     """Write STEM.json and STEM.md; their paths. `facts` is what the table cannot tell: machine, versions, options."""
     directory.mkdir(parents=True, exist_ok=True)
     raw, read = directory / f"{stem}.json", directory / f"{stem}.md"
-    body = {**facts, "measurements": [_flat(one) for one in measurements]}
+    body = {**facts, "measurements": list(measurements)}
     raw.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     read.write_text(f"# {stem}\n\n{_facts_in_prose(facts)}\n\n{markdown}\n", encoding="utf-8")
     return raw, read
 
 
-def _flat(one: Measurement) -> dict[str, object]:
+def flat(one: Measurement) -> dict[str, object]:
+    """A measurement as a record keeps it."""
     return {**asdict(one), "case": one.case.name}
 
 

@@ -17,7 +17,7 @@ def table(rows: Sequence[Row], proxies: Sequence[str], *, decide_us: float | Non
     body = [_cells(row, order) for row in rows]
     if decide_us is not None:
         body.append(_decide_cells(decide_us, len(order)))
-    return _markdown(head, body, right=range(3, 3 + len(order)))
+    return markdown(head, body, right=range(3, 3 + len(order)))
 
 
 def _cells(row: Row, order: Sequence[str]) -> list[str]:
@@ -66,7 +66,8 @@ def _decide_cells(decide_us: float, proxies: int) -> list[str]:
     ]
 
 
-def _markdown(head: Sequence[str], body: Sequence[Sequence[str]], *, right: range) -> str:
+def markdown(head: Sequence[str], body: Sequence[Sequence[str]], *, right: range) -> str:
+    """A table whose columns are padded; those of `right` are aligned so."""
     widths = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
     rule = [("-" * (width - 1) + ":") if column in right else "-" * width for column, width in enumerate(widths)]
     return "\n".join(_line(line, widths, right) for line in (head, rule, *body))

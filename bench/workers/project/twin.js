@@ -1,7 +1,13 @@
 // The objects of worker.py, for workerd, line for line.
 import { DurableObject } from "cloudflare:workers";
 
+let made = 0;
+
 class Room extends DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    made += 1;
+  }
   async fetch(request) {
     const [client, server] = Object.values(new WebSocketPair());
     this.ctx.acceptWebSocket(server);
@@ -27,6 +33,7 @@ export class Crowd extends Room {
 export default {
   async fetch(request, env) {
     const [kind, name] = new URL(request.url).pathname.slice(1).split("/");
+    if (kind === "made") return new Response(String(made));
     return await env[kind.toUpperCase()].getByName(name).fetch(request);
   },
 };

@@ -1,14 +1,21 @@
 """The object of the benchmark, twice, and a third that sends to all: `twin.js` is the same for workerd, line for line.
 
-`/echo/NAME`, `/crowd/NAME` and `/loop/NAME` reach the object NAME of that class.
+`/echo/NAME`, `/crowd/NAME` and `/loop/NAME` reach the object NAME of that class; `/made` says how many objects were made.
 """
 
 from js import WebSocketPair
 from workers import DurableObject, Response, WorkerEntrypoint
 
+made = 0
+
 
 class Room(DurableObject):
     """An object whose sockets hibernate."""
+
+    def __init__(self, ctx, env):
+        global made
+        super().__init__(ctx, env)
+        made += 1
 
     async def fetch(self, request):
         client, server = WebSocketPair.new()
@@ -46,4 +53,6 @@ class Default(WorkerEntrypoint):
 
     async def fetch(self, request):
         kind, _, name = request.url.split("/", 3)[3].partition("/")
+        if kind == "made":
+            return Response(str(made))
         return await getattr(self.env, kind.upper()).getByName(name).fetch(request)

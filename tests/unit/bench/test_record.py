@@ -21,7 +21,11 @@ def test_a_record_has_every_measurement_and_the_table(tmp_path: Path) -> None:
     ]
     facts = {"machine": {"cpu": "A", "cores": 2}, "rounds": 5}
     raw, read = record.write(
-        "2026-01-02-a", facts=facts, measurements=measurements, markdown="| t |", directory=tmp_path / "new"
+        "2026-01-02-a",
+        facts=facts,
+        measurements=[record.flat(one) for one in measurements],
+        markdown="| t |",
+        directory=tmp_path / "new",
     )
     body = json.loads(raw.read_text(encoding="utf-8"))
     assert body["machine"] == {"cpu": "A", "cores": 2}
