@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -39,6 +39,37 @@ def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
         _write(directory, project, _described(worker, project))
         _forget_old(directory)
     return worker, project
+
+
+def placed_all(paths: Sequence[Path], data_dir: Path) -> tuple[LocalWorker, tuple[str, ...]]:
+    """Read all of these projects, and write them: the first one answers clients, the others are beside it. With it, what there is to be
+    said of them. Raises SetupError, UsageError."""
+    found = [placed(path, data_dir) for path in paths]
+    names = [worker.name for worker, _ in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise SetupError(f"--worker: two of the projects are called {name!r}; expected names that differ")
+    first, *beside = (worker for worker, _ in found)
+    projects = {project.settings.name: project.settings for _, project in found}
+    warnings = [
+        *(warning for _, project in found for warning in project.warnings),
+        *(warning for settings in projects.values() for warning in _unserved(settings, projects)),
+    ]
+    return msgspec.structs.replace(first, beside=tuple(beside)), tuple(warnings)
+
+
+def _unserved(settings: WorkerSettings, served: Mapping[str, WorkerSettings]) -> Iterator[str]:
+    """What this project's bindings name that nobody serves."""
+    named = [
+        *((f"services: {one.name}", one.service, "") for one in settings.services),
+        *((f"durable_objects: {one.name}", one.script_name, one.class_name) for one in settings.durable_objects),
+    ]
+    for where, script, class_name in named:
+        if script and script not in served:
+            yield f"the Worker {settings.name}: {where} names the Worker {script!r}, which is not served here: add --worker with its project"
+        elif script not in {"", settings.name} and class_name and class_name not in _classes(served[script]):
+            there = ", ".join(sorted(_classes(served[script]))) or "none"
+            yield f"the Worker {settings.name}: {where} names {class_name!r}, which is no Durable Object class of {script!r}; it has: {there}"
 
 
 def _described(worker: LocalWorker, project: WorkerProject) -> ScriptVersion:

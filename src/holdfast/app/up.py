@@ -1,8 +1,8 @@
-"""`holdfast up`: a supervisor and one edge, in front of one origin; with `--worker`, a host for that Worker too.
+"""`holdfast up`: a supervisor and one edge, in front of one origin; with `--worker`, a host for those Workers too.
 
 Law 1: what it listens on is bound here, before anything is started, so a port in use leaves nothing behind.
 Law 2: this process loads neither the core nor certificates; the edge finds what is wrong with those and says it.
-Law 3: a Worker's project is read here, once: its files may change, and processes are started again.
+Law 3: the project of a Worker is read here, once: its files may change, and processes are started again.
 """
 
 from __future__ import annotations
@@ -73,15 +73,15 @@ def run_up(options: UpOptions) -> int:
 @contextmanager
 def _worker(options: UpOptions) -> Iterator[tuple[LocalWorker | None, int]]:
     """The Worker of `--worker`, and the descriptor of the socket for what it fetches."""
-    if options.worker is None:
+    if not options.worker:
         yield None, -1
         return
     # Loaded here and not with this module: in front of an origin none of it is needed.
     from holdfast.app.egress_socket import egress_listener  # noqa: PLC0415
-    from holdfast.app.local_project import placed  # noqa: PLC0415
+    from holdfast.app.local_project import placed_all  # noqa: PLC0415
 
-    worker, project = placed(options.worker, options.data_dir)
-    for warning in project.warnings:
+    worker, warnings = placed_all(options.worker, options.data_dir)
+    for warning in warnings:
         sys.stderr.write(f"{_COMMAND}: {warning}\n")
     with egress_listener(local_home(options.data_dir)) as egress:
         yield worker, egress

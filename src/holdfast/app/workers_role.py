@@ -85,8 +85,8 @@ class _Role:
             if await self._has_the_objects(host):
                 host.allow_serving()
                 await desk.open(sockets.bound(workers_host_socket(self._setting.data_dir)))
-                if self._worker is not None:
-                    tasks = await self._serve_local(host, self._worker)
+                for place, worker in enumerate(self._worker.all if self._worker is not None else ()):
+                    tasks += await self._serve_local(host, worker, self._path_of(place))
                 self._around.ready(())
                 await self._ended.wait()
         finally:
@@ -112,22 +112,28 @@ class _Role:
             await asyncio.sleep(_LOCK_POLL_S)
         return not self._ended.is_set()
 
-    async def _serve_local(self, host: Host, worker: LocalWorker) -> list[asyncio.Task[None]]:
+    def _path_of(self, place: int) -> Path | None:
+        """The project of a Worker of the command line, where it is watched. Its place is that in `LocalWorker.all`: the first is last."""
+        if not isinstance(self._options, UpOptions) or not self._options.watch:
+            return None
+        first, *beside = self._options.worker
+        return (*beside, first)[place]
+
+    async def _serve_local(self, host: Host, worker: LocalWorker, watched: Path | None) -> list[asyncio.Task[None]]:
         """Serve the Worker of the command line. Raises SetupError where that has never served and does not."""
         printing = asyncio.create_task(self._print_log(host, worker))
-        is_watched = isinstance(self._options, UpOptions) and self._options.watch
         if versions.active_version(self._setting.data_dir, worker.key) != worker.version:
             answer = await self._unless_ended(host.deploy(worker.key, worker.version))
-            if isinstance(answer, Refused) and not is_watched:
+            if isinstance(answer, Refused) and watched is None:
                 _say(answer.traceback)
                 printing.cancel()
                 raise SetupError(f"the Worker {worker.name} cannot be served: {answer.error}")
         tasks = [printing]
-        if isinstance(self._options, UpOptions) and is_watched and self._options.worker is not None:
+        if watched is not None:
             # Loaded here and not with this module: only who edits a project needs it.
             from holdfast.app.worker_watch import WorkerWatch  # noqa: PLC0415
 
-            watch = WorkerWatch(self._options.worker, self._options.data_dir, worker, say=_say)
+            watch = WorkerWatch(watched, self._options.data_dir, worker, say=_say)
             tasks.append(asyncio.create_task(watch.run(host)))
         return tasks
 
@@ -145,7 +151,8 @@ class _Role:
 
     def _print(self, log: Log, worker: LocalWorker) -> None:
         if self._setting.is_dev:
-            _say(f"[{log.level}] {log.message}")
+            whose = f"{worker.name}: " if self._worker is not None and self._worker.beside else ""
+            _say(f"[{log.level}] {whose}{log.message}")
         elif log.kind not in {"host", "request"}:  # what the host says is recorded already, and requests are counted
             self._log.write("worker_log", {"worker": worker.name, "level": log.level, "message": log.message})
 

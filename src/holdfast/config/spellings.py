@@ -176,8 +176,10 @@ ORIGIN = spelled(
 WORKER = spelled(
     "--worker",
     "PATH",
-    "Answer every host name with this Worker: a directory with a wrangler.toml or wrangler.jsonc, such a file, or a .py.",
+    "Answer every host name with this Worker: a directory with a wrangler.toml or wrangler.jsonc, such a file, or a .py. "
+    "Repeatable: further ones are for bindings.",
     path_of,
+    is_many=True,
 )
 WATCH = switch("--watch", "Serve the Worker anew when its files change, and print what it logs.")
 LISTEN = spelled(

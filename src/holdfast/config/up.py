@@ -27,7 +27,7 @@ class UpOptions:
     """What `holdfast up` was asked to do."""
 
     origin: OriginUrl | None = dataclasses.field(default=None, metadata=spellings.ORIGIN)
-    worker: Path | None = dataclasses.field(default=None, metadata=spellings.WORKER)
+    worker: tuple[Path, ...] = dataclasses.field(default=(), metadata=spellings.WORKER)
     watch: bool = dataclasses.field(default=False, metadata=spellings.WATCH)
     listen: tuple[ListenAddress, ...] = dataclasses.field(
         default=(ListenAddress("127.0.0.1", 8080),), metadata=spellings.LISTEN
@@ -60,9 +60,9 @@ class UpOptions:
         spellings.check_serving(
             self.listen, self.tls_listen, self.cert, self.key, name=lambda key: f"--{key.replace('_', '-')}"
         )
-        if self.origin is None and self.worker is None:
+        if self.origin is None and not self.worker:
             raise UsageError("ORIGIN", None, "the URL of an origin, or a Worker by --worker")
-        if self.watch and self.worker is None:
+        if self.watch and not self.worker:
             raise UsageError("--watch", "yes", "--worker, which says what to watch")
         if self.origin_ca and self.ssl is SslMode.FULL:
             raise UsageError("--ssl", self.ssl.value, "strict, since --origin-ca says whom to trust")

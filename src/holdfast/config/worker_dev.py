@@ -61,7 +61,7 @@ class WorkerDevOptions:
         listen = self.listen or (_address_of(self.path),)
         return UpOptions(
             origin=self.origin,
-            worker=self.path,
+            worker=(self.path,),
             watch=True,
             listen=listen,
             data_dir=self.data_dir,

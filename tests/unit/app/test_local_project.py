@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from holdfast.app.local_project import KEPT_VERSIONS, placed
+from holdfast.app.local_project import KEPT_VERSIONS, placed, placed_all
 from holdfast.errors import HoldfastError
 from holdfast.model.data_dir import local_home, worker_key, worker_version_dir
 from holdfast.model.worker_script import ScriptVersion
@@ -90,3 +90,37 @@ def test_what_cannot_be_used_is_a_sentence_and_leaves_nothing(
     with pytest.raises(HoldfastError, match=sentence):
         placed(here, tmp_path / "d")
     assert not (tmp_path / "d").exists()
+
+
+BINDINGS = """
+services = [{ binding = "STORE", service = "store" }, { binding = "GONE", service = "gone" }, { binding = "ME", service = "chat" }]
+[[durable_objects.bindings]]
+name = "SHELF"
+class_name = "Shelf"
+script_name = "store"
+[[durable_objects.bindings]]
+name = "ROOM"
+class_name = "Room"
+script_name = "store"
+[[durable_objects.bindings]]
+name = "LOST"
+class_name = "Shelf"
+script_name = "gone"
+"""
+
+
+def test_several_projects_are_served_together_and_it_is_said_what_their_bindings_miss(tmp_path: Path) -> None:
+    chat = project(tmp_path / "p", configuration=f'name = "chat"\nmain = "src/worker.py"\n{BINDINGS}')
+    store = project(tmp_path / "s", configuration=CONFIGURATION.replace("chat", "store").replace("Room", "Shelf"))
+    worker, warnings = placed_all([chat, store], tmp_path / "d")
+    assert (worker.name, [one.name for one in worker.beside]) == ("chat", ["store"])
+    assert list(warnings) == [
+        "the Worker chat: services: GONE names the Worker 'gone', which is not served here: add --worker with its project",
+        "the Worker chat: durable_objects: ROOM names 'Room', which is no Durable Object class of 'store'; it has: Shelf",
+        "the Worker chat: durable_objects: LOST names the Worker 'gone', which is not served here: add --worker with its project",
+    ]
+
+
+def test_two_projects_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(HoldfastError, match="two of the projects are called 'chat'; expected names that differ"):
+        placed_all([project(tmp_path / "a"), project(tmp_path / "b")], tmp_path / "d")

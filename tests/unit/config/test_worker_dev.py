@@ -35,7 +35,7 @@ def test_it_is_up(tmp_path: Path) -> None:
     given = {"path": str(project(tmp_path)), "data_dir": "/d", "origin": "http://127.0.0.1:9000"}
     assert WorkerDevOptions.parse(given).as_up() == UpOptions(
         origin=OriginUrl(scheme="http", host="127.0.0.1", port=9000),
-        worker=tmp_path,
+        worker=(tmp_path,),
         watch=True,
         listen=(ListenAddress("127.0.0.1", 8787),),
         data_dir=Path("/d"),

@@ -36,8 +36,8 @@ class Host:
     """The scripts of `setting.data_dir`. For one event loop."""
 
     def __init__(self, setting: Setting, *, may_serve: bool = True, only: LocalWorker | None = None) -> None:
-        """`may_serve` is False while another host has the objects. `only` is the one script to know, where there is one: what it
-        served before is no more than what it is to serve now."""
+        """`may_serve` is False while another host has the objects. `only` is the one script to know, with those beside it, where there
+        is one: what it served before is no more than what it is to serve now."""
         self._setting, self._may_serve, self._only = setting, may_serve, only
         self._scripts: dict[str, HostedScript] = {}
         self._given: dict[str, ScriptSockets] = {}
@@ -159,7 +159,7 @@ class Host:
         self._start_next()
 
     def _is_wanted(self, key: str, version: str) -> bool:
-        return self._only is None or (key, version) == (self._only.key, self._only.version)
+        return self._only is None or any((key, version) == (one.key, one.version) for one in self._only.all)
 
     def _added(self, key: str) -> HostedScript:
         """A script that is not known yet. Raises HoldfastError."""
