@@ -2,6 +2,7 @@
 
 Law 1: a request for the zone that the Worker answers for goes straight to that zone's origin: no rules, no route, so that
 `return await fetch(request)` ends there. What a record says that is not proxied, and what no record says, is dialled as anywhere else.
+What has no origin, but the Worker itself, a custom domain or an address of `holdfast up`, is answered by that.
 Law 2: a request for another zone of this edge is a request like any other: every phase is asked, and a Worker there may answer.
 Workers that lead to Workers are counted, and there is an end (`model.worker_egress.MAX_DEPTH`).
 Law 3: everything else is dialled, over TLS that is verified. What the edge says of a client (`CF-Connecting-IP` and its like) does not
@@ -22,7 +23,7 @@ from holdfast.edge.answers import refuse
 from holdfast.edge.decision import Decision, Forward
 from holdfast.edge.firewall.notes import Notes
 from holdfast.edge.headers import origin_headers
-from holdfast.edge.phases.worker_route import to_script
+from holdfast.edge.phases.worker_route import script_of, to_script
 from holdfast.edge.route import DeadEnd, route_of
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import NO_TARGET, NO_ZONE, PlaceOf, View
@@ -131,6 +132,8 @@ def _zones(asked: _Asked, snapshot: Snapshot) -> tuple[CompiledZone | None, Comp
 def _to_own(asked: _Asked, view: View) -> Decision:
     workers = view.zone.workers
     script = None if workers is None else workers.domains.get(asked.request.host)
+    if script is None and _is_its_own_origin(asked, view):
+        script = script_of(asked.request, view)
     if script is not None:
         # The origin of a custom domain is a Worker. One that asks for its own never ends but for the depth.
         decision = to_script(asked.request, view, script)
@@ -151,6 +154,13 @@ def _to_own(asked: _Asked, view: View) -> Decision:
         server_name=route.server_name,
         park=_park(asked, view.snapshot),
     )
+
+
+def _is_its_own_origin(asked: _Asked, view: View) -> bool:
+    """Whether what is asked for is this edge, in front of nothing: a Worker of `holdfast up` without an origin, at its own address."""
+    ports = view.snapshot.ports
+    listening = ports.tls if asked.request.scheme == "https" else ports.plain
+    return view.zone.name == CATCH_ALL and view.target.is_prohibited and asked.request.edge_port in listening
 
 
 def _to_host(asked: _Asked, view: View) -> Decision:

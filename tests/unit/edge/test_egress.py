@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.edge.decide import decide
 from holdfast.edge.decision import Decision, Forward, Respond
+from holdfast.edge.ports import Ports
 from holdfast.edge.snapshot import Snapshot, empty_snapshot
 from holdfast.edge.worker_processes import Processes
 from holdfast.edge.worker_routes import snapshot_of_worker
@@ -207,6 +208,29 @@ def test_one_worker_for_every_host_name_has_its_own_host_alone_for_its_zone(
     before = a_snapshot() if with_origin else empty_snapshot(instance="00ff")
     snapshot = snapshot_of_worker(Script(KEY, "chat"), before, Processes(tmp_path))
     assert forwarded(an_egress(url, zone="", host="localhost"), snapshot).origin.label == label
+
+
+def test_a_worker_with_nothing_behind_it_answers_what_it_asks_of_its_own_address(tmp_path: Path) -> None:
+    before = empty_snapshot(instance="00ff", ports=Ports(plain=(8080,), tls=(8443,)))
+    snapshot = snapshot_of_worker(Script(KEY, "chat"), before, Processes(tmp_path))
+
+    def asked(url: str, **more: Any) -> Decision:
+        return decide(an_egress(url, zone="", host="localhost", **more), snapshot, now=1.0)
+
+    for url, is_own in (
+        ("http://localhost:8080/a", True),
+        ("https://localhost:8443/a", True),
+        ("http://localhost:8443/a", False),
+        ("http://localhost:9000/a", False),
+        ("http://localhost/a", False),
+        ("http://other:8080/a", False),
+    ):
+        decision = asked(url, depth=3)
+        assert isinstance(decision, Forward)
+        assert (decision.worker is not None) == is_own, url
+        if is_own:
+            assert read_context(dict(decision.set_headers)["Holdfast-Context"]).depth == 4
+    assert refused(asked("http://localhost:8080/a", depth=MAX_DEPTH - 1)) == (508, 1019)
 
 
 @pytest.mark.parametrize(
