@@ -74,7 +74,7 @@ BINDINGS: list[dict[str, Any]] = [
     {"type": "json", "name": "J", "json": {"c": [1, None]}},
     {"type": "secret_text", "name": "TOKEN", "text": "s3cret"},
     {**ROOM},
-    {"type": "service", "name": "OTHER", "service": "other", "entrypoint": "E"},
+    {"type": "service", "name": "OTHER", "service": "chat", "entrypoint": "E"},
     {"type": "version_metadata", "name": "V"},
 ]
 
@@ -87,7 +87,7 @@ async def test_bindings_reach_whoever_runs_it_and_secrets_only_sealed(worker_api
     assert (version.vars["A"], version.vars["J"]) == ("b", {"c": [1, None]})
     assert version.vars["V"]["id"] == version.version
     assert version.durable_objects == (DurableObjectBinding(name="ROOMS", class_name="Room"),)
-    assert version.services == (ServiceBinding(name="OTHER", service="other", entrypoint="E"),)
+    assert version.services == (ServiceBinding(name="OTHER", service="chat", entrypoint="E"),)
     assert version.limits == WorkerLimits(cpu_ms=100, memory_mb=256)
     assert version.classes == {"Room": DurableClass(namespace="Room")}
     sealed = version.sealed_secrets["TOKEN"]
@@ -96,6 +96,19 @@ async def test_bindings_reach_whoever_runs_it_and_secrets_only_sealed(worker_api
     assert shown["limits"] == {"cpu_ms": 100, "memory_mb": 256}
     assert {one["name"]: one["type"] for one in shown["bindings"]} == {one["name"]: one["type"] for one in BINDINGS}
     assert "s3cret" not in json.dumps([shown, await api.entries(), api.log])
+
+
+async def test_a_service_has_to_be_there_before_a_binding_may_name_it(worker_api: Api, workers: FakeWorkers) -> None:
+    given = upload(bindings=[{"type": "service", "name": "STORE", "service": "store"}])
+    async with worker_api.client() as client:
+        refused = await client.put(f"{base(worker_api)}/chat", **given)
+    (error,) = refused.json()["errors"]
+    assert (refused.status_code, error["code"]) == (400, 10143)
+    assert error["message"].startswith("Could not resolve service binding 'STORE'. Target script 'store' not found.")
+    assert workers.versions == []
+    await worker_api.result("PUT", f"{base(worker_api)}/store", **upload())
+    await worker_api.result("PUT", f"{base(worker_api)}/chat", **given)
+    assert workers.versions[-1][0].services == (ServiceBinding(name="STORE", service="store"),)
 
 
 async def test_what_an_upload_does_not_name_is_gone_but_for_what_it_keeps_and_inherits(

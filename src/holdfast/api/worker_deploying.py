@@ -35,6 +35,7 @@ from holdfast.store.worker_scripts import Deployment, Script, Version, VersionSe
 NO_SCRIPT = 10007
 NO_VERSION = 10222
 CLASS_NOT_CONFIGURED = 10061
+NO_SERVICE = 10143
 WRONG_TAG = 10079
 TOO_MANY_SCRIPTS = 10037
 # Ours.
@@ -222,7 +223,15 @@ def _not_applied(migrations: Migrations, tag: str) -> tuple[MigrationStep, ...]:
 
 
 async def _check_classes(connection: AsyncConnection, account_id: str, after: Before) -> None:
-    """Raise ApiFault for a binding to a class that there is not."""
+    """Raise ApiFault for a binding to a Worker or a class that there is not."""
+    for service in after.version.settings.services:
+        # Its own name is there as soon as this has been written down.
+        if service.service != after.script.name and await store.find(connection, account_id, service.service) is None:
+            message = (
+                f"Could not resolve service binding '{service.name}'. Target script '{service.service}' not found. "
+                "Please verify the target script and try again."
+            )
+            raise fault(400, NO_SERVICE, message, pointer="/metadata/bindings")
     for place, binding in enumerate(after.version.settings.durable_objects):
         if binding.class_name not in await _classes_of(connection, account_id, after, binding):
             where = f" of the Worker {binding.script_name!r}" if binding.script_name else ""
