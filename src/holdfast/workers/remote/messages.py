@@ -83,7 +83,7 @@ def _message(content: bytes) -> Message:
 
 def _refused(function: Any) -> Any:  # noqa: ANN401  user code's
     raise uncopyable(
-        f'Could not serialize object of type "{type(function).__name__}". This type does not support serialization to another Worker'
+        f'Could not serialize object of type "{type(function).__name__}". This type does not support serialization'
     )
 
 

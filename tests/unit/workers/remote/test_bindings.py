@@ -13,6 +13,7 @@ from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject, WorkerEntrypoint
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
 from holdfast.workers.sdk.response import Response
+from tests.unit.workers.durable.stage import ByHand, until
 from tests.unit.workers.remote.two_scripts import TwoScripts, two_scripts
 
 
@@ -70,6 +71,10 @@ class Room(DurableObject):
 
     async def fails(self) -> None:
         raise ValueError("in there")
+
+    async def writes_and_calls(self) -> Any:
+        _ = self.ctx.storage.put("a", 1)
+        return await self.env.later("after it")
 
 
 @pytest.fixture
@@ -178,6 +183,18 @@ async def test_arguments_are_taken_when_the_call_is_made(two: TwoScripts) -> Non
     assert await call == [1]
     with pytest.raises(DOMException, match="does not support serialization"):
         two.service().later(print)
+
+
+async def test_a_call_of_an_object_leaves_when_its_writes_are_durable(two: TwoScripts) -> None:
+    assert two.scene is not None
+    disk = two.scene.objects.services.executor = ByHand()
+    two.scene.objects.env = two.service()
+    called = two.scene.stub("a").writes_and_calls()
+    await until(lambda: disk.waiting)
+    assert two.calls == []
+    disk.run()
+    assert await called == "after it"
+    assert len(two.calls) == 1
 
 
 async def test_a_call_is_for_the_request_that_is_being_answered(two: TwoScripts) -> None:

@@ -98,7 +98,7 @@ class TwoScripts:
     """`called` entrypoints and objects by class name. `answers`: what the edge says to the next calls itself; None lets one pass."""
 
     def __init__(self, scene: Stage | None, entrypoints: dict[str, type]) -> None:
-        self.log = Log()
+        self.log, self.scene = Log(), scene
         objects = None if scene is None else scene.objects
         script = Script(
             ModuleType("main"),
