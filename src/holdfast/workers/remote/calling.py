@@ -74,7 +74,7 @@ class Caller:
         while True:
             async with self._turn:
                 answer = await self._asked(outgoing, call, context, True)  # noqa: FBT003
-            said = await _said(answer)
+            said = await _first(answer)
             if "unbegun" not in said:
                 return _result(said)
             await until.again(UNBEGUN_S, _unbegun())
@@ -148,15 +148,8 @@ def _outcome(answer: Incoming) -> tuple[Outcome, Incoming]:
     return cast("Outcome", known), kept
 
 
-async def _said(answer: Incoming) -> Message:
-    """What the other side says of a call of a method: once it has ended there."""
-    try:
-        return await _first(answer)
-    except NetworkError as error:
-        raise lost(error) from error
-
-
 async def _first(answer: Incoming) -> Message:
+    """What the other side says of a call, once that has ended there."""
     frames = Frames()
     try:
         async for data in _chunks(answer.body):
@@ -197,9 +190,13 @@ async def _text(answer: Incoming) -> str:
 
 
 async def _chunks(body: AnswerBody | None) -> AsyncIterator[bytes]:
-    if body is not None:
+    if body is None:
+        return
+    try:
         async for data in body:
             yield data
+    except NetworkError as error:
+        raise lost(error) from error
 
 
 def _close(answer: Incoming) -> None:

@@ -115,7 +115,9 @@ class Serving:
                 return frame({"done": taken(await _settled(method_of(made, str(message["read"]))))})
             name, args, kwargs = _parts(message)
             return frame({"done": taken(await _settled(_method(made, name)(*args, **kwargs)))})
-        except Exception as error:  # noqa: BLE001  whoever called is told
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  whoever called is told; what ends a loop, as SystemExit does, ends only the call
             if not isinstance(error, ObjectError):
                 self.report(error, f"{called.entrypoint or DEFAULT} (called by {called.caller})")
             return frame({"failed": record_of(marked(error, remote=True))})

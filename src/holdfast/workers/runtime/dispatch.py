@@ -84,7 +84,7 @@ class Dispatcher:
             self.running -= 1
             self._log.log(
                 "info",
-                f"{exchange.method} {_url(exchange, context)} {status}",
+                f"{_asked(exchange, context)} {status}",
                 ray=context.ray,
                 entrypoint=_entrypoint(context),
                 kind="request",
@@ -225,6 +225,12 @@ def _handshake(key: str) -> list[tuple[bytes, bytes]]:
 def _entrypoint(context: RequestContext) -> str:
     called = context.called
     return DEFAULT if called is None else called.class_name or called.entrypoint or DEFAULT
+
+
+def _asked(exchange: Exchange, context: RequestContext) -> str:
+    if context.called is not None and context.called.is_rpc:
+        return f"a call by {context.called.caller}"
+    return f"{exchange.method} {_url(exchange, context)}"
 
 
 def _url(exchange: Exchange, context: RequestContext) -> str:

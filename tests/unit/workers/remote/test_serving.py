@@ -26,6 +26,9 @@ class Default(WorkerEntrypoint):
         await type(self).release.wait()
         return "slow"
 
+    async def leaves(self) -> None:
+        raise SystemExit(3)
+
     async def fetch(self, request: Any) -> Response:
         raise ValueError("of fetch")
 
@@ -96,6 +99,13 @@ async def test_an_exception_of_fetch_is_the_callers(two: TwoScripts) -> None:
     with pytest.raises(ValueError, match="of fetch") as caught:
         await two.service().fetch("http://x/")
     assert caught.value.remote is True  # type: ignore[attr-defined]
+
+
+async def test_what_would_end_a_program_ends_a_call(two: TwoScripts) -> None:
+    with pytest.raises(Exception, match="3") as caught:
+        await two.service().leaves()
+    assert type(caught.value).__name__ == "SystemExit"
+    assert two.log.of("request") == ["a call by chat 200"]
 
 
 async def test_a_script_without_objects_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
