@@ -56,7 +56,7 @@ async def test_of_versions_and_deployments_the_newest_are_kept_and_the_deployed_
     deployments = (await api.result("GET", f"{base(api)}/deployments"))["deployments"]
     assert len(deployments) == MAX_DEPLOYMENTS
     answer = await api.ask("GET", f"{base(api)}/versions/{first}")
-    assert (answer.status_code, codes(answer)) == (404, [10222])
+    assert (answer.status_code, codes(answer)) == (404, [100146])
 
 
 async def test_changes_of_one_script_take_turns(worker_api: Api, workers: FakeWorkers) -> None:

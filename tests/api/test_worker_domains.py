@@ -40,15 +40,15 @@ async def test_a_domain_is_made_shown_listed_changed_and_removed(worker_api: Api
     assert published(api) == []
     for method in ("GET", "DELETE"):
         answer = await api.ask(method, f"{base}/{made['id']}")
-        assert (answer.status_code, codes(answer)) == (404, [1001])
+        assert (answer.status_code, codes(answer)) == (404, [100114])
 
 
 @pytest.mark.parametrize(
     ("body", "code", "pointer"),
     [
         ({"hostname": "a b", "service": "chat"}, 1004, "/hostname"),
-        ({"hostname": "example.org", "service": "chat"}, 10071, "/hostname"),
-        ({"hostname": "a.example.com", "service": "chat", "zone_id": ABSENT}, 10071, "/hostname"),
+        ({"hostname": "example.org", "service": "chat"}, 10471, "/hostname"),
+        ({"hostname": "a.example.com", "service": "chat", "zone_id": ABSENT}, 10471, "/hostname"),
         ({"hostname": "a.example.com", "service": "gone"}, 10007, "/service"),
         ({"hostname": "a.example.com"}, 1004, "/service"),
     ],

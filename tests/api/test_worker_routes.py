@@ -57,7 +57,7 @@ async def test_a_route_is_made_shown_listed_changed_and_removed(worker_api: Api)
         ({"pattern": ""}, 400, 10022, "pattern: expected a pattern"),
         ({"pattern": 5}, 400, 1004, "pattern"),
         ({}, 400, 1004, "pattern"),
-        ({"pattern": "example.com/*", "script": "gone"}, 400, 10007, "script: the account has no Worker 'gone'"),
+        ({"pattern": "example.com/*", "script": "gone"}, 400, 10019, "script: the account has no Worker 'gone'"),
         (
             {"pattern": "EXAMPLE.com/there", "script": "chat"},
             409,

@@ -16,6 +16,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,17 +34,19 @@ from holdfast.store.worker_scripts import Deployment, Script, Version, VersionSe
 
 # Cloudflare's codes.
 NO_SCRIPT = 10007
-NO_VERSION = 10222
+NO_VERSION = 100146
 CLASS_NOT_CONFIGURED = 10061
 NO_SERVICE = 10143
 WRONG_TAG = 10079
 TOO_MANY_SCRIPTS = 10037
+MIGRATION_OF_A_VERSION = 10211
+SECRETS_CHANGED = 10220
 # Ours.
 CHANGED_MEANWHILE = 10409
 NOT_REACHED = 10503
 # Precedent: the original's paid plan.
 MAX_SCRIPTS = 500
-RESOURCE = "worker_script"
+RESOURCE, VERSION_RESOURCE = "worker_script", "worker_version"
 _RETRY_AFTER_S = 5
 
 
@@ -116,7 +119,35 @@ async def make_version(access: Access, name: str, want: Want) -> Before:
     return after
 
 
-async def redeploy(access: Access, name: str, version_id: str, *, message: str) -> tuple[Before, Deployment]:
+async def add_version(access: Access, name: str, want: Want) -> Before:
+    """Make the version that `want` says after the newest one, and do not deploy it; the script with it. Raises ApiFault."""
+    context, account_id = access.context, access.account_id
+    async with context.workers.turn(worker_key(account_id, name)):
+        async with context.database.read() as connection:
+            before = await find_script(connection, account_id, name)
+            newest = Before(before.script, (await store.versions(connection, before.script.id))[0])
+        wanted = want(newest)
+        if wanted.migrations is not None and _classes(before.script, wanted.migrations)[0] != before.script.classes:
+            message = (
+                "Version upload failed. You attempted to upload a version of a Worker that includes a Durable Object migration, "
+                "but migrations must be fully applied via a non-versioned deployment."
+            )
+            raise fault(400, MIGRATION_OF_A_VERSION, message, pointer="/metadata/migrations")
+        _, packed = await _files(access, wanted, newest)
+        after = _after(access, name, newest, wanted, etag=hashlib.sha256(packed).hexdigest())
+        async with context.database.read() as connection:
+            await _check_classes(connection, account_id, after)
+        script = msgspec.structs.replace(before.script, next_number=after.script.next_number)
+        async with context.database.write() as connection:
+            await _write_script(connection, before, Before(script, before.version))
+            await store.insert_version(connection, after.version, packed)
+            await access.record(connection, "create", VERSION_RESOURCE, after.version.id, new=audited(after))
+    return after
+
+
+async def redeploy(
+    access: Access, name: str, version_id: str, *, message: str, is_forced: bool = False
+) -> tuple[Before, Deployment]:
     """Deploy a version that there is; the script then, and the deployment. Raises ApiFault."""
     context, account_id = access.context, access.account_id
     async with context.workers.turn(worker_key(account_id, name)):
@@ -125,12 +156,30 @@ async def redeploy(access: Access, name: str, version_id: str, *, message: str) 
             version = await store.find_version(connection, before.script.id, version_id)
             kept = await store.files_of(connection, before.script.id, version_id)
         if version is None or kept is None:
-            raise fault(404, NO_VERSION, "There is no such version of this Worker, or it is not kept any more")
+            raise no_such_version()
+        is_older = version.number < before.version.number
+        if is_older and version.secrets != before.version.secrets and not is_forced:
+            said = (
+                "The secrets of the Worker have changed since this version: ask with force=true to have its own again"
+            )
+            raise fault(400, SECRETS_CHANGED, said)
         script = msgspec.structs.replace(before.script, version_id=version.id, modified_on=access.context.clock())
         after = Before(script, version)
         files = await asyncio.to_thread(store.unpacked, kept)
-        deployment = await _deploy(access, before, after, _Code(files), message=message)
+        source = "rollback" if is_older else "deployment"
+        deployment = await _deploy(access, before, after, _Code(files), message=message, source=source)
     return after, deployment
+
+
+def no_such_version() -> ApiFault:
+    """The script has no version of that id."""
+    return fault(404, NO_VERSION, "There is no such version of this Worker, or it is not kept any more")
+
+
+def client_of(access: Access) -> str:
+    """By what program it is asked for, as versions and deployments tell it."""
+    named = access.request.headers.get("user-agent", "").partition("/")[0]
+    return "wrangler" if named in {"wrangler", "wrangler-js"} else "api"
 
 
 async def _found(connection: AsyncConnection, account_id: str, name: str) -> Before | None:
@@ -181,6 +230,7 @@ def _after(access: Access, name: str, before: Before | None, wanted: Wanted, *, 
         message=wanted.message,
         tag=wanted.tag,
         created_on=now,
+        client=client_of(access),
     )
     script = Script(
         id=script_id,
@@ -253,7 +303,7 @@ async def _classes_of(
 
 
 async def _deploy(
-    access: Access, before: Before | None, after: Before, code: _Code, *, message: str = ""
+    access: Access, before: Before | None, after: Before, code: _Code, *, message: str = "", source: str = ""
 ) -> Deployment:
     """Have the version run, then write all down. Raises ApiFault."""
     await _run(access, after, code.files)
@@ -262,9 +312,10 @@ async def _deploy(
         script_id=after.script.id,
         version_id=after.version.id,
         author_email=access.principal.email,
-        source=after.version.source if code.packed else "rollback",
+        source=source or after.version.source,
         message=message or after.version.message,
         created_on=access.context.clock(),
+        client=client_of(access),
     )
     try:
         async with access.context.database.write() as connection:
@@ -323,7 +374,7 @@ def described(of: Before) -> ScriptVersion:
     """The version as whoever runs it reads it."""
     script, version = of.script, of.version
     settings = version.settings
-    metadata = {"id": version.id, "tag": version.tag, "timestamp": version.created_on // 1000}
+    metadata = {"id": str(UUID(hex=version.id)), "tag": version.tag, "timestamp": version.created_on // 1000}
     return ScriptVersion(
         key=script.key,
         name=script.name,

@@ -16,16 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, View, success
-from holdfast.api.faults import ApiFault, fault, invalid, not_found
+from holdfast.api.faults import fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.text import Text
 from holdfast.api.undoing import Undone, writing
 from holdfast.api.worker_deploying import NO_SCRIPT
+from holdfast.api.worker_targets import held_script, zone_of
 from holdfast.model.hostname import MAX_CHARS, parse_hostname
 from holdfast.model.worker_script import MAX_NAME_CHARS
 from holdfast.store import worker_routes as store
-from holdfast.store import worker_scripts, zones
+from holdfast.store import zones
 from holdfast.store.worker_routes import Domain
+from holdfast.store.worker_scripts import Script
 from holdfast.store.zones import Zone
 
 router = APIRouter(prefix="/accounts/{account_id}/workers/domains", tags=["Workers domains"])
@@ -34,8 +36,9 @@ ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
 DomainId = path_id("domain_id")
 RESOURCE = "worker_domain"
-# Ours: the original has a message for each of these, and one code.
-NO_ZONE = 10071
+# Cloudflare's code.
+NO_DOMAIN = 100114
+# Ours.
 TOO_MANY = 10072
 # All of an account's; each is published with its zone.
 MAX_DOMAINS = 1_000
@@ -72,36 +75,25 @@ async def list_domains(
     """The account's domains, by host name."""
     async with access.context.database.read() as connection:
         found = await store.domains_of(connection, access.account_id)
-    return success([_view(one) for one in found if hostname in {None, one.host} and service in {None, one.script}])
+    return success(
+        [domain_view(one) for one in found if hostname in {None, one.host} and service in {None, one.script}]
+    )
 
 
 @router.put("", response_model=Envelope[DomainView])
 async def put_domain(access: WriteAccess, body: DomainGiven) -> Response:
     """Make a script the origin of a host name."""
-    host, is_news = _host(body.hostname), False
+    host, is_news = domain_host(body.hostname), False
     async with writing(access.context.database) as connection:
-        zone = await _zone(access, connection, body, host)
+        zone = await zone_of(connection, access.account_id, host, zone_id=body.zone_id, zone_name=body.zone_name)
         await zones.touch(connection, zone.id)
-        script = await worker_scripts.hold(connection, access.account_id, body.service)
-        if script is None:
-            raise fault(400, NO_SCRIPT, f"service: the account has no Worker {body.service[:80]!r}", pointer="/service")
-        before = await store.find_domain(connection, access.account_id, host=host)
-        domain = Domain(
-            id=before.id if before else secrets.token_hex(16),
-            zone_id=zone.id,
-            zone_name=zone.name,
-            host=host,
-            script_id=script.id,
-            script=script.name,
-            created_on=before.created_on if before else access.context.clock(),
-        )
-        if domain == before:
+        script = await held_script(connection, access.account_id, body.service, member="service", code=NO_SCRIPT)
+        domain, is_news = await place_domain(access, connection, zone, host, script)
+        if not is_news:
             raise Undone
-        await _write(access, connection, before, domain)
-        is_news = True
     if is_news:
         await access.context.on_change([zone.id])
-    return success(_view(domain))
+    return success(domain_view(domain))
 
 
 @router.get("/{domain_id}", response_model=Envelope[DomainView])
@@ -111,7 +103,7 @@ async def show_domain(
 ) -> Response:
     """One domain."""
     async with access.context.database.read() as connection:
-        return success(_view(await _find(access, connection, domain_id)))
+        return success(domain_view(await _find(access, connection, domain_id)))
 
 
 @router.delete("/{domain_id}", response_model=Envelope[None])
@@ -123,54 +115,61 @@ async def delete_domain(
     async with access.context.database.write() as connection:
         before = await _find(access, connection, domain_id)
         await zones.touch(connection, before.zone_id)
-        await store.delete_domain(connection, before.id)
-        await access.record(connection, "delete", RESOURCE, before.id, old=_view(before))
+        await remove_domain(access, connection, before)
     await access.context.on_change([before.zone_id])
     return success(None)
 
 
-async def _write(access: Access, connection: AsyncConnection, before: Domain | None, domain: Domain) -> None:
+async def place_domain(
+    access: Access, connection: AsyncConnection, zone: Zone, host: str, script: Script
+) -> tuple[Domain, bool]:
+    """Make a script the origin of a host name of the zone; the domain, and whether that is news. Raises ApiFault."""
+    before = await store.find_domain(connection, access.account_id, host=host)
+    domain = Domain(
+        id=before.id if before else secrets.token_hex(16),
+        zone_id=zone.id,
+        zone_name=zone.name,
+        host=host,
+        script_id=script.id,
+        script=script.name,
+        created_on=before.created_on if before else access.context.clock(),
+    )
+    if domain == before:
+        return domain, False
     if before is not None:
         await store.change_domain(connection, domain.id, domain.script_id)
-        await access.record(connection, "update", RESOURCE, domain.id, old=_view(before), new=_view(domain))
-        return
+        await access.record(connection, "update", RESOURCE, domain.id, old=domain_view(before), new=domain_view(domain))
+        return domain, True
     if len(await store.domains_of(connection, access.account_id)) >= MAX_DOMAINS:
         raise fault(400, TOO_MANY, f"There are at most {MAX_DOMAINS} domains of one account")
     await store.insert_domain(connection, domain)
-    await access.record(connection, "create", RESOURCE, domain.id, new=_view(domain))
+    await access.record(connection, "create", RESOURCE, domain.id, new=domain_view(domain))
+    return domain, True
 
 
-async def _find(access: Access, connection: AsyncConnection, domain_id: str) -> Domain:
-    found = await store.find_domain(connection, access.account_id, id=domain_id)
-    if found is None:
-        raise not_found("domain")
-    return found
+async def remove_domain(access: Access, connection: AsyncConnection, domain: Domain) -> None:
+    """Remove a domain."""
+    await store.delete_domain(connection, domain.id)
+    await access.record(connection, "delete", RESOURCE, domain.id, old=domain_view(domain))
 
 
-async def _zone(access: Access, connection: AsyncConnection, body: DomainGiven, host: str) -> Zone:
-    """The account's zone that the host name is of. Raises ApiFault."""
-    labels = host.split(".")
-    for at in range(len(labels)):
-        zone = await zones.find_by_name(connection, ".".join(labels[at:]))
-        if zone is not None and zone.account_id == access.account_id:
-            if body.zone_id not in {None, zone.id} or body.zone_name not in {None, zone.name}:
-                raise _no_zone(f"expected the zone {zone.name} ({zone.id}) for {host}")
-            return zone
-    raise _no_zone(f"the account has no zone that {host} is of")
-
-
-def _no_zone(reason: str) -> ApiFault:
-    return fault(400, NO_ZONE, f"hostname: {reason}", pointer="/hostname")
-
-
-def _host(text: str) -> str:
+def domain_host(text: str) -> str:
+    """A host name that can be a domain. Raises ApiFault."""
     try:
         return parse_hostname(text, single_label=True)
     except ValueError as error:
         raise invalid("/hostname", f"hostname: {error}") from None
 
 
-def _view(domain: Domain) -> dict[str, Any]:
+async def _find(access: Access, connection: AsyncConnection, domain_id: str) -> Domain:
+    found = await store.find_domain(connection, access.account_id, id=domain_id)
+    if found is None:
+        raise not_found("domain", code=NO_DOMAIN)
+    return found
+
+
+def domain_view(domain: Domain) -> dict[str, Any]:
+    """A domain."""
     return {
         "id": domain.id,
         "hostname": domain.host,

@@ -18,16 +18,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, zone_access
 from holdfast.api.envelope import Envelope, Identifier, View, success
-from holdfast.api.faults import fault, not_found
+from holdfast.api.faults import ApiFault, fault, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.text import Text
 from holdfast.api.undoing import Undone, writing
-from holdfast.api.worker_deploying import NO_SCRIPT
+from holdfast.api.worker_targets import held_script
 from holdfast.model.worker_route import MAX_CHARS, MAX_ROUTES, parse_pattern
 from holdfast.model.worker_script import MAX_NAME_CHARS
 from holdfast.store import worker_routes as store
-from holdfast.store import worker_scripts, zones
+from holdfast.store import zones
 from holdfast.store.worker_routes import Route
+from holdfast.store.worker_scripts import Script
+from holdfast.store.zones import Zone
 
 router = APIRouter(prefix="/zones/{zone_id}/workers/routes", tags=["Workers routes"])
 
@@ -36,7 +38,7 @@ WriteAccess = Annotated[Access, Depends(zone_access("Workers Routes Write"))]
 RouteId = path_id("route_id")
 RESOURCE = "worker_route"
 # Cloudflare's codes.
-NO_ROUTE = 10009
+NO_ROUTE, NO_SCRIPT = 10009, 10019
 DUPLICATE = 10020
 INVALID_PATTERN = 10022
 # Ours.
@@ -63,30 +65,21 @@ class RouteView(View):
 async def list_routes(access: ReadAccess) -> Response:
     """The zone's routes, the oldest first."""
     async with access.context.database.read() as connection:
-        return success([_view(one) for one in await store.of_zone(connection, access.known_zone.id)])
+        return success([route_view(one) for one in await store.of_zone(connection, access.known_zone.id)])
 
 
 @router.post("", response_model=Envelope[RouteView])
 async def create_route(body: RouteGiven, access: WriteAccess) -> Response:
     """Add a route."""
-    zone, pattern = access.known_zone, _pattern(access, body.pattern)
+    zone = access.known_zone
+    pattern = route_pattern(zone, body.pattern)
     async with access.context.database.write() as connection:
         await _lock(access, connection)
         await _check_free(connection, zone.id, pattern)
-        if await store.count(connection, zone.id) >= MAX_ROUTES:
-            raise fault(400, TOO_MANY, f"There are at most {MAX_ROUTES} routes of one zone")
-        route = Route(
-            id=secrets.token_hex(16),
-            zone_id=zone.id,
-            pattern=pattern,
-            script_id=await _script_id(access, connection, body.script),
-            script=body.script or None,
-            created_on=access.context.clock(),
-        )
-        await store.insert(connection, route)
-        await access.record(connection, "create", RESOURCE, route.id, new=_view(route))
+        script = await _script(connection, zone, body.script)
+        route = await add_route(access, connection, zone, pattern, script)
     await access.context.on_change([zone.id])
-    return success(_view(route))
+    return success(route_view(route))
 
 
 @router.get("/{route_id}", response_model=Envelope[RouteView])
@@ -96,7 +89,7 @@ async def show_route(
 ) -> Response:
     """One route."""
     async with access.context.database.read() as connection:
-        return success(_view(await _find(access, connection, route_id)))
+        return success(route_view(await _find(access, connection, route_id)))
 
 
 @router.put("/{route_id}", response_model=Envelope[RouteView])
@@ -106,20 +99,22 @@ async def replace_route(
     body: RouteGiven,
 ) -> Response:
     """Give a route another pattern, another script, or both."""
-    zone, pattern = access.known_zone, _pattern(access, body.pattern)
+    zone = access.known_zone
+    pattern = route_pattern(zone, body.pattern)
     is_news = False
     async with writing(access.context.database) as connection:
         await _lock(access, connection)
         before = await _find(access, connection, route_id)
         if pattern != before.pattern:
             await _check_free(connection, zone.id, pattern)
-        script_id = await _script_id(access, connection, body.script)
+        script = await _script(connection, zone, body.script)
+        script_id = script.id if script else None
         after = msgspec.structs.replace(before, pattern=pattern, script_id=script_id, script=body.script or None)
-        view = _view(after)
+        view = route_view(after)
         if after == before:
             raise Undone
         await store.change(connection, before.id, pattern=pattern, script_id=script_id)
-        await access.record(connection, "update", RESOURCE, before.id, old=_view(before), new=view)
+        await access.record(connection, "update", RESOURCE, before.id, old=route_view(before), new=view)
         is_news = True
     if is_news:
         await access.context.on_change([zone.id])
@@ -136,10 +131,57 @@ async def delete_route(
     async with access.context.database.write() as connection:
         await _lock(access, connection)
         before = await _find(access, connection, route_id)
-        await store.delete(connection, before.id)
-        await access.record(connection, "delete", RESOURCE, before.id, old=_view(before))
+        await remove_route(access, connection, before, zone)
     await access.context.on_change([zone.id])
     return success({"id": before.id})
+
+
+async def add_route(
+    access: Access, connection: AsyncConnection, zone: Zone, pattern: str, script: Script | None
+) -> Route:
+    """Have requests like `pattern`, which no route of the zone has, go to a script, or to the origin. Raises ApiFault."""
+    if await store.count(connection, zone.id) >= MAX_ROUTES:
+        raise fault(400, TOO_MANY, f"There are at most {MAX_ROUTES} routes of one zone")
+    route = Route(
+        id=secrets.token_hex(16),
+        zone_id=zone.id,
+        pattern=pattern,
+        script_id=script.id if script else None,
+        script=script.name if script else None,
+        created_on=access.context.clock(),
+    )
+    await store.insert(connection, route)
+    await access.record(connection, "create", RESOURCE, route.id, new=route_view(route), zone=zone)
+    return route
+
+
+async def remove_route(access: Access, connection: AsyncConnection, route: Route, zone: Zone) -> None:
+    """Remove a route of a zone."""
+    await store.delete(connection, route.id)
+    await access.record(connection, "delete", RESOURCE, route.id, old=route_view(route), zone=zone)
+
+
+def route_pattern(zone: Zone, text: str) -> str:
+    """The one spelling of a pattern of the zone. Raises ApiFault."""
+    try:
+        pattern = parse_pattern(text)
+    except ValueError as error:
+        raise fault(400, INVALID_PATTERN, f"pattern: {error}", pointer="/pattern") from None
+    if not pattern.is_of_zone(zone.name):
+        message = f"pattern: expected a host of the zone {zone.name}, got {text[:80]!r}"
+        raise fault(400, INVALID_PATTERN, message, pointer="/pattern")
+    return str(pattern)
+
+
+def taken_by(route: Route) -> ApiFault:
+    """A route that there is has the pattern."""
+    message = f"A route with the same pattern already exists: {route.pattern} (of {route.script or 'no script'})"
+    return fault(409, DUPLICATE, message, pointer="/pattern")
+
+
+def route_view(route: Route) -> dict[str, Any]:
+    """A route."""
+    return {"id": route.id, "pattern": route.pattern, **({"script": route.script} if route.script else {})}
 
 
 async def _lock(access: Access, connection: AsyncConnection) -> None:
@@ -154,33 +196,11 @@ async def _find(access: Access, connection: AsyncConnection, route_id: str) -> R
     return found
 
 
-def _pattern(access: Access, text: str) -> str:
-    try:
-        pattern = parse_pattern(text)
-    except ValueError as error:
-        raise fault(400, INVALID_PATTERN, f"pattern: {error}", pointer="/pattern") from None
-    if not pattern.is_of_zone(access.known_zone.name):
-        message = f"pattern: expected a host of the zone {access.known_zone.name}, got {text[:80]!r}"
-        raise fault(400, INVALID_PATTERN, message, pointer="/pattern")
-    return str(pattern)
-
-
 async def _check_free(connection: AsyncConnection, zone_id: str, pattern: str) -> None:
-    there = await store.find_like(connection, zone_id, pattern)
-    if there is not None:
-        message = f"A route with the same pattern already exists: {pattern} (of {there.script or 'no script'})"
-        raise fault(409, DUPLICATE, message, pointer="/pattern")
+    if (there := await store.find_like(connection, zone_id, pattern)) is not None:
+        raise taken_by(there)
 
 
-async def _script_id(access: Access, connection: AsyncConnection, name: str | None) -> str | None:
-    """The id of the zone's account's script; None for none. Raises ApiFault."""
-    if not name:
-        return None
-    script = await worker_scripts.hold(connection, access.known_zone.account_id, name)
-    if script is None:
-        raise fault(400, NO_SCRIPT, f"script: the account has no Worker {name[:80]!r}", pointer="/script")
-    return script.id
-
-
-def _view(route: Route) -> dict[str, Any]:
-    return {"id": route.id, "pattern": route.pattern, **({"script": route.script} if route.script else {})}
+async def _script(connection: AsyncConnection, zone: Zone, name: str | None) -> Script | None:
+    """The script of the zone's account; None for none. Raises ApiFault."""
+    return await held_script(connection, zone.account_id, name, member="script", code=NO_SCRIPT) if name else None

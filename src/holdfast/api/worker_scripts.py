@@ -20,39 +20,27 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from holdfast.api.access import Access, account_access
-from holdfast.api.context import WorkersUnavailable
 from holdfast.api.envelope import Envelope, success
-from holdfast.api.faults import ApiFault, Complaint
 from holdfast.api.form import read_parts
 from holdfast.api.worker_deploying import (
-    NOT_REACHED,
-    RESOURCE,
     Before,
     Wanted,
-    audited,
     find_script,
     make_version,
     no_such_script,
+    no_such_version,
 )
-from holdfast.api.worker_shapes import ScriptName, ScriptView, UploadedView, script_view
-from holdfast.api.worker_upload import Upload, modules_of, read_upload, refused, wanted_bindings
+from holdfast.api.worker_removing import remove_script
+from holdfast.api.worker_shapes import ScriptName, ScriptView, UploadedView, kept_id, script_view
+from holdfast.api.worker_upload import modules_of, read_upload, refused
+from holdfast.api.worker_wanting import UPLOAD_BODY, wanted_by
 from holdfast.store import worker_scripts as store
-from holdfast.store import zones
-from holdfast.store.worker_scripts import VersionSettings
 
 router = APIRouter(prefix="/accounts/{account_id}/workers/scripts", tags=["Workers scripts"])
 
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 ListAccess = Annotated[Access, Depends(account_access("Workers Scripts Read", "Workers Tail Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
-# Cloudflare's code for a script that objects depend on.
-HAS_OBJECTS = 10064
-
-_FORM = {"multipart/form-data": {"schema": {"type": "object", "required": ["metadata"], "properties": {
-    "metadata": {"type": "string", "description": "JSON: main_module, bindings, compatibility_date, migrations …"},
-    "files": {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "The modules."},
-}}}}  # fmt: skip
-_UPLOAD_BODY = {"requestBody": {"required": True, "content": _FORM}}
 _MODULES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The modules.", "content": {"multipart/form-data": {"schema": {"type": "string"}}}}
 }
@@ -66,7 +54,7 @@ async def list_scripts(access: ListAccess) -> Response:
     return success([script_view(Before(script, version)) for script, version in found])
 
 
-@router.put("/{script_name}", response_model=Envelope[UploadedView], openapi_extra=_UPLOAD_BODY)
+@router.put("/{script_name}", response_model=Envelope[UploadedView], openapi_extra=UPLOAD_BODY)
 async def upload_script(
     request: Request,
     access: WriteAccess,
@@ -78,7 +66,7 @@ async def upload_script(
     started = time.monotonic()
 
     def want(before: Before | None) -> Wanted:
-        return _wanted(upload, before, is_strict=bindings_inherit == "strict")
+        return wanted_by(upload, before, is_strict=bindings_inherit == "strict")
 
     made = await make_version(access, script_name, want)
     view = script_view(made) | {
@@ -99,41 +87,19 @@ async def delete_script(
     access: WriteAccess, script_name: ScriptName, force: Annotated[bool, Query()] = False
 ) -> Response:
     """Remove a script, its routes and domains, and all that its Durable Objects stored. With objects, `force` must be true."""
-    context = access.context
-    async with context.database.read() as connection:
-        before = await find_script(connection, access.account_id, script_name)
-    if before.script.classes and not force:
-        names = ", ".join(sorted(before.script.classes)[:5])
-        message = f"The Worker has Durable Object classes ({names}): what they stored goes with it. Ask with force=true"
-        raise refused(message, code=HAS_OBJECTS)
-    async with context.workers.turn(before.script.key):
-        try:
-            # First: what cannot be ended can be asked for again.
-            await context.workers.delete(before.script.key)
-        except WorkersUnavailable as error:
-            complaint = Complaint(NOT_REACHED, f"The Worker was not removed: {error}")
-            raise ApiFault(503, (complaint,), {"Retry-After": "5"}) from None
-        async with context.database.write() as connection:
-            there = await store.hold(connection, access.account_id, script_name)
-            if there is None:
-                raise no_such_script()
-            touched = sorted(await store.zones_of(connection, there.id))
-            for zone_id in touched:
-                await zones.touch(connection, zone_id)
-            await store.delete(connection, there.id)
-            await access.record(connection, "delete", RESOURCE, script_name, old=audited(before))
-        if touched:
-            await context.on_change(touched)
+    await remove_script(access, script_name, is_forced=force)
     return success(None)
 
 
 @router.get("/{script_name}/content/v2", response_class=Response, responses=_MODULES)
-async def download_content(access: ReadAccess, script_name: ScriptName) -> Response:
-    """The modules of the deployed version, as a form."""
-    return await _modules(access, script_name)
+async def download_content(
+    access: ReadAccess, script_name: ScriptName, version: Annotated[str, Query(max_length=36)] = ""
+) -> Response:
+    """The modules of a version, the deployed one where none is named, as a form."""
+    return await _modules(access, script_name, version)
 
 
-@router.put("/{script_name}/content", response_model=Envelope[ScriptView], openapi_extra=_UPLOAD_BODY)
+@router.put("/{script_name}/content", response_model=Envelope[ScriptView], openapi_extra=UPLOAD_BODY)
 async def upload_content(request: Request, access: WriteAccess, script_name: ScriptName) -> Response:
     """Deploy other modules, with all that the version before runs with: a form whose `metadata` names the `main_module`."""
     parts = await read_parts(request)
@@ -163,37 +129,14 @@ class _ContentMetadata(msgspec.Struct, frozen=True):
     main_module: str = ""
 
 
-def _wanted(upload: Upload, before: Before | None, *, is_strict: bool) -> Wanted:
-    """The version that an upload asks for, now that it is known what there is. Raises ApiFault."""
-    fresh = VersionSettings(
-        main=upload.main,
-        compatibility_date=upload.compatibility_date,
-        compatibility_flags=upload.compatibility_flags,
-        limits=upload.limits,
-    )
-    settings, kept_secrets = wanted_bindings(
-        fresh,
-        upload.bindings,
-        old=before.version.settings if before else fresh,
-        secrets=before.version.secrets if before else (),
-        keep=upload.keep,
-        is_strict=is_strict,
-    )
-    return Wanted(
-        settings=settings,
-        files=upload.files,
-        secrets=upload.bindings.secrets,
-        kept_secrets=kept_secrets,
-        migrations=upload.migrations,
-        tags=upload.tags,
-        message=upload.message,
-        tag=upload.tag,
-    )
-
-
-async def _modules(access: Access, name: str) -> Response:
+async def _modules(access: Access, name: str, version: str = "") -> Response:
     async with access.context.database.read() as connection:
         before = await find_script(connection, access.account_id, name)
+        if version:
+            found = await store.find_version(connection, before.script.id, kept_id(version) or "")
+            if found is None:
+                raise no_such_version()
+            before = Before(before.script, found)
         kept = await store.files_of(connection, before.script.id, before.version.id)
     files = await asyncio.to_thread(store.unpacked, kept or b"")
     boundary = secrets.token_hex(16)

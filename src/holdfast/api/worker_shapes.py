@@ -5,7 +5,10 @@ Source: Cloudflare API v4, "Workers scripts".
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, Path, Request
 from pydantic import ConfigDict, Field
@@ -26,6 +29,31 @@ def _script_name(request: Request, value: str = Path(alias="script_name")) -> st
 
 # The name in a path. Declare it after `access`: who may not come in is told that first.
 ScriptName = Annotated[str, Depends(_script_name)]
+_UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def shown_id(ident: str) -> str:
+    """The id of a version or a deployment as clients know it: a UUID."""
+    return str(UUID(hex=ident))
+
+
+def kept_id(text: str) -> str | None:
+    """The id that a client means by a UUID, with hyphens or without; None where it is none."""
+    return text.replace("-", "") if _UUID.fullmatch(text) else None
+
+
+def _path_uuid(name: str) -> Callable[..., str]:
+    def read(request: Request, value: str = Path(alias=name)) -> str:
+        if (ident := kept_id(value)) is None:
+            raise no_route(request.url.path)
+        return ident
+
+    return read
+
+
+# Ids in a path, as they are kept. Declare them after `access`.
+VersionId = Annotated[str, Depends(_path_uuid("version_id"))]
+DeploymentId = Annotated[str, Depends(_path_uuid("deployment_id"))]
 
 
 class BindingView(View):
@@ -89,6 +117,7 @@ class VersionMetadataView(View):
     created_on: str
     modified_on: str
     source: str
+    has_preview: bool = Field(alias="hasPreview")
 
 
 class VersionView(View):
@@ -128,6 +157,12 @@ class WholeVersionView(VersionView):
     """One version."""
 
     resources: VersionResourcesView
+
+
+class MadeVersionView(WholeVersionView):
+    """One version, made just now."""
+
+    startup_time_ms: int
 
 
 class VersionListView(View):
@@ -181,7 +216,7 @@ def script_view(of: Before) -> dict[str, Any]:
         "has_modules": True,
         "logpush": False,
         "usage_model": "standard",
-        "last_deployed_from": version.source,
+        "last_deployed_from": version.client,
         "compatibility_date": version.settings.compatibility_date,
         "compatibility_flags": list(version.settings.compatibility_flags),
         "migration_tag": script.migration_tag or None,
@@ -229,14 +264,15 @@ def version_view(version: Version) -> dict[str, Any]:
     """A version, in a list."""
     created = written(version.created_on)
     return {
-        "id": version.id,
+        "id": shown_id(version.id),
         "number": version.number,
         "metadata": {
             "author_email": version.author_email,
             "created_on": created,
             "modified_on": created,
             # Clients know a list of these, and what triggered it is annotated.
-            "source": "api",
+            "source": version.client,
+            "hasPreview": False,
         },
         "annotations": _annotations(message=version.message, tag=version.tag, triggered_by=version.source),
     }
@@ -263,12 +299,12 @@ def whole_version_view(of: Before, version: Version) -> dict[str, Any]:
 def deployment_view(deployment: Deployment) -> dict[str, Any]:
     """A deployment."""
     return {
-        "id": deployment.id,
-        "source": deployment.source,
+        "id": shown_id(deployment.id),
+        "source": deployment.client,
         "strategy": "percentage",
         "author_email": deployment.author_email,
         "annotations": _annotations(message=deployment.message, triggered_by=deployment.source),
-        "versions": [{"version_id": deployment.version_id, "percentage": 100.0}],
+        "versions": [{"version_id": shown_id(deployment.version_id), "percentage": 100.0}],
         "created_on": written(deployment.created_on),
     }
 

@@ -42,8 +42,8 @@ INVALID_UPLOAD = 10021
 TOO_LARGE_SCRIPT = 10027
 TOO_LARGE_VARIABLE = 10054
 TOO_MANY_VARIABLES = 10055
-# For a name of a variable or a secret that is nowhere.
-NO_BINDING = 10056
+# For a name that is to be inherited and is nowhere.
+NO_BINDING = 10057
 # Names of parts under which clients put several files.
 _LISTS = frozenset({"", "files", "files[]"})
 # What clients send beside modules.
@@ -256,28 +256,30 @@ def wanted_bindings(
 ) -> tuple[VersionSettings, frozenset[str]]:
     """`settings` with the bindings that are `given`, and the names of secrets that stay. `old` and `secrets` are of the version
     before, `keep` the kinds of its bindings that stay. Raises ApiFault for one to inherit that is not there, if `is_strict`."""
+    inherited = frozenset(given.inherited)
+    there = {*secrets, *old.vars, old.version_metadata, *(one.name for one in old.durable_objects)}
+    there |= {one.name for one in old.services}
+    if is_strict and (missing := next((name for name in given.inherited if name not in there), None)):
+        message = f"inherit binding '{missing}' is invalid: the version before has none of that name"
+        raise refused(message, code=NO_BINDING)
     named = {
         *given.vars,
         *given.secrets,
         *(one.name for one in given.durable_objects),
         *(one.name for one in given.services),
     }
-    kept_secrets = set(secrets if "secret_text" in keep else ()) - named
-    kept_vars = {name: value for name, value in old.vars.items() if _kind_of(value) in keep and name not in named}
-    for name in given.inherited:
-        if name in secrets:
-            kept_secrets.add(name)
-        elif name in old.vars:
-            kept_vars[name] = old.vars[name]
-        elif is_strict:
-            message = f"bindings: the version before has no variable or secret {name!r} to inherit"
-            raise refused(message, code=NO_BINDING)
+    kept_secrets = set(secrets if "secret_text" in keep else ()) - named | inherited & set(secrets)
+    kept_vars = {
+        name: value
+        for name, value in old.vars.items()
+        if name in inherited or (_kind_of(value) in keep and name not in named)
+    }
     changed = msgspec.structs.replace(
         settings,
         vars={**kept_vars, **given.vars},
-        durable_objects=given.durable_objects,
-        services=given.services,
-        version_metadata=given.version_metadata,
+        durable_objects=(*(one for one in old.durable_objects if one.name in inherited), *given.durable_objects),
+        services=(*(one for one in old.services if one.name in inherited), *given.services),
+        version_metadata=given.version_metadata or (old.version_metadata if old.version_metadata in inherited else ""),
     )
     return changed, frozenset(kept_secrets)
 

@@ -1,43 +1,51 @@
 """Versions of scripts, and which of them is deployed.
 
-Law: one version gets all requests. To deploy an earlier one is to run its code and its secrets again; what its Durable Objects stored
+Law 1: one version gets all requests. To deploy an earlier one is to run its code and its secrets again; what its Durable Objects stored
 stays as it is.
+Law 2: a version that is only uploaded is not run: whether it can be is found out when it is deployed, before the one before it goes.
 
-Source: Cloudflare API v4, "Workers scripts: versions", "deployments".
+Source: Cloudflare API v4, "Workers scripts: versions", "deployments"; codes and sentences as its clients know them.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, PageEnvelope, json_answer, page_info, success
 from holdfast.api.faults import fault, invalid
-from holdfast.api.identifiers import path_id
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import NO_VERSION, find_script, redeploy
+from holdfast.api.worker_deploying import Before, Wanted, add_version, find_script, no_such_version, redeploy
 from holdfast.api.worker_shapes import (
+    DeploymentId,
     DeploymentListView,
     DeploymentView,
+    MadeVersionView,
     ScriptName,
+    VersionId,
     VersionListView,
     WholeVersionView,
     deployment_view,
+    kept_id,
     version_view,
     whole_version_view,
 )
+from holdfast.api.worker_upload import read_upload
+from holdfast.api.worker_wanting import UPLOAD_BODY, wanted_by
 from holdfast.store import worker_scripts as store
 
 router = APIRouter(prefix="/accounts/{account_id}/workers/scripts/{script_name}", tags=["Workers versions"])
 
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
-VersionId = path_id("version_id")
 ListPage = paged(largest=100, default=25)
+# Cloudflare's code.
+NO_DEPLOYMENT = 10336
 
 
 class DeployedVersion(BaseModel):
@@ -52,7 +60,7 @@ class Annotations(BaseModel):
     """What is said about a deployment."""
 
     model_config = ConfigDict(extra="ignore")
-    message: Text = Field(default="", max_length=1000, alias="workers/message")
+    message: Text | None = Field(default=None, max_length=1000, alias="workers/message")
 
 
 class DeploymentCreate(BaseModel):
@@ -77,18 +85,32 @@ async def list_versions(
     return _page("items", [version_view(one) for one in versions], page)
 
 
-@router.get("/versions/{version_id}", response_model=Envelope[WholeVersionView])
-async def show_version(
-    access: ReadAccess,
+@router.post("/versions", response_model=Envelope[MadeVersionView], openapi_extra=UPLOAD_BODY)
+async def upload_version(
+    request: Request,
+    access: WriteAccess,
     script_name: ScriptName,
-    version_id: VersionId,  # type: ignore[valid-type]  # made by a function
+    bindings_inherit: Annotated[Literal["strict"] | None, Query()] = None,
 ) -> Response:
+    """Upload a version of a script that there is, and do not deploy it."""
+    upload = await read_upload(request)
+
+    def want(newest: Before | None) -> Wanted:
+        return wanted_by(upload, newest, is_strict=bindings_inherit == "strict")
+
+    made = await add_version(access, script_name, want)
+    # It has not been started.
+    return success(whole_version_view(made, made.version) | {"startup_time_ms": 0}, messages=upload.notes)
+
+
+@router.get("/versions/{version_id}", response_model=Envelope[WholeVersionView])
+async def show_version(access: ReadAccess, script_name: ScriptName, version_id: VersionId) -> Response:
     """One version."""
     async with access.context.database.read() as connection:
         found = await find_script(connection, access.account_id, script_name)
         version = await store.find_version(connection, found.script.id, version_id)
     if version is None:
-        raise fault(404, NO_VERSION, "There is no such version of this Worker, or it is not kept any more")
+        raise no_such_version()
     return success(whole_version_view(found, version))
 
 
@@ -100,22 +122,44 @@ async def list_deployments(
 ) -> Response:
     """The deployments of a script that are remembered, the newest first."""
     async with access.context.database.read() as connection:
-        found = await find_script(connection, access.account_id, script_name)
-        deployments = await store.deployments(connection, found.script.id)
-    return _page("deployments", [deployment_view(one) for one in deployments], page)
+        found = await _deployments(connection, access, script_name)
+    return _page("deployments", found, page)
+
+
+@router.get("/deployments/{deployment_id}", response_model=Envelope[DeploymentView])
+async def show_deployment(access: ReadAccess, script_name: ScriptName, deployment_id: DeploymentId) -> Response:
+    """One deployment."""
+    async with access.context.database.read() as connection:
+        for found in await _deployments(connection, access, script_name):
+            if kept_id(found["id"]) == deployment_id:
+                return success(found)
+    raise fault(404, NO_DEPLOYMENT, "There is no such deployment of this Worker, or it is not remembered any more")
 
 
 @router.post("/deployments", response_model=Envelope[DeploymentView])
-async def create_deployment(access: WriteAccess, script_name: ScriptName, body: DeploymentCreate) -> Response:
-    """Deploy a version that there is."""
+async def create_deployment(
+    access: WriteAccess,
+    script_name: ScriptName,
+    body: DeploymentCreate,
+    force: Annotated[bool, Query()] = False,
+) -> Response:
+    """Deploy a version that there is. An earlier one with other secrets needs `force`: it gets its own."""
     wanted = [one for one in body.versions if one.percentage > 0]
     if len(wanted) != 1 or wanted[0].percentage != 100:
         raise invalid(
             "/versions", "versions: expected one with the percentage 100: a Worker runs one version at a time here"
         )
-    message = body.annotations.message if body.annotations else ""
-    _, deployment = await redeploy(access, script_name, wanted[0].version_id, message=message)
+    version_id = kept_id(wanted[0].version_id)
+    if version_id is None:
+        raise no_such_version()
+    message = (body.annotations and body.annotations.message) or ""
+    _, deployment = await redeploy(access, script_name, version_id, message=message, is_forced=force)
     return success(deployment_view(deployment))
+
+
+async def _deployments(connection: AsyncConnection, access: Access, name: str) -> list[dict[str, Any]]:
+    found = await find_script(connection, access.account_id, name)
+    return [deployment_view(one) for one in await store.deployments(connection, found.script.id)]
 
 
 def _page(name: str, found: list[dict[str, Any]], page: Page) -> Response:

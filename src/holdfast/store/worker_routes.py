@@ -57,6 +57,13 @@ async def of_zone(connection: AsyncConnection, zone_id: str) -> list[Route]:
     return [Route(**row) for row in rows.all()]
 
 
+async def of_script(connection: AsyncConnection, script_id: str) -> list[Route]:
+    """The script's routes, of any zone, the oldest first."""
+    statement = _ROUTES.where(WORKER_ROUTES.c.script_id == script_id)
+    rows = (await connection.execute(statement.order_by(WORKER_ROUTES.c.created_on, WORKER_ROUTES.c.id))).mappings()
+    return [Route(**row) for row in rows.all()]
+
+
 async def find(connection: AsyncConnection, zone_id: str, route_id: str) -> Route | None:
     """The zone's route with this id."""
     return await _route(connection, sa.and_(WORKER_ROUTES.c.zone_id == zone_id, WORKER_ROUTES.c.id == route_id))

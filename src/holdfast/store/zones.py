@@ -85,6 +85,13 @@ async def find_by_name(connection: AsyncConnection, name: str) -> Zone | None:
     return None if row is None else _value(row)
 
 
+async def below(connection: AsyncConnection, account_id: str, parent: str) -> list[Zone]:
+    """The account's zones whose names are below `parent`, by name."""
+    is_below = sa.and_(ZONES.c.account_id == account_id, ZONES.c.name.endswith(f".{parent}", autoescape=True))
+    statement = sa.select(*_COLUMNS).select_from(_FROM).where(is_below).order_by(ZONES.c.name)
+    return [_value(row) for row in (await connection.execute(statement)).mappings().all()]
+
+
 async def accounts_of(connection: AsyncConnection, zone_ids: Collection[str]) -> dict[str, str]:
     """The account of each of these zones that there is, by the zone's id. At most 10,000 zones at once."""
     if not zone_ids:

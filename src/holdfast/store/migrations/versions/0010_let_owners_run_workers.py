@@ -67,8 +67,8 @@ def upgrade() -> None:
     tokens = sa.table("tokens", sa.column("id", sa.String), sa.column("policies", _JSON))
     connection = op.get_bind()
     for token_id, policies in connection.execute(sa.select(tokens.c.id, tokens.c.policies)).all():
-        places = {urn: _place(policies, urn) for urn in _EVERYTHING}
-        if any(policy["effect"] != "allow" for policy in policies) or None in places.values():
+        places = {urn: place for urn in _EVERYTHING if (place := _place(policies, urn)) is not None}
+        if len(places) < len(_EVERYTHING) or any(policy["effect"] != "allow" for policy in policies):
             continue
         grown = list(policies)
         for urn, place in places.items():
