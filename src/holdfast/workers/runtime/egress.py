@@ -3,7 +3,8 @@
 Law 1: the edge dials, not this process: it has the rules, the names and the certificates. The target is in absolute form, and
        `Holdfast-Egress` says for whom and how.
 Law 2: a connection is used again only for what may be asked twice (RFC 9110 §9.2.2): if the edge has closed it meanwhile, we ask again.
-Law 3: there are at most MAX_CONNECTIONS, idle ones included; what user code forgets to read is let go with its answer.
+Law 3: there are at most MAX_CONNECTIONS, idle ones included; what user code forgets to read is let go with its answer, and what it
+       keeps and does not read, when another request has waited UNREAD_S for its connection.
 Law 4: calls by bindings have connections of their own, so that scripts that call each other in a circle do not wait for what they fetch;
        one that has waited CALL_PLACE_S for one fails.
 """
@@ -11,6 +12,7 @@ Law 4: calls by bindings have connections of their own, so that scripts that cal
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -36,6 +38,11 @@ MAX_CALLS = 1_024
 CALL_PLACE_S = 30.0
 # Idle ones that are kept, and for how long: less than the edge keeps an idle connection of a client.
 MAX_IDLE, MAX_IDLE_S = 16, 4.0
+# How long a request waits before the answer that has been left unread longest is closed for it. Precedent: the original does so as soon
+# as a request waits and nobody reads, with the same words.
+UNREAD_S = 2.0
+# An event has only so many requests under way (`sdk.context.MAX_SUBREQUESTS`); more may wait behind those.
+UNREAD_AT_ONCE = 64
 # The edge accepts on a local socket; a full queue is all that can hold it up.
 CONNECT_TIMEOUT_S = 5.0
 # How long an edge keeps a parked upstream (and we the connection that it came by).
@@ -113,13 +120,18 @@ class AnswerBody:
     def __init__(self, connection: Connection, egress: Egress) -> None:
         self._connection: Connection | None = connection
         self._egress = egress
+        self._is_given_up = False
+        egress.unread.add(self)
 
     def __aiter__(self) -> AnswerBody:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._is_given_up:
+            raise NetworkError("Response closed due to connection limit")
         if (connection := self._connection) is None:
             raise StopAsyncIteration
+        self._egress.unread.discard(self)
         try:
             data = await connection.more()
         except BaseException:
@@ -129,31 +141,58 @@ class AnswerBody:
             self._connection = None
             self._egress.give_back(connection)
             raise StopAsyncIteration
+        self._egress.unread.add(self)
         return data
+
+    def give_up(self) -> None:
+        """Nobody has read it for long, and its connection is wanted: whoever reads on is told."""
+        self._is_given_up = True
+        self.close()
 
     def close(self) -> None:
         """Nobody reads on: the connection is closed, and whoever sends is told by that."""
+        self._egress.unread.discard(self)
         if (connection := self._connection) is not None:
             self._connection = None
             self._egress.drop(connection)
 
     def __del__(self) -> None:
+        self._egress.unread.discard(self)
         if self._connection is not None:
             self._egress.forget(self._connection)
+
+
+class Unread:
+    """Answers that nobody is reading, the one left alone longest first. They are not kept alive by that."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[int, weakref.ref[AnswerBody]] = {}
+
+    def add(self, body: AnswerBody) -> None:
+        """Nobody reads it now."""
+        self._bodies[id(body)] = weakref.ref(body)
+
+    def discard(self, body: AnswerBody) -> None:
+        """Somebody does, or it is over."""
+        self._bodies.pop(id(body), None)
+
+    def oldest(self) -> AnswerBody | None:
+        """The first, if there is any."""
+        return next(filter(None, (known() for known in self._bodies.values())), None)
 
 
 class Egress:
     """All connections of this process to the edge. `path`: where edges accept; `script`: whose requests these are."""
 
-    def __init__(
-        self, path: str, script: str, *, connections: int | None = None, place_s: float | None = None
-    ) -> None:
+    def __init__(self, path: str, script: str, *, connections: int | None = None, place_s: float | None = None) -> None:
         """`connections` at once, else MAX_CONNECTIONS. `place_s`: how long a request may wait for one; None for as long as it takes."""
         self._path, self._script = path, script
         self._loop = asyncio.get_running_loop()
         self._places = asyncio.Semaphore(connections or MAX_CONNECTIONS)
         self._place_s = place_s
         self._idle: deque[Connection] = deque()
+        self.unread = Unread()
+        self._relief: asyncio.TimerHandle | None = None
         self._taken = self._waiting = 0
 
     def statistics(self) -> dict[str, int]:
@@ -239,6 +278,7 @@ class Egress:
         self._waiting += 1
         try:
             async with asyncio.timeout(self._place_s):
+                self._relieve()
                 await self._places.acquire()
         except TimeoutError:
             raise NoPlace(f"No connection to the edge was free for {self._place_s:.0f} s.") from None
@@ -257,6 +297,20 @@ class Egress:
         except BaseException:
             self._leave()
             raise
+
+    def _make_room(self) -> None:
+        """Requests have waited: answers make room for them, and for those that wait behind them."""
+        self._relief = None
+        for _ in range(max(self._waiting, UNREAD_AT_ONCE) if self._waiting else 0):
+            if (unread := self.unread.oldest()) is None:
+                break
+            unread.give_up()
+        if self._waiting:
+            self._relieve()
+
+    def _relieve(self) -> None:
+        if self._relief is None and self._places.locked():
+            self._relief = self._loop.call_later(UNREAD_S, self._make_room)
 
     def _leave(self) -> None:
         self._taken -= 1

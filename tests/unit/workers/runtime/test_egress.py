@@ -200,6 +200,26 @@ async def test_there_are_so_many_connections_and_who_comes_later_waits(
     way.close()
 
 
+async def test_an_answer_that_is_kept_and_not_read_gives_way_to_a_request_that_waits(
+    edge: FakeEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNREAD_S", 0.01)
+    way = Egress(edge.path, SCRIPT, connections=2)
+    kept, read_on = await way.send(get("/stream")), await way.send(get("/stream"))
+    assert read_on.body is not None
+    assert await anext(read_on.body) == b"first"
+    reading = asyncio.ensure_future(read(read_on.body))
+    await some_turns()
+    assert await read((await way.send(get("/echo", method="POST"))).body) == b""
+    with pytest.raises(NetworkError, match="Response closed due to connection limit"):
+        await read(kept.body)
+    # Whoever is being read goes on.
+    edge.release.set()
+    assert await reading == b"second"
+    way.close()
+    assert way.statistics() == {"open": 0, "idle": 0, "waiting": 0}
+
+
 async def test_a_caller_that_gives_up_leaves_nothing_behind(edge: FakeEdge, way: Egress) -> None:
     asking = asyncio.ensure_future(way.send(get("/silent")))
     await edge.was_asked("/silent")
