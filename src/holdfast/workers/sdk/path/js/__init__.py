@@ -1,4 +1,10 @@
-"""JavaScript's globals, each as plain Python: classes are made with `.new(...)`, as code written for Pyodide does, or called."""
+"""JavaScript's globals, each as plain Python: classes are made with `.new(...)`, as code written for Pyodide does, or called.
+
+What few scripts use is imported when it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from holdfast.workers.durable.namespace import Namespace as DurableObjectNamespace
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair, WebSocketRequestResponsePair
@@ -37,6 +43,11 @@ from holdfast.workers.sdk.web.timing import (
 )
 from holdfast.workers.sdk.web.urls import URL
 
+if TYPE_CHECKING:
+    from holdfast.workers.sdk.web.html_rewriter import HTMLRewriter
+
+_LATER = {"HTMLRewriter": "html_rewriter"}
+
 # JavaScript's undefined and null.
 undefined = null = None
 
@@ -57,6 +68,7 @@ __all__ = [
     "ExecutionContext",
     "File",
     "FormData",
+    "HTMLRewriter",
     "Headers",
     "Map",
     "Math",
@@ -98,5 +110,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name in _LATER:
+        found = getattr(import_module(f"holdfast.workers.sdk.web.{_LATER[name]}"), name)
+        globals()[name] = found
+        return found
     message = f"js.{name} is not there: it is none of the globals of JavaScript that a Worker has here"
     raise AttributeError(message)

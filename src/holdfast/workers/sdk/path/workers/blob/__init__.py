@@ -1,4 +1,4 @@
-"""Blobs and files."""
+"""Blobs and files, as the original has them in a module of their own."""
 
 from holdfast.workers.sdk.web.blobs import Blob, BlobEnding, BlobValue, File
 
