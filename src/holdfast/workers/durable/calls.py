@@ -29,6 +29,7 @@ from holdfast.workers.durable.errors import (
 from holdfast.workers.durable.events import Event, Progress, fitting
 from holdfast.workers.durable.streaming import keep_at_home
 from holdfast.workers.durable.transfer import Reference, copied, copied_error
+from holdfast.workers.sdk.bridge import no_response
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 from holdfast.workers.sdk.errors import JsTypeError
@@ -204,7 +205,7 @@ class Fetch(Call):
         if isinstance(result, WebResponse):
             keep_at_home(result, self.host.context)
             return FetchResponse(result.url, result)
-        raise JsTypeError(f"Handler did not return a Response object: got {type(result).__name__}")
+        raise no_response(result, self._method())
 
 
 class RemoteFunction:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import importlib.machinery
 import importlib.util
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -66,6 +67,11 @@ class Script:
         return self.entrypoints.get(DEFAULT)
 
     @property
+    def fetch(self) -> object:
+        """The function that answers requests, None where there is none."""
+        return self.functions.get("on_fetch") if self.default is None else getattr(self.default, "fetch", None)
+
+    @property
     def handlers(self) -> tuple[str, ...]:
         """What the default entrypoint answers to."""
         if self.default is not None:
@@ -111,6 +117,8 @@ def user_trace(error: BaseException, root: Path) -> str:
 
 
 _OURS = (f"{Path(__file__).parents[2]}/", "<frozen import")
+# How a traceback names an error of the SDK: user code knows it as `TypeError`, `DOMException`, `JsException`.
+_OUR_NAME = re.compile(rf"^{PACKAGE}\.[\w.]+\.(?:Js(?=\w+Error))?(\w+)(?=:|$)", re.MULTILINE)
 # Of a recursion without end the last frames say enough.
 MAX_FRAMES = 50
 
@@ -128,7 +136,7 @@ def _shown(error: BaseException, trace: TracebackType | None) -> str:
     # The import system's frames and ours are no news to anybody, where there are others.
     kept = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
     told.stack = traceback.StackSummary.from_list(kept or list(told.stack))
-    return "".join(told.format()).rstrip()
+    return _OUR_NAME.sub(r"\1", "".join(told.format()).rstrip())
 
 
 def _check(script: Script, main: str, wanted: Sequence[str]) -> None:

@@ -6,11 +6,14 @@ Law 2: what is no valid answer is refused here with the original's words, before
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING
 
-from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.errors import BodyUsedError, JsTypeError
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import FetchResponse
 from holdfast.workers.sdk.web import encodings
@@ -70,14 +73,16 @@ def request_from(
     return Request(WebRequest.received(method, url, fields, payload, cf))
 
 
-def parts_of(result: object, request: Request | None = None) -> Parts:
-    """The answer that a handler returned, its body taken out of it.
+def parts_of(result: object, request: Request | None = None, *, by: object = None) -> Parts:
+    """The answer that a handler returned, its body taken out of it. `by` is the handler, for errors.
 
     TypeError where it is none, where its body has been read, or where it has a WebSocket and `request` asked for none.
     """
     answer = result.js_object if isinstance(result, FetchResponse) else result
     if not isinstance(answer, WebResponse):
-        raise JsTypeError(f"Handler did not return a Response object: got {type(result).__name__}")
+        raise no_response(result, by)
+    if answer.bodyUsed:
+        raise BodyUsedError(f": it was read before the Response was returned{_place(by)}")
     if answer.webSocket is not None and request is not None and not _is_upgrade(request):
         raise JsTypeError(
             "Worker tried to return a WebSocket in a response to a request which did not contain the header "
@@ -100,6 +105,28 @@ def parts_of(result: object, request: Request | None = None) -> Parts:
         answer.webSocket,
         None if parked is None else parked.token,
     )
+
+
+def no_response(result: object, by: object = None) -> JsTypeError:
+    """The error of a handler that returned something else, with where the handler is and what is likely missing."""
+    if inspect.isawaitable(result):
+        hint = "; an `await` is missing"
+    elif result is None:
+        hint = "; one of its ways has no `return`"
+    elif isinstance(result, (str, bytes)):
+        hint = "; `Response(text)` makes one"
+    else:
+        hint = "; `Response.json(value)` makes one" if isinstance(result, (dict, list)) else ""
+    if inspect.iscoroutine(result):
+        result.close()
+    return JsTypeError(f"Handler did not return a Response object: got {type(result).__name__}{_place(by)}{hint}")
+
+
+def _place(handler: object) -> str:
+    code = getattr(inspect.unwrap(handler), "__code__", None) if callable(handler) else None
+    if not isinstance(code, CodeType):
+        return ""
+    return f" (by {getattr(handler, '__qualname__', code.co_name)}, {Path(code.co_filename).name}, line {code.co_firstlineno})"
 
 
 def _body_of(answer: WebResponse, headers: Headers) -> tuple[bytes | AsyncIterator[bytes] | None, int | None]:

@@ -83,5 +83,5 @@ class TimedOut(NetworkError, TimeoutError):
 class BodyUsedError(JsTypeError, OSError):
     """A body was read twice. The original's SDK raises OSError with the same text."""
 
-    def __init__(self) -> None:
-        super().__init__("Body already used")
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(f"Body already used{detail}")

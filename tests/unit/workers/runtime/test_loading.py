@@ -138,3 +138,12 @@ def test_a_traceback_begins_where_user_code_does_and_has_an_end(tmp_path: Path) 
     with pytest.raises(ValueError, match="ours") as caught:
         raise ValueError("ours")
     assert "test_loading.py" in user_trace(caught.value, script.root)
+
+
+def test_errors_of_the_sdk_have_the_names_that_user_code_knows_them_by(tmp_path: Path) -> None:
+    source = "from workers import Response\ntry:\n    Response(5)\nexcept TypeError as error:\n    raise ValueError('of mine') from error\n"
+    with pytest.raises(LoadError) as caught:
+        _load(tmp_path, source)
+    lines = caught.value.trace.splitlines()
+    assert "TypeError: Unsupported type in Response: int" in lines
+    assert lines[-1] == "ValueError: of mine"

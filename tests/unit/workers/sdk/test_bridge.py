@@ -1,13 +1,14 @@
 """Requests made of heads and bodies, answers taken apart again."""
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from holdfast.workers.runtime.sockets import WebSocketPair
 from holdfast.workers.sdk.bridge import parts_of, request_from
+from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import Response
 from holdfast.workers.sdk.web.bodies import Payload
@@ -128,3 +129,35 @@ async def test_unless_it_is_in_that_coding_already_or_nobody_can() -> None:
 def test_an_answer_to_head_says_how_long_the_body_would_be() -> None:
     answer = WebResponse.received(200, "", Headers({"content-length": "5"}), Payload(None), "https://o.test/")
     assert parts_of(answer, plain("HEAD")).length == 5
+
+
+def _forgets_to_answer() -> None:
+    return None
+
+
+async def _is_not_awaited() -> Response:
+    return Response("x")
+
+
+@pytest.mark.parametrize(
+    ("made", "sentence"),
+    [
+        (lambda: None, r"got NoneType \(by _forgets_to_answer, test_bridge.py, line \d+\); one of its ways has no `return`$"),
+        (_is_not_awaited, r"got coroutine \(by .*\); an `await` is missing$"),
+        (lambda: "text", r"got str \(by .*\); `Response\(text\)` makes one$"),
+        (lambda: {"a": 1}, r"got dict \(by .*\); `Response.json\(value\)` makes one$"),
+        (lambda: 5, r"got int \(by .*\)$"),
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_told_with_its_handler_and_what_is_likely_missing(
+    made: Callable[[], object], sentence: str
+) -> None:
+    with pytest.raises(JsTypeError, match=sentence):
+        parts_of(made(), by=_forgets_to_answer)
+
+
+async def test_an_answer_that_has_been_read_is_told_with_its_handler() -> None:
+    answer = Response("x")
+    await answer.text()
+    with pytest.raises(JsTypeError, match=r"read before the Response was returned \(by _forgets_to_answer"):
+        parts_of(answer, by=_forgets_to_answer)

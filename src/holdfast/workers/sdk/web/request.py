@@ -6,25 +6,21 @@ Law 2: GET and HEAD have no body.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import BodyUsedError, JsTypeError
 from holdfast.workers.sdk.values import JsDict, as_js, options_of
 from holdfast.workers.sdk.web import url_parsing
-from holdfast.workers.sdk.web.blobs import Blob
-from holdfast.workers.sdk.web.bodies import Payload, form_of, payload_of
-from holdfast.workers.sdk.web.forms import FormData
+from holdfast.workers.sdk.web.bodies import Payload, payload_of
+from holdfast.workers.sdk.web.body_mixin import BodyMixin
 from holdfast.workers.sdk.web.headers import Headers
-from holdfast.workers.sdk.web.streams import ReadableStream
 
 # Fetch §2.2.1: these are written in capitals however they are given; others are not.
 _NORMALIZED = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH"})
 _REDIRECTS = frozenset({"follow", "manual", "error"})
 
 
-class Request:
+class Request(BodyMixin):
     """`js.Request`. `payload` and `signal` are for the runtime; the rest is the standard's."""
 
     method: str
@@ -75,39 +71,9 @@ class Request:
         """This: there is no other side."""
         return self
 
-    @property
-    def body(self) -> ReadableStream | None:
-        """The body as a stream."""
-        return self.payload.readable
-
-    @property
-    def bodyUsed(self) -> bool:  # noqa: N802 - JavaScript's name
-        """Whether it has been read."""
-        return self.payload.is_used
-
-    async def arrayBuffer(self) -> ArrayBuffer:  # noqa: N802 - JavaScript's name
-        """The whole body. TypeError (BodyUsedError) if it has been read, as with all of these."""
-        return ArrayBuffer(await self.payload.read())
-
-    async def bytes(self) -> ArrayBuffer:
-        """The whole body."""
-        return ArrayBuffer(await self.payload.read())
-
-    async def text(self) -> str:
-        """The whole body, decoded as UTF-8."""
-        return decoded(await self.payload.read())
-
     async def json(self) -> Any:  # noqa: ANN401 - what the body says
-        """The whole body, parsed."""
-        return as_js(json.loads(await self.text()))
-
-    async def blob(self) -> Blob:
-        """The whole body, with its content type."""
-        return Blob(await self.payload.read(), self.headers.get("content-type"))
-
-    async def formData(self) -> FormData:  # noqa: N802 - JavaScript's name
-        """The whole body, parsed as a form. TypeError if it is none."""
-        return await form_of(self.payload, self.headers.get("content-type"))
+        """The whole body, parsed. SyntaxError (ValueError) if it is no JSON."""
+        return await self.parsed()
 
     def clone(self) -> Request:
         """The same request again; both bodies can be read."""
@@ -145,11 +111,6 @@ def _request_of(value: object) -> Request | None:
     """The request that `value` is, in either of its forms."""
     found = value if isinstance(value, Request) else getattr(value, "js_object", None)
     return found if isinstance(found, Request) else None
-
-
-def decoded(data: bytes) -> str:
-    """UTF-8 as the platform decodes it: a byte order mark left out, what is invalid replaced."""
-    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
 
 def _checked_method(method: object) -> str:

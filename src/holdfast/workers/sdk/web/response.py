@@ -12,19 +12,15 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, overload
 
-from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import BodyUsedError, JsRangeError, JsTypeError
 from holdfast.workers.sdk.values import as_js, options_of
 from holdfast.workers.sdk.web import url_parsing
-from holdfast.workers.sdk.web.blobs import Blob
-from holdfast.workers.sdk.web.bodies import Payload, form_of, payload_of
+from holdfast.workers.sdk.web.bodies import Payload, payload_of
+from holdfast.workers.sdk.web.body_mixin import BodyMixin
 from holdfast.workers.sdk.web.headers import Headers
-from holdfast.workers.sdk.web.request import decoded
-from holdfast.workers.sdk.web.streams import ReadableStream
 
 if TYPE_CHECKING:
     from holdfast.workers.runtime.sockets import WebSocket
-    from holdfast.workers.sdk.web.forms import FormData
 
 NULL_BODY_STATUSES = frozenset({101, 204, 205, 304})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -43,7 +39,7 @@ class _Json:
         return owner.of_json if instance is None else instance.parsed
 
 
-class Response:
+class Response(BodyMixin):
     """`js.Response`. `payload` is for the runtime; the rest is the standard's."""
 
     def __init__(self, body: object = None, init: object = None, **given: object) -> None:
@@ -113,40 +109,6 @@ class Response:
     def ok(self) -> bool:
         """Whether the status is one of success."""
         return 200 <= self.status <= 299
-
-    @property
-    def body(self) -> ReadableStream | None:
-        """The body as a stream."""
-        return self.payload.readable
-
-    @property
-    def bodyUsed(self) -> bool:  # noqa: N802 - JavaScript's name
-        """Whether it has been read."""
-        return self.payload.is_used
-
-    async def arrayBuffer(self) -> ArrayBuffer:  # noqa: N802 - JavaScript's name
-        """The whole body. TypeError (BodyUsedError) if it has been read, as with all of these."""
-        return ArrayBuffer(await self.payload.read())
-
-    async def bytes(self) -> ArrayBuffer:
-        """The whole body."""
-        return ArrayBuffer(await self.payload.read())
-
-    async def text(self) -> str:
-        """The whole body, decoded as UTF-8."""
-        return decoded(await self.payload.read())
-
-    async def parsed(self) -> Any:  # noqa: ANN401 - what the body says
-        """The whole body as JSON, parsed: `json()` of an instance."""
-        return as_js(json.loads(await self.text()))
-
-    async def blob(self) -> Blob:
-        """The whole body, with its content type."""
-        return Blob(await self.payload.read(), self.headers.get("content-type"))
-
-    async def formData(self) -> FormData:  # noqa: N802 - JavaScript's name
-        """The whole body, parsed as a form. TypeError if it is none."""
-        return await form_of(self.payload, self.headers.get("content-type"))
 
     def clone(self) -> Response:
         """The same answer again; both bodies can be read. TypeError for one with a WebSocket."""
