@@ -106,7 +106,7 @@ class Dispatcher:
         try:
             request = self._request(exchange, context)
             result = await self._handle(request)
-            return await self._send(exchange, bridge.parts_of(result, request))
+            return await self._send(exchange, bridge.parts_of(result, request, by=self._script.fetch))
         except (Gone, asyncio.CancelledError):
             raise
         except BaseException as error:  # noqa: BLE001 - user code's, whatever it is
