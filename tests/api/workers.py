@@ -20,6 +20,7 @@ class FakeWorkers:
         self.lines: list[Log | int] = []
         self.turns: list[str] = []
         self.objects: dict[str, list[str]] = {}
+        self.crons: dict[str, list[str]] = {}
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[object]:
@@ -42,6 +43,12 @@ class FakeWorkers:
     async def deployed(self, key: str) -> str:
         """The last one of the script."""
         return next((version.version for version, _ in reversed(self.versions) if version.key == key), "")
+
+    async def schedule(self, key: str, crons: Sequence[str]) -> None:
+        """Remember them, or refuse."""
+        if isinstance(self.refusal, WorkersUnavailable):
+            raise self.refusal
+        self.crons[key] = list(crons)
 
     async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
         """Those of `objects`, which are by unique key."""

@@ -162,6 +162,9 @@ class Workers(Protocol):
     async def deployed(self, key: str) -> str:
         """The version of a script that was deployed last, "" where none is known. Never raises."""
 
+    async def schedule(self, key: str, crons: Sequence[str]) -> None:
+        """Run a script by itself at these times from now on, and at no others. Raises WorkersUnavailable."""
+
     async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
         """Ids of objects of one namespace that have stored something, in order: those after `after`, at most `limit`. Never raises."""
 
@@ -187,6 +190,10 @@ class NoWorkers:
     async def deployed(self, _: str) -> str:
         """None is known."""
         return ""
+
+    async def schedule(self, _: str, __: Sequence[str]) -> None:
+        """Not here."""
+        raise WorkersUnavailable("this installation runs no Workers")
 
     async def stored_objects(self, _: str, __: str, *, after: str, limit: int) -> Sequence[str]:
         """There are none."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from holdfast.api.context import DeployRefused, Workers, WorkersUnavailable
 from holdfast.api.worker_deploying import Before, described
 from holdfast.control.pacing import Pacing
+from holdfast.store import worker_schedules
 from holdfast.store import worker_scripts as store
 from holdfast.store.database import Database, StoreUnavailable
 
@@ -59,10 +60,12 @@ async def _deploy(database: Database, workers: Workers, account_id: str, name: s
             return
         version = await store.find_version(connection, script.id, script.version_id)
         kept = await store.files_of(connection, script.id, script.version_id)
-    if version is None or kept is None:
-        return
+        if version is None or kept is None:
+            return
+        crons = [one.cron for one in await worker_schedules.of_script(connection, script.id)]
     try:
         await workers.deploy(described(Before(script, version)), await asyncio.to_thread(store.unpacked, kept))
     except DeployRefused:
         refused.add(version.id)
         raise
+    await workers.schedule(script.key, crons)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import json
 import os
 import re
 import secrets
@@ -28,6 +29,7 @@ from holdfast.model.data_dir import (
     worker_active_file,
     worker_dir,
     worker_namespace_dir,
+    worker_schedules_file,
     worker_version_dir,
     workers_host_socket,
 )
@@ -41,6 +43,7 @@ from holdfast.model.worker_host_messages import (
     Missed,
     Question,
     Refused,
+    Reschedule,
     Tail,
 )
 from holdfast.model.worker_messages import LineReader, Log, WorkerLinkError, line
@@ -95,6 +98,19 @@ class WorkerHosting:
     async def deployed(self, key: str) -> str:
         """The version that the host wrote down when it served, if its files are there."""
         return await asyncio.to_thread(_deployed, self._data_dir, key)
+
+    async def schedule(self, key: str, crons: Sequence[str]) -> None:
+        """Write down when the script runs by itself, and have the host read it. Raises WorkersUnavailable."""
+        try:
+            is_news = await asyncio.to_thread(_write_schedules, worker_schedules_file(self._data_dir, key), crons)
+        except OSError as error:
+            raise WorkersUnavailable(f"the schedules cannot be written: {reason_of(error)}") from error
+        if not is_news:
+            return
+        try:
+            await self._ask(Reschedule(key=key), limit_s=ANSWER_LIMIT_S)
+        except DeployRefused as refused:
+            raise WorkersUnavailable(refused.error) from refused
 
     async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
         """Ids of objects that have a file. In a thread: there may be a million."""
@@ -218,6 +234,24 @@ def prune(data_dir: Path, version: ScriptVersion) -> None:
         for one in found:
             if one not in kept and one.name != version.version:
                 _remove(one)
+
+
+def _write_schedules(file: Path, crons: Sequence[str]) -> bool:
+    """Write when a script runs by itself; whether that is news. Raises OSError."""
+    content = json.dumps(list(crons)).encode()
+    try:
+        before = file.read_bytes()
+    except FileNotFoundError:
+        before = b"[]"
+    if before == content:
+        return False
+    beside = file.with_name(f".schedules-{secrets.token_hex(4)}")
+    try:
+        _write(beside, content)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+    return True
 
 
 def _write(file: Path, content: bytes) -> None:

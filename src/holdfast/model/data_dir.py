@@ -115,6 +115,16 @@ def worker_active_file(data_dir: Path, key: str) -> Path:
     return worker_dir(data_dir, key) / "active"
 
 
+def worker_schedules_file(data_dir: Path, key: str) -> Path:
+    """The file that says when a script runs by itself: cron expressions, a JSON array of texts."""
+    return worker_dir(data_dir, key) / "schedules.json"
+
+
+def workers_fired_file(data_dir: Path) -> Path:
+    """The file that says up to which minute, counted from the Unix epoch, schedules have been looked at."""
+    return workers_dir(data_dir) / "fired"
+
+
 def worker_caller_file(data_dir: Path, key: str) -> Path:
     """The file with the text by which a script's process proves to an edge whose it is: that process and the edges read it, user code
     cannot."""

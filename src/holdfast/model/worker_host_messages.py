@@ -49,6 +49,12 @@ class Delete(_Message, frozen=True, kw_only=True, tag="delete"):
     key: str
 
 
+class Reschedule(_Message, frozen=True, kw_only=True, tag="reschedule"):
+    """Read again when the script is to run by itself (`data_dir.worker_schedules_file`). Answered by `Done`, or `Refused`."""
+
+    key: str
+
+
 class ListScripts(_Message, frozen=True, kw_only=True, tag="list"):
     """Which scripts are there, and how are they? Answered by `Scripts`."""
 
@@ -125,5 +131,5 @@ class Inherited(_Message, frozen=True, kw_only=True, tag="inherited"):
     scripts: int
 
 
-Question = Deploy | Restart | Delete | ListScripts | Tail | Inherit
+Question = Deploy | Restart | Delete | Reschedule | ListScripts | Tail | Inherit
 Answer = Done | Refused | Scripts | Logged | Missed | Inherited

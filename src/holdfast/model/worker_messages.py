@@ -140,6 +140,13 @@ class Serve(_Message, frozen=True, kw_only=True, tag="serve"):
     died_in: Event | None = None
 
 
+class Scheduled(_Message, frozen=True, kw_only=True, tag="scheduled"):
+    """Run the handler `scheduled` once: `cron` is due at `scheduled_ms`, Unix time in milliseconds."""
+
+    cron: str
+    scheduled_ms: int
+
+
 class Retire(_Message, frozen=True, kw_only=True, tag="retire"):
     """End what runs within `limit_s` seconds (`preShutdown` with `reason`), commit, acknowledge, let go of the objects, and end."""
 
@@ -168,7 +175,7 @@ class Serving(_Message, frozen=True, kw_only=True, tag="serving"):
     """It accepts."""
 
 
-LogKind = Literal["console", "exception", "request", "object", "host"]
+LogKind = Literal["console", "exception", "request", "scheduled", "object", "host"]
 LogLevel = Literal["debug", "info", "log", "warn", "error"]
 
 
@@ -197,7 +204,7 @@ class Retired(_Message, frozen=True, kw_only=True, tag="retired"):
     """Everything is let go of; the process ends now."""
 
 
-HostMessage = Load | Serve | Retire
+HostMessage = Load | Serve | Scheduled | Retire
 ProcessMessage = Loaded | LoadFailed | Serving | Log | Counters | Retired
 
 _T = TypeVar("_T")

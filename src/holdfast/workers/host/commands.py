@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from holdfast.model.worker_messages import LogLevel, Retire, Serve
+from holdfast.model.worker_messages import LogLevel, Retire, Scheduled, Serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Tell:
     """Say this to the process."""
 
     number: int
-    message: Serve | Retire
+    message: Serve | Scheduled | Retire
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from holdfast.model.worker_host_messages import (
     ListScripts,
     Question,
     Refused,
+    Reschedule,
     Restart,
     Tail,
 )
@@ -87,9 +88,11 @@ class Desk:
                 writer.write(line(await self._answered(question)))
                 await writer.drain()
 
-    async def _answered(self, question: Deploy | Restart | Delete | ListScripts) -> Answer:
+    async def _answered(self, question: Deploy | Restart | Delete | Reschedule | ListScripts) -> Answer:
         if isinstance(question, ListScripts):
             return self._host.scripts()
+        if isinstance(question, Reschedule):
+            return self._host.reschedule(question.key)
         # Not cancelled with whoever asked: it is done or not, but never by half.
         task = asyncio.create_task(self._doing(question))
         try:

@@ -35,6 +35,7 @@ from holdfast.model.worker_messages import (
     LogLevel,
     ProcessMessage,
     Retired,
+    Scheduled,
     Serving,
     Turn,
     WorkerLinkError,
@@ -44,6 +45,7 @@ from holdfast.workers.host import figures, versions
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
 from holdfast.workers.host.log_book import LogBook
 from holdfast.workers.host.process import PROGRAM, ScriptProcess, Surroundings
+from holdfast.workers.host.schedules import Waiting
 from holdfast.workers.host.script import Script
 from holdfast.workers.host.sockets import ScriptSockets
 from holdfast.workers.host.watch import Watch
@@ -96,6 +98,7 @@ class HostedScript:
         self._numbers = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
         self._described: ScriptVersion | None = None
+        self._due = Waiting()
 
     # --- What people ask for ---
 
@@ -126,6 +129,11 @@ class HostedScript:
     def allow_serving(self) -> None:
         """No other host has the objects any more."""
         self._carry_out(self.script.allow_serving(self._loop.time()))
+
+    def run(self, due: Scheduled) -> None:
+        """Have the process that serves run its handler `scheduled`; the next one, if that comes soon enough."""
+        self._due.add(due, self._loop.time())
+        self._carry_out([])
 
     def stop(self) -> None:
         """Serve no more; `script.is_over` says when that is so."""
@@ -217,7 +225,9 @@ class HostedScript:
     # --- Below: commands ---
 
     def _carry_out(self, commands: list[Command]) -> None:
-        for command in commands:
+        serving = self.script.serving
+        due = self._due.take(self._loop.time()) if serving is not None else ()
+        for command in (*commands, *(Tell(serving.number, one) for one in due if serving is not None)):
             match command:
                 case Spawn():
                     self._spawn(command)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -21,6 +22,7 @@ from holdfast.model.worker_host_messages import Answer, Done, Refused, Scripts
 from holdfast.workers.host import sockets, versions
 from holdfast.workers.host.commands import Conclude
 from holdfast.workers.host.hosted import HostedScript, Setting
+from holdfast.workers.host.schedules import ScheduleError, Timetable, seconds_to_next_look
 from holdfast.workers.host.script import EXIT_LIMIT_S, RETIRE_LIMIT_S, RETIRE_MARGIN_S
 from holdfast.workers.host.sockets import ScriptSockets
 
@@ -46,6 +48,8 @@ class Host:
         self._most_starting = max(2, len(os.sched_getaffinity(0)))
         self._has_changed = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
+        self._timetable = Timetable(setting.data_dir)
+        self._ticking: asyncio.Task[None] | None = None
         self._is_stopping = False
         # Another host has the sockets: their files are its own.
         self.is_inherited = False
@@ -68,6 +72,8 @@ class Host:
         """Load every script that has served before. `given` are sockets of the host before (`sockets.inherited`)."""
         self._given = dict(given or {})
         self._start_known()
+        if self._may_serve:
+            self._ticking = asyncio.create_task(self._tick())
         self._watching = asyncio.create_task(self._watch())
 
     async def settled(self) -> None:
@@ -81,10 +87,14 @@ class Host:
             hosted.allow_serving()
         # What was deployed by the host before, since this one looked.
         self._start_known()
+        if self._ticking is None:
+            self._ticking = asyncio.create_task(self._tick())
 
     async def stop(self) -> None:
         """End all scripts."""
         self._is_stopping = True
+        if self._ticking is not None:
+            self._ticking.cancel()
         self._to_start.clear()
         for hosted in self._scripts.values():
             hosted.stop()
@@ -122,6 +132,7 @@ class Host:
         if hosted is not None:
             hosted.stop()
             await self._until(lambda: hosted.script.is_over)
+            self._timetable.forget(key)
             if self._scripts.pop(key, None) is not None:
                 hosted.close()
                 hosted.log.end()
@@ -131,6 +142,16 @@ class Host:
             await asyncio.to_thread(versions.remove, self._setting.data_dir, key)
         except OSError as error:
             return Refused(error=f"its directory cannot be removed: {reason_of(error)}")
+        return Done()
+
+    def reschedule(self, key: str) -> Answer:
+        """Read again when the script runs by itself."""
+        if key not in self._scripts:
+            return _unknown(key)
+        try:
+            self._timetable.read(key)
+        except ScheduleError as error:
+            return Refused(error=str(error))
         return Done()
 
     def scripts(self) -> Scripts:
@@ -171,6 +192,10 @@ class Host:
         pair = self._given.pop(key, None) or sockets.bound_for(self._setting.data_dir, key)
         hosted = HostedScript(key, pair, self._setting, may_serve=self._may_serve, changed=self._changed)
         self._scripts[key] = hosted
+        try:
+            self._timetable.read(key)
+        except ScheduleError as error:
+            self._setting.record("worker_failed", {"key": key, "reason": str(error)})
         self._has_changed.set()
         return hosted
 
@@ -196,6 +221,15 @@ class Host:
         while not condition():
             self._has_changed.clear()
             await self._has_changed.wait()
+
+    async def _tick(self) -> None:
+        """Have scripts run at their times. Only who has the objects does."""
+        while True:
+            now_s = time.time()
+            for key, due in self._timetable.due(now_s):
+                if (hosted := self._scripts.get(key)) is not None:
+                    hosted.run(due)
+            await asyncio.sleep(seconds_to_next_look(time.time()))
 
     async def _watch(self) -> None:
         is_any_busy = False

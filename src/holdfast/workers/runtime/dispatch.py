@@ -148,11 +148,11 @@ class Dispatcher:
             handler = getattr(script.default(ExecutionContext(self.wait_until), self._env), "fetch", None)
             if handler is None:
                 raise AttributeError("Handler does not export a fetch() function.")
-            return await _settled(_called(handler, request))
+            return await _settled(called_with(handler, request))
         if (function := script.functions.get("on_fetch")) is None:
             raise AttributeError("Handler does not export a fetch() function.")
         # As the original: the decorator `handler` makes it the SDK's.
-        return await _settled(_called(function, request.js_object, self._env, ExecutionContext(self.wait_until)))
+        return await _settled(called_with(function, request.js_object, self._env, ExecutionContext(self.wait_until)))
 
     async def _send(self, exchange: Exchange, parts: bridge.Parts) -> int:
         fields = parts.headers
@@ -243,7 +243,7 @@ async def _settled(result: Any) -> object:  # noqa: ANN401 - user code's
     return await result if inspect.isawaitable(result) else result
 
 
-def _called(function: Callable[..., Any], *offered: object) -> Any:  # noqa: ANN401 - user code's
+def called_with(function: Callable[..., Any], *offered: object) -> Any:  # noqa: ANN401 - user code's
     """`function` with as many of these arguments as it takes, as the original calls handlers."""
     bound = getattr(function, "__self__", None) is not None
     taken = _taken(getattr(function, "__func__", function))

@@ -31,6 +31,7 @@ from holdfast.model.worker_messages import (
     LogLevel,
     Retire,
     Retired,
+    Scheduled,
     Serve,
     Serving,
 )
@@ -48,6 +49,7 @@ from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
 from holdfast.workers.runtime.neighbours import Neighbours, neighbours_of
 from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.reception import Reception
+from holdfast.workers.runtime.scheduling import Scheduling
 from holdfast.workers.runtime.services import Far, services
 from holdfast.workers.runtime.turns import Turns, current_event, see_event
 from holdfast.workers.sdk import ffi, lifespans
@@ -93,6 +95,9 @@ class Process:
                     self._host.say(Serving())
                 case Serve():
                     self._host.log("error", "told to serve what did not load", kind="host")
+                case Scheduled() as message:
+                    if self._serving is not None:
+                        self._serving.scheduling.run(message)
                 case Retire() as message:
                     await self._retire(message.limit_s)
                     return
@@ -183,6 +188,14 @@ class _Serving:
         egress.configure(message.egress_path, message.key)
         self._dispatcher = Dispatcher(
             script, env, key=message.key, reception=self._reception, log=host, objects=self._objects
+        )
+        self.scheduling = Scheduling(
+            script,
+            env,
+            key=message.key,
+            log=host,
+            wait_until=self._dispatcher.wait_until,
+            report=self._dispatcher.report,
         )
         self._server = HttpServer(self._dispatcher.answer, report=partial(self._note, "error"))
         ffi.at_home(self._loop)
