@@ -38,6 +38,9 @@ LEFT_OUT = tuple(
 # Cases that send a message and then what breaks the protocol, at once. The suite calls it non-strict where the echo of the message does not
 # come before the Close; a Worker answers from another process, and may be too late. Either is well (RFC 6455 §7.1.7 demands no answer).
 RACED = frozenset({"3.2", "3.3", "3.4", "4.1.3", "4.1.4", "4.1.5", "4.2.3", "4.2.4", "4.2.5", "5.15"})
+# Cases that want the server's windows to be of 512 bytes: an edge that compresses has windows of the full size alone, and declines the
+# extension then, as RFC 7692 §7.1.2.1 lets it. The suite calls that unimplemented.
+DECLINED = ("13.3.", "13.5.")
 
 
 @contextmanager
@@ -164,7 +167,10 @@ def run(cases: Sequence[str], *, is_worker: bool, is_all: bool, is_recorded: boo
     if is_recorded:
         write_expected(results)
     expected = read_expected()
-    faults = compare(results, results.get(DIRECT, expected.get(DIRECT, {})), expected)
+    directly = results.get(DIRECT, expected.get(DIRECT, {}))
+    if is_worker:
+        directly = {case: outcome for case, outcome in directly.items() if not case.startswith(DECLINED)}
+    faults = compare(results, directly, expected)
     for fault in faults:
         print(fault)
     counts = [len(cases) for cases in results.values()]
