@@ -28,6 +28,8 @@ COUNTERS_EVERY_S = 5.0
 # What a running event is marked with, in the file `Load.turn_file`; see `Turn`.
 TURN_FILE_BYTES = 64
 TURN_FORMAT = "<QQIB"
+# Its last field: the loop waits; code of the event that is named has it; something else has.
+TURN_WAITS, TURN_OF_EVENT, TURN_OF_ANOTHER = 0, 1, 2
 
 
 class WorkerLinkError(Exception):
@@ -74,14 +76,15 @@ class Turn(_Value, frozen=True, kw_only=True):
     """What the process's loop is at, as `turn_file` says: `struct "<QQIB"` (TURN_FORMAT) at its beginning, the rest zero.
 
     `number` rises with every event that gets the loop, and at least each second while the loop comes round at all. `sid` and `seq`
-    are those of the event that has the loop, 0 for one that is no session's. `is_running`: a user's code has the loop now. While it
-    does and `number` stands still, the processor time of the process is counted against `WorkerLimits.cpu_ms`.
+    are those of the session's event that had the loop last, 0 before there was one; `is_past`: it has let go of it. `is_running`: a
+    user's code has the loop now. While it does and `number` stands still, the time is counted against `WorkerLimits.cpu_ms`.
     """
 
     number: int
     sid: int
     seq: int
     is_running: bool
+    is_past: bool = False
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -135,9 +138,11 @@ class Serve(_Message, frozen=True, kw_only=True, tag="serve"):
     """The process before is gone: take the lock of `objects_dir`, accept.
 
     `died_in`: an event that has ended a process before (by a limit, or twice in a row by a crash): it is not to be delivered again.
+    `is_after_crash`: the process before has crashed; events begin one at a time for a while, so that it is seen which one does it.
     """
 
     died_in: Event | None = None
+    is_after_crash: bool = False
 
 
 class Scheduled(_Message, frozen=True, kw_only=True, tag="scheduled"):

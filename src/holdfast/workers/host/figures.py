@@ -12,7 +12,7 @@ import struct
 import time
 from pathlib import Path
 
-from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT, Turn
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT, TURN_OF_EVENT, TURN_WAITS, Turn
 
 _TURN = struct.Struct(TURN_FORMAT)
 _PAGE_BYTES = resource.getpagesize()
@@ -54,8 +54,8 @@ class TurnFile:
         """What it is at. None where the process has cut the file, which reading the map would answer with SIGBUS."""
         if os.fstat(self._descriptor).st_size < TURN_FILE_BYTES:
             return None
-        number, sid, seq, is_running = _TURN.unpack_from(self._map)
-        return Turn(number=number, sid=sid, seq=seq, is_running=bool(is_running))
+        number, sid, seq, has_it = _TURN.unpack_from(self._map)
+        return Turn(number=number, sid=sid, seq=seq, is_running=has_it != TURN_WAITS, is_past=has_it != TURN_OF_EVENT)
 
     def close(self) -> None:
         """Let go of it."""

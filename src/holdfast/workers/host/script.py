@@ -9,7 +9,7 @@ Law 2: an incoming process is told to serve when no other has the objects any mo
 has ended.
 Law 3: a process that ends without being asked to is started again (`back_off`), for as long as the script is wanted.
 Law 4: every wait has a limit, and what exceeds it is ended by SIGKILL.
-Law 5: an event in which a limit ended the process is not delivered again; nor is one in which it died twice in a row.
+Law 5: an event in which a limit ended the process is not delivered again; nor is one in which, or after which, it died twice in a row.
 Law 6: one replacement is under way at a time, and one waits. A later one takes the place of the one that waits.
 """
 
@@ -348,7 +348,7 @@ class Script:
 
     def _serve(self, process: Process, now: float) -> list[Command]:
         process.phase, process.due = Phase.STARTING, now + SERVE_LIMIT_S
-        return [Tell(process.number, Serve(died_in=self._died_in))]
+        return [Tell(process.number, Serve(died_in=self._died_in, is_after_crash=self._suspect is not None))]
 
     def _let_go(self, process: Process, now: float, *, reason: str) -> list[Command]:
         match process.phase:
@@ -387,10 +387,11 @@ class Script:
 
     def _judged(self, process: Process, turn: Turn | None) -> tuple[Event | None, Event | None]:
         """(the event that is suspected, the one that is not to be delivered again)."""
-        if turn is None or not turn.is_running or not turn.sid:
+        if turn is None or not turn.sid:
             return None, self._died_in
         event = Event(sid=turn.sid, seq=turn.seq)
-        if process.is_at_fault or event == self._suspect:
+        # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.
+        if (process.is_at_fault and not turn.is_past) or event == self._suspect:
             return None, event
         return event, self._died_in
 

@@ -65,6 +65,8 @@ OPEN_S = 1.0
 LINGER_S = 2.0
 # A host that is gone, or a SIGTERM of a service manager, gives no limit.
 RETIRE_LIMIT_S = 10.0
+# How long events begin one at a time after a crash: what was under way then comes at once.
+CAREFUL_S = 2.0
 
 
 class Process:
@@ -208,6 +210,8 @@ class _Serving:
     async def serve(self, message: Serve) -> None:
         """Take the objects, then accept."""
         poison = None if message.died_in is None else (message.died_in.sid, message.died_in.seq)
+        if message.is_after_crash:
+            self._pump.be_careful(CAREFUL_S)
         # Sockets first: an alarm that is due wakes its object as soon as the objects are ours.
         await self._hub.gather(_listener(self._load.channel_fd), poison=poison)
         await self._objects.start(Path(self._load.objects_dir))

@@ -8,6 +8,8 @@ Law 1: handlers begin in the order of `start`, each before the next one begins o
 Law 2: each runs in the context it was started with, and no other handler sees what it sets there.
 Law 3: `done` is called exactly once for each, outside of that context: with its result, or with what it raised, whatever that is. Of the
 context it sees `known` variables alone, and those only with an error: who reports it asks them whose it was.
+Law 4: while it is careful, the loop comes round after each handler before the next begins: what a handler has left behind that ends the process
+does so before another can be taken for it.
 """
 
 from __future__ import annotations
@@ -66,6 +68,9 @@ class Pump:
         self._waiting: deque[Started] = deque()
         self._carrier: asyncio.Task[None] | None = None
         self._suspended: set[asyncio.Task[None]] = set()
+        # What is held back while it is careful, until when it is.
+        self._held: deque[Started] | None = None
+        self._careful_until = 0.0
         # Carriers belong to nobody: no context of user code.
         self._context = Context()
 
@@ -83,10 +88,32 @@ class Pump:
     ) -> Started:
         """Have `function(*args)` run in `context` (nobody else's), and what it returns awaited if it can be."""
         started = Started(function, args, context, done)
+        if self._held is not None:
+            if not self._held:
+                self._loop.call_soon(self._let_one_go)
+            self._held.append(started)
+            return started
         self._waiting.append(started)
         if self._carrier is None:
             self._go_on()
         return started
+
+    def be_careful(self, for_s: float) -> None:
+        """Be so for as many seconds from now, and until nothing waits."""
+        self._held = deque()
+        self._careful_until = self._loop.time() + for_s
+
+    def _let_one_go(self) -> None:
+        held = self._held
+        if not held:
+            return
+        self._waiting.append(held.popleft())
+        if self._carrier is None:
+            self._go_on()
+        if held:
+            self._loop.call_soon(self._let_one_go)
+        elif self._loop.time() > self._careful_until:
+            self._held = None
 
     def _go_on(self) -> None:
         # Not the loop's factory, which asks whose code makes a task.

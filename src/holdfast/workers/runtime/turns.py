@@ -3,7 +3,8 @@
 The host counts the processor time of a process whose turn goes on and on, and ends it.
 
 Law 1: the loop marks that it waits before it waits, and a new turn after; what runs between is user code, or ours for it.
-Law 2: writing costs no system call, so that it can be done for each message.
+Law 2: the last event that had the loop stays written while other things have it: what it left behind may end the process.
+Law 3: writing costs no system call, so that it can be done for each message.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import struct
 from contextvars import ContextVar
 from pathlib import Path
 
-from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT, TURN_OF_ANOTHER, TURN_OF_EVENT, TURN_WAITS
 
 # The event of a socket that runs now: its `sid` and `seq` on the channel.
 current_event: ContextVar[tuple[int, int] | None] = ContextVar("current_event", default=None)
@@ -27,6 +28,7 @@ class Turns:
     def __init__(self) -> None:
         self._map = mmap.mmap(-1, TURN_FILE_BYTES)
         self._number = 0
+        self._last = (0, 0)
 
     def use(self, path: str) -> None:
         """Write to this file from now on. Raises OSError."""
@@ -36,11 +38,15 @@ class Turns:
     def begin(self, sid: int = 0, seq: int = 0) -> None:
         """An event, of a socket or of none, has the loop."""
         self._number += 1
-        _TURN.pack_into(self._map, 0, self._number, sid, seq & 0xFFFF_FFFF, 1)
+        if not sid:
+            _TURN.pack_into(self._map, 0, self._number, *self._last, TURN_OF_ANOTHER)
+            return
+        self._last = (sid, seq & 0xFFFF_FFFF)
+        _TURN.pack_into(self._map, 0, self._number, *self._last, TURN_OF_EVENT)
 
     def rest(self) -> None:
         """The loop waits."""
-        _TURN.pack_into(self._map, 0, self._number, 0, 0, 0)
+        _TURN.pack_into(self._map, 0, self._number, *self._last, TURN_WAITS)
 
 
 def see_event(sid: int, seq: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.model.worker_messages import TURN_FORMAT, Turn
+from holdfast.model.worker_messages import TURN_FORMAT, TURN_OF_ANOTHER, TURN_OF_EVENT, TURN_WAITS, Turn
 from holdfast.workers.host.figures import TurnFile, cpu_s, rss_bytes
 
 
@@ -35,10 +35,15 @@ def test_a_process_that_is_gone_has_no_figures() -> None:
 def test_a_turn_is_read_as_it_is_marked(tmp_path: Path) -> None:
     path = tmp_path / "turn"
     file = TurnFile(path)
-    assert file.turn() == Turn(number=0, sid=0, seq=0, is_running=False)
-    with path.open("r+b") as marking:
-        marking.write(struct.pack(TURN_FORMAT, 2**64 - 1, 7, 2**32 - 1, 1))
-    assert file.turn() == Turn(number=2**64 - 1, sid=7, seq=2**32 - 1, is_running=True)
+    assert file.turn() == Turn(number=0, sid=0, seq=0, is_running=False, is_past=True)
+    for last, is_running, is_past in (
+        (TURN_OF_EVENT, True, False),
+        (TURN_OF_ANOTHER, True, True),
+        (TURN_WAITS, False, True),
+    ):
+        with path.open("r+b") as marking:
+            marking.write(struct.pack(TURN_FORMAT, 2**64 - 1, 7, 2**32 - 1, last))
+        assert file.turn() == Turn(number=2**64 - 1, sid=7, seq=2**32 - 1, is_running=is_running, is_past=is_past)
     os.truncate(path, 0)
     assert file.turn() is None
     file.close()

@@ -40,8 +40,8 @@ def serving(version: str = "v1", now: float = 0.0) -> Script:
     return script
 
 
-def at(sid: int, seq: int, *, is_running: bool = True) -> Turn:
-    return Turn(number=1, sid=sid, seq=seq, is_running=is_running)
+def at(sid: int, seq: int, *, is_running: bool = True, is_past: bool = False) -> Turn:
+    return Turn(number=1, sid=sid, seq=seq, is_running=is_running, is_past=is_past)
 
 
 # --- Starting and deploying -------------------------------------------------------------------------------------------
@@ -214,7 +214,8 @@ def test_a_crash_during_a_deployment_lets_what_has_loaded_serve() -> None:
         pytest.param([at(5, 9), at(5, 9)], Event(sid=5, seq=9), id="twice in a row is the event's"),
         pytest.param([at(5, 9), at(6, 9)], None, id="two events are not twice the same"),
         pytest.param([at(5, 9), None, at(5, 9)], None, id="not in a row"),
-        pytest.param([at(5, 9, is_running=False)] * 3, None, id="nothing of the event ran"),
+        pytest.param([at(5, 9, is_running=False, is_past=True)] * 2, Event(sid=5, seq=9), id="twice after the same"),
+        pytest.param([at(5, 9, is_past=True)], None, id="once after it may be anybody's fault"),
         pytest.param([at(0, 0)] * 3, None, id="no session's event"),
         pytest.param([at(5, 9), at(5, 9), None], Event(sid=5, seq=9), id="it stays known"),
     ],
@@ -228,7 +229,9 @@ def test_what_a_process_dies_of_twice_is_not_delivered_again(turns: list[Turn | 
         script.time_passed(now)
         told = script.loaded(number + 1, now)
         script.serving_began(number + 1, now)
-    assert told == [Tell(len(turns) + 1, Serve(died_in=expected))]
+    # Who is suspected is watched: events begin one at a time then.
+    is_suspected = expected is None and turns[-1] is not None and turns[-1].sid != 0
+    assert told == [Tell(len(turns) + 1, Serve(died_in=expected, is_after_crash=is_suspected))]
 
 
 def test_what_a_limit_ends_is_not_delivered_again_the_first_time() -> None:
@@ -238,6 +241,17 @@ def test_what_a_limit_ends_is_not_delivered_again_the_first_time() -> None:
     crashed = script.exited(1, KILLED, at(5, 9), 1.0)
     assert notes(crashed) == ["version v1 has crashed: 30 s of processor time"]
     assert script.loaded(2, 2.0) == [Tell(2, Serve(died_in=Event(sid=5, seq=9)))]
+
+
+def test_a_limit_that_is_hit_after_an_event_is_its_fault_the_second_time() -> None:
+    script = serving()
+    for number, expected in ((1, None), (2, Event(sid=5, seq=9))):
+        script.limit_hit(number, "it had 600 MiB in memory")
+        script.exited(number, KILLED, at(5, 9, is_past=True), 10.0 * number)
+        script.time_passed(10.0 * number + 5)
+        told = script.loaded(number + 1, 10.0 * number + 6)
+        script.serving_began(number + 1, 10.0 * number + 6)
+        assert told == [Tell(number + 1, Serve(died_in=expected, is_after_crash=expected is None))]
 
 
 # --- Limits -----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,42 @@ async def test_handlers_run_in_order_and_none_has_a_task_of_its_own_that_needs_n
     assert stage.done == [0, 1, 2, 3, 4, "a plain function"]
     assert len(tasks) == 1
     assert stage.rests == 1
+
+
+@pytest.mark.parametrize("is_careful", [False, True])
+async def test_a_careful_pump_lets_what_a_handler_leaves_behind_come_before_the_next_handler(
+    *, is_careful: bool
+) -> None:
+    stage, seen = Stage(), list[str]()
+    gate = asyncio.Event()
+    if is_careful:
+        stage.pump.be_careful(60)
+
+    async def handler(number: int, *, waits: bool) -> None:
+        seen.append(f"handler {number}")
+        asyncio.get_running_loop().call_soon(seen.append, f"behind {number}")
+        if waits:
+            await gate.wait()
+
+    for number in range(3):
+        stage.start(partial(handler, waits=number == 1), number)
+    await stage.until(2)
+    gate.set()
+    await stage.until(3)
+    careful = [f"{what} {number}" for number in range(3) for what in ("handler", "behind")]
+    assert (seen == careful) is is_careful
+
+
+async def test_a_pump_is_careful_for_a_while() -> None:
+    stage = Stage()
+    stage.pump.be_careful(-1)
+    for number in range(3):
+        stage.start(lambda one: one, number)
+    await stage.until(3)
+    assert stage.done == [0, 1, 2]
+    stage.start(lambda: stage.pump.start(lambda: None, (), copy_context(), stage._done))
+    await stage.until(5)
+    assert stage.rests == 4
 
 
 @given(suspends=st.lists(st.booleans(), min_size=1, max_size=12))

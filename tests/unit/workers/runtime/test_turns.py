@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT
+from holdfast.model.worker_messages import TURN_FILE_BYTES, TURN_FORMAT, TURN_OF_ANOTHER, TURN_OF_EVENT, TURN_WAITS
 from holdfast.workers.runtime.turns import Selector, Turns, current_event, see_event
 
 
@@ -27,9 +27,12 @@ def test_the_host_reads_where_the_loop_is(file: Path) -> None:
     turns.begin()
     turns.use(str(file))
     turns.begin(7, 2**32 + 3)
-    assert _turn(file) == (2, 7, 3, 1)
+    assert _turn(file) == (2, 7, 3, TURN_OF_EVENT)
+    # What the event has left behind may end the process yet.
     turns.rest()
-    assert _turn(file) == (2, 0, 0, 0)
+    assert _turn(file) == (2, 7, 3, TURN_WAITS)
+    turns.begin()
+    assert _turn(file) == (3, 7, 3, TURN_OF_ANOTHER)
 
 
 def test_waiting_is_a_rest_and_looking_is_not(file: Path) -> None:
@@ -45,7 +48,7 @@ def test_waiting_is_a_rest_and_looking_is_not(file: Path) -> None:
         theirs.send(b"a")
         assert len(selector.select(5)) == 1
         assert len(rests) == 1
-    assert _turn(file) == (2, 0, 0, 1)
+    assert _turn(file) == (2, 0, 0, TURN_OF_ANOTHER)
 
 
 def test_code_can_be_asked_which_event_it_is_about() -> None:
