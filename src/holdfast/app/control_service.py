@@ -150,6 +150,7 @@ def _unavailable(config: Config, error: StoreUnavailable) -> UnavailableError | 
 
 
 def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
+    hosting = WorkerHosting(config.data_dir)
     return ControlFacts(
         database_url=config.database.text,
         link_path=control_socket(config.data_dir),
@@ -165,5 +166,6 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
         event_limits=EventLimits(days=config.control_event_days, rows=config.control_event_rows),
         journal=edge_journal(config.data_dir),
         living_edge=lambda: holder_of(config.data_dir, "edge"),
-        workers=WorkerHosting(config.data_dir),
+        workers=hosting,
+        script_statuses=hosting.statuses,
     )

@@ -85,9 +85,10 @@ def exposition(
     *,
     zone_name: Callable[[str], str],
     published: Mapping[Kind, tuple[int, int]],
+    more: Iterable[Metric] = (),
 ) -> bytes:
     """The text that Prometheus reads (exposition format 0.0.4). `published` are how many documents of each kind are, and
-    how many are refused."""
+    how many are refused; `more` families come after the others."""
     registry = CollectorRegistry(auto_describe=False)
     families = [
         *_own_families(own),
@@ -95,6 +96,7 @@ def exposition(
         *_edge_families(reports),
         *_zone_families(reports, zone_name),
         _event_family(reports, zone_name),
+        *more,
     ]
     registry.register(_Families(families))
     return generate_latest(registry)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from fastapi import FastAPI, Response
 
 from holdfast import __version__
 from holdfast.api.application import PREFIX, create_application
-from holdfast.api.context import ApiContext, Limits, NoTracing, NoWorkers, Workers
+from holdfast.api.context import ApiContext, Limits, NoTracing, NoWorkers, Workers, WorkersUnavailable
 from holdfast.api.context import Tracing as ApiTracing
 from holdfast.api.inert_rules import InertRule, inert_rules, lines_of
 from holdfast.control.audit_retention import keep_trimming
@@ -37,8 +37,10 @@ from holdfast.control.pacing import Pacing
 from holdfast.control.publisher import APPLY_LIMIT_S, Check, Publisher
 from holdfast.control.tracing import Tracer, Tracing
 from holdfast.control.worker_catch_up import keep_catching_up
+from holdfast.control.worker_metrics import WorkerMetrics
 from holdfast.errors import SetupError
 from holdfast.model.moment import Moment
+from holdfast.model.worker_host_messages import ScriptStatus
 from holdfast.sealing import SealingKey
 from holdfast.store import installation, tokens
 from holdfast.store.database import Database, StoreUnavailable
@@ -62,13 +64,18 @@ def microseconds() -> Moment:
     return time.time_ns() // 1000
 
 
+async def no_statuses() -> Sequence[ScriptStatus]:
+    """Where nobody runs scripts."""
+    raise WorkersUnavailable("this installation runs no Workers")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
     no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
     `living_edge` gives the process of the edge that lives, connected or not, and None where none does; `event_limits` say how
     many security events are kept; `managed` gives the managed rulesets that are always there, by id; `tracer` tells what an edge
-    would do with a request; `workers` runs scripts."""
+    would do with a request; `workers` runs scripts, and `script_statuses` tells how they are, or raises WorkersUnavailable."""
 
     database_url: str
     link_path: Path
@@ -83,6 +90,7 @@ class ControlFacts:
     managed: Callable[[], Mapping[str, Any]] = dict
     tracer: Tracer | None = None
     workers: Workers = field(default_factory=NoWorkers)
+    script_statuses: Callable[[], Awaitable[Sequence[ScriptStatus]]] = no_statuses
 
 
 class Control:
@@ -94,6 +102,8 @@ class Control:
         self._journal = facts.journal
         self._key = facts.key
         self._workers = facts.workers
+        self._script_statuses = facts.script_statuses
+        self._worker_metrics = WorkerMetrics()
         self.database = Database(
             facts.database_url, on_fault=lambda reason: facts.log("store_unavailable", {"reason": reason})
         )
@@ -270,7 +280,7 @@ class Control:
 
     async def _metrics(self) -> Response:
         """Prometheus."""
-        reports = await self.links.reports()
+        reports, statuses = await asyncio.gather(self.links.reports(), self._statuses())
         own = OwnFigures(
             edges=len(self.links.sessions),
             retired=sum(session.is_retired for session in self.links.sessions),
@@ -278,5 +288,14 @@ class Control:
             inert_rules=len(await self._inert_rules()),
             streams=self.links.watch.statistics()["watchers"],
         )
-        text = exposition(reports, own, zone_name=self.publisher.zone_name, published=self.publisher.counts())
+        more = self._worker_metrics.families(statuses)
+        text = exposition(
+            reports, own, zone_name=self.publisher.zone_name, published=self.publisher.counts(), more=more
+        )
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _statuses(self) -> Sequence[ScriptStatus] | None:
+        try:
+            return await self._script_statuses()
+        except WorkersUnavailable:
+            return None

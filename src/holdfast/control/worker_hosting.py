@@ -39,11 +39,14 @@ from holdfast.model.worker_host_messages import (
     Delete,
     Deploy,
     Done,
+    ListScripts,
     Logged,
     Missed,
     Question,
     Refused,
     Reschedule,
+    Scripts,
+    ScriptStatus,
     Tail,
 )
 from holdfast.model.worker_messages import LineReader, Log, WorkerLinkError, line
@@ -52,6 +55,8 @@ from holdfast.model.worker_script import ScriptVersion, is_module_path
 # How long the host may take to be reached, and to answer what takes no time.
 CONNECT_LIMIT_S = 5.0
 ANSWER_LIMIT_S = 30.0
+# Whoever scrapes gives up after 10 s, and wants the other figures all the same.
+FIGURES_LIMIT_S = 3.0
 KEPT_VERSIONS = 5
 _READ_BYTES = 64 * 1024
 _OBJECT_FILE = re.compile(r"([0-9a-f]{64})\.sqlite")
@@ -123,17 +128,28 @@ class WorkerHosting:
             writer.write(line(Tail(key=key, lines=lines)))
             yield _Tail(reader)
 
+    async def statuses(self) -> Sequence[ScriptStatus]:
+        """How all scripts are, with their figures. Raises WorkersUnavailable."""
+        answer = await self._asked(ListScripts(), limit_s=FIGURES_LIMIT_S)
+        if not isinstance(answer, Scripts):
+            raise WorkersUnavailable("the host of scripts does not say which there are")
+        return answer.scripts
+
     async def _ask(self, question: Question, *, limit_s: float) -> Answer:
+        answer = await self._asked(question, limit_s=limit_s)
+        if isinstance(answer, Refused):
+            raise DeployRefused(answer.error, answer.traceback)
+        if not isinstance(answer, Done):
+            raise WorkersUnavailable("the host of scripts ended the connection")
+        return answer
+
+    async def _asked(self, question: Question, *, limit_s: float) -> Answer | None:
         try:
             async with asyncio.timeout(limit_s), self._connected() as (reader, writer):
                 writer.write(line(question))
                 answer = await _Tail(reader).answer()
         except TimeoutError:
             raise WorkersUnavailable(f"the host of scripts did not answer within {limit_s:.0f} s") from None
-        if isinstance(answer, Refused):
-            raise DeployRefused(answer.error, answer.traceback)
-        if not isinstance(answer, Done):
-            raise WorkersUnavailable("the host of scripts ended the connection")
         return answer
 
     @asynccontextmanager

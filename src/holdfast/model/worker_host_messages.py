@@ -90,7 +90,8 @@ ScriptState = Literal["loading", "serving", "retiring", "waiting", "stopped"]
 class ScriptStatus(_Message, frozen=True, kw_only=True, tag="script"):
     """One script now. `version` is the one to be served, `serving` the one that is, "" for none. `reason` is why none is. `restarts`
     counts crashes since the host began; `rss_bytes` and `cpu_ms` are the process's. `counters` and `objects` are as
-    `worker_messages.Counters` told them last."""
+    `worker_messages.Counters` told them last. `totals` and `classes` are those of all processes of the script since the host began
+    (`worker_figures`), with what the host itself counts."""
 
     key: str
     name: str
@@ -105,6 +106,8 @@ class ScriptStatus(_Message, frozen=True, kw_only=True, tag="script"):
     cpu_ms: int = 0
     counters: dict[str, int] = {}
     objects: dict[str, int] = {}
+    totals: dict[str, int] = {}
+    classes: dict[str, dict[str, int]] = {}
 
 
 class Scripts(_Message, frozen=True, kw_only=True, tag="scripts"):

@@ -199,10 +199,12 @@ class Log(_Message, frozen=True, kw_only=True, tag="log"):
 
 
 class Counters(_Message, frozen=True, kw_only=True, tag="counters"):
-    """Figures since the process began, by name; `objects` by class name: how many are in memory."""
+    """Figures since the process began, by name (`worker_figures`); of `objects`, by class name, how many are in memory; of `classes` the
+    figures. Told when something has changed."""
 
     counters: dict[str, int] = {}
     objects: dict[str, int] = {}
+    classes: dict[str, dict[str, int]] = {}
 
 
 class Retired(_Message, frozen=True, kw_only=True, tag="retired"):

@@ -14,7 +14,20 @@ from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.control import worker_hosting as subject
 from holdfast.control.worker_hosting import KEPT_VERSIONS, WorkerHosting, prune, stage
 from holdfast.model.data_dir import worker_namespace_dir, worker_version_dir, workers_host_socket
-from holdfast.model.worker_host_messages import Answer, Delete, Deploy, Done, Logged, Missed, Question, Refused, Tail
+from holdfast.model.worker_host_messages import (
+    Answer,
+    Delete,
+    Deploy,
+    Done,
+    ListScripts,
+    Logged,
+    Missed,
+    Question,
+    Refused,
+    Scripts,
+    ScriptStatus,
+    Tail,
+)
 from holdfast.model.worker_messages import LineReader, Log, line
 from holdfast.model.worker_script import ScriptVersion
 
@@ -191,3 +204,18 @@ async def test_objects_are_those_that_have_a_file(tmp_path: Path) -> None:
         (there / name).touch()
     assert await hosting.stored_objects(KEY, "chat-Room", after="", limit=9) == ids
     assert await hosting.stored_objects(KEY, "chat-Room", after=ids[0], limit=2) == ids[1:3]
+
+
+async def test_the_host_says_how_its_scripts_are(tmp_path: Path) -> None:
+    one = ScriptStatus(
+        key=KEY, name="chat", account="a", version="v1", serving="v1", state="serving", totals={"requests": 2}
+    )
+    async with a_host(tmp_path, Scripts(scripts=(one,))) as asked:
+        assert await WorkerHosting(tmp_path).statuses() == (one,)
+    assert asked == [ListScripts()]
+
+
+async def test_a_host_that_does_not_say_how_its_scripts_are_is_not_available(tmp_path: Path) -> None:
+    async with a_host(tmp_path, Done()):
+        with pytest.raises(WorkersUnavailable, match="does not say which there are"):
+            await WorkerHosting(tmp_path).statuses()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -72,6 +73,9 @@ class Channels:
         # What came before all had said what they kept; None once they have.
         self._early: list[tuple[Link, list[Record]]] | None = []
         self._changed = asyncio.Event()
+        self._broadcasts = 0
+        # What links that are gone have carried, by the name of the figure.
+        self._carried: Counter[str] = Counter()
         self._handlers: dict[int, Callable[[Link, Record], None]] = {
             int(FromEdge.OPENED): self._opened,
             int(FromEdge.RESUMED): self._resumed,
@@ -118,10 +122,17 @@ class Channels:
             timer.cancel()
 
     def statistics(self) -> dict[str, int]:
-        """`links`, `sessions`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go out)."""
+        """`links`, `sessions`, `sessions_hibernatable`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go
+        out); since the start `broadcasts`, messages in and out, and bytes of the links, heads and all."""
+        carried = Counter(self._carried)
+        for link in self._links:
+            carried.update(_carried_by(link))
         return {
+            **carried,
+            "broadcasts": self._broadcasts,
             "links": len(self._links),
             "sessions": sum(len(link.sessions) for link in self._links),
+            "sessions_hibernatable": sum(one.is_hibernatable for link in self._links for one in link.sessions.values()),
             "sessions_away": sum(len(sessions) for sessions in self._away.values()),
             "events_in_flight": sum(link.in_flight for link in self._links),
             "waiting_bytes": sum(link.waiting_bytes for link in self._links),
@@ -161,7 +172,9 @@ class Channels:
             else:
                 session.counted(len(payload))
                 by_link.setdefault(session.link, []).append(session.sid)
+        self._broadcasts += 1
         for link, sids in by_link.items():
+            link.messages_out += len(sids)
             for start in range(0, len(sids), MAX_NAMES):
                 names = sids[start : start + MAX_NAMES]
                 many = wire.many(names, payload, max_backlog_bytes=max_backlog_bytes)
@@ -211,6 +224,7 @@ class Channels:
                 session = sessions.get(sid)
                 new = 0 if session is None else _next(session, seq)
                 if session is not None and new and not (self._poison and self._is_poison(session, new)):
+                    link.messages_in += 1
                     _socket_of(session).arrived(payload, new)
                 continue
             handler = self._handlers.get(kind)
@@ -236,6 +250,7 @@ class Channels:
     def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
         """`link` is gone."""
         self._links.discard(link)
+        self._carried.update(_carried_by(link))
         self._changed.set()
         if is_fault or not link.is_ready:
             self._report(f"a link of edge {link.edge or '(unknown)'} has ended: {reason}")
@@ -396,6 +411,15 @@ def _socket_of(session: Session) -> Receiver:
     if session.socket is None:
         raise RecordError(f"an event for socket {session.sid:#x}, which nobody has")
     return session.socket
+
+
+def _carried_by(link: Link) -> dict[str, int]:
+    return {
+        "messages_in": link.messages_in,
+        "bytes_in": link.bytes_in,
+        "messages_out": link.messages_out,
+        "bytes_out": link.bytes_out,
+    }
 
 
 def _lose(session: Session) -> None:

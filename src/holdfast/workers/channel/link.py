@@ -88,6 +88,8 @@ class Link:
         self._send_at_bytes = HIGH_BYTES
         # Events that have been given to the sockets of this link and are not acknowledged.
         self.in_flight = 0
+        # What has come and gone: messages, to how many sockets they went; and bytes, heads of records and all.
+        self.messages_in = self.bytes_in = self.messages_out = self.bytes_out = 0
         self._is_reading = self._is_writing = self._is_marked = self._is_leaving = self._is_held = False
         self._gone = self._loop.create_future()
         self._groups: dict[int, int] = {}
@@ -223,6 +225,7 @@ class Link:
         except OSError as error:
             self.end(f"reading failed: {error.strerror}")
             return
+        self.bytes_in += len(data)
         if not data:
             self.end("the edge closed it")
         elif not self._is_leaving:
@@ -258,6 +261,7 @@ class Link:
                     self._rest = memoryview(self._next_chunk())
                 sent = self._socket.send(self._rest)
                 self._waiting_bytes -= sent
+                self.bytes_out += sent
                 self._rest = self._rest[sent:]
         except BlockingIOError:
             self._wait_to_write()

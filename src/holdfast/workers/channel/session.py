@@ -22,9 +22,10 @@ _TEXT, _BINARY = int(ToEdge.TEXT), int(ToEdge.BINARY)
 
 
 class Carrier(Protocol):
-    """What a session goes by: its link. `in_flight` counts events that are not acknowledged."""
+    """What a session goes by: its link. `in_flight` counts events that are not acknowledged, `messages_out` what was sent."""
 
     in_flight: int
+    messages_out: int
 
     def write(self, kind: int, sid: int, payload: bytes, *, flags: int = 0, seq: int = 0) -> None:
         """Have a record sent."""
@@ -104,8 +105,10 @@ class Session:
         if self.link is None or self.is_over:
             self._hold(kind, payload, len(payload))
         else:
+            link = self.link
             self.sent_bytes += len(payload)
-            self.link.write(kind, self.sid, payload)
+            link.messages_out += 1
+            link.write(kind, self.sid, payload)
 
     def close(self, code: int, reason: str) -> None:
         """Begin to close, or answer the peer's Close where the edge does not; code 0 is a Close without one."""

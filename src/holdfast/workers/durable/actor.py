@@ -97,7 +97,7 @@ class Actor:
     def _wake(self) -> Instance:
         instance = Instance(self, self._services)
         self.instance = instance
-        self._services.count("woken")
+        self._count("woken")
         self._registry.woke(self)
         instance.construct(DurableObjectState(self, instance, self._services.exports))
         return instance
@@ -201,7 +201,7 @@ class Actor:
         if self.instance is not instance:
             return
         self.instance = None
-        self._services.count("reset")
+        self._count("reset")
         if until is not None:
             self._until = until
             until.add_done_callback(self._usable)
@@ -223,7 +223,7 @@ class Actor:
             self.is_leaving = False
         if self.instance is instance:
             self.instance = None
-            self._services.count("hibernated" if self.sockets else "evicted")
+            self._count("hibernated" if self.sockets else "evicted")
             self._registry.slept(self)
         if not self._registry.is_retiring:
             for event in left:
@@ -231,6 +231,10 @@ class Actor:
         else:
             for event in left:
                 event.fail(ObjectReset(NO_LONGER_ACTIVE, retryable=True))
+
+    def _count(self, what: str) -> None:
+        self._services.count(what)
+        self.kind.tally.happened[what] += 1
 
     def _usable(self, _: object) -> None:
         self._until = None

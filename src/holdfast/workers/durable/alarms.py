@@ -78,6 +78,7 @@ class AlarmRun(Event):
     __slots__ = ("_key", "_marks", "_now_ms", "_retry_count", "_runs", "_settled")
 
     label = "an alarm"
+    kind = "alarm"
 
     def __init__(self, key: Key, marks: AlarmMarks, now_ms: Callable[[], int], settled: Callable[[bool], None]) -> None:
         super().__init__()
@@ -114,6 +115,8 @@ class AlarmRun(Event):
         if host.broken is not None:
             # `fail` has told the scheduler.
             return
+        if error is not None:
+            host.failed(self)
         try:
             if self._runs:
                 self._write_down(error)

@@ -144,6 +144,8 @@ class Call(Event):
                 answer = self.answer(result)
             except Exception as uncopyable:  # noqa: BLE001  the caller is told
                 error = uncopyable
+        if error is not None:
+            host.failed(self)
         told = None if error is None else self._error(error)
         host.emit(partial(self._leave, answer, told))
 
@@ -185,6 +187,7 @@ class Fetch(Call):
     __slots__ = ()
 
     label = "a request"
+    kind = "request"
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """`fetch`, with as much as it takes."""
@@ -280,6 +283,9 @@ class Visitor:
 
     def ended(self, event: Event) -> None:
         """Nothing to do."""
+
+    def failed(self, event: Event) -> None:
+        """Nothing to do: it is counted where it is called."""
 
     def report(self, text: str, error: BaseException | None) -> None:
         """A call tells its caller instead."""

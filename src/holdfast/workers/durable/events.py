@@ -30,6 +30,7 @@ class Host(Protocol):
     progress: "Progress"
 
     def ended(self, event: "Event") -> None: ...
+    def failed(self, event: "Event") -> None: ...
     def report(self, text: str, error: BaseException | None) -> None: ...
     def emit(self, action: Callable[[], None]) -> None: ...
 
@@ -50,6 +51,8 @@ class Event(ABC):
 
     # What is shown where an event keeps its object in memory.
     label = "an event"
+    # What it is counted as.
+    kind = "call"
 
     def __init__(self) -> None:
         self.handle: Running | None = None
@@ -81,6 +84,7 @@ class SocketEvent(Event):
     __slots__ = ("_args", "_names", "_timer", "_timer_s", "has_ended", "is_suspect", "seen", "seq", "socket")
 
     label = "a handler of a WebSocket"
+    kind = "websocket"
 
     def __init__(self, socket: Socket, names: tuple[str, ...], args: tuple[Any, ...], seq: int) -> None:
         self.handle = None
@@ -123,6 +127,7 @@ class SocketEvent(Event):
         if self._timer is not None:
             self._timer.cancel()
         if error is not None and not _is_silent(error) and host.broken is None:
+            host.failed(self)
             host.report(f"Uncaught exception in {self._names[0]}", error)
         if self.seq and (last := host.progress.ended(self)):
             self._acknowledge(host, last)

@@ -96,7 +96,9 @@ class Instance:
         self._file: Any = None
         self._journal: Journal | None = None
         self._storage: Any = None
-        self.commits = Commits(self.gate, self.outputs, services.executor, failed=self._not_durable, settled=self._rest)
+        self.commits = Commits(
+            self.gate, self.outputs, services.executor, failed=self._not_durable, settled=self._committed
+        )
         self.context = Context()
         self.context.run(CURRENT.set, self)
         if services.context is not None:
@@ -174,6 +176,7 @@ class Instance:
             for task in list(self._tasks):
                 task.cancel()
             running, self._running = self._running, set()
+            self.place.kind.tally.forget(running)
             for event in running:
                 event.fail(gone)
                 event.cancel()
@@ -185,8 +188,13 @@ class Instance:
     def ended(self, event: Event) -> None:
         """An event is done with."""
         self._running.discard(event)
-        self.idle_since = self.loop.time()
+        self.idle_since = now = self.loop.time()
+        self.place.kind.tally.ended(event, event.kind, now)
         self._rest()
+
+    def failed(self, event: Event) -> None:
+        """The handler of an event has raised."""
+        self.place.kind.tally.errors[event.kind] += 1
 
     def report(self, text: str, error: BaseException | None) -> None:
         """Tell the script's log."""
@@ -307,6 +315,7 @@ class Instance:
         self._running.clear()
         self._queue.clear()
         until = self._let_go()
+        self.place.kind.tally.forget(running)
         self.place.broke(self, error, until)
         for event in running:
             event.fail(error)
@@ -323,6 +332,9 @@ class Instance:
             event.done(None, error)
             return
         self._running.add(event)
+        tally = self.place.kind.tally
+        if tally.is_timed():
+            tally.began(event, self.loop.time())
         context = self.context.copy()
         event.prepare(context)
         event.handle = self._services.start(gated, (function, args, self.gate, None), context, event.done)
@@ -344,6 +356,10 @@ class Instance:
     def _not_durable(self, error: BaseException) -> None:
         self.report("The object's writes could not be made durable: the object is reset", error)
         self.break_(error)
+
+    def _committed(self) -> None:
+        self.place.kind.tally.happened["commits"] += 1
+        self._rest()
 
     def _rest(self) -> None:
         if self._services.rested is not None:

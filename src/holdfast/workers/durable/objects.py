@@ -185,6 +185,16 @@ class Objects:
         sockets = sum(len(actor.sockets) for actor in self._actors.values())
         return Figures(len(self._live), len(self._actors), sockets, dict(self.services.statistics))
 
+    def classes(self) -> dict[str, dict[str, int]]:
+        """The figures of each class (`model.worker_figures`): what was counted, and how many objects are in memory and asleep, with their sockets."""
+        found = {name: kind.tally.figures() for name, kind in self._kinds.items()}
+        for actor in self._actors.values():
+            figures = found[actor.kind.name]
+            state = "asleep" if actor.instance is None else "live"
+            figures[state] = figures.get(state, 0) + 1
+            figures["sockets"] = figures.get("sockets", 0) + len(actor.sockets)
+        return found
+
     def reasons(self) -> dict[str, list[str]]:
         """Object (`Class id`) -> why it is in memory."""
         now = asyncio.get_running_loop().time()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from holdfast.workers.durable.ids import IdSpace
+from holdfast.workers.durable.tally import Tally
 
 Done = Callable[[Any, BaseException | None], None]
 
@@ -112,6 +113,7 @@ class ObjectClass:
     unique_key: str
     code: type
     ids: IdSpace
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True, kw_only=True)

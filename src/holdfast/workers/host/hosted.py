@@ -43,6 +43,7 @@ from holdfast.model.worker_messages import (
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.workers.host import figures, versions
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
+from holdfast.workers.host.ledger import Ledger
 from holdfast.workers.host.log_book import LogBook
 from holdfast.workers.host.process import PROGRAM, ScriptProcess, Surroundings
 from holdfast.workers.host.schedules import Waiting
@@ -75,6 +76,13 @@ class _Running:
     version: ScriptVersion
     watch: Watch
     counters: Counters = field(default_factory=Counters)
+    cpu_ms: int = 0
+
+    def look(self) -> int:
+        """Milliseconds of processor time, those of the last look where the process is gone."""
+        cpu_s = figures.cpu_s(self.process.pid)
+        self.cpu_ms = max(self.cpu_ms, round((cpu_s or 0.0) * 1000))
+        return self.cpu_ms
 
 
 class HostedScript:
@@ -94,6 +102,7 @@ class HostedScript:
         self._setting, self._changed = setting, changed
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, _Running] = {}
+        self._ledger = Ledger()
         self._tickets: dict[int, asyncio.Future[Conclude]] = {}
         self._numbers = itertools.count(1)
         self._timer: asyncio.TimerHandle | None = None
@@ -115,10 +124,13 @@ class HostedScript:
         try:
             self._check(version)
         except HoldfastError as error:
+            self._ledger.count("deploys_refused")
             return Conclude(0, str(error))
-        ticket, concluded = self._ticket()
+        ticket, future = self._ticket()
         self._carry_out(self.script.deploy(ticket, version, self._loop.time()))
-        return await concluded
+        concluded = await future
+        self._ledger.count("deploys_refused" if concluded.error else "deploys_served")
+        return concluded
 
     async def restart(self) -> Conclude:
         """Replace the process by another of the same version; how that went."""
@@ -169,10 +181,18 @@ class HostedScript:
             restarts=script.restarts,
             reason=script.reason,
             rss_bytes=(figures.rss_bytes(pid) or 0) if pid else 0,
-            cpu_ms=round((figures.cpu_s(pid) or 0.0) * 1000) if pid else 0,
+            cpu_ms=running.look() if running is not None else 0,
             counters=counters.counters,
             objects=counters.objects,
+            totals=self._totals(),
+            classes=self._ledger.classes([one.counters for one in self._running.values()], counters),
         )
+
+    def _totals(self) -> dict[str, int]:
+        of_processes = self._ledger.totals([(one.counters, one.look()) for one in self._running.values()])
+        # Lines that do not come out of a process are told by the log itself.
+        left_out = of_processes.get("log_lines_left_out", 0) + self.log.lines_left_out
+        return {**of_processes, "log_lines": self.log.lines, "log_lines_left_out": left_out}
 
     def look(self) -> bool:
         """Hold the processes to their limits; whether one is at work."""
@@ -182,6 +202,8 @@ class HostedScript:
             is_busy = running.watch.is_busy(turn)
             is_any_busy = is_any_busy or is_busy
             cpu_s = figures.cpu_s(pid) if is_busy else None
+            if cpu_s is not None:
+                running.cpu_ms = max(running.cpu_ms, round(cpu_s * 1000))
             sentence = running.watch.look(turn, cpu_s, figures.rss_bytes(pid), self._loop.time())
             if sentence:
                 self._carry_out(self.script.limit_hit(number, sentence))
@@ -219,8 +241,14 @@ class HostedScript:
 
     def exited(self, number: int, how: str, turn: Turn | None) -> None:
         """As `process.Listener` says."""
-        self._running.pop(number, None)
-        self._carry_out(self.script.exited(number, how, turn, self._loop.time()))
+        running, restarts = self._running.pop(number, None), self.script.restarts
+        commands = self.script.exited(number, how, turn, self._loop.time())
+        if running is not None:
+            self._ledger.ended(running.counters, running.cpu_ms)
+        if self.script.restarts > restarts:
+            why = running.watch.exceeded if running is not None else ""
+            self._ledger.count(f"restarts_{why or 'crash'}")
+        self._carry_out(commands)
 
     # --- Below: commands ---
 

@@ -54,6 +54,8 @@ class LogBook:
         self._allowance = float(BURST)
         self._allowed_at = 0.0
         self._left_out = 0
+        # Since the script is here.
+        self.lines = self.lines_left_out = 0
 
     def write(self, log: Log, now: float) -> None:
         """Take one line, at `now` of a clock that does not jump."""
@@ -61,6 +63,7 @@ class LogBook:
         self._allowed_at = now
         if self._allowance < 1 and log.kind != "host":
             self._left_out += 1
+            self.lines_left_out += 1
             return
         self._allowance -= 1
         if self._left_out:
@@ -87,6 +90,7 @@ class LogBook:
             reader.wake()
 
     def _pass_on(self, log: Log) -> None:
+        self.lines += 1
         self._kept.append(log)
         for reader in self._readers:
             reader.add(log)

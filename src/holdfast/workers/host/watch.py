@@ -22,6 +22,8 @@ class Watch:
 
     def __init__(self, limits: WorkerLimits) -> None:
         self._limits = limits
+        # What was exceeded, in a word: "memory", "cpu", "blocked".
+        self.exceeded = ""
         self._number = -1
         self._cpu_at_its_start_s = self._cpu_s = self._looked_at = self._idle_s = 0.0
 
@@ -32,6 +34,7 @@ class Watch:
     def look(self, turn: Turn | None, cpu_s: float | None, rss_bytes: int | None, now: float) -> str:
         """What is exceeded, as a sentence; "" for nothing. `cpu_s` is the process's since its start, `now` of a clock that does not jump."""
         if rss_bytes is not None and rss_bytes > self._limits.memory_mb * 1024 * 1024:
+            self.exceeded = "memory"
             return f"it had {rss_bytes // (1024 * 1024)} MiB in memory, limits.memory_mb is {self._limits.memory_mb}"
         if turn is None or not turn.is_running or cpu_s is None:
             self._number = -1
@@ -44,7 +47,9 @@ class Watch:
         self._cpu_s, self._looked_at = cpu_s, now
         used_ms = round((cpu_s - self._cpu_at_its_start_s) * 1000)
         if used_ms >= self._limits.cpu_ms:
+            self.exceeded = "cpu"
             return f"one event kept it busy for {used_ms} ms of processor time, limits.cpu_ms is {self._limits.cpu_ms}"
         if self._idle_s >= BLOCKED_LIMIT_S:
+            self.exceeded = "blocked"
             return f"one event blocked it for {BLOCKED_LIMIT_S:.0f} s without doing anything: it waits in place, and awaits nothing"
         return ""

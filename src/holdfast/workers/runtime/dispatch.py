@@ -14,11 +14,13 @@ import functools
 import hashlib
 import inspect
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any
 
 from holdfast.model.worker_egress import CALLED_FIELD, CONTEXT_FIELD, Called, RequestContext, read_context
+from holdfast.model.worker_figures import Times
 from holdfast.workers.durable.errors import marked
 from holdfast.workers.remote.messages import BadFrame
 from holdfast.workers.remote.serving import Objects, Serving, Unbegun, failure, mark
@@ -35,6 +37,7 @@ from holdfast.workers.sdk.request import Request
 PREFIX = b"holdfast-"
 SESSION, PASS, FAULT = b"Holdfast-Session", b"Holdfast-Pass", b"Holdfast-Fault"
 UNCAUGHT = b"1101"
+SWITCHING = 101
 _CALLED = CALLED_FIELD.lower().encode()
 # RFC 6455 §1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -63,6 +66,9 @@ class Dispatcher:
         self._called = Serving(script, env, objects, self.report, self.wait_until)
         self._background: set[asyncio.Future[Any]] = set()
         self.requests = self.exceptions = self.running = 0
+        # Answers by their status, and how long they took.
+        self._answers: Counter[str] = Counter()
+        self._times = Times()
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request. Raises Gone."""
@@ -81,7 +87,10 @@ class Dispatcher:
         try:
             status = await task
         finally:
+            took_s = time.monotonic() - began
             self.running -= 1
+            self._answers[f"answers_{_outcome(status)}"] += 1
+            self._times.add(took_s)
             self._log.log(
                 "info",
                 f"{_asked(exchange, context)} {status}",
@@ -91,9 +100,19 @@ class Dispatcher:
                 fields={
                     "method": exchange.method,
                     "status": status,
-                    "wall_ms": round((time.monotonic() - began) * 1000),
+                    "wall_ms": round(took_s * 1000),
                 },
             )
+
+    def figures(self) -> dict[str, int]:
+        """What was counted, by name (`model.worker_figures`)."""
+        return {
+            "requests": self.requests,
+            "requests_running": self.running,
+            "exceptions": self.exceptions,
+            **self._answers,
+            **self._times.flat("request"),
+        }
 
     async def retire(self, limit_s: float) -> None:
         """Wait for what `waitUntil` was given, so long."""
@@ -206,6 +225,10 @@ class Dispatcher:
         fields = [(name, value) for name, value in exchange.fields if not name.startswith(PREFIX)]
         body = exchange.body() if exchange.has_body else None
         return bridge.request_from(exchange.method, _url(exchange, context), fields, body, cf=context.cf or None)
+
+
+def _outcome(status: int) -> str:
+    return "101" if status == SWITCHING else f"{status // 100}xx"
 
 
 def accept_of(key: str) -> str:

@@ -44,6 +44,8 @@ class HostLink:
         self._heard: Heard = lambda _: None
         self._is_writing = self._is_over = False
         self._left_out = 0
+        # Since the start.
+        self.lines_left_out = 0
         self._thread = threading.get_ident()
 
     @property
@@ -82,6 +84,7 @@ class HostLink:
         """Send a line of the script's log; what is too long is cut."""
         if len(self._out) > MAX_WAITING_BYTES:
             self._left_out += 1
+            self.lines_left_out += 1
             return
         if self._left_out:
             message = f"({self._left_out} lines before this one were left out)\n{message}"

@@ -206,6 +206,8 @@ class _Serving:
         services.report = self._dispatcher.report
         services.ray_of = self._ray_of
         self._counting: asyncio.TimerHandle | None = None
+        # What the host was told last.
+        self._counted: Counters | None = None
 
     async def serve(self, message: Serve) -> None:
         """Take the objects, then accept."""
@@ -260,7 +262,10 @@ class _Serving:
         return str(getattr(session.socket, "ray", "")) if session is not None else ""
 
     def _count(self) -> None:
-        self._host.say(self._counters())
+        counters = self._counters()
+        if counters != self._counted:
+            self._counted = counters
+            self._host.say(counters)
         self._counting = self._loop.call_later(COUNTERS_EVERY_S, self._count)
 
     def _counters(self) -> Counters:
@@ -268,9 +273,8 @@ class _Serving:
         return Counters(
             counters={
                 **self._hub.statistics(),
-                "requests": self._dispatcher.requests,
-                "requests_running": self._dispatcher.running,
-                "exceptions": self._dispatcher.exceptions,
+                **self._dispatcher.figures(),
+                "log_lines_left_out": self._host.lines_left_out,
                 "handlers_suspended": self._pump.suspended,
                 "sockets_expected": self._reception.expected,
                 "objects_live": figures.live,
@@ -279,6 +283,7 @@ class _Serving:
                 **dict(figures.happened),
             },
             objects=dict(Counter(name.partition(" ")[0] for name in self._objects.reasons())),
+            classes=self._objects.classes(),
         )
 
     def _note(self, level: LogLevel, text: str) -> None:

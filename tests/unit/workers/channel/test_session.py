@@ -12,7 +12,7 @@ class FakeLink:
     """Keeps what is written."""
 
     def __init__(self) -> None:
-        self.in_flight = 0
+        self.in_flight = self.messages_out = 0
         self.written: list[tuple[int, bytes]] = []
         self.flags: list[int] = []
         self.acknowledged: list[int] = []
