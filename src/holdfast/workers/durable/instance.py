@@ -189,7 +189,10 @@ class Instance:
         """An event is done with."""
         self._running.discard(event)
         self.idle_since = now = self.loop.time()
-        self.place.kind.tally.ended(event, event.kind, now)
+        tally = self.place.kind.tally
+        tally.events[event.kind] += 1
+        if tally.timed:
+            tally.ended(event, now)
         self._rest()
 
     def failed(self, event: Event) -> None:
@@ -333,7 +336,8 @@ class Instance:
             return
         self._running.add(event)
         tally = self.place.kind.tally
-        if tally.is_timed():
+        tally.begun += 1
+        if not tally.begun % tally.every:
             tally.began(event, self.loop.time())
         context = self.context.copy()
         event.prepare(context)
