@@ -81,6 +81,18 @@ def test_an_exception_has_its_class_its_text_and_its_properties(pair: WorkerPair
         )  # fmt: skip
 
 
+def test_functions_go_along_and_run_where_they_live(pair: WorkerPair) -> None:
+    assert pair.get("/callbacks?5").json() == [20, [0, 1, 2, 3, 4]]
+    found = told(pair, "/callbacks?12")
+    assert (found["bases"][0], found["text"], found["remote"]) == ("ValueError", "not nine", True)
+    assert pair.get("/function_back").json() == [3, 7]
+    assert "does not support serialization" in told(pair, "/function_refused")["text"]
+
+
+def test_a_function_may_be_kept_for_later(pair: WorkerPair) -> None:
+    assert pair.get("/listens").json() == [["heard a"], ["heard b"], ["a", "b"]]
+
+
 def test_what_is_not_there_is_named(pair: WorkerPair) -> None:
     assert (
         'the Worker "gone" is not deployed, which the binding "GONE" of the Worker "chat" names'

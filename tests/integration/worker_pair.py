@@ -63,6 +63,16 @@ class Room(DurableObject):
     async def ask(self, depth):
         return 1 + await self.env.SHELF.getByName("circle").ask(depth - 1) if depth else 0
 
+    async def listen(self):
+        self.heard = []
+        async def hear(text):
+            self.heard.append(text)
+            return f"heard {text}"
+        return await self.env.SHELF.getByName("hub").subscribe(hear)
+
+    async def what_was_heard(self):
+        return self.heard
+
 class Inner(WorkerEntrypoint):
     async def hello(self, name):
         return f"hello {name}"
@@ -125,6 +135,29 @@ class Default(WorkerEntrypoint):
 
     async def slow(self, request, rest):
         return await self.env.STORE.slow()
+
+    async def callbacks(self, request, rest):
+        seen = []
+        async def hear(number):
+            seen.append(number)
+            if number == 9:
+                raise ValueError("not nine")
+            return number * 2
+        total = await self.env.STORE.each(int(rest), {"to": [hear]})
+        return [total, seen]
+
+    async def function_back(self, request, rest):
+        add = await self.env.STORE.adder(lambda: 1)
+        return [await add(2), await add(3)]
+
+    async def function_refused(self, request, rest):
+        return await self.env.STORE.adder(None)
+
+    async def listens(self, request, rest):
+        await self.env.ROOM.getByName("listener").listen()
+        first = await self.env.SHELF.getByName("hub").publish("a")
+        second = await self.env.SHELF.getByName("hub").publish("b")
+        return [first, second, await self.env.ROOM.getByName("listener").what_was_heard()]
 """
 
 STORE_CODE = """
@@ -144,6 +177,13 @@ class Shelf(DurableObject):
         count = (await self.ctx.storage.get("count") or 0) + 1
         await self.ctx.storage.put("count", count)
         return count
+
+    async def subscribe(self, hear):
+        self.listeners = [hear]
+        return "subscribed"
+
+    async def publish(self, text):
+        return [await hear(text) for hear in self.listeners]
 
     async def ident(self):
         return [str(self.ctx.id), self.ctx.id.name]
@@ -186,6 +226,17 @@ class Default(WorkerEntrypoint):
 
     async def dies(self):
         os.kill(os.getpid(), signal.SIGKILL)
+
+    async def each(self, count, given):
+        return sum([await given["to"][0](number) for number in range(count)])
+
+    async def adder(self, one):
+        count = 0
+        async def add(number):
+            nonlocal count
+            count += number + await one() if one else number
+            return count
+        return add
 
     async def echo(self, text):
         return text

@@ -19,7 +19,7 @@ from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.durable.services import ObjectClass
 from holdfast.workers.remote.calling import Caller, StubBroken, Way
-from holdfast.workers.remote.messages import frame, taken
+from holdfast.workers.remote.conversations import Asking
 from holdfast.workers.sdk.context import running
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.fetching import through
@@ -52,15 +52,15 @@ class Remote:
             raise AttributeError(name)
         return RemoteMember(self._rpc, name)
 
-    def _rpc(self, message: dict[str, Any]) -> Promise:
+    def _rpc(self, message: dict[str, Any], asking: Asking) -> Promise:
         # Said before anything is sent: what cannot be is refused here.
-        return self._begin(partial(self._called, frame(message), _context()))
+        return self._begin(partial(self._called, asking.framed(message), _context(), asking))
 
     async def _fetch(self, request: Request, context: RequestContext | None) -> Response:
         return await through(request.js_object, partial(self._caller.fetch, context=context))
 
-    async def _called(self, message: bytes, context: RequestContext | None) -> Any:  # noqa: ANN401  user code's
-        return await self._caller.rpc(message, context)
+    async def _called(self, message: bytes, context: RequestContext | None, asking: Asking) -> Any:  # noqa: ANN401  user code's
+        return await self._caller.rpc(message, context, asking)
 
     def _begin(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Promise:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -156,16 +156,17 @@ class RemoteMember:
 
     __slots__ = ("_name", "_send")
 
-    def __init__(self, send: Callable[[dict[str, Any]], Promise], name: str) -> None:
+    def __init__(self, send: Callable[[dict[str, Any], Asking], Promise], name: str) -> None:
         self._send = send
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Promise:  # noqa: ANN401  whatever the method takes
         """Call it, now; awaiting gives its result. DOMException "DataCloneError" for what cannot be sent."""
-        return self._send({"call": self._name, "args": taken(args), "kwargs": taken(kwargs)})
+        asking = Asking()
+        return self._send({"call": self._name, "args": asking.taken(args), "kwargs": asking.taken(kwargs)}, asking)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self._send({"read": self._name}).__await__()
+        return self._send({"read": self._name}, Asking()).__await__()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  never
         raise AttributeError(f"'{self._name}' of another Worker must be awaited before its '{name}' is read")

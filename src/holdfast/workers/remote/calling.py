@@ -15,7 +15,9 @@ from typing import Any, cast
 
 from holdfast.model.worker_egress import CALLED_FIELD, BoundCall, Outcome, RequestContext
 from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, QUEUED_TOO_LONG, ObjectError, ObjectReset, Overloaded
+from holdfast.workers.remote.conversations import Asking
 from holdfast.workers.remote.errors import error_of
+from holdfast.workers.remote.functions import LOST
 from holdfast.workers.remote.messages import MAX_FRAME_BYTES, BadFrame, Frames, Message
 from holdfast.workers.runtime import egress
 from holdfast.workers.runtime.egress import AnswerBody, Incoming, NoPlace, Outgoing
@@ -27,8 +29,6 @@ UNBEGUN_S = 30.0
 # How long after a deployment an edge may not know of it: it reads that when it is asked.
 UNBOUND_S = 2.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.01, 0.25
-# The original's text.
-LOST = "Network connection lost."
 # Whose bytes are not asked for: there is no such host, and nobody is to believe that there is.
 _RPC_URL = url_parsing.parse("http://rpc.invalid/")
 _MARK = CALLED_FIELD.lower().encode()
@@ -67,16 +67,21 @@ class Caller:
         can_be_repeated = outgoing.body is None or isinstance(outgoing.body, bytes)
         return await self._asked(outgoing, self.way.call(context, is_rpc=False), context, can_be_repeated)
 
-    async def rpc(self, message: bytes, context: RequestContext | None) -> Any:  # noqa: ANN401  user code's
-        """The result of a call of a method. Raises as `fetch`."""
-        outgoing = Outgoing("POST", _RPC_URL, [(b"Content-Type", b"application/octet-stream")], message)
+    async def rpc(self, message: bytes, context: RequestContext | None, asking: Asking) -> Any:  # noqa: ANN401  user code's
+        """The result of a call of a method, which `asking` has made the message of. Raises as `fetch`."""
         call, until = self.way.call(context, is_rpc=True), _Patience()
+        session = asking.session
         while True:
+            body = message if session is None else asking.body(message)
+            outgoing = Outgoing("POST", _RPC_URL, [(b"Content-Type", b"application/octet-stream")], body)
             async with self._turn:
-                answer = await self._asked(outgoing, call, context, True)  # noqa: FBT003
-            said = await _first(answer)
+                answer = await self._asked(outgoing, call, context, session is None)
+            said = await (_first(answer) if session is None else asking.result(_chunks(answer.body), session))
             if "unbegun" not in said:
                 return _result(said)
+            if session is not None:
+                # Its streams have ended, and cannot be sent again.
+                raise _unbegun()
             await until.again(UNBEGUN_S, _unbegun())
 
     async def _asked(

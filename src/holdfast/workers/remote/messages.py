@@ -12,10 +12,10 @@ a sign of life.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from holdfast.workers import values
-from holdfast.workers.durable.transfer import Reference, copied, uncopyable
+from holdfast.workers.durable.transfer import uncopyable
 from holdfast.workers.values_errors import DataCloneError
 
 # Of arguments, or of a result. Precedent: the original's.
@@ -43,11 +43,6 @@ def frame(message: Mapping[str, Any]) -> bytes:
             f"{len(data)} bytes"
         )
     return len(data).to_bytes(LENGTH_BYTES, "little") + data
-
-
-def taken(value: Any) -> Any:  # noqa: ANN401  whatever user code sends
-    """A copy of what is to be sent, made when the call is: what user code does with it afterwards is not seen. Raises as `frame`."""
-    return copied(value, _NO_FUNCTIONS)
 
 
 class Frames:
@@ -81,10 +76,8 @@ def _message(content: bytes) -> Message:
     return found
 
 
-def _refused(function: Any) -> Any:  # noqa: ANN401  user code's
+def no_functions(function: object) -> NoReturn:
+    """Refuse one, in the original's words."""
     raise uncopyable(
         f'Could not serialize object of type "{type(function).__name__}". This type does not support serialization'
     )
-
-
-_NO_FUNCTIONS: Reference = _refused

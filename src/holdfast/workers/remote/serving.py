@@ -19,17 +19,10 @@ from holdfast.model.worker_egress import CALLED_FIELD, Called, Outcome
 from holdfast.workers.durable.calls import Call, Fetch, Read, method_of
 from holdfast.workers.durable.errors import ObjectError, ObjectReset, marked
 from holdfast.workers.durable.namespace import Namespace
+from holdfast.workers.remote.conversations import Asked, plain
 from holdfast.workers.remote.errors import record_of
-from holdfast.workers.remote.messages import (
-    ALIVE,
-    LENGTH_BYTES,
-    MAX_FRAME_BYTES,
-    BadFrame,
-    Frames,
-    Message,
-    frame,
-    taken,
-)
+from holdfast.workers.remote.functions import Session
+from holdfast.workers.remote.messages import ALIVE, LENGTH_BYTES, MAX_FRAME_BYTES, BadFrame, Frames, Message, frame
 from holdfast.workers.runtime.http_server import Exchange
 from holdfast.workers.runtime.loading import DEFAULT, Script
 from holdfast.workers.sdk.context import ExecutionContext
@@ -78,26 +71,46 @@ class Serving:
 
     async def rpc(self, exchange: Exchange, called: Called) -> None:
         """Answer a call of a method. Raises Gone, BadFrame, Unbegun."""
-        message = await _message(exchange)
+        frames, chunks = Frames(), exchange.body()
+        message = await _message(chunks, frames)
+        if called.class_name and self.is_leaving:
+            raise Unbegun
+        if "functions" not in message:
+            await self._answer(exchange, self._begun(message, called, None), None)
+            return
+        asked = Asked(chunks, frames)
+        try:
+            # Nothing here keeps what is found in it: the streams end when nobody has the functions any more.
+            work = self._begun(_with_functions(message, asked.session), called, asked.session)
+            await self._answer(exchange, work, asked)
+        finally:
+            asked.end()
+
+    def _begun(self, message: Message, called: Called, session: Session | None) -> asyncio.Future[bytes]:
+        """How a call ends, from when it has been begun."""
         if called.class_name:
-            if self.is_leaving:
-                raise Unbegun
             call = Read(str(message["read"])) if "read" in message else _call(message)
             broken: list[BaseException] = []
             call.lost = broken.append
             self._deliver(called, call)
-            work: asyncio.Future[Any] = asyncio.ensure_future(self._object_said(call, called, broken))
-        else:
-            work = asyncio.ensure_future(self._entrypoint_said(message, called))
+            return asyncio.ensure_future(self._object_said(call, called, broken, session))
+        return asyncio.ensure_future(self._entrypoint_said(message, called, session))
+
+    async def _answer(self, exchange: Exchange, work: asyncio.Future[bytes], asked: Asked | None) -> None:
+        if asked is not None:
+            work.add_done_callback(lambda _: asked.answer(b"" if work.cancelled() else work.result()))
+        pieces = _ending(work) if asked is None else asked.pieces()
         try:
-            await exchange.answer(200, [mark("answer"), (b"content-type", _FRAMES)], _ending(work))
+            await exchange.answer(200, [mark("answer"), (b"content-type", _FRAMES)], pieces)
         finally:
             work.cancel()
 
-    async def _object_said(self, call: Call, called: Called, broken: list[BaseException]) -> bytes:
+    async def _object_said(
+        self, call: Call, called: Called, broken: list[BaseException], session: Session | None
+    ) -> bytes:
         """How a call ended; `broken` is filled where the object breaks."""
         try:
-            return frame({"done": await call.future})
+            return _done(await call.future, session)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  whoever called is told
@@ -108,13 +121,13 @@ class Serving:
                 self.report(error.with_traceback(None), f"{called.class_name} (called by {called.caller})")
             return frame({"failed": record_of(error), "lost": bool(broken)})
 
-    async def _entrypoint_said(self, message: Message, called: Called) -> bytes:
+    async def _entrypoint_said(self, message: Message, called: Called, session: Session | None) -> bytes:
         try:
             made = self._entrypoint(called)
             if "read" in message:
-                return frame({"done": taken(await _settled(method_of(made, str(message["read"]))))})
+                return _done(await _settled(method_of(made, str(message["read"]))), session)
             name, args, kwargs = _parts(message)
-            return frame({"done": taken(await _settled(_method(made, name)(*args, **kwargs)))})
+            return _done(await _settled(_method(made, name)(*args, **kwargs)), session)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  whoever called is told; what ends a loop, as SystemExit does, ends only the call
@@ -164,16 +177,28 @@ def failure(error: BaseException) -> bytes:
     return frame(record_of(error))
 
 
-async def _message(exchange: Exchange) -> Message:
-    """The call. Raises BadFrame, Gone."""
-    frames, read = Frames(), 0
-    async for data in exchange.body():
+async def _message(chunks: AsyncIterator[bytes], frames: Frames) -> Message:
+    """The call. What follows it stays in `frames`. Raises BadFrame, Gone."""
+    read = 0
+    async for data in chunks:
         read += len(data)
         if read > MAX_FRAME_BYTES + LENGTH_BYTES:
             raise BadFrame("a call is longer than it may be")
         for message in frames.feed(data):
             return message
     raise BadFrame("a call ended before its end")
+
+
+def _with_functions(message: Message, session: Session) -> Message:
+    # Taken out of the message: whoever has that is not to have the functions.
+    lot = {"functions": message.pop("functions")}
+    return {name: session.found(message.pop(name), lot) for name in list(message)}
+
+
+def _done(result: Any, session: Session | None) -> bytes:  # noqa: ANN401  user code's
+    if session is None:
+        return frame({"done": plain(result)})
+    return session.sent({"done": session.taken(result)})
 
 
 async def _ending(work: asyncio.Future[bytes]) -> AsyncIterator[bytes]:

@@ -181,8 +181,10 @@ async def test_arguments_are_taken_when_the_call_is_made(two: TwoScripts) -> Non
     call = two.service().later(value)
     value.append(2)
     assert await call == [1]
-    with pytest.raises(DOMException, match="does not support serialization"):
-        two.service().later(print)
+    with pytest.raises(DOMException, match="cannot be sent to another object"):
+        two.service().later(object())
+    with pytest.raises(DOMException, match="could not be cloned"):
+        two.service().later(two.service())
 
 
 async def test_a_call_of_an_object_leaves_when_its_writes_are_durable(two: TwoScripts) -> None:
