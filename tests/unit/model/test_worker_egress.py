@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.model.worker_egress import MAX_CHARS, Egress, RequestContext, field_of, read_context, read_egress
+from holdfast.model.worker_egress import (
+    MAX_CHARS,
+    BoundCall,
+    Called,
+    Egress,
+    RequestContext,
+    field_of,
+    read_context,
+    read_egress,
+)
 
 KEY = "0123456789ab"
 CONTEXT = RequestContext(
@@ -34,6 +43,21 @@ def test_a_request_of_a_worker_says_what_it_answers() -> None:
     assert (egress.zone, egress.host, egress.ray) == (CONTEXT.zone, CONTEXT.host, CONTEXT.ray)
     assert (egress.client_ip, egress.depth, egress.park) == ("203.0.113.7", 2, True)
     assert Egress.of(None, scheme="http", script=KEY) == Egress(scheme="http", script=KEY)
+
+
+def test_a_call_says_by_which_binding_and_a_context_whom_it_is_for() -> None:
+    call = BoundCall(binding="STORE", proof="p", object_id="0" * 64, object_name="a", is_rpc=True, cf={"colo": "LIS"})
+    assert read_egress(field_of(Egress.of(CONTEXT, scheme="http", script=KEY, call=call))).call == call
+    assert read_egress(field_of(Egress.of(None, scheme="http", script=KEY, call=call))).call == call
+    called = Called(caller="chat", class_name="Shelf", object_id="0" * 64, object_name="a", is_rpc=True)
+    context = msgspec.structs.replace(CONTEXT, called=called)
+    assert read_context(field_of(context)) == context
+    assert read_context(field_of(CONTEXT)).called is None
+
+
+def test_the_longest_name_of_an_object_has_room_in_a_field() -> None:
+    call = BoundCall(binding="B" * 255, proof="p" * 64, object_id="0" * 64, object_name="x" * 2_048)
+    assert len(field_of(Egress.of(CONTEXT, scheme="https", script=KEY, call=call))) < MAX_CHARS
 
 
 def test_what_is_not_known_here_is_passed_over() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from holdfast.model.worker_egress import RequestContext
+from holdfast.model.worker_egress import BoundCall, RequestContext
 from holdfast.workers.durable import current
 from holdfast.workers.runtime import egress as module
-from holdfast.workers.runtime.egress import AnswerBody, Egress, Outgoing, Parked
+from holdfast.workers.runtime.egress import AnswerBody, Egress, NoPlace, Outgoing, Parked
 from holdfast.workers.sdk import context
 from holdfast.workers.sdk.errors import NetworkError, TimedOut
 from holdfast.workers.sdk.web.url_parsing import parse
@@ -198,6 +198,35 @@ async def test_there_are_so_many_connections_and_who_comes_later_waits(
     assert way.statistics()["idle"] == 1
     await read((await way.send(get("/echo", method="POST"))).body)
     way.close()
+
+
+async def test_a_call_by_a_binding_says_so_and_waits_for_no_fetch(
+    edge: FakeEdge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(module, "MAX_CALLS", 1)
+    monkeypatch.setattr(module, "CALL_PLACE_S", 0.01)
+    way = module.configure(edge.path, SCRIPT)
+    fetching = asyncio.ensure_future(way.send(get("/silent")))
+    await edge.was_asked("/silent")
+    bound = BoundCall(binding="OTHER", proof="p", object_id="ab" * 32)
+    answer = await module.call(get("/echo", method="POST"), bound, RequestContext(ray="r", script="k", depth=3))
+    assert (edge.last.egress.call, edge.last.egress.depth, edge.last.egress.ray) == (bound, 3, "r")
+    with pytest.raises(NoPlace, match="No connection to the edge was free"):
+        await module.call(get("/echo", method="POST"), bound, None)
+    await read(answer.body)
+    await read((await module.call(get("/echo", method="POST"), bound, None)).body)
+    edge.release.set()
+    await read((await fetching).body)
+    for one in (way, module._Way.calls):
+        assert one is not None
+        one.close()
+
+
+async def test_a_process_without_a_way_out_calls_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module._Way, "calls", None)
+    with pytest.raises(NetworkError, match="no way out"):
+        await module.call(get("/"), BoundCall(binding="OTHER", proof="p"), None)
 
 
 async def test_an_answer_that_is_kept_and_not_read_gives_way_to_a_request_that_waits(
