@@ -5,6 +5,7 @@ Law: an ArrayBuffer is `bytes` (equal, hashable, sliced as such); a typed array 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -118,6 +119,6 @@ class Uint8Array(bytearray):
 
 def bytes_of(value: object, *, what: str) -> bytes:
     """`value` as bytes. TypeError that names `what` if it has none."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, (bytes, bytearray, memoryview, array)):
         return bytes(value)
     raise TypeError(f"{what}: expected bytes, got {type(value).__name__}")

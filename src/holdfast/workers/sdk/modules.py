@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 from holdfast.workers.sdk.context import CurrentEnv, wait_until
 from holdfast.workers.sdk.entrypoints import DurableObject, WorkerEntrypoint, WorkflowEntrypoint
@@ -22,3 +22,8 @@ def import_from_javascript(module_name: str) -> Any:  # noqa: ANN401 - a module
     raise ImportError(
         f"Failed to import '{module_name}': there is no JavaScript here; only 'cloudflare:workers' is known"
     )
+
+
+def run_js(_code: str, /) -> NoReturn:
+    """NotImplementedError: there is no JavaScript here. What is in `js` is Python."""
+    raise NotImplementedError("run_js(): there is no JavaScript here; what the module `js` has is there as Python")

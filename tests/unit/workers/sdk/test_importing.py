@@ -62,6 +62,9 @@ def test_a_script_finds_every_name_of_the_original() -> None:
         "js",
         "pyodide.ffi",
         "pyodide.http",
+        "pyodide.code",
+        "workers.blob",
+        "workers.formdata",
         "asgi",
         *(
             f"workers.{name}"
@@ -74,9 +77,15 @@ def test_a_script_finds_every_name_of_the_original() -> None:
     told = json.loads(ran.stdout)
     assert (told["first"], told["times"]) == (importing.USER_PATH, 1)
     assert set(ORIGINAL) <= set(told["found"]["workers"])
-    assert {"WebSocketPair", "WebSocketRequestResponsePair", "Response", "Object", "setTimeout"} <= set(
-        told["found"]["js"]
-    )
+    assert {
+        "WebSocketPair",
+        "WebSocketRequestResponsePair",
+        "Response",
+        "Object",
+        "setTimeout",
+        "HTMLRewriter",
+        "EventTarget",
+    } <= set(told["found"]["js"])
     assert set(told["found"]) == set(modules)
 
 
@@ -96,3 +105,15 @@ def test_an_unknown_global_of_javascript_is_named() -> None:
     code = "from holdfast.workers.sdk import importing; importing.install(); import js; js.caches"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
     assert "js.caches is not there" in ran.stderr
+
+
+def test_what_few_scripts_use_is_imported_when_it_is_asked_for() -> None:
+    later = "html_rewriter", "event_target", "typed_arrays", "ciphers"
+    code = (
+        "import sys\nfrom holdfast.workers.sdk import importing\nimporting.install()\nimport js\n"
+        f"print([name for name in {later} if f'holdfast.workers.sdk.web.{{name}}' in sys.modules])\n"
+        "from js import DataView, EventTarget, HTMLRewriter\nprint(js.HTMLRewriter is HTMLRewriter)\n"
+        "print([name for name in js.__all__ if not hasattr(js, name)])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert ran.stdout == "[]\nTrue\n[]\n", ran.stderr

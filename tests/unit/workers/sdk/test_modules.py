@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast.workers.sdk.entrypoints import DurableObject
-from holdfast.workers.sdk.modules import import_from_javascript
+from holdfast.workers.sdk.modules import import_from_javascript, run_js
 
 
 def test_the_platforms_own_module_is_known() -> None:
@@ -17,3 +17,8 @@ def test_the_platforms_own_module_is_known() -> None:
 def test_every_other_is_an_import_error_that_names_it(name: str) -> None:
     with pytest.raises(ImportError, match=f"Failed to import '{name}'"):
         import_from_javascript(name)
+
+
+def test_code_of_the_other_language_is_refused() -> None:
+    with pytest.raises(NotImplementedError, match="there is no JavaScript here"):
+        run_js("1 + 1")

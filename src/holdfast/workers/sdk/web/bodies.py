@@ -8,6 +8,7 @@ Law 4: a content coding is undone where the body is read, and only there.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
@@ -127,7 +128,7 @@ def payload_of(body: object, *, what: str) -> tuple[Payload, str | None]:
             return Payload(None), None
         case str():
             return Payload(body.encode("utf-8", "surrogatepass")), "text/plain;charset=UTF-8"
-        case bytes() | bytearray() | memoryview():
+        case bytes() | bytearray() | memoryview() | array():
             return Payload(bytes(body)), None
         case Blob():
             return Payload(body.data), body.type or None

@@ -21,6 +21,7 @@ from holdfast.workers.sdk.web.aborting import AbortController, AbortSignal
 from holdfast.workers.sdk.web.blobs import Blob, File
 from holdfast.workers.sdk.web.console import console
 from holdfast.workers.sdk.web.crypto import crypto
+from holdfast.workers.sdk.web.crypto_keys import CryptoKey
 from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.forms import FormData
 from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Object, structuredClone
@@ -44,9 +45,49 @@ from holdfast.workers.sdk.web.timing import (
 from holdfast.workers.sdk.web.urls import URL
 
 if TYPE_CHECKING:
+    from holdfast.workers.sdk.web.event_target import (
+        CloseEvent,
+        CustomEvent,
+        ErrorEvent,
+        Event,
+        EventTarget,
+        MessageEvent,
+    )
     from holdfast.workers.sdk.web.html_rewriter import HTMLRewriter
+    from holdfast.workers.sdk.web.typed_arrays import (
+        BigInt64Array,
+        BigUint64Array,
+        DataView,
+        Float32Array,
+        Float64Array,
+        Int8Array,
+        Int16Array,
+        Int32Array,
+        Uint16Array,
+        Uint32Array,
+    )
 
-_LATER = {"HTMLRewriter": "html_rewriter"}
+_LATER = {
+    "HTMLRewriter": "html_rewriter",
+    **dict.fromkeys(
+        ("CloseEvent", "CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent"), "event_target"
+    ),
+    **dict.fromkeys(
+        (
+            "BigInt64Array",
+            "BigUint64Array",
+            "DataView",
+            "Float32Array",
+            "Float64Array",
+            "Int16Array",
+            "Int32Array",
+            "Int8Array",
+            "Uint16Array",
+            "Uint32Array",
+        ),
+        "typed_arrays",
+    ),
+}
 
 # JavaScript's undefined and null.
 undefined = null = None
@@ -58,20 +99,35 @@ __all__ = [
     "AbortSignal",
     "Array",
     "ArrayBuffer",
+    "BigInt64Array",
+    "BigUint64Array",
     "Blob",
+    "CloseEvent",
+    "CryptoKey",
+    "CustomEvent",
     "DOMException",
+    "DataView",
     "Date",
     "DurableObjectNamespace",
     "DurableObjectState",
     "Env",
     "Error",
+    "ErrorEvent",
+    "Event",
+    "EventTarget",
     "ExecutionContext",
     "File",
+    "Float32Array",
+    "Float64Array",
     "FormData",
     "HTMLRewriter",
     "Headers",
+    "Int8Array",
+    "Int16Array",
+    "Int32Array",
     "Map",
     "Math",
+    "MessageEvent",
     "Object",
     "Promise",
     "RangeError",
@@ -85,6 +141,8 @@ __all__ = [
     "TypeError",
     "URLSearchParams",
     "Uint8Array",
+    "Uint16Array",
+    "Uint32Array",
     "WebSocket",
     "WebSocketPair",
     "WebSocketRequestResponsePair",
