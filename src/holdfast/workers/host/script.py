@@ -277,6 +277,8 @@ class Script:
         if process.phase is Phase.LEAVING:
             return self._take_place(now)
         if process.phase is Phase.RETIRING:
+            # What it did not retire for is not to keep the next one from serving.
+            self._suspect, self._died_in = self._judged(process, turn)
             said = Note("worker_lost", "warn", f"version {process.version} did not retire in an orderly way: {reason}")
             return [said, *self._take_place(now)]
         return [] if self._is_stopping else self._crashed(process, reason, turn, now)
@@ -288,6 +290,7 @@ class Script:
             if process.due is not None and process.due <= now:
                 process.due = None
                 process.reason = process.reason or _too_late(process.phase)
+                process.is_at_fault = True
                 commands.append(Kill(process.number))
         if self._restart_at is not None and self._restart_at <= now:
             commands += self._spawn_current(now)

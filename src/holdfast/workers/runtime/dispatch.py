@@ -126,9 +126,11 @@ class Dispatcher:
             request = self._request(exchange, context)
             result = await self._handle(request)
             return await self._send(exchange, bridge.parts_of(result, request, by=self._script.fetch))
-        except (Gone, asyncio.CancelledError):
+        except Gone:
             raise
-        except BaseException as error:  # noqa: BLE001 - user code's, whatever it is
+        except BaseException as error:  # user code's, whatever it is
+            if _is_cancelled(error):
+                raise
             self.report(error, f"{exchange.method} {_url(exchange, context)}")
             if exchange.is_begun:
                 return 500
@@ -149,12 +151,14 @@ class Dispatcher:
             parts.headers[:] = [one for one in parts.headers if one[0].lower() != _CALLED]
             parts.headers.append(mark("answer"))
             return await self._send(exchange, parts)
-        except (Gone, asyncio.CancelledError):
+        except Gone:
             raise
         except Unbegun:
             await exchange.answer(503, [mark("unbegun")], b"")
             return 503
-        except BaseException as error:  # noqa: BLE001 - user code's, whatever it is
+        except BaseException as error:  # user code's, whatever it is
+            if _is_cancelled(error):
+                raise
             if not isinstance(error, BadFrame):
                 self.report(error, f"{_entrypoint(context)} (called by {called.caller})")
             if not exchange.is_begun:
@@ -260,6 +264,12 @@ def _url(exchange: Exchange, context: RequestContext) -> str:
     host = exchange.field(b"host") or context.host
     target = exchange.target if exchange.target.startswith("/") else "/"
     return f"{context.scheme}://{host}{target}"
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether we are cancelled; user code may raise the same by itself, and then it is an exception like any other."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 async def _settled(result: Any) -> object:  # noqa: ANN401 - user code's

@@ -254,6 +254,15 @@ def test_a_limit_that_is_hit_after_an_event_is_its_fault_the_second_time() -> No
         assert told == [Tell(number + 1, Serve(died_in=expected, is_after_crash=expected is None))]
 
 
+def test_what_a_process_does_not_retire_for_is_not_delivered_to_the_next() -> None:
+    script = serving()
+    script.deploy(7, "v2", 0.0)
+    script.loaded(2, 1.0)
+    assert script.time_passed(1.0 + RETIRE_LIMIT_S + RETIRE_MARGIN_S) == [Kill(1)]
+    told = script.exited(1, KILLED, at(5, 9), 20.0)
+    assert told[-1] == Tell(2, Serve(died_in=Event(sid=5, seq=9)))
+
+
 # --- Limits -----------------------------------------------------------------------------------------------------------
 
 
