@@ -45,6 +45,7 @@ from holdfast.workers.sdk.web.timing import (
 from holdfast.workers.sdk.web.urls import URL
 
 if TYPE_CHECKING:
+    from holdfast.workers.sdk.web.caches import caches
     from holdfast.workers.sdk.web.event_target import (
         CloseEvent,
         CustomEvent,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "HTMLRewriter": "html_rewriter",
+    "caches": "caches",
     **dict.fromkeys(
         ("CloseEvent", "CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent"), "event_target"
     ),
@@ -149,6 +151,7 @@ __all__ = [
     "WritableStream",
     "atob",
     "btoa",
+    "caches",
     "clearInterval",
     "clearTimeout",
     "console",
