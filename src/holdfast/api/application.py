@@ -51,6 +51,7 @@ from holdfast.api import (
     worker_settings,
     worker_subdomains,
     worker_tail,
+    worker_tails,
     worker_triggers,
     worker_versions,
     zone_settings,
@@ -96,6 +97,7 @@ GUARDED_ROUTERS = (
     worker_secrets.router,
     worker_settings.router,
     worker_schedules.router,
+    worker_tails.router,
     worker_script_settings.router,
     worker_versions.router,
     worker_services.router,
@@ -137,6 +139,7 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
         application.include_router(router, prefix=PREFIX)
     # They let nobody in without a token, either; every other WebSocket is refused.
     application.include_router(worker_tail.router, prefix=PREFIX)
+    application.include_router(worker_tails.socket_router, prefix=PREFIX)
     application.include_router(connection_stream.router, prefix=PREFIX)
     _add_handlers(application)
     application.add_middleware(

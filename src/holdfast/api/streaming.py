@@ -102,14 +102,25 @@ def place_for(websocket: WebSocket, principal: Principal) -> Iterator[None]:
 
 
 async def serve(
-    websocket: WebSocket, permitted: Permitted, *works: Coroutine[Any, Any, None], gone: str = "is gone"
+    websocket: WebSocket,
+    permitted: Permitted,
+    *works: Coroutine[Any, Any, None],
+    gone: str = "is gone",
+    subprotocol: str = BEARER_SUBPROTOCOL,
 ) -> None:
-    """Accept, and do `works` until one of them ends, the client leaves, or it may not go on. `gone` says what may be gone."""
-    is_offered = BEARER_SUBPROTOCOL in websocket.scope.get("subprotocols", [])
+    """Accept, and do `works` until one of them ends, the client leaves, or it may not go on. `gone` says what may be gone.
+
+    A `subprotocol` of somebody else's has messages of the client's, which are read and mean nothing here.
+    """
+    is_offered = subprotocol in websocket.scope.get("subprotocols", [])
+    may_speak = subprotocol != BEARER_SUBPROTOCOL
     tasks = []
     try:
-        await websocket.accept(BEARER_SUBPROTOCOL if is_offered else None, headers=_headers(websocket))
-        tasks = [asyncio.create_task(work) for work in (*works, _check_again(permitted, gone), _hear(websocket))]
+        await websocket.accept(subprotocol if is_offered else None, headers=_headers(websocket))
+        tasks = [
+            asyncio.create_task(work)
+            for work in (*works, _check_again(permitted, gone), _hear(websocket, may_speak=may_speak))
+        ]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -145,11 +156,11 @@ async def _check_again(permitted: Permitted, gone: str) -> None:
             raise Ended(POLICY_VIOLATION, f"the token may not do this any more, or {gone}") from None
 
 
-async def _hear(websocket: WebSocket) -> None:
-    """Return when the client has left. Raises Ended for whatever else it sends."""
-    message = await websocket.receive()
-    if message["type"] == "websocket.receive":
-        raise Ended(POLICY_VIOLATION, "this stream takes no messages")
+async def _hear(websocket: WebSocket, *, may_speak: bool) -> None:
+    """Return when the client has left. Raises Ended for whatever else it sends, where it may not."""
+    while (await websocket.receive())["type"] == "websocket.receive":
+        if not may_speak:
+            raise Ended(POLICY_VIOLATION, "this stream takes no messages")
 
 
 def _headers(websocket: WebSocket) -> list[tuple[bytes, bytes]]:
