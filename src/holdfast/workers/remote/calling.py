@@ -156,15 +156,19 @@ def _outcome(answer: Incoming) -> tuple[Outcome, Incoming]:
 async def _first(answer: Incoming) -> Message:
     """What the other side says of a call, once that has ended there."""
     frames = Frames()
+    said: list[Message] = []
     try:
+        # To its end, which is there with what it says: so its connections can be used again.
         async for data in _chunks(answer.body):
-            for message in frames.feed(data):
-                return message
-    except BadFrame as error:
-        raise lost(error) from error
+            said += frames.feed(data)
+    except (BadFrame, ObjectError) as error:
+        if not said:
+            raise lost(error) from error
     finally:
         _close(answer)
-    raise lost("The answer ended before its end.")
+    if not said:
+        raise lost("The answer ended before its end.")
+    return said[0]
 
 
 def _result(said: Message) -> Any:  # noqa: ANN401  user code's
