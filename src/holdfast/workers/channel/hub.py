@@ -51,11 +51,32 @@ class Reception(Protocol):
         """There is no such socket any more."""
 
 
+class Handlers(Protocol):
+    """Who runs what events start (`runtime.pump.Pump`)."""
+
+    def hold(self) -> None:
+        """What is started from now on waits for `run`."""
+
+    def run(self) -> None:
+        """Run it."""
+
+
 class Channels:
     """See above."""
 
-    def __init__(self, reception: Reception, greeting: ProcessHello, *, report: Callable[[str], None]) -> None:
-        """`report` is told, in a sentence, of links that ended otherwise than they should."""
+    def __init__(
+        self,
+        reception: Reception,
+        greeting: ProcessHello,
+        *,
+        report: Callable[[str], None],
+        handlers: Handlers | None = None,
+    ) -> None:
+        """`report` is told, in a sentence, of links that ended otherwise than they should. `handlers` are run for each read of a link,
+        in the turn of the loop that brought it; without them, whoever runs them flushes.
+        """
+        self._handlers_of_events = handlers
+        self._is_in_turn = False
         self._reception = reception
         self._greeting = greeting
         self._report = report
@@ -199,6 +220,8 @@ class Channels:
 
     def flush(self) -> None:
         """Send now what was written in this turn."""
+        if not self._marked:
+            return
         marked, self._marked = self._marked, []
         for link in marked:
             link.flush()
@@ -210,6 +233,23 @@ class Channels:
         for other in list(self._links):
             if other is not link and (other.edge, other.loop) == (link.edge, link.loop):
                 other.end("its loop has connected anew")
+
+    def arrived(self, link: Link, records: list[Record]) -> None:
+        """`records` came by `link`, in a callback of the loop: what they start is run, and what that says goes out, before this returns."""
+        handlers = self._handlers_of_events
+        if handlers is None:
+            self.took(link, records)
+            return
+        self._is_in_turn = True
+        handlers.hold()
+        try:
+            self.took(link, records)
+        finally:
+            try:
+                handlers.run()
+            finally:
+                self._is_in_turn = False
+                self.flush()
 
     def took(self, link: Link, records: list[Record]) -> None:
         """`records` came by `link`."""
@@ -238,7 +278,7 @@ class Channels:
     def wrote(self, link: Link) -> None:
         """`link` has something to flush: at the end of this turn of the loop, if nobody does before."""
         self._marked.append(link)
-        if not self._is_flush_due:
+        if not (self._is_flush_due or self._is_in_turn):
             self._is_flush_due = True
             self._loop.call_soon(self._flush_turn)
 

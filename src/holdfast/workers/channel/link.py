@@ -61,7 +61,7 @@ class LinkOwner(Protocol):
     def greeted(self, link: Link) -> None:
         """`link` has said whose it is."""
 
-    def took(self, link: Link, records: list[Record]) -> None:
+    def arrived(self, link: Link, records: list[Record]) -> None:
         """`records` came, none of them a HELLO. Raises RecordError."""
 
     def wrote(self, link: Link) -> None:
@@ -237,7 +237,7 @@ class Link:
             if not self.edge and records:
                 self._greeted(records.pop(0))
             if records:
-                self._owner.took(self, records)
+                self._owner.arrived(self, records)
             if self.in_flight >= MAX_IN_FLIGHT:
                 self.pause_reading()
         except RecordError as error:

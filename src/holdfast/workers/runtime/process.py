@@ -180,6 +180,7 @@ class _Serving:
             self._reception,
             ProcessHello(version=VERSION, script=message.name, script_version=message.version, pid=os.getpid()),
             report=partial(self._note, "warn"),
+            handlers=self._pump,
         )
         env = environment_of(message, self._objects, neighbours)
         environment.set_default(env)

@@ -29,7 +29,7 @@ class FakeHub:
     def greeted(self, link: Link) -> None:
         self.greeted_by = (link.edge, link.loop)
 
-    def took(self, link: Link, records: list[Record]) -> None:
+    def arrived(self, link: Link, records: list[Record]) -> None:
         if self.error is not None:
             raise self.error
         self.records += records
@@ -198,13 +198,13 @@ async def test_nothing_is_read_while_too_many_events_are_with_their_handlers(
     link = Link(ends[0], hub, GREETING)
     session = Session(7, link)
 
-    def took(_: Link, records: list[Record]) -> None:
+    def arrived(_: Link, records: list[Record]) -> None:
         for record_ in records:
             session.received, link.in_flight = record_[3], link.in_flight + 1
         hub.records += records
         hub.changed.set()
 
-    hub.took = took  # type: ignore[assignment, method-assign]
+    hub.arrived = arrived  # type: ignore[assignment, method-assign]
     ends[1].send(HELLO + b"".join(record(FromEdge.TEXT, 7, b"a", seq=seq) for seq in (1, 2)))
     await hub.until(lambda: len(hub.records) == 2)
     ends[1].send(record(FromEdge.TEXT, 7, b"a", seq=3))
