@@ -193,6 +193,15 @@ async def test_an_object_that_cannot_be_made_fails_alone_and_can_be_made_again(
     assert await run(served, "another", "return 2") == "2"
 
 
+def test_a_process_that_has_lost_all_its_descriptors_is_replaced_when_somebody_comes() -> None:
+    with worker_up(code=CODE, more="[limits]\ncpu_ms = 10000") as served:
+        assert asyncio.run(do(served, "while True: os.dup(1)")) == "echo after"
+        assert logged(served, "Too many open files").kind == "exception"
+        assert asyncio.run(run(served, "another", "return 2")) == "2"
+        logged(served, "it has no descriptor left to accept with, and ends")
+        assert served.status().restarts == 1
+
+
 AT_ALARM = """
 runs = (self.ctx.storage.kv.get("runs") or 0) + 1
 self.ctx.storage.kv.put("runs", runs)

@@ -11,6 +11,7 @@ Law 2: a retirement ends within its limit and what the parts allow themselves be
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -65,6 +66,8 @@ OPEN_S = 1.0
 LINGER_S = 2.0
 # A host that is gone, or a SIGTERM of a service manager, gives no limit.
 RETIRE_LIMIT_S = 10.0
+# How long what is said before an end by itself has to leave.
+END_S = 0.1
 # How long events begin one at a time after a crash: what was under way then comes at once.
 CAREFUL_S = 2.0
 
@@ -150,6 +153,13 @@ class Process:
             root = self._script.root if self._script is not None else Path("/")
             text = f"{text}\n{user_trace(error, root)}"
         self._host.log("error", text, kind="exception")
+        if "socket" in told and isinstance(error, OSError) and error.errno == errno.EMFILE:
+            self._out_of_descriptors()
+
+    def _out_of_descriptors(self) -> None:
+        """Nobody can be accepted any more, and user code will not give back what it has lost: the next process begins with none."""
+        self._host.log("error", "it has no descriptor left to accept with, and ends", kind="host")
+        self._loop.call_later(END_S, os._exit, 1)
 
 
 class _Serving:
