@@ -122,14 +122,17 @@ class Dispatcher:
     async def _run(self, exchange: Exchange, context: RequestContext) -> int:
         running.set(Invocation(env=self._env, wait_until=self.wait_until, request=context))
         console.entrypoint.set(DEFAULT)
+        request: Request | None = None
         try:
             request = self._request(exchange, context)
             result = await self._handle(request)
             return await self._send(exchange, bridge.parts_of(result, request, by=self._script.fetch))
         except Gone:
+            self._left(request)
             raise
         except BaseException as error:  # user code's, whatever it is
             if _is_cancelled(error):
+                self._left(request)
                 raise
             self.report(error, f"{exchange.method} {_url(exchange, context)}")
             if exchange.is_begun:
@@ -138,6 +141,14 @@ class Dispatcher:
                 500, [(FAULT, UNCAUGHT), (b"content-type", b"text/plain")], b"Worker threw exception\n"
             )
             return 500
+
+    def _left(self, request: Request | None) -> None:
+        """Tell whoever listens to the signal of a request that its client is not there any more."""
+        try:
+            if request is not None:
+                request.js_object.leave()
+        except Exception as error:  # noqa: BLE001  a listener of user code
+            self.report(error, "abort")
 
     async def _run_called(self, exchange: Exchange, context: RequestContext, called: Called) -> int:
         running.set(Invocation(env=self._env, wait_until=self.wait_until, request=context))

@@ -50,7 +50,7 @@ async def fetch(resource: Request | str | WebRequest, **other_options: Unpack[Fe
     if fetcher is not None:
         answer = fetcher(Request(request))
         return _wrapped(await answer if inspect.isawaitable(answer) else answer)
-    return Response.wrapping(await unless_aborted(_fetched(request), request.signal))
+    return Response.wrapping(await unless_aborted(_fetched(request), request.heeded))
 
 
 def js_fetch(resource: object, init: object = None, **given: object) -> Promise[WebResponse]:
@@ -60,7 +60,7 @@ def js_fetch(resource: object, init: object = None, **given: object) -> Promise[
 
 async def _js_fetched(resource: object, init: object, given: dict[str, object]) -> WebResponse:
     request = WebRequest(resource, init, **given)
-    return await unless_aborted(_fetched(request), request.signal)
+    return await unless_aborted(_fetched(request), request.heeded)
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class _Hop:
 
 async def through(request: WebRequest, send: Callable[[Outgoing], Awaitable[Incoming]]) -> Response:
     """The answer to a request that goes out by `send`: what `fetch` is over the edge's way out. Raises what that raises."""
-    return Response.wrapping(await unless_aborted(_fetched(request, send), request.signal))
+    return Response.wrapping(await unless_aborted(_fetched(request, send), request.heeded))
 
 
 async def _fetched(request: WebRequest, send: Callable[[Outgoing], Awaitable[Incoming]] = egress.send) -> WebResponse:

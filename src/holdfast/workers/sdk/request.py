@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack, cast
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import BodyUsedError
 from holdfast.workers.sdk.values import JsDict
+from holdfast.workers.sdk.web.aborting import AbortSignal
 from holdfast.workers.sdk.web.blobs import Blob
 from holdfast.workers.sdk.web.forms import FormData
 from holdfast.workers.sdk.web.headers import HeadersInit, HeadersMessage
@@ -88,8 +89,8 @@ class Request:
         return self._request.redirect
 
     @property
-    def signal(self) -> Any:  # noqa: ANN401 - an AbortSignal, or None
-        """What aborts it."""
+    def signal(self) -> AbortSignal:
+        """What aborts it: of a request that came in, its client's leaving before it has the answer."""
         return self._request.signal
 
     @property

@@ -85,6 +85,27 @@ async def test_a_request_has_its_url_its_fields_and_its_env() -> None:
     assert running.get() is None
 
 
+async def test_who_listens_hears_that_the_client_has_gone() -> None:
+    heard: list[str] = []
+    waits = asyncio.Event()
+
+    async def fetch(_self: object, request: Any) -> None:
+        request.signal.addEventListener("abort", lambda event: heard.append(event.target.reason.name))
+        request.signal.addEventListener("abort", lambda _event: 1 / 0)
+        waits.set()
+        await asyncio.get_running_loop().create_future()
+
+    dispatcher, log = _dispatcher(fetch)
+    task = asyncio.ensure_future(_ask(dispatcher))
+    await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert heard == ["AbortError"]
+    (trace,) = log.of("exception")
+    assert "ZeroDivisionError" in trace
+
+
 async def test_the_older_style_gets_as_many_arguments_as_it_takes() -> None:
     for function, expected in (
         (lambda request: Response(f"{request.url} {type(request) is WebRequest}"), b"https://example.com/ True"),

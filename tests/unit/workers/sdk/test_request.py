@@ -17,7 +17,12 @@ async def test_it_is_made_of_a_url_of_another_and_of_javascripts() -> None:
     )
     assert first.method is HTTPMethod.POST
     assert first.method == "POST"
-    assert (first.url, first.headers["x"], first.redirect, first.signal) == ("https://a.test/", "1", "error", None)
+    assert (first.url, first.headers["x"], first.redirect, first.signal.aborted) == (
+        "https://a.test/",
+        "1",
+        "error",
+        False,
+    )
     assert isinstance(first.headers, http.client.HTTPMessage)
     assert first.cf is not None
     assert first.cf.b == 2

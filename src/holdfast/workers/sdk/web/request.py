@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.workers.sdk.errors import BodyUsedError, JsTypeError
+from holdfast.workers.sdk.errors import BodyUsedError, DOMException, JsTypeError
 from holdfast.workers.sdk.values import JsDict, as_js, options_of
 from holdfast.workers.sdk.web import url_parsing
+from holdfast.workers.sdk.web.aborting import AbortSignal
 from holdfast.workers.sdk.web.bodies import Payload, payload_of
 from holdfast.workers.sdk.web.body_mixin import BodyMixin
 from holdfast.workers.sdk.web.headers import Headers
@@ -21,7 +22,7 @@ _REDIRECTS = frozenset({"follow", "manual", "error"})
 
 
 class Request(BodyMixin):
-    """`js.Request`. `payload` and `signal` are for the runtime; the rest is the standard's."""
+    """`js.Request`. `payload`, `heeded` and `leave` are for the runtime; the rest is the standard's."""
 
     method: str
     url: str
@@ -29,7 +30,8 @@ class Request(BodyMixin):
     payload: Payload
     redirect: str
     cf: JsDict | None
-    signal: Any
+    # What aborts it; None where nobody gave or asked for one.
+    heeded: AbortSignal | None
 
     def __init__(self, input: object, init: object = None, **given: object) -> None:  # noqa: A002 - the standard's name
         source, base = _request_of(input), _request_of(init)
@@ -50,7 +52,7 @@ class Request(BodyMixin):
             self.cf = as_js(cf)
         if options.get("headers") is not None:
             self.headers = Headers(options["headers"])
-        self.signal = options.get("signal") or self.signal
+        self.heeded = options.get("signal") or self.heeded
         self._set_body(options.get("body"))
 
     @classmethod
@@ -63,8 +65,20 @@ class Request(BodyMixin):
         """A request that came over the wire; nothing is checked or rewritten."""
         made = cls.__new__(cls)
         made.method, made.url, made.headers, made.payload = method, url, headers, payload
-        made.redirect, made.cf, made.signal = "manual", as_js(cf), None
+        made.redirect, made.cf, made.heeded = "manual", as_js(cf), None
         return made
+
+    @property
+    def signal(self) -> AbortSignal:
+        """What aborts it: of a request that came in, its client's leaving before it has the answer."""
+        if self.heeded is None:
+            self.heeded = AbortSignal()
+        return self.heeded
+
+    def leave(self) -> None:
+        """Its client has gone: tell whoever asked for the signal."""
+        if self.heeded is not None:
+            self.heeded.fire(DOMException("The client has gone.", "AbortError"))
 
     @property
     def js_object(self) -> Request:
@@ -80,7 +94,7 @@ class Request(BodyMixin):
         if self.payload.is_used:
             raise BodyUsedError
         made = Request.received(self.method, self.url, Headers(self.headers), self.payload.split())
-        made.redirect, made.cf, made.signal = self.redirect, self.cf, self.signal
+        made.redirect, made.cf, made.heeded = self.redirect, self.cf, self.heeded
         return made
 
     def __repr__(self) -> str:
@@ -89,11 +103,11 @@ class Request(BodyMixin):
     def _fresh(self, url: str) -> None:
         self.method, self.redirect, self.url = "GET", "follow", str(url_parsing.parse(url))
         self.headers, self.payload = Headers(), Payload(None)
-        self.cf, self.signal = None, None
+        self.cf, self.heeded = None, None
 
     def _copy(self, source: Request, *, takes_body: bool) -> None:
         self.method, self.redirect, self.url = source.method, source.redirect, source.url
-        self.headers, self.cf, self.signal = Headers(source.headers), source.cf, source.signal
+        self.headers, self.cf, self.heeded = Headers(source.headers), source.cf, source.heeded
         self.payload = source.payload.move() if takes_body else Payload(None)
 
     def _set_body(self, body: object) -> None:

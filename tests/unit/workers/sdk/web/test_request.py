@@ -101,3 +101,15 @@ def test_a_received_request_is_as_it_came() -> None:
     assert request.cf is not None
     assert request.cf.colo == "X"
     assert repr(request) == "Request(method='GET', url='https://A.test')"
+
+
+def test_a_request_has_a_signal_that_its_clients_leaving_aborts() -> None:
+    request = Request("https://a.test/")
+    request.leave()
+    assert not request.signal.aborted
+    heard: list[str] = []
+    request.signal.addEventListener("abort", lambda event: heard.append(event.target.reason.name))
+    assert request.clone().signal is request.signal
+    request.leave()
+    request.leave()
+    assert (heard, request.signal.aborted) == (["AbortError"], True)
