@@ -1,7 +1,8 @@
 """Handlers that are run in the callback that started them: first steps there, the rest as tasks; with all that may be asked of a task."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import types
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -15,6 +16,12 @@ from holdfast.workers.runtime.turns import Turns
 
 VALUE: ContextVar[int] = ContextVar("value", default=0)
 Handler = Callable[[], Any]
+
+
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Let the loop come round once."""
+    yield
 
 
 class Stage:
@@ -33,7 +40,7 @@ class Stage:
         """Until the first carrier waits."""
         self.pump.start(str, (), copy_context(), self._done)
         await self.until(1)
-        await asyncio.sleep(0)
+        await turn()
         self.done.clear()
         self.rests = 0
 
@@ -140,12 +147,12 @@ async def test_after_one_that_was_suspended_a_carrier_waits_again() -> None:
     stage = await warm_stage()
 
     async def suspended() -> str:
-        await asyncio.sleep(0)
+        await turn()
         return "later"
 
     assert await stage.callback(suspended) == []
     await stage.until(1)
-    await asyncio.sleep(0)
+    await turn()
     assert await stage.callback(returning("at once")) == ["later", "at once"]
 
 
@@ -207,7 +214,7 @@ async def test_one_that_is_cancelled_hears_of_it_where_it_waits_however_soon(tur
 
     await stage.callback(handler, cancels)
     for _ in range(turns):
-        await asyncio.sleep(0)
+        await turn()
     stage.started[0].cancel()
     await stage.until(2)
     assert heard == ["cancelled"]
@@ -227,14 +234,14 @@ async def test_who_cancels_its_own_task_harms_nobody_else() -> None:
         return "ended"
 
     async def other() -> str:
-        await asyncio.sleep(0)
+        await turn()
         return "other"
 
     await stage.callback(lambda: cancels_itself(None), other)
     await stage.until(2)
     assert sorted(stage.done) == ["ended", "other"]
     await stage.warm()
-    await stage.callback(lambda: cancels_itself(asyncio.sleep(0)), other)
+    await stage.callback(lambda: cancels_itself(turn()), other)
     await stage.until(2)
     assert sorted(str(type(one).__name__) for one in stage.done) == ["CancelledError", "str"]
 
@@ -252,7 +259,7 @@ async def test_a_future_that_others_await_too_may_be_awaited_in_a_first_step() -
 
     tasks: list[asyncio.Task[str]] = []
     await stage.callback(handler)
-    await asyncio.sleep(0)
+    await turn()
     shared.set_result("it")
     await stage.until(1)
     assert stage.done == ["it"]
@@ -284,7 +291,7 @@ async def test_contexts_are_kept_apart_from_the_callback_and_from_each_other() -
 
     await stage.callback(handler(1), handler(2))
     for _ in range(3):
-        await asyncio.sleep(0)
+        await turn()
     gate.set()
     await stage.until(2)
     assert sorted(stage.done) == [(0, 1), (0, 2)]
