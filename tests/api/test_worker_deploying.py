@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from holdfast.api.context import DeployRefused
+from holdfast.model.data_dir import worker_key
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.store.schema import WORKER_SCRIPTS
 from holdfast.store.worker_scripts import MAX_DEPLOYMENTS, MAX_VERSIONS
 from tests.api.harness import Api, codes
-from tests.api.worker_uploads import upload
+from tests.api.worker_uploads import ROOM, ROOM_MADE, upload
 from tests.api.workers import FakeWorkers
 
 
@@ -64,3 +66,33 @@ async def test_changes_of_one_script_take_turns(worker_api: Api, workers: FakeWo
     await worker_api.result("DELETE", base(worker_api))
     assert len(workers.turns) == 2
     assert len(set(workers.turns)) == 1
+
+
+async def test_what_objects_of_a_deleted_class_stored_goes_when_the_new_version_serves(
+    worker_api: Api, workers: FakeWorkers
+) -> None:
+    api, script = worker_api, base(worker_api)
+    await api.result("PUT", script, **upload(bindings=[ROOM], migrations=ROOM_MADE))
+    other = script.replace("/chat", "/other")
+    await api.result("PUT", other, **upload(bindings=[{**ROOM, "script_name": "chat"}]))
+    given = upload(migrations={"new_tag": "v2", "deleted_classes": ["Room"]})
+    answer = await api.ask("PUT", script, **given)
+    assert (answer.status_code, codes(answer)) == (400, [10061])
+    assert "ROOMS of the Worker 'other'" in answer.json()["errors"][0]["message"]
+    await api.result("DELETE", other)
+    workers.refusal = DeployRefused("ImportError", "")
+    assert (await api.ask("PUT", script, **given)).status_code == 400
+    assert workers.forgotten == []
+    workers.refusal = None
+    await api.result("PUT", script, **given)
+    assert workers.forgotten == [(worker_key(api.account_id, "chat"), ["chat-Room"])]
+
+
+async def test_a_class_that_is_made_anew_does_not_meet_what_the_one_before_it_stored(
+    worker_api: Api, workers: FakeWorkers
+) -> None:
+    await worker_api.result("PUT", base(worker_api), **upload(bindings=[ROOM], migrations=ROOM_MADE))
+    both = {"new_tag": "v2", "deleted_classes": ["Room"], "new_sqlite_classes": ["Room"]}
+    await worker_api.result("PUT", base(worker_api), **upload(bindings=[ROOM], migrations=both))
+    assert workers.versions[-1][0].classes["Room"].namespace == "Room~2"
+    assert workers.forgotten[-1][1] == ["chat-Room"]

@@ -20,6 +20,7 @@ class FakeWorkers:
         self.lines: list[Log | int] = []
         self.turns: list[str] = []
         self.objects: dict[str, list[str]] = {}
+        self.forgotten: list[tuple[str, list[str]]] = []
         self.crons: dict[str, list[str]] = {}
 
     @asynccontextmanager
@@ -43,6 +44,10 @@ class FakeWorkers:
     async def deployed(self, key: str) -> str:
         """The last one of the script."""
         return next((version.version for version, _ in reversed(self.versions) if version.key == key), "")
+
+    async def forget_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+        """Remember which."""
+        self.forgotten.append((key, list(unique_keys)))
 
     async def schedule(self, key: str, crons: Sequence[str]) -> None:
         """Remember them, or refuse."""

@@ -162,6 +162,9 @@ class Workers(Protocol):
     async def deployed(self, key: str) -> str:
         """The version of a script that was deployed last, "" where none is known. Never raises."""
 
+    async def forget_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+        """Remove what the objects of these namespaces stored, which no version that runs has any more. Never raises."""
+
     async def schedule(self, key: str, crons: Sequence[str]) -> None:
         """Run a script by itself at these times from now on, and at no others. Raises WorkersUnavailable."""
 
@@ -190,6 +193,9 @@ class NoWorkers:
     async def deployed(self, _: str) -> str:
         """None is known."""
         return ""
+
+    async def forget_objects(self, _: str, __: Sequence[str]) -> None:
+        """There are none."""
 
     async def schedule(self, _: str, __: Sequence[str]) -> None:
         """Not here."""

@@ -115,7 +115,11 @@ async def make_version(access: Access, name: str, want: Want) -> Before:
         after = _after(access, name, before, wanted, etag=hashlib.sha256(packed).hexdigest())
         async with context.database.read() as connection:
             await _check_classes(connection, account_id, after)
+            await _check_gone(connection, before, after)
         await _deploy(access, before, after, _Code(files, packed))
+        if gone := _namespaces(before) - _namespaces(after):
+            # Now: the process that had them has given them back, and what is written down has them no more.
+            await context.workers.forget_objects(key, sorted(gone))
     return after
 
 
@@ -248,6 +252,11 @@ def _after(access: Access, name: str, before: Before | None, wanted: Wanted, *, 
     return Before(script, version)
 
 
+def _namespaces(of: Before | None) -> set[str]:
+    """What the namespaces of a script's own classes are kept under."""
+    return set() if of is None else {f"{of.script.name}-{one.namespace}" for one in of.script.classes.values()}
+
+
 def _classes(old: Script | None, migrations: Migrations | None) -> tuple[dict[str, DurableClass], str]:
     """The classes, and the tag of the migration applied last. Raises ApiFault."""
     classes, tag = (old.classes, old.migration_tag) if old else ({}, "")
@@ -291,6 +300,21 @@ async def _check_classes(connection: AsyncConnection, account_id: str, after: Be
                 f"class in your configuration? (durable_objects {place}: {binding.name})"
             )
             raise fault(400, CLASS_NOT_CONFIGURED, message, pointer="/metadata/bindings")
+
+
+async def _check_gone(connection: AsyncConnection, before: Before | None, after: Before) -> None:
+    """Raise ApiFault for a class that is gone with this version, and that another script is bound to."""
+    gone = set(before.script.classes if before else ()) - set(after.script.classes)
+    if not gone:
+        return
+    for script, version in await store.of_account(connection, after.script.account_id):
+        for one in version.settings.durable_objects if script.id != after.script.id else ():
+            if one.script_name == after.script.name and one.class_name in gone:
+                message = (
+                    f"Cannot apply migration to class {one.class_name!r} without also removing the binding that references it "
+                    f"({one.name} of the Worker {script.name!r})"
+                )
+                raise fault(400, CLASS_NOT_CONFIGURED, message, pointer="/metadata/migrations")
 
 
 async def _classes_of(

@@ -19,7 +19,7 @@ from typing import ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from holdfast.api import connection_stream, worker_tail
+from holdfast.api import connection_stream, worker_tail, worker_tails
 from holdfast.api.application import PREFIX
 from holdfast.api.faults import ApiFault, Complaint
 from holdfast.api.rate_limit import asker_of
@@ -39,7 +39,7 @@ _RETRY_AFTER_S = 2
 _STREAM = re.compile(
     "|".join(
         re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(f"{PREFIX}{path}"))
-        for path in (connection_stream.PATH, worker_tail.PATH)
+        for path in (connection_stream.PATH, worker_tail.PATH, worker_tails.SOCKET_PATH)
     )
 )
 

@@ -104,6 +104,15 @@ class WorkerHosting:
         """The version that the host wrote down when it served, if its files are there."""
         return await asyncio.to_thread(_deployed, self._data_dir, key)
 
+    async def forget_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+        """Remove files of objects: first out of the way as a whole, so that nothing that is new meets them."""
+        for unique_key in unique_keys:
+            directory = worker_namespace_dir(self._data_dir, key, unique_key)
+            beside = directory.with_name(f".removed-{secrets.token_hex(4)}")
+            with contextlib.suppress(OSError):
+                directory.rename(beside)
+                await asyncio.to_thread(_remove, beside)
+
     async def schedule(self, key: str, crons: Sequence[str]) -> None:
         """Write down when the script runs by itself, and have the host read it. Raises WorkersUnavailable."""
         try:

@@ -72,8 +72,10 @@ def migrated(classes: Mapping[str, DurableClass], steps: Sequence[MigrationStep]
     if len(steps) > MAX_STEPS:
         raise MigrationError(f"expected at most {MAX_STEPS} migrations, got {len(steps)}")
     after, deleted = dict(classes), list[str]()
+    # What is deleted here has its files still, and nothing that is made here is to meet them.
+    before = frozenset(one.namespace for one in classes.values())
     for step in steps:
-        _apply(step, after, deleted)
+        _apply(step, after, deleted, before)
     if len(after) > MAX_CLASSES:
         raise MigrationError(f"expected at most {MAX_CLASSES} Durable Object classes, got {len(after)}")
     return Migrated(after, tuple(deleted))
@@ -119,7 +121,7 @@ def _still_needed(step: MigrationStep, classes: Mapping[str, DurableClass]) -> M
     return None if any(name not in classes for name in step.deleted_classes) else step
 
 
-def _apply(step: MigrationStep, classes: dict[str, DurableClass], deleted: list[str]) -> None:
+def _apply(step: MigrationStep, classes: dict[str, DurableClass], deleted: list[str], before: frozenset[str]) -> None:
     where = f" in the migration {step.tag!r}" if step.tag else ""
     for moved in step.transferred_classes:
         raise MigrationError(
@@ -135,20 +137,22 @@ def _apply(step: MigrationStep, classes: dict[str, DurableClass], deleted: list[
         if renamed.after in classes:
             raise MigrationError(f"cannot rename a class to {renamed.after!r}{where}: there is one of that name")
         classes[renamed.after] = classes.pop(renamed.before)
-    _make(step.new_classes, "legacy-kv", classes, where)
-    _make(step.new_sqlite_classes, "sqlite", classes, where)
+    _make(step.new_classes, "legacy-kv", classes, where, taken=before)
+    _make(step.new_sqlite_classes, "sqlite", classes, where, taken=before)
 
 
-def _make(names: Sequence[str], storage: Storage, classes: dict[str, DurableClass], where: str) -> None:
+def _make(
+    names: Sequence[str], storage: Storage, classes: dict[str, DurableClass], where: str, *, taken: frozenset[str]
+) -> None:
     for name in names:
         if name in classes:
             raise MigrationError(
                 f"cannot apply new-class migration to the class {name!r}{where} that is already depended on by "
                 "existing Durable Objects"
             )
-        classes[name] = DurableClass(namespace=_free(name, classes), storage=storage)
+        classes[name] = DurableClass(namespace=_free(name, classes, taken), storage=storage)
 
 
-def _free(name: str, classes: Mapping[str, DurableClass]) -> str:
-    taken = {one.namespace for one in classes.values()}
-    return next(one for one in (name, *(f"{name}~{n}" for n in range(2, MAX_CLASSES + 3))) if one not in taken)
+def _free(name: str, classes: Mapping[str, DurableClass], before: frozenset[str]) -> str:
+    taken = {*before, *(one.namespace for one in classes.values())}
+    return next(one for one in (name, *(f"{name}~{n}" for n in range(2, len(taken) + 3))) if one not in taken)

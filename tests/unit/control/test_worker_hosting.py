@@ -13,7 +13,7 @@ import pytest
 from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.control import worker_hosting as subject
 from holdfast.control.worker_hosting import KEPT_VERSIONS, WorkerHosting, prune, stage
-from holdfast.model.data_dir import worker_namespace_dir, worker_version_dir, workers_host_socket
+from holdfast.model.data_dir import worker_namespace_dir, worker_schedules_file, worker_version_dir, workers_host_socket
 from holdfast.model.worker_host_messages import (
     Answer,
     Delete,
@@ -24,6 +24,7 @@ from holdfast.model.worker_host_messages import (
     Missed,
     Question,
     Refused,
+    Reschedule,
     Scripts,
     ScriptStatus,
     Tail,
@@ -219,3 +220,27 @@ async def test_a_host_that_does_not_say_how_its_scripts_are_is_not_available(tmp
     async with a_host(tmp_path, Done()):
         with pytest.raises(WorkersUnavailable, match="does not say which there are"):
             await WorkerHosting(tmp_path).statuses()
+
+
+async def test_what_objects_stored_is_removed_by_namespace(tmp_path: Path) -> None:
+    gone, kept = (worker_namespace_dir(tmp_path, KEY, f"chat-{name}") for name in ("Room", "Room~2"))
+    for one in (gone, kept):
+        one.mkdir(parents=True)
+        (one / f"{'a' * 64}.sqlite").write_bytes(b"x")
+    await WorkerHosting(tmp_path).forget_objects(KEY, ["chat-Room", "chat-Gone"])
+    assert [one.name for one in kept.parent.iterdir()] == [kept.name]
+    assert await WorkerHosting(tmp_path).stored_objects(KEY, "chat-Room~2", after="", limit=9) == ["a" * 64]
+
+
+async def test_schedules_are_written_down_and_told_only_where_they_are_news(tmp_path: Path) -> None:
+    file = worker_schedules_file(tmp_path, KEY)
+    file.parent.mkdir(parents=True)
+    hosting = WorkerHosting(tmp_path)
+    await hosting.schedule(KEY, [])
+    async with a_host(tmp_path, Done()) as asked:
+        await hosting.schedule(KEY, ["* * * * *"])
+        await hosting.schedule(KEY, ["* * * * *"])
+    assert asked == [Reschedule(key=KEY)]
+    assert file.read_text(encoding="utf-8") == '["* * * * *"]'
+    with pytest.raises(WorkersUnavailable):
+        await hosting.schedule(KEY, [])

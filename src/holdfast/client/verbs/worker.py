@@ -167,13 +167,11 @@ class SecretOptions(WorkerOptions):
 
 
 def deploy(project: Project, options: WorkerDeployOptions, api: Api, output: Output) -> None:
-    """Upload the project, and make its routes."""
+    """Upload the project, make its routes, and say when it runs by itself."""
     settings = project.settings
     name = options.name or settings.name
     for warning in project.warnings:
         output.notice(warning)
-    if settings.crons:
-        output.notice("triggers.crons: kept nowhere: nothing calls a Worker by the clock here")
     account = _account(api, options.account or settings.account_id or None)
     what = f"deploy the Worker {name}"
     form = parts_of(settings, project.files, message=options.message)
@@ -182,6 +180,10 @@ def deploy(project: Project, options: WorkerDeployOptions, api: Api, output: Out
         f"{name}: deployed version {cell(made.get('deployment_id'))} in {cell(made.get('startup_time_ms'))} ms"
     ]
     sentences += [_routed(api, account, name, route) for route in settings.routes]
+    if settings.crons:
+        body = [{"cron": cron} for cron in settings.crons]
+        api.send("PUT", f"{_script(account, name)}/schedules", what=f"schedule {name}", body=body)
+        sentences.append(f"{name} runs by itself at {', '.join(settings.crons)} (UTC)")
     if missing := _missing_secrets(api, account, name, settings.required_secrets):
         output.notice(f"{name}: these secrets are required, and not set: {', '.join(missing)}")
     output.done(made, *sentences)

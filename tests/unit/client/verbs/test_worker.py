@@ -83,13 +83,19 @@ def test_another_name_and_account_may_be_given() -> None:
     assert api.asked == [f"PUT {SCRIPTS}/other"]
 
 
+def test_it_is_said_when_the_script_runs_by_itself() -> None:
+    api = fake(**{f"PUT {CHAT}/schedules": {"schedules": []}})
+    out, _ = deployed(api, a_project(crons=("* * * * *", "0 0 L * *")))
+    assert "chat runs by itself at * * * * *, 0 0 L * * (UTC)" in out
+    assert api.asked[-1] == f"PUT {CHAT}/schedules"
+
+
 def test_what_means_nothing_here_is_told() -> None:
-    project = a_project(crons=("* * * * *",), required_secrets=("TOKEN", "KEY"))
+    project = a_project(required_secrets=("TOKEN", "KEY"))
     project.warnings = ("wrangler.toml: url: not known here, and passed over",)
     _, notices = deployed(fake(**{f"GET {CHAT}/secrets": [{"name": "KEY"}]}), project)
     assert notices.splitlines() == [
         "wrangler.toml: url: not known here, and passed over",
-        "triggers.crons: kept nowhere: nothing calls a Worker by the clock here",
         "chat: these secrets are required, and not set: TOKEN",
     ]
 
