@@ -77,9 +77,9 @@ def _say(command: str, sentence: str, status: int) -> int:
 
 
 def _up(options: UpOptions) -> int:
-    from holdfast.app.up import run_up  # noqa: PLC0415  Law 3
+    from holdfast.app.stem import become_up  # noqa: PLC0415  Law 3
 
-    return run_up(options)
+    return become_up(options)
 
 
 def _worker_dev(options: WorkerDevOptions) -> int:
@@ -92,9 +92,9 @@ def _worker_dev(options: WorkerDevOptions) -> int:
 
 
 def _run(found: Effective) -> int:
-    from holdfast.app.run import run_run  # noqa: PLC0415  Law 3
+    from holdfast.app.stem import become_run  # noqa: PLC0415  Law 3
 
-    return run_run(found)
+    return become_run(found)
 
 
 def _edge(found: Effective) -> int:

@@ -54,9 +54,10 @@ class Runs:
 @pytest.fixture(autouse=True)
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     runs = Runs()
-    monkeypatch.setattr("holdfast.app.up.run_up", runs.run_up)
+    monkeypatch.setattr("holdfast.app.stem.become_up", runs.run_up)
     monkeypatch.setattr("holdfast.client.connect.run_connect", runs.run_connect)
-    for verb in ("run", "edge", "control"):
+    monkeypatch.setattr("holdfast.app.stem.become_run", runs.role("run"))
+    for verb in ("edge", "control"):
         monkeypatch.setattr(f"holdfast.app.run.run_{verb}", runs.role(verb))
     # No file of the machine's, whatever machine this is.
     monkeypatch.setenv("HOLDFAST_CONFIG", "")

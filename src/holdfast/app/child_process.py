@@ -11,10 +11,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from holdfast.app import lifeline
 from holdfast.app.descriptors import STDERR_FD
@@ -23,20 +24,29 @@ from holdfast.app.inheritance import Inheritance
 from holdfast.app.last_words import LastWords
 from holdfast.app.words import Word
 from holdfast.errors import SetupError
+from holdfast.spare import Spare
+
+PROGRAM = "holdfast.app.child"
+NO_SPARES: Mapping[str, Spare] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """A role whose children are to be kept running: `argv` gives a child's program for an interpreter, "" for our own."""
+    """A role whose children are to be kept running: `argv` gives a child's program for an interpreter, "" for our own.
+
+    `spare`: a process that the first of them can be (`holdfast.spare`). Later ones are of the files that are there then.
+    """
 
     limits: ChildLimits
     argv: Callable[[str], tuple[str, ...]]
     inheritance: Inheritance
+    spare: Spare | None = None
 
 
-def role_spec(limits: ChildLimits, inheritance: Inheritance) -> ChildSpec:
-    """A role of ours."""
-    return ChildSpec(limits=limits, argv=partial(role_argv, limits.name), inheritance=inheritance)
+def role_spec(limits: ChildLimits, inheritance: Inheritance, spares: Mapping[str, Spare] = NO_SPARES) -> ChildSpec:
+    """A role of ours; its first child is the process of `spares`, if there is one."""
+    argv = partial(role_argv, limits.name)
+    return ChildSpec(limits=limits, argv=argv, inheritance=inheritance, spare=spares.get(limits.name))
 
 
 def role_argv(role: str, python: str = "") -> tuple[str, ...]:
@@ -44,7 +54,7 @@ def role_argv(role: str, python: str = "") -> tuple[str, ...]:
     python = python or sys.executable
     if not python:
         raise SetupError("this Python does not know its own program, so no process can be started")
-    return (python, "-P", "-m", "holdfast.app.child", role)
+    return (python, "-P", "-m", PROGRAM, role)
 
 
 class ChildProcess:
@@ -63,20 +73,28 @@ class ChildProcess:
             childs.callback(os.close, writing)
             stderr = os.dup(STDERR_FD)
             childs.callback(os.close, stderr)
-            self._process = subprocess.Popen(
-                argv,
-                env=inheritance.environment(
-                    os.environ, lifeline=childs_end.fileno(), stderr=stderr, is_successor=is_successor
-                ),
-                pass_fds=(*inheritance.descriptors, childs_end.fileno(), stderr),
-                stdin=subprocess.DEVNULL,
-                # Standard output is for the supervisor's lines; what a library prints belongs to the log.
-                stdout=writing,
-                stderr=writing,
+            environment = inheritance.environment(
+                os.environ, lifeline=childs_end.fileno(), stderr=stderr, is_successor=is_successor
             )
+            descriptors = (*inheritance.descriptors, childs_end.fileno(), stderr)
+            self._process: subprocess.Popen[bytes] | None = None
+            # Standard output is for the supervisor's lines; what a library prints belongs to the log.
+            if (spare := None if python or is_successor else spec.spare) is not None and spare.become(
+                PROGRAM, (spec.limits.name,), environment=environment, output=writing, descriptors=descriptors
+            ):
+                self.pid = spare.pid
+            else:
+                self._process = subprocess.Popen(
+                    argv,
+                    env=environment,
+                    pass_fds=descriptors,
+                    stdin=subprocess.DEVNULL,
+                    stdout=writing,
+                    stderr=writing,
+                )
+                self.pid = self._process.pid
             # It is there: what is ours is kept until `close`.
             ours.pop_all()
-        self.pid = self._process.pid
 
     def tell(self, word: Word) -> None:
         """Say `word` to it, without waiting."""
@@ -89,6 +107,7 @@ class ChildProcess:
 
     def close(self, status: int) -> None:
         """Forget it: `waitpid` said that it ended with `status` (negative: the signal)."""
-        self._process.returncode = status
+        if self._process is not None:
+            self._process.returncode = status
         self.lifeline.close()
         self.last_words.close()

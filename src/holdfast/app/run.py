@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from holdfast.app.activation import Activation
 from holdfast.app.announce import announce
-from holdfast.app.child_process import ChildSpec, role_spec
+from holdfast.app.child_process import NO_SPARES, ChildSpec, role_spec
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
 from holdfast.app.egress_socket import egress_listener
 from holdfast.app.family import ChildLimits
@@ -24,6 +24,7 @@ from holdfast.config.run import Config
 from holdfast.config.sources import Effective
 from holdfast.event_log import EventLog
 from holdfast.listeners import Listeners
+from holdfast.spare import Spare
 
 _RUN, _EDGE, _CONTROL = "holdfast run", "holdfast edge", "holdfast control"
 # Its start may bring a large database up to date. Its stop: 5 s for requests in flight, 3 s for the service, and some for
@@ -31,8 +32,8 @@ _RUN, _EDGE, _CONTROL = "holdfast run", "holdfast edge", "holdfast control"
 CONTROL_LIMITS = ChildLimits(name="control", start_limit_s=600.0, stop_limit_s=10.0)
 
 
-def run_run(effective: Effective) -> int:
-    """Serve until asked to end; then the exit status, 0. For the main thread of a process of its own.
+def run_run(effective: Effective, *, spares: Mapping[str, Spare] = NO_SPARES) -> int:
+    """Serve until asked to end; then the exit status, 0. For the main thread of a process of its own. Its first children are `spares`, by role.
 
     Raises HoldfastError, a sentence, when it cannot start.
     """
@@ -49,7 +50,7 @@ def run_run(effective: Effective) -> int:
         _warn([*effective.warnings, *activation.close()], log)
         held = {EDGE_LIMITS.name: edge_listeners, CONTROL_LIMITS.name: control_listeners}
         return supervise(
-            [_spec(limits, config, held, egress) for limits in (EDGE_LIMITS, CONTROL_LIMITS, WORKERS_LIMITS)],
+            [_spec(limits, config, held, egress, spares) for limits in (EDGE_LIMITS, CONTROL_LIMITS, WORKERS_LIMITS)],
             close_listeners=lambda role: held[role].close() if role in held else None,
             announce=lambda lines: announce(lines, command=_RUN),
             log=log,
@@ -58,10 +59,12 @@ def run_run(effective: Effective) -> int:
         )
 
 
-def _spec(limits: ChildLimits, config: Config, held: Mapping[str, Listeners], egress: int) -> ChildSpec:
+def _spec(
+    limits: ChildLimits, config: Config, held: Mapping[str, Listeners], egress: int, spares: Mapping[str, Spare]
+) -> ChildSpec:
     listeners = held[limits.name].addresses if limits.name in held else ()
     egress = egress if limits is EDGE_LIMITS else -1
-    return role_spec(limits, inheritance_for(config, command=_RUN, listeners=listeners, egress=egress))
+    return role_spec(limits, inheritance_for(config, command=_RUN, listeners=listeners, egress=egress), spares)
 
 
 def run_edge(effective: Effective) -> int:

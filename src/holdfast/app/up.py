@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from holdfast.app.activation import Activation
 from holdfast.app.announce import announce
-from holdfast.app.child_process import role_spec
+from holdfast.app.child_process import NO_SPARES, role_spec
 from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
 from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import inheritance_for
@@ -27,6 +27,7 @@ from holdfast.event_log import EventLog
 from holdfast.listeners import Listeners
 from holdfast.model.data_dir import local_home
 from holdfast.model.local_worker import LocalWorker
+from holdfast.spare import Spare
 
 _COMMAND = "holdfast up"
 # Its start imports Python packages, on a machine that starts everything else too. Its stop is bounded by itself: 5 s of
@@ -37,8 +38,8 @@ EDGE_LIMITS = ChildLimits(name="edge", start_limit_s=60.0, stop_limit_s=10.0, ke
 WORKERS_LIMITS = ChildLimits(name="workers", start_limit_s=60.0, stop_limit_s=20.0)
 
 
-def run_up(options: UpOptions) -> int:
-    """Serve until asked to end; then the exit status, 0. For the main thread of a process of its own.
+def run_up(options: UpOptions, *, spares: Mapping[str, Spare] = NO_SPARES) -> int:
+    """Serve until asked to end; then the exit status, 0. For the main thread of a process of its own. Its first children are `spares`, by role.
 
     Raises HoldfastError, a sentence, when it cannot start.
     """
@@ -55,11 +56,11 @@ def run_up(options: UpOptions) -> int:
         for warning in activation.close():
             log.write("configuration_warning", {"reason": warning})
         given = inheritance_for(options, command=_COMMAND, listeners=listeners.addresses, egress=egress, worker=worker)
-        specs = [role_spec(EDGE_LIMITS, given)]
+        specs = [role_spec(EDGE_LIMITS, given, spares)]
         if worker is not None:
             # It listens on nothing of ours.
             hosting = inheritance_for(options, command=_COMMAND, listeners=(), worker=worker)
-            specs.append(role_spec(WORKERS_LIMITS, hosting))
+            specs.append(role_spec(WORKERS_LIMITS, hosting, spares))
         return supervise(
             specs,
             close_listeners=lambda role: listeners.close() if role == EDGE_LIMITS.name else None,

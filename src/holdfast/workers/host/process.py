@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from holdfast import spare as spare_processes
 from holdfast.model.worker_messages import VARIABLE, HostMessage, ProcessMessage, Turn, WorkerLimits
 from holdfast.workers.host.figures import TurnFile
 from holdfast.workers.host.link import Link, OutputPipe
@@ -78,13 +79,16 @@ class ScriptProcess:
             undo.callback(ours.close)
             reading, writing = os.pipe()
             undo.callback(os.close, reading)
+            self._process: subprocess.Popen[bytes] | None = None
             try:
-                self._process = _started(around, childs.fileno(), writing)
+                if (pid := _forked(around, childs.fileno(), writing)) is None:
+                    self._process = _started(around, childs.fileno(), writing)
+                    pid = self._process.pid
             finally:
                 childs.close()
                 os.close(writing)
             undo.pop_all()
-        self.pid = self._process.pid
+        self.pid = pid
         self._link = Link(ours, self._heard, self._link_ended)
         self._output = OutputPipe(reading, self._printed)
         self._pidfd = os.pidfd_open(self.pid)
@@ -113,7 +117,7 @@ class ScriptProcess:
         os.close(self._pidfd)
         # Not reaped yet: the number of its group is still its own.
         self.kill()
-        self._process.wait()
+        status = _reaped(self.pid) if self._process is None else self._process.wait()
         self._link.read()
         self._link.close()
         self._output.read()
@@ -121,7 +125,7 @@ class ScriptProcess:
         turn = self._turn_file.turn()
         self._turn_file.close()
         shutil.rmtree(self._run_dir, ignore_errors=True)
-        self._listener.exited(self._number, _how(self._process.returncode), turn)
+        self._listener.exited(self._number, _how(status), turn)
 
     def _heard(self, message: ProcessMessage) -> None:
         self._listener.heard(self._number, message)
@@ -133,9 +137,35 @@ class ScriptProcess:
         self._listener.link_ended(self._number, sentence)
 
 
+def _forked(around: Surroundings, link: int, output: int) -> int | None:
+    """The number of a process that was forked for it, where this host has one that can be it."""
+    if around.program != PROGRAM or (spare := spare_processes.own()) is None:
+        return None
+    is_taken = spare.become(
+        PROGRAM[-1],
+        _arguments(around),
+        environment=environment(os.environ, link=link, run_dir=around.run_dir),
+        output=output,
+        descriptors=(link, *around.descriptors),
+        directory=str(around.run_dir),
+    )
+    if not is_taken:
+        with suppress(ChildProcessError):
+            os.waitpid(spare.pid, 0)
+    return spare.pid if is_taken else None
+
+
+def _reaped(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _arguments(around: Surroundings) -> tuple[str, ...]:
+    return (str(os.getpid()), str(around.limits.memory_mb))
+
+
 def _started(around: Surroundings, link: int, output: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        (*around.program, str(os.getpid()), str(around.limits.memory_mb)),
+        (*around.program, *_arguments(around)),
         env=environment(os.environ, link=link, run_dir=around.run_dir),
         cwd=around.run_dir,
         pass_fds=(link, *around.descriptors),
