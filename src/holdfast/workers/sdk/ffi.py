@@ -18,11 +18,25 @@ Result = TypeVar("Result")
 Target = TypeVar("Target")
 
 __all__ = [
+    "ConversionError",
     "JsArray",
+    "JsAsyncGenerator",
+    "JsAsyncIterable",
+    "JsAsyncIterator",
     "JsBuffer",
+    "JsCallable",
+    "JsDoubleProxy",
     "JsException",
+    "JsGenerator",
+    "JsIterable",
+    "JsIterator",
+    "JsMap",
+    "JsMutableMap",
+    "JsOnceCallable",
     "JsProxy",
+    "JsTypedArray",
     "Proxy",
+    "can_run_sync",
     "create_once_callable",
     "create_proxy",
     "destroy_proxies",
@@ -41,6 +55,15 @@ class JsArray(JsProxy):
 
 class JsBuffer(JsProxy):
     """As JsProxy."""
+
+
+# The other kinds of proxies, for annotations: nothing is one, either.
+JsAsyncGenerator = JsAsyncIterable = JsAsyncIterator = JsCallable = JsDoubleProxy = JsGenerator = JsProxy
+JsIterable = JsIterator = JsMap = JsMutableMap = JsOnceCallable = JsTypedArray = JsProxy
+
+
+class ConversionError(Exception):
+    """A value that cannot cross the border on the original. Nothing raises it here."""
 
 
 class Proxy(Generic[Target]):
@@ -150,6 +173,15 @@ def run_sync(work: Awaitable[Result], /) -> Result:
     if asyncio.iscoroutine(work):
         work.close()
     raise RuntimeError("run_sync() cannot wait inside a handler, for nothing else would run meanwhile: use `await`")
+
+
+def can_run_sync() -> bool:
+    """Whether `run_sync` can wait here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 async def _awaited(work: Awaitable[Result]) -> Result:

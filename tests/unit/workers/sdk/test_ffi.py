@@ -69,3 +69,13 @@ async def test_in_a_handler_it_is_refused_and_in_a_thread_it_waits_on_the_loop()
         return threading.current_thread().name
 
     assert await asyncio.to_thread(lambda: ffi.run_sync(where())) == threading.main_thread().name
+
+
+async def test_whether_it_can_wait_is_told() -> None:
+    assert not ffi.can_run_sync()
+    assert await asyncio.to_thread(ffi.can_run_sync)
+
+
+def test_other_kinds_of_proxies_are_there_for_annotations() -> None:
+    for name in ("JsMap", "JsCallable", "JsIterator", "JsTypedArray", "JsOnceCallable"):
+        assert not isinstance({}, getattr(ffi, name))
