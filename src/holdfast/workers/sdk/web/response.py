@@ -147,8 +147,10 @@ def _checked_status(status: Any, web_socket: object) -> int:  # noqa: ANN401 - a
             raise JsRangeError("Responses with a WebSocket must have status code 101.")
         return code
     if not 200 <= code <= 599:
-        hint = " (101 goes with a WebSocket, `web_socket=`)" if code == 101 else ""
-        raise JsRangeError(
-            f"Responses may only be constructed with status codes in the range 200 to 599, inclusive. Got {code}.{hint}"
+        error = JsRangeError(
+            f"Responses may only be constructed with status codes in the range 200 to 599, inclusive. Got {code}."
         )
+        if code == 101:
+            error.add_note("101 goes with a WebSocket: `web_socket=`")
+        raise error
     return code
