@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdfast.api.context import WorkersUnavailable
+from holdfast.model.worker_messages import BusyObject
 from tests.api.harness import ABSENT, Api, codes, strict_sdk
 from tests.api.worker_uploads import upload
 from tests.api.workers import FakeWorkers
@@ -64,3 +66,28 @@ async def test_a_namespace_that_is_not_there_has_no_objects(worker_api: Api) -> 
     for query in ("limit=1", "limit=x", "cursor=nonsense"):
         answer = await worker_api.ask("GET", f"{base}/{space['id']}/objects?{query}")
         assert (answer.status_code, codes(answer)) == (400, [1004])
+
+
+async def test_the_busiest_objects_of_a_class_are_told(worker_api: Api, workers: FakeWorkers) -> None:
+    api = worker_api
+    base = f"/accounts/{api.account_id}/workers"
+    made = {"new_tag": "v1", "new_sqlite_classes": ["Log", "Room"]}
+    await api.result("PUT", f"{base}/scripts/chat", **upload(migrations=made))
+    _, room = await api.result("GET", f"{base}/durable_objects/namespaces")
+    workers.busy = [
+        BusyObject(class_name="Room", id="a" * 64, name="lobby", sockets=3, events=9, errors=1, stored_bytes=4096),
+        BusyObject(class_name="Log", id="b" * 64, events=5),
+        BusyObject(class_name="Room", id="c" * 64, events=2, waiting=7),
+    ]
+    path = f"{base}/durable_objects/namespaces/{room['id']}/busiest"
+    lobby, other = await api.result("GET", path)
+    assert lobby == {
+        "id": "a" * 64, "name": "lobby", "sockets": 3, "events": 9, "errors": 1, "waiting": 0, "stored_bytes": 4096,
+    }  # fmt: skip
+    assert (other["id"], other["name"], other["waiting"]) == ("c" * 64, None, 7)
+    workers.refusal = WorkersUnavailable("the host of scripts cannot be reached: no answer")
+    answer = await api.ask("GET", path)
+    assert answer.status_code == 503
+    assert "cannot be reached" in answer.text
+    answer = await api.ask("GET", f"{base}/durable_objects/namespaces/{ABSENT}/busiest")
+    assert (answer.status_code, codes(answer)) == (404, [10066])

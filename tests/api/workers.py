@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
-from holdfast.model.worker_messages import Log
+from holdfast.model.worker_messages import BusyObject, Log
 from holdfast.model.worker_script import ScriptVersion
 
 
@@ -22,6 +22,7 @@ class FakeWorkers:
         self.objects: dict[str, list[str]] = {}
         self.forgotten: list[tuple[str, list[str]]] = []
         self.crons: dict[str, list[str]] = {}
+        self.busy: list[BusyObject] = []
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[object]:
@@ -58,6 +59,12 @@ class FakeWorkers:
     async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
         """Those of `objects`, which are by unique key."""
         return [one for one in sorted(self.objects.get(unique_key, ())) if one > after][:limit]
+
+    async def busiest(self, key: str, class_name: str) -> Sequence[BusyObject]:
+        """Those of `busy`, or refuse."""
+        if isinstance(self.refusal, WorkersUnavailable):
+            raise self.refusal
+        return [one for one in self.busy if one.class_name == class_name]
 
     @asynccontextmanager
     async def tailing(self, key: str, lines: int) -> AsyncIterator[Tailing]:

@@ -17,7 +17,7 @@ from holdfast.model.event_messages import RecordedRequest
 from holdfast.model.moment import Moment
 from holdfast.model.request_text import GivenRequest
 from holdfast.model.request_trace import Trace
-from holdfast.model.worker_messages import Log
+from holdfast.model.worker_messages import BusyObject, Log
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.rules.context import Facts
 from holdfast.rules.managed_ruleset import ManagedRuleset
@@ -171,6 +171,9 @@ class Workers(Protocol):
     async def stored_objects(self, key: str, unique_key: str, *, after: str, limit: int) -> Sequence[str]:
         """Ids of objects of one namespace that have stored something, in order: those after `after`, at most `limit`. Never raises."""
 
+    async def busiest(self, key: str, class_name: str) -> Sequence[BusyObject]:
+        """The objects of a class of a script that have most to do, some seconds ago. Raises WorkersUnavailable."""
+
     def tailing(self, key: str, lines: int) -> AbstractAsyncContextManager[Tailing]:
         """Hear what a script logs, the last `lines` that are kept first, until the block ends. Raises WorkersUnavailable."""
 
@@ -202,6 +205,10 @@ class NoWorkers:
         raise WorkersUnavailable("this installation runs no Workers")
 
     async def stored_objects(self, _: str, __: str, *, after: str, limit: int) -> Sequence[str]:
+        """There are none."""
+        return ()
+
+    async def busiest(self, _: str, __: str) -> Sequence[BusyObject]:
         """There are none."""
         return ()
 

@@ -49,7 +49,7 @@ from holdfast.model.worker_host_messages import (
     ScriptStatus,
     Tail,
 )
-from holdfast.model.worker_messages import LineReader, Log, WorkerLinkError, line
+from holdfast.model.worker_messages import BusyObject, LineReader, Log, WorkerLinkError, line
 from holdfast.model.worker_script import ScriptVersion, is_module_path
 
 # How long the host may take to be reached, and to answer what takes no time.
@@ -136,6 +136,16 @@ class WorkerHosting:
         async with self._connected() as (reader, writer):
             writer.write(line(Tail(key=key, lines=lines)))
             yield _Tail(reader)
+
+    async def busiest(self, key: str, class_name: str) -> Sequence[BusyObject]:
+        """The objects of a class that have most to do. Raises WorkersUnavailable."""
+        return [
+            one
+            for status in await self.statuses()
+            if status.key == key
+            for one in status.busiest
+            if one.class_name == class_name
+        ]
 
     async def statuses(self) -> Sequence[ScriptStatus]:
         """How all scripts are, with their figures. Raises WorkersUnavailable."""

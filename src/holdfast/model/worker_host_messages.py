@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from holdfast.model.worker_messages import Log
+from holdfast.model.worker_messages import BusyObject, Log
 
 MAX_QUESTION_BYTES = 4096
 # Lines that the host keeps of each script, for whoever begins to read.
@@ -89,7 +89,7 @@ ScriptState = Literal["loading", "serving", "retiring", "waiting", "stopped"]
 
 class ScriptStatus(_Message, frozen=True, kw_only=True, tag="script"):
     """One script now. `version` is the one to be served, `serving` the one that is, "" for none. `reason` is why none is. `restarts`
-    counts crashes since the host began; `rss_bytes` and `cpu_ms` are the process's. `counters` and `objects` are as
+    counts crashes since the host began; `rss_bytes` and `cpu_ms` are the process's. `counters`, `objects` and `busiest` are as
     `worker_messages.Counters` told them last. `totals` and `classes` are those of all processes of the script since the host began
     (`worker_figures`), with what the host itself counts."""
 
@@ -108,6 +108,7 @@ class ScriptStatus(_Message, frozen=True, kw_only=True, tag="script"):
     objects: dict[str, int] = {}
     totals: dict[str, int] = {}
     classes: dict[str, dict[str, int]] = {}
+    busiest: tuple[BusyObject, ...] = ()
 
 
 class Scripts(_Message, frozen=True, kw_only=True, tag="scripts"):

@@ -25,6 +25,7 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_LOG_CHARACTERS = 16 * 1024
 # Counters are told this often.
 COUNTERS_EVERY_S = 5.0
+MAX_BUSIEST = 20
 # What a running event is marked with, in the file `Load.turn_file`; see `Turn`.
 TURN_FILE_BYTES = 64
 TURN_FORMAT = "<QQIB"
@@ -198,13 +199,27 @@ class Log(_Message, frozen=True, kw_only=True, tag="log"):
     fields: dict[str, Any] = {}
 
 
+class BusyObject(_Value, frozen=True, kw_only=True):
+    """An object in memory: the events that it has handled since it is there, those that wait, and the bytes of its file."""
+
+    class_name: str
+    id: str
+    name: str = ""
+    sockets: int = 0
+    events: int = 0
+    errors: int = 0
+    waiting: int = 0
+    stored_bytes: int = 0
+
+
 class Counters(_Message, frozen=True, kw_only=True, tag="counters"):
     """Figures since the process began, by name (`worker_figures`); of `objects`, by class name, how many are in memory; of `classes` the
-    figures. Told when something has changed."""
+    figures; and the busiest objects, MAX_BUSIEST at most. Told when something has changed."""
 
     counters: dict[str, int] = {}
     objects: dict[str, int] = {}
     classes: dict[str, dict[str, int]] = {}
+    busiest: tuple[BusyObject, ...] = ()
 
 
 class Retired(_Message, frozen=True, kw_only=True, tag="retired"):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from holdfast.client.api.connection import Api
 
 _ACCOUNTS_A_PAGE = 50
+_NAMESPACES = 1_000
 MAX_TAIL_LINES = 200
 MAX_MESSAGE_CHARS = 1_000
 
@@ -198,6 +199,28 @@ def list_workers(options: WorkerListOptions, api: Api, output: Output) -> None:
     output.table(found, titles, [[one.get(key) for key in keys] for one in found], empty="no Workers")
 
 
+def top(options: WorkerOptions, api: Api, output: Output) -> None:
+    """A row an object: those in memory that have handled most events."""
+    account, what = _account(api, options.account), f"tell the busiest objects of {options.name}"
+    base = path_of("accounts", account, "workers", "durable_objects", "namespaces")
+    spaces = as_objects(api.get(f"{base}?per_page={_NAMESPACES}", what=what), what=what)
+    of_script = [one for one in spaces if one.get("script") == options.name]
+    found: list[JsonObject] = []
+    for space in of_script:
+        busy = as_objects(api.get(f"{base}/{id_of(space, what=what)}/busiest", what=what), what=what)
+        found += [{**one, "class": space.get("class")} for one in busy]
+    found.sort(key=_events, reverse=True)
+    titles = ("class", "object", "sockets", "events", "errors", "waiting", "stored bytes")
+    keys = ("sockets", "events", "errors", "waiting", "stored_bytes")
+    rows = [[one.get("class"), one.get("name") or one.get("id"), *(one.get(key) for key in keys)] for one in found]
+    output.table(found, titles, rows, empty="no object is in memory")
+
+
+def _events(one: JsonObject) -> int:
+    events = one.get("events")
+    return events if isinstance(events, int) else 0
+
+
 def delete(options: WorkerDeleteOptions, api: Api, output: Output) -> None:
     """Remove a Worker."""
     account = _account(api, options.account)
@@ -325,6 +348,7 @@ def _zone_id(api: Api, route: RouteSetting, pattern: str) -> str:
 
 VERBS: Mapping[str, Verb] = {
     "list": Verb(WorkerListOptions, list_workers, "List the Workers."),
+    "top": Verb(WorkerOptions, top, "List the objects of a Worker that have most to do."),
     "tail": Verb(WorkerTailOptions, tail, "Print what a Worker logs, as it happens, until Ctrl-C."),
     "delete": Verb(WorkerDeleteOptions, delete, "Remove a Worker, and what leads to it."),
 }

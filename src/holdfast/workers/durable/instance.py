@@ -63,7 +63,9 @@ class Instance:
         "code",
         "commits",
         "context", "emit",
+        "errors",
         "gate",
+        "handled",
         "idle_since",
         "is_explained",
         "loop",
@@ -83,6 +85,8 @@ class Instance:
         self.broken: BaseException | None = None
         self.code: Any = None
         self.idle_since = self.loop.time()
+        # Events since it was made, and those whose handler raised.
+        self.handled = self.errors = 0
         # Whether it was said why it stays in memory.
         self.is_explained = False
         self._services = services
@@ -189,6 +193,7 @@ class Instance:
         """An event is done with."""
         self._running.discard(event)
         self.idle_since = now = self.loop.time()
+        self.handled += 1
         tally = self.place.kind.tally
         tally.events[event.kind] += 1
         if tally.timed:
@@ -197,6 +202,7 @@ class Instance:
 
     def failed(self, event: Event) -> None:
         """The handler of an event has raised."""
+        self.errors += 1
         self.place.kind.tally.errors[event.kind] += 1
 
     def report(self, text: str, error: BaseException | None) -> None:

@@ -8,6 +8,7 @@ Law 3: at a retirement what runs may end, nothing new of a socket or an alarm be
 """
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from holdfast.model.worker_messages import MAX_BUSIEST, BusyObject
 from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
@@ -195,6 +197,24 @@ class Objects:
             figures["sockets"] = figures.get("sockets", 0) + len(actor.sockets)
         return found
 
+    def busiest(self) -> tuple[BusyObject, ...]:
+        """Of the objects in memory those that have handled most events since they are there, most first."""
+        awake = ((actor, actor.instance) for actor in self._live if actor.instance is not None)
+        found = heapq.nlargest(MAX_BUSIEST, awake, key=lambda one: one[1].handled)
+        return tuple(
+            BusyObject(
+                class_name=actor.kind.name,
+                id=str(actor.id),
+                name=actor.id.name or "",
+                sockets=len(actor.sockets),
+                events=instance.handled,
+                errors=instance.errors,
+                waiting=instance.queued,
+                stored_bytes=self._stored_bytes(actor),
+            )
+            for actor, instance in found
+        )
+
     def reasons(self) -> dict[str, list[str]]:
         """Object (`Class id`) -> why it is in memory."""
         now = asyncio.get_running_loop().time()
@@ -321,13 +341,21 @@ class Objects:
             actor.deliver(AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled))
 
     def _open_file(self, kind: ObjectClass, digits: str) -> ObjectFile:
-        if self._directory is None:
-            raise RuntimeError("objects have no directory before start()")
         actor = self._actors[kind.name, digits]
         identity = Identity(kind.namespace, digits, actor.id.name)
-        return ObjectFile.open(
-            self._directory / kind.unique_key / f"{digits}.sqlite", identity=identity, alarms=self._table
-        )
+        return ObjectFile.open(self._path(kind, digits), identity=identity, alarms=self._table)
+
+    def _path(self, kind: ObjectClass, digits: str) -> Path:
+        if self._directory is None:
+            raise RuntimeError("objects have no directory before start()")
+        return self._directory / kind.unique_key / f"{digits}.sqlite"
+
+    def _stored_bytes(self, actor: Actor) -> int:
+        try:
+            return self._path(actor.kind, str(actor.id)).stat().st_size
+        except OSError:
+            # It has stored nothing.
+            return 0
 
     def _make_storage(self, file: ObjectFile, instance: Any) -> Storage:  # noqa: ANN401  `instance.Instance`, a StorageHost
         has_alarm = any(hasattr(instance.place.kind.code, name) for name in ("alarm", "on_alarm"))

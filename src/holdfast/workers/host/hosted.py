@@ -184,6 +184,7 @@ class HostedScript:
             cpu_ms=running.look() if running is not None else 0,
             counters=counters.counters,
             objects=counters.objects,
+            busiest=counters.busiest,
             totals=self._totals(),
             classes=self._ledger.classes([one.counters for one in self._running.values()], counters),
         )

@@ -295,6 +295,7 @@ class _Serving:
             },
             objects=dict(Counter(name.partition(" ")[0] for name in self._objects.reasons())),
             classes=self._objects.classes(),
+            busiest=self._objects.busiest(),
         )
 
     def _note(self, level: LogLevel, text: str) -> None:

@@ -170,6 +170,31 @@ def test_workers_are_listed_and_removed() -> None:
     assert api.asked[-3:] == [f"DELETE {CHAT}", "GET /accounts", f"DELETE {CHAT}?force=true"]
 
 
+def test_objects_that_have_most_to_do_come_first_whatever_their_class() -> None:
+    base = f"/accounts/{ACCOUNT_ID}/workers/durable_objects/namespaces"
+    spaces = [
+        {"id": "1" * 32, "script": "chat", "class": "Room"},
+        {"id": "2" * 32, "script": "other", "class": "Room"},
+        {"id": "3" * 32, "script": "chat", "class": "Log"},
+    ]
+    of_each = {"sockets": 1, "errors": 0, "waiting": 0, "stored_bytes": 4096}
+    rooms = [{"id": "a" * 64, "name": "lobby", "events": 3, **of_each}]
+    logs = [{"id": "b" * 64, "name": None, "events": 8, **of_each}]
+    api = fake(
+        **{
+            f"GET {base}": spaces,
+            f"GET {base}/{'1' * 32}/busiest": rooms,
+            f"GET {base}/{'3' * 32}/busiest": logs,
+        }
+    )
+    out, _ = run(api, VERBS["top"], name="chat")
+    assert [text.split()[:4] for text in out.splitlines()[1:]] == [
+        ["Log", "b" * 64, "1", "8"],
+        ["Room", "lobby", "1", "3"],
+    ]
+    assert "no object is in memory" in "".join(run(fake(**{f"GET {base}": []}), VERBS["top"], name="chat"))
+
+
 def test_a_secret_comes_from_standard_input_and_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("s3cret\n"))
     api = fake(
@@ -224,5 +249,5 @@ def test_a_line_of_a_log_is_printable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_group_has_its_verbs_and_those_of_secrets() -> None:
     group = subject.app(read=lambda *_: a_project(), help="x")
-    assert [command.name for command in group.registered_commands] == ["deploy", "list", "tail", "delete"]
+    assert [command.name for command in group.registered_commands] == ["deploy", "list", "top", "tail", "delete"]
     assert [one.name for one in group.registered_groups] == ["secret"]

@@ -79,6 +79,24 @@ async def test_an_object_without_sockets_leaves_nothing_behind(tmp_path: Path) -
         assert scene.objects.figures().happened["evicted"] == 1
 
 
+async def test_objects_in_memory_are_told_by_what_they_have_handled_most_first(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        session = await scene.client(scene.stub("busy"))
+        for count in range(1, 4):
+            session.says("hello")
+            await until(lambda: session.acknowledged[-1:] == [count])  # noqa: B023  waited for in its own turn
+        _ = await scene.stub("quiet").number
+        busy, quiet = scene.objects.busiest()
+        assert (busy.name, busy.sockets, busy.events, busy.class_name) == ("busy", 1, 4, "Room")
+        assert (quiet.name, quiet.sockets, quiet.events, quiet.errors) == ("quiet", 0, 1, 0)
+        assert busy.id == str(scene.stub("busy").id)
+        await scene.sleep_all()
+        assert scene.objects.busiest() == ()
+        (room,) = scene.objects.classes().values()
+        assert (room["events_websocket"], room["events_request"], room["events_call"]) == (3, 1, 1)
+        assert (room["woken"], room["hibernated"], room["evicted"], room["asleep"], room["sockets"]) == (2, 1, 1, 1, 1)
+
+
 async def test_the_end_of_a_socket_is_told_with_the_socket_still_there_and_then_it_is_gone(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())
