@@ -22,12 +22,13 @@ from bench.workers.cases import (
 )
 from bench.workers.figures import Turn
 from bench.workers.sides import Holdfast, Side, running
+from holdfast.app.descriptors import connection_limit
 
 MB = 1_000_000
 # An object that is awake again may be asked for its answer so long; a deployment, so long.
 _PATIENCE_S = 30
 _DEPLOYS_LIMIT_S = 3_600
-_OTHER_DESCRIPTORS = 400
+_MOST_FOR_SCRIPTS, _SPARE = 4_096, 25
 
 
 class Bench:
@@ -133,8 +134,11 @@ class Bench:
 
 
 def sockets_within(descriptors: int) -> int:
-    """How many WebSockets an edge takes with so many descriptors: it keeps two for each, and some (ARCHITECTURE.md, "Bounds")."""
-    return max((descriptors - _OTHER_DESCRIPTORS) // 2, 1)
+    """How many WebSockets an edge with a host of scripts takes with so many descriptors (ARCHITECTURE.md, "Bounds"): it keeps two for each, some for
+    itself, and a quarter of the connections for what scripts fetch."""
+    connections = connection_limit(descriptors)
+    for_scripts = min(connections // 4, _MOST_FOR_SCRIPTS)
+    return max(connections - for_scripts - _SPARE, 1)
 
 
 def memory_figures(empty: int, total: int, *, opened: int, wanted: int) -> dict[str, float]:
