@@ -24,6 +24,8 @@ from holdfast.api.envelope import failure
 from holdfast.api.faults import ApiFault, fault
 from holdfast.api.frame import UNREADABLE
 from holdfast.api.rate_limit import asker_of
+from holdfast.api.worker_tails import SUBPROTOCOL as UNMASKED_SUBPROTOCOL
+from holdfast.app.unmasked import Masking
 
 # Longest message that a client may send; none has a use.
 MAX_MESSAGE_BYTES = 4096
@@ -47,6 +49,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
     _cut: asyncio.TimerHandle | None = None
     _pings: int = 0
     _pings_since: float = 0.0
+    _masking: Masking | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """uvicorn's call: the handshake has come."""
@@ -56,7 +59,7 @@ class StreamProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """uvicorn's call: the handshake, whole, and then what the client sends."""
-        super().data_received(data)
+        super().data_received(data if self._masking is None else self._masking.feed(data))
         if not self.handshake_initiated and not self.transport.is_closing():
             self.transport.write(written(fault(400, UNREADABLE, "expected a WebSocket handshake without a body")))
             self.transport.close()
@@ -118,6 +121,8 @@ class StreamProtocol(WebSocketsSansIOProtocol):
             self.writable.set()
             self._cut_soon()
         await super().send(message)
+        if message["type"] == "websocket.accept" and message.get("subprotocol") == UNMASKED_SUBPROTOCOL:
+            self._masking = Masking()
         if message["type"] == "websocket.accept" and not self.read_paused:
             self.transport.resume_reading()
 
