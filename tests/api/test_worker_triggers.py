@@ -155,6 +155,7 @@ async def test_a_script_is_a_service_and_others_are_bound_to_it(
     assert codes(await api.ask("DELETE", f"/accounts/{api.account_id}/workers/services/other")) == [10064]
     assert await api.result("DELETE", service) is None
     assert codes(await api.ask("GET", service)) == [10007]
+    assert await api.result("GET", f"/accounts/{api.account_id}/storage/kv/namespaces") == []
 
 
 async def test_tags_are_of_the_script_and_change_no_version(

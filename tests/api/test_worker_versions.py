@@ -96,7 +96,7 @@ async def test_a_version_is_uploaded_and_deployed_later(worker_api: Api, workers
         assert b"x = 2" in (await client.get(f"{base(api)}/content/v2?version={made['id']}")).content
         assert b"x = 2" not in (await client.get(f"{base(api)}/content/v2")).content
     deployed = await api.result("POST", f"{base(api)}/deployments", json=of(made["id"]))
-    assert deployed["annotations"]["workers/triggered_by"] == "deployment"
+    assert deployed["annotations"]["workers/triggered_by"] == "promotion"
     version, files = workers.versions[-1]
     assert (version.number, dict(files)) == (2, {"entry.py": b"x = 2"})
     assert [*version.sealed_secrets] == ["TOKEN"]

@@ -101,6 +101,7 @@ GUARDED_ROUTERS = (
     worker_script_settings.router,
     worker_versions.router,
     worker_services.router,
+    worker_services.storage_router,
     worker_subdomains.router,
     worker_triggers.router,
     worker_scripts.router,

@@ -170,7 +170,7 @@ async def redeploy(
         script = msgspec.structs.replace(before.script, version_id=version.id, modified_on=access.context.clock())
         after = Before(script, version)
         files = await asyncio.to_thread(store.unpacked, kept)
-        source = "rollback" if is_older else "deployment"
+        source = "rollback" if is_older else "promotion"
         deployment = await _deploy(access, before, after, _Code(files), message=message, source=source)
     return after, deployment
 

@@ -19,6 +19,8 @@ from holdfast.store import worker_scripts as store
 
 router = APIRouter(prefix="/accounts/{account_id}/workers", tags=["Workers services"])
 
+storage_router = APIRouter(prefix="/accounts/{account_id}/storage/kv", tags=["Workers services"])
+
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
 # The one environment of each service.
@@ -128,4 +130,10 @@ async def list_producers(access: ReadAccess, script_name: ScriptName) -> Respons
     """Which scripts have their logs sent to a script: none, here."""
     async with access.context.database.read() as connection:
         await find_script(connection, access.account_id, script_name)
+    return success([])
+
+
+@storage_router.get("/namespaces", response_model=Envelope[list[None]])
+async def list_key_value_namespaces(_: ReadAccess) -> Response:
+    """The account's KV namespaces: there are none here. wrangler looks for those that a script leaves behind."""
     return success([])
