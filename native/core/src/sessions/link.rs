@@ -95,7 +95,11 @@ pub(crate) struct Link {
     is_greeted: bool,
     /// More may be there to read.
     pub(crate) is_readable: bool,
+    /// Its end has been announced: it is read until that comes, whatever a short read suggests.
+    ends: bool,
     is_full: bool,
+    /// The kernel tells when it takes more.
+    watches_writable: bool,
     /// Writing has failed: what there is to read is the last.
     is_broken: bool,
     connected_at: Instant,
@@ -126,7 +130,9 @@ impl Link {
             socket: None,
             is_greeted: false,
             is_readable: false,
+            ends: false,
             is_full: false,
+            watches_writable: false,
             is_broken: false,
             connected_at: now,
             tries: 0,
@@ -145,7 +151,7 @@ impl Link {
     pub(crate) fn connect(&mut self, registry: &Registry, token: Token, number: u8, now: Instant) -> bool {
         self.retry_at = None;
         let connected = UnixStream::connect(&self.channel).and_then(|mut socket| {
-            registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+            registry.register(&mut socket, token, Interest::READABLE)?;
             Ok(socket)
         });
         let Ok(socket) = connected else {
@@ -196,6 +202,7 @@ impl Link {
         self.untold.clear();
         self.untold_since = None;
         (self.is_readable, self.is_full, self.is_broken) = (false, false, false);
+        (self.ends, self.watches_writable) = (false, false);
         self.stuck_since = None;
         if self.is_greeted && now.saturating_duration_since(self.connected_at) >= LIVED {
             self.tries = 0;
@@ -203,6 +210,27 @@ impl Link {
         self.is_greeted = false;
         self.silent_since.get_or_insert(now);
         self.retry_later(now);
+    }
+
+    /// Something is there to read, or (`ends`) the end of all that is.
+    pub(crate) fn readable(&mut self, ends: bool) {
+        self.is_readable = true;
+        self.ends |= ends;
+    }
+
+    /// Has the kernel tell when it takes more, while something waits for that. Not at other times: it would tell each time that the
+    /// process reads, and wake this loop in the midst of every message.
+    pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let Some(socket) = self.socket.as_mut().filter(|_| self.is_full != self.watches_writable) else {
+            return Ok(());
+        };
+        self.watches_writable = self.is_full;
+        let interest = if self.is_full {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        registry.reregister(socket, token, interest)
     }
 
     /// Reads once.
@@ -213,7 +241,11 @@ impl Link {
         loop {
             return match socket.read(into) {
                 Ok(0) => Received::End,
-                Ok(read) => Received::Bytes(read),
+                Ok(read) => {
+                    // epoll(7): on a stream socket a short read means that the socket is drained.
+                    self.is_readable = read == into.len() || self.ends || self.is_broken;
+                    Received::Bytes(read)
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.is_broken => {
                     self.is_readable = false;
                     Received::Nothing

@@ -90,3 +90,57 @@ fn a_process_that_takes_all_at_once_gets_a_part_of_it_in_a_round() {
     link.disconnect(now);
     assert_eq!(reading.join().unwrap(), len);
 }
+
+#[test]
+fn the_kernel_tells_of_room_while_something_waits_for_it_and_not_with_each_read_of_the_process() {
+    let path = std::env::temp_dir().join(format!("holdfast-link-room-{}.sock", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let (now, mut poll) = (Instant::now(), mio::Poll::new().unwrap());
+    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), now);
+    assert!(link.connect(poll.registry(), Token(1), 0, now));
+    std::fs::remove_file(&path).unwrap();
+    let mut process = listener.accept().unwrap().0;
+    let told = |poll: &mut mio::Poll| {
+        let mut events = mio::Events::with_capacity(8);
+        poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+        events.iter().any(mio::event::Event::is_writable)
+    };
+    let step = |link: &mut Link, poll: &mut mio::Poll, process: &mut std::os::unix::net::UnixStream| {
+        link.flush(now);
+        link.watch(poll.registry(), Token(1)).unwrap();
+        assert!(process.read(&mut vec![0; MAX_WRITTEN_BYTES]).unwrap() > 0);
+        told(poll)
+    };
+    assert!(!step(&mut link, &mut poll, &mut process), "all of it was taken");
+    link.out.push(&vec![0; 4 * MAX_WRITTEN_BYTES]);
+    assert!(step(&mut link, &mut poll, &mut process), "the rest waits for room");
+    while !link.out.is_empty() {
+        link.writable();
+        step(&mut link, &mut poll, &mut process);
+    }
+    link.writable();
+    link.out.push(&[0; 9]);
+    link.flush(now);
+    link.watch(poll.registry(), Token(1)).unwrap();
+    assert!(!step(&mut link, &mut poll, &mut process), "nothing waits any more");
+}
+
+#[test]
+fn a_read_that_brings_less_than_it_might_is_the_last_unless_the_end_was_announced() {
+    let path = std::env::temp_dir().join(format!("holdfast-link-short-{}.sock", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let (now, poll) = (Instant::now(), mio::Poll::new().unwrap());
+    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), now);
+    assert!(link.connect(poll.registry(), Token(1), 0, now));
+    std::fs::remove_file(&path).unwrap();
+    let mut process = listener.accept().unwrap().0;
+    let mut into = [0; 8];
+    for (said, ends, goes_on) in [(8, false, true), (3, false, false), (3, true, true)] {
+        process.write_all(&vec![1; said]).unwrap();
+        link.readable(ends);
+        assert_eq!(link.read(&mut into), Received::Bytes(said));
+        assert_eq!(link.is_readable, goes_on, "{said} bytes, ends: {ends}");
+    }
+    drop(process);
+    assert_eq!(link.read(&mut into), Received::End);
+}

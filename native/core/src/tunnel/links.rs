@@ -130,6 +130,9 @@ impl Running {
                 self.collect_waiting(id);
                 self.sessions.links[id].flush(now);
             }
+            if let Err(error) = self.sessions.links[id].watch(&self.registry, Token(LINKS + id)) {
+                self.link_ended(id, Some(&format!("cannot be watched: {error}")), now);
+            }
             let link = &self.sessions.links[id];
             open += u64::from(link.is_open());
             self.sessions.writes_on |= link.has_more();

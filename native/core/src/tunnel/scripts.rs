@@ -48,7 +48,7 @@ impl Running {
             link.writable();
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            link.is_readable = true;
+            link.readable(event.is_read_closed() || event.is_error());
             self.hear(id, now);
         }
     }
