@@ -10,12 +10,14 @@ has ended.
 Law 3: a process that ends without being asked to is started again (`back_off`), for as long as the script is wanted.
 Law 4: every wait has a limit, and what exceeds it is ended by SIGKILL.
 Law 5: an event in which a limit ended the process is not delivered again; nor is one in which, or after which, it died twice in a row.
+But one that has let the loop go is not to blame when somebody outside kills the process.
 Law 6: one replacement is under way at a time, and one waits. A later one takes the place of the one that waits.
 """
 
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -36,6 +38,7 @@ RETIRE_MARGIN_S = 3.0
 # For a process that has retired, or said that it cannot load, to end.
 EXIT_LIMIT_S = 3.0
 
+_KILLED = f"signal {signal.SIGKILL.name}"
 _ENDING = "the host of scripts is ending"
 
 
@@ -64,6 +67,8 @@ class Process:
     traceback: str = ""
     # A limit ended it: the event it was at is at fault.
     is_at_fault: bool = False
+    # By somebody outside: no limit of ours did it.
+    was_killed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -262,6 +267,7 @@ class Script:
         process = self._processes.pop(number, None)
         if process is None:
             return []
+        process.was_killed = how == _KILLED and not process.is_at_fault
         how = (
             f"it ended with {how}"
             if process.phase is not Phase.LOADING
@@ -390,7 +396,7 @@ class Script:
 
     def _judged(self, process: Process, turn: Turn | None) -> tuple[Event | None, Event | None]:
         """(the event that is suspected, the one that is not to be delivered again)."""
-        if turn is None or not turn.sid:
+        if turn is None or not turn.sid or (turn.is_past and process.was_killed):
             return None, self._died_in
         event = Event(sid=turn.sid, seq=turn.seq)
         # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.

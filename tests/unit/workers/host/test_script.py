@@ -18,6 +18,7 @@ from holdfast.workers.host.script import (
 )
 
 KILLED = f"signal {signal.SIGKILL.name}"
+CRASHED = f"signal {signal.SIGSEGV.name}"
 RETIRE, WIND_DOWN = Retire(limit_s=RETIRE_LIMIT_S), Retire(limit_s=RETIRE_LIMIT_S, reason="inactive")
 SERVE = Serve()
 
@@ -224,7 +225,7 @@ def test_what_a_process_dies_of_twice_is_not_delivered_again(turns: list[Turn | 
     script, now = serving(), 0.0
     told: list[Command] = []
     for number, turn in enumerate(turns, start=1):
-        script.exited(number, KILLED, turn, now)
+        script.exited(number, CRASHED, turn, now)
         now += 10.0
         script.time_passed(now)
         told = script.loaded(number + 1, now)
@@ -252,6 +253,17 @@ def test_a_limit_that_is_hit_after_an_event_is_its_fault_the_second_time() -> No
         told = script.loaded(number + 1, 10.0 * number + 6)
         script.serving_began(number + 1, 10.0 * number + 6)
         assert told == [Tell(number + 1, Serve(died_in=expected, is_after_crash=expected is None))]
+
+
+@pytest.mark.parametrize(("is_past", "expected"), [(False, Event(sid=5, seq=9)), (True, None)])
+def test_who_is_killed_from_outside_while_it_rests_blames_no_event(*, is_past: bool, expected: Event | None) -> None:
+    script = serving()
+    for number in (1, 2):
+        script.exited(number, KILLED, at(5, 9, is_past=is_past), 10.0 * number)
+        script.time_passed(10.0 * number + 5)
+        told = script.loaded(number + 1, 10.0 * number + 6)
+        script.serving_began(number + 1, 10.0 * number + 6)
+    assert told == [Tell(3, Serve(died_in=expected, is_after_crash=False))]
 
 
 def test_what_a_process_does_not_retire_for_is_not_delivered_to_the_next() -> None:
