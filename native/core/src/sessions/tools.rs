@@ -79,6 +79,10 @@ impl fmt::Debug for Tools {
 
 impl Tools {
     /// The payload, compressed; None where that makes it no shorter.
+    ///
+    /// A deflater that was stopped in the middle of a message is not used again: zlib-rs 0.6.8 does not forget with `reset` what it had not
+    /// given out yet, which would spoil the next message or panic. To be undone once it does
+    /// (`a_message_that_gets_no_shorter_leaves_nothing_in_the_next_one` tells).
     pub fn deflate(&mut self, payload: &[u8]) -> Option<&[u8]> {
         let deflater = self
             .deflater
@@ -97,6 +101,7 @@ impl Tools {
                 break;
             }
             if status == Status::BufError || self.bytes.len() >= payload.len() + TAIL.len() {
+                self.deflater = None;
                 return None;
             }
         }

@@ -25,6 +25,28 @@ fn what_gets_no_shorter_is_not_compressed() {
 }
 
 #[test]
+fn a_message_that_gets_no_shorter_leaves_nothing_in_the_next_one() {
+    let mut tools = Tools::default();
+    let mut number = 1_u64;
+    let mut noise = |len: usize| -> Vec<u8> {
+        std::iter::repeat_with(|| {
+            number ^= number << 13;
+            number ^= number >> 7;
+            number ^= number << 17;
+            number.to_be_bytes()[0]
+        })
+        .take(len)
+        .collect()
+    };
+    for len in [126, 4_096, 16_384, 65_535, 65_536, 100_000, 300_000].repeat(20) {
+        assert_eq!(tools.deflate(&noise(len)), None);
+        let text = vec![b'x'; len];
+        let shorter = tools.deflate(&text).unwrap().to_vec();
+        assert_eq!(tools.inflate(&shorter, None).unwrap()[HEADER_BYTES..], text);
+    }
+}
+
+#[test]
 fn a_bomb_is_refused_where_a_message_may_end() {
     let mut tools = Tools::default();
     let bomb = |tools: &mut Tools, len: usize| tools.deflate(&vec![0; len]).unwrap().to_vec();
