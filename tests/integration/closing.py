@@ -21,7 +21,7 @@ class Room(DurableObject):
     async def fetch(self, request):
         client, server = WebSocketPair.new()
         self.ctx.acceptWebSocket(server)
-        chosen = (request.headers.get("Sec-WebSocket-Protocol") or "").split(", ")[-1]
+        chosen = (request.headers.get("Sec-WebSocket-Protocol") or "").split(",")[-1].strip()
         headers = {"Sec-WebSocket-Protocol": chosen} if chosen else None
         return Response(None, status=101, web_socket=client, headers=headers)
 
