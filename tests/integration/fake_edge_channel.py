@@ -78,7 +78,7 @@ class FakeLoop:
 
     def resumed(self, sid: int, state: bytes, *, next_seq: int, taken: int = 0) -> None:
         """A hibernatable session that was kept."""
-        self.send(RESUMED, sid, struct.pack("<Q", taken) + state, seq=next_seq, flags=1)
+        self.send(RESUMED, sid, struct.pack("<QI", taken, 0) + state, seq=next_seq, flags=1)
 
     def closed(self, sid: int, code: int, reason: str = "", *, was_clean: bool = True, seq: int) -> None:
         """The client closed, and has been answered."""

@@ -51,7 +51,7 @@ class Room(DurableObject):
             rows = self.ctx.storage.sql.exec("SELECT text FROM said ORDER BY number").toArray()
             return Response.json([row["text"] for row in rows])
         client, server = WebSocketPair.new().object_values()
-        self.ctx.acceptWebSocket(server, ["guest"])
+        self.ctx.acceptWebSocket(server, ["guest", *(["listener"] if request.url.endswith("/listener") else [])])
         server.serializeAttachment({"path": request.url.rpartition("/")[2]})
         return Response(None, status=101, web_socket=client)
 
@@ -68,6 +68,7 @@ class Room(DurableObject):
             return
         self.ctx.storage.sql.exec("INSERT INTO said (text) VALUES (?)", message)
         ws.send(f"{VERSION} {message}")
+        self.ctx.broadcast(f"all {message}", tag="listener")
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):

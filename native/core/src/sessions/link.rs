@@ -30,6 +30,8 @@ const LIVED: Duration = Duration::from_secs(1);
 const TELL_TAKEN: Duration = Duration::from_millis(250);
 /// How long an auto-response may not have been told of.
 const TELL_ANSWERED: Duration = Duration::from_secs(1);
+/// How long a process may take to say whose a session is that it has been told of.
+pub(crate) const UNBOUND: Duration = Duration::from_secs(10);
 /// Beyond so much that the process has not taken, nothing is added but what must be.
 pub(crate) const MAX_OUT_BYTES: usize = 1024 * 1024;
 
@@ -60,6 +62,8 @@ pub(crate) enum Wants {
     Abandonment,
     /// The process is to be told how much has been taken.
     Figures,
+    /// It has not said whose some sessions are.
+    Bindings,
 }
 
 // Each of them is true or not whatever the others are.
@@ -90,6 +94,8 @@ pub(crate) struct Link {
     /// Sessions of whose sends more has been taken than the process knows.
     pub(crate) untold: Vec<u64>,
     untold_since: Option<Instant>,
+    /// Sessions that the process was told of, when, and that were without an owner then.
+    unbound: VecDeque<(Instant, u64)>,
     socket: Option<UnixStream>,
     /// The process has said who it is.
     is_greeted: bool,
@@ -127,6 +133,7 @@ impl Link {
             answered_since: None,
             untold: Vec::new(),
             untold_since: None,
+            unbound: VecDeque::new(),
             socket: None,
             is_greeted: false,
             is_readable: false,
@@ -201,6 +208,7 @@ impl Link {
         self.waiting.clear();
         self.untold.clear();
         self.untold_since = None;
+        self.unbound = VecDeque::new();
         (self.is_readable, self.is_full, self.is_broken) = (false, false, false);
         (self.ends, self.watches_writable) = (false, false);
         self.stuck_since = None;
@@ -304,6 +312,28 @@ impl Link {
         self.untold_since.get_or_insert(now);
     }
 
+    /// Notes that the process has been told of a session, and is to say whose it is.
+    pub(crate) fn announced(&mut self, sid: u64) {
+        self.unbound.push_back((Instant::now(), sid));
+    }
+
+    /// The process has said whose this one is. (Nearly always the first: those that are not are passed over when their time has come.)
+    pub(crate) fn bound(&mut self, sid: u64) {
+        if self.unbound.front().is_some_and(|(_, first)| *first == sid) {
+            self.unbound.pop_front();
+        }
+        if self.unbound.is_empty() {
+            self.unbound = VecDeque::new();
+        }
+    }
+
+    /// A session for which the process has had time enough to say whose it is.
+    pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<u64> {
+        let first = self.unbound.front().filter(|(since, _)| *since + UNBOUND <= now);
+        first?;
+        self.unbound.pop_front().map(|(_, sid)| sid)
+    }
+
     /// Tells what has been answered: before anything else is said.
     pub(crate) fn tell_answered(&mut self) {
         if self.answered.is_empty() || !self.is_open() {
@@ -326,6 +356,7 @@ impl Link {
             self.stuck_since.map(|since| since + SILENCE),
             told.map(|since| since + TELL_ANSWERED),
             self.untold_since.map(|since| since + TELL_TAKEN),
+            self.unbound.front().map(|(since, _)| *since + UNBOUND),
         ]
         .into_iter()
         .flatten()
@@ -348,6 +379,9 @@ impl Link {
         if is_over(self.untold_since, TELL_TAKEN) {
             self.untold_since = None;
             return Wants::Figures;
+        }
+        if is_over(self.unbound.front().map(|(since, _)| *since), UNBOUND) {
+            return Wants::Bindings;
         }
         if is_over(self.retry_at, Duration::ZERO) {
             return Wants::Connection;

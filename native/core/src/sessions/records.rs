@@ -81,7 +81,7 @@ pub struct Head {
     pub flags: u8,
     /// The session.
     pub sid: u64,
-    /// The event of it; 0 where it is none.
+    /// The event of it; of what a process sends, the number under which its object has written it down; 0 where it has none.
     pub seq: u32,
 }
 

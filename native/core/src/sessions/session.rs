@@ -5,7 +5,8 @@
 //! Law 2: while its events wait to be acknowledged it takes no more from its peer than `journal::MAX_BYTES`, but a message
 //!        that has begun; what it owes its peer is at most [`MAX_UNSENT_BYTES`].
 //! Law 3: CLOSED is the last event, and comes once, unless the process has given the session up.
-//! Law 4: an idle session owns no buffers.
+//! Law 4: it hears nothing of its peer before its process has said whose it is: until then nobody knows who answers a Close.
+//! Law 5: an idle session owns no buffers.
 
 mod inbound;
 mod outbound;
@@ -110,6 +111,8 @@ pub struct Session {
     unsent: usize,
     /// Payload of the process's sends so far.
     pub taken: u64,
+    /// The number of the last of what its process sent that had one; 0 where none had. The next process goes on behind it.
+    pub number: u32,
     /// What waited when it was last seen to, and what the process was told of that.
     stuck: usize,
     told_stuck: usize,
@@ -143,6 +146,7 @@ impl Session {
             held: 0,
             unsent: 0,
             taken: 0,
+            number: 0,
             stuck: 0,
             told_stuck: 0,
             told_taken: 0,
@@ -277,6 +281,13 @@ impl Session {
             binding.state = state.into();
         }
         fits
+    }
+
+    /// The process sends something that its object has written down under this number; 0 for what is not written down.
+    pub fn numbered(&mut self, number: u32) {
+        if number != 0 {
+            self.number = number;
+        }
     }
 
     /// Events up to this one are done with.

@@ -17,12 +17,17 @@ const PLAIN: Way = Way {
 };
 
 fn session(way: Way) -> Session {
-    Session::new(5, 0, "ticket".into(), way, Arc::default())
+    owned(way, true, &mut Autos::default())
 }
 
 /// A session that is bound, to a group whose texts may be answered.
 fn bound(auto_reply: bool) -> (Session, Autos) {
-    let (mut session, mut autos) = (session(PLAIN), Autos::default());
+    let mut autos = Autos::default();
+    (owned(PLAIN, auto_reply, &mut autos), autos)
+}
+
+fn owned(way: Way, auto_reply: bool, autos: &mut Autos) -> Session {
+    let mut session = Session::new(5, 0, "ticket".into(), way, Arc::default());
     session.binding = Some(Box::new(Binding {
         group: 1,
         is_hibernatable: true,
@@ -30,7 +35,7 @@ fn bound(auto_reply: bool) -> (Session, Autos) {
         state: Box::default(),
         autos: autos.group(1),
     }));
-    (session, autos)
+    session
 }
 
 /// The events that are to be sent: their kinds and payloads.

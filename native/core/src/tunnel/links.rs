@@ -11,7 +11,7 @@ use std::time::Instant;
 use mio::Token;
 
 use super::event_loop::Running;
-use super::scripts::{HIBERNATABLE, LINKS};
+use super::scripts::{HIBERNATABLE, INTERNAL_ERROR, LINKS};
 use super::sessions::{Place, collect, tell_taken};
 use crate::registry::{Line, Why};
 use crate::sessions::records::{Head, from_edge};
@@ -41,6 +41,7 @@ impl Running {
                 Wants::Reset => self.link_ended(id, Some("took nothing for too long"), now),
                 Wants::Abandonment => self.abandon(id, now),
                 Wants::Figures => self.tell_figures(id),
+                Wants::Bindings => self.end_unbound(id, now),
             }
         }
     }
@@ -225,12 +226,48 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Ends the sessions that nobody has said anything about.
+    fn end_unbound(&mut self, id: usize, now: Instant) {
+        let mut ended = 0;
+        while let Some(sid) = self.sessions.links[id].take_overdue(now) {
+            let Some(Place::Open { key, .. }) = self.sessions.places.get(&sid) else {
+                continue;
+            };
+            let key = *key;
+            let Some((_, session)) = self.tunnels[key].1.session() else {
+                continue;
+            };
+            if session.binding.is_some() {
+                continue;
+            }
+            session.disown();
+            ended += 1;
+            let sentence = "the script does not say whose it is";
+            self.close_session(key, INTERNAL_ERROR, Why::WorkerUnresponsive, sentence, now);
+        }
+        if ended > 0 {
+            let script = &self.sessions.links[id].script;
+            self.log.put(Line::Notice {
+                message: format!(
+                    "the process of the script {script} did not take {ended} sessions in time: they are closed"
+                ),
+            });
+        }
+    }
+}
+
 /// Tells of a session that outlived a connection. One that was not bound is told of again as new.
 fn resume(link: &mut Link, session: &mut Session) {
     let Some(binding) = session.binding.as_ref().filter(|binding| binding.is_hibernatable) else {
         return;
     };
-    let payload = [&session.taken.to_le_bytes()[..], &binding.state].concat();
+    let payload = [
+        &session.taken.to_le_bytes()[..],
+        &session.number.to_le_bytes(),
+        &binding.state,
+    ]
+    .concat();
     let head = Head {
         flags: HIBERNATABLE,
         seq: session.journal.first_seq(),

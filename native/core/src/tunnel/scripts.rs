@@ -28,7 +28,7 @@ const READS_PER_TURN: usize = 4;
 /// Sessions that one message may be for: twice as many as an object may have (durable-objects.md §2.4).
 const MAX_MANY: usize = 65_536;
 /// What a Close says whose code a script may not send.
-const INTERNAL_ERROR: u16 = 1011;
+pub(super) const INTERNAL_ERROR: u16 = 1011;
 /// Bits of flags.
 pub(super) const HIBERNATABLE: u8 = 1;
 const AUTO_REPLY: u8 = 2;
@@ -119,7 +119,7 @@ impl Running {
             return Ok(());
         }
         match head.kind {
-            to_edge::MANY => return self.send_many(id, head.flags, payload),
+            to_edge::MANY => return self.send_many(id, head, payload),
             to_edge::AUTO => {
                 let pair = autos::read(payload).ok_or_else(|| Nonsense("said an AUTO that is none".into()))?;
                 if !link.autos.set(head.sid, pair) {
@@ -157,6 +157,12 @@ impl Running {
             },
             Place::Left(session) => (&mut **session, None),
         };
+        if matches!(
+            head.kind,
+            to_edge::TEXT | to_edge::BINARY | to_edge::CLOSE | to_edge::STATE
+        ) {
+            session.numbered(head.seq);
+        }
         match head.kind {
             to_edge::TEXT | to_edge::BINARY => session.send(&Message::new(head.kind == to_edge::TEXT, payload)),
             to_edge::CLOSE => {
@@ -170,7 +176,10 @@ impl Running {
             }
             to_edge::STATE if session.keep(payload) => {}
             to_edge::STATE => return Err(Nonsense(format!("keeps {} bytes beside a session", payload.len()))),
-            to_edge::BIND => bind(session, head.flags, payload, autos)?,
+            to_edge::BIND => {
+                bind(session, head.flags, payload, autos)?;
+                self.sessions.links[id].bound(head.sid);
+            }
             to_edge::UNKNOWN => {
                 session.disown();
                 if let Some(key) = key {
@@ -197,7 +206,7 @@ impl Running {
     }
 
     /// One message for many sessions, framed once.
-    fn send_many(&mut self, id: usize, flags: u8, payload: &[u8]) -> Result<(), Nonsense> {
+    fn send_many(&mut self, id: usize, head: Head, payload: &[u8]) -> Result<(), Nonsense> {
         let nonsense = || Nonsense("said a MANY that is none".into());
         let (count, rest) = payload.split_first_chunk::<4>().ok_or_else(nonsense)?;
         let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX);
@@ -210,8 +219,8 @@ impl Running {
             0 => crate::sessions::MAX_UNSENT_BYTES,
             limit => usize::try_from(limit).unwrap_or(usize::MAX),
         };
-        let drops = flags & MANY_DROPS != 0;
-        let mut message = Message::new(flags & MANY_BINARY == 0, text);
+        let drops = head.flags & MANY_DROPS != 0;
+        let mut message = Message::new(head.flags & MANY_BINARY == 0, text);
         let kit = Arc::clone(&self.sessions.links[id].kit);
         for sid in sids.chunks_exact(8).map(number) {
             let Some(Place::Open { key, link }) = self.sessions.places.get(&sid) else {
@@ -223,6 +232,7 @@ impl Running {
             }
             if let Some((_, session)) = self.tunnels[key].1.session() {
                 let way = session.way();
+                session.numbered(head.seq);
                 session.send_shared(text.len(), limit, drops, || kit.shared(&mut message, way));
                 self.sessions.touch(key, session);
             }

@@ -346,6 +346,9 @@ pub(super) fn collect(link: &mut Link, session: &mut Session) {
     if !std::mem::replace(&mut session.is_announced, true) {
         let head = Head::of(from_edge::OPENED, session.sid);
         link.out.write(|out| head.write(session.ticket.as_bytes(), out));
+        if session.binding.is_none() {
+            link.announced(session.sid);
+        }
     }
     session.journal.send(&mut link.out);
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Protocol
 
 from holdfast.workers.channel import records as wire
@@ -59,6 +59,20 @@ class Handlers(Protocol):
 
     def run(self) -> None:
         """Run it."""
+
+
+class Mark:
+    """How far the links were at one moment."""
+
+    __slots__ = ("_away", "_links")
+
+    def __init__(self, links: list[tuple[Link, int]], away: Sized) -> None:
+        self._links = links
+        self._away = away
+
+    def is_passed(self) -> bool:
+        """Whether the kernel has all that was sent until then; what is held for sockets that are away it has not."""
+        return not self._away and all(link.has_passed(mark) for link, mark in self._links)
 
 
 class Channels:
@@ -135,12 +149,18 @@ class Channels:
             self._guarded(link, records)
             link.release()
 
-    async def retire(self) -> None:
-        """Take no new links, say BYE on those that are there, and end them when all has gone out."""
+    async def retire(self) -> bool:
+        """Take no new links, say BYE on those that are there, and end them when all has gone out; whether it has."""
+        is_all_here = not self._away
         self._stop_accepting()
-        await asyncio.gather(*(link.leave() for link in list(self._links)))
+        have_gone = await asyncio.gather(*(link.leave() for link in list(self._links)))
         for timer in self._timers.values():
             timer.cancel()
+        return is_all_here and all(have_gone)
+
+    def mark(self) -> Mark:
+        """How far everything goes that was sent until now."""
+        return Mark([(link, link.mark) for link in self._links if link.waiting_bytes], self._away)
 
     def statistics(self) -> dict[str, int]:
         """`links`, `sessions`, `sessions_hibernatable`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go
@@ -177,10 +197,16 @@ class Channels:
         self._autos.pop(group, None)
 
     def broadcast(
-        self, sessions: Iterable[Session], data: str | bytes, *, drop: bool = False, max_backlog_bytes: int = 0
+        self,
+        sessions: Iterable[Session],
+        data: str | bytes,
+        *,
+        drop: bool = False,
+        max_backlog_bytes: int = 0,
+        number: int = 0,
     ) -> None:
         """Send `data` to all `sessions`: one record a link. `drop`: those whose unsent bytes are over `max_backlog_bytes`
-        (0: what the edge allows) go without it.
+        (0: what the edge allows) go without it. `number`: under which it was written down, if it was.
         """
         payload = data.encode() if isinstance(data, str) else data
         flags = (0 if isinstance(data, str) else wire.MANY_BINARY) | (wire.MANY_DROPS if drop else 0)
@@ -189,7 +215,7 @@ class Channels:
             if session.is_over:
                 continue
             if session.link is None:
-                session.send(data)
+                session.send(data, number)
             else:
                 session.counted(len(payload))
                 by_link.setdefault(session.link, []).append(session.sid)
@@ -199,7 +225,7 @@ class Channels:
             for start in range(0, len(sids), MAX_NAMES):
                 names = sids[start : start + MAX_NAMES]
                 many = wire.many(names, payload, max_backlog_bytes=max_backlog_bytes)
-                link.write(int(ToEdge.MANY), 0, many, flags=flags)
+                link.write(int(ToEdge.MANY), 0, many, flags=flags, seq=number)
 
     async def adopt(self, token: str) -> bool:
         """Ask the edge that keeps the connection `token` (which begins with its instance) to make it a session; False: no such edge is there."""
@@ -321,13 +347,13 @@ class Channels:
 
     def _resumed(self, link: Link, record: Record) -> None:
         _, _, sid, seq, payload = record
-        taken_bytes, state = wire.resumed(payload)
+        taken_bytes, number, state = wire.resumed(payload)
         known = self._away.get((link.edge, link.loop), {}).pop(sid, None)
         if known is not None:
             link.sessions[sid] = known
             known.resume(link, next_seq=seq, taken_bytes=taken_bytes)
             return
-        session = self._new(link, Session(sid, link, received=max(seq - 1, 0), taken_bytes=taken_bytes))
+        session = self._new(link, Session(sid, link, received=max(seq - 1, 0), taken_bytes=taken_bytes, number=number))
         session.is_hibernatable = True
         try:
             binding = decode(state)

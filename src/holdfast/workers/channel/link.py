@@ -107,6 +107,15 @@ class Link:
         """Bytes that the edge has not taken."""
         return self._waiting_bytes
 
+    @property
+    def mark(self) -> int:
+        """How far everything goes that was written until now."""
+        return self.bytes_out + self._waiting_bytes
+
+    def has_passed(self, mark: int) -> bool:
+        """Whether the kernel has everything up to there: whatever becomes of us, it gives that to the edge."""
+        return self.is_over or self.bytes_out >= mark
+
     def write(self, kind: int, sid: int, payload: bytes, *, flags: int = 0, seq: int = 0) -> None:
         """Have a record sent with the next flush; nothing happens once the link is over."""
         if self.is_over:
@@ -163,17 +172,19 @@ class Link:
         elif not self._is_reading:
             self.resume_reading()
 
-    async def leave(self) -> None:
-        """Say BYE behind everything else, and end when the edge has taken it and closed, or after FAREWELL_S."""
+    async def leave(self) -> bool:
+        """Say BYE behind everything else, and end when the edge has taken it and closed, or after FAREWELL_S; whether it has."""
         if self.is_over:
-            return
+            return True
         self.flush()
         self.write(int(ToEdge.BYE), 0, b"")
         self._is_leaving = True
         self.resume_reading()
         self.flush()
         await asyncio.wait([self._gone], timeout=FAREWELL_S)
+        has_gone = not self._waiting_bytes
         self.end("this process said goodbye")
+        return has_gone
 
     def end(self, reason: str, *, is_fault: bool = False) -> None:
         """Close the connection, once. `is_fault`: it ends otherwise than it should."""

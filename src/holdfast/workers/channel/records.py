@@ -1,7 +1,7 @@
 """Records of the session channel, version 1: bytes in, records out, whatever the chopping; and the other way.
 
 A record is a header of 20 bytes, little-endian (`u32 length of what follows · u8 kind · u8 flags · u16 0 · u64 sid · u32 seq`), and its payload.
-`sid` is the socket's number, chosen by its edge; `seq` the number of an event of that socket.
+`sid` is the socket's number, chosen by its edge; `seq` the number of an event of that socket, or of an output that its object has written down.
 
 Law 1: nothing here knows a socket or a clock, and no record costs an object but a tuple.
 Law 2: any chopping of the same bytes gives the same records.
@@ -29,6 +29,7 @@ Record = tuple[int, int, int, int, Any]
 _BACKLOG = struct.Struct("<QQ")
 _CLOSED = struct.Struct("<HB")
 _CODE = struct.Struct("<H")
+_RESUMED = struct.Struct("<QI")
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
@@ -208,11 +209,13 @@ def milliseconds(payload: bytes) -> int:
     return int(_U64.unpack(payload)[0])
 
 
-def resumed(payload: bytes) -> tuple[int, bytes]:
-    """(bytes of this socket's sends that the edge has taken since it opened, the state it kept for us) of a RESUMED."""
-    if len(payload) < _U64.size:
-        raise RecordError(f"RESUMED has {len(payload)} bytes; expected at least {_U64.size}")
-    return int(_U64.unpack_from(payload)[0]), payload[_U64.size :]
+def resumed(payload: bytes) -> tuple[int, int, bytes]:
+    """(bytes of this socket's sends that the edge has taken since it opened, the number of the last of them that had one, the state
+    it kept for us) of a RESUMED."""
+    if len(payload) < _RESUMED.size:
+        raise RecordError(f"RESUMED has {len(payload)} bytes; expected at least {_RESUMED.size}")
+    taken, number = _RESUMED.unpack_from(payload)
+    return taken, number, payload[_RESUMED.size :]
 
 
 def close(code: int, reason: str) -> bytes:

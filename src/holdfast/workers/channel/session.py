@@ -67,6 +67,7 @@ class Session:
         "is_half_open",
         "is_hibernatable",
         "is_over",
+        "last_number",
         "last_seq",
         "link",
         "received",
@@ -78,7 +79,9 @@ class Session:
         "unwritten_bytes",
     )
 
-    def __init__(self, sid: int, link: Carrier | None, *, received: int = 0, taken_bytes: int = 0) -> None:
+    def __init__(
+        self, sid: int, link: Carrier | None, *, received: int = 0, taken_bytes: int = 0, number: int = 0
+    ) -> None:
         self.sid = sid
         self.link = link
         self.socket: Receiver | None = None
@@ -91,7 +94,9 @@ class Session:
         self.last_seq = self.skipped_seq = 0
         self.sent_bytes = self.taken_bytes = taken_bytes
         self.unwritten_bytes = 0
-        self._held: list[tuple[int, bytes]] | None = None
+        # The number of the last output of a process before this one that the edge has taken; 0 where none had one.
+        self.last_number = number
+        self._held: list[tuple[int, bytes, int]] | None = None
         self._held_bytes = 0
 
     @property
@@ -99,26 +104,26 @@ class Session:
         """Bytes that were sent and are not yet written to the socket, as far as the edge has told."""
         return self.sent_bytes - self.taken_bytes + self.unwritten_bytes
 
-    def send(self, data: str | bytes) -> None:
-        """Send a message; nothing happens when the session is over."""
+    def send(self, data: str | bytes, number: int = 0) -> None:
+        """Send a message; nothing happens when the session is over. `number`: under which it was written down, if it was."""
         kind, payload = (_TEXT, data.encode()) if isinstance(data, str) else (_BINARY, data)
         if self.link is None or self.is_over:
-            self._hold(kind, payload, len(payload))
+            self._hold(kind, payload, len(payload), number)
         else:
             link = self.link
             self.sent_bytes += len(payload)
             link.messages_out += 1
-            link.write(kind, self.sid, payload)
+            link.write(kind, self.sid, payload, seq=number)
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, number: int = 0) -> None:
         """Begin to close, or answer the peer's Close where the edge does not; code 0 is a Close without one."""
-        self._write(int(ToEdge.CLOSE), close(code, reason))
+        self._write(int(ToEdge.CLOSE), close(code, reason), number)
         self.is_half_open = False
         self._end()
 
-    def keep(self, state: bytes) -> None:
+    def keep(self, state: bytes, number: int = 0) -> None:
         """Have the edge keep `state` beside the socket."""
-        self._write(int(ToEdge.STATE), state)
+        self._write(int(ToEdge.STATE), state, number)
 
     def bind(self, group: int, state: bytes, *, is_hibernatable: bool, is_half_open: bool = False) -> None:
         """Say whose this is: the answer to OPENED. `is_half_open`: the peer's Close is answered by `close`, not by the edge."""
@@ -164,8 +169,8 @@ class Session:
         self.taken_bytes, self.sent_bytes = taken_bytes, taken_bytes + self._held_bytes
         link.joined(self.group)
         held, self._held, self._held_bytes = self._held, None, 0
-        for kind, payload in held or ():
-            link.write(kind, self.sid, payload)
+        for kind, payload, number in held or ():
+            link.write(kind, self.sid, payload, seq=number)
         next_seq = self.number(next_seq)
         if next_seq > self.received + 1:
             # What it takes for done with, is.
@@ -188,17 +193,17 @@ class Session:
         if self.last_seq and self.acknowledged >= self.last_seq and not self.is_half_open:
             self.over()
 
-    def _write(self, kind: int, payload: bytes) -> None:
+    def _write(self, kind: int, payload: bytes, number: int = 0) -> None:
         if self.link is None or self.is_over:
-            self._hold(kind, payload, 0)
+            self._hold(kind, payload, 0, number)
         else:
-            self.link.write(kind, self.sid, payload)
+            self.link.write(kind, self.sid, payload, seq=number)
 
-    def _hold(self, kind: int, payload: bytes, message_bytes: int) -> None:
+    def _hold(self, kind: int, payload: bytes, message_bytes: int, number: int) -> None:
         if self.is_over:
             return
         self._held = self._held or []
-        self._held.append((kind, payload))
+        self._held.append((kind, payload, number))
         self.sent_bytes += message_bytes
         self._held_bytes += message_bytes
         if self._held_bytes > MAX_HELD_BYTES:

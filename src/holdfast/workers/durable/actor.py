@@ -8,10 +8,9 @@ Law 3: sockets outlive a hibernation and a deploy; a reset closes all of them.
 """
 
 import asyncio
-from contextvars import Context
-from functools import partial
 from typing import Any, Protocol
 
+from holdfast.workers.durable.broadcasts import Broadcast
 from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, SOCKET_LOST, ObjectReset
 from holdfast.workers.durable.events import CloseEvent, Event, SocketEvent
 from holdfast.workers.durable.ids import DurableObjectId
@@ -180,19 +179,10 @@ class Actor:
 
     def broadcast(self, sockets: list[Any], data: str | bytes, *, drop: bool, max_backlog_bytes: int) -> None:
         """Send to all of them, when the object's writes are durable."""
-        action = partial(self._broadcast, sockets, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
         if self.instance is not None:
-            self.instance.emit(action)
-
-    def _broadcast(self, sockets: list[Any], data: str | bytes, *, drop: bool, max_backlog_bytes: int) -> None:
-        sessions = []
-        for ws in sockets:
-            if (session := ws.session) is not None:
-                sessions.append(session)
-            else:
-                # Its client is in this process, or its answer has not gone out yet.
-                Context().run(ws.send, data)
-        self._services.channels.broadcast(sessions, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
+            self.instance.emit(
+                Broadcast(self._services.channels, sockets, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
+            )
 
     # What its instance tells (`instance.Place`).
 

@@ -5,12 +5,12 @@ user code meets it, and whatever happens to the object in the meantime shares th
 
 Law 1: all writes of one turn are in one transaction; a transaction over several turns is not committed before its end.
 Law 2: what is let out after a write waits for its commit; what is let out within a transaction does not wait for that one's writes, which
-are nobody's before its end (it may ask others, and must be answered).
+are nobody's before its end (it may ask others, and must be answered). What waits is written down with what it waits for (`outbox.py`).
 Law 3: a commit that fails, or takes longer than COMMIT_LIMIT_S, is told once; after `stop` none begins.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from contextvars import Context
 from functools import partial
@@ -31,11 +31,18 @@ class Committable(Protocol):
     def close(self) -> None: ...
 
 
+class Keeper(Protocol):
+    """Writes down what waits for a commit (`outbox.Outbox`)."""
+
+    def write_down(self, waiting: Iterable[Callable[[], None]]) -> None: ...
+    def left(self) -> None: ...
+
+
 class Commits:
     """See above. `failed` hears of a commit that did not come about, `settled` of each that did."""
 
     __slots__ = ("_executor", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled", "_stall",
-                 "_transactions", "_waiters", "file")  # fmt: skip
+                 "_transactions", "_waiters", "file", "outbox")  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +54,8 @@ class Commits:
         settled: Callable[[], None],
     ) -> None:
         self.file: Committable | None = None
+        # What is let out after a commit is written down with it; None where nobody would send it again.
+        self.outbox: Keeper | None = None
         self._loop = asyncio.get_running_loop()
         self._gate = gate
         self._outputs = outputs
@@ -110,7 +119,7 @@ class Commits:
     def let_go(self) -> "asyncio.Future[None] | None":
         """Undo what is not committed, and close the file; a future where a commit must end first."""
         self.stop()
-        file, self.file = self.file, None
+        file, self.file, self.outbox = self.file, None, None
         if file is None:
             return None
         if self._running is None:
@@ -130,6 +139,12 @@ class Commits:
         self._is_scheduled = False
         if self._is_stopped or self._transactions or not self._is_dirty or self.file is None:
             return
+        if self.outbox is not None and self._outputs.waiting:
+            try:
+                self.outbox.write_down(self._outputs.actions)
+            except Exception as error:  # noqa: BLE001  as of the commit itself
+                self._failed(error)
+                return
         self._is_dirty = False
         generation = self._outputs.begin()
         self._gate.hold()
@@ -152,6 +167,8 @@ class Commits:
             self._failed(error)
             return
         self._outputs.confirm(generation)
+        if self.outbox is not None:
+            self.outbox.left()
         self._tell()
         self._settled()
         if self._is_dirty:

@@ -14,9 +14,9 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from functools import partial
 from typing import Any, Protocol, cast
 
+from holdfast.workers.durable.outbox import Outbox
 from holdfast.workers.durable.services import Journal, Running, Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 
@@ -81,7 +81,7 @@ class Event(ABC):
 class SocketEvent(Event):
     """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
 
-    __slots__ = ("_args", "_names", "_timer", "_timer_s", "has_ended", "is_suspect", "seen", "seq", "socket")
+    __slots__ = ("_args", "_last", "_names", "_timer", "_timer_s", "has_ended", "is_suspect", "seen", "seq", "socket")
 
     label = "a handler of a WebSocket"
     kind = "websocket"
@@ -92,6 +92,8 @@ class SocketEvent(Event):
         self._names = names
         self._args = args
         self.seq = seq
+        # Up to which event its acknowledgement goes, which is the event itself, called when it may leave.
+        self._last = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = 0.0
         self.seen: Callable[[int, int], object] | None = None
@@ -130,21 +132,25 @@ class SocketEvent(Event):
             host.failed(self)
             host.report(f"Uncaught exception in {self._names[0]}", error)
         if self.seq and (last := host.progress.ended(self)):
-            self._acknowledge(host, last)
+            self._last = last
+            host.emit(self)
         host.ended(self)
+
+    def __call__(self) -> None:
+        """Acknowledge it, and those before it."""
+        if (session := self.socket.session) is not None:
+            session.ack(self._last)
+            if (journal := self._host.journal) is not None:
+                journal.acknowledged(session.sid, self._last)
+
+    def note(self, outbox: Outbox) -> None:
+        """Its acknowledgement waits for a commit (`outbox.Output`)."""
+        if (session := self.socket.session) is not None:
+            outbox.done_with(session, self._last)
 
     @property
     def _host(self) -> SocketHost:
         return cast("SocketHost", self.host)
-
-    def _acknowledge(self, host: Host, seq: int) -> None:
-        if (session := self.socket.session) is not None:
-            host.emit(partial(self._leave, session, seq))
-
-    def _leave(self, session: Any, seq: int) -> None:  # noqa: ANN401  `channel.session.Session`
-        session.ack(seq)
-        if (journal := self._host.journal) is not None:
-            journal.acknowledged(session.sid, seq)
 
     def _was_handled(self) -> bool:
         session, file = self.socket.session, self._host.file
@@ -173,10 +179,12 @@ class CloseEvent(SocketEvent):
         self._forget(self.socket)
         super().done(result, error)
 
-    def _leave(self, session: Any, seq: int) -> None:  # noqa: ANN401  `channel.session.Session`
-        session.ack(seq)
-        if (journal := self._host.journal) is not None:
-            journal.closed(session.sid)
+    def __call__(self) -> None:
+        """Acknowledge it: the last that there was to be."""
+        if (session := self.socket.session) is not None:
+            session.ack(self._last)
+            if (journal := self._host.journal) is not None:
+                journal.closed(session.sid)
 
 
 class Progress:

@@ -19,7 +19,7 @@ import contextlib
 import types
 from bisect import insort
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextvars import Context
 from itertools import count
 from typing import Any, cast
@@ -207,6 +207,11 @@ class OutputGate:
     def waiting(self) -> int:
         """How many actions wait."""
         return len(self._waiting)
+
+    @property
+    def actions(self) -> Iterator[Callable[[], None]]:
+        """What waits, in order."""
+        return (action for _, action in self._waiting)
 
     def wrote(self) -> None:
         """There is a write which what is emitted from now on must wait for."""

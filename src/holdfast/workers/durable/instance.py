@@ -293,7 +293,11 @@ class Instance:
     def _open(self) -> None:
         self._file = self.commits.file = self._services.open_file(self.place.kind, str(self.place.id))
         if self._services.open_journal is not None:
-            self._journal = self._services.open_journal(self._file)
+            journal = self._journal = self._services.open_journal(self._file)
+            if self._services.open_outbox is not None:
+                self.commits.outbox = self._services.open_outbox(
+                    self.place.kind, str(self.place.id), self._file, journal
+                )
             if self._services.has_all_sockets():
                 self._journal.retain([ws.session.sid for ws in self.place.sockets if ws.session is not None])
 

@@ -26,8 +26,10 @@ from holdfast.workers.durable.alarm_marks import AlarmMarks
 from holdfast.workers.durable.alarms import AlarmRun, Scheduler
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.namespace import Namespace
+from holdfast.workers.durable.outbox import Outbox
+from holdfast.workers.durable.owed import Owed
 from holdfast.workers.durable.owner import Fenced, LocalOwner
-from holdfast.workers.durable.services import Channels, ObjectClass, Services, Start
+from holdfast.workers.durable.services import Channels, Journal, ObjectClass, Services, Start
 from holdfast.workers.durable.storage import Storage
 from holdfast.workers.runtime.handled import Handled
 
@@ -90,6 +92,7 @@ class Objects:
             wall_ms=wall_ms,
         )
         self.services.open_journal = Handled
+        self.services.open_outbox = self._open_outbox
         self.services.has_all_sockets = self._has_all_sockets
         self._settled_at = float("inf")
         self.is_retiring = False
@@ -107,6 +110,7 @@ class Objects:
         self._directory: Path | None = None
         self._table: AlarmTable | None = None
         self._marks: AlarmMarks | None = None
+        self._owed: Owed | None = None
         self._scheduler: Scheduler | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -142,9 +146,10 @@ class Objects:
         self.owner, self._directory = owner, objects_dir
         self._table = AlarmTable.open(objects_dir / FILE_NAME, lambda: objects_dir.glob("*/*.sqlite"))
         self._marks = AlarmMarks(objects_dir)
+        self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
+        self._send_again(objects_dir)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
         self._scheduler.start()
-        self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
         self._sweep()
 
     async def retire(self, limit_s: float) -> None:
@@ -166,6 +171,12 @@ class Objects:
         if self.owner is not None:
             await self.owner.leave()
 
+    def parted(self, *, is_all_out: bool) -> None:
+        """After `retire` the links have ended as well; `is_all_out`: with everything that was to leave by them."""
+        if self._owed is not None:
+            self._owed.close(is_all_out=is_all_out)
+            self._owed = None
+
     def sweep(self, now: float) -> None:
         """Let objects leave that had no reason to stay for HIBERNATE_S by now (the loop's time), and forget those that are nothing."""
         for actor in list(self._live):
@@ -177,6 +188,8 @@ class Objects:
             elif now - instance.idle_since >= STAYS_S and not instance.is_explained:
                 instance.is_explained = True
                 self._explain(actor, instance.reasons(now))
+        if self._owed is not None:
+            self._owed.sweep()
         fresh, self._fresh = self._fresh, []
         for key in fresh:
             if (known := self._actors.get(key)) is not None and not known.is_needed:
@@ -233,6 +246,9 @@ class Objects:
             return False
         actor = self.actor(kind, DurableObjectId(binding.object_id, name=binding.object_name))
         actor.resume(ws)
+        if self._owed is not None:
+            # Its edge is late; the others got theirs at the start.
+            self._owed.resumed((kind.namespace, binding.object_id), (ws,))
         return True
 
     def message(self, ws: Any, data: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; str or bytes
@@ -266,6 +282,8 @@ class Objects:
     def slept(self, actor: Actor) -> None:
         """It has none any more."""
         self._live.pop(actor, None)
+        if self._owed is not None:
+            self._owed.slept((actor.kind.namespace, str(actor.id)))
         if not actor.is_needed:
             self._actors.pop((actor.kind.name, str(actor.id)), None)
             self.services.channels.forget(actor.group)
@@ -339,6 +357,22 @@ class Objects:
         marks = self._marks
         if marks is not None:
             actor.deliver(AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled))
+
+    def _send_again(self, directory: Path) -> None:
+        owed = self._owed = Owed(
+            directory,
+            self.services.channels,
+            has_all_sockets=self._has_all_sockets,
+            report=self.services.report,
+        )
+        for namespace, digits in owed.keys:
+            if (kind := self._kept.get(namespace)) is not None:
+                owed.read((namespace, digits), ObjectFile.open(self._path(kind, digits)))
+                if (actor := self._actors.get((kind.name, digits))) is not None:
+                    owed.resumed((namespace, digits), actor.sockets)
+
+    def _open_outbox(self, kind: ObjectClass, digits: str, file: ObjectFile, journal: Journal) -> Outbox | None:
+        return None if self._owed is None else self._owed.outbox((kind.namespace, digits), file, journal)
 
     def _open_file(self, kind: ObjectClass, digits: str) -> ObjectFile:
         actor = self._actors[kind.name, digits]

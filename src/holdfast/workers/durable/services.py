@@ -55,9 +55,16 @@ class Channels(Protocol):
 
     def set_auto(self, group: int, request: str | None, response: str | None) -> None: ...
     def broadcast(
-        self, sessions: Iterable[Any], data: str | bytes, *, drop: bool = False, max_backlog_bytes: int = 0
+        self,
+        sessions: Iterable[Any],
+        data: str | bytes,
+        *,
+        drop: bool = False,
+        max_backlog_bytes: int = 0,
+        number: int = 0,
     ) -> None: ...
     def forget(self, group: int) -> None: ...
+    def mark(self) -> Any: ...  # noqa: ANN401  `outbox.Mark`
 
 
 class AlarmRow(Protocol):
@@ -85,6 +92,7 @@ class Journal(Protocol):
     """Which events of sockets an object has handled (`runtime.handled.Handled`)."""
 
     def was_handled(self, sid: int, seq: int) -> bool: ...
+    def handled(self, sid: int, seqs: Iterable[int]) -> None: ...
     def acknowledged(self, sid: int, seq: int) -> None: ...
     def closed(self, sid: int) -> None: ...
     def retain(self, sids: Collection[int]) -> None: ...
@@ -129,6 +137,8 @@ class Services:
     channels: Channels = field(init=False)
     # Made with each file that is opened; none: events that are sent again are handled again.
     open_journal: Callable[[Any], Journal] | None = None
+    # Made with each journal: writes down what is let out after a commit. None: what was not sent is lost with the process.
+    open_outbox: Callable[[ObjectClass, str, Any, Journal], Any] | None = None
     # Whether all sockets of processes before this one are known: then a journal may forget those of others.
     has_all_sockets: Callable[[], bool] = lambda: False
     env: Any = None

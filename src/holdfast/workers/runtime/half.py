@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
 MAX_HELD_BYTES = 16 * 1024 * 1024
+# What an edge keeps beside a socket is 64 KiB (`Session` of the core), and 16 KiB of that are for its attachment.
+MAX_BINDING_BYTES = 47 * 1024
 # What a client is told whose socket's listeners have gone. Precedent: the original's texts.
 RESET = (1011, "Durable Object connection closed because the object was reset.")
 UPDATED = (1012, "Durable Object reset because its code was updated.")
@@ -210,6 +212,11 @@ class Half:
         self.class_name, self.object_id, self.object_name = class_name, object_id, object_name
         self.accepted_ms = accepted_ms
         self.ray = console.who()[0]
+        size = len(encode(self.binding))
+        if size > MAX_BINDING_BYTES:
+            raise JsException(
+                f"A WebSocket's tags and the name of its object take {size} bytes together; at most {MAX_BINDING_BYTES} can be kept."
+            )
         self.acceptance = Acceptance.OBJECT
         self.is_heard = True
         held, self._held, self.held_bytes = self._held, None, 0
@@ -309,15 +316,17 @@ class Half:
 
     # --- Parts ---
 
-    def _transmit(self, data: str | bytes) -> None:
+    def transmit(self, data: str | bytes, number: int = 0) -> None:
+        """Have the peer get a message. `number`: under which it was written down, if it was."""
         if self.session is not None:
-            self.session.send(data)
+            self.session.send(data, number)
         elif self._peer is not None:
             self._peer.from_peer(("message", data, 0))
 
-    def _transmit_close(self, code: int, reason: str) -> None:
+    def transmit_close(self, code: int, reason: str, number: int = 0) -> None:
+        """Have the peer get a Close; code 0 is one without."""
         if self.session is not None:
-            self.session.close(code, reason)
+            self.session.close(code, reason, number)
         elif self._peer is not None:
             self._peer.from_peer(("close", code or 1005, reason, True, 0))
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from holdfast.workers.runtime.turns import current_event
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from holdfast.store.objects.file import ObjectFile
 
@@ -54,6 +54,11 @@ class Handled:
         traces = self._known()
         return sid in traces and seq in traces[sid]
 
+    def handled(self, sid: int, seqs: Iterable[int]) -> None:
+        """These are done with, and what they let out is being written down: they leave a trace though they wrote nothing."""
+        for seq in seqs:
+            self._leave_trace(sid, seq % _SEQ_SPAN)
+
     def acknowledged(self, sid: int, seq: int) -> None:
         """The edge has been told that all events of the socket up to this one are done with."""
         self._acknowledged[sid] = seq
@@ -76,9 +81,10 @@ class Handled:
     def _note(self) -> None:
         """Something is about to be written: whose doing is it?"""
         event = current_event.get()
-        if event is None:
-            return
-        sid, seq = event
+        if event is not None:
+            self._leave_trace(*event)
+
+    def _leave_trace(self, sid: int, seq: int) -> None:
         of_socket = self._known()[sid]
         if seq in of_socket:
             return

@@ -244,7 +244,7 @@ class _Serving:
             await self._server.answered(min(limit_s, ANSWER_S))
             await self._reception.settled(min(limit_s, OPEN_S))
             await self._objects.retire(max(until - self._loop.time(), 0))
-            await self._hub.retire()
+            self._objects.parted(is_all_out=await self._hub.retire())
         self._host.say(self._counters())
 
     async def linger(self, limit_s: float) -> None:

@@ -18,11 +18,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from holdfast.workers import values
-from holdfast.workers.channel.binding import Binding, encode
+from holdfast.workers.channel.binding import Binding, decode, encode
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.runtime import close_codes, events
 from holdfast.workers.runtime.half import Acceptance, Half, Parked, SocketOwner, pair
 from holdfast.workers.runtime.outgoing import connecting
+from holdfast.workers.runtime.outputs import Closing, Keeping, Sending
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.errors import DOMException, JsException, JsTypeError
 
@@ -84,6 +85,13 @@ class WebSocket(Half):
         session.socket = socket
         return socket
 
+    def goes_on(self, *, state: bytes | None = None, is_closed: bool = False) -> None:
+        """What the process before this one had it let out, and its edge did not take: it has said so now."""
+        if state is not None:
+            self._attachment = decode(state).attachment
+        if is_closed:
+            self._was_closed = self._sent_close = True
+
     # --- The platform's ---
 
     @property
@@ -135,9 +143,9 @@ class WebSocket(Half):
             return
         activity = CURRENT.get()
         if activity is None:
-            self._transmit(data)
+            self.transmit(data)
         else:
-            activity.emit(partial(self._transmit, data))
+            activity.emit(Sending(self, data))
 
     def close(self, code: object = None, reason: object = None) -> None:
         """Begin to close, or do nothing if that has begun."""
@@ -148,7 +156,7 @@ class WebSocket(Half):
             raise self._not_yet()
         self._was_closed = self._sent_close = True
         activity = CURRENT.get()
-        action = partial(self._transmit_close, checked_code, checked_reason)
+        action = Closing(self, checked_code, checked_reason)
         if activity is None:
             action()
         else:
@@ -175,7 +183,13 @@ class WebSocket(Half):
             )
         self._attachment = data
         if self.session is not None and self.acceptance is Acceptance.OBJECT:
-            self.session.keep(encode(self.binding))
+            keeping = Keeping(self, encode(self.binding))
+            activity = CURRENT.get()
+            if activity is None:
+                keeping()
+            else:
+                # With what its object has written: the handler runs again, or what it left here is kept.
+                activity.emit(keeping)
 
     def deserializeAttachment(self) -> Any:  # noqa: ANN401, N802 - what user code put there
         """A copy of what was kept, or None."""

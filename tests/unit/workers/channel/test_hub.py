@@ -89,8 +89,8 @@ class Edge:
     def send(self, kind: int, sid: int = 0, payload: bytes = b"", *, seq: int = 0, flags: int = 0) -> None:
         self.socket.send(record(kind, sid, payload, seq=seq, flags=flags))
 
-    def resumed(self, sid: int, state: bytes, *, next_seq: int = 1, taken: int = 0) -> None:
-        self.send(FromEdge.RESUMED, sid, struct.pack("<Q", taken) + state, seq=next_seq, flags=1)
+    def resumed(self, sid: int, state: bytes, *, next_seq: int = 1, taken: int = 0, number: int = 0) -> None:
+        self.send(FromEdge.RESUMED, sid, struct.pack("<QI", taken, number) + state, seq=next_seq, flags=1)
 
     async def until(self, kind: int) -> Record:
         """The next record of this kind; others are passed over."""

@@ -84,7 +84,7 @@ def test_hello_is_read_and_another_version_is_refused() -> None:
         (wire.closed, b"\xee\x03\x00", (1006, "", False)),
         (wire.backlog, struct.pack("<QQ", 5, 6), (5, 6)),
         (wire.milliseconds, struct.pack("<Q", 7), 7),
-        (wire.resumed, struct.pack("<Q", 8) + b"state", (8, b"state")),
+        (wire.resumed, struct.pack("<QI", 8, 9) + b"state", (8, 9, b"state")),
     ],
 )
 def test_payloads_are_read(read: object, payload: bytes, expected: object) -> None:

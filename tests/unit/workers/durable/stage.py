@@ -32,28 +32,37 @@ class Session:
         self.sid = next(self.numbers)
         self.socket: Any = None
         self.sent: list[str | bytes] = []
-        self.acknowledged: list[int] = []
+        self.acks: list[int] = []
         self.kept: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.aborted: tuple[int, str] | None = None
         self.is_hibernatable = False
         self.buffered_bytes = 0
-        self.seq = 0
+        self.seq = self.last_number = 0
+        # Under which numbers what was sent had been written down.
+        self.numbers_sent: list[int] = []
 
     def bind(self, group: int, state: bytes, *, is_hibernatable: bool, **_: Any) -> None:
         self.is_hibernatable = is_hibernatable
 
-    def send(self, data: str | bytes) -> None:
+    def send(self, data: str | bytes, number: int = 0) -> None:
         self.sent.append(data)
+        self.numbers_sent.append(number)
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, number: int = 0) -> None:
         self.closed = (code, reason)
+        self.numbers_sent.append(number)
 
-    def keep(self, state: bytes) -> None:
+    def keep(self, state: bytes, number: int = 0) -> None:
         self.kept.append(state)
+        self.numbers_sent.append(number)
 
     def ack(self, seq: int) -> None:
-        self.acknowledged.append(seq)
+        self.acks.append(seq)
+
+    @property
+    def acknowledged(self) -> int:
+        return max(self.acks, default=0)
 
     def abort(self, code: int, reason: str) -> None:
         self.aborted = (code, reason)
@@ -75,6 +84,8 @@ class Channels:
     def __init__(self) -> None:
         self.autos: list[tuple[int, str | None, str | None]] = []
         self.many: list[tuple[list[Any], str | bytes, bool, int]] = []
+        self.numbers: list[int] = []
+        self.has_taken = True
 
     def set_auto(self, group: int, request: str | None, response: str | None) -> None:
         self.autos.append((group, request, response))
@@ -82,8 +93,24 @@ class Channels:
     def forget(self, group: int) -> None:
         pass
 
-    def broadcast(self, sessions: Any, data: str | bytes, *, drop: bool = False, max_backlog_bytes: int = 0) -> None:
+    def broadcast(
+        self,
+        sessions: Any,
+        data: str | bytes,
+        *,
+        drop: bool = False,
+        max_backlog_bytes: int = 0,
+        number: int = 0,
+    ) -> None:
         self.many.append((list(sessions), data, drop, max_backlog_bytes))
+        self.numbers.append(number)
+
+    def mark(self) -> "Channels":
+        return self
+
+    def is_passed(self) -> bool:
+        """Whether the kernel has everything."""
+        return self.has_taken
 
 
 class Stage:

@@ -54,12 +54,12 @@ async def test_a_message_wakes_a_hibernated_object_and_its_sockets_are_as_they_w
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())
         session.says("keep")
-        await until(lambda: session.acknowledged == [1])
+        await until(lambda: session.acks == [1])
         first = await scene.stub().number
         await scene.sleep_all()
         assert (scene.objects.figures().live, scene.objects.figures().sockets) == (0, 1)
         session.says("again")
-        await until(lambda: session.acknowledged == [1, 2])
+        await until(lambda: session.acks == [1, 2])
         assert session.sent == [f"{first} keep", f"{first + 1} again"]
         assert await scene.stub().at_start == [[{"name": "Ann"}, ["lobby"]]]
 
@@ -101,7 +101,7 @@ async def test_the_end_of_a_socket_is_told_with_the_socket_still_there_and_then_
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())
         session.ends(4010, "x")
-        await until(lambda: session.acknowledged == [1])
+        await until(lambda: session.acks == [1])
         assert await scene.stub().closed == [[4010, "x", True, 3, True, ["lobby"]]]
         assert scene.objects.figures().sockets == 0
 
@@ -110,7 +110,7 @@ async def test_an_error_of_a_socket_is_told(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())
         session.socket.broke("protocol error", 1)
-        await until(lambda: session.acknowledged == [1])
+        await until(lambda: session.acks == [1])
         (told,) = await scene.stub().closed
         assert "protocol error" in str(told)
 
@@ -159,7 +159,7 @@ async def test_an_object_without_handlers_of_sockets_acknowledges_all_the_same(t
         session = await scene.client(scene.stub())
         session.says("anybody?")
         session.ends()
-        await until(lambda: session.acknowledged[-1:] == [2])
+        await until(lambda: session.acks[-1:] == [2])
         assert scene.objects.figures().sockets == 0
 
 
@@ -185,7 +185,7 @@ async def test_sockets_of_a_process_before_this_one_stand_in_the_order_of_their_
             assert scene.objects.resumed(socket, binding)
             sessions.append(session)
         sessions[0].says("hello")
-        await until(lambda: sessions[0].acknowledged == [1])
+        await until(lambda: sessions[0].acks == [1])
         actor = next(iter(scene.objects._live))
         assert [ws.accepted_ms for ws in actor.sockets] == [1, 3, 5]
         assert actor.id.name == "a"
@@ -214,7 +214,7 @@ async def test_what_came_during_the_last_hours_is_for_the_next_instance(tmp_path
         session.says("x")
         assert session.sent == []
         go.set()
-        await until(lambda: session.acknowledged == [1])
+        await until(lambda: session.acks == [1])
         assert session.sent == [f"{first + 1} x"]
 
 
@@ -243,17 +243,17 @@ async def test_what_was_handled_before_a_crash_is_acknowledged_and_not_handled_a
         session = await scene.client(scene.stub())
         session.says("one")
         session.says("two")
-        await until(lambda: session.acknowledged[-1:] == [2])
+        await until(lambda: session.acks[-1:] == [2])
     async with stage(tmp_path, Room=Counter) as scene:
         scene.objects.services.event_seen = see_event
         again = take_over(scene, session)
         # The acknowledgements of the first two were lost with their process.
         for text in ("one", "two", "three"):
             again.says(text)
-        await until(lambda: again.acknowledged[-1:] == [3])
+        await until(lambda: again.acks[-1:] == [3])
         assert (session.sent, again.sent) == (["1", "2"], ["3"])
         again.ends()
-        await until(lambda: again.acknowledged[-1:] == [4])
+        await until(lambda: again.acks[-1:] == [4])
 
 
 async def test_traces_of_sockets_that_never_came_again_are_forgotten(tmp_path: Path) -> None:
@@ -261,12 +261,12 @@ async def test_traces_of_sockets_that_never_came_again_are_forgotten(tmp_path: P
         scene.objects.services.event_seen = see_event
         session = await scene.client(scene.stub())
         session.says("one")
-        await until(lambda: session.acknowledged == [1])
+        await until(lambda: session.acks == [1])
     async with stage(tmp_path, Room=Counter) as scene:
         scene.objects._settled_at = 0.0
         other = await scene.client(scene.stub())
         other.says("two")
-        await until(lambda: other.acknowledged == [1])
+        await until(lambda: other.acks == [1])
         actor = next(iter(scene.objects._live))
         assert actor.instance is not None
         assert actor.instance.journal is not None
@@ -285,6 +285,6 @@ async def test_the_end_of_a_socket_is_acknowledged_after_the_messages_before_it(
         session.says("slow")
         session.ends()
         await until(lambda: scene.objects.figures().sockets == 0)
-        assert session.acknowledged == []
+        assert session.acks == []
         go.set()
-        await until(lambda: session.acknowledged == [2])
+        await until(lambda: session.acks == [2])

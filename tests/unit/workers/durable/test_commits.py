@@ -72,11 +72,11 @@ async def _moves(directory: Path, moves: list[tuple[str, int]]) -> None:
             written = durable_writes(path) if path.exists() else 0
             sent_writes = sum(str(text).startswith("write") for text in session.sent)
             assert sent_writes <= written
-            assert sum(one.startswith("write") for one in said[: (session.acknowledged or [0])[-1]]) <= written
+            assert sum(one.startswith("write") for one in said[: (session.acks or [0])[-1]]) <= written
         while len(session.sent) < len(said):
             disk.run()
             await turn()
-        await until(lambda: (session.acknowledged or [0])[-1] == len(said))
+        await until(lambda: (session.acks or [0])[-1] == len(said))
         assert sorted(map(str, session.sent)) == sorted(said)
         assert said == STARTS
 
@@ -118,10 +118,10 @@ async def test_a_send_leaves_when_the_writes_before_it_are_durable(
         session = await scene.client(scene.stub())
         session.says("write")
         await until(disk.entered.is_set)
-        assert (session.sent, session.acknowledged) == ([], [])
+        assert (session.sent, session.acks) == ([], [])
         disk.open.set()
-        await until(lambda: session.acknowledged)
-        assert (session.sent, session.acknowledged) == (["write"], [1])
+        await until(lambda: session.acks)
+        assert (session.sent, session.acks) == (["write"], [1])
 
 
 async def test_messages_that_come_during_a_commit_share_the_next_one(
@@ -135,7 +135,7 @@ async def test_messages_that_come_during_a_commit_share_the_next_one(
         for _ in range(20):
             session.says("write")
         disk.open.set()
-        await until(lambda: session.acknowledged[-1:] == [21])
+        await until(lambda: session.acks[-1:] == [21])
         assert session.sent == ["write"] * 21
         assert disk.commits == 2
         assert await scene.stub().count() == 21
@@ -163,7 +163,7 @@ async def test_a_commit_that_fails_resets_the_object_and_nothing_of_it_leaves(
         await until(disk.entered.is_set)
         disk.open.set()
         await told(waits, sqlite3.OperationalError, "disk I/O error")
-        assert (session.sent, session.acknowledged) == ([], [])
+        assert (session.sent, session.acks) == ([], [])
         assert session.aborted == (1011, "Durable Object connection closed because the object was reset.")
         disk.error = None
         assert await scene.stub().count() == 0

@@ -37,7 +37,7 @@ async def test_an_exception_in_a_handler_harms_neither_socket_nor_object(tmp_pat
         session = await scene.client(scene.stub())
         session.says("fail")
         session.says("next")
-        await until(lambda: session.acknowledged[-1:] == [2])
+        await until(lambda: session.acks[-1:] == [2])
         assert session.sent == ["next"]
         assert session.aborted is None
         (report,) = scene.reports
@@ -104,7 +104,7 @@ async def test_a_timeout_of_events_ends_a_handler_and_leaves_the_socket(tmp_path
         session = await scene.client(scene.stub())
         for text in ("set", "hang", "next"):
             session.says(text)
-            await until(lambda: session.acknowledged[-1:] == [session.seq])
+            await until(lambda: session.acks[-1:] == [session.seq])
         assert session.sent == ["set", "next"]
         assert scene.reports == []
 

@@ -65,7 +65,7 @@ async def test_constructors_get_the_bindings_and_files_lie_under_the_namespace(t
         assert await scene.stub().names() == ["value", "Room"]
         session = await scene.client(scene.stub())
         session.says("x")
-        await until(lambda: session.acknowledged)
+        await until(lambda: session.acks)
         assert (tmp_path / "chat-Room" / f"{scene.stub().id}.sqlite").exists()
 
 
@@ -87,7 +87,7 @@ async def test_a_retirement_lets_handlers_end_and_leaves_the_rest_to_the_next_pr
         assert not retiring.done()
         EVENTS["go on"].set()
         await retiring
-        assert (session.sent, session.acknowledged) == (["wait"], [1])
+        assert (session.sent, session.acks) == (["wait"], [1])
         assert session.aborted is None
         async with stage(tmp_path, Room=Room) as successor:
             assert await successor.stub().last() == "wait"
@@ -100,7 +100,7 @@ async def test_a_handler_that_does_not_end_is_not_waited_for(tmp_path: Path) -> 
         session.says("wait")
         await EVENTS["began"].wait()
         await scene.objects.retire(0.01)
-        assert session.acknowledged == []
+        assert session.acks == []
         assert "handlers still run" in scene.texts[0]
         EVENTS["go on"].set()
 
@@ -163,7 +163,7 @@ async def test_a_class_that_is_renamed_keeps_ids_files_alarms_and_sockets(tmp_pa
         session = await scene.client(scene.stub())
         session.says("before")
         await scene.stub().set(10)
-        await until(lambda: session.acknowledged)
+        await until(lambda: session.acks)
         digits, binding = str(scene.stub().id), session.socket.binding
     async with stage(tmp_path, Lounge=Sleeper, namespaces={"Lounge": "Room"}) as scene:
         stub = scene.stub("a", "Lounge")
@@ -293,7 +293,7 @@ class Drive:
 
         await until(is_quiet)
         for session in (*self.sessions["a"], *self.sessions["b"]):
-            assert session.aborted or (session.acknowledged or [0])[-1] == session.seq
+            assert session.aborted or (session.acks or [0])[-1] == session.seq
 
 
 @settings(max_examples=60)

@@ -62,6 +62,10 @@ impl Session {
     }
 
     fn has_room(&mut self) -> bool {
+        if self.binding.is_none() {
+            // Who answers a Close, or a text, is not known yet.
+            return false;
+        }
         let is_full = self.kit.held.is_full();
         if self.assembler.is_between_messages() {
             return self.journal.has_room() && !is_full && !self.is_tired();
@@ -78,14 +82,15 @@ impl Session {
 
     /// True where it has room for more, after it had none. Said once.
     pub fn is_unblocked(&mut self) -> bool {
-        let has_room = self.journal.has_room() && !self.kit.held.is_full() && !self.is_tired();
+        let has_room =
+            self.binding.is_some() && self.journal.has_room() && !self.kit.held.is_full() && !self.is_tired();
         has_room && std::mem::take(&mut self.standing.is_blocked)
     }
 
     /// True where it is not its own events that leave it no room.
     #[must_use]
     pub fn is_starved(&self) -> bool {
-        self.standing.is_blocked && self.journal.has_room()
+        self.standing.is_blocked && self.binding.is_some() && self.journal.has_room()
     }
 
     fn on_event(&mut self, event: Event<'_>) {

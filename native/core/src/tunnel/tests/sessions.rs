@@ -147,7 +147,7 @@ impl Process {
     fn resumed(&mut self, sid: u64) -> (u32, u64, Vec<u8>) {
         let (head, payload) = self.expect(from_edge::RESUMED);
         assert_eq!((head.sid, head.flags), (sid, 1));
-        (head.seq, number(&payload[..8]), payload[8..].to_vec())
+        (head.seq, number(&payload[..8]), payload[12..].to_vec())
     }
 
     /// The next event of a session, which is a message.
@@ -219,6 +219,7 @@ fn messages_go_both_ways_and_the_close_is_answered() {
     let mut process = script.ready_process();
     let sid = process.opened("ticket");
     assert_eq!(sid >> 32, u64::from(instance()));
+    process.bind(sid, HIBERNATABLE, b"state");
     assert_eq!(
         process.expect(from_edge::TEXT),
         (
@@ -229,7 +230,6 @@ fn messages_go_both_ways_and_the_close_is_answered() {
             b"early".to_vec()
         )
     );
-    process.bind(sid, HIBERNATABLE, b"state");
     process.say(to_edge::TEXT, sid, b"hello");
     assert_eq!(read(&mut client, 18), b"HTTP/1.1 101 x\r\n\r\n");
     assert_eq!(frame(&mut client), (0x81, b"hello".to_vec()));

@@ -170,12 +170,30 @@ fn sessions_of_a_script_that_nobody_runs_wait() {
     std::fs::remove_file(&script.path).unwrap();
     let mut client = script.open(&stage, "a", |_| {});
     client.write_all(&masked(0x89, b"ping")).unwrap();
-    assert_eq!(frame(&mut client), (0x8a, b"ping".to_vec()));
     let listener = UnixListener::bind(&script.path).unwrap();
     let script = Script {
         path: script.path.clone(),
         listener,
     };
     let mut process = script.ready_process();
-    process.opened("a");
+    let sid = process.opened("a");
+    process.bind(sid, HIBERNATABLE, b"");
+    assert_eq!(frame(&mut client), (0x8a, b"ping".to_vec()));
+}
+
+#[test]
+fn a_close_before_anybody_has_said_whose_the_session_is_waits_for_who_answers_it() {
+    let (stage, script) = (Stage::new(), Script::new());
+    let mut client = script.open(&stage, "a", |_| {});
+    client.write_all(&masked(0x88, b"\x03\xe8")).unwrap();
+    let mut process = script.ready_process();
+    let sid = process.opened("a");
+    process.bind(sid, HIBERNATABLE, b"");
+    assert_eq!(process.hear().0.kind, from_edge::CLOSED);
+    let answer = [&4001_u16.to_le_bytes()[..], b"mine"].concat();
+    process.say(to_edge::CLOSE, sid, &answer);
+    assert_eq!(
+        frame(&mut client),
+        (0x88, [&4001_u16.to_be_bytes()[..], b"mine"].concat())
+    );
 }
