@@ -4,6 +4,7 @@ Each test has real clients on a real edge, and asks the object in the end what i
 """
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -169,8 +170,8 @@ def test_a_process_that_is_killed_at_any_moment_has_said_everything_once_to_ever
         listening = [asyncio.create_task(listen(*one)) for one in zip(heard_by, there, strict=True)]
         for one in there:
             await one.wait()
-        for one in await spoken(served, kill, names=("gone-a", "gone-b", "gone-c")):
-            assert one.unanswered == []
+        for speaker in await spoken(served, kill, names=("gone-a", "gone-b", "gone-c")):
+            assert speaker.unanswered == []
         async with client(served) as last:
             await told(last, "gone over")
         await asyncio.gather(*listening)
@@ -271,6 +272,33 @@ def test_a_release_replaces_edge_and_host_and_objects_are_where_they_were() -> N
 
     with worker_up() as served:
         asyncio.run(scenario(served))
+
+
+def test_a_host_that_is_killed_costs_no_socket_and_no_request() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as kept:
+            assert await told(kept, "host 1") == "v0 host 1"
+            for number in range(3):
+                host = started_workers(served)
+                os.kill(host, signal.SIGKILL)
+                # Nobody listens for the Worker now: the request waits for the next host.
+                answers = await asyncio.gather(*(asyncio.to_thread(served.get, "/version") for _ in range(4)))
+                assert [one.text for one in answers] == ["v0"] * 4
+                served.command.record(
+                    lambda record, host=host: (
+                        record["event"] == "child_started" and record["child"] == "workers" and record["pid"] != host
+                    )
+                )
+                assert await told(kept, f"host kept {number}") == f"v0 host kept {number}"
+
+    with worker_up() as served:
+        asyncio.run(scenario(served))
+
+
+def started_workers(served: ServedWorker) -> int:
+    """The process that hosts the script now."""
+    told_of = [json.loads(text) for text in list(served.command.log_lines) if text.startswith("{")]
+    return int([one["pid"] for one in told_of if one["event"] == "child_started" and one["child"] == "workers"][-1])
 
 
 def test_a_worker_that_does_not_import_is_a_sentence_and_its_traceback() -> None:

@@ -21,6 +21,14 @@ use crate::tls::{self, TlsFault};
 /// How long a server that has not accepted what waits in its queue is left alone: it accepts a hundred or so in that time.
 const FULL_QUEUE_PAUSE: time::Duration = time::Duration::from_millis(2);
 
+/// What the labels of Workers begin with.
+const WORKER: &str = "worker:";
+/// How long nobody may listen for a Worker: a host that has died is replaced in some tenths of a second, on a busy machine in some
+/// seconds.
+const HOST_STARTS: time::Duration = time::Duration::from_secs(5);
+/// How long it is left alone meanwhile.
+const NOBODY_PAUSE: time::Duration = time::Duration::from_millis(20);
+
 /// A connection to an origin, and what has been read from it and not used.
 #[derive(Debug)]
 pub(crate) struct OriginConnection {
@@ -57,6 +65,11 @@ pub(crate) async fn dial(
 ) -> Result<OriginConnection, Fault> {
     let deadline = Instant::now() + origin.connect_timeout;
     match &origin.address {
+        Address::Unix(path) if origin.label.starts_with(WORKER) => match connect_worker(path, deadline).await {
+            Ok(socket) => Ok(OriginConnection::new(Stream::Unix(socket), None)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(connect_timed_out(origin)),
+            Err(error) => Err(connect_fault(origin, &error)),
+        },
         Address::Unix(path) => match timeout_at(deadline, connect_unix(path)).await {
             Ok(Ok(socket)) => Ok(OriginConnection::new(Stream::Unix(socket), None)),
             Ok(Err(error)) => Err(connect_fault(origin, &error)),
@@ -80,6 +93,24 @@ async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
         match UnixStream::connect(path).await {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(FULL_QUEUE_PAUSE).await,
             connected => return connected,
+        }
+    }
+}
+
+/// The socket of a Worker is there again in a moment where nobody listens: its host has ended, and the next one binds it anew. It is
+/// waited for until the deadline, but no longer than [`HOST_STARTS`]: a script may have been deleted.
+async fn connect_worker(path: &Path, deadline: Instant) -> io::Result<UnixStream> {
+    let patience = deadline.min(Instant::now() + HOST_STARTS);
+    loop {
+        match timeout_at(deadline, connect_unix(path)).await {
+            Err(elapsed) => return Err(elapsed.into()),
+            Ok(Err(error))
+                if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
+                    && Instant::now() + NOBODY_PAUSE < patience =>
+            {
+                sleep(NOBODY_PAUSE).await;
+            }
+            Ok(connected) => return connected,
         }
     }
 }

@@ -108,3 +108,28 @@ fn a_full_queue_of_a_unix_socket_is_waited_for_and_not_for_ever() {
     });
     std::fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_worker_s_socket_that_nobody_listens_on_is_waited_for_and_another_origin_s_is_not() {
+    let path = std::env::temp_dir().join(format!("holdfast-worker-{}", std::process::id()));
+    let others = origin_at(Address::Unix(path.clone()));
+    let mut worker = origin_at(Address::Unix(path.clone()));
+    worker.label = "worker:room".into();
+    let names = Names::new(Vec::new());
+    run(async {
+        assert_eq!(dial(&others, None, &names).await.unwrap_err().kind, FaultKind::Refused);
+        let (listener, dialled) = tokio::join!(
+            async {
+                // Later than the first refusal.
+                sleep(NOBODY_PAUSE).await;
+                tokio::net::UnixListener::bind(&path).unwrap()
+            },
+            dial(&worker, None, &names)
+        );
+        dialled.unwrap();
+        drop(listener);
+        worker.connect_timeout = time::Duration::from_millis(50);
+        assert_eq!(dial(&worker, None, &names).await.unwrap_err().kind, FaultKind::Refused);
+    });
+    std::fs::remove_file(path).unwrap();
+}

@@ -122,14 +122,16 @@ class Owed:
         try:
             rows = rows_of(file)
             self._room -= sum(len(encoded) for _, _, encoded in rows)
-            if self._room < 0:
-                raise StorageError(f"more than {MAX_BYTES >> 20} MiB are owed by all objects together")
-            entries = [entry for _, _, encoded in rows for entry in entries_of(encoded)]
+            entries = [entry for _, _, encoded in rows for entry in entries_of(encoded)] if self._room >= 0 else []
         except (StorageError, msgspec.DecodeError) as error:
             self._report("error", f"what {key[0]} {key[1]} had sent before its process ended cannot be read", error)
             return
         finally:
             file.close()
+        if self._room < 0:
+            self._report(
+                "error", f"{key[0]} {key[1]}: more than {MAX_BYTES >> 20} MiB are owed by all objects together", None
+            )
         self._left[key] = Left(entries)
         self._asleep.setdefault(key, self._channels.mark())
 

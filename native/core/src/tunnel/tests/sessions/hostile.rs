@@ -188,7 +188,8 @@ fn a_close_before_anybody_has_said_whose_the_session_is_waits_for_who_answers_it
     client.write_all(&masked(0x88, b"\x03\xe8")).unwrap();
     let mut process = script.ready_process();
     let sid = process.opened("a");
-    process.bind(sid, HIBERNATABLE, b"");
+    // Hibernatable, and not to be answered for.
+    process.bind(sid, 1, b"");
     assert_eq!(process.hear().0.kind, from_edge::CLOSED);
     let answer = [&4001_u16.to_le_bytes()[..], b"mine"].concat();
     process.say(to_edge::CLOSE, sid, &answer);
