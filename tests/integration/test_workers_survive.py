@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from holdfast.model.worker_host_messages import Done, Refused
 from tests.integration.releasing import released
+from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 60.0
@@ -23,7 +24,7 @@ WINDOW = 8
 # When a speaker whose answers do not come goes on without them.
 STALL_S = 5.0
 # How often a process is killed while it is at work.
-KILLS = 15
+KILLS = 8
 
 
 @pytest.fixture(scope="module")
@@ -161,9 +162,11 @@ def test_a_process_that_is_killed_at_any_moment_has_said_everything_once_to_ever
 
     def kill() -> None:
         for _ in range(KILLS):
-            before = served.status()
+            before, heard_before = served.status(), len(said(served, "gone-"))
             os.kill(before.pid, signal.SIGKILL)
             served.until_restarted(before)
+            # An event at which process after process dies would be passed over.
+            poll(lambda count=heard_before: len(said(served, "gone-")) > count + 2 * WINDOW, what="more", limit_s=30.0)  # type: ignore[misc]
 
     async def scenario() -> None:
         there = [asyncio.Event() for _ in heard_by]
