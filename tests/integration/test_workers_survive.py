@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -54,6 +55,11 @@ async def heard(socket: ClientConnection, *, limit_s: float = LIMIT_S) -> str:
 def said(served: ServedWorker, prefix: str) -> list[str]:
     """What the object has written down of what begins so."""
     return [text for text in served.get("/said").json() if text.startswith(prefix)]
+
+
+def until_said(served: ServedWorker, prefix: str, count: int) -> None:
+    """Wait until the object has written down more than so many of them."""
+    poll(lambda: len(said(served, prefix)) > count, what=f"more than {count} that begin with {prefix}", limit_s=30.0)
 
 
 class Speaker:
@@ -166,7 +172,7 @@ def test_a_process_that_is_killed_at_any_moment_has_said_everything_once_to_ever
             os.kill(before.pid, signal.SIGKILL)
             served.until_restarted(before)
             # An event at which process after process dies would be passed over.
-            poll(lambda count=heard_before: len(said(served, "gone-")) > count + 2 * WINDOW, what="more", limit_s=30.0)  # type: ignore[misc]
+            until_said(served, "gone-", heard_before + 2 * WINDOW)
 
     async def scenario() -> None:
         there = [asyncio.Event() for _ in heard_by]
@@ -287,15 +293,15 @@ def test_a_host_that_is_killed_costs_no_socket_and_no_request() -> None:
                 # Nobody listens for the Worker now: the request waits for the next host.
                 answers = await asyncio.gather(*(asyncio.to_thread(served.get, "/version") for _ in range(4)))
                 assert [one.text for one in answers] == ["v0"] * 4
-                served.command.record(
-                    lambda record, host=host: (
-                        record["event"] == "child_started" and record["child"] == "workers" and record["pid"] != host
-                    )
-                )
+                poll(partial(is_replaced, served, host), what="the next host", limit_s=30.0)
                 assert await told(kept, f"host kept {number}") == f"v0 host kept {number}"
 
     with worker_up() as served:
         asyncio.run(scenario(served))
+
+
+def is_replaced(served: ServedWorker, host: int) -> bool:
+    return started_workers(served) != host
 
 
 def started_workers(served: ServedWorker) -> int:
