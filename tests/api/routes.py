@@ -35,8 +35,15 @@ class Route:
         return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], _STANDINS.get(found[1], ABSENT)), self.path)
 
 
-# What asks in a body.
-_ASKING = {"POST /zones/{zone_id}/security/trace", "POST /accounts/{account_id}/request-tracer/trace"}
+# What asks in a body, and tails, which hear and change nothing.
+_SCRIPT = "/accounts/{account_id}/workers/scripts/{script_name}"
+_ASKING = {
+    "POST /zones/{zone_id}/security/trace",
+    "POST /accounts/{account_id}/request-tracer/trace",
+    f"POST {_SCRIPT}/domains/changeset",
+    f"POST {_SCRIPT}/tails",
+    f"DELETE {_SCRIPT}/tails/{{tail_id}}",
+}
 _STANDINS = {
     "setting_id": "websockets",
     "phase": "http_request_origin",
