@@ -130,8 +130,6 @@ class Actor:
             return
         event.seen = self._services.event_seen
         event.is_suspect = self._resumed is not None and event.socket in self._resumed
-        if self.event_timeout_ms:
-            event.limit(self.event_timeout_ms / 1000)
         self.deliver(event)
 
     def _forget(self, ws: Socket) -> None:

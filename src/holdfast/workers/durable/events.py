@@ -35,8 +35,16 @@ class Host(Protocol):
     def emit(self, action: Callable[[], None]) -> None: ...
 
 
+class Limiting(Protocol):
+    """Who says how long a handler may take, in milliseconds; 0 is without end."""
+
+    event_timeout_ms: int
+
+
 class SocketHost(Host, Protocol):
     """The same, as events of sockets know it."""
+
+    place: Limiting
 
     @property
     def file(self) -> Any: ...  # noqa: ANN401  `services.File`, opened by this
@@ -81,7 +89,7 @@ class Event(ABC):
 class SocketEvent(Event):
     """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
 
-    __slots__ = ("_args", "_last", "_names", "_timer", "_timer_s", "has_ended", "is_suspect", "seen", "seq", "socket")
+    __slots__ = ("_args", "_last", "_names", "_timer", "has_ended", "is_suspect", "seen", "seq", "socket")
 
     label = "a handler of a WebSocket"
     kind = "websocket"
@@ -95,15 +103,10 @@ class SocketEvent(Event):
         # Up to which event its acknowledgement goes, which is the event itself, called when it may leave.
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_s = 0.0
         self.seen: Callable[[int, int], object] | None = None
         # A process before this one may have handled it: the journal is asked.
         self.is_suspect = False
         self.has_ended = False
-
-    def limit(self, seconds: float) -> None:
-        """Cancel the handler if it takes longer."""
-        self._timer_s = seconds
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The first of the names that user code has; nothing to run where it has none of them."""
@@ -111,12 +114,16 @@ class SocketEvent(Event):
             self.host.progress.began(self)
             if self.is_suspect and self._was_handled():
                 return _nothing, ()
-        if self._timer_s:
-            self._timer = asyncio.get_running_loop().call_later(self._timer_s, self.cancel)
         for name in self._names:
             if (method := getattr(self.host.code, name, None)) is not None:
-                return method, fitting(method, self._args)
+                return self._run, (method,)
         return _nothing, ()
+
+    def _run(self, method: Callable[..., Any]) -> Any:  # noqa: ANN401  whatever user code returns
+        """The handler begins: the limit is the one that holds now, which the event before it may have set."""
+        if limit_ms := self._host.place.event_timeout_ms:
+            self._timer = asyncio.get_running_loop().call_later(limit_ms / 1000, self.cancel)
+        return method(*fitting(method, self._args))
 
     def prepare(self, context: Context) -> None:
         """Let the journal know which event this is."""

@@ -40,6 +40,8 @@ class Place(Protocol):
     id: DurableObjectId
     kind: ObjectClass
     sockets: dict[Socket, None]
+    # How long a handler of a socket's event may take; 0 is without end.
+    event_timeout_ms: int
 
     def broke(self, instance: "Instance", error: BaseException, until: "asyncio.Future[None] | None") -> None:
         """The instance is broken; `until`: its file is still in use."""
@@ -308,8 +310,10 @@ class Instance:
         return sections.block(self, callback)
 
     def doom(self, error: BaseException) -> None:
-        """Break it when the code that asks has come to its end or its next await; nothing is committed any more."""
+        """Break it when the code that asks has come to its end or its next await; nothing is committed and nothing leaves any more."""
         self.commits.stop()
+        # What that code returns or raises is nobody's answer: who waits for one hears of the break.
+        self.outputs.break_()
         self.loop.call_soon(self.break_, error, context=Context())
 
     def break_(self, error: BaseException) -> None:

@@ -1,6 +1,7 @@
 """An instance: gates around real storage, sections, resets, reasons to stay, the last hours."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,33 @@ async def test_abort_resets_tells_callers_and_loses_what_was_not_durable(tmp_pat
         assert session.aborted is not None
         assert await scene.stub().count() == 0
         assert scene.objects.figures().sockets == 0
+
+
+async def test_after_an_abort_nothing_leaves_though_nothing_was_written(tmp_path: Path) -> None:
+    class Stubborn(Echo):
+        def number(self) -> int:
+            return 1
+
+        def ends(self) -> None:
+            self.ctx.abort("enough")
+
+        def goes_on(self) -> int:
+            for ws in self.ctx.getWebSockets():
+                with contextlib.suppress(BaseException):
+                    self.ctx.abort("enough")
+                ws.send("after it")
+            return 2
+
+    async with stage(tmp_path, Room=Stubborn) as scene:
+        for end in ("ends", "goes_on"):
+            session = await scene.client(scene.stub())
+            stub = scene.stub()
+            assert await stub.number() == 1
+            await told(getattr(stub, end)(), ObjectReset, "enough")
+            await told(stub.number(), ObjectReset, "enough")
+            assert session.aborted is not None
+            assert session.sent == []
+            assert await scene.stub().number() == 1
 
 
 async def test_an_exception_in_a_handler_harms_neither_socket_nor_object(tmp_path: Path) -> None:
@@ -106,6 +134,31 @@ async def test_a_timeout_of_events_ends_a_handler_and_leaves_the_socket(tmp_path
             session.says(text)
             await until(lambda: session.acks[-1:] == [session.seq])
         assert session.sent == ["set", "next"]
+        assert scene.reports == []
+
+
+async def test_a_timeout_holds_for_the_next_event_though_it_has_come_before_it_was_set(tmp_path: Path) -> None:
+    class Changing(Echo):
+        async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+            if message in {"5", "0"}:
+                self.ctx.setHibernatableWebSocketEventTimeout(int(message))
+            elif message == "hang":
+                await asyncio.get_running_loop().create_future()
+            else:
+                await EVENTS["open"].wait()
+            ws.send(message)
+
+    events("open")
+    async with stage(tmp_path, Room=Changing) as scene:
+        session = await scene.client(scene.stub())
+        for text in ("5", "hang"):
+            session.says(text)
+        await until(lambda: session.acks[-1:] == [2])
+        session.says("0")
+        session.says("waits")
+        await until(lambda: session.sent == ["5", "0"])
+        asyncio.get_running_loop().call_later(0.05, EVENTS["open"].set)
+        await until(lambda: session.sent == ["5", "0", "waits"])
         assert scene.reports == []
 
 
