@@ -172,8 +172,10 @@ class Channels:
             **carried,
             "broadcasts": self._broadcasts,
             "links": len(self._links),
-            "sessions": sum(len(link.sessions) for link in self._links),
-            "sessions_hibernatable": sum(one.is_hibernatable for link in self._links for one in link.sessions.values()),
+            "sessions": sum(len(link.sessions) + len(link.asleep) for link in self._links),
+            "sessions_hibernatable": sum(
+                len(link.asleep) + sum(one.is_hibernatable for one in link.sessions.values()) for link in self._links
+            ),
             "sessions_away": sum(len(sessions) for sessions in self._away.values()),
             "events_in_flight": sum(link.in_flight for link in self._links),
             "waiting_bytes": sum(link.waiting_bytes for link in self._links),
@@ -287,7 +289,7 @@ class Channels:
         for position, record in enumerate(records):
             kind, _, sid, seq, payload = record
             if kind in _MESSAGES:
-                session = sessions.get(sid)
+                session = sessions.get(sid) or link.session(sid)
                 new = 0 if session is None else _next(session, seq)
                 if session is not None and new and not (self._poison and self._is_poison(session, new)):
                     link.messages_in += 1
@@ -320,9 +322,11 @@ class Channels:
         self._changed.set()
         if is_fault or not link.is_ready:
             self._report(f"a link of edge {link.edge or '(unknown)'} has ended: {reason}")
-        sessions, link.sessions = link.sessions, {}
         if self._listener is None:
+            link.sessions, link.asleep = {}, {}
             return
+        link.rouse()
+        sessions, link.sessions = link.sessions, {}
         key = (link.edge, link.loop)
         away = self._away.setdefault(key, {})
         for session in sessions.values():
@@ -367,7 +371,7 @@ class Channels:
             self._refuse(session)
 
     def _new(self, link: Link, session: Session) -> Session:
-        if session.sid in link.sessions:
+        if session.sid in link.sessions or session.sid in link.asleep:
             raise RecordError(f"socket {session.sid:#x} is opened twice")
         link.sessions[session.sid] = session
         return session
@@ -384,7 +388,7 @@ class Channels:
 
     def _closed(self, link: Link, record: Record) -> None:
         _, _, sid, seq, payload = record
-        session = link.sessions.get(sid)
+        session = link.session(sid)
         if session is None:
             return
         code, reason, was_clean = wire.closed(payload)
@@ -394,12 +398,12 @@ class Channels:
 
     def _failed(self, link: Link, record: Record) -> None:
         _, _, sid, seq, payload = record
-        session = link.sessions.get(sid)
+        session = link.session(sid)
         if session is not None and (seq := _next(session, seq)):
             _socket_of(session).broke(payload.decode("utf-8", "replace"), seq)
 
     def _backlog(self, link: Link, record: Record) -> None:
-        session = link.sessions.get(record[2])
+        session = link.session(record[2])
         if session is not None:
             session.taken_bytes, session.unwritten_bytes = wire.backlog(record[4])
 
@@ -407,6 +411,8 @@ class Channels:
         session = link.sessions.get(record[2])
         if session is not None:
             _socket_of(session).auto_answered(wire.milliseconds(record[4]))
+        elif (sleeper := link.asleep.get(record[2])) is not None:
+            sleeper.answered(record[2], wire.milliseconds(record[4]))
 
     def _adopt_failed(self, _: Link, record: Record) -> None:
         self._reception.not_adopted(record[4].decode("ascii", "replace"))

@@ -74,6 +74,16 @@ class LinkOwner(Protocol):
         """`link` is gone."""
 
 
+class Sleeper(Protocol):
+    """An object whose sessions are put away (`durable.actor.Actor`)."""
+
+    def rouse(self) -> None:
+        """Have them all in their links' `sessions` again."""
+
+    def answered(self, sid: int, at_ms: int) -> None:
+        """An edge answered a message for one of them, then (Unix milliseconds)."""
+
+
 class Link:
     """See above. `edge` and `loop` say whose it is once HELLO came."""
 
@@ -95,6 +105,8 @@ class Link:
         self._groups: dict[int, int] = {}
         self._unacknowledged: dict[int, Session] = {}
         self.sessions: dict[int, Session] = {}
+        # Sessions that are put away while nothing happens to them, by who has them.
+        self.asleep: dict[int, Sleeper] = {}
         self.edge = ""
         self.loop = -1
         self.is_ready = self.is_over = False
@@ -145,6 +157,19 @@ class Link:
         if group and group not in self._groups:
             self._owner.before_bind(self, group)
         self._groups[group] = self._groups.get(group, 0) + 1
+
+    def session(self, sid: int) -> Session | None:
+        """The session with this number, awake from now on."""
+        found = self.sessions.get(sid)
+        if found is None and (sleeper := self.asleep.get(sid)) is not None:
+            sleeper.rouse()
+            found = self.sessions.get(sid)
+        return found
+
+    def rouse(self) -> None:
+        """Have all sessions in `sessions`."""
+        while self.asleep:
+            next(iter(self.asleep.values())).rouse()
 
     def left(self, session: Session) -> None:
         """`session` is over."""

@@ -17,6 +17,7 @@ from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.instance import Instance
 from holdfast.workers.durable.services import ObjectClass, Services, Socket
 from holdfast.workers.durable.state import DurableObjectState
+from holdfast.workers.runtime import asleep
 
 # The close code of a socket whose object was reset. The original drops the connection (1006); a Close with a reason says more.
 RESET_CODE = 1011
@@ -34,21 +35,24 @@ class Registry(Protocol):
 
     def woke(self, actor: "Actor") -> None: ...
     def slept(self, actor: "Actor") -> None: ...
+    def roused(self, actor: "Actor") -> None: ...
 
 
 class Actor:
     """See above. It owns its sockets (`runtime.sockets.SocketOwner`)."""
 
     __slots__ = (
-        "_registry", "_resumed", "_services", "_until", "_waiting", "auto_response", "event_timeout_ms", "id", "instance", "is_leaving", "kind",
-        "sockets",
+        "_asleep", "_registry", "_resumed", "_services", "_sockets", "_until", "_waiting", "auto_response", "event_timeout_ms", "id", "instance",
+        "is_leaving", "kind",
     )  # fmt: skip
 
     def __init__(self, registry: Registry, services: Services, kind: ObjectClass, id: DurableObjectId) -> None:  # noqa: A002
         self.kind = kind
         self.id = id
         self.instance: Instance | None = None
-        self.sockets: dict[Socket, None] = {}
+        # Those that are not put away.
+        self._sockets: dict[Socket, None] = {}
+        self._asleep: asleep.Asleep | None = None
         self.event_timeout_ms = 0
         self.auto_response: tuple[str, str] | None = None
         self.is_leaving = False
@@ -64,6 +68,52 @@ class Actor:
     def group(self) -> int:
         """The number by which edges know its sockets."""
         return int(str(self.id)[:GROUP_DIGITS], 16)
+
+    @property
+    def names(self) -> tuple[str, str, str | None]:
+        """Of its class, its id, its name, as its sockets have them."""
+        return self.kind.namespace, str(self.id), self.id.name
+
+    # Its sockets, put away while nothing happens to any of them (`runtime.asleep`).
+
+    @property
+    def sockets(self) -> dict[Socket, None]:
+        """All of them, in the order of their acceptance."""
+        if self._asleep is not None:
+            self.rouse()
+        return self._sockets
+
+    @sockets.setter
+    def sockets(self, sockets: dict[Socket, None]) -> None:
+        self._sockets = sockets
+
+    @property
+    def socket_count(self) -> int:
+        """How many it has, awake and asleep."""
+        return len(self._sockets) + (0 if self._asleep is None else self._asleep.count)
+
+    def rest(self) -> bool:
+        """Put them away; False where that cannot be: it is in memory, or somebody else has one."""
+        if self.instance is not None or not self._sockets or self._asleep is not None or self._waiting:
+            return False
+        self._asleep = asleep.sleep(self, self._sockets, self._resumed or ())
+        if self._asleep is None:
+            return False
+        self._sockets, self._resumed = {}, None
+        return True
+
+    def rouse(self) -> None:
+        """Have them again (`channel.link.Sleeper`)."""
+        if self._asleep is not None:
+            away, self._asleep = self._asleep, None
+            self._sockets, resumed = away.woken(self)
+            self._resumed = resumed or None
+            self._registry.roused(self)
+
+    def answered(self, sid: int, at_ms: int) -> None:
+        """An edge answered for one that is put away."""
+        if self._asleep is not None:
+            self._asleep.answered(sid, at_ms)
 
     # Events.
 
@@ -104,7 +154,7 @@ class Actor:
     @property
     def is_needed(self) -> bool:
         """Whether there is anything to be known of it."""
-        return bool(self.instance or self.sockets or self._waiting or self._until)
+        return bool(self.instance or self.socket_count or self._waiting or self._until)
 
     # What a socket tells (`runtime.sockets.SocketOwner`).
 
@@ -160,12 +210,13 @@ class Actor:
     def resume(self, ws: Any) -> None:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """Own a socket of a process before this one; they come in any order, and stand in the order of their acceptance."""
         ws.owner = self
+        last = next(reversed(self.sockets), None)
         self._resumed = self._resumed or set()
         self._resumed.add(ws)
-        last = next(reversed(self.sockets), None)
-        self.sockets[ws] = None
+        self._sockets[ws] = None
         if last is not None and ws.accepted_ms < last.accepted_ms:
-            self.sockets = dict.fromkeys(sorted(self.sockets, key=_acceptance))
+            self._sockets = dict.fromkeys(sorted(self._sockets, key=_acceptance))
+        self._registry.roused(self)
 
     def answer(self, pair: tuple[str, str] | None) -> None:
         """Have edges answer a text with another."""
@@ -211,7 +262,9 @@ class Actor:
             self.is_leaving = False
         if self.instance is instance:
             self.instance = None
-            self._count("hibernated" if self.sockets else "evicted")
+            # It is garbage by now, and its sockets are to be known to nobody else.
+            instance.code = None
+            self._count("hibernated" if self.socket_count else "evicted")
             self._registry.slept(self)
         if not self._registry.is_retiring:
             for event in left:

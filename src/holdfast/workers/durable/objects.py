@@ -29,6 +29,7 @@ from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.durable.outbox import Outbox
 from holdfast.workers.durable.owed import Owed
 from holdfast.workers.durable.owner import Fenced, LocalOwner
+from holdfast.workers.durable.resting import Resting
 from holdfast.workers.durable.services import Channels, Journal, ObjectClass, Services, Start
 from holdfast.workers.durable.storage import Storage
 from holdfast.workers.runtime.handled import Handled
@@ -112,6 +113,7 @@ class Objects:
         self._marks: AlarmMarks | None = None
         self._owed: Owed | None = None
         self._scheduler: Scheduler | None = None
+        self._resting = Resting()
         self._sweeper: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -190,6 +192,7 @@ class Objects:
                 self._explain(actor, instance.reasons(now))
         if self._owed is not None:
             self._owed.sweep()
+        self._resting.sweep(now)
         fresh, self._fresh = self._fresh, []
         for key in fresh:
             if (known := self._actors.get(key)) is not None and not known.is_needed:
@@ -197,7 +200,7 @@ class Objects:
 
     def figures(self) -> Figures:
         """What is there now."""
-        sockets = sum(len(actor.sockets) for actor in self._actors.values())
+        sockets = sum(actor.socket_count for actor in self._actors.values())
         return Figures(len(self._live), len(self._actors), sockets, dict(self.services.statistics))
 
     def classes(self) -> dict[str, dict[str, int]]:
@@ -207,7 +210,7 @@ class Objects:
             figures = found[actor.kind.name]
             state = "asleep" if actor.instance is None else "live"
             figures[state] = figures.get(state, 0) + 1
-            figures["sockets"] = figures.get("sockets", 0) + len(actor.sockets)
+            figures["sockets"] = figures.get("sockets", 0) + actor.socket_count
         return found
 
     def busiest(self) -> tuple[BusyObject, ...]:
@@ -219,7 +222,7 @@ class Objects:
                 class_name=actor.kind.name,
                 id=str(actor.id),
                 name=actor.id.name or "",
-                sockets=len(actor.sockets),
+                sockets=actor.socket_count,
                 events=instance.handled,
                 errors=instance.errors,
                 waiting=instance.queued,
@@ -287,6 +290,12 @@ class Objects:
         if not actor.is_needed:
             self._actors.pop((actor.kind.name, str(actor.id)), None)
             self.services.channels.forget(actor.group)
+        else:
+            self._resting.add(actor)
+
+    def roused(self, actor: Actor) -> None:
+        """Its sockets are not put away."""
+        self._resting.add(actor)
 
     # Inside.
 
