@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from holdfast.app.edge_zones import check_origin_ca
+from holdfast.app.live_zones import check_origin_ca
 from holdfast.certificates.pair import CertificatePair, load_pair
 from holdfast.config.run import Config
 from holdfast.errors import SetupError

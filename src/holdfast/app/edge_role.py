@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import connection_limit, log_descriptor, raise_descriptor_limit
-from holdfast.app.edge_zones import LiveZones, StaticZones, Zones
+from holdfast.app.edge_zones import StaticZones, Zones
 from holdfast.app.retiring import retire
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Retire, Word
@@ -28,10 +28,10 @@ from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import local_home, worker_http_socket
 from holdfast.model.local_worker import LocalWorker
-from holdfast.served_certificates import ServedCertificates
 
 if TYPE_CHECKING:
     from holdfast._native import Edge
+    from holdfast.served_certificates import ServedCertificates
 
 # How long requests in flight and the closing handshakes of tunnels may take when the edge stops.
 STOP_GRACE_S = 5.0
@@ -107,6 +107,9 @@ def _zones(
         # The origin first: one that cannot be used must not leave a new authority behind.
         yield StaticZones(options, bound, worker), _certificates(options, log, around)
         return
+    # Loaded here and not with this module: an edge of one origin or Worker needs nothing of it, and it takes megabytes.
+    from holdfast.app.live_zones import LiveZones  # noqa: PLC0415
+
     with closing(DataLock(options.data_dir, "edge")) as lock:
         if not around.is_successor:
             lock.take()
@@ -115,10 +118,13 @@ def _zones(
 
 
 def _certificates(options: UpOptions | Config, log: EventLog, around: Surroundings) -> ServedCertificates | None:
+    if not (options.certificate_files or options.tls_listen):
+        return None
+    # Loaded here and not with this module: what reads and makes certificates takes megabytes.
+    from holdfast.served_certificates import ServedCertificates  # noqa: PLC0415
+
     if options.certificate_files:
         return ServedCertificates.of_files(options.certificate_files, log)
-    if not options.tls_listen:
-        return None
     ips = [address.ip for address in options.tls_listen]
     return ServedCertificates.local(options.data_dir, ips, log, command=around.command)
 

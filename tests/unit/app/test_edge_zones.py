@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from holdfast.app.data_lock import DataLock, holder_of
-from holdfast.app.edge_zones import LiveZones, StaticZones, ports_of
+from holdfast.app.edge_zones import StaticZones, ports_of
+from holdfast.app.live_zones import LiveZones
 from holdfast.config.run import Config
 from holdfast.config.up import UpOptions
 from holdfast.errors import SetupError
