@@ -33,10 +33,10 @@ class Owner:
             self.add(number, self.links[number % 2])
 
     def add(self, sid: int, link: Link) -> None:
-        session = Session(sid, link, received=sid * 10, taken_bytes=sid)  # type: ignore[arg-type]  books only
+        session = Session(sid, link, received=sid * 10, taken_bytes=sid)  # type: ignore[arg-type]
         session.group, session.is_hibernatable = self.group, True
         ws = WebSocket()
-        ws.acceptance, ws.is_heard, ws.owner = Acceptance.OBJECT, True, self  # type: ignore[assignment]  as above
+        ws.acceptance, ws.is_heard, ws.owner = Acceptance.OBJECT, True, self  # type: ignore[assignment]
         ws.class_name, ws.object_id, ws.object_name = NAMES
         ws.tags, ws.accepted_ms, ws.ray = (f"user:{sid}", "all"), 1_700_000_000_000 + sid, f"ray{sid}"
         ws.serializeAttachment({"user": sid})
@@ -45,7 +45,7 @@ class Owner:
         self.sockets[ws] = None
 
     def sleep(self) -> Asleep | None:
-        return sleep(self, self.sockets, self.resumed)  # type: ignore[arg-type]  as above
+        return sleep(self, self.sockets, self.resumed)  # type: ignore[arg-type]
 
 
 def seen(sockets: dict[Any, None]) -> list[Any]:
@@ -77,8 +77,8 @@ def test_what_is_woken_is_as_what_went_to_sleep_in_its_order_and_on_its_links() 
     assert [link.asleep for link in owner.links] == [{}, {}]
     for ws in sockets:
         link = owner.links[ws.session.sid % 2]
-        assert link.sessions[ws.session.sid] is ws.session
-        assert (ws.session.link, ws.session.socket, ws.owner) == (link, ws, owner)
+        session: Any = link.sessions[ws.session.sid]
+        assert (ws.session, session.link, session.socket, ws.owner) == (session, link, ws, owner)
 
 
 def test_a_socket_of_a_process_before_this_one_is_known_as_one_afterwards() -> None:
@@ -107,7 +107,7 @@ def test_an_answer_of_the_edge_meanwhile_is_told_by_the_socket_and_kept_through_
 
 def test_a_socket_that_is_closing_sleeps_and_is_closing_afterwards() -> None:
     owner = Owner()
-    owner.links[1].sessions[1].socket._sent_close = True  # type: ignore[union-attr]  a WebSocket
+    next(iter(owner.sockets))._sent_close = True
     away = owner.sleep()
     assert away is not None
     assert [ws.readyState for ws in away.woken(owner)[0]] == [WebSocket.CLOSING, WebSocket.OPEN, WebSocket.OPEN]
