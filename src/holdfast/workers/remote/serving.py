@@ -13,6 +13,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, cast
 
 from holdfast.model.worker_egress import CALLED_FIELD, Called, Outcome
@@ -98,7 +99,7 @@ class Serving:
 
     async def _answer(self, exchange: Exchange, work: asyncio.Future[bytes], asked: Asked | None) -> None:
         if asked is not None:
-            work.add_done_callback(lambda _: asked.answer(b"" if work.cancelled() else work.result()))
+            work.add_done_callback(partial(_tell, exchange, asked))
         pieces = _ending(work) if asked is None else asked.pieces()
         try:
             await exchange.answer(200, [mark("answer"), (b"content-type", _FRAMES)], pieces)
@@ -187,6 +188,12 @@ async def _message(chunks: AsyncIterator[bytes], frames: Frames) -> Message:
         for message in frames.feed(data):
             return message
     raise BadFrame("a call ended before its end")
+
+
+def _tell(exchange: Exchange, asked: Asked, work: asyncio.Future[bytes]) -> None:
+    asked.answer(b"" if work.cancelled() else work.result())
+    # Functions may keep the streams open for as long as somebody has them.
+    exchange.count_as_answered()
 
 
 def _with_functions(message: Message, session: Session) -> Message:

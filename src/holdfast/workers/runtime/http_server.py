@@ -58,6 +58,10 @@ class Exchange:
         """The first field of this (lower-case) name, or ""."""
         return next((value.decode("latin-1") for found, value in self.fields if found == name), "")
 
+    def count_as_answered(self) -> None:
+        """What was asked is answered, though its body stays open: nobody who retires need wait for that."""
+        self._connection.answered.set()
+
     @property
     def has_body(self) -> bool:
         """Whether the head announces a body."""
@@ -123,11 +127,14 @@ class Connection:
         self.is_idle = True
         # Whether it ends with the answer under way, which says so.
         self.is_last = False
+        # Set when what it was asked last is answered, and when it has ended.
+        self.answered = asyncio.Event()
         self._is_reading = False
 
     async def next_request(self) -> h11.Request | None:
         """The next request, or None when there is none any more."""
         self.is_idle = True
+        self.answered.clear()
         try:
             event = await self._next_event()
         except NoHttp:
@@ -257,13 +264,17 @@ class HttpServer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 await self._still.wait()
-                while self._open:
-                    await asyncio.wait(list(self._open.values()), return_when=asyncio.FIRST_COMPLETED)
+                while (late := next((one for one in self._open if not one.answered.is_set()), None)) is not None:
+                    await late.answered.wait()
 
     async def retire(self, limit_s: float) -> None:
         """`stop`, and end what has not ended after `limit_s`."""
         self.stop()
-        await self.answered(limit_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._still.wait()
+                while self._open:
+                    await asyncio.wait(list(self._open.values()), return_when=asyncio.FIRST_COMPLETED)
         for connection in self._open:
             connection.abort()
         if self._looking is not None:
@@ -301,6 +312,7 @@ class HttpServer:
             self._report(f"a connection ended by a fault: {error!r}")
         finally:
             self._open.pop(connection, None)
+            connection.answered.set()
             connection.close()
 
     async def _serve_all(self, connection: Connection) -> None:

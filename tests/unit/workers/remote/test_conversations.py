@@ -74,6 +74,9 @@ async def test_a_function_that_is_kept_may_be_called_later(two: TwoScripts) -> N
     heard: list[str] = []
     assert await two.service().keep(heard.append) == "kept"
     assert len(two.tasks) == 1
+    # Who retires need not wait for it.
+    assert two.line is not None
+    assert two.line.is_answered
     await Default.kept("later")
     assert heard == ["later"]
     Default.kept = None

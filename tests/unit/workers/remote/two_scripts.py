@@ -26,7 +26,7 @@ Respond = Callable[[Outgoing, BoundCall], Incoming | None]
 class Line:
     """The exchange of one call: what the called end sees, and what the calling end gets of it."""
 
-    is_begun = is_ended = False
+    is_begun = is_ended = is_answered = False
     field = Exchange.field
 
     def __init__(self, outgoing: Outgoing, context: RequestContext) -> None:
@@ -43,6 +43,9 @@ class Line:
     @property
     def has_body(self) -> bool:
         return self._body is not None
+
+    def count_as_answered(self) -> None:
+        self.is_answered = True
 
     async def body(self) -> AsyncIterator[bytes]:
         if isinstance(self._body, bytes):
@@ -113,6 +116,7 @@ class TwoScripts:
         self.calls: list[BoundCall] = []
         self.contexts: list[RequestContext | None] = []
         self.tasks: set[asyncio.Task[None]] = set()
+        self.line: Line | None = None
 
     async def call(self, outgoing: Outgoing, bound: BoundCall, context: RequestContext | None) -> Incoming:
         """As `runtime.egress.call`."""
@@ -129,7 +133,7 @@ class TwoScripts:
             object_name=bound.object_name,
             is_rpc=bound.is_rpc,
         )
-        line = Line(outgoing, RequestContext(ray="ab", script="k", scheme="http", called=called))
+        line = self.line = Line(outgoing, RequestContext(ray="ab", script="k", scheme="http", called=called))
         task = asyncio.get_running_loop().create_task(self.dispatcher.answer(line))  # type: ignore[arg-type]
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

@@ -271,6 +271,38 @@ async def test_what_was_accepted_and_not_yet_read_is_answered(stage: Any) -> Non
         writer.close()
 
 
+async def test_who_retires_waits_for_answers_and_not_for_what_stays_open_behind_one(stage: Any) -> None:
+    bodies = {"/kept": asyncio.Event(), "/busy": asyncio.Event()}
+    exchanges: dict[str, Exchange] = {}
+
+    async def answer(exchange: Exchange) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"answer"
+            await bodies[exchange.target].wait()
+            yield b" and more"
+
+        exchanges[exchange.target] = exchange
+        await exchange.answer(200, [], pieces())
+
+    made = await stage(answer)
+    kept, kept_writer = await made.open()
+    busy, busy_writer = await made.open()
+    for reader, writer, target in ((kept, kept_writer, "/kept"), (busy, busy_writer, "/busy")):
+        writer.write(_get(target))
+        await asyncio.wait_for(reader.readuntil(b"answer"), 5)
+    exchanges["/kept"].count_as_answered()
+    made.server.stop()
+    answered = asyncio.create_task(made.server.answered(60))
+    bodies["/busy"].set()
+    assert b" and more" in await asyncio.wait_for(busy.read(), 5)
+    await asyncio.wait_for(answered, 5)
+    # It goes on all the same.
+    bodies["/kept"].set()
+    assert b" and more" in await asyncio.wait_for(kept.read(), 5)
+    for writer in (kept_writer, busy_writer):
+        writer.close()
+
+
 async def test_what_does_not_end_within_the_limit_is_cut(stage: Any) -> None:
     entered, never = asyncio.Event(), asyncio.Event()
 
