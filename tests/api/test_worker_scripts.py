@@ -11,7 +11,7 @@ import pytest
 from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.api.request_body import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 from holdfast.model.data_dir import worker_key
-from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
+from holdfast.model.worker_messages import CLASS_NOT_EXPORTED, DurableObjectBinding, ServiceBinding, WorkerLimits
 from holdfast.model.worker_migrations import DurableClass
 from holdfast.model.worker_script import secret_purpose
 from holdfast.sealing import SealingKey
@@ -147,6 +147,14 @@ async def test_a_version_that_does_not_run_changes_nothing_and_says_why(worker_a
         assert error["error_chain"] == [{"code": 10021, "message": "Traceback …\nImportError"}]
     assert await api.result("GET", f"{base(api)}/chat/versions") == shown
     assert [one["id"] for one in await api.result("GET", base(api))] == ["chat"]
+
+
+async def test_a_version_without_a_class_that_has_objects_is_refused_as_such(
+    worker_api: Api, workers: FakeWorkers
+) -> None:
+    workers.refusal = DeployRefused(f"{CLASS_NOT_EXPORTED} 'Room' which is depended on by existing Durable Objects.")
+    answer = await worker_api.ask("PUT", f"{base(worker_api)}/chat", **upload())
+    assert (answer.status_code, codes(answer)) == (400, [10064])
 
 
 async def test_a_host_that_is_away_is_said_to_be(worker_api: Api, workers: FakeWorkers) -> None:

@@ -78,7 +78,10 @@ async def test_a_version_that_is_not_there_is_said_not_to_be(worker_api: Api) ->
 
 async def test_a_version_is_uploaded_and_deployed_later(worker_api: Api, workers: FakeWorkers) -> None:
     api = worker_api
-    room: dict[str, Any] = {"bindings": [ROOM, {"type": "secret_text", "name": "TOKEN", "text": "s3cret"}], "migrations": ROOM_MADE}
+    room: dict[str, Any] = {
+        "bindings": [ROOM, {"type": "secret_text", "name": "TOKEN", "text": "s3cret"}],
+        "migrations": ROOM_MADE,
+    }
     first = await api.result("PUT", base(api), **upload(**room))
     inherits = [{"type": "inherit", "name": name} for name in ("ROOMS", "TOKEN")]
     given = upload({"entry.py": b"x = 2"}, bindings=inherits, annotations={"workers/tag": "two"})

@@ -15,6 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from holdfast.model.worker_host_messages import Done, Refused
+from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
 from tests.integration.releasing import released
 from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
@@ -24,6 +25,7 @@ LIMIT_S = 60.0
 WINDOW = 8
 # When a speaker whose answers do not come goes on without them.
 STALL_S = 5.0
+WITHOUT_CLASSES = "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint): pass\n"
 # How often a process is killed while it is at work.
 KILLS = 8
 
@@ -201,6 +203,22 @@ def test_code_that_does_not_import_is_refused_with_its_traceback_and_what_serves
             assert 'worker.py", line 1, in <module>' in refused.traceback
             after = await told(socket, "refuse 2")
             assert after.partition(" ")[0] == before.partition(" ")[0]
+
+    asyncio.run(scenario())
+
+
+def test_code_without_a_class_that_has_objects_is_refused_and_its_sockets_stay(served: ServedWorker) -> None:
+    async def scenario() -> None:
+        async with client(served) as socket:
+            before = await told(socket, "without 1")
+            settings = (served.project / "wrangler.toml").read_text(encoding="utf-8")
+            unbound = settings.replace('[[durable_objects.bindings]]\nname = "ROOM"\nclass_name = "Room"\n', "")
+            (served.project / "wrangler.toml").write_text(unbound, encoding="utf-8")
+            refused = await asyncio.to_thread(served.deploy, "none", WITHOUT_CLASSES)
+            (served.project / "wrangler.toml").write_text(settings, encoding="utf-8")
+            assert isinstance(refused, Refused)
+            assert refused.error.startswith(f"{CLASS_NOT_EXPORTED} 'Room'")
+            assert (await told(socket, "without 2")).partition(" ")[0] == before.partition(" ")[0]
 
     asyncio.run(scenario())
 

@@ -26,7 +26,7 @@ from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.api.faults import ApiFault, Complaint, fault
 from holdfast.api.worker_upload import INVALID_UPLOAD, Migrations
 from holdfast.model.data_dir import worker_key
-from holdfast.model.worker_messages import DurableObjectBinding
+from holdfast.model.worker_messages import CLASS_NOT_EXPORTED, DurableObjectBinding
 from holdfast.model.worker_migrations import DurableClass, MigrationError, MigrationStep, after_tag, declared, migrated
 from holdfast.model.worker_script import ScriptVersion, secret_purpose
 from holdfast.store import worker_scripts as store
@@ -36,6 +36,7 @@ from holdfast.store.worker_scripts import Deployment, Script, Version, VersionSe
 NO_SCRIPT = 10007
 NO_VERSION = 100146
 CLASS_NOT_CONFIGURED = 10061
+CLASS_GONE = 10064
 NO_SERVICE = 10143
 WRONG_TAG = 10079
 TOO_MANY_SCRIPTS = 10037
@@ -376,7 +377,8 @@ async def _run(access: Access, after: Before, files: Mapping[str, bytes]) -> Non
         await access.context.workers.deploy(described(after), files)
     except DeployRefused as refused:
         chain = ((INVALID_UPLOAD, refused.traceback),) if refused.traceback else ()
-        raise fault(400, INVALID_UPLOAD, refused.error, chain=chain) from None
+        code = CLASS_GONE if refused.error.startswith(CLASS_NOT_EXPORTED) else INVALID_UPLOAD
+        raise fault(400, code, refused.error, chain=chain) from None
     except WorkersUnavailable as error:
         complaint = Complaint(NOT_REACHED, f"The Worker was not deployed: {error}")
         raise ApiFault(503, (complaint,), {"Retry-After": str(_RETRY_AFTER_S)}) from None

@@ -163,6 +163,10 @@ class Retire(_Message, frozen=True, kw_only=True, tag="retire"):
 # --- The process says ---
 
 
+# How the sentence of a `LoadFailed` begins that is about a class whose objects would be left without code. As the original says it.
+CLASS_NOT_EXPORTED = "New version of script does not export class"
+
+
 class Loaded(_Message, frozen=True, kw_only=True, tag="loaded"):
     """The code is imported. `handlers` are those of the default entrypoint ("fetch", "scheduled" …), `classes` the exported classes."""
 

@@ -15,12 +15,13 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
+from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
 from holdfast.workers.sdk import importing
 from holdfast.workers.sdk.entrypoints import (
     DurableObject,
@@ -84,9 +85,9 @@ class Script:
         return (*self.entrypoints, *self.objects)
 
 
-def load(code_dir: Path, main: str, *, wanted: Sequence[str] = ()) -> Script:
+def load(code_dir: Path, main: str, *, wanted: Sequence[str] = (), kept: Iterable[str] = ()) -> Script:
     """Import the script whose entry module is `main` below `code_dir`. `wanted` are names of Durable Object classes that its
-    bindings name. Raises LoadError.
+    bindings name, `kept` those of classes that have objects. Raises LoadError.
     """
     path = (code_dir / main).resolve()
     if not path.is_file():
@@ -107,7 +108,7 @@ def load(code_dir: Path, main: str, *, wanted: Sequence[str] = ()) -> Script:
         entrypoints={name: one for name, one in classes.items() if issubclass(one, WorkerEntrypoint)},
         functions=functions,
     )
-    _check(script, main, wanted)
+    _check(script, main, wanted, kept)
     return script
 
 
@@ -139,13 +140,19 @@ def _shown(error: BaseException, trace: TracebackType | None) -> str:
     return _OUR_NAME.sub(r"\1", "".join(told.format()).rstrip())
 
 
-def _check(script: Script, main: str, wanted: Sequence[str]) -> None:
+def _check(script: Script, main: str, wanted: Sequence[str], kept: Iterable[str]) -> None:
     for name in wanted:
         if name not in script.objects:
             there = ", ".join(sorted(script.objects)) or "none"
             raise LoadError(
                 f"durable_objects: the class {name!r} is not exported by {main}; expected one of its classes that derive "
                 f"from DurableObject ({there})"
+            )
+    for name in kept:
+        if name not in script.objects:
+            raise LoadError(
+                f"{CLASS_NOT_EXPORTED} '{name}' which is depended on by existing Durable Objects. If you want to delete them, "
+                f"use a 'deleted_classes' migration; if the class has another name now, 'renamed_classes'"
             )
     if not script.classes and not script.functions:
         raise LoadError(f"{main} exports no handler: expected a class Default(WorkerEntrypoint)")

@@ -129,6 +129,7 @@ class Process:
                 Path(message.code_dir),
                 message.main,
                 wanted=[one.class_name for one in message.durable_objects if one.script_name in {"", message.name}],
+                kept=message.storages,
             )
             self._serving = _Serving(self._host, self._turns, message, script, neighbours)
         except LoadError as error:

@@ -117,6 +117,13 @@ def test_a_class_that_a_binding_names_must_be_there(tmp_path: Path) -> None:
         _load(tmp_path, DEFAULT, wanted=["Room"])
 
 
+def test_a_class_that_has_objects_must_be_there(tmp_path: Path) -> None:
+    room = "from workers import DurableObject\nclass Room(DurableObject): pass\n"
+    assert set(_load(tmp_path, DEFAULT + room, kept=["Room"]).objects) == {"Room"}
+    with pytest.raises(LoadError, match=r"^New version of script does not export class 'Room' which is depended on"):
+        _load(tmp_path, DEFAULT, main="another_entry.py", kept=["Room"])
+
+
 @pytest.mark.parametrize(
     ("main", "expected"), [("nothing.py", "expected a file"), ("worker.js", "expected a Python file")]
 )
