@@ -23,7 +23,7 @@ from holdfast.edge.answers import refuse
 from holdfast.edge.decision import Decision, Forward
 from holdfast.edge.firewall.notes import Notes
 from holdfast.edge.headers import origin_headers
-from holdfast.edge.phases.worker_route import script_of, to_script
+from holdfast.edge.phases.worker_route import named_port, script_of, to_script
 from holdfast.edge.route import DeadEnd, route_of
 from holdfast.edge.snapshot import Snapshot
 from holdfast.edge.view import NO_TARGET, NO_ZONE, PlaceOf, View
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 # The client of a request that a Worker makes of another zone: this machine.
 LOCAL = "127.0.0.1"
-_USUAL_PORTS = {"http": 80, "https": 443}
 _BETWEEN_US = "holdfast-"
 # Of all that an origin is told, what anybody is told; and what is the edge's word about a client.
 _SAID_TO_ANYBODY = frozenset({"CF-Ray", "CDN-Loop"})
@@ -91,23 +90,12 @@ def _asked(request: Request) -> _Asked:
         request,
         scheme=egress.scheme,
         client_ip=_address(egress.client_ip),
-        edge_port=_port(request, egress.scheme),
+        edge_port=named_port(request, egress.scheme),
         # What is between a process and an edge is nobody else's, also where the request is shown to whoever may see it.
         headers=tuple(one for one in request.headers if not one[0].lower().startswith(_BETWEEN_US)),
         is_egress=False,
     )
     return _Asked(egress, meant)
-
-
-def _port(request: Request, scheme: str) -> int:
-    """The port of the authority that is asked for."""
-    authority = next(iter(request.header_values("Host")), "")
-    _, colon, digits = authority.rpartition("]")[2].rpartition(":")
-    if not colon or not digits:
-        return _USUAL_PORTS[scheme]
-    if not (digits.isdecimal() and digits.isascii() and 1 <= int(digits[:6]) <= 65_535):
-        raise ValueError(f"expected a port from 1 to 65535, got {digits[:8]!r}")
-    return int(digits)
 
 
 def _address(text: str) -> str:
@@ -120,13 +108,23 @@ def _address(text: str) -> str:
 def _zones(asked: _Asked, snapshot: Snapshot) -> tuple[CompiledZone | None, CompiledZone | None]:
     """The zone that the Worker answers for, and the one that it asks; None for none of ours.
 
-    Of a zone for every host name only the host of the request that the Worker answers is its own; the rest is the world.
+    Of a zone for every host name only the address of the request that the Worker answers is its own; the rest is the world. A port of
+    this edge is the same address as the one that it was asked at.
     """
     egress, host = asked.egress, asked.request.host
     parent = snapshot.zone(egress.zone)
-    if parent is not None and parent.name == CATCH_ALL and host == egress.host:
+    if parent is not None and parent.name == CATCH_ALL and host == egress.host and _is_its_own_port(asked, snapshot):
         return parent, parent
     return parent, snapshot.own_zone_of(host)
+
+
+def _is_its_own_port(asked: _Asked, snapshot: Snapshot) -> bool:
+    """Whether the port is that of the URL that the Worker answers (which a proxy before this edge may have made), or listened on here."""
+    return asked.request.edge_port == asked.egress.port or asked.request.edge_port in _listening(asked, snapshot)
+
+
+def _listening(asked: _Asked, snapshot: Snapshot) -> tuple[int, ...]:
+    return snapshot.ports.tls if asked.request.scheme == "https" else snapshot.ports.plain
 
 
 def _to_own(asked: _Asked, view: View) -> Decision:
@@ -158,9 +156,8 @@ def _to_own(asked: _Asked, view: View) -> Decision:
 
 def _is_its_own_origin(asked: _Asked, view: View) -> bool:
     """Whether what is asked for is this edge, in front of nothing: a Worker of `holdfast up` without an origin, at its own address."""
-    ports = view.snapshot.ports
-    listening = ports.tls if asked.request.scheme == "https" else ports.plain
-    return view.zone.name == CATCH_ALL and view.target.is_prohibited and asked.request.edge_port in listening
+    is_before_nothing = view.zone.name == CATCH_ALL and view.target.is_prohibited
+    return is_before_nothing and asked.request.edge_port in _listening(asked, view.snapshot)
 
 
 def _to_host(asked: _Asked, view: View) -> Decision:

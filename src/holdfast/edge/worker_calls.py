@@ -53,6 +53,7 @@ def decide_call(request: Request, egress: Egress, call: BoundCall, snapshot: Sna
         zone=egress.zone,
         scheme=egress.scheme,
         host=egress.host,
+        port=egress.port,
         client_ip=egress.client_ip,
         depth=egress.depth + 1,
         cf=call.cf,

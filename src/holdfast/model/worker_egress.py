@@ -68,8 +68,8 @@ class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
 class RequestContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is known of a request that goes to the process of a Worker (`Holdfast-Context`).
 
-    `zone` is the zone's id, "" for the one zone of `holdfast up`; `script` the script's key. `scheme`, `host` and `client_ip` are the
-    client's; `tls_version` "" without TLS. `depth` counts the Workers that led here by requests of their own. `cf` is `request.cf`. `called`: another script asks, by a
+    `zone` is the zone's id, "" for the one zone of `holdfast up`; `script` the script's key. `scheme`, `host`, `port` (as its URL names
+    it, 0 if that is not known) and `client_ip` are the client's; `tls_version` "" without TLS. `depth` counts the Workers that led here by requests of their own. `cf` is `request.cf`. `called`: another script asks, by a
     binding; None for a client, and for what a Worker fetches by the name of a host.
     """
 
@@ -78,6 +78,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     zone: str = ""
     scheme: Literal["http", "https"] = "https"
     host: str = ""
+    port: int = 0
     client_ip: str = ""
     tls_version: str = ""
     depth: int = 0
@@ -89,7 +90,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     """What a process says of a request of its own (`Holdfast-Egress`). `scheme` is that of the URL that it asks for.
 
     `script` is the script's key. `park` keeps the WebSocket that opens for it. `call`: it is for another script. All else is the context of the request that the Worker
-    is answering, and empty where there is none (an alarm): `zone`, `host`, `ray`, `client_ip`, `depth`.
+    is answering, and empty where there is none (an alarm): `zone`, `host`, `port`, `ray`, `client_ip`, `depth`.
     """
 
     scheme: Literal["http", "https"]
@@ -97,6 +98,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     park: bool = False
     zone: str = ""
     host: str = ""
+    port: int = 0
     ray: str = ""
     client_ip: str = ""
     depth: int = 0
@@ -122,6 +124,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
             call=call,
             zone=context.zone,
             host=context.host,
+            port=context.port,
             ray=context.ray,
             client_ip=context.client_ip,
             depth=context.depth,

@@ -1,5 +1,6 @@
 """What becomes of a request that a Worker makes."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,11 @@ def test_a_worker_that_answers_nobody_has_no_zone_of_its_own(snapshot: Snapshot)
     ("with_origin", "url", "label"),
     [
         (True, "http://localhost:8080/", "http://origin.test"),
+        # Where this edge listens, though a proxy before it has told the client another port.
+        (True, "http://localhost:8888/", "http://origin.test"),
+        # Another service of the same machine.
+        (True, "http://localhost:9000/", "http://localhost:9000"),
+        (True, "http://localhost/", "http://localhost:80"),
         (True, "https://api.test/", "https://api.test:443"),
         (False, "http://localhost:8080/", "http://localhost:8080"),
         (False, "https://api.test/", "https://api.test:443"),
@@ -206,8 +212,9 @@ def test_one_worker_for_every_host_name_has_its_own_host_alone_for_its_zone(
     tmp_path: Path, url: str, label: str, *, with_origin: bool
 ) -> None:
     before = a_snapshot() if with_origin else empty_snapshot(instance="00ff")
+    before = dataclasses.replace(before, ports=Ports(plain=(8888,)))
     snapshot = snapshot_of_worker(Script(KEY, "chat"), before, Processes(tmp_path))
-    assert forwarded(an_egress(url, zone="", host="localhost"), snapshot).origin.label == label
+    assert forwarded(an_egress(url, zone="", host="localhost", port=8080), snapshot).origin.label == label
 
 
 def test_a_worker_with_nothing_behind_it_answers_what_it_asks_of_its_own_address(tmp_path: Path) -> None:

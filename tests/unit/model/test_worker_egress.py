@@ -25,6 +25,7 @@ CONTEXT = RequestContext(
     script=KEY,
     zone="a" * 32,
     host="chat.example.com",
+    port=8443,
     client_ip="203.0.113.7",
     tls_version="TLSv1.3",
     depth=2,
@@ -40,7 +41,8 @@ def test_a_context_comes_as_it_went() -> None:
 def test_a_request_of_a_worker_says_what_it_answers() -> None:
     egress = Egress.of(CONTEXT, scheme="https", script=KEY, park=True)
     assert read_egress(field_of(egress)) == egress
-    assert (egress.zone, egress.host, egress.ray) == (CONTEXT.zone, CONTEXT.host, CONTEXT.ray)
+    expected = (CONTEXT.zone, CONTEXT.host, CONTEXT.port, CONTEXT.ray)
+    assert (egress.zone, egress.host, egress.port, egress.ray) == expected
     assert (egress.client_ip, egress.depth, egress.park) == ("203.0.113.7", 2, True)
     assert Egress.of(None, scheme="http", script=KEY) == Egress(scheme="http", script=KEY)
 

@@ -16,6 +16,8 @@ from holdfast.model.request import Request
 from holdfast.model.worker_egress import CONTEXT_FIELD, MAX_DEPTH, RequestContext, field_of
 from holdfast.rules.context import NOWHERE
 
+_USUAL_PORTS = {"http": 80, "https": 443}
+
 
 def worker_route(request: Request, view: View) -> Decision | None:
     """A request that a route or a custom domain gives to a script goes to its process."""
@@ -58,6 +60,17 @@ def script_of(request: Request, view: View) -> Script | None:
     return workers.script_of(request.scheme, request.host, target)
 
 
+def named_port(request: Request, scheme: str) -> int:
+    """The port of the authority that is asked for. Raises ValueError."""
+    authority = next(iter(request.header_values("Host")), "")
+    _, colon, digits = authority.rpartition("]")[2].rpartition(":")
+    if not colon or not digits:
+        return _USUAL_PORTS[scheme]
+    if not (digits.isdecimal() and digits.isascii() and 1 <= int(digits[:6]) <= 65_535):
+        raise ValueError(f"expected a port from 1 to 65535, got {digits[:8]!r}")
+    return int(digits)
+
+
 def _context(request: Request, view: View, script: Script) -> RequestContext:
     return RequestContext(
         ray=request.ray,
@@ -65,11 +78,19 @@ def _context(request: Request, view: View, script: Script) -> RequestContext:
         zone=view.zone.id,
         scheme="https" if request.scheme == "https" else "http",
         host=request.host,
+        port=_named_port_if_any(request),
         client_ip=request.client_ip,
         tls_version="" if request.tls is None else request.tls.version,
         depth=view.depth,
         cf=_cf(request, view),
     )
+
+
+def _named_port_if_any(request: Request) -> int:
+    try:
+        return named_port(request, request.scheme)
+    except ValueError:  # the client's own: nothing is to be found there
+        return 0
 
 
 def _cf(request: Request, view: View) -> dict[str, str | int]:

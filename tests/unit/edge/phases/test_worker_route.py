@@ -70,6 +70,7 @@ def test_the_process_is_told_what_is_known_of_the_client(processes: Processes) -
         zone=zone_id("example.com"),
         scheme="https",
         host="example.com",
+        port=443,
         client_ip="203.0.113.7",
         tls_version="TLSv1.3",
         cf={
