@@ -33,7 +33,12 @@ def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
     """Read the project at `path`, and write it below `data_dir` where that has not been done. Raises SetupError, UsageError."""
     project = read_worker(path)
     settings = project.settings
-    worker = LocalWorker(key=worker_key(LOCAL_ACCOUNT, settings.name), name=settings.name, version=_version_of(project))
+    worker = LocalWorker(
+        key=worker_key(LOCAL_ACCOUNT, settings.name),
+        name=settings.name,
+        version=_version_of(project),
+        crons=settings.crons,
+    )
     directory = worker_version_dir(local_home(data_dir), worker.key, worker.version)
     if not directory.is_dir():
         _write(directory, project, _described(worker, project))

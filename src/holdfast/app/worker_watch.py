@@ -66,6 +66,7 @@ class WorkerWatch:
             self._say(f"the change is not taken up: {answer.error}")
             return
         self._worker = worker
+        host.schedule(worker.key, worker.crons)
         self._say(f"reloaded: {worker.name}, version {worker.version}")
 
 

@@ -128,6 +128,7 @@ class _Role:
                 _say(answer.traceback)
                 printing.cancel()
                 raise SetupError(f"the Worker {worker.name} cannot be served: {answer.error}")
+        host.schedule(worker.key, worker.crons)
         tasks = [printing]
         if watched is not None:
             # Loaded here and not with this module: only who edits a project needs it.

@@ -16,6 +16,7 @@ from typing import Any
 from holdfast.config.wrangler_modules import DEFAULT_EXCLUDES, TYPES, Rule
 from holdfast.config.wrangler_table import Table
 from holdfast.errors import UsageError, shown
+from holdfast.model.cron import Cron
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
 from holdfast.model.worker_migrations import MigrationStep, RenamedClass, TransferredClass
 from holdfast.model.worker_script import (
@@ -142,7 +143,7 @@ def settings_of(table: Table, *, main: str, default_name: str) -> tuple[WorkerSe
         migrations=tuple(_step(one) for one in table.tables("migrations")),
         exports=_exports(table.table("exports")) if "exports" in table else None,
         routes=_routes(table),
-        crons=table.table("triggers").texts("crons"),
+        crons=_crons(table.table("triggers")),
         limits=_limits(table.table("limits")),
         required_secrets=table.table("secrets").texts("required"),
         keep_vars=table.flag("keep_vars"),
@@ -155,6 +156,16 @@ def settings_of(table: Table, *, main: str, default_name: str) -> tuple[WorkerSe
         table.refuse("exports", "either exports or migrations, not both")
     _check_names(table, settings)
     return settings, (*_missing(table), *table.warnings())
+
+
+def _crons(table: Table) -> tuple[str, ...]:
+    crons = table.texts("crons")
+    for text in crons:
+        try:
+            Cron(text)
+        except ValueError as error:
+            raise UsageError(table.key_of("crons"), text, f"cron expressions ({error})") from None
+    return crons
 
 
 def _missing(table: Table) -> list[str]:

@@ -47,6 +47,11 @@ def test_a_project_becomes_a_version_that_is_complete(tmp_path: Path) -> None:
     assert {name: (code / name).read_bytes() for name in read.files} == dict(read.files)
 
 
+def test_the_times_at_which_a_project_runs_by_itself_go_along(tmp_path: Path) -> None:
+    here = project(tmp_path / "p", configuration=f'triggers.crons = ["0 * * * *"]\n{CONFIGURATION}')
+    assert placed(here, tmp_path / "d")[0].crons == ("0 * * * *",)
+
+
 def test_the_same_project_is_the_same_version_and_another_is_another(tmp_path: Path) -> None:
     here = project(tmp_path / "p")
     first, _ = placed(here, tmp_path / "d")

@@ -14,11 +14,15 @@ class FakeHost:
 
     def __init__(self) -> None:
         self.deployed: list[tuple[str, str]] = []
+        self.scheduled: list[tuple[str, ...]] = []
         self.answer: Answer = Done()
 
     async def deploy(self, key: str, version: str) -> Answer:
         self.deployed.append((key, version))
         return self.answer
+
+    def schedule(self, _key: str, crons: tuple[str, ...]) -> None:
+        self.scheduled.append(crons)
 
 
 class Project:
@@ -31,8 +35,8 @@ class Project:
         self.worker, _ = placed(self.path, self.data_dir)
         self.watch = WorkerWatch(self.path, self.data_dir, self.worker, say=self.said.append)
 
-    def write(self, code: str, name: str = "chat") -> None:
-        (self.path / "wrangler.toml").write_text(f'name = "{name}"\nmain = "worker.py"\n', encoding="utf-8")
+    def write(self, code: str, name: str = "chat", more: str = "") -> None:
+        (self.path / "wrangler.toml").write_text(f'name = "{name}"\nmain = "worker.py"\n{more}', encoding="utf-8")
         (self.path / "worker.py").write_text(code, encoding="utf-8")
 
     def take_up(self, host: Any) -> list[str]:
@@ -48,6 +52,20 @@ def test_a_change_is_deployed_once(tmp_path: Path) -> None:
     assert said.startswith("reloaded: chat, version ")
     assert project.take_up(host) == []
     assert [key for key, _ in host.deployed] == [project.worker.key]
+
+
+def test_a_change_of_its_times_is_taken_up_when_it_serves(tmp_path: Path) -> None:
+    project, host = Project(tmp_path), FakeHost()
+    host.answer = Refused(error="SyntaxError: invalid syntax")
+    project.write("x =\n", more='triggers.crons = ["* * * * *"]\n')
+    project.take_up(host)
+    assert host.scheduled == []
+    host.answer = Done()
+    project.write("x = 3\n", more='triggers.crons = ["* * * * *"]\n')
+    project.take_up(host)
+    project.write("x = 3\n")
+    project.take_up(host)
+    assert host.scheduled == [("* * * * *",), ()]
 
 
 def test_a_change_that_does_not_load_is_said_and_tried_again_when_it_has_changed(tmp_path: Path) -> None:

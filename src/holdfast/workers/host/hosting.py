@@ -13,7 +13,7 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from holdfast.errors import HoldfastError, reason_of
 from holdfast.model.data_dir import worker_dir
@@ -153,6 +153,10 @@ class Host:
         except ScheduleError as error:
             return Refused(error=str(error))
         return Done()
+
+    def schedule(self, key: str, crons: Sequence[str]) -> None:
+        """Have a script of the command line run at these times, and at no others. Raises ValueError."""
+        self._timetable.put(key, crons)
 
     def scripts(self) -> Scripts:
         """How all are."""

@@ -50,10 +50,11 @@ class Timetable:
             raise ScheduleError(f"the schedules of {key} cannot be read: {reason_of(error)}") from error
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ScheduleError(f"the schedules of {key} cannot be read: {error}") from error
-        if crons:
-            self._crons[key] = crons
-        else:
-            self.forget(key)
+        self._put(key, crons)
+
+    def put(self, key: str, crons: Sequence[str]) -> None:
+        """Have a script run at these times, which nobody writes down for it. Raises ValueError."""
+        self._put(key, tuple(map(Cron, crons)))
 
     def forget(self, key: str) -> None:
         """There is no such script any more."""
@@ -70,6 +71,12 @@ class Timetable:
             for cron in crons:
                 if cron.is_due(minute):
                     yield key, Scheduled(cron=cron.text, scheduled_ms=minute * _MINUTE_S * 1000)
+
+    def _put(self, key: str, crons: tuple[Cron, ...]) -> None:
+        if crons:
+            self._crons[key] = crons
+        else:
+            self.forget(key)
 
     def _is_new(self, minute: int) -> bool:
         if self._last is None:

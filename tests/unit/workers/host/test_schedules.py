@@ -44,6 +44,16 @@ def test_what_is_due_is_told_with_its_minute(tmp_path: Path) -> None:
     assert found == [(KEY, Scheduled(cron="* * * * *", scheduled_ms=START * 60_000))]
 
 
+def test_a_script_may_run_at_times_that_nobody_has_written_down(tmp_path: Path) -> None:
+    made = table(tmp_path)
+    made.put(KEY, ["* * * * *", "30 * * * *"])
+    assert due(made, START) == ["* * * * *"]
+    made.put(KEY, [])
+    assert due(made, START + 1) == []
+    with pytest.raises(ValueError, match="expected five fields"):
+        made.put(KEY, ["* * * *"])
+
+
 def test_a_minute_is_looked_at_once_also_by_the_next_host(tmp_path: Path) -> None:
     first = table(tmp_path, "* * * * *")
     assert due(first, START) == ["* * * * *"]
