@@ -20,12 +20,25 @@ import asyncio, threading
 from js import WebSocketPair
 from workers import DurableObject, Response, WorkerEntrypoint
 
-CLOSES = []
+CLOSES, LEFT = [], []
 
 class Room(DurableObject):
+    def __init__(self, ctx, env):
+        super().__init__(ctx, env)
+        self.may_answer = asyncio.Event()
+
     async def fetch(self, request):
+        if request.url.endswith("/open"):
+            return Response(str(len(self.ctx.getWebSockets())))
+        if request.url.endswith("/answer"):
+            self.may_answer.set()
+            return Response("now")
         client, server = WebSocketPair.new()
-        if request.url.endswith("/standard-object"):
+        if request.url.endswith("/late"):
+            self.ctx.acceptWebSocket(server)
+            self.may_answer.clear()
+            await self.may_answer.wait()
+        elif request.url.endswith("/standard-object"):
             server.accept()
             server.addEventListener("message", lambda event: server.send(event.data))
         else:
@@ -75,6 +88,13 @@ class Default(WorkerEntrypoint):
             return Response.json(CLOSES)
         if path in {"room", "standard-object"}:
             return await self.env.ROOM.getByName("lobby").fetch(request)
+        if path == "left":
+            return Response.json(len(LEFT))
+        if path == "late":
+            request.signal.addEventListener("abort", LEFT.append)
+        if path in {"dropped", "late", "answer", "open"}:
+            answer = await self.env.ROOM.getByName("hall").fetch(request)
+            return Response("not you", status=403) if path == "dropped" else answer
         if path == "refused":
             return Response("not you", status=403)
         client, server = WebSocketPair.new().object_values()
@@ -111,6 +131,19 @@ async def ended(socket: ClientConnection) -> tuple[int | None, str]:
             await heard(socket)
         except ConnectionClosed as closed:
             return (None, "") if closed.rcvd is None else (closed.rcvd.code, closed.rcvd.reason)
+
+
+async def shows(served: ServedWorker, path: str, number: int) -> None:
+    """Wait until the Worker answers with this number."""
+    async with asyncio.timeout(LIMIT_S):
+        while await asyncio.to_thread(lambda: served.get(f"/{path}").json()) != number:
+            pass
+
+
+async def open_late(served: ServedWorker) -> None:
+    """Open a socket whose object lets it wait for its 101."""
+    async with client(served, "late"):
+        raise AssertionError("it was opened")
 
 
 async def told(served: ServedWorker, expected: list[object]) -> None:
@@ -200,6 +233,29 @@ async def test_a_worker_may_refuse_or_fail(served: ServedWorker, path: str, stat
         async with client(served, path):
             pass
     assert caught.value.response.status_code == status
+
+
+async def test_an_object_is_told_that_its_socket_went_to_nobody(served: ServedWorker) -> None:
+    gone = [1006, "WebSocket disconnected without sending Close frame.", False, 3]
+    before = served.get("/closes").json().count(gone)
+    with pytest.raises(InvalidStatus):
+        async with client(served, "dropped"):
+            pass
+    await shows(served, "open", 0)
+    assert served.get("/closes").json().count(gone) == before + 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_an_object_is_told_of_a_client_that_left_before_its_101(served: ServedWorker, *, is_known: bool) -> None:
+    """`is_known`: the script has been told when it answers."""
+    left = served.get("/left").json()
+    opening = asyncio.create_task(open_late(served))
+    await shows(served, "open", 1)
+    opening.cancel()
+    if is_known:
+        await shows(served, "left", left + 1)
+    await asyncio.to_thread(served.get, "/answer")
+    await shows(served, "open", 0)
 
 
 async def test_a_client_that_takes_nothing_is_closed_and_harms_nobody(served: ServedWorker) -> None:

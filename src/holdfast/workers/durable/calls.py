@@ -70,7 +70,11 @@ class Promise(Coroutine[Any, Any, Any]):
         """As a coroutine's."""
         if self._steps is None:
             self._steps = self.__await__()
-        return self._steps.throw(*error)
+        try:
+            return self._steps.throw(*error)
+        finally:
+            # The error's traceback has this frame: with its name here it would keep itself, and the answer, until the collector comes.
+            del error
 
     def close(self) -> None:
         """As a coroutine's."""

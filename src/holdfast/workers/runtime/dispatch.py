@@ -189,7 +189,7 @@ class Dispatcher:
         return await _settled(called_with(function, request.js_object, self._env, ExecutionContext(self.wait_until)))
 
     async def _send(self, exchange: Exchange, parts: bridge.Parts) -> int:
-        fields = parts.headers
+        fields, ticket = parts.headers, ""
         if parts.web_socket is not None:
             fields = [(name, value) for name, value in fields if name.lower() not in _HANDSHAKE]
             fields += _handshake(exchange.field(b"sec-websocket-key"))
@@ -197,10 +197,15 @@ class Dispatcher:
                 fields.append((PASS, parts.pass_token.encode("ascii")))
             else:
                 parts.web_socket.use()
-                fields.append((SESSION, self._reception.ticket(parts.web_socket).encode("ascii")))
+                ticket = self._reception.ticket(parts.web_socket)
+                fields.append((SESSION, ticket.encode("ascii")))
         body = parts.body
         try:
             await exchange.answer(parts.status, fields, body, reason=parts.status_text, length=parts.length)
+        except Gone:
+            # With its edge: nobody comes with the ticket.
+            self._reception.not_adopted(ticket)
+            raise
         finally:
             if (close := getattr(body, "aclose", None)) is not None:
                 # Read to its end or not: who makes it hears that nobody wants more.

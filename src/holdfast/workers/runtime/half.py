@@ -6,6 +6,7 @@ peer gets a session of an edge instead, as soon as the client has its 101.
 Law 1: what nobody has accepted yet is held, up to MAX_HELD_BYTES; beyond them the socket is closed with 1013.
 Law 2: events of one half are given in the order they came, whoever hears it, and never from within a call of user code.
 Law 3: a Close is answered here, and `ended` is the last that anybody hears.
+Law 4: a half that was accepted does not keep its peer: one that nobody has any more, and that went to no client, has ended it (1006).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextvars import Context
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ref
 
 from holdfast.workers.channel.binding import Binding, encode, group_of
 from holdfast.workers.runtime import console, events
@@ -87,11 +89,11 @@ class Half:
         "__dict__",
         "__weakref__",
         "_attachment",
+        "_far",
         "_got_close",
         "_held",
         "_is_constructed",
         "_listeners",
-        "_peer",
         "_sent_close",
         "_waker",
         "_was_closed",
@@ -125,7 +127,8 @@ class Half:
         self.is_heard = False
         # Whether it answers the peer's Close itself, and may send until then.
         self.is_half_open = False
-        self._peer: Half | None = None
+        # The peer, where it is in this process.
+        self._far: Half | ref[Half] | None = None
         # None until there is something: an empty deque takes 600 bytes, and there are many sockets that never hold anything.
         self._held: deque[tuple[Any, ...]] | None = None
         self.held_bytes = 0
@@ -153,6 +156,10 @@ class Half:
         self.onerror: events.Listener | None = None
 
     # --- The runtime's: who hears it ---
+
+    @property
+    def _peer(self) -> Half | None:
+        return self._far() if isinstance(self._far, ref) else self._far
 
     @property
     def binding(self) -> Binding:
@@ -219,6 +226,7 @@ class Half:
             )
         self.acceptance = Acceptance.OBJECT
         self.is_heard = True
+        self._part()
         held, self._held, self.held_bytes = self._held, None, 0
         for item in held or ():
             _soon(self._take, item)
@@ -240,7 +248,7 @@ class Half:
             return False
         session.socket, peer.session = peer, session
         # It has done its part, and there may be many thousands of them.
-        self._peer = peer._peer = None  # noqa: SLF001 - of the same class
+        self._far = peer._far = None  # noqa: SLF001 - of the same class
         session.bind(
             group_of(peer.object_id),
             encode(peer.binding),
@@ -315,6 +323,11 @@ class Half:
         self.auto_answered_ms = at_ms
 
     # --- Parts ---
+
+    def _part(self) -> None:
+        """Keep a peer that nobody has accepted or used only as long as somebody else does: it may be dropped with the answer it was in."""
+        if (peer := self._peer) is not None and peer.acceptance is Acceptance.NOBODY:
+            self._far = ref(peer, partial(_dropped, asyncio.get_running_loop(), ref(self)))
 
     def transmit(self, data: str | bytes, number: int = 0) -> None:
         """Have the peer get a message. `number`: under which it was written down, if it was."""
@@ -395,6 +408,7 @@ class Half:
     def hear(self) -> None:
         """Hear it by listeners from now on."""
         self.acceptance, self.is_heard = Acceptance.LISTENERS, True
+        self._part()
         self.listen()
 
     def listen(self) -> None:
@@ -474,6 +488,17 @@ def _soon(action: Callable[..., None], *args: object) -> None:
     asyncio.get_running_loop().call_soon(action, *args, context=_NOBODY)
 
 
+def _dropped(loop: asyncio.AbstractEventLoop, left: ref[Half], _peer: object) -> None:
+    # Called by the collector: from any thread, at any time.
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_disconnected, left, context=_NOBODY)
+
+
+def _disconnected(left: ref[Half]) -> None:
+    if (half := left()) is not None:
+        half.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+
+
 def pair(one: Half, other: Half) -> None:
     """Make them each other's peers."""
-    one._peer, other._peer = other, one  # noqa: SLF001 - of the same module
+    one._far, other._far = other, one  # noqa: SLF001 - of the same module

@@ -311,11 +311,14 @@ class Pump:
                 self._go_on()
 
     def _tell(self, started: Started, result: Any, error: BaseException | None) -> None:  # noqa: ANN401 - user code's
+        done = started._done  # noqa: SLF001
+        # Whom it tells has it as what runs: neither is to keep the other, with what it answered, until the collector comes round.
+        del started._done  # noqa: SLF001
         try:
             if error is None:
-                started._done(result, None)  # noqa: SLF001
+                done(result, None)
             else:
-                self._about(started._context).run(started._done, result, error)  # noqa: SLF001
+                self._about(started._context).run(done, result, error)  # noqa: SLF001
         except Exception as fault:  # noqa: BLE001 - the next handler is not to suffer from it
             self._failed(fault)
 

@@ -1,6 +1,7 @@
 """Calls into objects: what is copied, what is refused, what becomes of errors, functions and circles."""
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
 from holdfast.workers.sdk.response import Response
 from holdfast.workers.sdk.web.response import Response as WebResponse
-from tests.unit.workers.durable.stage import Stage, stage, turn, until
+from tests.unit.workers.durable.stage import Acceptor, Stage, stage, turn, until
 
 NAMESPACE: dict[str, Any] = {}
 
@@ -320,3 +321,44 @@ async def test_a_fetch_that_takes_no_request_is_called_without(tmp_path: Path) -
 
     async with stage(tmp_path, Room=Plain) as scene:
         assert await (await scene.stub().fetch("http://x/")).text() == "plain"
+
+
+@pytest.mark.parametrize("is_waited_for", [True, False])
+async def test_the_socket_of_an_answer_that_nobody_has_ends_before_the_collector_comes(
+    tmp_path: Path, *, is_waited_for: bool
+) -> None:
+    closed = asyncio.Event()
+
+    class Lobby(Acceptor):
+        def __init__(self, ctx: Any, env: Any) -> None:
+            super().__init__(ctx, env)
+            self.may_answer = asyncio.Event()
+
+        async def fetch(self, request: Any) -> Response:
+            answer = await super().fetch(request)
+            if request.url.endswith("/late"):
+                await self.may_answer.wait()
+            return answer
+
+        async def opens(self) -> None:
+            self.may_answer.set()
+
+        async def webSocketClose(self, *_: object) -> None:  # noqa: N802  the platform's name
+            closed.set()
+
+    async with stage(tmp_path, Lobby=Lobby) as scene:
+        lobby = scene.stub(kind="Lobby")
+        gc.disable()
+        try:
+            if is_waited_for:
+                assert (await lobby.fetch("http://x/")).status == 101
+            else:
+                asking = asyncio.ensure_future(lobby.fetch("http://x/late"))
+                await turn()
+                asking.cancel()
+                del asking
+                await lobby.opens()
+            async with asyncio.timeout(5):
+                await closed.wait()
+        finally:
+            gc.enable()

@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.model.worker_egress import RequestContext, field_of
 from holdfast.workers.runtime.dispatch import Dispatcher, accept_of
-from holdfast.workers.runtime.http_server import Exchange
+from holdfast.workers.runtime.http_server import Exchange, Gone
 from holdfast.workers.runtime.loading import Script
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.sockets import WebSocketPair
@@ -179,6 +179,28 @@ async def test_a_socket_is_answered_with_a_ticket_and_a_right_handshake() -> Non
     assert len(fields[b"holdfast-session"]) == 32
     assert b"holdfast-pass" not in fields
     assert dispatcher._reception.expected == 1
+
+
+async def test_a_socket_whose_edge_goes_with_its_101_has_ended() -> None:
+    heard: list[int] = []
+
+    async def fetch(_self: object, _request: object) -> Response:
+        client, server = WebSocketPair.new()
+        server.onclose = lambda event: heard.append(event.code)
+        server.accept()
+        return Response(None, status=101, web_socket=client)
+
+    class Broken(FakeExchange):
+        async def answer(self, status: int, fields: Any, body: Any, **_more: Any) -> None:
+            raise Gone(f"{status} {len(fields)} {body}")
+
+    dispatcher, _ = _dispatcher(fetch)
+    with pytest.raises(Gone):
+        await dispatcher.answer(Broken(fields=UPGRADE))  # type: ignore[arg-type]
+    assert dispatcher._reception.expected == 0
+    for _ in range(3):
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+    assert heard == [1006]
 
 
 async def test_the_same_socket_cannot_be_returned_twice() -> None:

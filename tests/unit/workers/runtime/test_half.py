@@ -305,3 +305,76 @@ async def test_a_client_of_a_socket_that_was_reset_meanwhile_is_not_wanted() -> 
     link: Any = FakeLink()
     assert not client.opened(Session(7, link))
     assert link.written == []
+
+
+@pytest.mark.parametrize("is_hibernatable", [True, False])
+async def test_a_half_whose_peer_is_dropped_has_ended(*, is_hibernatable: bool) -> None:
+    client, server = WebSocketPair.new()
+    owner, heard = Owner(), listening(server)
+    if is_hibernatable:
+        server.accept_hibernatable(owner, (), **ROOM)
+    else:
+        server.accept()
+    server.send("never heard")
+    del client
+    assert (owner.heard, heard) == ([], [])
+    await turns()
+    assert owner.heard == [("closed", 1006, halves.DISCONNECTED, False, 0, 3)] * is_hibernatable
+    assert heard == [(1006, halves.DISCONNECTED, False)] * (not is_hibernatable)
+    assert server.readyState == WebSocket.CLOSED
+    server.send("to nobody")
+
+
+async def test_a_half_whose_peer_is_dropped_in_another_thread_has_ended() -> None:
+    client, server = WebSocketPair.new()
+    owner = Owner()
+    server.accept_hibernatable(owner, (), **ROOM)
+    kept = [client]
+    del client
+    await asyncio.to_thread(kept.clear)
+    await turns()
+    assert owner.heard == [("closed", 1006, halves.DISCONNECTED, False, 0, 3)]
+
+
+async def test_a_half_is_heard_whose_peer_only_its_listeners_have() -> None:
+    server = WebSocketPair.new()[0]
+    heard = listening(server)
+
+    def begin() -> None:
+        one, other = WebSocketPair.new()
+        one.accept()
+        other.accept()
+        one.onmessage = lambda event: one.send(event.data.upper())
+        other.onmessage = lambda event: heard.append(event.data)
+        other.send("a")
+
+    begin()
+    await turns()
+    assert heard == ["A"]
+
+
+async def test_a_client_that_came_and_whose_answer_is_dropped_stays() -> None:
+    client, server = WebSocketPair.new()
+    owner = Owner()
+    server.accept_hibernatable(owner, (), **ROOM)
+    client.use()
+    _, link = opened(client)
+    del client
+    await turns()
+    server.send("still here")
+    assert (owner.heard, [kind for kind, _ in link.written]) == ([], [ToEdge.BIND, ToEdge.TEXT])
+
+
+async def test_nobody_is_told_of_a_peer_that_is_dropped_after_the_loop() -> None:
+    client, server = WebSocketPair.new()
+    owner = Owner()
+    loop = asyncio.new_event_loop()
+
+    async def accept() -> None:
+        server.accept_hibernatable(owner, (), **ROOM)
+
+    await asyncio.to_thread(loop.run_until_complete, accept())
+    loop.close()
+    del client
+    await turns()
+    assert owner.heard == []
