@@ -7,6 +7,7 @@ Law 1: what nobody has accepted yet is held, up to MAX_HELD_BYTES; beyond them t
 Law 2: events of one half are given in the order they came, whoever hears it, and never from within a call of user code.
 Law 3: a Close is answered here, and `ended` is the last that anybody hears.
 Law 4: a half that was accepted does not keep its peer: one that nobody has any more, and that went to no client, has ended it (1006).
+Law 5: messages are acknowledged when their listeners were called; beyond MAX_AT_WORK_BYTES in listeners that still run, when enough of them have ended.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 # Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
 MAX_HELD_BYTES = 16 * 1024 * 1024
+# Messages of a socket whose listeners still run: beyond them nothing more of it is taken in. Precedent: what an edge sends ahead of one socket.
+MAX_AT_WORK_BYTES = 4 * 1024 * 1024
+# What a listener that runs counts for beside its message: a task, its context and its frame, about.
+LISTENER_BYTES = 1024
 # What an edge keeps beside a socket is 64 KiB (`Session` of the core), and 16 KiB of that are for its attachment.
 MAX_BINDING_BYTES = 47 * 1024
 # What a client is told whose socket's listeners have gone. Precedent: the original's texts.
@@ -88,12 +93,14 @@ class Half:
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_at_work_bytes",
         "_attachment",
         "_far",
         "_got_close",
         "_held",
         "_is_constructed",
         "_listeners",
+        "_owed_seq",
         "_sent_close",
         "_waker",
         "_was_closed",
@@ -136,6 +143,8 @@ class Half:
         self._was_closed = self._sent_close = self._got_close = False
         self._is_constructed = False
         self._listeners: events.Listeners | None = None
+        # In listeners that run; and up to which event is acknowledged when that is little enough.
+        self._at_work_bytes = self._owed_seq = 0
         self._waker: asyncio.Future[None] | None = None
         self._attachment: bytes | None = None
         self.session: Session | None = None
@@ -441,10 +450,11 @@ class Half:
 
     def _fire(self, item: tuple[Any, ...]) -> bool:
         """Call the listeners of an event; whether it was the last one."""
-        seq = 0
+        seq = size = 0
         event: events.Event
         match item:
             case ("message", data, seq):
+                size = len(data) + LISTENER_BYTES
                 self.held_bytes = max(self.held_bytes - len(data), 0)
                 event = events.MessageEvent(self, data if isinstance(data, str) else ArrayBuffer(data))
             case ("close", code, reason, was_clean, seq):
@@ -454,8 +464,11 @@ class Half:
             case _:
                 event = events.OpenEvent(self)
         for listener in self._listeners_of(event.type):
-            self._call(listener, event)
-        self._done(seq)
+            self._call(listener, event, size)
+        if size and self._at_work_bytes > MAX_AT_WORK_BYTES:
+            self._owed_seq = seq
+        else:
+            self._done(seq)
         return event.type == "close"
 
     def _listeners_of(self, event_type: str) -> list[events.Listener]:
@@ -463,25 +476,29 @@ class Half:
         others = self._listeners.of(event_type) if self._listeners is not None else []
         return others if first is None else [first, *others]
 
-    def _call(self, listener: events.Listener, event: events.Event) -> None:
+    def _call(self, listener: events.Listener, event: events.Event, size: int) -> None:
         try:
             result = listener(event)
             if isinstance(result, Coroutine):
                 task = asyncio.get_running_loop().create_task(result)
                 _listening.add(task)
-                task.add_done_callback(partial(_heard, event.type))
+                self._at_work_bytes += size
+                task.add_done_callback(partial(self._heard, event.type, size))
         except Exception as error:  # noqa: BLE001 - user code's: told, and the other listeners are called
             services.report(error, f"a listener of '{event.type}'")
+
+    def _heard(self, event_type: str, size: int, task: asyncio.Task[Any]) -> None:
+        _listening.discard(task)
+        self._at_work_bytes -= size
+        if self._owed_seq and self._at_work_bytes <= MAX_AT_WORK_BYTES:
+            seq, self._owed_seq = self._owed_seq, 0
+            self._done(seq)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            services.report(error, f"a listener of '{event_type}'")
 
 
 # Tasks are kept here, for the loop itself keeps none.
 _listening: set[asyncio.Task[Any]] = set()
-
-
-def _heard(event_type: str, task: asyncio.Task[Any]) -> None:
-    _listening.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        services.report(error, f"a listener of '{event_type}'")
 
 
 def _soon(action: Callable[..., None], *args: object) -> None:
