@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         app = _typer_app(arguments[0] if arguments else "")
         status = app(args=list(arguments) or ["--help"], prog_name="holdfast", standalone_mode=False)
     except HoldfastError as error:
-        return _say(command, str(error), error.exit_status)
+        return _say(command, str(error), error.exit_status, detail=error.detail)
     except typer.TyperException as error:
         # What the parser of the command line has to say: sentences like "No such option: --x".
         return _say(command, error.format_message(), 2)
@@ -66,10 +66,11 @@ def _name_of(arguments: Sequence[str]) -> str:
     return " ".join(["holdfast", *(words if has_verb else words[:1])])
 
 
-def _say(command: str, sentence: str, status: int) -> int:
+def _say(command: str, sentence: str, status: int, *, detail: str = "") -> int:
     one_line = " ".join(sentence.split()).rstrip(".")
     if sys.stderr is not None:  # None: closed before Python started
         sys.stderr.write(f"{command}: {one_line}\n")
+        sys.stderr.writelines(f"  {line}\n" for line in detail.splitlines())
     return status
 
 

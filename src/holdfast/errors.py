@@ -12,9 +12,13 @@ from typing import ClassVar
 
 
 class HoldfastError(Exception):
-    """The root of everything the command reports as one sentence. Catch it at the edge of the program only."""
+    """The root of everything the command reports as one sentence. Catch it at the edge of the program only.
+
+    `detail` is what is shown below the sentence: printable lines, such as those of a traceback; "" for nothing.
+    """
 
     exit_status: ClassVar[int] = 1
+    detail: str = ""
 
     def __str__(self) -> str:
         return " ".join(super().__str__().split())

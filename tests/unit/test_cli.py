@@ -212,6 +212,15 @@ def test_what_stands_in_the_way_of_starting_is_one_sentence(runs: Runs, capsys: 
     )
 
 
+def test_what_an_error_has_to_show_is_indented_below_its_sentence(
+    runs: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.error = ListenError("cannot deploy")
+    runs.error.detail = 'File "a.py"\n    ^'
+    assert cli.run(["up", "http://h"]) == 2
+    assert capsys.readouterr().err == 'holdfast up: cannot deploy\n  File "a.py"\n      ^\n'
+
+
 def test_an_interrupt_is_no_traceback(runs: Runs) -> None:
     runs.error = KeyboardInterrupt()  # type: ignore[assignment]
     assert cli.run(["up", "http://h"]) == 130

@@ -24,6 +24,12 @@ def printable(text: str, *, limit: int = MAX_SHOWN_CHARS) -> str:
     return f"{shown} … ({len(text):,} characters)" if len(text) > limit else shown
 
 
+def printable_lines(text: str, *, limit: int = MAX_SHOWN_CHARS) -> str:
+    """`text` with its own ends of lines, each line printable; cut after `limit`. Whoever shows it sets it off from lines of ours."""
+    shown = "\n".join(map(printable, text[:limit].split("\n")))
+    return f"{shown} … ({len(text):,} characters)" if len(text) > limit else shown
+
+
 def preview(data: bytes) -> str:
     """A binary message: its size and its first bytes in hex, such as `5 bytes: 68 65 6c 6c 6f`."""
     size = "1 byte" if len(data) == 1 else f"{len(data):,} bytes"

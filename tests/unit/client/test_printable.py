@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.client.printable import MAX_SHOWN_CHARS, preview, printable
+from holdfast.client.printable import MAX_SHOWN_CHARS, preview, printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ def test_what_is_not_printable_is_shown_by_its_escape(text: str, shown: str) -> 
 def test_a_long_message_is_cut_and_its_size_told() -> None:
     shown = printable("x" * (MAX_SHOWN_CHARS + 1))
     assert shown == f"{'x' * MAX_SHOWN_CHARS} … (16,385 characters)"
+
+
+def test_lines_stay_lines_and_are_printable_each() -> None:
+    assert printable_lines('File "a.py"\n    ^\r\x1b[2J\n') == 'File "a.py"\n    ^\\r\\x1b[2J\n'
+    assert printable_lines("x\n" * 8, limit=4) == "x\nx\n … (16 characters)"
 
 
 @given(st.text())

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from holdfast.client.printable import printable
+from holdfast.client.printable import printable, printable_lines
 from holdfast.errors import HoldfastError
 
 # How much of a server's words one sentence repeats, and how many of its errors.
@@ -136,7 +136,9 @@ def _refusal(answer: Answer, envelope: JsonObject, what: str) -> HoldfastError:
     codes = tuple(code for item in items if isinstance(code := item.get("code"), int))
     pointers = frozenset(pointer for item in items if (pointer := _pointer(item)))
     messages = tuple(message for item in items if isinstance(message := item.get("message"), str))
-    return ApiRefused(sentence, status=answer.status, codes=codes, pointers=pointers, messages=messages)
+    refused = ApiRefused(sentence, status=answer.status, codes=codes, pointers=pointers, messages=messages)
+    refused.detail = "\n".join(printable_lines(text) for item in items[:_MAX_ERRORS] for text in _tracebacks(item))
+    return refused
 
 
 def _told(item: Mapping[str, object]) -> str:
@@ -144,10 +146,23 @@ def _told(item: Mapping[str, object]) -> str:
     said = [f"code {printable(str(item.get('code', '?')), limit=20)}: {_message(item)}"]
     if pointer := _pointer(item):
         said.append(f"(at {printable(pointer, limit=200)})")
-    chain = item.get("error_chain")
-    links = [link for link in chain if isinstance(link, dict)] if isinstance(chain, list) else []
+    links = [link for link in _chain(item) if not _is_traceback(link)]
     said += [f"[code {printable(str(link.get('code', '?')), limit=20)}: {_message(link)}]" for link in links[:3]]
     return " ".join(said)
+
+
+def _chain(item: Mapping[str, object]) -> list[Mapping[str, object]]:
+    chain = item.get("error_chain")
+    return [link for link in chain if isinstance(link, dict)] if isinstance(chain, list) else []
+
+
+def _is_traceback(link: Mapping[str, object]) -> bool:
+    """Whether it is lines, which a sentence has no room for."""
+    return "\n" in str(link.get("message") or "").strip()
+
+
+def _tracebacks(item: Mapping[str, object]) -> list[str]:
+    return [str(link["message"]).strip("\n") for link in _chain(item)[:3] if _is_traceback(link)]
 
 
 def _pointer(item: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
@@ -20,11 +20,11 @@ from holdfast.client.api.answer import ApiRefused, JsonObject, as_object, as_obj
 from holdfast.client.api.options import ApiOptions
 from holdfast.client.api.paths import path_of
 from holdfast.client.api.zones import find_account, find_zone, the_only
-from holdfast.client.printable import printable
+from holdfast.client.printable import printable_lines
 from holdfast.client.verbs.group import Verb, group_of
 from holdfast.client.verbs.output import Output, cell
 from holdfast.client.worker_upload import parts_of
-from holdfast.errors import UsageError
+from holdfast.errors import HoldfastError, UsageError
 from holdfast.model.option import spelled, switch
 from holdfast.model.worker_route import parse_pattern
 from holdfast.model.worker_script import (
@@ -180,14 +180,26 @@ def deploy(project: Project, options: WorkerDeployOptions, api: Api, output: Out
     sentences = [
         f"{name}: deployed version {cell(made.get('deployment_id'))} in {cell(made.get('startup_time_ms'))} ms"
     ]
-    sentences += [_routed(api, account, name, route) for route in settings.routes]
-    if settings.crons:
-        body = [{"cron": cron} for cron in settings.crons]
-        api.send("PUT", f"{_script(account, name)}/schedules", what=f"schedule {name}", body=body)
-        sentences.append(f"{name} runs by itself at {', '.join(settings.crons)} (UTC)")
+    try:
+        for sentence in _led_to(api, account, name, settings):
+            sentences.append(sentence)  # noqa: PERF402  what is done stays said where the next one fails
+    except HoldfastError:
+        for sentence in sentences:
+            output.notice(sentence)
+        raise
     if missing := _missing_secrets(api, account, name, settings.required_secrets):
         output.notice(f"{name}: these secrets are required, and not set: {', '.join(missing)}")
     output.done(made, *sentences)
+
+
+def _led_to(api: Api, account: str, name: str, settings: WorkerSettings) -> Iterator[str]:
+    """Have the Worker, which serves, asked by its routes and at its times; a sentence for each that is done. Raises HoldfastError."""
+    for route in settings.routes:
+        yield _routed(api, account, name, route)
+    if settings.crons:
+        body = [{"cron": cron} for cron in settings.crons]
+        api.send("PUT", f"{_script(account, name)}/schedules", what=f"schedule {name}", body=body)
+        yield f"{name} runs by itself at {', '.join(settings.crons)} (UTC)"
 
 
 def list_workers(options: WorkerListOptions, api: Api, output: Output) -> None:
@@ -248,10 +260,10 @@ def tail(options: WorkerTailOptions, api: Api, output: Output) -> None:
 
 
 def log_line(message: JsonObject) -> str:
-    """One line of a log, printable."""
+    """One line of a log, printable; those of a traceback are indented below it."""
     level, entry = text_of(message, "level"), text_of(message, "entrypoint")
     shown = " ".join(part for part in (level, entry, text_of(message, "ray")) if part)
-    return printable(f"{shown}: {text_of(message, 'message')}", limit=16_384)
+    return printable_lines(f"{shown}: {text_of(message, 'message').rstrip()}").replace("\n", "\n  ")
 
 
 def list_secrets(options: WorkerOptions, api: Api, output: Output) -> None:
@@ -317,9 +329,13 @@ def _routed(api: Api, account: str, name: str, route: RouteSetting) -> str:
     """Have the requests of a route go to the Worker; a sentence about it. Raises HoldfastError."""
     what = f"route {route.pattern} to {name}"
     if route.custom_domain:
-        body = {"hostname": route.pattern, "service": name}
-        api.send("PUT", path_of("accounts", account, "workers", "domains"), what=what, body=body)
-        return f"{route.pattern} has {name} for its origin"
+        domains = path_of("accounts", account, "workers", "domains")
+        there = as_objects(api.get(domains, what=what), what=what)
+        made = as_object(
+            api.send("PUT", domains, what=what, body={"hostname": route.pattern, "service": name}), what=what
+        )
+        before = next((text_of(one, "service") for one in there if one.get("id") == made.get("id")), name)
+        return f"{route.pattern} has {name} for its origin{'' if before == name else f' (before: {before})'}"
     try:
         pattern = str(parse_pattern(route.pattern))
     except ValueError as error:

@@ -205,3 +205,12 @@ def test_texts_are_read_without_trusting_the_form() -> None:
     assert text_of({"plan": 3}, "plan") == ""
     assert texts_of(["a", 3, "b"]) == ["a", "b"]
     assert texts_of("ab") == []
+
+
+def test_a_traceback_is_no_part_of_the_sentence_and_is_kept_as_it_is() -> None:
+    trace = 'File "a.py", line 8\n    class Default\n                 ^\nSyntaxError: \x1b[2Jexpected'
+    told = {"code": 10021, "message": "SyntaxError: expected", "error_chain": [{"code": 10021, "message": trace}]}
+    with pytest.raises(ApiRefused) as caught:
+        result_of(_answer(400, _failed(told)), what="deploy")
+    assert str(caught.value) == "cannot deploy: code 10021: SyntaxError: expected (HTTP 400)"
+    assert caught.value.detail == trace.replace("\x1b", "\\x1b")

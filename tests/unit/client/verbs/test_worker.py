@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from holdfast.client.api.answer import ApiRefused
+from holdfast.client.api.answer import ApiFailed, ApiRefused
 from holdfast.client.verbs import worker as subject
+from holdfast.client.verbs.output import Output
 from holdfast.client.verbs.worker import SECRET_VERBS, VERBS, deploying, log_line
 from holdfast.errors import UsageError
 from holdfast.model.worker_script import RouteSetting, WorkerSettings
-from tests.unit.client.verbs.fake_api import ACCOUNT_ID, IN_ZONE, ZONE, Failure, FakeApi, run
+from tests.unit.client.verbs.fake_api import ACCOUNT_ID, IN_ZONE, ZONE, Failure, FakeApi, opened, run
 
 SCRIPTS = f"/accounts/{ACCOUNT_ID}/workers/scripts"
 CHAT = f"{SCRIPTS}/chat"
+DOMAINS = f"/accounts/{ACCOUNT_ID}/workers/domains"
 MADE: dict[str, object] = {"id": "chat", "deployment_id": "d" * 32, "startup_time_ms": 12}
 ACCOUNTS = [{"id": ACCOUNT_ID, "name": "Main"}]
 
@@ -37,7 +39,8 @@ def fake(**answers: object) -> FakeApi:
             f"PUT {CHAT}": MADE,
             f"GET {IN_ZONE}/workers/routes": [],
             f"POST {IN_ZONE}/workers/routes": {"id": "r" * 32},
-            f"PUT /accounts/{ACCOUNT_ID}/workers/domains": {"id": "d" * 32},
+            f"GET {DOMAINS}": [],
+            f"PUT {DOMAINS}": {"id": "d" * 32},
             **answers,
         }
     )
@@ -138,6 +141,30 @@ def test_a_route_that_cannot_be_made_is_told(
     with pytest.raises(error) as caught:
         deployed(fake(**answers), a_project(routes=(route,)))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("service", "said"), [("old", " (before: old)"), ("chat", "")])
+def test_whom_a_custom_domain_is_taken_from_is_told(service: str, said: str) -> None:
+    api = fake(**{f"GET {DOMAINS}": [{"id": "e" * 32, "service": "none"}, {"id": "d" * 32, "service": service}]})
+    out, _ = deployed(api, a_project(routes=(RouteSetting(pattern="chat.example.com", custom_domain=True),)))
+    assert out.splitlines()[1] == f"chat.example.com has chat for its origin{said}"
+
+
+def test_what_has_been_done_is_told_where_the_next_step_fails() -> None:
+    api = fake(**{f"PUT {CHAT}/schedules": Failure(503, 10503, "it is away")})
+    said = io.StringIO()
+    project = a_project(routes=(RouteSetting(pattern="example.com/*"),), crons=("* * * * *",))
+    verb = deploying(lambda *_: project)
+    output, options = (
+        Output(io.StringIO(), said, as_json=False, is_terminal=False),
+        verb.options.parse({"path": "chat"}),
+    )
+    with opened(api) as connected, pytest.raises(ApiFailed, match="cannot schedule chat: code 10503"):
+        verb.run(options, connected, output)
+    assert said.getvalue().splitlines() == [
+        f"chat: deployed version {'d' * 32} in 12 ms",
+        "example.com/* goes to chat",
+    ]
 
 
 def test_a_version_that_does_not_run_is_told_with_the_reason() -> None:
@@ -245,6 +272,15 @@ def test_a_line_of_a_log_is_printable(monkeypatch: pytest.MonkeyPatch) -> None:
     out, notices = run(fake(), VERBS["tail"], name="chat")
     assert (out, notices) == ("error Room r: a\\x1b[2Jb\n", "3 lines were missed\n")
     assert run(fake(), VERBS["tail"], name="chat", as_json=True)[0].count("\n") == 2
+
+
+def test_a_traceback_of_a_log_is_indented_below_its_line() -> None:
+    message = {
+        "level": "error",
+        "entrypoint": "Default",
+        "message": 'Traceback:\n  File "a.py"\n    ^\x1b\nerror: forged\n',
+    }
+    assert log_line(message) == 'error Default: Traceback:\n    File "a.py"\n      ^\\x1b\n  error: forged'
 
 
 def test_the_group_has_its_verbs_and_those_of_secrets() -> None:
