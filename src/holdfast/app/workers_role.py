@@ -155,7 +155,9 @@ class _Role:
             whose = f"{worker.name}: " if self._worker is not None and self._worker.beside else ""
             _say(f"[{log.level}] {whose}{log.message}")
         elif log.kind not in {"host", "request"}:  # what the host says is recorded already, and requests are counted
-            self._log.write("worker_log", {"worker": worker.name, "level": log.level, "message": log.message})
+            where = {"ray_id": log.ray, "entrypoint": log.entrypoint}
+            said = {"worker": worker.name, "level": log.level, "message": log.message}
+            self._log.write("worker_log", {**said, **{name: text for name, text in where.items() if text}})
 
     async def _unless_ended(self, doing: Coroutine[None, None, T]) -> T | None:
         """What `doing` gives; None where this process is told to end first."""

@@ -260,7 +260,10 @@ EXPLANATIONS: dict[int, Explanation] = {
         "The Worker has failed",
         Side.ORIGIN,
         None,
-        ("The Worker's log says what was raised: look for the ray id in what `holdfast worker tail` shows.", _SEE_LOG),
+        (
+            "The Worker's log says what was raised: look for the ray id in what `holdfast worker tail` shows, or `holdfast up` records.",
+            _SEE_LOG,
+        ),
     ),
     1102: Explanation(
         "worker_exceeded_limits",

@@ -1,4 +1,4 @@
-"""A Worker of the command line that runs by itself, at the times that its project says."""
+"""A Worker of the command line: the times at which it runs by itself, and what is recorded of it."""
 
 from tests.integration.worker_up import worker_up
 
@@ -10,7 +10,7 @@ class Room(DurableObject):
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        return Response("hello")
+        return Response(str(1 / 0))
 
     async def scheduled(self, controller, env, ctx):
         print("ran at", controller.cron, controller.scheduledTime % 60_000)
@@ -23,6 +23,14 @@ def test_a_worker_of_the_command_line_runs_at_the_times_of_its_project() -> None
     with worker_up(code=RUNNING, more=CRONS) as served:
         ran = served.command.record(lambda one: one["event"] == "worker_log" and "ran at" in one["message"])
         assert ran["message"] == "ran at * * * * * 0"
+
+
+def test_what_a_worker_of_the_command_line_logs_is_recorded_with_the_ray_of_the_request() -> None:
+    with worker_up(code=RUNNING) as served:
+        answer = served.get("/fail")
+        told = served.command.record(lambda one: one["event"] == "worker_log" and "division" in one["message"])
+    assert answer.status_code == 500
+    assert (told["level"], told["ray_id"], told["entrypoint"]) == ("error", answer.headers["cf-ray"], "Default")
 
 
 def test_a_worker_that_is_edited_runs_at_the_times_of_its_project() -> None:
