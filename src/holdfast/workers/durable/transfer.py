@@ -45,7 +45,7 @@ class Copier:
         if (known := self._known.get(id(value))) is not None:
             return known[1]
         if self._depth >= MAX_DEPTH:
-            raise uncopyable(f"it is nested more than {MAX_DEPTH} deep")
+            raise uncopyable(f"A value is nested more than {MAX_DEPTH} deep")
         self._depth += 1
         try:
             return self._container(value)
@@ -79,7 +79,7 @@ class Copier:
             return value
         if callable(value):
             return self._keep(value, self._reference(value))
-        raise uncopyable(f"an object of type {type(value).__qualname__} cannot be sent to another object")
+        raise uncopyable(f"An object of type {type(value).__qualname__} cannot be sent to another object")
 
     def _keep(self, original: object, copy: Any) -> Any:  # noqa: ANN401  as above
         # The original is kept too: as long as it lives, nothing else has its identity.
@@ -111,7 +111,7 @@ def copied_error(error: BaseException, reference: Reference) -> BaseException:
 
 def uncopyable(why: str) -> DOMException:
     """The error for what cannot be copied."""
-    return DOMException(f"DataCloneError: {why}.", "DataCloneError")
+    return DOMException(f"{why}.", "DataCloneError")
 
 
 def _or_text(value: object, reference: Reference) -> object:

@@ -98,6 +98,9 @@ def test_what_cannot_be_copied_is_refused_by_its_type(sent: Any) -> None:
     with pytest.raises(DOMException, match=type(sent).__qualname__) as caught:
         copied([sent], refused)
     assert caught.value.name == "DataCloneError"
+    # The name is said once.
+    assert str(caught.value).startswith("DataCloneError: An object of type ")
+    assert caught.value.message.startswith("An object of type ")
 
 
 def test_what_is_nested_too_deep_is_refused_before_the_stack_ends() -> None:

@@ -60,3 +60,4 @@ def test_what_is_no_value_is_refused(value: object) -> None:
     with pytest.raises(DOMException, match='Could not serialize object of type "function"') as caught:
         no_functions(test_what_is_no_value_is_refused)
     assert caught.value.name == "DataCloneError"
+    assert caught.value.message.startswith("Could not serialize object")
