@@ -110,6 +110,12 @@ class URLSearchParams:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(list(self._pairs))
 
+    def __getitem__(self, name: str) -> str:
+        # As Pyodide has it for whatever has `get`.
+        if (value := self.get(name)) is None:
+            raise KeyError(name)
+        return value
+
     def __contains__(self, name: object) -> bool:
         return any(one == name for one, _ in self._pairs)
 

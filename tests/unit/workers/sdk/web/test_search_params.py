@@ -1,5 +1,6 @@
 """URLSearchParams: pairs in order, written and read the same."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,9 @@ def test_parameters_have_what_the_platform_has() -> None:
         True,
     )
     assert ("a" in params, "z" in params) == (True, False)
+    assert (params["a"], dict(params)) == ("8", {"a": "8", "c": "", "d": "ü&="})
+    with pytest.raises(KeyError, match="z"):
+        params["z"]
     assert URLSearchParams({"x": "1"}).toString() == "x=1"
     assert URLSearchParams(URLSearchParams("x=1")).toString() == "x=1"
     assert repr(params) == "URLSearchParams('a=8&c=&d=%C3%BC%26%3D')"
