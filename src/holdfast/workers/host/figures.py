@@ -36,6 +36,16 @@ def rss_bytes(pid: int) -> int | None:
         return None
 
 
+def is_at_work(pid: int) -> bool:
+    """Whether the main thread of a process is on a processor or waits for one, or for a disk (proc(5), stat: R and D)."""
+    try:
+        # Behind the name, which may hold anything.
+        _, _, rest = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")
+    except OSError:
+        return False
+    return rest[:1] in {b"R", b"D"}
+
+
 class TurnFile:
     """The file in which a process marks what it is at, mapped."""
 

@@ -205,7 +205,13 @@ class HostedScript:
             cpu_s = figures.cpu_s(pid) if is_busy else None
             if cpu_s is not None:
                 running.cpu_ms = max(running.cpu_ms, round(cpu_s * 1000))
-            sentence = running.watch.look(turn, cpu_s, figures.rss_bytes(pid), self._loop.time())
+            sentence = running.watch.look(
+                turn,
+                cpu_s,
+                figures.rss_bytes(pid),
+                self._loop.time(),
+                is_at_work=is_busy and figures.is_at_work(pid),
+            )
             if sentence:
                 self._carry_out(self.script.limit_hit(number, sentence))
         return is_any_busy

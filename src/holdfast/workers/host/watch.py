@@ -3,7 +3,7 @@
 Law 1: time counts against an event only while that event has the loop: while `Turn.number` stands still and user code
 runs. Work of other threads counts too then; a loop that comes round begins anew.
 Law 2: processor time has a limit, and so has time without any: code that waits in place (`time.sleep`, a lock, a signal that stopped
-it) lets nobody in for as long.
+it) lets nobody in for as long. Waiting for a processor or for the disk is none of that: a busy machine is not the event's fault.
 Law 3: a limit that was exceeded is told once; what is done about it is the caller's.
 """
 
@@ -31,8 +31,18 @@ class Watch:
         """Whether this turn has the loop since the last look, or begins to have it: then its processor time is of interest."""
         return turn is not None and turn.is_running
 
-    def look(self, turn: Turn | None, cpu_s: float | None, rss_bytes: int | None, now: float) -> str:
-        """What is exceeded, as a sentence; "" for nothing. `cpu_s` is the process's since its start, `now` of a clock that does not jump."""
+    def look(
+        self,
+        turn: Turn | None,
+        cpu_s: float | None,
+        rss_bytes: int | None,
+        now: float,
+        *,
+        is_at_work: bool = False,
+    ) -> str:
+        """What is exceeded, as a sentence; "" for nothing. `cpu_s` is the process's since its start, `now` of a clock that does not jump,
+        `is_at_work` whether it runs, or would if there were a processor or the disk had answered (`figures.is_at_work`).
+        """
         if rss_bytes is not None and rss_bytes > self._limits.memory_mb * 1024 * 1024:
             self.exceeded = "memory"
             return f"it had {rss_bytes // (1024 * 1024)} MiB in memory, limits.memory_mb is {self._limits.memory_mb}"
@@ -43,7 +53,8 @@ class Watch:
             self._number, self._cpu_at_its_start_s, self._idle_s = turn.number, cpu_s, 0.0
             self._cpu_s, self._looked_at = cpu_s, now
             return ""
-        self._idle_s += max(0.0, min(now - self._looked_at, _LONGEST_STEP_S) - (cpu_s - self._cpu_s))
+        if not is_at_work:
+            self._idle_s += max(0.0, min(now - self._looked_at, _LONGEST_STEP_S) - (cpu_s - self._cpu_s))
         self._cpu_s, self._looked_at = cpu_s, now
         used_ms = round((cpu_s - self._cpu_at_its_start_s) * 1000)
         if used_ms >= self._limits.cpu_ms:

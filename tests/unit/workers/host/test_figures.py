@@ -5,12 +5,13 @@ import resource
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from holdfast.model.worker_messages import TURN_FORMAT, TURN_OF_ANOTHER, TURN_OF_EVENT, TURN_WAITS, Turn
-from holdfast.workers.host.figures import TurnFile, cpu_s, rss_bytes
+from holdfast.workers.host.figures import TurnFile, cpu_s, is_at_work, rss_bytes
 
 
 def test_the_clock_and_the_size_of_a_process_are_its_own() -> None:
@@ -29,7 +30,19 @@ def test_the_clock_and_the_size_of_a_process_are_its_own() -> None:
 def test_a_process_that_is_gone_has_no_figures() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    assert (cpu_s(process.pid), rss_bytes(process.pid)) == (None, None)
+    assert (cpu_s(process.pid), rss_bytes(process.pid), is_at_work(process.pid)) == (None, None, False)
+
+
+def test_who_computes_is_at_work_and_who_waits_is_not() -> None:
+    assert is_at_work(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=-1, stdout=-1) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        limit = time.monotonic() + 20
+        while is_at_work(process.pid) and time.monotonic() < limit:
+            os.sched_yield()
+        assert not is_at_work(process.pid)
+        process.kill()
 
 
 def test_a_turn_is_read_as_it_is_marked(tmp_path: Path) -> None:

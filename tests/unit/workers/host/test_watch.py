@@ -48,10 +48,11 @@ def test_only_what_runs_is_worth_a_look_at_its_clock() -> None:
     assert [watch.is_busy(one) for one in (turn(1), turn(1, is_running=False), None)] == [True, False, False]
 
 
-def blocked(watch: Watch, *, for_s: int, cpu_share: float = 0.0, step_s: float = 0.5) -> str:
+def blocked(watch: Watch, *, for_s: int, cpu_share: float = 0.0, step_s: float = 0.5, is_at_work: bool = False) -> str:
     """The first sentence about one event that has the loop for so long, and the processor for a share of that."""
     moments = (step * step_s for step in range(int(for_s / step_s) + 1))
-    return next(filter(None, (watch.look(turn(1), cpu_share * now, MIB, now) for now in moments)), "")
+    looks = (watch.look(turn(1), cpu_share * now, MIB, now, is_at_work=is_at_work) for now in moments)
+    return next(filter(None, looks), "")
 
 
 def test_an_event_that_waits_in_place_is_ended_though_it_uses_no_processor() -> None:
@@ -63,6 +64,12 @@ def test_time_that_is_spent_computing_is_not_counted_as_waiting() -> None:
     patient = WorkerLimits(cpu_ms=60_000)
     assert blocked(Watch(patient), for_s=40, cpu_share=0.5) == ""
     assert "blocked it" in blocked(Watch(patient), for_s=62, cpu_share=0.5)
+
+
+def test_an_event_on_a_busy_machine_has_its_processor_time_and_is_ended_for_nothing_else() -> None:
+    patient = WorkerLimits(cpu_ms=30_000)
+    assert blocked(Watch(patient), for_s=299, cpu_share=0.1, is_at_work=True) == ""
+    assert "30000 ms of processor time" in blocked(Watch(patient), for_s=301, cpu_share=0.1, is_at_work=True)
 
 
 def test_a_host_that_was_stopped_itself_blames_nobody_for_it() -> None:
