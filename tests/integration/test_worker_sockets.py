@@ -51,6 +51,14 @@ class Room(DurableObject):
                 ws.send("x" * 1000)
         elif message == "abort":
             self.ctx.abort("enough")
+        elif message == "half":
+            await self.ctx.storage.put("a", 1)
+            ws.send("half \\ud800")
+        elif message == "too much":
+            try:
+                ws.send("é" * 17 * 1024 * 1024)
+            except ValueError as error:
+                ws.send(str(error))
         elif message == "close":
             ws.close(4002, "as you wish")
         else:
@@ -196,6 +204,17 @@ async def test_what_was_sent_before_the_client_came_and_a_close_reach_it(served:
     async with client(served, "once") as socket:
         assert await heard(socket) == "before you came"
         assert await ended(socket) == (4003, "and gone")
+
+
+async def test_what_cannot_be_sent_harms_nothing(served: ServedWorker) -> None:
+    async with client(served, "room") as socket, client(served, "standard") as other:
+        await socket.send("half")
+        assert await heard(socket) == "half \ufffd"
+        await socket.send("too much")
+        assert "at most 33554432 bytes, a message of 35651584 was given" in str(await heard(socket))
+        for one in (socket, other):
+            await one.send("still there")
+            assert await heard(one) == "still there"
 
 
 async def test_a_half_open_socket_has_the_last_word(served: ServedWorker) -> None:

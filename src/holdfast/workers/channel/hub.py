@@ -31,8 +31,8 @@ MAX_LINKS = 4096
 LINK_S = 5.0
 # A token begins with the instance of the edge that gave it, as in its HELLO.
 EDGE_CHARACTERS = 8
-# Sockets named in one MANY: 512 KiB of their numbers.
-MAX_NAMES = 65_536
+# Sockets named in one MANY: their numbers are to fit into what a record has beside the longest message (`records.MAX_PAYLOAD_BYTES`).
+MAX_NAMES = 8_000
 GONE = "WebSocket disconnected without sending Close frame."
 
 _MESSAGES = frozenset({int(FromEdge.TEXT), int(FromEdge.BINARY)})

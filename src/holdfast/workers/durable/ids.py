@@ -18,6 +18,8 @@ import hmac
 import os
 import re
 
+from holdfast.workers.sdk.sending import well_formed
+
 HALF_BYTES = 16
 JURISDICTIONS = ("eu", "fedramp", "fedramp-high", "us")
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
@@ -69,7 +71,8 @@ class IdSpace:
         if not isinstance(name, str):
             raise TypeError(f"idFromName(): the name is {type(name).__name__}, a str was expected")
         # Names of a browser may hold lone surrogates; they must not end in an error of an encoding.
-        half = self._mac(name.encode("utf-8", "surrogatepass"))
+        name = well_formed(name)
+        half = self._mac(name.encode())
         return DurableObjectId(self._whole(half), name=name, jurisdiction=jurisdiction)
 
     def from_string(self, digits: str, *, jurisdiction: str | None = None) -> DurableObjectId:

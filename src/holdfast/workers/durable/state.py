@@ -21,6 +21,7 @@ from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.services import Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
+from holdfast.workers.sdk.sending import sendable, well_formed
 
 # The original's limits, all of them.
 MAX_TAGS = 10
@@ -28,6 +29,8 @@ MAX_TAG_CHARACTERS = 256
 MAX_SOCKETS = 32_768
 MAX_AUTO_BYTES = 2_048
 MAX_EVENT_TIMEOUT_MS = 7 * 24 * 3_600_000
+# The field of a record that says it has 32 bits.
+MAX_BACKLOG_BYTES = 0xFFFF_FFFF
 
 OPEN = 1
 
@@ -110,7 +113,8 @@ class DurableObjectState:
 
     def getWebSockets(self, tag: str | None = None) -> list[Any]:
         """The sockets whose end was not handled yet (with this tag), in the order in which they were accepted."""
-        return [ws for ws in self._owner.sockets if tag is None or tag in ws.tags]
+        wanted = _asked(tag)
+        return [ws for ws in self._owner.sockets if wanted is None or wanted in ws.tags]
 
     def getTags(self, ws: Any) -> list[str]:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """The tags it was accepted with. JsException for a socket that is not hibernatable."""
@@ -123,6 +127,10 @@ class DurableObjectState:
         if pair is None:
             self._owner.answer(None)
             return
+        if not (hasattr(pair, "request") and hasattr(pair, "response")):
+            raise JsTypeError(
+                f"setWebSocketAutoResponse() takes a WebSocketRequestResponsePair, not {type(pair).__name__}"
+            )
         request, response = _limited(pair.request, "Request"), _limited(pair.response, "Response")
         self._owner.answer((request, response))
 
@@ -138,10 +146,11 @@ class DurableObjectState:
 
     def setHibernatableWebSocketEventTimeout(self, timeout_ms: float | None = None) -> None:
         """End a handler of a socket's event after so long; 0 or None: no longer."""
-        wanted = int(timeout_ms or 0)
+        wanted = timeout_ms or 0
+        # What is no number at all (NaN) is not between them either.
         if not 0 <= wanted <= MAX_EVENT_TIMEOUT_MS:
             raise JsException(f"Event timeout should not exceed {MAX_EVENT_TIMEOUT_MS} ms.")
-        self._owner.event_timeout_ms = wanted
+        self._owner.event_timeout_ms = int(wanted)
 
     def getHibernatableWebSocketEventTimeout(self) -> int | None:
         """What is set, in milliseconds, or None."""
@@ -159,14 +168,15 @@ class DurableObjectState:
         """Send to all open sockets (with this tag), but not to those in `exclude`; how many that are.
 
         It is one record to each edge, framed and compressed there once. `drop`: a socket with more than `max_backlog_bytes` unsent
-        misses it, instead of having it queued.
+        misses it, instead of having it queued. Raises JsRangeError for a message of more than 32 MiB.
         """
-        data = message if isinstance(message, str) else bytes(message)
-        left_out = _several(exclude)
+        data = sendable(message, by="broadcast()")
+        _check_backlog(max_backlog_bytes)
+        left_out, wanted = _several(exclude), _asked(tag)
         sockets = [
             ws
             for ws in self._owner.sockets
-            if ws.readyState == OPEN and (tag is None or tag in ws.tags) and ws not in left_out
+            if ws.readyState == OPEN and (wanted is None or wanted in ws.tags) and ws not in left_out
         ]
         self._owner.broadcast(sockets, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
         return len(sockets)
@@ -212,24 +222,40 @@ def tags_of(tags: Iterable[str] | None) -> tuple[str, ...]:
         return ()
     if isinstance(tags, str):
         raise JsTypeError("acceptWebSocket(): the tags are a str, a list of str was expected")
-    distinct = tuple(dict.fromkeys(tags))
+    distinct = tuple(dict.fromkeys(_tag(tag) for tag in tags))
     if len(distinct) > MAX_TAGS:
         raise JsException(f"a Hibernatable WebSocket cannot have more than {MAX_TAGS} tags")
     for tag in distinct:
-        if not isinstance(tag, str):
-            raise JsTypeError(f"acceptWebSocket(): a tag is {type(tag).__name__}, a str was expected")
         if len(tag) > MAX_TAG_CHARACTERS:
             raise JsException(f'"{tag}" is longer than the max tag length ({MAX_TAG_CHARACTERS} characters).')
     return distinct
 
 
+def _tag(tag: object) -> str:
+    if not isinstance(tag, str):
+        raise JsTypeError(f"acceptWebSocket(): a tag is {type(tag).__name__}, a str was expected")
+    return well_formed(tag)
+
+
+def _asked(tag: str | None) -> str | None:
+    return well_formed(tag) if isinstance(tag, str) else tag
+
+
 def _limited(text: str, what: str) -> str:
+    text = well_formed(text)
     size = len(text.encode())
     if size > MAX_AUTO_BYTES:
         raise JsRangeError(
             f"{what} cannot be larger than {MAX_AUTO_BYTES} bytes. A {what.lower()} of size {size} was provided."
         )
     return text
+
+
+def _check_backlog(given: object) -> None:
+    if not isinstance(given, int) or not 0 <= given <= MAX_BACKLOG_BYTES:
+        raise JsRangeError(
+            f"broadcast(): max_backlog_bytes is {given!r}, a number from 0 to {MAX_BACKLOG_BYTES} was expected"
+        )
 
 
 def _several(one_or_more: Any) -> frozenset[Any]:  # noqa: ANN401  a socket, or several

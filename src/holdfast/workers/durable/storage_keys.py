@@ -9,6 +9,7 @@ Law 3: what several keys are put or deleted by happens for all of them or for no
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.store.objects.errors import StorageBroken, StorageError
@@ -180,7 +181,7 @@ def range_of(options: Mapping[str, Any]) -> Range:
         given[name] = _key(given[name])
     if "limit" in given:
         limit = given["limit"]
-        if not isinstance(limit, (int, float)) or limit != limit or int(limit) <= 0:  # noqa: PLR0124 - NaN
+        if not isinstance(limit, (int, float)) or not isfinite(limit) or int(limit) <= 0:
             raise JsTypeError("List limit must be positive.")
         given["limit"] = int(limit)
     if "is_reverse" in given:

@@ -104,8 +104,12 @@ class SqlCursor(_Taken):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[JsDict]:
-        while (row := self._next()) is not None:
-            yield self._object(row)
+        return self
+
+    def __next__(self) -> JsDict:
+        if (row := self._next()) is None:
+            raise StopIteration
+        return self._object(row)
 
     def next(self) -> JsDict:
         """As JavaScript's iterators: `{done: False, value: row}`, then `{done: True}`."""
@@ -142,8 +146,12 @@ class RawCursor(_Taken):
     __slots__ = ()
 
     def __iter__(self) -> Iterator[list[Any]]:
-        while (row := self._next()) is not None:
-            yield list(row)
+        return self
+
+    def __next__(self) -> list[Any]:
+        if (row := self._next()) is None:
+            raise StopIteration
+        return list(row)
 
     def next(self) -> JsDict:
         """As JavaScript's iterators."""

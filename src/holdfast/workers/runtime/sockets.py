@@ -26,6 +26,7 @@ from holdfast.workers.runtime.outgoing import connecting
 from holdfast.workers.runtime.outputs import Closing, Keeping, Sending
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.errors import DOMException, JsException, JsTypeError
+from holdfast.workers.sdk.sending import sendable
 
 if TYPE_CHECKING:
     from holdfast.workers.channel.session import Session
@@ -129,12 +130,12 @@ class WebSocket(Half):
             self.hear()
 
     def send(self, message: object) -> None:
-        """Send text (`str`) or bytes; ignored when the peer is gone. From another thread than the loop's: soon, and what that raises
-        is told to the loop.
+        """Send text (`str`) or bytes, 32 MiB at most (JsRangeError); ignored when the peer is gone. From another thread than the loop's:
+        soon, and what that raises is told to the loop.
         """
         if get_ident() != services.thread and services.elsewhere(partial(self.send, message)):
             return
-        data = message if isinstance(message, str) else _binary(message)
+        data = sendable(message, by="WebSocket.send()")
         if not self.is_heard:
             raise self._not_yet()
         if self._was_closed:
@@ -227,16 +228,6 @@ class WebSocket(Half):
 
 def _option(options: object, name: str) -> bool:
     return bool(options.get(name) if isinstance(options, dict) else getattr(options, name, False))
-
-
-def _binary(message: object) -> bytes:
-    if isinstance(message, bytes):
-        return message
-    if isinstance(message, (bytearray, memoryview)):
-        return bytes(message)
-    if (to_bytes := getattr(message, "to_bytes", None)) is not None and not isinstance(message, int):
-        return bytes(to_bytes())
-    raise JsTypeError(f"WebSocket.send() takes text or bytes, not {type(message).__name__}")
 
 
 class WebSocketPair:

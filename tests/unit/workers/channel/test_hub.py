@@ -14,10 +14,21 @@ from hypothesis import strategies as st
 
 from holdfast.workers.channel import hub as hubs
 from holdfast.workers.channel.binding import Binding, encode
-from holdfast.workers.channel.hub import Channels
+from holdfast.workers.channel.hub import MAX_NAMES, Channels
 from holdfast.workers.channel.link import Link
-from holdfast.workers.channel.records import FromEdge, ProcessHello, Reader, Record, RecordError, ToEdge, record
+from holdfast.workers.channel.records import (
+    MAX_PAYLOAD_BYTES,
+    FromEdge,
+    ProcessHello,
+    Reader,
+    Record,
+    RecordError,
+    ToEdge,
+    many,
+    record,
+)
 from holdfast.workers.channel.session import Session
+from holdfast.workers.sdk.sending import MAX_MESSAGE_BYTES
 
 GREETING = ProcessHello(version=1, script="s", script_version="v", pid=1)
 BINDING = Binding(class_name="Room", object_id="0" * 15 + "5" + "0" * 48)
@@ -289,6 +300,10 @@ async def test_an_event_that_has_ended_a_process_is_passed_over(stage: Stage) ->
     found = stage.reception.sockets[0]
     await _turns(lambda: found.events)
     assert found.events == [("b", 5)]
+
+
+def test_the_longest_message_for_most_sockets_fits_into_a_record() -> None:
+    assert len(many(list(range(MAX_NAMES)), b"")) + MAX_MESSAGE_BYTES <= MAX_PAYLOAD_BYTES
 
 
 async def test_a_broadcast_is_one_record_a_link(stage: Stage) -> None:

@@ -46,6 +46,11 @@ def test_a_unique_id_is_of_its_namespace_and_of_no_other(half: bytes) -> None:
         IdSpace("chat-Other").from_string(digits)
 
 
+def test_half_a_pair_of_surrogates_in_a_name_is_a_replacement_character() -> None:
+    found = SPACE.from_name("\ud800")
+    assert (str(found), found.name) == (recipe("chat-Room", "\ufffd"), "\ufffd")
+
+
 def test_two_unique_ids_differ() -> None:
     assert SPACE.unique() != SPACE.unique()
 

@@ -40,6 +40,7 @@ async def state_of(scene: Stage, name: str = "a") -> DurableObjectState:
         (("",), ("",)),
         ([str(n) for n in range(10)] * 2, tuple(str(n) for n in range(10))),
         (["x" * 256], ("x" * 256,)),
+        (["\ud800", "\udc00", "\ud83c\udf88"], ("\ufffd", "🎈")),
     ],
 )
 def test_tags_are_kept_each_once(tags: Any, kept: tuple[str, ...]) -> None:
@@ -142,6 +143,14 @@ async def test_an_auto_response_that_is_too_long_is_refused(
         assert scene.channels.autos == []
 
 
+@pytest.mark.parametrize("wrong", ["ping", 5, object()])
+async def test_an_auto_response_is_a_pair(tmp_path: Path, wrong: Any) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        ctx = await state_of(scene)
+        with pytest.raises(JsTypeError, match=f"takes a WebSocketRequestResponsePair, not {type(wrong).__name__}$"):
+            ctx.setWebSocketAutoResponse(wrong)
+
+
 async def test_when_an_edge_answered_last_is_known(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())
@@ -158,7 +167,7 @@ async def test_the_timeout_of_events_has_the_bounds_of_the_original(tmp_path: Pa
         assert ctx.getHibernatableWebSocketEventTimeout() is None
         ctx.setHibernatableWebSocketEventTimeout(604_800_000)
         assert ctx.getHibernatableWebSocketEventTimeout() == 604_800_000
-        for wrong in (604_800_001, -1):
+        for wrong in (604_800_001, -1, float("inf"), float("nan")):
             with pytest.raises(JsException, match="should not exceed 604800000 ms"):
                 ctx.setHibernatableWebSocketEventTimeout(wrong)
         ctx.setHibernatableWebSocketEventTimeout()
@@ -179,6 +188,24 @@ async def test_a_broadcast_is_one_record_for_all_open_sockets(tmp_path: Path) ->
             (sessions[1:3], b"some", True, 5),
             ([], b"none", False, 0),
         ]
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**32, "q", 1.5, None])
+async def test_a_broadcast_has_a_backlog_that_can_be_told(tmp_path: Path, wrong: Any) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        ctx = await state_of(scene)
+        with pytest.raises(JsRangeError, match=f"max_backlog_bytes is {wrong!r}, a number from 0 to 4294967295"):
+            ctx.broadcast("text", max_backlog_bytes=wrong)
+
+
+async def test_a_broadcast_takes_what_a_socket_sends(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        session = await scene.client(scene.stub())
+        ctx = await state_of(scene)
+        assert ctx.broadcast("\ud800x") == 1
+        assert scene.channels.many == [([session], "\ufffdx", False, 0)]
+        with pytest.raises(JsTypeError, match=r"broadcast\(\) takes text or bytes, not int"):
+            ctx.broadcast(10**10)  # type: ignore[arg-type]
 
 
 async def test_a_broadcast_reaches_sockets_whose_client_is_in_this_process(tmp_path: Path) -> None:

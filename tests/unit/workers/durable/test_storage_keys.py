@@ -8,7 +8,7 @@ import pytest
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.kv import Range
 from holdfast.workers.durable.storage_keys import Keys, range_of, whole
-from holdfast.workers.sdk.errors import JsException
+from holdfast.workers.sdk.errors import JsException, JsTypeError
 from tests.unit.workers.durable.storage_host import Host
 
 
@@ -50,3 +50,9 @@ def test_what_is_whole_is_forgotten_as_a_whole(host: Host) -> None:
 )
 def test_options_are_a_range(options: dict[str, object], found: Range) -> None:
     assert range_of(options) == found
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("inf"), float("nan"), "1"])
+def test_a_limit_that_is_no_number_of_keys_is_refused(limit: object) -> None:
+    with pytest.raises(JsTypeError, match=r"^List limit must be positive\.$"):
+        range_of({"limit": limit})

@@ -42,6 +42,18 @@ def test_a_cursor_gives_each_row_once_by_whatever_way(sql: SqlStorage) -> None:
     assert (list(cursor), cursor.to_array(), cursor.raw().toArray()) == ([], [], [])
 
 
+def test_a_cursor_is_an_iterator(sql: SqlStorage) -> None:
+    cursor = sql.exec("SELECT id FROM t")
+    raw = cursor.raw()
+    assert (next(cursor), next(raw), next(cursor), next(cursor, None), next(raw, None)) == (
+        {"id": 1},
+        [2],
+        {"id": 3},
+        None,
+        None,
+    )
+
+
 def test_raw_rows_keep_columns_of_one_name(sql: SqlStorage) -> None:
     query = "SELECT 1 AS x, 2 AS x"
     assert sql.exec(query).columnNames == ["x", "x"]

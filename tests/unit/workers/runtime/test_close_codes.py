@@ -1,5 +1,7 @@
 """Codes and reasons that may be closed with, and the errors for all others."""
 
+from math import inf, nan
+
 import pytest
 
 from holdfast.workers.runtime.close_codes import MAX_REASON_BYTES, checked
@@ -13,6 +15,7 @@ from holdfast.workers.sdk.errors import DOMException, JsSyntaxError
         (1000, None, (1000, "")),
         (1000.0, "bye", (1000, "bye")),
         (3000, "", (3000, "")),
+        (3000, "\ud800", (3000, "\ufffd")),
         (4999, "x" * MAX_REASON_BYTES, (4999, "x" * MAX_REASON_BYTES)),
     ],
 )
@@ -20,7 +23,7 @@ def test_what_close_takes(code: object, reason: object, expected: tuple[int, str
     assert checked(code, reason) == expected
 
 
-@pytest.mark.parametrize("code", [999, 5000, 1004, 1005, 1006, 1015, "1000", 0, -1])
+@pytest.mark.parametrize("code", [999, 5000, 1004, 1005, 1006, 1015, "1000", 0, -1, nan, inf, -inf])
 def test_codes_that_are_no_close_codes_are_refused(code: object) -> None:
     with pytest.raises(DOMException, match=f"Invalid WebSocket close code: {code}") as caught:
         checked(code, "")

@@ -1,0 +1,50 @@
+"""What may be sent on a WebSocket, and how texts go out.
+
+Law 1: a text of Python may hold halves of surrogate pairs, UTF-8 may not: two that belong together are their character, one alone is U+FFFD, as
+in JavaScript (Infra standard, "convert a string to a scalar value string").
+Law 2: what cannot be sent is refused where it is sent, before anything of it is queued.
+"""
+
+from __future__ import annotations
+
+from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
+
+# The longest message, in bytes of UTF-8 for a text. Precedent: the original's limit of what it takes in; it sends longer ones too.
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+
+
+def sendable(message: object, *, by: str) -> str | bytes:
+    """The message as it is sent by `by`. JsTypeError for what is neither text nor bytes, JsRangeError for one of more than MAX_MESSAGE_BYTES."""
+    if isinstance(message, str):
+        if message.isascii():
+            data: str | bytes = message
+            size = len(message)
+        else:
+            data = well_formed(message)
+            size = len(data.encode())
+    else:
+        view = _bytes(message, by)
+        size = view.nbytes
+        data = message if isinstance(message, bytes) else b"" if size > MAX_MESSAGE_BYTES else bytes(view)
+    if size > MAX_MESSAGE_BYTES:
+        raise JsRangeError(f"{by} takes at most {MAX_MESSAGE_BYTES} bytes, a message of {size} was given")
+    return data
+
+
+def well_formed(text: str) -> str:
+    """The text without halves of surrogate pairs."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _bytes(message: object, by: str) -> memoryview:
+    if isinstance(message, (bytes, bytearray, memoryview)):
+        return memoryview(message)
+    if (to_bytes := getattr(message, "to_bytes", None)) is not None and not isinstance(message, int):
+        return memoryview(to_bytes())
+    raise JsTypeError(f"{by} takes text or bytes, not {type(message).__name__}")
