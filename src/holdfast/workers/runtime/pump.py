@@ -293,6 +293,8 @@ class Pump:
         except BaseException as raised:  # noqa: BLE001 - user code's; told, whatever it is
             error = raised
         self._tell(started, result, error)
+        # Its traceback has this frame, and with it all that user code had at hand: that is to be let go of now, not when rings are looked for.
+        error = None
         return _ENDED
 
     async def _finish(self, started: Started, me: asyncio.Task[None]) -> None:
@@ -303,6 +305,7 @@ class Pump:
         except BaseException as raised:  # noqa: BLE001 - user code's; told, whatever it is
             error = raised
         self._tell(started, result, error)
+        error = None
         self._suspended.discard(me)
         if self._carrier is None:
             self._at_rest()

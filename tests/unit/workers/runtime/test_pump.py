@@ -1,7 +1,9 @@
 """Handlers that run through, suspend, raise and are cancelled, with and without tasks of their own."""
 
 import asyncio
+import gc
 import struct
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
@@ -63,6 +65,37 @@ async def test_handlers_run_in_order_and_none_has_a_task_of_its_own_that_needs_n
     assert stage.done == [0, 1, 2, 3, 4, "a plain function"]
     assert len(tasks) == 1
     assert stage.rests == 1
+
+
+class Had:
+    """What a handler has."""
+
+
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_what_a_handler_had_is_let_go_of_when_its_exception_was_told_of(*, suspends: bool) -> None:
+    stage = Stage()
+    had: list[weakref.ref[Had]] = []
+    gate = asyncio.Event()
+    if not suspends:
+        gate.set()
+
+    async def handler() -> None:
+        kept = Had()
+        had.append(weakref.ref(kept))
+        await gate.wait()
+        raise ValueError("with all that it had")
+
+    gc.disable()
+    try:
+        stage.start(handler)
+        stage.start(gate.set)
+        await stage.until(2)
+        stage.done.clear()
+        stage.start(lambda: "next")
+        await stage.until(1)
+        assert had[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("is_careful", [False, True])
