@@ -341,6 +341,73 @@ async def test_an_edge_that_leaves_something_out_is_left(
     assert found.events == []
 
 
+class FakeSleeper:
+    """Has a session of a hub put away."""
+
+    def __init__(self, found: FakeSocket) -> None:
+        self.session, self.link = found.session, found.session.link
+        self.answers: list[tuple[int, int]] = []
+        self.link.asleep[self.session.sid] = self  # type: ignore[union-attr]
+        del self.link.sessions[self.session.sid]  # type: ignore[union-attr]
+
+    def rouse(self) -> None:
+        del self.link.asleep[self.session.sid]  # type: ignore[union-attr]
+        self.link.sessions[self.session.sid] = self.session  # type: ignore[union-attr]
+
+    def answered(self, sid: int, at_ms: int) -> None:
+        self.answers.append((sid, at_ms))
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "told"),
+    [
+        (FromEdge.TEXT, b"a", ("a", 1)),
+        (FromEdge.FAILED, b"broken", ("failed", "broken", 1)),
+        (FromEdge.CLOSED, struct.pack("<HB", 1000, 1), ("closed", 1000, True, 1)),
+    ],
+)
+async def test_an_event_rouses_a_session_that_is_put_away(stage: Stage, kind: int, payload: bytes, told: Any) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    FakeSleeper(found)
+    assert (stage.hub.statistics()["sessions"], stage.hub.statistics()["sessions_hibernatable"]) == (1, 1)
+    edge.send(kind, 7, payload, seq=1)
+    await _turns(lambda: found.events)
+    assert found.events == [told]
+    assert stage.hub.session(7) is found.session
+
+
+async def test_an_answer_of_the_edge_rouses_no_session_that_is_put_away(stage: Stage) -> None:
+    edge = await stage.serve()
+    sleeper = FakeSleeper(await stage.open(edge))
+    edge.send(FromEdge.AUTO_ANSWERED, 7, struct.pack("<Q", 99))
+    await _turns(lambda: sleeper.answers)
+    assert sleeper.answers == [(7, 99)]
+    assert stage.hub.session(7) is None
+
+
+async def test_a_session_that_is_put_away_lives_through_the_loss_of_its_link(stage: Stage) -> None:
+    edge = await stage.serve()
+    found = await stage.open(edge)
+    FakeSleeper(found)
+    edge.close()
+    await _turns(lambda: found.session.link is None)
+    again = await stage.edge()
+    again.resumed(7, encode(BINDING), next_seq=1, taken=0)
+    again.send(FromEdge.READY)
+    again.send(FromEdge.TEXT, 7, b"a", seq=1)
+    await _turns(lambda: found.events)
+    assert found.events == [("a", 1)]
+
+
+async def test_a_number_of_a_session_that_is_put_away_cannot_be_opened_again(stage: Stage) -> None:
+    edge = await stage.serve()
+    FakeSleeper(await stage.open(edge))
+    edge.send(FromEdge.OPENED, 7, b"good")
+    await _turns(lambda: stage.reports)
+    assert "opened twice" in stage.reports[0]
+
+
 async def test_a_backlog_is_told_to_its_session(stage: Stage) -> None:
     edge = await stage.serve()
     found = await stage.open(edge)
