@@ -315,8 +315,9 @@ class Pump:
 
     def _tell(self, started: Started, result: Any, error: BaseException | None) -> None:  # noqa: ANN401 - user code's
         done = started._done  # noqa: SLF001
-        # Whom it tells has it as what runs: neither is to keep the other, with what it answered, until the collector comes round.
+        # Whom it tells has it as what runs: neither is to keep the other, with what it is given and answers, until the collector comes round.
         del started._done  # noqa: SLF001
+        started._args = ()  # noqa: SLF001
         try:
             if error is None:
                 done(result, None)
