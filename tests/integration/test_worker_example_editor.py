@@ -202,6 +202,9 @@ def test_a_yjs_client_and_a_page_write_in_the_same_text(editor: ServedExample) -
         ("/yjs/bad", b"\x00\x02"),
         ("/yjs/bad", b"\x01" + bytes(1024 * 1024)),
         ("/yjs/bad", b"\x00\x02\x03abc"),
+        ("/yjs/bad", b"\x00\x02\xff\xff\xff\xff\xff"),
+        ("/docs/bad?client=some-client", json.dumps({"number": 2**70, "edits": [[0, 0, "a"]]})),
+        ("/docs/bad?client=some-client", "[" * 100_000),
     ],
 )
 def test_an_editor_closes_a_client_that_makes_no_sense(path: str, message: str | bytes, editor: ServedExample) -> None:

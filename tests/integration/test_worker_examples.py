@@ -87,6 +87,8 @@ def test_a_chat_refuses_what_it_cannot_keep_and_answers_pings_without_waking() -
                 '{"say": 1}',
                 json.dumps({"say": "x" * 2_001}),
                 b"\xff\xfe",
+                '{"say": "\\ud800"}',
+                "[" * 100_000,
             ):
                 await ann.send(refused)
                 assert list(await told(ann)) == ["refused"]

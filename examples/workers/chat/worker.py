@@ -101,6 +101,16 @@ def text_of(message: str | bytes) -> str | None:
     """What a client says, or None if it says nothing that can be kept."""
     try:
         text = json.loads(message)["say"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return text if isinstance(text, str) and 1 <= len(text) <= MAX_TEXT else None
+    # JSON can have half a pair of surrogates, and no file keeps one.
+    return text if isinstance(text, str) and 1 <= len(text) <= MAX_TEXT and is_utf8(text) else None
+
+
+def is_utf8(text: str) -> bool:
+    """Whether it can be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -29,6 +29,8 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 CLIENT = re.compile(r"[A-Za-z0-9-]{8,64}")
 MAX_EDITS = 100
+# What a page counts to exactly.
+MAX_NUMBER = 2**53 - 1
 MAX_MESSAGE_BYTES = 1024 * 1024
 # Beyond so many updates they are written again as one.
 MAX_UPDATES = 500
@@ -99,7 +101,7 @@ class Document(DurableObject):
         if message[0] == YMessageType.SYNC:
             try:
                 answer = handle_sync_message(bytes(message[1:]), self.doc)
-            except AssertionError as error:
+            except (AssertionError, IndexError) as error:
                 # How pycrdt says that a message ends too early.
                 raise ValueError("a message of the Yjs protocol that is cut off") from error
             if answer is not None:
@@ -175,8 +177,12 @@ def checked(message: str | bytes) -> str | bytes:
 
 def exchange_of(message: str | bytes) -> tuple[int, list[Edit]]:
     """The number and the edits of a page's message. ValueError for anything else."""
-    match json.loads(message):
-        case {"number": int(number), "edits": list(edits)} if len(edits) <= MAX_EDITS:
+    try:
+        exchange = json.loads(message)
+    except RecursionError:
+        exchange = None
+    match exchange:
+        case {"number": int(number), "edits": list(edits)} if 0 <= number <= MAX_NUMBER and len(edits) <= MAX_EDITS:
             return number, [edit_of(edit) for edit in edits]
     raise ValueError(f'expected {{"number": N, "edits": [at most {MAX_EDITS}]}}')
 
