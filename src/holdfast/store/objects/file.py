@@ -18,7 +18,7 @@ import threading
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-from weakref import ref
+from weakref import WeakSet, ref
 
 from holdfast.store.objects import functions, schema
 from holdfast.store.objects.alarm_cell import AlarmCell
@@ -48,6 +48,8 @@ JOURNAL_BYTES = 1024 * 1024
 MAX_JOURNAL_BYTES = 64 * 1024 * 1024
 COMMITS_BETWEEN_LOOKS = 64
 CURSOR_LOST = "SQL cursor was closed: it was not read to its end while the object wrote more than {} MiB."
+# The original's words.
+CURSOR_DELETED = "SQLite query was canceled because the database was deleted."
 # So many cursors are remembered, or twice as many as user code has, before those are looked for that it has no more.
 REMEMBERED_CURSORS = 256
 # Pages kept in memory for each open file. Precedent: SQLite's own 2,000 KiB; here a process may have a thousand files open.
@@ -72,6 +74,8 @@ class ObjectFile:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._cursors: list[ref[sqlite3.Cursor]] = []
+        # Those that the last `delete_all` closed.
+        self._deleted: WeakSet[sqlite3.Cursor] | None = None
         self._most_cursors = REMEMBERED_CURSORS
         self._new: NewFile | None = None
         self._regulation = Regulation()
@@ -150,19 +154,22 @@ class ObjectFile:
 
     def fetch(self, cursor: sqlite3.Cursor) -> Any:  # noqa: ANN401 - a row, of whatever the query asked for
         """The next row of a statement of user code, or None. Raises StorageError."""
-        return self._fetch(cursor, cursor.fetchone)
+        return self._fetch(cursor, sqlite3.Cursor.fetchone)
 
     def fetch_all(self, cursor: sqlite3.Cursor) -> list[Any]:
         """The rows that are left. Raises StorageError."""
-        rows: list[Any] = self._fetch(cursor, cursor.fetchall)
+        rows: list[Any] = self._fetch(cursor, sqlite3.Cursor.fetchall)
         return rows
 
-    def _fetch(self, cursor: sqlite3.Cursor, fetch: Callable[[], Any]) -> Any:  # noqa: ANN401 - as `fetch`
+    def _fetch(self, cursor: sqlite3.Cursor, fetch: Callable[[sqlite3.Cursor], Any]) -> Any:  # noqa: ANN401 - as `fetch`
         with self._lock, self._regulation.enforced(may_write=False):
             try:
-                return self._guarded(fetch)
+                return self._guarded(fetch, cursor)
             except sqlite3.ProgrammingError as error:
-                raise StorageError(CURSOR_LOST.format(MAX_JOURNAL_BYTES >> 20)) from error
+                is_deleted = self._deleted is not None and cursor in self._deleted
+                raise StorageError(
+                    CURSOR_DELETED if is_deleted else CURSOR_LOST.format(MAX_JOURNAL_BYTES >> 20)
+                ) from error
 
     def begin_write(self) -> None:
         """Begin a transaction unless one is open, and tell the hooks. Raises StorageError."""
@@ -241,12 +248,17 @@ class ObjectFile:
                 self._execute(" COMMIT")
 
     def delete_all(self) -> None:
-        """Delete everything of user code: keys, tables, views, indexes; the alarm stays. Raises StorageError within a nested one."""
+        """Delete everything of user code: keys, tables, views, indexes; the alarm stays. Raises StorageError within a nested one.
+
+        Cursors of user code that were not read to their end are closed: SQLite drops no table that is read.
+        """
         with self._lock:
             if self._depth:
                 raise StorageError("Cannot call deleteAll() within a transaction")
             if not self.exists:
                 return
+            self._deleted = WeakSet(filter(None, (kept() for kept in self._cursors)))
+            self._close_cursors()
             self.begin_write()
             depth = self.begin_nested()
             try:

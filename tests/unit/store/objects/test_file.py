@@ -240,6 +240,25 @@ def test_room_that_cannot_be_given_back_is_none_of_the_commits_business(file: Ob
     assert kept(path) == {"b": b"2"}
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_delete_all_cancels_what_is_read(file: ObjectFile, *, is_new: bool) -> None:
+    sql.run(file, "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3)")
+    if not is_new:
+        file.commit()
+    KeyValues(file).put("a", b"")
+    KeyValues(file).put("b", b"")
+    rows, pairs = sql.run(file, "SELECT * FROM t"), iter(KeyValues(file).list(Range()))
+    rows.next()
+    next(pairs)
+    file.delete_all()
+    with pytest.raises(StorageError, match=r"^SQLite query was canceled because the database was deleted\.$"):
+        rows.next()
+    file.commit()
+    assert list(KeyValues(file).list(Range())) == []
+    sql.run(file, "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (4)")
+    assert sql.run(file, "SELECT * FROM t").rest() == [(4,)]
+
+
 def test_delete_all_can_be_rolled_back_and_is_refused_within_a_transaction(file: ObjectFile) -> None:
     keys = KeyValues(file)
     keys.put("a", b"1")
