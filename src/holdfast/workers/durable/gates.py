@@ -8,7 +8,7 @@ The output gate holds *actions* (a send, an answer, a call, an acknowledgement) 
 
 Law 1: while a section is open, no step of code outside of it runs; code of an inner section shuts out that of the outer.
 Law 2: who waits at the input gate is admitted in the order of arrival; but whoever awaits a section goes on before all of them when
-it ends, since what it does next belongs to the section's event.
+it ends, since what it does next belongs to the section's event; behind the commit of what the section wrote, too.
 Law 3: actions leave in the order in which they were emitted, each after all confirmed writes that came before it.
 Law 4: a broken gate lets no step run and no action leave, ever.
 Source: workerd `io-gate.h`, and the product's documentation of input and output gates.
@@ -27,6 +27,9 @@ from typing import Any, cast
 from holdfast.workers.durable.current import CURRENT, SECTION, Section
 
 Steps = Generator[Any, Any, Any]
+
+# The place of who awaits a section that has ended: before all others, whose places are counted from 0.
+_FIRST = -1
 
 
 class Exited(RuntimeError):
@@ -119,15 +122,16 @@ class InputGate:
         if self.broken is not None:
             raise self.broken
 
-    def passage(self, section: Section | None) -> Generator[Any, Any, BaseException | None]:
-        """Wait in line until code of this section may run, or the gate is broken. What was thrown meanwhile is returned."""
+    def passage(self, section: Section | None, *, is_next: bool = False) -> Generator[Any, Any, BaseException | None]:
+        """Wait in line, or, who `is_next`, at its head, until code of this section may run, or the gate is broken. What was thrown
+        meanwhile is returned."""
         if not self._sections and not self._holds and not self._called and self.ended is None:
             return None
         if self._sections and not self._holds and self._sections[-1] is living(section):
             # The section's own code: nobody in the line may go before it.
             return None
         thrown: BaseException | None = None
-        waiter = Waiter(next(self._numbers), section)
+        waiter = Waiter(_FIRST if is_next else next(self._numbers), section)
         while True:
             error = yield from self._stand(waiter)
             thrown = error or thrown
@@ -293,9 +297,13 @@ def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None) 
                 raise
             except BaseException as thrown:  # noqa: BLE001  user code's to handle
                 error = thrown
-            if gate.is_closed and gate.broken is None and not (awaited is gate.ended and gate.admits(section)):
+            if (
+                gate.is_closed
+                and gate.broken is None
+                and not ((is_next := awaited is gate.ended) and gate.admits(section))
+            ):
                 try:
-                    error = (yield from gate.passage(section)) or error
+                    error = (yield from gate.passage(section, is_next=is_next)) or error
                 except GeneratorExit:
                     steps.close()
                     raise

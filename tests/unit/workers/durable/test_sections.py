@@ -59,6 +59,13 @@ class Orderly(Echo):
     async def in_transaction(self) -> None:
         await self.ctx.storage.transaction(lambda _: self.sleep())
 
+    async def in_writing_transaction(self) -> None:
+        await self.ctx.storage.transaction(self.writing)
+
+    async def writing(self, txn: Any) -> None:
+        await self.sleep()
+        await txn.put("b", 1)
+
     async def next_one(self) -> None:
         self.done.append("next event")
 
@@ -70,7 +77,7 @@ class Orderly(Echo):
         return self.done
 
 
-@pytest.mark.parametrize("how", ["here", "below", "in_transaction"])
+@pytest.mark.parametrize("how", ["here", "below", "in_transaction", "in_writing_transaction"])
 async def test_whoever_awaits_a_section_goes_on_before_the_next_event(tmp_path: Path, how: str) -> None:
     events("began", "open")
     async with stage(tmp_path, Room=Orderly) as scene:
@@ -83,12 +90,13 @@ async def test_whoever_awaits_a_section_goes_on_before_the_next_event(tmp_path: 
         assert await scene.stub().said() == ["section", "behind the section", "further on"] + 3 * ["next event"]
 
 
-async def test_whoever_awaits_a_section_goes_on_before_those_in_the_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["below", "in_writing_transaction"])
+async def test_whoever_awaits_a_section_goes_on_before_those_in_the_line(tmp_path: Path, how: str) -> None:
     events("began", "open", "earlier")
     async with stage(tmp_path, Room=Orderly) as scene:
         earlier = scene.stub().earlier_one()
         await turn()
-        blocking = scene.stub().blocking("below")
+        blocking = scene.stub().blocking(how)
         await EVENTS["began"].wait()
         EVENTS["earlier"].set()
         await turn()
