@@ -21,6 +21,14 @@ RECOVERY_S = 30.0
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[ServedWorker]:
+    """One whose process nobody ends."""
+    with worker_up(code=CODE, more=LIMITS) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[ServedWorker]:
+    """One whose process ends now and then."""
     with worker_up(code=CODE, more=LIMITS) as one:
         yield one
 
@@ -29,8 +37,9 @@ async def do(served: ServedWorker, code: str) -> str | bytes:
     """Have an object run this in `webSocketMessage`, with a neighbour that talks meanwhile. What the client hears next: the answer, or the
     echo of what it said after it."""
     async with client(served, "actor") as actor, client(served, "neighbour") as neighbour:
-        await neighbour.send("echo before")
-        assert await heard(neighbour) == "echo before"
+        for one in (actor, neighbour):
+            await one.send("echo before")
+            assert await heard(one) == "echo before"
         await actor.send(code_of(code))
         await neighbour.send("echo meanwhile")
         await actor.send("echo after")
@@ -45,7 +54,7 @@ async def do(served: ServedWorker, code: str) -> str | bytes:
 RAISES = [
     pytest.param("raise ValueError('a mistake')", "ValueError: a mistake", id="an exception"),
     pytest.param("raise SystemExit(3)", "SystemExit: 3", id="SystemExit"),
-    pytest.param("sys.exit()", "SystemExit", id="sys.exit"),
+    pytest.param("sys.exit(33)", "SystemExit: 33", id="sys.exit"),
     pytest.param("raise KeyboardInterrupt", "KeyboardInterrupt", id="KeyboardInterrupt"),
     pytest.param("raise GeneratorExit", "GeneratorExit", id="GeneratorExit"),
     pytest.param("raise BaseException('bare')", "BaseException: bare", id="BaseException"),
@@ -58,9 +67,6 @@ RAISES = [
         "import multiprocessing\nmultiprocessing.Process(target=print).start()",
         "a Worker cannot start other programs",
         id="multiprocessing",
-    ),
-    pytest.param(
-        "kept = []\nwhile True: kept.append(open('/dev/null'))", "Too many open files", id="files without end"
     ),
     pytest.param(
         "asyncio.run(asyncio.sleep(0))", "cannot be called from a running event loop", id="a loop in the loop"
@@ -79,7 +85,7 @@ async def test_what_a_handler_raises_is_logged_with_its_ray_and_harms_nobody(
     line = await asyncio.to_thread(logged, served, said)
     assert line.ray.endswith("-LOC")
     assert line.kind == "exception"
-    assert served.status().pid == before
+    assert served.status().pid == before, [one["reason"] for one in served.command.records("worker_crashed")]
 
 
 # What ends the process: what the host says of it, and how often it is tried.
@@ -105,7 +111,8 @@ def test_a_handler_that_ends_its_process_is_passed_over_and_no_other_event_with_
 ) -> None:
     # One of its own: who crashes often is started again later and later.
     with worker_up(code=CODE, more=LIMITS) as served:
-        assert asyncio.run(do(served, code)) == "echo after"
+        # Memory is looked at now and then: its handler may have ended before.
+        assert asyncio.run(do(served, code)) in ({"echo after", "None"} if "memory" in said else {"echo after"})
         logged(served, said)
         # Where an event only comes near such a death it may take one more, until it is known which one it was.
         assert times <= served.status().restarts <= times + 1
@@ -114,19 +121,11 @@ def test_a_handler_that_ends_its_process_is_passed_over_and_no_other_event_with_
 # What a process gets over without anybody noticing.
 HARMLESS = [
     pytest.param("threading.Thread(target=threading.Event().wait).start()", id="a thread that never ends"),
-    pytest.param("signal.signal(signal.SIGTERM, signal.SIG_IGN)", id="a signal handler"),
-    pytest.param("import json\njson.loads = json.dumps = None", id="json without functions"),
-    pytest.param("asyncio.create_task = asyncio.sleep = asyncio.gather = None", id="asyncio without functions"),
-    pytest.param("for _ in range(50_000): print('line')", id="prints without end"),
-    pytest.param("for _ in range(50_000): console.log('line')", id="logs without end"),
     pytest.param(
         "os.write(1, os.urandom(5_000) + b'\\n')\nprint('x' * 3_000_000)", id="binary garbage, and a long line"
     ),
     pytest.param("setTimeout(lambda: 1 / 0, 0)", id="a timer that raises"),
     pytest.param("async def late(): raise ValueError\nself.ctx.waitUntil(late())", id="waitUntil that raises"),
-    pytest.param(
-        "async def late(): raise SystemExit\nself.kept = asyncio.ensure_future(late())", id="a task that exits"
-    ),
     pytest.param("threading.Thread(target=lambda: 1 / 0).start()", id="a thread that raises"),
     pytest.param("for _ in range(20_000): ws.serializeAttachment('x' * 1_000)", id="attachments without end"),
 ]
@@ -136,13 +135,47 @@ HARMLESS = [
 async def test_what_is_odd_and_no_more_disturbs_nobody(served: ServedWorker, code: str) -> None:
     before = served.status().restarts
     assert await do(served, code) == "None"
-    assert served.status().restarts == before
+    assert served.status().restarts == before, [one["reason"] for one in served.command.records("worker_crashed")]
+
+
+# What stays in the process, and makes no difference to what is ours.
+LASTING = [
+    pytest.param("signal.signal(signal.SIGTERM, signal.SIG_IGN)", id="a signal handler"),
+    pytest.param("import json\njson.loads = json.dumps = None", id="json without functions"),
+    pytest.param("asyncio.create_task = asyncio.sleep = asyncio.gather = None", id="asyncio without functions"),
+]
+
+
+@pytest.mark.parametrize("code", LASTING)
+def test_what_is_changed_for_good_disturbs_nobody(code: str) -> None:
+    with worker_up(code=CODE, more=LIMITS) as served:
+        for said in ("None", "None"):
+            assert asyncio.run(do(served, code)) == said
+        assert served.status().restarts == 0
+
+
+def test_a_task_that_exits_ends_itself_alone() -> None:
+    code = "async def late(): raise SystemExit(9)\nself.kept = asyncio.ensure_future(late())"
+    with worker_up(code=CODE, more=LIMITS) as served:
+        assert asyncio.run(do(served, code)) == "None"
+        assert asyncio.run(run(served, "another", "return 2")) == "2"
+        assert served.status().restarts == 0
+
+
+@pytest.mark.parametrize(
+    "code", ["for _ in range(50_000): print('line')", "for _ in range(50_000): console.log('line')"]
+)
+def test_a_log_that_is_flooded_is_cut_and_says_so(code: str) -> None:
+    with worker_up(code=CODE, more="[limits]\ncpu_ms = 10000") as served:
+        assert asyncio.run(do(served, code)) == "None"
+        logged(served, "lines are left out")
+        assert served.status().restarts == 0
 
 
 # In `fetch` of the Worker: the code, the status that the client sees, the line in the log.
 REQUESTS = [
     pytest.param("raise ValueError('of fetch')", 500, "ValueError: of fetch", id="an exception"),
-    pytest.param("raise SystemExit", 500, "SystemExit", id="SystemExit"),
+    pytest.param("raise SystemExit(21)", 500, "SystemExit: 21", id="SystemExit"),
     pytest.param("raise asyncio.CancelledError('of fetch')", 500, "CancelledError: of fetch", id="CancelledError"),
     pytest.param("while True: pass", 500, "limits.cpu_ms is 500", id="an endless loop"),
     pytest.param("os._exit(5)", 500, "it ended with status 5", id="_exit"),
@@ -153,15 +186,15 @@ REQUESTS = [
 
 @pytest.mark.parametrize(("code", "status", "said"), REQUESTS)
 async def test_a_request_whose_handler_fails_is_answered_and_the_next_one_served(
-    served: ServedWorker, code: str, status: int, said: str
+    fragile: ServedWorker, code: str, status: int, said: str
 ) -> None:
     async with httpx.AsyncClient(timeout=RECOVERY_S, trust_env=False) as asking:
-        answer = await asking.post(f"http://{served.address}/entry", content=code)
+        answer = await asking.post(f"http://{fragile.address}/entry", content=code)
         assert answer.status_code == status
         assert answer.headers["cf-ray"]
         assert "The Worker has failed" in answer.text
-        await asyncio.to_thread(logged, served, said)
-        again = await asking.post(f"http://{served.address}/entry", content="return 1 + 1")
+        await asyncio.to_thread(logged, fragile, said)
+        again = await asking.post(f"http://{fragile.address}/entry", content="return 1 + 1")
         assert (again.status_code, again.text) == (200, "2")
 
 
@@ -181,16 +214,16 @@ async def run(served: ServedWorker, name: str, code: str) -> str:
     ],
 )
 async def test_an_object_that_cannot_be_made_fails_alone_and_can_be_made_again(
-    served: ServedWorker, birth: str, said: str
+    fragile: ServedWorker, birth: str, said: str
 ) -> None:
     name = f"unborn{said[:5].strip()}"
     # It mends itself as soon as it is asked a second time: what is stored of it is out of the way before.
     code = f"ctx.storage.kv.put('at birth', {json.dumps(birth)})\nawait ctx.storage.sync()\nreturn 'kept'"
-    assert await run(served, name, code) == "'kept'"
-    assert await run(served, name, "self.ctx.abort('to be made anew')") == "500"
-    assert await run(served, name, "return 1") == "500"
-    await asyncio.to_thread(logged, served, said)
-    assert await run(served, "another", "return 2") == "2"
+    assert await run(fragile, name, code) == "'kept'"
+    assert await run(fragile, name, "self.ctx.abort('to be made anew')") == "500"
+    assert await run(fragile, name, "return 1") == "500"
+    await asyncio.to_thread(logged, fragile, said)
+    assert await run(fragile, "another", "return 2") == "2"
 
 
 def test_a_process_that_has_lost_all_its_descriptors_is_replaced_when_somebody_comes() -> None:
@@ -217,11 +250,12 @@ def test_an_alarm_that_fails_and_one_that_loops_are_tried_again_and_harm_nobody(
     async def scenario(served: ServedWorker) -> None:
         code = f"ctx.storage.kv.put('at alarm', {AT_ALARM!r})\nawait ctx.storage.setAlarm(int(time.time() * 1000))"
         assert await run(served, "alarmed", code) == "None"
+        await asyncio.to_thread(logged, served, "ValueError: at the first alarm")
         async with asyncio.timeout(RECOVERY_S):
             while await run(served, "alarmed", "return ctx.storage.kv.get('runs')") != "3":
                 assert await run(served, "another", "return 2") in {"2", "500"}
-        await asyncio.to_thread(logged, served, "ValueError: at the first alarm")
-        await asyncio.to_thread(logged, served, "limits.cpu_ms is 500")
+        crashed = served.command.record(lambda record: record["event"] == "worker_crashed")
+        assert "limits.cpu_ms is 500" in crashed["reason"]
 
     with worker_up(code=CODE, more=LIMITS) as served:
         asyncio.run(scenario(served))
@@ -242,6 +276,8 @@ async def test_fetches_whose_answers_are_never_read_come_to_an_end(served: Serve
 def test_what_waits_in_place_is_ended_when_another_version_is_to_serve_and_does_not_block_that() -> None:
     async def scenario(served: ServedWorker) -> None:
         async with client(served, "blocked") as blocked:
+            await blocked.send("echo before")
+            assert await heard(blocked) == "echo before"
             await blocked.send("time.sleep(3600)")
             assert await asyncio.to_thread(served.deploy, "v1") == Done()
             await blocked.send("echo after")

@@ -84,6 +84,7 @@ class Process:
         self._script: Script | None = None
         self._serving: _Serving | None = None
         self._loop.set_task_factory(gates.task_factory)
+        self._is_ending = False
         self._loop.set_exception_handler(self._uncaught)
 
     async def run(self) -> None:
@@ -148,6 +149,9 @@ class Process:
 
     def _uncaught(self, _loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
         """What asyncio has nobody to tell: mostly a task of user code that failed and that nobody awaited."""
+        if self._is_ending:
+            # asyncio tries to accept again and again.
+            return
         error = told.get("exception")
         text = str(told.get("message", "an error of the event loop"))
         if error is not None:
@@ -155,6 +159,7 @@ class Process:
             text = f"{text}\n{user_trace(error, root)}"
         self._host.log("error", text, kind="exception")
         if "socket" in told and isinstance(error, OSError) and error.errno == errno.EMFILE:
+            self._is_ending = True
             self._out_of_descriptors()
 
     def _out_of_descriptors(self) -> None:
