@@ -1,6 +1,6 @@
 """One object as its process knows it, in memory or not: its sockets, what it set for them, and its instance while there is one.
 
-A hibernated object is just this: no user code, no file, a few hundred bytes and its sockets.
+A hibernated object is just this: no user code, no file, a few hundred bytes and its sockets, put away as bytes (`runtime.asleep`).
 
 Law 1: there is never more than one instance, and no new one before the file of a broken one is out of use.
 Law 2: an event makes an instance where there is none. Where that fails, the event is told why; a socket's event takes its socket with it.
