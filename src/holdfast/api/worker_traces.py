@@ -122,7 +122,9 @@ def missed(name: str, lines: int, now_ms: int) -> dict[str, Any]:
 def _outcome(end: Log | None, *, is_thrown: bool) -> str:
     if end is not None and end.kind == "scheduled":
         return str(end.fields.get("outcome", "unknown"))
-    return "exception" if is_thrown else "ok"
+    if is_thrown or end is None:
+        return "exception" if is_thrown else "ok"
+    return str(end.fields.get("outcome", "ok"))
 
 
 def _invocation(end: Log | None) -> dict[str, Any] | None:

@@ -38,6 +38,12 @@ def test_a_run_by_the_clock_says_how_it_ended() -> None:
     assert (event["outcome"], event["event"]) == ("exception", {"cron": "* * * * *", "scheduledTime": 60_000})
 
 
+def test_a_request_whose_client_left_is_canceled() -> None:
+    left = said("GET http://a.example/x 499", kind="request", fields={"status": 499, "outcome": "canceled"})
+    (event,) = Traces("chat").feed(left, 0)
+    assert (event["outcome"], event["event"]["response"]) == ("canceled", {"status": 499})
+
+
 def test_what_has_no_end_is_told_by_itself() -> None:
     traces = Traces("chat")
     assert [one["event"] for one in traces.feed(said("x", ray=""), 0)] == [None]

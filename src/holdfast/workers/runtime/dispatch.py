@@ -38,6 +38,8 @@ PREFIX = b"holdfast-"
 SESSION, PASS, FAULT = b"Holdfast-Session", b"Holdfast-Pass", b"Holdfast-Fault"
 UNCAUGHT = b"1101"
 SWITCHING = 101
+# A client that left before it was answered. Precedent: nginx.
+CLIENT_LEFT = 499
 _CALLED = CALLED_FIELD.lower().encode()
 # RFC 6455 §1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -74,7 +76,7 @@ class Dispatcher:
         """Answer a request. Raises Gone."""
         context = self._context(exchange)
         began = time.monotonic()
-        status = 500
+        status, outcome = 500, "ok"
         self.requests += 1
         self.running += 1
         # A task of its own: what user code sets or cancels ends with the request.
@@ -86,6 +88,10 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(run, context=copy_context())
         try:
             status = await task
+        except (Gone, asyncio.CancelledError):
+            # No fault of the script's.
+            status, outcome = exchange.status or CLIENT_LEFT, "canceled"
+            raise
         finally:
             took_s = time.monotonic() - began
             self.running -= 1
@@ -100,6 +106,7 @@ class Dispatcher:
                 fields={
                     "method": exchange.method,
                     "status": status,
+                    "outcome": outcome,
                     "wall_ms": round(took_s * 1000),
                 },
             )

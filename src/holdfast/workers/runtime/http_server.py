@@ -45,7 +45,7 @@ class NoHttp(Gone):
 
 
 class Exchange:
-    """One request and its answer. `target` is as it was sent; `fields` in order, names lower case."""
+    """One request and its answer. `target` is as it was sent; `fields` in order, names lower case. `status` is what is being answered, 0 before."""
 
     def __init__(self, connection: Connection, request: h11.Request) -> None:
         self._connection = connection
@@ -53,6 +53,7 @@ class Exchange:
         self.target = request.target.decode("ascii")
         self.fields: Fields = [(bytes(name), bytes(value)) for name, value in request.headers]
         self.is_begun = self.is_ended = False
+        self.status = 0
 
     def field(self, name: bytes) -> str:
         """The first field of this (lower-case) name, or ""."""
@@ -87,7 +88,7 @@ class Exchange:
     ) -> None:
         """Send the answer. `length`: of a body that comes in pieces, where it is known. Raises Gone, and whatever the body raises."""
         head = self._head(status, list(fields), body, reason, length)
-        self.is_begun = True
+        self.is_begun, self.status = True, status
         may_have_body = self.method != "HEAD" and status not in {204, 304}
         if isinstance(head, h11.InformationalResponse):
             await self._connection.send(head)

@@ -27,6 +27,7 @@ class Line:
     """The exchange of one call: what the called end sees, and what the calling end gets of it."""
 
     is_begun = is_ended = is_answered = False
+    status = 0
     field = Exchange.field
 
     def __init__(self, outgoing: Outgoing, context: RequestContext) -> None:

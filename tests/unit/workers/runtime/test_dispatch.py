@@ -28,6 +28,7 @@ class FakeExchange:
 
     is_begun = is_ended = False
     has_body = False
+    status = 0
 
     def __init__(self, target: str = "/", fields: Any = ()) -> None:
         self.method, self.target = "GET", target
@@ -37,7 +38,7 @@ class FakeExchange:
     field = Exchange.field
 
     async def answer(self, status: int, fields: Any, body: Any, *, reason: str = "", length: int | None = None) -> None:
-        self.is_begun = True
+        self.is_begun, self.status = True, status
         self.answers.append((status, {name.lower(): value for name, value in fields}, body))
 
 
@@ -102,8 +103,34 @@ async def test_who_listens_hears_that_the_client_has_gone() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert heard == ["AbortError"]
+    # It is no fault of the script's.
+    ((_, line, more),) = [one for one in log.lines if one[2]["kind"] == "request"]
+    assert (line, more["fields"]["status"], more["fields"]["outcome"]) == (
+        "GET https://example.com/ 499",
+        499,
+        "canceled",
+    )
+    assert dispatcher.figures()["answers_4xx"] == 1
     (trace,) = log.of("exception")
     assert "ZeroDivisionError" in trace
+
+
+async def test_an_answer_that_its_client_leaves_has_the_status_that_was_sent() -> None:
+    class Streaming(FakeExchange):
+        async def answer(self, status: int, *_parts: Any, **_more: Any) -> None:
+            self.status = status
+            raise Gone("the client has left")
+
+    async def fetch(_self: object, _request: object) -> Response:
+        return Response("text")
+
+    dispatcher, log = _dispatcher(fetch)
+    with pytest.raises(Gone):
+        await dispatcher.answer(Streaming())  # type: ignore[arg-type]
+    assert (log.of("request"), log.of("exception")) == (["GET https://example.com/ 200"], [])
+    assert {name: count for name, count in dispatcher.figures().items() if name.startswith("answers_")} == {
+        "answers_2xx": 1
+    }
 
 
 async def test_the_older_style_gets_as_many_arguments_as_it_takes() -> None:
