@@ -1,6 +1,6 @@
 """A Worker of the command line: the times at which it runs by itself, and what is recorded of it."""
 
-from tests.integration.worker_up import worker_up
+from tests.integration.worker_up import ROOM, worker_up
 
 RUNNING = """
 from workers import DurableObject, Response, WorkerEntrypoint
@@ -31,6 +31,13 @@ def test_what_a_worker_of_the_command_line_logs_is_recorded_with_the_ray_of_the_
         told = served.command.record(lambda one: one["event"] == "worker_log" and "division" in one["message"])
     assert answer.status_code == 500
     assert (told["level"], told["ray_id"], told["entrypoint"]) == ("error", answer.headers["cf-ray"], "Default")
+
+
+def test_a_worker_that_is_edited_and_not_served_is_said_not_to_be_and_is_when_it_has_been_mended() -> None:
+    with worker_up("--watch", code="import nothing_of_that_name\n") as served:
+        served.printed("not served: room: ModuleNotFoundError: No module named 'nothing_of_that_name'")
+        served.write("v1", ROOM)
+        assert served.get("/version").text == "v1"
 
 
 def test_a_worker_that_is_edited_runs_at_the_times_of_its_project() -> None:

@@ -128,6 +128,8 @@ class _Role:
                 _say(answer.traceback)
                 printing.cancel()
                 raise SetupError(f"the Worker {worker.name} cannot be served: {answer.error}")
+            if isinstance(answer, Refused):
+                _say(f"not served: {worker.name}: {answer.error}: requests wait until its files are saved and it is")
         host.schedule(worker.key, worker.crons)
         tasks = [printing]
         if watched is not None:
