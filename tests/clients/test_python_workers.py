@@ -147,8 +147,20 @@ def test_what_cannot_be_imported_is_refused_and_the_version_before_goes_on(
     (tmp_path / "bad.py").write_text("import nope\n", encoding="utf-8")
     said = installed.refused("worker", "deploy", str(tmp_path / "bad.py"), "--name", "chat")
     assert "No module named 'nope'" in said
-    assert 'File "bad.py", line 1' in said
+    assert '\n  Traceback (most recent call last):\n    File "bad.py", line 1, in <module>\n      import nope\n' in said
     assert asked(installed).text.endswith(" hello -")
+
+
+def test_a_version_without_a_class_that_has_objects_is_refused_and_its_sockets_stay(
+    installed: Installation, deployed: Path, tmp_path: Path
+) -> None:
+    other = "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint): pass\n"
+    (tmp_path / "other.py").write_text(other, encoding="utf-8")
+    with opened(installed) as client:
+        said = installed.refused("worker", "deploy", str(tmp_path / "other.py"), "--name", "chat")
+        assert "code 10064: New version of script does not export class 'Room'" in said
+        client.send("still there")
+        assert str(client.recv(timeout=LIMIT_S)).endswith(" still there")
 
 
 def test_a_secret_reaches_the_worker_and_nobody_else(installed: Installation, deployed: Path) -> None:

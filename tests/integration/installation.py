@@ -80,10 +80,10 @@ class Installation:
         return ended.stdout
 
     def refused(self, *arguments: str, token: str | None = None, status: int = 2) -> str:
-        """What a command that must fail with `status` said: one sentence, and nothing on stdout."""
+        """What a command that must fail with `status` said: one sentence, what is shown below it, and nothing on stdout."""
         ended = self.run(*arguments, token=token)
         assert (ended.returncode, ended.stdout) == (status, ""), ended
-        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        assert all(line.startswith("  ") for line in ended.stderr.splitlines()[1:]), ended.stderr
         return ended.stderr
 
     def _address(self, pattern: re.Pattern[str]) -> Address:
