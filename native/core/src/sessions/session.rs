@@ -3,7 +3,8 @@
 //! Law 1: no socket: its tunnel reads and writes it as it would one (`tunnel/socket.rs`), its loop moves its events to the
 //!        channel and the process's records to it (`tunnel/sessions.rs`).
 //! Law 2: while its events wait to be acknowledged it takes no more from its peer than `journal::MAX_BYTES`, but a message
-//!        that has begun; what it owes its peer is at most [`MAX_UNSENT_BYTES`].
+//!        that has begun; what it owes its peer is at most [`MAX_UNSENT_BYTES`], and [`MAX_UNSENT_OF_READER_BYTES`] while the
+//!        peer takes some of it.
 //! Law 3: CLOSED is the last event, and comes once, unless the process has given the session up.
 //! Law 4: it hears nothing of its peer before its process has said whose it is: until then nobody knows who answers a Close.
 //! Law 5: an idle session owns no buffers.
@@ -13,6 +14,7 @@ mod outbound;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::assembler::Assembler;
 use super::autos::Group;
@@ -22,8 +24,12 @@ use super::outgoing::{Way, write_close};
 use super::queue::Queue;
 use super::records::from_edge;
 
-/// What one session owes its peer at most. A message that comes while nothing waits may be longer.
+/// What one session owes its peer at most that takes nothing for [`PATIENCE`]. A message that comes while nothing waits may be longer.
 pub const MAX_UNSENT_BYTES: usize = 16 * 1024 * 1024;
+/// What one session owes its peer at most that reads: a message of the longest, and as much behind it.
+pub(super) const MAX_UNSENT_OF_READER_BYTES: usize = 64 * 1024 * 1024;
+/// For how long a peer that is owed much may take nothing of it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Beyond so much that the sessions of a script owe together, those are closed that owe more than [`SOME_UNSENT_BYTES`].
 pub(super) const MAX_UNSENT_OF_SCRIPT_BYTES: usize = 256 * 1024 * 1024;
 /// See [`MAX_UNSENT_OF_SCRIPT_BYTES`].
@@ -77,6 +83,15 @@ struct Standing {
     is_blocked: bool,
 }
 
+/// A peer that is owed more than [`MAX_UNSENT_BYTES`].
+#[derive(Debug)]
+struct Debt {
+    /// Since when it takes nothing, as far as has been looked.
+    since: Instant,
+    /// It has taken something after that.
+    has_shrunk: bool,
+}
+
 // Each of them is true or not whatever the others are.
 #[allow(clippy::struct_excessive_bools)]
 /// The edge's end of one WebSocket.
@@ -109,6 +124,7 @@ pub struct Session {
     /// What of `kit` it has.
     held: usize,
     unsent: usize,
+    debt: Option<Box<Debt>>,
     /// Payload of the process's sends so far.
     pub taken: u64,
     /// The number of the last of what its process sent that had one; 0 where none had. The next process goes on behind it.
@@ -145,6 +161,7 @@ impl Session {
             kit,
             held: 0,
             unsent: 0,
+            debt: None,
             taken: 0,
             number: 0,
             stuck: 0,

@@ -283,9 +283,9 @@ fn who_asks_and_takes_no_answers_gets_no_more_than_may_wait() {
     output(&mut session);
     let pair = [&b"\x01\x01\0\0\0?"[..], &[b'!'; 8_000]].concat();
     autos.set(1, super::super::autos::read(&pair).unwrap());
-    session.receive(&frame(0x81, b"?", MASK).repeat(3_000));
+    session.receive(&frame(0x81, b"?", MASK).repeat(9_000));
     assert_eq!(session.take_fault(), Some(Fault::Slow));
-    assert!(session.outbox.len() <= MAX_UNSENT_BYTES + 8_010);
+    assert!(session.outbox.len() <= MAX_UNSENT_OF_READER_BYTES + 8_010);
     assert_eq!(
         events(&mut session),
         [closed(1013, false, "too much waits to be taken")]
@@ -317,13 +317,46 @@ fn a_slow_peer_is_closed_beyond_what_may_wait() {
     let large = vec![b'x'; MAX_UNSENT_BYTES + 1];
     session.send(&Message::new(true, &large));
     assert_eq!(session.take_fault(), None, "nothing waited before it");
-    session.send(&Message::new(true, b"more"));
-    assert_eq!(session.take_fault(), Some(Fault::Slow));
+    for _ in 0..2 {
+        session.send(&Message::new(true, &large));
+        assert_eq!(session.take_fault(), None, "it may read");
+    }
+    session.send(&Message::new(true, &large));
+    assert_eq!(session.take_fault(), Some(Fault::Slow), "more than a reader is owed");
     assert_eq!(
         events(&mut session),
         [closed(1013, false, "too much waits to be taken")]
     );
-    assert_eq!(session.taken, large.len() as u64 + 4);
+    assert_eq!(session.taken, 4 * large.len() as u64);
+}
+
+#[test]
+fn a_peer_that_is_owed_much_has_to_take_some_of_it_now_and_then() {
+    let (mut session, _autos) = bound(true);
+    session.send(&Message::new(true, &vec![b'x'; MAX_UNSENT_BYTES + 100_000]));
+    let begin = Instant::now();
+    let at = |part: u32| begin + PATIENCE / 4 * part;
+    let mut into = [0; 1000];
+    assert!(session.is_reading(at(0)) && session.is_reading(at(3)));
+    assert_eq!(session.read(&mut into), Some(1000));
+    assert!(session.is_reading(at(5)), "it has taken some");
+    assert!(session.is_reading(at(8)) && !session.is_reading(at(9)));
+    while session.outbox.len() > MAX_UNSENT_BYTES {
+        session.read(&mut into);
+    }
+    assert!(session.debt.is_none(), "it is owed no more than others");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_closed_in_the_end() {
+    let (mut session, _autos) = bound(true);
+    session.send(&Message::new(true, &vec![b'x'; MAX_UNSENT_BYTES + 1]));
+    session.send(&Message::new(true, b"more"));
+    assert_eq!(session.take_fault(), None);
+    let debt = session.debt.as_mut().unwrap();
+    debt.since = debt.since.checked_sub(PATIENCE).unwrap();
+    session.send(&Message::new(true, b"more"));
+    assert_eq!(session.take_fault(), Some(Fault::Slow));
 }
 
 #[test]

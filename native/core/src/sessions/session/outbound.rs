@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Fault, MAX_UNSENT_BYTES, MAX_UNSENT_OF_SCRIPT_BYTES, SOME_UNSENT_BYTES, Session};
+use super::{
+    Debt, Fault, MAX_UNSENT_BYTES, MAX_UNSENT_OF_READER_BYTES, MAX_UNSENT_OF_SCRIPT_BYTES, PATIENCE, SOME_UNSENT_BYTES,
+    Session,
+};
 use crate::sessions::outgoing::Message;
 use crate::sessions::queue::SHARED_FROM;
 
@@ -49,15 +53,31 @@ impl Session {
         }
         let waiting = self.outbox.len();
         let all_owe_much = self.kit.unsent.load(Ordering::Relaxed) > MAX_UNSENT_OF_SCRIPT_BYTES;
-        let is_slow = waiting > 0 && waiting + payload_len > MAX_UNSENT_BYTES
-            || self.stuck > limit
-            || all_owe_much && self.stuck > SOME_UNSENT_BYTES;
+        let exceeds = |most| waiting > 0 && waiting + payload_len > most;
+        let is_slow = limit < MAX_UNSENT_BYTES && self.stuck > limit
+            || all_owe_much && self.stuck > SOME_UNSENT_BYTES
+            || exceeds(MAX_UNSENT_OF_READER_BYTES)
+            || (exceeds(MAX_UNSENT_BYTES) || self.stuck > MAX_UNSENT_BYTES) && !self.is_reading(Instant::now());
         if is_slow {
             let fault = Fault::Slow;
             self.tell_closed(fault.code(), false, &fault.reason());
             self.fault = Some(fault);
         }
         !is_slow
+    }
+
+    /// Whether its peer, to whom it owes much, has taken some of that within [`PATIENCE`].
+    pub(super) fn is_reading(&mut self, now: Instant) -> bool {
+        let debt = self.debt.get_or_insert_with(|| {
+            Box::new(Debt {
+                since: now,
+                has_shrunk: false,
+            })
+        });
+        if std::mem::take(&mut debt.has_shrunk) {
+            debt.since = now;
+        }
+        now.saturating_duration_since(debt.since) < PATIENCE
     }
 
     pub(super) fn put(&mut self, message: &Message<'_>) {
@@ -77,6 +97,12 @@ impl Session {
             return self.standing.is_finished.then_some(0);
         }
         let read = self.outbox.read(into);
+        if let Some(debt) = &mut self.debt {
+            debt.has_shrunk = true;
+            if self.outbox.len() <= MAX_UNSENT_BYTES {
+                self.debt = None;
+            }
+        }
         self.recount();
         Some(read)
     }

@@ -233,10 +233,27 @@ fn what_a_client_does_not_take_is_told_of() {
 }
 
 #[test]
+fn a_client_that_reads_gets_what_comes_behind_a_long_message() {
+    let (_stage, _script, mut process, mut client, sid) = begun(HIBERNATABLE);
+    let long = vec![1; 20 << 20];
+    let talker = std::thread::spawn(move || {
+        for message in [&long[..], b"and", &long, b"so on"] {
+            process.say(to_edge::BINARY, sid, message);
+        }
+        (process, long)
+    });
+    for at in 0..4 {
+        let (head, payload) = frame(&mut client);
+        assert_eq!((head, payload.len()), (0x82, [20 << 20, 3, 20 << 20, 5][at]));
+    }
+    talker.join().unwrap();
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_closed_at_last() {
     let (stage, _script, mut process, client, sid) = begun(HIBERNATABLE);
     let heard = std::thread::spawn(move || {
-        for _ in 0..40 {
+        for _ in 0..80 {
             process.say(to_edge::BINARY, sid, &vec![1; 1 << 20]);
         }
         loop {
