@@ -258,6 +258,7 @@ def test_a_limit_that_is_hit_after_an_event_is_its_fault_the_second_time() -> No
 @pytest.mark.parametrize(("is_past", "expected"), [(False, Event(sid=5, seq=9)), (True, None)])
 def test_who_is_killed_from_outside_while_it_rests_blames_no_event(*, is_past: bool, expected: Event | None) -> None:
     script = serving()
+    told: list[Command] = []
     for number in (1, 2):
         script.exited(number, KILLED, at(5, 9, is_past=is_past), 10.0 * number)
         script.time_passed(10.0 * number + 5)
