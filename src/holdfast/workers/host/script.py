@@ -10,7 +10,7 @@ has ended.
 Law 3: a process that ends without being asked to is started again (`back_off`), for as long as the script is wanted.
 Law 4: every wait has a limit, and what exceeds it is ended by SIGKILL.
 Law 5: an event in which a limit ended the process is not delivered again; nor is one in which, or after which, it died twice in a row.
-But one that has let the loop go is not to blame when somebody outside kills the process.
+One that has let the loop go is not to blame when somebody outside kills the process, unless that happens KILLS_BLAMED times in a row.
 Law 6: one replacement is under way at a time, and one waits. A later one takes the place of the one that waits.
 """
 
@@ -37,6 +37,8 @@ RETIRE_LIMIT_S = 10.0
 RETIRE_MARGIN_S = 3.0
 # For a process that has retired, or said that it cannot load, to end.
 EXIT_LIMIT_S = 3.0
+# From outside, or by code that kills its own process: SIGKILL does not say.
+KILLS_BLAMED = 5
 
 _KILLED = f"signal {signal.SIGKILL.name}"
 _ENDING = "the host of scripts is ending"
@@ -96,6 +98,8 @@ class Script:
         self._restart_at: float | None = None
         self._died_in: Event | None = None
         self._suspect: Event | None = None
+        self._killed_after: Event | None = None
+        self._kills = 0
         self._is_stopping = False
         self.restarts = 0
         self.reason = ""
@@ -396,9 +400,13 @@ class Script:
 
     def _judged(self, process: Process, turn: Turn | None) -> tuple[Event | None, Event | None]:
         """(the event that is suspected, the one that is not to be delivered again)."""
-        if turn is None or not turn.sid or (turn.is_past and process.was_killed):
+        if turn is None or not turn.sid:
             return None, self._died_in
         event = Event(sid=turn.sid, seq=turn.seq)
+        if turn.is_past and process.was_killed:
+            self._kills = self._kills + 1 if event == self._killed_after else 1
+            self._killed_after = event
+            return None, event if self._kills >= KILLS_BLAMED else self._died_in
         # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.
         if (process.is_at_fault and not turn.is_past) or event == self._suspect:
             return None, event

@@ -10,6 +10,7 @@ from holdfast.model.worker_messages import Event, Retire, Serve, Turn
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
 from holdfast.workers.host.script import (
     EXIT_LIMIT_S,
+    KILLS_BLAMED,
     LOAD_LIMIT_S,
     RETIRE_LIMIT_S,
     RETIRE_MARGIN_S,
@@ -255,16 +256,26 @@ def test_a_limit_that_is_hit_after_an_event_is_its_fault_the_second_time() -> No
         assert told == [Tell(number + 1, Serve(died_in=expected, is_after_crash=expected is None))]
 
 
-@pytest.mark.parametrize(("is_past", "expected"), [(False, Event(sid=5, seq=9)), (True, None)])
-def test_who_is_killed_from_outside_while_it_rests_blames_no_event(*, is_past: bool, expected: Event | None) -> None:
+@pytest.mark.parametrize(
+    ("kills", "is_past", "expected"),
+    [
+        (2, False, Event(sid=5, seq=9)),
+        (2, True, None),
+        (KILLS_BLAMED - 1, True, None),
+        (KILLS_BLAMED, True, Event(sid=5, seq=9)),
+    ],
+)
+def test_who_is_killed_from_outside_while_it_rests_blames_an_event_late(
+    kills: int, *, is_past: bool, expected: Event | None
+) -> None:
     script = serving()
     told: list[Command] = []
-    for number in (1, 2):
+    for number in range(1, kills + 1):
         script.exited(number, KILLED, at(5, 9, is_past=is_past), 10.0 * number)
         script.time_passed(10.0 * number + 5)
         told = script.loaded(number + 1, 10.0 * number + 6)
         script.serving_began(number + 1, 10.0 * number + 6)
-    assert told == [Tell(3, Serve(died_in=expected, is_after_crash=False))]
+    assert told == [Tell(kills + 1, Serve(died_in=expected, is_after_crash=False))]
 
 
 def test_what_a_process_does_not_retire_for_is_not_delivered_to_the_next() -> None:
