@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from holdfast.app.local_project import KEPT_VERSIONS
 from holdfast.model.worker_host_messages import Done, Refused
 from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
 from tests.integration.releasing import released
@@ -313,6 +314,28 @@ def test_a_host_that_is_killed_costs_no_socket_and_no_request() -> None:
                 assert [one.text for one in answers] == ["v0"] * 4
                 poll(partial(is_replaced, served, host), what="the next host", limit_s=30.0)
                 assert await told(kept, f"host kept {number}") == f"v0 host kept {number}"
+
+    with worker_up() as served:
+        asyncio.run(scenario(served))
+
+
+def test_a_host_that_is_killed_serves_what_was_deployed_and_not_what_the_command_began_with() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as kept:
+            assert await told(kept, "late 1") == "v0 late 1"
+            # So many that the one it began with is not kept on the disk.
+            for number in range(KEPT_VERSIONS + 3):
+                assert await asyncio.to_thread(served.deploy, f"late{number}") == Done()
+            newest = f"late{KEPT_VERSIONS + 2}"
+            host = started_workers(served)
+            deploying = asyncio.create_task(asyncio.to_thread(served.deploy, "never"))
+            os.kill(host, signal.SIGKILL)
+            await asyncio.wait([deploying])
+            poll(partial(is_replaced, served, host), what="the next host", limit_s=30.0)
+            assert deploying.exception() is not None
+            assert await told(kept, "late 2") == f"{newest} late 2"
+            await asyncio.to_thread(released, served.data)
+            assert await told(kept, "late 3") == f"{newest} late 3"
 
     with worker_up() as served:
         asyncio.run(scenario(served))

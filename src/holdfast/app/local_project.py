@@ -27,6 +27,7 @@ from holdfast.model.worker_script import ScriptVersion, WorkerSettings
 # Versions that are kept beside the newest: a process of one may still be retiring.
 KEPT_VERSIONS = 8
 _VERSION_DIGITS = 16
+_RUN_BYTES = 8
 
 
 def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
@@ -49,7 +50,11 @@ def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
 def placed_all(paths: Sequence[Path], data_dir: Path) -> tuple[LocalWorker, tuple[str, ...]]:
     """Read all of these projects, and write them: the first one answers clients, the others are beside it. With it, what there is to be
     said of them. Raises SetupError, UsageError."""
-    found = [placed(path, data_dir) for path in paths]
+    run = secrets.token_hex(_RUN_BYTES)
+    found = [
+        (msgspec.structs.replace(worker, run=run), project)
+        for worker, project in (placed(path, data_dir) for path in paths)
+    ]
     names = [worker.name for worker, _ in found]
     for name in names:
         if names.count(name) > 1:

@@ -16,6 +16,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import log_descriptor
 from holdfast.app.surroundings import Surroundings
@@ -122,7 +124,10 @@ class _Role:
     async def _serve_local(self, host: Host, worker: LocalWorker, watched: Path | None) -> list[asyncio.Task[None]]:
         """Serve the Worker of the command line. Raises SetupError where that has never served and does not."""
         printing = asyncio.create_task(self._print_log(host, worker))
-        if versions.active_version(self._setting.data_dir, worker.key) != worker.version:
+        data_dir = self._setting.data_dir
+        # By a host before this one: what was deployed since then is newer than the command line.
+        has_begun = versions.has_begun(data_dir, worker.key, worker.run)
+        if not has_begun and versions.active_version(data_dir, worker.key) != worker.version:
             answer = await self._unless_ended(host.deploy(worker.key, worker.version))
             if isinstance(answer, Refused) and watched is None:
                 _say(answer.traceback)
@@ -130,13 +135,15 @@ class _Role:
                 raise SetupError(f"the Worker {worker.name} cannot be served: {answer.error}")
             if isinstance(answer, Refused):
                 _say(f"not served: {worker.name}: {answer.error}: requests wait until its files are saved and it is")
+        versions.begin(data_dir, worker.key, worker.run)
         host.schedule(worker.key, worker.crons)
         tasks = [printing]
         if watched is not None:
             # Loaded here and not with this module: only who edits a project needs it.
             from holdfast.app.worker_watch import WorkerWatch  # noqa: PLC0415
 
-            watch = WorkerWatch(watched, self._options.data_dir, worker, say=_say)
+            known = msgspec.structs.replace(worker, version="") if has_begun else worker
+            watch = WorkerWatch(watched, self._options.data_dir, known, say=_say)
             tasks.append(asyncio.create_task(watch.run(host)))
         return tasks
 

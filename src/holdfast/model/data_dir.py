@@ -115,6 +115,11 @@ def worker_active_file(data_dir: Path, key: str) -> Path:
     return worker_dir(data_dir, key) / "active"
 
 
+def worker_begun_file(data_dir: Path, key: str) -> Path:
+    """The file that says, as text, which `holdfast up` has served the script as its command line says."""
+    return worker_dir(data_dir, key) / "begun"
+
+
 def worker_schedules_file(data_dir: Path, key: str) -> Path:
     """The file that says when a script runs by itself: cron expressions, a JSON array of texts."""
     return worker_dir(data_dir, key) / "schedules.json"

@@ -14,13 +14,14 @@ LOCAL_ACCOUNT = ""
 class LocalWorker(msgspec.Struct, frozen=True, kw_only=True):
     """The script `name`, whose directory is named by `key`, as the project was when it was read: `version`.
 
-    `crons` are when it runs by itself. `beside` are those that are served with it, without a host name: its bindings may name them, and theirs it.
+    `crons` are when it runs by itself. `run` is the same for all children of one `holdfast up`, and for no other. `beside` are those that are served with it, without a host name: its bindings may name them, and theirs it.
     """
 
     key: str
     name: str
     version: str
     crons: tuple[str, ...] = ()
+    run: str = ""
     beside: tuple[LocalWorker, ...] = ()
 
     @property

@@ -39,7 +39,7 @@ class Host:
 
     def __init__(self, setting: Setting, *, may_serve: bool = True, only: LocalWorker | None = None) -> None:
         """`may_serve` is False while another host has the objects. `only` is the one script to know, with those beside it, where there
-        is one: what it served before is no more than what it is to serve now."""
+        is one: what it served before is no more than what it is to serve now, unless this `holdfast up` has served it since."""
         self._setting, self._may_serve, self._only = setting, may_serve, only
         self._scripts: dict[str, HostedScript] = {}
         self._given: dict[str, ScriptSockets] = {}
@@ -184,7 +184,12 @@ class Host:
         self._start_next()
 
     def _is_wanted(self, key: str, version: str) -> bool:
-        return self._only is None or any((key, version) == (one.key, one.version) for one in self._only.all)
+        if self._only is None:
+            return True
+        served = next((one for one in self._only.all if one.key == key), None)
+        if served is None:
+            return False
+        return version == served.version or versions.has_begun(self._setting.data_dir, key, served.run)
 
     def _added(self, key: str) -> HostedScript:
         """A script that is not known yet. Raises HoldfastError."""

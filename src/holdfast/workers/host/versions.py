@@ -15,7 +15,14 @@ from pathlib import Path
 import msgspec
 
 from holdfast.errors import SetupError, reason_of
-from holdfast.model.data_dir import worker_active_file, worker_dir, worker_http_socket, worker_version_dir, workers_dir
+from holdfast.model.data_dir import (
+    worker_active_file,
+    worker_begun_file,
+    worker_dir,
+    worker_http_socket,
+    worker_version_dir,
+    workers_dir,
+)
 from holdfast.model.worker_script import ScriptVersion
 
 DESCRIPTION = "script.json"
@@ -67,6 +74,20 @@ def activate(data_dir: Path, key: str, version: str) -> None:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def has_begun(data_dir: Path, key: str, run: str) -> bool:
+    """Whether this `holdfast up` has served the script already (`begin`), and something is served: that may be newer than its command line."""
+    try:
+        text = worker_begun_file(data_dir, key).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(run) and text.strip() == run and bool(active_version(data_dir, key))
+
+
+def begin(data_dir: Path, key: str, run: str) -> None:
+    """This `holdfast up` has served the script as its command line says. Raises OSError."""
+    worker_begun_file(data_dir, key).write_text(f"{run}\n", encoding="ascii")
 
 
 def described(data_dir: Path, key: str, version: str) -> ScriptVersion:

@@ -56,6 +56,18 @@ def test_which_version_serves_is_kept(tmp_path: Path) -> None:
     assert versions.active_version(tmp_path, KEY) == ""
 
 
+def test_a_run_has_begun_once_it_has_served_a_script_and_another_run_has_not(tmp_path: Path) -> None:
+    write(tmp_path, msgspec.json.encode(VERSION))
+    assert not versions.has_begun(tmp_path, KEY, "a1")
+    versions.begin(tmp_path, KEY, "a1")
+    # Nothing is served yet.
+    assert not versions.has_begun(tmp_path, KEY, "a1")
+    versions.activate(tmp_path, KEY, "v1")
+    assert [versions.has_begun(tmp_path, KEY, run) for run in ("a1", "b2", "")] == [True, False, False]
+    versions.begin(tmp_path, KEY, "")
+    assert not versions.has_begun(tmp_path, KEY, "")
+
+
 def test_only_directories_of_scripts_are_scripts(tmp_path: Path) -> None:
     assert list(versions.keys(tmp_path)) == []
     for name in ("0123456789ab", "ba9876543210", ".removed-0123456789ab-1", "0123456789AB", "short"):
