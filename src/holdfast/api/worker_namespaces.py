@@ -105,19 +105,13 @@ async def list_objects(
 ) -> Response:
     """The objects of a namespace that have stored something, by id."""
     after = place_of(cursor, _PLACE)[0] if cursor else ""
-    async with access.context.database.read() as connection:
-        scripts = await store.of_account(connection, access.account_id)
-    for script, _ in scripts:
-        for one in script.classes.values():
-            if _id(script, one) == namespace_id:
-                unique_key = f"{script.name}-{one.namespace}"
-                # One more than are shown: that tells whether there is a next page.
-                found = await access.context.workers.stored_objects(
-                    script.key, unique_key, after=after, limit=limit + 1
-                )
-                shown = [{"id": ident, "hasStoredData": True} for ident in found[:limit]]
-                return cursor_page_of(shown, cursor_of(found[limit - 1]) if len(found) > limit else None)
-    raise not_found("namespace", code=NO_NAMESPACE)
+    script, _, one = await _found(access, namespace_id)
+    # One more than are shown: that tells whether there is a next page.
+    found = await access.context.workers.stored_objects(
+        script.key, f"{script.name}-{one.namespace}", after=after, limit=limit + 1
+    )
+    shown = [{"id": ident, "hasStoredData": True} for ident in found[:limit]]
+    return cursor_page_of(shown, cursor_of(found[limit - 1]) if len(found) > limit else None)
 
 
 @router.get("/{namespace_id}/busiest", response_model=Envelope[list[BusyObjectView]])
@@ -126,17 +120,23 @@ async def list_busiest(
     namespace_id: NamespaceId,  # type: ignore[valid-type]  # made by a function
 ) -> Response:
     """Ours alone: of the objects in memory those that have handled most events since they are there, up to 20 of a script; 5 s old at most."""
+    script, name, _ = await _found(access, namespace_id)
+    try:
+        found = await access.context.workers.busiest(script.key, name)
+    except WorkersUnavailable as error:
+        complaint = Complaint(NOT_REACHED, f"The objects cannot be asked for: {error}")
+        raise ApiFault(503, (complaint,)) from error
+    return success([_busy(one) for one in found])
+
+
+async def _found(access: Access, namespace_id: str) -> tuple[Script, str, DurableClass]:
+    """The script whose namespace it is, with the class: its name, and what is kept of it."""
     async with access.context.database.read() as connection:
         scripts = await store.of_account(connection, access.account_id)
     for script, _ in scripts:
         for name, one in script.classes.items():
             if _id(script, one) == namespace_id:
-                try:
-                    found = await access.context.workers.busiest(script.key, name)
-                except WorkersUnavailable as error:
-                    complaint = Complaint(NOT_REACHED, f"The objects cannot be asked for: {error}")
-                    raise ApiFault(503, (complaint,)) from error
-                return success([_busy(one) for one in found])
+                return script, name, one
     raise not_found("namespace", code=NO_NAMESPACE)
 
 
