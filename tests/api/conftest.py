@@ -10,6 +10,7 @@ pytest.register_assert_rewrite("tests.api.harness")
 from holdfast.api.context import Limits  # noqa: E402  # after the registration above
 from tests.api import harness  # noqa: E402
 from tests.api.harness import Api  # noqa: E402
+from tests.api.worker_uploads import script_path, upload  # noqa: E402
 from tests.api.workers import FakeWorkers  # noqa: E402
 
 # Starts a control with these limits over the test's database.
@@ -50,3 +51,11 @@ async def worker_api(database_url: str, tmp_path: Path, workers: FakeWorkers) ->
     running = await harness.start(database_url, tmp_path, workers=workers)
     yield running
     await running.close()
+
+
+@pytest.fixture
+async def worker_zone_id(worker_api: Api) -> str:
+    """A zone of `worker_api`, whose account has the scripts `chat` and `other`."""
+    for name in ("chat", "other"):
+        await worker_api.result("PUT", script_path(worker_api, name), **upload())
+    return await worker_api.zone()

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import pytest
-
 from holdfast.api.context import WorkersUnavailable
 from holdfast.model.data_dir import worker_key
 from tests.api.harness import Api, codes, strict_sdk
-from tests.api.worker_uploads import upload
+from tests.api.worker_uploads import script_path
 from tests.api.workers import FakeWorkers
 
 
-def base(api: Api, name: str = "chat") -> str:
-    return f"/accounts/{api.account_id}/workers/scripts/{name}"
-
-
-@pytest.fixture
-async def zone_id(worker_api: Api) -> str:
-    for name in ("chat", "other"):
-        await worker_api.result("PUT", base(worker_api, name), **upload())
-    return await worker_api.zone()
-
-
 async def test_schedules_are_replaced_and_told_to_whoever_runs_scripts(
-    worker_api: Api, workers: FakeWorkers, zone_id: str
+    worker_api: Api, workers: FakeWorkers, worker_zone_id: str
 ) -> None:
-    api, path, key = worker_api, f"{base(worker_api)}/schedules", worker_key(worker_api.account_id, "chat")
+    api, path, key = worker_api, f"{script_path(worker_api)}/schedules", worker_key(worker_api.account_id, "chat")
     assert await api.result("GET", path) == {"schedules": []}
     given = [{"cron": "*/5 * * * *"}, {"cron": "0 0 LW * *"}, {"cron": "*/5 * * * *"}]
     made = (await api.result("PUT", path, json=given))["schedules"]

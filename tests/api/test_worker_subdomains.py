@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import pytest
-
 from tests.api.harness import Api, codes, strict_sdk
-from tests.api.worker_uploads import upload
+from tests.api.worker_uploads import script_path
 
 
-def base(api: Api, name: str = "chat") -> str:
-    return f"/accounts/{api.account_id}/workers/scripts/{name}"
-
-
-@pytest.fixture
-async def zone_id(worker_api: Api) -> str:
-    for name in ("chat", "other"):
-        await worker_api.result("PUT", base(worker_api, name), **upload())
-    return await worker_api.zone()
-
-
-async def test_an_address_below_workers_dev_needs_a_zone_there(worker_api: Api, zone_id: str) -> None:
+async def test_an_address_below_workers_dev_needs_a_zone_there(worker_api: Api, worker_zone_id: str) -> None:
     api, path, account = (
         worker_api,
-        f"{base(worker_api)}/subdomain",
+        f"{script_path(worker_api)}/subdomain",
         f"/accounts/{worker_api.account_id}/workers/subdomain",
     )
     assert codes(await api.ask("GET", account)) == [10007]

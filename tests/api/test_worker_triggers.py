@@ -7,37 +7,26 @@ from typing import Any
 import pytest
 
 from tests.api.harness import Api, allow, codes, on_account
-from tests.api.worker_uploads import upload
+from tests.api.worker_uploads import script_path
 
 
-def base(api: Api, name: str = "chat") -> str:
-    return f"/accounts/{api.account_id}/workers/scripts/{name}"
-
-
-@pytest.fixture
-async def zone_id(worker_api: Api) -> str:
-    for name in ("chat", "other"):
-        await worker_api.result("PUT", base(worker_api, name), **upload())
-    return await worker_api.zone()
-
-
-async def test_the_routes_given_are_all_there_are_of_a_script_then(worker_api: Api, zone_id: str) -> None:
-    api, routes = worker_api, f"/zones/{zone_id}/workers/routes"
+async def test_the_routes_given_are_all_there_are_of_a_script_then(worker_api: Api, worker_zone_id: str) -> None:
+    api, routes = worker_api, f"/zones/{worker_zone_id}/workers/routes"
     given: list[dict[str, Any]] = [
         {"pattern": "example.com/a*"},
         {"pattern": "*.example.com/*", "zone_name": "example.com"},
     ]
-    assert await api.result("PUT", f"{base(api)}/routes", json=given) == ["example.com/a*", "*.example.com/*"]
+    assert await api.result("PUT", f"{script_path(api)}/routes", json=given) == ["example.com/a*", "*.example.com/*"]
     before = await api.result("GET", routes)
     await api.result("POST", routes, json={"pattern": "example.com/other", "script": "other"})
-    given = [{"pattern": "*.example.com/*"}, {"pattern": "example.com/b", "zone_id": zone_id}]
-    await api.result("PUT", f"{base(api)}/routes", json=given)
+    given = [{"pattern": "*.example.com/*"}, {"pattern": "example.com/b", "zone_id": worker_zone_id}]
+    await api.result("PUT", f"{script_path(api)}/routes", json=given)
     after = {one["pattern"]: one for one in await api.result("GET", routes)}
     assert {pattern: one["script"] for pattern, one in after.items()} == {
         "*.example.com/*": "chat", "example.com/b": "chat", "example.com/other": "other",
     }  # fmt: skip
     assert after["*.example.com/*"] in before
-    await api.result("PUT", f"{base(api)}/routes", json=[])
+    await api.result("PUT", f"{script_path(api)}/routes", json=[])
     assert [one["script"] for one in await api.result("GET", routes)] == ["other"]
 
 
@@ -51,27 +40,29 @@ async def test_the_routes_given_are_all_there_are_of_a_script_then(worker_api: A
     ],
 )
 async def test_routes_of_which_one_cannot_be_change_nothing(
-    worker_api: Api, zone_id: str, given: list[dict[str, Any]], status: int, code: int
+    worker_api: Api, worker_zone_id: str, given: list[dict[str, Any]], status: int, code: int
 ) -> None:
-    await worker_api.result("PUT", f"{base(worker_api, 'other')}/routes", json=[{"pattern": "example.com/other"}])
-    answer = await worker_api.ask("PUT", f"{base(worker_api)}/routes", json=given)
+    await worker_api.result(
+        "PUT", f"{script_path(worker_api, 'other')}/routes", json=[{"pattern": "example.com/other"}]
+    )
+    answer = await worker_api.ask("PUT", f"{script_path(worker_api)}/routes", json=given)
     assert (answer.status_code, codes(answer)) == (status, [code])
-    assert len(await worker_api.result("GET", f"/zones/{zone_id}/workers/routes")) == 1
+    assert len(await worker_api.result("GET", f"/zones/{worker_zone_id}/workers/routes")) == 1
 
 
-async def test_routes_need_leave_for_their_zone(worker_api: Api, zone_id: str) -> None:
+async def test_routes_need_leave_for_their_zone(worker_api: Api, worker_zone_id: str) -> None:
     secret = await worker_api.token(allow("Workers Scripts Write", on=on_account(worker_api.account_id)))
-    path, given = f"{base(worker_api)}/routes", [{"pattern": "example.com/*"}]
+    path, given = f"{script_path(worker_api)}/routes", [{"pattern": "example.com/*"}]
     assert (await worker_api.ask("PUT", path, secret=secret, json=given)).status_code in {403, 404}
     await worker_api.result("PUT", path, json=given)
     assert (await worker_api.ask("PUT", path, secret=secret, json=[])).status_code in {403, 404}
 
 
-async def test_the_domains_given_are_all_there_are_of_a_script_then(worker_api: Api, zone_id: str) -> None:
-    api, path = worker_api, f"{base(worker_api)}/domains"
+async def test_the_domains_given_are_all_there_are_of_a_script_then(worker_api: Api, worker_zone_id: str) -> None:
+    api, path = worker_api, f"{script_path(worker_api)}/domains"
     made = await api.result("PUT", f"{path}/records", json={"origins": [{"hostname": "a.example.com"}]})
     taken = {"origins": [{"hostname": "a.example.com"}, {"hostname": "b.example.com"}]}
-    other = f"{base(api, 'other')}/domains"
+    other = f"{script_path(api, 'other')}/domains"
     plan = await api.result("POST", f"{other}/changeset?replace_state=true", json=taken["origins"])
     assert ([one["hostname"] for one in plan["added"]], [one["modified"] for one in plan["updated"]]) == (
         ["b.example.com"],

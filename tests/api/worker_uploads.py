@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tests.api.harness import Api
+
 MODULE = b"from workers import Response, WorkerEntrypoint\n"
 ROOM = {"type": "durable_object_namespace", "name": "ROOMS", "class_name": "Room"}
 ROOM_MADE = {"new_tag": "v1", "steps": [{"new_sqlite_classes": ["Room"]}]}
@@ -18,3 +20,8 @@ def upload(files: Mapping[str, bytes] | None = None, **metadata: Any) -> dict[st
     parts: list[tuple[str, Any]] = [("metadata", (None, json.dumps(described), "application/json"))]
     parts += [(name, (name, content, "text/x-python")) for name, content in given.items()]
     return {"files": parts}
+
+
+def script_path(api: Api, name: str = "chat") -> str:
+    """Where a script of the account is."""
+    return f"/accounts/{api.account_id}/workers/scripts/{name}"
