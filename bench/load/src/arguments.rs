@@ -132,6 +132,17 @@ pub(crate) struct Flood {
     pub(crate) stalled: bool,
 }
 
+/// How long a load goes on whose messages are always under way.
+#[derive(Debug, Args)]
+pub(crate) struct Time {
+    /// Time of messages that do not count, first
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) warm_up: f64,
+    /// Time of messages that count
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: f64,
+}
+
 /// `pipeline`.
 #[derive(Debug, Args)]
 pub(crate) struct Pipeline {
@@ -143,12 +154,8 @@ pub(crate) struct Pipeline {
     /// Messages of each that are under way
     #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
     pub(crate) in_flight: u32,
-    /// Time of echoes that do not count, first
-    #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) warm_up: f64,
-    /// Time of echoes that count
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) seconds: f64,
+    #[command(flatten)]
+    pub(crate) time: Time,
 }
 
 /// `fan-out`.
@@ -162,12 +169,8 @@ pub(crate) struct FanOut {
     /// Messages that are under way to all
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
     pub(crate) in_flight: u32,
-    /// Time of messages that do not count, first
-    #[arg(long, default_value_t = 1.0, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) warm_up: f64,
-    /// Time of messages that count
-    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) seconds: f64,
+    #[command(flatten)]
+    pub(crate) time: Time,
 }
 
 /// `wake`.

@@ -41,12 +41,12 @@ pub(crate) fn run(arguments: &FanOut) -> Result<Report, LoadError> {
     let mut ids = run.open(1)?;
     ids.extend(run.open(arguments.connections as usize - 1)?);
     let mut crowd = Crowd::new(ids, arguments.in_flight as usize);
-    crowd.pump(&mut run, Duration::from_secs_f64(arguments.warm_up))?;
+    crowd.pump(&mut run, Duration::from_secs_f64(arguments.time.warm_up))?;
 
     run.stand("ready")?;
     run.swarm.renew_patience();
     let began = Instant::now();
-    let latencies = crowd.pump(&mut run, Duration::from_secs_f64(arguments.seconds))?;
+    let latencies = crowd.pump(&mut run, Duration::from_secs_f64(arguments.time.seconds))?;
     let seconds = began.elapsed().as_secs_f64();
     run.stand("measured")?;
 

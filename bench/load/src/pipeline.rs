@@ -32,12 +32,12 @@ pub(crate) fn run(arguments: &Pipeline) -> Result<Report, LoadError> {
     let ids = run.open(arguments.connections as usize)?;
     run.echo_once(&ids)?;
     let window = arguments.in_flight as usize;
-    pump(&mut run, &ids, window, Duration::from_secs_f64(arguments.warm_up))?;
+    pump(&mut run, &ids, window, Duration::from_secs_f64(arguments.time.warm_up))?;
 
     run.stand("ready")?;
     run.swarm.renew_patience();
     let began = Instant::now();
-    let round_trips = pump(&mut run, &ids, window, Duration::from_secs_f64(arguments.seconds))?;
+    let round_trips = pump(&mut run, &ids, window, Duration::from_secs_f64(arguments.time.seconds))?;
     let seconds = began.elapsed().as_secs_f64();
     run.stand("measured")?;
 
