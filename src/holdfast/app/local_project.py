@@ -38,7 +38,7 @@ def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
         key=worker_key(LOCAL_ACCOUNT, settings.name),
         name=settings.name,
         version=_version_of(project),
-        crons=settings.crons,
+        crons=settings.crons or (),
     )
     directory = worker_version_dir(local_home(data_dir), worker.key, worker.version)
     if not directory.is_dir():

@@ -158,7 +158,9 @@ def settings_of(table: Table, *, main: str, default_name: str) -> tuple[WorkerSe
     return settings, (*_missing(table), *table.warnings())
 
 
-def _crons(table: Table) -> tuple[str, ...]:
+def _crons(table: Table) -> tuple[str, ...] | None:
+    if "crons" not in table:
+        return None
     crons = table.texts("crons")
     for text in crons:
         try:

@@ -70,7 +70,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What a project says about its Worker. `main` is the entry module's file, relative to the root of imports, with "/".
 
     `migrations` are in their order; `exports` are the classes said the other way, by state instead of by steps, None where
-    they are not. `required_secrets` are names that a deployment must have. `keep_vars` keeps what was set by other means.
+    they are not. `required_secrets` are names that a deployment must have. `keep_vars` keeps what was set by other means. `crons`
+    are None where they are not said: then a deployment leaves those that there are.
     """
 
     name: str
@@ -84,7 +85,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     migrations: tuple[MigrationStep, ...] = ()
     exports: tuple[MigrationStep, ...] | None = None
     routes: tuple[RouteSetting, ...] = ()
-    crons: tuple[str, ...] = ()
+    crons: tuple[str, ...] | None = None
     limits: WorkerLimits = WorkerLimits()
     required_secrets: tuple[str, ...] = ()
     keep_vars: bool = False

@@ -47,6 +47,8 @@ def settings(**values: object) -> tuple[WorkerSettings, tuple[str, ...]]:
          {"routes": (RouteSetting(pattern="a.com/*"), RouteSetting(pattern="b.com", custom_domain=True),
                      RouteSetting(pattern="c.com/*", zone_name="c.com"))}),
         ({"triggers": {"crons": ["0 * * * *"]}}, {"crons": ("0 * * * *",)}),
+        ({"triggers": {"crons": []}}, {"crons": ()}),
+        ({"triggers": {}}, {"crons": None}),
         ({"limits": {"cpu_ms": 100, "memory_mb": 128, "subrequests": 5}}, {"limits": WorkerLimits(cpu_ms=100, memory_mb=128)}),
         ({"secrets": {"required": ["TOKEN"]}}, {"required_secrets": ("TOKEN",)}),
         ({"keep_vars": True, "account_id": "a"}, {"keep_vars": True, "account_id": "a"}),

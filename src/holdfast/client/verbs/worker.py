@@ -196,10 +196,11 @@ def _led_to(api: Api, account: str, name: str, settings: WorkerSettings) -> Iter
     """Have the Worker, which serves, asked by its routes and at its times; a sentence for each that is done. Raises HoldfastError."""
     for route in settings.routes:
         yield _routed(api, account, name, route)
-    if settings.crons:
+    if settings.crons is not None:
+        # None leaves those that there are, an empty list removes them: as wrangler has it.
         body = [{"cron": cron} for cron in settings.crons]
         api.send("PUT", f"{_script(account, name)}/schedules", what=f"schedule {name}", body=body)
-        yield f"{name} runs by itself at {', '.join(settings.crons)} (UTC)"
+        yield f"{name} runs by itself at {', '.join(settings.crons) or 'no time'} (UTC)"
 
 
 def list_workers(options: WorkerListOptions, api: Api, output: Output) -> None:

@@ -93,6 +93,20 @@ def test_it_is_said_when_the_script_runs_by_itself() -> None:
     assert api.asked[-1] == f"PUT {CHAT}/schedules"
 
 
+def test_an_empty_list_of_crons_removes_those_that_there_are() -> None:
+    api = fake(**{f"PUT {CHAT}/schedules": {"schedules": []}})
+    out, _ = deployed(api, a_project(crons=()))
+    assert "chat runs by itself at no time (UTC)" in out
+    assert api.written()[-1] == (f"PUT {CHAT}/schedules", [])
+
+
+def test_crons_that_are_not_said_stay() -> None:
+    api = fake()
+    out, _ = deployed(api, a_project())
+    assert "by itself" not in out
+    assert f"PUT {CHAT}/schedules" not in api.asked
+
+
 def test_what_means_nothing_here_is_told() -> None:
     project = a_project(required_secrets=("TOKEN", "KEY"))
     project.warnings = ("wrangler.toml: url: not known here, and passed over",)
