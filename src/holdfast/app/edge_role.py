@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import connection_limit, log_descriptor, raise_descriptor_limit
 from holdfast.app.edge_zones import StaticZones, Zones
+from holdfast.app.memory import Tidying, give_back, moved
 from holdfast.app.retiring import retire
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Retire, Word
@@ -72,7 +73,7 @@ def serve_edge(
             try:
                 if not (_ended_before_zones(zones, around) or _ended_before_worker(options, worker, around)):
                     around.ready(ready_lines(bound, options, worker))
-                    word = _wait(zones, certificates, around, log)
+                    word = _wait(edge, zones, certificates, around, log)
                     if isinstance(word, Retire):
                         holds_nothing = retire(edge, zones, around, word)
             finally:
@@ -204,8 +205,11 @@ def _ended_before_worker(options: UpOptions | Config, worker: LocalWorker | None
     return False
 
 
-def _wait(zones: Zones, certificates: ServedCertificates | None, around: Surroundings, log: EventLog) -> Word:
-    """Sleep until told something; meanwhile pass on files that were replaced."""
+def _wait(
+    edge: Edge, zones: Zones, certificates: ServedCertificates | None, around: Surroundings, log: EventLog
+) -> Word:
+    """Sleep until told something; meanwhile pass on files that were replaced, and give back what a rush of connections has left."""
+    tidying = Tidying()
     # The edge before lets go of the data directory when it has heard that this one is ready.
     soon = time.monotonic() + TAKE_OVER_S if around.is_successor else 0.0
     while True:
@@ -215,6 +219,8 @@ def _wait(zones: Zones, certificates: ServedCertificates | None, around: Surroun
         zones.poll()
         if certificates is not None:
             certificates.poll(zones.publish)
+        if interval_s == WATCH_INTERVAL_S and tidying.look(moved(edge.statistics())):
+            give_back()
     if around.is_abandoned():
         log.write("supervisor_gone", {"child": "edge"})
     return word

@@ -53,7 +53,7 @@ class FakeEdge:
         return closed
 
     def statistics(self) -> dict[str, int]:
-        return {"tunnels_open": self.open, "connections_open": 0}
+        return {"tunnels_open": self.open, "connections_open": 0, "connections_accepted": 0, "tunnels_opened": 0}
 
     def stop(self, *, grace_s: float) -> None:
         self.did.append(f"stop {grace_s}")
