@@ -48,6 +48,27 @@ async def test_bindings_that_are_given_are_all_but_for_what_they_inherit(worker_
     assert [(one["name"], one["type"]) for one in shown["bindings"]] == [("J", "json"), ("TOKEN", "secret_text")]
 
 
+async def test_a_binding_of_which_only_kind_and_name_are_said_is_the_one_there_is(
+    worker_api: Api, workers: FakeWorkers
+) -> None:
+    api = worker_api
+    everything: list[dict[str, Any]] = [
+        *BINDINGS,
+        {"type": "json", "name": "J", "json": [1]},
+        {"type": "version_metadata", "name": "V"},
+    ]
+    await api.result("PUT", base(api), **upload(bindings=everything, migrations=ROOM_MADE))
+    given = [{"type": one["type"], "name": one["name"]} for one in everything]
+    shown = await api.result(
+        "PATCH", f"{base(api)}/settings", **form(bindings=[*given, {"type": "secret_text", "name": "NEW", "text": "x"}])
+    )
+    assert [one["name"] for one in shown["bindings"]] == ["A", "J", "NEW", "ROOMS", "TOKEN", "V"]
+    before, after = workers.versions[0][0], workers.versions[1][0]
+    assert after.sealed_secrets["TOKEN"] == before.sealed_secrets["TOKEN"]
+    assert (after.vars["A"], after.vars["J"]) == ("b", [1])
+    assert after.durable_objects == before.durable_objects
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [
@@ -59,6 +80,8 @@ async def test_bindings_that_are_given_are_all_but_for_what_they_inherit(worker_
         (form(limits={"cpu_ms": 0}), 10021),
         (form(bindings=[{"type": "kv_namespace", "name": "A"}]), 10021),
         (form(bindings=[{**ROOM, "class_name": "Gone"}]), 10061),
+        (form(bindings=[{"type": "plain_text", "name": "UNKNOWN"}]), 10021),
+        (form(bindings=[{"type": [], "name": {}}]), 10021),
     ],
 )
 async def test_bad_settings_are_refused(

@@ -31,6 +31,7 @@ async def test_an_earlier_version_is_deployed_again(worker_api: Api, workers: Fa
     listed = (await api.result("GET", f"{base(api)}/versions"))["items"]
     assert [(one["number"], one["id"]) for one in listed] == [(2, shown_id(second)), (1, shown_id(first))]
     assert listed[1]["annotations"]["workers/message"] == "one"
+    assert listed[1]["resources"]["script"]["etag"] == first["etag"]
     shown = await api.result("GET", f"{base(api)}/versions/{first['deployment_id']}")
     assert shown["resources"]["script"]["etag"] == first["etag"]
     body = {**of(first["deployment_id"]), "annotations": {"workers/message": "back"}}
@@ -133,6 +134,7 @@ async def test_to_have_other_secrets_again_must_be_meant(worker_api: Api, worker
     body = of(shown_id(first))
     answer = await api.ask("POST", f"{base(api)}/deployments", json=body)
     assert (answer.status_code, codes(answer)) == (400, [10220])
+    assert answer.json()["errors"][0]["message"].endswith("The following secrets have changed: TOKEN")
     assert len(workers.versions) == 2
     await api.result("POST", f"{base(api)}/deployments?force=true", json=body)
     assert workers.versions[-1][0].sealed_secrets == {}

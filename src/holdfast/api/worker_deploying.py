@@ -164,16 +164,22 @@ async def redeploy(
             raise no_such_version()
         is_older = version.number < before.version.number
         if is_older and version.secrets != before.version.secrets and not is_forced:
-            said = (
-                "The secrets of the Worker have changed since this version: ask with force=true to have its own again"
-            )
-            raise fault(400, SECRETS_CHANGED, said)
+            raise fault(400, SECRETS_CHANGED, _changed_secrets(before.version, version))
         script = msgspec.structs.replace(before.script, version_id=version.id, modified_on=access.context.clock())
         after = Before(script, version)
         files = await asyncio.to_thread(store.unpacked, kept)
         source = "rollback" if is_older else "promotion"
         deployment = await _deploy(access, before, after, _Code(files), message=message, source=source)
     return after, deployment
+
+
+def _changed_secrets(now: Version, then: Version) -> str:
+    """What wrangler shows of it is what comes after the colon."""
+    names = (one for one in {**now.secrets, **then.secrets} if now.secrets.get(one) != then.secrets.get(one))
+    return (
+        "The secrets of the Worker are others than this version has: with force=true it gets its own again. "
+        f"The following secrets have changed: {', '.join(sorted(names))}"
+    )
 
 
 def no_such_version() -> ApiFault:

@@ -8,6 +8,7 @@ Source: Cloudflare API v4, "Workers scripts: settings".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -18,7 +19,7 @@ from holdfast.api.envelope import Envelope, success
 from holdfast.api.form import read_parts
 from holdfast.api.json_body import check_json
 from holdfast.api.worker_deploying import Before, Wanted, find_script, make_version, no_such_script
-from holdfast.api.worker_shapes import ScriptName, SettingsView, settings_view
+from holdfast.api.worker_shapes import ScriptName, SettingsView, bindings_view, settings_view
 from holdfast.api.worker_upload import Limits, bindings_of, limits_of, refused, wanted_bindings
 from holdfast.model.worker_script import is_compatibility_date
 
@@ -63,7 +64,6 @@ async def edit_settings(request: Request, access: WriteAccess, script_name: Scri
         message = f"compatibility_date: expected a date such as 2026-11-01, got {given.compatibility_date[:40]!r}"
         raise refused(message, "/settings/compatibility_date")
     limits = None if given.limits is None else limits_of(given.limits)
-    bindings = None if given.bindings is None else bindings_of(given.bindings, "/settings/bindings")
 
     def want(before: Before | None) -> Wanted:
         if before is None:
@@ -75,15 +75,28 @@ async def edit_settings(request: Request, access: WriteAccess, script_name: Scri
             "limits": limits,
         }
         settings = msgspec.structs.replace(old, **{name: value for name, value in changed.items() if value is not None})
-        if bindings is None:
+        if given.bindings is None:
             kept = frozenset(before.version.secrets)
             return Wanted(settings=settings, kept_secrets=kept, tags=given.tags, source="settings")
+        bindings = bindings_of(_named(given.bindings, before), "/settings/bindings")
         settings, kept = wanted_bindings(settings, bindings, old=old, secrets=before.version.secrets)
         return Wanted(
             settings=settings, secrets=bindings.secrets, kept_secrets=kept, tags=given.tags, source="settings"
         )
 
     return success(settings_view(await make_version(access, script_name, want)))
+
+
+def _named(given: Sequence[dict[str, Any]], before: Before) -> list[dict[str, Any]]:
+    """Bindings, where one of which only kind and name are said is the one there is: so `wrangler secret bulk` has them."""
+    # A list: what a client sends need not be hashable.
+    there = [(one["type"], one["name"]) for one in bindings_view(before.version)]
+    return [
+        {"type": "inherit", "name": one["name"]}
+        if one.keys() == {"type", "name"} and (one["type"], one["name"]) in there
+        else one
+        for one in given
+    ]
 
 
 async def _given(request: Request) -> _Settings:

@@ -120,8 +120,8 @@ class VersionMetadataView(View):
     has_preview: bool = Field(alias="hasPreview")
 
 
-class VersionView(View):
-    """One version, in a list."""
+class _VersionView(View):
+    """One version, but what it is made of."""
 
     id: str
     number: int
@@ -153,7 +153,7 @@ class VersionResourcesView(View):
     script_runtime: VersionRuntimeView
 
 
-class WholeVersionView(VersionView):
+class WholeVersionView(_VersionView):
     """One version."""
 
     resources: VersionResourcesView
@@ -168,7 +168,7 @@ class MadeVersionView(WholeVersionView):
 class VersionListView(View):
     """The versions of a script that are kept, the newest first."""
 
-    items: list[VersionView]
+    items: list[WholeVersionView]
 
 
 class DeployedVersionView(View):
@@ -261,7 +261,7 @@ def bindings_view(version: Version) -> list[dict[str, Any]]:
 
 
 def version_view(version: Version) -> dict[str, Any]:
-    """A version, in a list."""
+    """A version, but what it is made of."""
     created = written(version.created_on)
     return {
         "id": shown_id(version.id),

@@ -32,7 +32,6 @@ from holdfast.api.worker_shapes import (
     WholeVersionView,
     deployment_view,
     kept_id,
-    version_view,
     whole_version_view,
 )
 from holdfast.api.worker_upload import read_upload
@@ -82,7 +81,7 @@ async def list_versions(
     async with access.context.database.read() as connection:
         found = await find_script(connection, access.account_id, script_name)
         versions = await store.versions(connection, found.script.id)
-    return _page("items", [version_view(one) for one in versions], page)
+    return _page("items", [whole_version_view(found, one) for one in versions], page)
 
 
 @router.post("/versions", response_model=Envelope[MadeVersionView], openapi_extra=UPLOAD_BODY)
@@ -147,7 +146,8 @@ async def create_deployment(
     wanted = [one for one in body.versions if one.percentage > 0]
     if len(wanted) != 1 or wanted[0].percentage != 100:
         raise invalid(
-            "/versions", "versions: expected one with the percentage 100: a Worker runs one version at a time here"
+            "/versions",
+            "versions: expected one with the percentage 100: a Worker has one process, and that runs one version at a time here",
         )
     version_id = kept_id(wanted[0].version_id)
     if version_id is None:
