@@ -20,7 +20,7 @@ from holdfast.api.faults import fault, invalid, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.text import Text
 from holdfast.api.undoing import Undone, writing
-from holdfast.api.worker_deploying import NO_SCRIPT
+from holdfast.api.worker_found import NO_SCRIPT
 from holdfast.api.worker_targets import held_script, zone_of
 from holdfast.model.hostname import MAX_CHARS, parse_hostname
 from holdfast.model.worker_script import MAX_NAME_CHARS

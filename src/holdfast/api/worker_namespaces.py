@@ -20,7 +20,7 @@ from holdfast.api.envelope import Envelope, PageEnvelope, View, cursor_page_of, 
 from holdfast.api.faults import ApiFault, Complaint, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.paging import paged
-from holdfast.api.worker_deploying import NOT_REACHED
+from holdfast.api.worker_found import NOT_REACHED
 from holdfast.model.worker_messages import BusyObject
 from holdfast.model.worker_migrations import DurableClass
 from holdfast.store import worker_scripts as store

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.api.access import Access
 from holdfast.api.context import WorkersUnavailable
 from holdfast.api.faults import ApiFault, Complaint, fault
-from holdfast.api.worker_deploying import NOT_REACHED, RESOURCE, audited, find_script, no_such_script
+from holdfast.api.worker_found import NOT_REACHED, RESOURCE, audited, find_script, no_such_script
 from holdfast.store import worker_scripts as store
 from holdfast.store import zones
 from holdfast.store.worker_scripts import Script, Version

@@ -19,7 +19,7 @@ from holdfast.api.context import WorkersUnavailable
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, Complaint, fault
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import NOT_REACHED, RESOURCE, find_script, no_such_script
+from holdfast.api.worker_found import NOT_REACHED, RESOURCE, find_script, no_such_script
 from holdfast.api.worker_shapes import ScriptName
 from holdfast.model.cron import MAX_CHARS, Cron
 from holdfast.model.moment import written

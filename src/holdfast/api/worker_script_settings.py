@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import RESOURCE, find_script, no_such_script
+from holdfast.api.worker_found import RESOURCE, find_script, no_such_script
 from holdfast.api.worker_shapes import ScriptName
 from holdfast.store import worker_scripts as store
 from holdfast.store.worker_scripts import Script

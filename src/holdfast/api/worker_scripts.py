@@ -22,14 +22,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, success
 from holdfast.api.form import read_parts
-from holdfast.api.worker_deploying import (
-    Before,
-    Wanted,
-    find_script,
-    make_version,
-    no_such_script,
-    no_such_version,
-)
+from holdfast.api.worker_deploying import Wanted, make_version
+from holdfast.api.worker_found import Before, find_script, no_such_script, no_such_version
 from holdfast.api.worker_removing import remove_script
 from holdfast.api.worker_shapes import ScriptName, ScriptView, UploadedView, kept_id, script_view
 from holdfast.api.worker_upload import modules_of, read_upload, refused

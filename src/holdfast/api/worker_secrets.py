@@ -17,7 +17,8 @@ from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, success
 from holdfast.api.faults import ApiFault, fault, invalid, no_route
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import Before, Wanted, find_script, make_version, no_such_script
+from holdfast.api.worker_deploying import Wanted, make_version
+from holdfast.api.worker_found import Before, find_script, no_such_script
 from holdfast.api.worker_shapes import ScriptName, SecretView
 from holdfast.api.worker_upload import TOO_LARGE_VARIABLE, TOO_MANY_VARIABLES
 from holdfast.model.worker_script import (

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, View, success
-from holdfast.api.worker_deploying import find_script
+from holdfast.api.worker_found import find_script
 from holdfast.api.worker_removing import references_to, remove_script
 from holdfast.api.worker_shapes import ScriptName, ScriptView, script_view
 from holdfast.model.moment import written

@@ -18,7 +18,8 @@ from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, success
 from holdfast.api.form import read_parts
 from holdfast.api.json_body import check_json
-from holdfast.api.worker_deploying import Before, Wanted, find_script, make_version, no_such_script
+from holdfast.api.worker_deploying import Wanted, make_version
+from holdfast.api.worker_found import Before, find_script, no_such_script
 from holdfast.api.worker_shapes import ScriptName, SettingsView, bindings_view, settings_view
 from holdfast.api.worker_upload import Limits, bindings_of, limits_of, refused, wanted_bindings
 from holdfast.model.worker_script import is_compatibility_date

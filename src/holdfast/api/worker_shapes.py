@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 
 from holdfast.api.envelope import View
 from holdfast.api.faults import no_route
-from holdfast.api.worker_deploying import Before
+from holdfast.api.worker_found import Before
 from holdfast.model.moment import written
 from holdfast.model.worker_script import is_script_name
 from holdfast.store.worker_scripts import Deployment, Version

@@ -19,8 +19,8 @@ from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, fault
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import find_script
 from holdfast.api.worker_domains import place_domain, remove_domain
+from holdfast.api.worker_found import find_script
 from holdfast.api.worker_shapes import ScriptName
 from holdfast.store import worker_routes as store
 from holdfast.store import zones

@@ -19,7 +19,7 @@ from holdfast.api.access import ID_PATTERN, Principal, context_of, principal_of,
 from holdfast.api.context import Tailing, WorkersUnavailable
 from holdfast.api.faults import ApiFault, Complaint, invalid, no_route, unavailable
 from holdfast.api.streaming import GOING_AWAY, TRY_AGAIN_LATER, Ended, guarded, place_for, send, serve
-from holdfast.api.worker_deploying import NOT_REACHED, find_script
+from holdfast.api.worker_found import NOT_REACHED, find_script
 from holdfast.model.worker_messages import Log
 from holdfast.model.worker_script import is_script_name
 from holdfast.store.database import StoreUnavailable

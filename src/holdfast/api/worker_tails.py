@@ -25,7 +25,7 @@ from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import ApiFault, Complaint, fault, invalid, no_route, not_found, unavailable
 from holdfast.api.json_body import check_json
 from holdfast.api.streaming import GOING_AWAY, TRY_AGAIN_LATER, Ended, guarded, place_for, send, serve
-from holdfast.api.worker_deploying import NOT_REACHED, find_script
+from holdfast.api.worker_found import NOT_REACHED, find_script
 from holdfast.api.worker_shapes import ScriptName
 from holdfast.api.worker_tail import READ, READ_TOO
 from holdfast.api.worker_traces import HOLD_S, Filters, Traces, missed

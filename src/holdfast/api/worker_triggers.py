@@ -21,7 +21,6 @@ from holdfast.api.envelope import Envelope, View, success
 from holdfast.api.faults import fault
 from holdfast.api.identifiers import path_id
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import no_such_script
 from holdfast.api.worker_domains import (
     MAX_DOMAINS,
     NO_DOMAIN,
@@ -31,6 +30,7 @@ from holdfast.api.worker_domains import (
     place_domain,
     remove_domain,
 )
+from holdfast.api.worker_found import no_such_script
 from holdfast.api.worker_routes import INVALID_PATTERN, add_route, remove_route, route_pattern, taken_by
 from holdfast.api.worker_shapes import ScriptName
 from holdfast.api.worker_targets import zone_of

@@ -20,7 +20,8 @@ from holdfast.api.envelope import Envelope, PageEnvelope, json_answer, page_info
 from holdfast.api.faults import fault, invalid
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
-from holdfast.api.worker_deploying import Before, Wanted, add_version, find_script, no_such_version, redeploy
+from holdfast.api.worker_deploying import Wanted, add_version, redeploy
+from holdfast.api.worker_found import Before, find_script, no_such_version
 from holdfast.api.worker_shapes import (
     DeploymentId,
     DeploymentListView,

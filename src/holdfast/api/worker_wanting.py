@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.api.worker_deploying import Before, Wanted
+from holdfast.api.worker_deploying import Wanted
+from holdfast.api.worker_found import Before
 from holdfast.api.worker_upload import Upload, wanted_bindings
 from holdfast.store.worker_scripts import VersionSettings
 

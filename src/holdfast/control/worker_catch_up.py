@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from holdfast.api.context import DeployRefused, Workers, WorkersUnavailable
-from holdfast.api.worker_deploying import Before, described
+from holdfast.api.worker_found import Before, described
 from holdfast.control.pacing import Pacing
 from holdfast.store import worker_schedules
 from holdfast.store import worker_scripts as store

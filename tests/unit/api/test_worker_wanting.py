@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.api.faults import ApiFault
-from holdfast.api.worker_deploying import Before
+from holdfast.api.worker_found import Before
 from holdfast.api.worker_upload import Bindings, Upload
 from holdfast.api.worker_wanting import wanted_by
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
