@@ -53,7 +53,7 @@ def _serve(argv: Sequence[str], given: Inheritance, around: Surroundings) -> int
         case [role] if role == _WORKERS:
             from holdfast.app.workers_role import serve_workers  # noqa: PLC0415  as above
 
-            return serve_workers(options, around, worker=given.worker)
+            return serve_workers(options, around, worker=given.worker, kept=given.kept)
     raise SetupError(f"expected the role {_EDGE}, {_CONTROL} or {_WORKERS}, got {list(argv)}")
 
 

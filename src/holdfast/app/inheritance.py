@@ -31,6 +31,7 @@ _PREFIX = "HOLDFAST_"
 _PASSED_ON = frozenset({"HOLDFAST_SECRET_KEY"})
 _OF_THE_SERVICE_MANAGER = ("NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_")
 _UP, _RUN = "up", "run"
+_PAIR = 2
 
 
 class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -38,7 +39,8 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `stderr` is the descriptor that its standard output and error are to be, from when it has read this; -1 for those it has.
     `kind` says what `options` are texts of: UpOptions ("up") or Config ("run"). `is_successor`: another child of this role
-    lives. `egress` is a Unix socket that listens for what scripts fetch, -1 for none; `worker` the one of `holdfast up --worker`. What is as usual is left out, so that a version that does not know it can be the next as well.
+    lives. `egress` is a Unix socket that listens for what scripts fetch, -1 for none; `worker` the one of `holdfast up --worker`; `kept` the two ends of what a host
+    keeps its sockets in (`kept_pair`). What is as usual is left out, so that a version that does not know it can be the next as well.
     """
 
     command: str
@@ -46,6 +48,7 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     options: Texts
     listeners: tuple[BoundAddress, ...] = ()
     egress: int = -1
+    kept: tuple[int, ...] = ()
     worker: LocalWorker | None = None
     lifeline: int = -1
     stderr: int = -1
@@ -55,7 +58,7 @@ class Inheritance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def descriptors(self) -> tuple[int, ...]:
         """All that must stay open in the child, without the lifeline."""
         of_listeners = tuple(descriptor for one in self.listeners for descriptor in one.descriptors)
-        return (*of_listeners, *([self.egress] if self.egress >= 0 else []))
+        return (*of_listeners, *([self.egress] if self.egress >= 0 else []), *self.kept)
 
     def parsed_options(self) -> UpOptions | Config:
         """The options. Raises UsageError."""
@@ -77,6 +80,7 @@ def inheritance_for(
     command: str,
     listeners: Sequence[BoundAddress],
     egress: int = -1,
+    kept: tuple[int, ...] = (),
     worker: LocalWorker | None = None,
 ) -> Inheritance:
     """What a child that serves `listeners` is given."""
@@ -87,6 +91,7 @@ def inheritance_for(
         options=texts_of(options),
         listeners=tuple(listeners),
         egress=egress,
+        kept=kept,
         worker=worker,
     )
 
@@ -108,6 +113,9 @@ def inherited(environ: Mapping[str, str]) -> tuple[Inheritance, Lifeline]:
             _check_listener(descriptor, one)
     if given.egress >= 0:
         _check(_is_socket(given.egress), given.egress, "the socket for what scripts fetch")
+    for descriptor in given.kept:
+        _check(_is_socket(descriptor), descriptor, "an end of the pair that sockets of scripts are kept in")
+    _check(len(given.kept) in {0, _PAIR}, len(given.kept), f"one of {_PAIR} ends of that pair")
     _check(_is_socket(given.lifeline), given.lifeline, "the lifeline's socket")
     for descriptor in (*given.descriptors, given.lifeline):
         os.set_inheritable(descriptor, False)  # noqa: FBT003  os's own signature

@@ -17,6 +17,7 @@ from holdfast.app.descriptors import hold_standard_descriptors, log_descriptor
 from holdfast.app.egress_socket import egress_listener
 from holdfast.app.family import ChildLimits
 from holdfast.app.inheritance import inheritance_for
+from holdfast.app.kept_pair import kept_pair
 from holdfast.app.supervisor import supervise
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.up import EDGE_LIMITS, WORKERS_LIMITS, release_plan
@@ -45,12 +46,16 @@ def run_run(effective: Effective, *, spares: Mapping[str, Spare] = NO_SPARES) ->
         _edge_listeners(config, activation) as edge_listeners,
         _control_listeners(config, activation) as control_listeners,
         egress_listener(config.data_dir) as egress,
+        kept_pair() as kept,
     ):
         log = EventLog(log_fd)
         _warn([*effective.warnings, *activation.close()], log)
         held = {EDGE_LIMITS.name: edge_listeners, CONTROL_LIMITS.name: control_listeners}
         return supervise(
-            [_spec(limits, config, held, egress, spares) for limits in (EDGE_LIMITS, CONTROL_LIMITS, WORKERS_LIMITS)],
+            [
+                _spec(limits, config, held, (egress, kept), spares)
+                for limits in (EDGE_LIMITS, CONTROL_LIMITS, WORKERS_LIMITS)
+            ],
             close_listeners=lambda role: held[role].close() if role in held else None,
             announce=lambda lines: announce(lines, command=_RUN),
             log=log,
@@ -60,11 +65,22 @@ def run_run(effective: Effective, *, spares: Mapping[str, Spare] = NO_SPARES) ->
 
 
 def _spec(
-    limits: ChildLimits, config: Config, held: Mapping[str, Listeners], egress: int, spares: Mapping[str, Spare]
+    limits: ChildLimits,
+    config: Config,
+    held: Mapping[str, Listeners],
+    of_workers: tuple[int, tuple[int, int]],
+    spares: Mapping[str, Spare],
 ) -> ChildSpec:
     listeners = held[limits.name].addresses if limits.name in held else ()
-    egress = egress if limits is EDGE_LIMITS else -1
-    return role_spec(limits, inheritance_for(config, command=_RUN, listeners=listeners, egress=egress), spares)
+    egress, kept = of_workers
+    given = inheritance_for(
+        config,
+        command=_RUN,
+        listeners=listeners,
+        egress=egress if limits is EDGE_LIMITS else -1,
+        kept=kept if limits is WORKERS_LIMITS else (),
+    )
+    return role_spec(limits, given, spares)
 
 
 def run_edge(effective: Effective) -> int:

@@ -50,7 +50,7 @@ def run_up(options: UpOptions, *, spares: Mapping[str, Spare] = NO_SPARES) -> in
         Listeners.bound(
             options.listen, options.tls_listen, sockets_each=options.threads, given=activation.take
         ) as listeners,
-        _worker(options) as (worker, egress),
+        _worker(options) as (worker, egress, kept),
     ):
         log = EventLog(log_fd)
         for warning in activation.close():
@@ -59,7 +59,7 @@ def run_up(options: UpOptions, *, spares: Mapping[str, Spare] = NO_SPARES) -> in
         specs = [role_spec(EDGE_LIMITS, given, spares)]
         if worker is not None:
             # It listens on nothing of ours.
-            hosting = inheritance_for(options, command=_COMMAND, listeners=(), worker=worker)
+            hosting = inheritance_for(options, command=_COMMAND, listeners=(), kept=kept, worker=worker)
             specs.append(role_spec(WORKERS_LIMITS, hosting, spares))
         return supervise(
             specs,
@@ -72,20 +72,21 @@ def run_up(options: UpOptions, *, spares: Mapping[str, Spare] = NO_SPARES) -> in
 
 
 @contextmanager
-def _worker(options: UpOptions) -> Iterator[tuple[LocalWorker | None, int]]:
-    """The Worker of `--worker`, and the descriptor of the socket for what it fetches."""
+def _worker(options: UpOptions) -> Iterator[tuple[LocalWorker | None, int, tuple[int, ...]]]:
+    """The Worker of `--worker`, the descriptor of the socket for what it fetches, and those of what its host keeps its sockets in."""
     if not options.worker:
-        yield None, -1
+        yield None, -1, ()
         return
     # Loaded here and not with this module: in front of an origin none of it is needed.
     from holdfast.app.egress_socket import egress_listener  # noqa: PLC0415
+    from holdfast.app.kept_pair import kept_pair  # noqa: PLC0415
     from holdfast.app.local_project import placed_all  # noqa: PLC0415
 
     worker, warnings = placed_all(options.worker, options.data_dir)
     for warning in warnings:
         sys.stderr.write(f"{_COMMAND}: {warning}\n")
-    with egress_listener(local_home(options.data_dir)) as egress:
-        yield worker, egress
+    with egress_listener(local_home(options.data_dir)) as egress, kept_pair() as kept:
+        yield worker, egress, kept
 
 
 def release_plan(options: UpOptions | Config) -> ReleasePlan:

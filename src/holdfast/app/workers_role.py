@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +35,8 @@ from holdfast.workers.host import sockets, versions
 from holdfast.workers.host.desk import Desk
 from holdfast.workers.host.hosted import Setting
 from holdfast.workers.host.hosting import Host
+from holdfast.workers.host.kept_sockets import KeptSockets
+from holdfast.workers.host.sockets import ScriptSockets
 
 T = TypeVar("T")
 
@@ -45,20 +47,28 @@ _LOCK_POLL_S = 0.02
 _LOCK_LIMIT_S = 30.0
 
 
-def serve_workers(options: UpOptions | Config, around: Surroundings, *, worker: LocalWorker | None = None) -> int:
-    """Host scripts until told to end; then the exit status, 0. For the main thread of a process of its own.
+def serve_workers(
+    options: UpOptions | Config, around: Surroundings, *, worker: LocalWorker | None = None, kept: Sequence[int] = ()
+) -> int:
+    """Host scripts until told to end; then the exit status, 0. For the main thread of a process of its own. `kept` are the descriptors
+    of what it keeps its listening sockets in (`kept_sockets`), where there is something of the kind.
 
     Raises HoldfastError, a sentence, when it cannot start.
     """
     data_dir = (local_home(options.data_dir) if isinstance(options, UpOptions) else options.data_dir).absolute()
-    with log_descriptor(options.log_file) as log_fd, closing(DataLock(data_dir, _ROLE)) as lock:
+    with (
+        log_descriptor(options.log_file) as log_fd,
+        closing(DataLock(data_dir, _ROLE)) as lock,
+        ExitStack() as around_all,
+    ):
         log = EventLog(log_fd)
         if not around.is_successor:
             lock.take()
         is_dev = isinstance(options, UpOptions) and options.watch
         setting = Setting(data_dir=data_dir, unseal=_unsealing(data_dir), record=log.write, is_dev=is_dev)
         sockets.make_directories(data_dir)
-        asyncio.run(_Role(options, around, lock, setting, log, worker=worker).run())
+        kept_sockets = around_all.enter_context(closing(KeptSockets(data_dir, kept))) if kept else None
+        asyncio.run(_Role(options, around, lock, setting, log, worker=worker, kept=kept_sockets).run())
     return 0
 
 
@@ -72,17 +82,19 @@ class _Role:
         log: EventLog,
         *,
         worker: LocalWorker | None,
+        kept: KeptSockets | None,
     ) -> None:
+        self._kept = kept
         self._options, self._around, self._lock = options, around, lock
         self._setting, self._log, self._worker = setting, log, worker
         self._ended = asyncio.Event()
 
     async def run(self) -> None:
         self._end_when_told()
-        host = Host(self._setting, may_serve=self._lock.is_held, only=self._worker)
+        host = Host(self._setting, may_serve=self._lock.is_held, only=self._worker, kept=self._kept)
         desk = Desk(host)
         tasks: list[asyncio.Task[None]] = []
-        host.begin(sockets.inherited(self._setting.data_dir) if self._around.is_successor else None)
+        host.begin(self._sockets_of_before())
         try:
             if await self._has_the_objects(host):
                 host.allow_serving()
@@ -99,6 +111,12 @@ class _Role:
                 # A successor binds it anew, when it has the lock.
                 workers_host_socket(self._setting.data_dir).unlink(missing_ok=True)
             await host.stop()
+
+    def _sockets_of_before(self) -> Mapping[str, ScriptSockets] | None:
+        """Those of the host before this one: it hands them over, or it has died and they were kept."""
+        if self._around.is_successor:
+            return sockets.inherited(self._setting.data_dir)
+        return self._kept.take() if self._kept is not None else None
 
     async def _has_the_objects(self, host: Host) -> bool:
         """Wait, as a successor, until the host before is gone; False where this one is told to end before."""

@@ -69,6 +69,14 @@ def test_what_is_as_usual_is_not_said_so_that_an_older_version_can_be_started() 
     assert "is_successor" not in told.environment({}, lifeline=3)[VARIABLE]
 
 
+@pytest.mark.parametrize("kept", [(99_999, 99_998), (-5, -6)])
+def test_ends_of_a_pair_that_are_no_sockets_are_refused(kept: tuple[int, ...], end: int) -> None:
+    told = Inheritance(command="x", kind="run", options={}, kept=kept, lifeline=end)
+    with pytest.raises(SetupError, match=rf"^{VARIABLE}: expected descriptor -?\d+ to be an end of the pair"):
+        inherited(told.environment({}, lifeline=end))
+    os.close(end)
+
+
 def test_the_options_of_up_stay_those_of_up() -> None:
     options = UpOptions.parse({"origin": "http://127.0.0.1:9"})
     told = inheritance_for(options, command="holdfast up", listeners=())

@@ -40,8 +40,8 @@ def test_the_edge_and_control_each_get_their_listeners_and_the_edge_ends_first(
         asked.extend(specs)
         for spec, role in zip(specs, ("edge", "control", "workers"), strict=True):
             close_listeners(role)
-            # What Workers fetch goes on while an edge drains.
-            kept = {spec.inheritance.egress}
+            # What Workers fetch goes on while an edge drains; and what their host keeps outlives it.
+            kept = {spec.inheritance.egress, *spec.inheritance.kept}
             assert not any(map(is_open, set(spec.inheritance.descriptors) - kept))
         return 0
 
@@ -49,7 +49,7 @@ def test_the_edge_and_control_each_get_their_listeners_and_the_edge_ends_first(
     found = _effective(tmp_path)
     assert run_run(found) == 0
     assert [spec.limits.name for spec in asked] == ["edge", "control", "workers"]
-    assert [len(spec.inheritance.descriptors) for spec in asked] == [3, 1, 0]
+    assert [len(spec.inheritance.descriptors) for spec in asked] == [3, 1, 2]
     assert all(spec.inheritance.parsed_options() == found.config for spec in asked)
     assert '"event":"configuration_warning"' in (tmp_path / "log").read_text()
     # But for the door of what Workers fetch, the supervisor leaves the data directory to its children.

@@ -22,6 +22,7 @@ from holdfast.model.worker_host_messages import Answer, Done, Refused, Scripts
 from holdfast.workers.host import sockets, versions
 from holdfast.workers.host.commands import Conclude
 from holdfast.workers.host.hosted import HostedScript, Setting
+from holdfast.workers.host.kept_sockets import KeptSockets
 from holdfast.workers.host.schedules import ScheduleError, Timetable, seconds_to_next_look
 from holdfast.workers.host.script import EXIT_LIMIT_S, RETIRE_LIMIT_S, RETIRE_MARGIN_S
 from holdfast.workers.host.sockets import ScriptSockets
@@ -37,9 +38,18 @@ MAX_SCRIPTS = 1_000
 class Host:
     """The scripts of `setting.data_dir`. For one event loop."""
 
-    def __init__(self, setting: Setting, *, may_serve: bool = True, only: LocalWorker | None = None) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        *,
+        may_serve: bool = True,
+        only: LocalWorker | None = None,
+        kept: KeptSockets | None = None,
+    ) -> None:
         """`may_serve` is False while another host has the objects. `only` is the one script to know, with those beside it, where there
-        is one: what it served before is no more than what it is to serve now, unless this `holdfast up` has served it since."""
+        is one: what it served before is no more than what it is to serve now, unless this `holdfast up` has served it since. `kept` is where sockets
+        outlive this host."""
+        self._kept, self._is_to_be_kept = kept, False
         self._setting, self._may_serve, self._only = setting, may_serve, only
         self._scripts: dict[str, HostedScript] = {}
         self._given: dict[str, ScriptSockets] = {}
@@ -85,6 +95,7 @@ class Host:
         self._may_serve = True
         for hosted in self._scripts.values():
             hosted.allow_serving()
+        self._keep_soon()
         # What was deployed by the host before, since this one looked.
         self._start_known()
         if self._ticking is None:
@@ -136,6 +147,7 @@ class Host:
             if self._scripts.pop(key, None) is not None:
                 hosted.close()
                 hosted.log.end()
+                self._keep_soon()
         if not versions.is_key(key):
             return _unknown(key)
         try:
@@ -201,12 +213,25 @@ class Host:
         pair = self._given.pop(key, None) or sockets.bound_for(self._setting.data_dir, key)
         hosted = HostedScript(key, pair, self._setting, may_serve=self._may_serve, changed=self._changed)
         self._scripts[key] = hosted
+        self._keep_soon()
         try:
             self._timetable.read(key)
         except ScheduleError as error:
             self._setting.record("worker_failed", {"key": key, "reason": str(error)})
         self._has_changed.set()
         return hosted
+
+    def _keep_soon(self) -> None:
+        """Have the sockets outlive this host, as they are at the end of this turn: many scripts may be added in it."""
+        if self._kept is not None and not self._is_to_be_kept:
+            self._is_to_be_kept = True
+            asyncio.get_running_loop().call_soon(self._keep)
+
+    def _keep(self) -> None:
+        self._is_to_be_kept = False
+        # Before and after that they are another host's to keep.
+        if self._kept is not None and self._may_serve and not self.is_inherited and not self._is_stopping:
+            self._kept.put(self.sockets)
 
     def _changed(self) -> None:
         self._has_changed.set()

@@ -1,0 +1,98 @@
+"""The host of scripts is killed, and its script's process with it: what had not been begun is done by the next one."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import httpx
+from websockets.asyncio.client import connect
+
+from holdfast.model.data_dir import local_home, workers_dir
+from tests.integration.releasing import released
+from tests.integration.test_workers_survive import client, is_replaced, started_workers, told
+from tests.integration.waiting import poll
+from tests.integration.worker_up import ServedWorker, worker_up
+
+LIMIT_S = 60.0
+
+CODE = """
+from js import WebSocketPair
+from workers import DurableObject, Response, WorkerEntrypoint
+
+VERSION = "@VERSION@"
+
+class Room(DurableObject):
+    async def fetch(self, request):
+        client, server = WebSocketPair.new().object_values()
+        self.ctx.acceptWebSocket(server)
+        return Response(None, status=101, web_socket=client)
+
+    async def webSocketMessage(self, ws, message):
+        ws.send(f"{VERSION} {message}")
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        if request.method == "POST":
+            return Response(f"{len(await request.text())}")
+        if request.headers.get("upgrade"):
+            return await self.env.ROOM.getByName("lobby").fetch(request)
+        return Response(VERSION)
+"""
+
+
+def waiting(served: ServedWorker) -> int:
+    """How many connections wait in the queues of the script's sockets: the kernel lists them without an inode."""
+    place = str(workers_dir(local_home(served.data)))
+    rows = (row.split() for row in Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines())
+    return sum(len(row) == 8 and row[6] == "0" and row[7].startswith(place) and ".http.sock" in row[7] for row in rows)
+
+
+def posted(served: ServedWorker, body: str) -> str:
+    return httpx.post(f"http://{served.address}/", content=body, timeout=LIMIT_S, trust_env=False).text
+
+
+async def opened(served: ServedWorker) -> str:
+    async with connect(f"ws://{served.address}/", open_timeout=LIMIT_S, ping_interval=None) as socket:
+        return await told(socket, "new")
+
+
+def test_what_the_process_of_a_killed_host_had_not_begun_is_answered_by_the_next_one() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as kept:
+            assert await told(kept, "1") == "v0 1"
+            for _ in range(2):
+                host, process = started_workers(served), served.status().pid
+                # It does not take what waits for it.
+                os.kill(process, signal.SIGSTOP)
+                asked = [
+                    asyncio.create_task(opened(served)),
+                    asyncio.create_task(asyncio.to_thread(lambda: served.get("/").text)),
+                    *(asyncio.create_task(asyncio.to_thread(posted, served, "b" * size)) for size in (10, 300_000)),
+                ]
+                message = asyncio.create_task(told(kept, "2"))
+                # The GET may go by a connection that is there already, and is not read either.
+                await asyncio.to_thread(poll, lambda: waiting(served) >= 3, what="requests in the queue")
+                os.kill(host, signal.SIGKILL)
+                assert await asyncio.gather(*asked) == ["v0 new", "v0", "10", "300000"]
+                assert await message == "v0 2"
+                assert is_replaced(served, host)
+
+    with worker_up(code=CODE) as served:
+        asyncio.run(scenario(served))
+
+
+def test_sockets_are_kept_over_a_release_too_and_over_a_deployment_that_comes_before_the_kill() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        await asyncio.to_thread(released, served.data)
+        await asyncio.to_thread(served.deploy, "v1")
+        host, process = started_workers(served), served.status().pid
+        os.kill(process, signal.SIGSTOP)
+        asked = asyncio.create_task(asyncio.to_thread(posted, served, "body"))
+        await asyncio.to_thread(poll, lambda: waiting(served) == 1, what="a request in the queue")
+        os.kill(host, signal.SIGKILL)
+        assert await asked == "4"
+        assert await opened(served) == "v1 new"
+
+    with worker_up(code=CODE) as served:
+        asyncio.run(scenario(served))
