@@ -7,13 +7,15 @@ Law 2: who may not ask is told so before what they ask is looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, Security
+from fastapi import APIRouter, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
 
 from holdfast.api import (
     access,
@@ -128,25 +130,33 @@ def create_application(context: ApiContext, *, version: str, log: Log) -> FastAP
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=_FAILURES,
+        routes=list(_routes()),
     )
     application.state.context = context
     application.state.token_uses = {}
     application.state.rate_limit = RateLimit(context.limits, context.clock)
     application.state.log = log
-    for router in GUARDED_ROUTERS:
-        application.include_router(router, prefix=PREFIX, dependencies=[_BEARER])
-    for router in OPEN_ROUTERS:
-        application.include_router(router, prefix=PREFIX)
-    # They let nobody in without a token, either; every other WebSocket is refused.
-    application.include_router(worker_tail.router, prefix=PREFIX)
-    application.include_router(worker_tails.socket_router, prefix=PREFIX)
-    application.include_router(connection_stream.router, prefix=PREFIX)
     _add_handlers(application)
     application.add_middleware(
         Frame, rate_limit=application.state.rate_limit, admit=access.admit, bodies=BodyBudget(), log=log
     )
     return application
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """The routes of every application: they hold nothing of one. FastAPI finds out what each takes and answers when it is first
+    looked at, which takes a second for all of them, so it is done once a process."""
+    table = APIRouter(prefix=PREFIX, responses=_FAILURES)
+    for router in GUARDED_ROUTERS:
+        table.include_router(router, dependencies=[_BEARER])
+    for router in OPEN_ROUTERS:
+        table.include_router(router)
+    # They let nobody in without a token, either; every other WebSocket is refused.
+    table.include_router(worker_tail.router)
+    table.include_router(worker_tails.socket_router)
+    table.include_router(connection_stream.router)
+    return tuple(table.routes)
 
 
 def _add_handlers(application: FastAPI) -> None:
