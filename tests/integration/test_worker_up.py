@@ -43,3 +43,13 @@ def test_a_worker_that_is_edited_and_not_served_is_said_not_to_be_and_is_when_it
 def test_a_worker_that_is_edited_runs_at_the_times_of_its_project() -> None:
     with worker_up("--watch", code=RUNNING, more=CRONS) as served:
         served.printed("[log] ran at * * * * * 0")
+
+
+def test_a_run_of_a_worker_that_is_edited_may_be_asked_for() -> None:
+    with worker_up("--watch", code=RUNNING) as served:
+        answer = served.get("/cdn-cgi/handler/scheduled?cron=0+0+*+*+*&time=120007")
+        assert (answer.status_code, answer.text) == (200, "ok")
+        served.printed("[log] ran at 0 0 * * * 7")
+        assert served.get("/__scheduled").text == "Ran scheduled event"
+    with worker_up(code=RUNNING) as served:
+        assert served.get("/__scheduled").text != "Ran scheduled event"

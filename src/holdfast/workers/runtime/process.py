@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ from holdfast.workers.runtime import console, egress, isolation
 from holdfast.workers.runtime.dispatch import Dispatcher
 from holdfast.workers.runtime.environment import environment_of
 from holdfast.workers.runtime.host_link import HostLink
-from holdfast.workers.runtime.http_server import HttpServer
+from holdfast.workers.runtime.http_server import Exchange, HttpServer
 from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
 from holdfast.workers.runtime.neighbours import Neighbours, neighbours_of
 from holdfast.workers.runtime.pump import Pump
@@ -216,7 +217,7 @@ class _Serving:
             wait_until=self._dispatcher.wait_until,
             report=self._dispatcher.report,
         )
-        self._server = HttpServer(self._dispatcher.answer, report=partial(self._note, "error"))
+        self._server = HttpServer(self._answering(message), report=partial(self._note, "error"))
         ffi.at_home(self._loop)
         services.at_home(self._loop)
         services.adopt = self._adopt
@@ -260,6 +261,13 @@ class _Serving:
             await self._server.retire(limit_s)
             await self._dispatcher.retire(max(until - self._loop.time(), 0))
             await lifespans.shut_down(max(until - self._loop.time(), 0.1))
+
+    def _answering(self, message: Load) -> Callable[[Exchange], Awaitable[None]]:
+        if not message.is_dev:
+            return self._dispatcher.answer
+        from holdfast.workers.runtime.trying import Trying  # noqa: PLC0415  for nobody but who edits
+
+        return Trying(self._dispatcher.answer, self.scheduling.ran).answer
 
     @property
     def _hub(self) -> Channels:

@@ -69,9 +69,18 @@ class Scheduling:
 
     def run(self, due: Scheduled) -> None:
         """Begin a run."""
-        self._wait_until(asyncio.get_running_loop().create_task(self._run(due), context=copy_context()))
+        self._wait_until(self._begun(due))
 
-    async def _run(self, due: Scheduled) -> None:
+    async def ran(self, due: Scheduled) -> Outcome:
+        """Run it to its end; how that was. Who asks and leaves does not end it."""
+        task = self._begun(due)
+        self._wait_until(task)
+        return await asyncio.shield(task)
+
+    def _begun(self, due: Scheduled) -> asyncio.Task[Outcome]:
+        return asyncio.get_running_loop().create_task(self._run(due), context=copy_context())
+
+    async def _run(self, due: Scheduled) -> Outcome:
         began = time.monotonic()
         context = RequestContext(ray=secrets.token_hex(8), script=self._key)
         running.set(Invocation(env=self._env, wait_until=self._wait_until, request=context))
@@ -93,6 +102,7 @@ class Scheduling:
                     "wall_ms": round((time.monotonic() - began) * 1000),
                 },
             )
+        return outcome
 
     async def _handled(self, due: Scheduled) -> Outcome:
         try:

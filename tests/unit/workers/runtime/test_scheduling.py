@@ -72,6 +72,28 @@ def test_what_it_raises_is_reported_and_ends_no_other_run() -> None:
     assert reported == ["scheduled(\"* * * * *\"): SystemExit('boom')"] * 2
 
 
+def test_how_a_run_ended_is_told_to_whoever_asked_for_it() -> None:
+    async def scheduled(self: Any, controller: Any) -> None:
+        if controller.cron == "bad":
+            raise ValueError("no")
+
+    default = type("Default", (WorkerEntrypoint,), {"scheduled": scheduled})
+    script = Script(ModuleType("main"), Path(__file__).parent, entrypoints={"Default": default})
+
+    async def scenario() -> list[str]:
+        one = Scheduling(
+            script,
+            "env",
+            key="k",
+            log=cast(HostLink, FakeLog()),
+            wait_until=lambda _: None,
+            report=lambda _, __: None,
+        )
+        return [await one.ran(Scheduled(cron=cron, scheduled_ms=0)) for cron in ("good", "bad")]
+
+    assert asyncio.run(scenario()) == ["ok", "exception"]
+
+
 def test_a_script_without_the_handler_says_so() -> None:
     ended, (reported,) = outcomes(None)
     assert ended == ["exception"]
