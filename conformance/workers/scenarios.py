@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from functools import partial
 
-from conformance.workers import scenarios_closing, scenarios_life, scenarios_messages, scenarios_outgoing
+from conformance.workers import (
+    scenarios_closing,
+    scenarios_failing,
+    scenarios_life,
+    scenarios_messages,
+    scenarios_neighbours,
+    scenarios_outgoing,
+)
 from conformance.workers.conversation import Address
 from conformance.workers.side import Scenario, Side
 
@@ -12,8 +19,12 @@ OBJECT_PROBES = (
     *("tags", "accepting", "pair", "closing", "attachments", "automatic"),
     *("values", "transactions", "sql", "alarms", "blocking"),
     *("more values", "belonging", "within a Worker", "listeners", "hibernatable pair"),
+    *("more transactions", "sending", "accepting more"),
 )
-WORKER_PROBES = ("ids", "calls", "gates", "resets", "responses", "fetches", "more calls")
+WORKER_PROBES = (
+    *("ids", "calls", "gates", "resets", "responses", "fetches", "more calls"),
+    *("services", "functions", "errors", "shelves", "circles", "a socket of a neighbour"),
+)
 
 
 def _probe(name: str, where: str, side: Side) -> list[str]:
@@ -25,11 +36,13 @@ SCENARIOS: dict[str, Scenario] = {
     **scenarios_closing.SCENARIOS,
     **scenarios_life.SCENARIOS,
     **scenarios_outgoing.SCENARIOS,
+    **scenarios_neighbours.SCENARIOS,
+    **scenarios_failing.SCENARIOS,
     **{f"probe {name}": partial(_probe, name, "probe") for name in OBJECT_PROBES},
     **{f"probe {name}": partial(_probe, name, "worker") for name in WORKER_PROBES},
 }
-# They wait until an object sleeps.
-SLOW = ("asleep", "doomed", "kept awake")
+# They wait until an object sleeps, or for long.
+SLOW = ("asleep", "doomed", "kept awake", "remembered", "woken", "last words", "retried alarm")
 
 
 def transcript(address: Address, names: Sequence[str]) -> dict[str, list[str]]:

@@ -127,6 +127,38 @@ def asleep(side: Side) -> list[str]:
         return lines
 
 
+def remembered(side: Side) -> list[str]:
+    """What an object finds of itself after it has slept, whatever it was: and an alarm that wakes it."""
+    with side.socket("größer 🎈") as one, side.socket("b") as two:
+        one.say("!automatic hören 🎈")
+        one.say("!limit 5000")
+        two.say("!remember")
+        lines = [one.ask("!instance"), one.ask("hören"), one.hear(ASLEEP_S)]
+        lines += [
+            two.ask("!remembered"),
+            *(two.hear() for _ in range(4)),
+            one.ask("hören"),
+            one.ask("!tags"),
+            two.ask("!instance"),
+        ]
+        return [*lines, *side.probe("order")]
+
+
+def woken(side: Side) -> list[str]:
+    """An alarm wakes an object, and its sockets are there."""
+    with side.socket() as one:
+        lines = [one.ask("!instance")]
+        one.say(f"!alarm {round(ASLEEP_S * 1000)}")
+        return [*lines, one.hear(2 * ASLEEP_S), one.ask("!instance")]
+
+
+def last_words(side: Side) -> list[str]:
+    """What preShutdown can do before an object leaves memory."""
+    with side.socket() as one:
+        one.say("!before")
+        return [one.ask("!instance"), one.hear(ASLEEP_S), one.ask("!left"), one.ask("!instance")]
+
+
 def kept_awake(side: Side) -> list[str]:
     """A socket of the standard API keeps its object in memory."""
     with side.socket(where="standard") as one:
@@ -148,4 +180,7 @@ SCENARIOS: dict[str, Scenario] = {
     "doomed": doomed,
     "asleep": asleep,
     "kept awake": kept_awake,
+    "remembered": remembered,
+    "woken": woken,
+    "last words": last_words,
 }

@@ -52,4 +52,10 @@ def outgoing(side: Side) -> list[str]:
         return side.probe("outgoing", where="worker", origin=url)
 
 
-SCENARIOS: dict[str, Scenario] = {"outgoing": outgoing}
+def closed_early(side: Side) -> list[str]:
+    """Closed while it connects, wrongly, and twice."""
+    with origin() as url:
+        return side.probe("outgoing, closed early", where="worker", origin=url)
+
+
+SCENARIOS: dict[str, Scenario] = {"outgoing": outgoing, "outgoing, closed early": closed_early}

@@ -20,7 +20,7 @@ from conformance.missing import MissingError
 from conformance.workers.conversation import Address
 
 HERE = Path(__file__).parent
-PROJECT, ORACLE = HERE / "project", HERE / "oracle"
+PROJECT, NEIGHBOUR, ORACLE = HERE / "project", HERE / "neighbour", HERE / "oracle"
 INSTALLED = HERE.parents[1] / ".cache" / "conformance"
 HOLDFAST = Path(sys.executable).with_name("holdfast")
 STOP_LIMIT_S = 30
@@ -78,8 +78,8 @@ def ours() -> Iterator[Address]:
     if not HOLDFAST.exists():
         raise MissingError(f"there is no {HOLDFAST.name} beside this Python: make setup")
     with TemporaryDirectory(prefix="hf") as data:
-        command: list[str | Path] = [HOLDFAST, "up", "--worker", PROJECT, "--data", data, "--log", f"{data}/log"]
-        command += ["--listen", "127.0.0.1:0", "--threads", "1"]
+        command: list[str | Path] = [HOLDFAST, "up", "--worker", PROJECT, "--worker", NEIGHBOUR]
+        command += ["--data", data, "--log", f"{data}/log", "--listen", "127.0.0.1:0", "--threads", "1"]
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment

@@ -24,7 +24,7 @@ class Side:
 
     def socket(self, what: str = "one", *, where: str = "hibernatable", **fields: str | None) -> Conversation:
         """A WebSocket of the scenario's object, in one of the APIs (`where`: hibernatable, standard, plain)."""
-        return Conversation(self.address, f"/{where}/{self.name}/{what}", upgrade_fields(**fields))
+        return Conversation(self.address, f"/{where}/{self.name}/{quote(what)}", upgrade_fields(**fields))
 
     def request(self, path: str, fields: Mapping[str, str], method: str = "GET", body: bytes = b"") -> str:
         """How a request is answered that may be no right upgrade."""

@@ -31,7 +31,7 @@ UNCHANGED = Expected({}, {})
 
 def run(*, is_recorded: bool) -> bool:
     """Run all scenarios against both, and say what is not as expected. Whether all is well. Raises MissingError."""
-    print("conformance: the scenarios against workerd and against a Worker of ours; a minute", flush=True)
+    print("conformance: the scenarios against workerd and against a Worker of ours; two minutes", flush=True)
     names = list(SCENARIOS)
     servers.workerd_program()
     # Most of the time is waiting, on both sides.

@@ -1,8 +1,11 @@
 // The twin of worker.py, for workerd: the same routes, probes and commands, line for line. What each says is compared.
 import { DurableObject } from "cloudflare:workers";
 import { CALL_PROBES, MORE_VALUES } from "twin_calls.js";
+import { FAILING_OUTGOING, FAILING_PROBES } from "twin_failing.js";
 import { OUTGOING_PROBES, PAIR_PROBES } from "twin_pairs.js";
+import { SERVICE_PROBES } from "twin_services.js";
 import { Lines, shown, sleep } from "twin_words.js";
+import { WORKER_PROBES } from "twin_worker.js";
 
 const CODES = [0, 999, 1000, 1001, 1004, 1005, 1006, 1011, 1015, 2999, 3000, 4999, 5000];
 
@@ -16,6 +19,7 @@ function pairOf(room, tags) {
 const OBJECT_PROBES = {
   ...PAIR_PROBES,
   ...MORE_VALUES,
+  ...FAILING_PROBES,
   async tags(room, lines) {
     await lines.tries("ten tags", () => room.ctx.getTags(pairOf(room, [..."abcdefghij"])));
     await lines.tries("eleven tags", () => void pairOf(room, [..."abcdefghijk"]));
@@ -322,6 +326,16 @@ const COMMANDS = {
     await sleep(Number(text));
     ws.send(`slept ${text}`);
   },
+  remember: (room, ws) => ws.serializeAttachment({ text: "größer 🎈", list: [1, [null, true]], bytes: new Uint8Array([1, 2]), date: new Date(1000) }),
+  remembered: (room, ws) => {
+    const pair = room.ctx.getWebSocketAutoResponse();
+    for (const [name, value] of Object.entries(ws.deserializeAttachment())) ws.send(`${name} ${shown(value)}`);
+    ws.send(shown([pair.request, pair.response, room.ctx.getHibernatableWebSocketEventTimeout(), room.ctx.getWebSockets("größer 🎈").length]));
+    ws.serializeAttachment("b");
+  },
+  alarm: (room, ws, text) => room.ctx.storage.kv.put("tells", true) ?? room.ctx.storage.setAlarm(Date.now() + Number(text)),
+  before: (room) => room.ctx.storage.kv.put("before", true),
+  left: (room, ws) => ws.send(shown(room.ctx.storage.kv.get("left"))),
   block: async (room, ws, text) => {
     await room.ctx.blockConcurrencyWhile(() => sleep(Number(text)));
     ws.send("unblocked");
@@ -382,7 +396,11 @@ export class Room extends DurableObject {
     if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") return new Response("expected websocket", { status: 426 });
     const [client, server] = Object.values(new WebSocketPair());
     if (where === "standard") standard(server, this.log);
-    else if (where === "early") {
+    else if (where === "half") {
+      // Both are the object's: none is left for the client.
+      this.ctx.acceptWebSocket(server);
+      return new Response(null, { status: 101, webSocket: what === "server" ? server : (client.accept(), client) });
+    } else if (where === "early") {
       this.ctx.acceptWebSocket(server);
       server.send("before the answer");
       server.serializeAttachment("early");
@@ -405,12 +423,30 @@ export class Room extends DurableObject {
     if (reason !== "leave") ws.close(code === 1005 || code === 1006 ? 1000 : code, reason);
   }
   async webSocketError(ws, error) {
-    this.log.push("error");
+    this.log.push(`error of ${ws.deserializeAttachment()}`);
+    if (ws.deserializeAttachment() === "throw") throw new Error("of an error handler");
   }
   async alarm(info) {
     this.log.push(`alarm ${info.retryCount} ${info.isRetry} ${await this.ctx.storage.getAlarm()}`);
+    if (this.blocksInAlarm) await this.ctx.blockConcurrencyWhile(async () => Promise.reject(new Error("of blocking")));
+    if (this.replaces) {
+      this.replaces = false;
+      await this.ctx.storage.setAlarm(Date.now() + 300);
+      throw new Error("of an alarm");
+    }
+    if (this.empties) {
+      this.empties = false;
+      await this.ctx.storage.setAlarm(4102444800000);
+      await this.ctx.storage.deleteAll();
+    }
+    if (this.ctx.storage.kv.get("tells")) {
+      for (const socket of this.ctx.getWebSockets()) socket.send(`awake ${this.ctx.id.name}`);
+    }
     if (this.failures-- > 0) throw new Error("of an alarm");
     if (this.chained-- > 0) await this.ctx.storage.setAlarm(Date.now());
+  }
+  async preShutdown(info) {
+    if (this.ctx.storage.kv.get("before")) this.ctx.storage.kv.put("left", info.reason);
   }
   add(a, b) {
     return a + b;
@@ -442,6 +478,15 @@ export class Room extends DurableObject {
     return (n) => n + 1;
   }
   giveNothing() {}
+  async ring(other, depth) {
+    return depth ? 1 + (await this.env.ROOM.getByName(other).ring(this.ctx.id.name, depth - 1)) : 0;
+  }
+  async circle(depth) {
+    return depth ? 1 + (await this.env.SHELF.getByName("circle").circle(depth - 1)) : 0;
+  }
+  ringBlocked(other) {
+    return this.ctx.blockConcurrencyWhile(() => this.env.ROOM.getByName(other).number());
+  }
   async later() {
     await sleep(5);
     return "later";
@@ -454,78 +499,10 @@ export class Room extends DurableObject {
   }
 }
 
-const WORKER_PROBES = {
-  ...CALL_PROBES,
-  ...OUTGOING_PROBES,
-  async ids(env, name, lines) {
-    const rooms = env.ROOM;
-    const unique = rooms.newUniqueId();
-    await lines.tries("id of a", () => rooms.idFromName("a").toString());
-    await lines.tries("id of größer", () => rooms.idFromName("größer").toString());
-    await lines.tries("id of an empty name", () => rooms.idFromName("").toString());
-    await lines.tries("name", () => rooms.idFromName("a").name);
-    await lines.tries("name of a unique id", () => unique.name);
-    await lines.tries("from its text", () => rooms.idFromString(rooms.idFromName("a").toString()).equals(rooms.idFromName("a")));
-    await lines.tries("name from its text", () => rooms.idFromString(rooms.idFromName("a").toString()).name);
-    await lines.tries("equals another", () => rooms.idFromName("a").equals(unique));
-    await lines.tries("too short", () => rooms.idFromString("ab"));
-    await lines.tries("not hex", () => rooms.idFromString("x".repeat(64)));
-    await lines.tries("of another class", () => rooms.idFromString("0".repeat(64)));
-    await lines.tries("get of text", () => rooms.get("a"));
-    await lines.tries("stub's name", () => rooms.getByName("a").name);
-    await lines.tries("stub's id", () => rooms.getByName("a").id.equals(rooms.idFromName("a")));
-  },
-  async calls(env, name, lines) {
-    const stub = env.ROOM.getByName(name);
-    await lines.tries("add", () => stub.add(1, 2));
-    await lines.tries("a field", () => stub.value);
-    await lines.tries("unknown method", () => stub.nope());
-    await lines.tries("alarm", () => stub.alarm());
-    await lines.tries("webSocketMessage", () => stub.webSocketMessage());
-    for (const value of [null, true, 1.5, "größer", [1, [2]], { a: { b: null } }, new Uint8Array([1, 2]), new Date(1000)]) {
-      await lines.tries(`give ${shown(value)}`, () => stub.give(value));
-    }
-    await lines.tries("a function", () => stub.call((n) => n * 21));
-    await lines.tries("an error of its own", () => stub.fail());
-    await lines.tries("its marks", async () => {
-      try {
-        await stub.fail();
-      } catch (error) {
-        return [error.remote ?? false, error.retryable ?? false, error.overloaded ?? false];
-      }
-    });
-    await lines.tries("after it", () => stub.add(1, 1));
-  },
-  async gates(env, name, lines) {
-    const stub = env.ROOM.getByName(name);
-    const ten = (pause) => Promise.all(Array.from({ length: 10 }, () => stub.increment(pause)));
-    await lines.tries("ten at once", () => ten(false));
-    await lines.tries("ten with a pause", () => ten(true));
-  },
-  async resets(env, name, lines) {
-    const stub = env.ROOM.getByName(name);
-    await lines.tries("instance", () => stub.number());
-    await lines.tries("abort", () => stub.abandon());
-    await lines.tries("same stub", () => stub.number());
-    await lines.tries("new stub", () => env.ROOM.getByName(name).number());
-    const other = env.ROOM.getByName(name);
-    await lines.tries("blocking that throws", () => other.breakIt());
-    await lines.tries("same stub", () => other.number());
-    await lines.tries("new stub", () => env.ROOM.getByName(name).number());
-    await lines.tries("constructor", () => env.ROOM.getByName("broken").number());
-  },
-  async responses(env, name, lines) {
-    const of = (status, body = null) => new Response(body, { status }).status;
-    for (const status of [100, 101, 199, 200, 204, 304, 599, 600]) await lines.tries(`status ${status}`, () => of(status));
-    await lines.tries("204 with a body", () => of(204, "body"));
-    await lines.tries("redirect", () => Response.redirect("http://a.example/", 301).status);
-    await lines.tries("redirect by 200", () => Response.redirect("http://a.example/", 200).status);
-    await lines.tries("webSocket with 200", () => new Response(null, { status: 200, webSocket: new WebSocketPair()[0] }).status);
-    await lines.tries("pair's length", () => Object.values(new WebSocketPair()).length);
-  },
-};
+const EVERY_WORKER_PROBE = { ...WORKER_PROBES, ...CALL_PROBES, ...OUTGOING_PROBES, ...SERVICE_PROBES, ...FAILING_OUTGOING };
 
 const LOG = [];
+let returned;
 
 function plain(request, what) {
   if (what === "log") return Response.json(LOG);
@@ -534,6 +511,8 @@ function plain(request, what) {
   const [client, server] = Object.values(new WebSocketPair());
   if (what === "nosocket") return new Response(null, { status: 101 });
   if (what === "with200") return new Response(null, { status: 200, webSocket: client });
+  if (what === "accepted") client.accept();
+  if (what === "twice") return new Response(null, { status: 101, webSocket: (returned ??= client) });
   if (what === "once") {
     server.accept();
     server.send("before you came");
@@ -546,9 +525,11 @@ export default {
   async fetch(request, env) {
     const [, where, name, what] = decodeURIComponent(new URL(request.url).pathname).split("/");
     if (where === "plain") return plain(request, what);
+    if (where === "store") return await env.STORE.fetch(request);
+    if (where === "shelf") return await env.SHELF.getByName(name).fetch(request);
     if (where === "worker") {
       const lines = new Lines();
-      await WORKER_PROBES[what](env, name, lines, new URL(request.url).searchParams.get("origin"));
+      await EVERY_WORKER_PROBE[what](env, name, lines, new URL(request.url).searchParams.get("origin"));
       return Response.json(lines);
     }
     return await env.ROOM.getByName(name).fetch(request);

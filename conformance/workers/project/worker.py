@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from js import WebSocketPair, WebSocketRequestResponsePair
 from twin_calls import CALL_PROBES, MORE_VALUES
+from twin_failing import FAILING_OUTGOING, FAILING_PROBES
 from twin_pairs import OUTGOING_PROBES, PAIR_PROBES
+from twin_services import SERVICE_PROBES
 from twin_sockets import SOCKET_PROBES
 from twin_storage import STORAGE_PROBES
 from twin_words import Lines, shown
@@ -73,6 +76,7 @@ async def instance(room: Any, lines: Lines) -> None:
 OBJECT_PROBES = {
     **PAIR_PROBES,
     **MORE_VALUES,
+    **FAILING_PROBES,
     "failing": failing,
     "chained": chained,
     **SOCKET_PROBES,
@@ -86,7 +90,7 @@ OBJECT_PROBES = {
 }
 
 
-EVERY_WORKER_PROBE = {**WORKER_PROBES, **CALL_PROBES, **OUTGOING_PROBES}
+EVERY_WORKER_PROBE = {**WORKER_PROBES, **CALL_PROBES, **OUTGOING_PROBES, **SERVICE_PROBES, **FAILING_OUTGOING}
 
 
 def close(room: Any, ws: Any, text: str) -> None:
@@ -148,6 +152,29 @@ def many(room: Any, ws: Any, text: str) -> None:
         ws.send(str(number))
 
 
+def remember(room: Any, ws: Any, text: str) -> None:
+    """Values of every kind."""
+    date = datetime.fromtimestamp(1, UTC)
+    value = {"text": "größer 🎈", "list": [1, [None, True]], "bytes": b"\x01\x02", "date": date}
+    ws.serializeAttachment(value)
+
+
+def remembered(room: Any, ws: Any, text: str) -> None:
+    """What is there of them."""
+    pair, limit = room.ctx.getWebSocketAutoResponse(), room.ctx.getHibernatableWebSocketEventTimeout()
+    found = len(room.ctx.getWebSockets("größer 🎈"))
+    for name, value in ws.deserializeAttachment().items():
+        ws.send(f"{name} {shown(value)}")
+    ws.send(shown([pair.request, pair.response, limit, found]))
+    ws.serializeAttachment("b")
+
+
+async def alarm_in(room: Any, ws: Any, text: str) -> None:
+    """One that tells everybody."""
+    room.ctx.storage.kv.put("tells", True)
+    await room.ctx.storage.setAlarm(int(time.time() * 1000) + int(text))
+
+
 COMMANDS: dict[str, Callable[[Any, Any, str], Any]] = {
     "tags": lambda room, ws, text: ws.send(shown(room.ctx.getTags(ws))),
     "count": lambda room, ws, text: ws.send(f"sockets {len(room.ctx.getWebSockets())}"),
@@ -168,6 +195,11 @@ COMMANDS: dict[str, Callable[[Any, Any, str], Any]] = {
         f"answered {shown(room.ctx.getWebSocketAutoResponseTimestamp(ws) is not None)}"
     ),
     "slow": slow,
+    "remember": remember,
+    "remembered": remembered,
+    "alarm": alarm_in,
+    "before": lambda room, ws, text: room.ctx.storage.kv.put("before", True),
+    "left": lambda room, ws, text: ws.send(shown(room.ctx.storage.kv.get("left"))),
     "block": block,
     "all": everybody,
     "many": many,
@@ -216,6 +248,7 @@ class Room(DurableObject):
         self.log: list[str] = []
         self.value = 7
         self.failures = self.chained = 0
+        self.blocksInAlarm = self.replaces = self.empties = False
         if (ctx.id.name or "").startswith("broken") or ctx.storage.kv.get("doomed"):
             raise failure("of the constructor")
         self.instance = (ctx.storage.kv.get("instance") or 0) + 1
@@ -234,6 +267,12 @@ class Room(DurableObject):
         client, server = WebSocketPair.new().object_values()
         if where == "standard":
             standard(server, self.log)
+        elif where == "half":
+            # Both are the object's: none is left for the client.
+            self.ctx.acceptWebSocket(server)
+            if what[0] == "both":
+                client.accept()
+            return Response(None, status=101, web_socket=server if what[0] == "server" else client)
         elif where == "early":
             self.ctx.acceptWebSocket(server)
             server.send("before the answer")
@@ -273,17 +312,36 @@ class Room(DurableObject):
             ws.close(1000 if code in {1005, 1006} else code, reason)
 
     async def webSocketError(self, ws: Any, error: Any) -> None:
-        self.log.append("error")
+        self.log.append(f"error of {ws.deserializeAttachment()}")
+        if ws.deserializeAttachment() == "throw":
+            raise failure("of an error handler")
 
     async def alarm(self, info: Any) -> None:
         at = await self.ctx.storage.getAlarm()
         self.log.append(f"alarm {info.retryCount} {shown(info.isRetry)} {'null' if at is None else at}")
+        if self.blocksInAlarm:
+            await broken(self, None, "")
+        if self.replaces:
+            self.replaces = False
+            await self.ctx.storage.setAlarm(int(time.time() * 1000) + 300)
+            raise failure("of an alarm")
+        if self.empties:
+            self.empties = False
+            await self.ctx.storage.setAlarm(4102444800000)
+            await self.ctx.storage.deleteAll()
+        if self.ctx.storage.kv.get("tells"):
+            for socket in self.ctx.getWebSockets():
+                socket.send(f"awake {self.ctx.id.name}")
         self.failures -= 1
         if self.failures >= 0:
             raise failure("of an alarm")
         self.chained -= 1
         if self.chained >= 0:
             await self.ctx.storage.setAlarm(int(time.time() * 1000))
+
+    async def preShutdown(self, info: Any) -> None:
+        if self.ctx.storage.kv.get("before"):
+            self.ctx.storage.kv.put("left", info.reason)
 
     def add(self, a: int, b: int) -> int:
         return a + b
@@ -317,6 +375,15 @@ class Room(DurableObject):
     def giveNothing(self) -> None:
         return None
 
+    async def ring(self, other: str, depth: int) -> int:
+        return 1 + await self.env.ROOM.getByName(other).ring(self.ctx.id.name, depth - 1) if depth else 0
+
+    async def circle(self, depth: int) -> int:
+        return 1 + await self.env.SHELF.getByName("circle").circle(depth - 1) if depth else 0
+
+    async def ringBlocked(self, other: str) -> Any:
+        return await self.ctx.blockConcurrencyWhile(lambda: self.env.ROOM.getByName(other).number())
+
     async def later(self) -> str:
         await asyncio.sleep(0.005)
         return "later"
@@ -330,6 +397,7 @@ class Room(DurableObject):
 
 
 LOG: list[str] = []
+RETURNED: list[Any] = []
 
 
 def plain(request: Request, what: str) -> Response:
@@ -345,6 +413,11 @@ def plain(request: Request, what: str) -> Response:
         return Response(None, status=101)
     if what == "with200":
         return Response(None, status=200, web_socket=client)
+    if what == "accepted":
+        client.accept()
+    if what == "twice":
+        RETURNED.append(client)
+        return Response(None, status=101, web_socket=RETURNED[0])
     if what == "once":
         server.accept()
         server.send("before you came")
@@ -362,6 +435,10 @@ class Default(WorkerEntrypoint):
         _, where, name, *what = unquote(parts.path).split("/")
         if where == "plain":
             return plain(request, what[0])
+        if where == "store":
+            return await self.env.STORE.fetch(request)
+        if where == "shelf":
+            return await self.env.SHELF.getByName(name).fetch(request)
         if where == "worker":
             lines = Lines()
             await EVERY_WORKER_PROBE[what[0]](self.env, name, lines, parts.query.removeprefix("origin="))

@@ -19,7 +19,7 @@ from typing import Protocol
 from holdfast.workers.channel import records as wire
 from holdfast.workers.channel.binding import Binding, BindingError, decode
 from holdfast.workers.channel.link import Link
-from holdfast.workers.channel.records import FromEdge, ProcessHello, Record, RecordError, ToEdge
+from holdfast.workers.channel.records import GONE, FromEdge, ProcessHello, Record, RecordError, ToEdge
 from holdfast.workers.channel.session import Carrier, Receiver, Session
 
 # Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
@@ -33,7 +33,6 @@ LINK_S = 5.0
 EDGE_CHARACTERS = 8
 # Sockets named in one MANY: their numbers are to fit into what a record has beside the longest message (`records.MAX_PAYLOAD_BYTES`).
 MAX_NAMES = 8_000
-GONE = "WebSocket disconnected without sending Close frame."
 
 _MESSAGES = frozenset({int(FromEdge.TEXT), int(FromEdge.BINARY)})
 

@@ -28,6 +28,14 @@ Record = tuple[int, int, int, int, Any]
 
 _BACKLOG = struct.Struct("<QQ")
 _CLOSED = struct.Struct("<HB")
+# Of a client that is gone without a Close, in the original's words.
+GONE = "WebSocket disconnected without sending Close frame."
+# What an edge says then to the far end of a WebSocket that it passed on (`left_alone` of the core's tunnels). Where another script
+# passed it on to this one, that far end is here.
+_GOING_AWAY = 1001
+_LEFT_ALONE = tuple(
+    f"{why}: the connection to the client " for why in ("end_of_stream", "transport_error", "tls_error")
+)
 _CODE = struct.Struct("<H")
 _RESUMED = struct.Struct("<QI")
 _U32 = struct.Struct("<I")
@@ -191,7 +199,10 @@ def closed(payload: bytes) -> tuple[int, str, bool]:
     if len(payload) < _CLOSED.size:
         raise RecordError(f"CLOSED has {len(payload)} bytes; expected at least {_CLOSED.size}")
     code, was_clean = _CLOSED.unpack_from(payload)
-    return code, payload[_CLOSED.size :].decode("utf-8", "replace"), bool(was_clean)
+    reason = payload[_CLOSED.size :].decode("utf-8", "replace")
+    if code == _GOING_AWAY and reason.startswith(_LEFT_ALONE):
+        return 1006, GONE, False
+    return code, reason, bool(was_clean)
 
 
 def backlog(payload: bytes) -> tuple[int, int]:

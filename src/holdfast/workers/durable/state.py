@@ -102,11 +102,7 @@ class DurableObjectState:
 
     def acceptWebSocket(self, ws: Any, tags: Iterable[str] | None = None) -> None:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """Take a half of a pair as hibernatable: its events come to webSocketMessage, webSocketClose and webSocketError."""
-        if not hasattr(ws, "accept_hibernatable"):
-            raise JsTypeError(
-                "Failed to execute 'acceptWebSocket' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'. "
-                f"It is a {type(ws).__name__}."
-            )
+        _check_socket(ws, "acceptWebSocket")
         if len(self._owner.sockets) >= MAX_SOCKETS:
             raise JsException(f"only {MAX_SOCKETS} websockets can be accepted on a single Durable Object instance")
         self._owner.accept(ws, tags_of(tags))
@@ -118,6 +114,7 @@ class DurableObjectState:
 
     def getTags(self, ws: Any) -> list[str]:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """The tags it was accepted with. JsException for a socket that is not hibernatable."""
+        _check_socket(ws, "getTags")
         if ws not in self._owner.sockets:
             raise JsException("only hibernatable websockets can have tags.")
         return list(ws.tags)
@@ -239,6 +236,14 @@ def _tag(tag: object) -> str:
 
 def _asked(tag: str | None) -> str | None:
     return well_formed(tag) if isinstance(tag, str) else tag
+
+
+def _check_socket(ws: object, method: str) -> None:
+    if not hasattr(ws, "accept_hibernatable"):
+        raise JsTypeError(
+            f"Failed to execute '{method}' on 'DurableObjectState': parameter 1 is not of type 'WebSocket'. "
+            f"It is a {type(ws).__name__}."
+        )
 
 
 def _limited(text: str, what: str) -> str:

@@ -26,7 +26,7 @@ def checked(code: object, reason: object) -> tuple[int, str]:
         return 0, ""
     number = int(code) if isinstance(code, (int, float)) and isfinite(code) else -1
     if not 1000 <= number <= 4999 or number in _NEVER_SENT:
-        raise DOMException(f"Invalid WebSocket close code: {code}.", "InvalidAccessError")
+        raise DOMException(f"Invalid WebSocket close code: {code!r}.", "InvalidAccessError")
     if (length := len(text.encode())) > MAX_REASON_BYTES:
         raise JsSyntaxError(
             f"WebSocket close reason must not be longer than {MAX_REASON_BYTES} bytes when UTF-8 encoded. This one has {length}."

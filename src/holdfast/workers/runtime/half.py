@@ -288,8 +288,15 @@ class Half:
         else:
             self.ended(1006, DISCONNECTED, was_clean=False, seq=0)
 
+    def give_up(self) -> None:
+        """User code wants the connection of a `new WebSocket()` no more, which has not come about: it fails (WebSockets standard, `close()`)."""
+        self._was_closed = self._sent_close = self._got_close = True
+        _soon(self.failed_to_connect, JsException("WebSocket was closed before the connection was established"))
+
     def failed_to_connect(self, error: BaseException) -> None:
         """The connection of a `new WebSocket()` did not come about."""
+        if self.acceptance is not Acceptance.CONNECTING:
+            return
         self.acceptance, self.is_heard = Acceptance.LISTENERS, True
         self._sent_close = self._got_close = True
         self.give(("error", error, 0))

@@ -33,6 +33,10 @@ async def _connect(socket: Half, far: Half, url: UrlRecord, protocols: list[str]
     except Exception as error:  # noqa: BLE001 - whatever it was, the socket's listeners are told
         socket.failed_to_connect(error)
         return
+    if socket.is_over:
+        # User code has closed it meanwhile.
+        parked.close()
+        return
     socket.protocol, socket.extensions = parked.protocol, parked.extensions
     far.acceptance = Acceptance.USED
     services.adopt(far, parked.token)

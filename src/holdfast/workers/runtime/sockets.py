@@ -99,7 +99,7 @@ class WebSocket(Half):
     def readyState(self) -> int:  # noqa: N802 - the platform's name
         """0 connecting, 1 open, 2 closing, 3 closed."""
         if self.acceptance is Acceptance.CONNECTING:
-            return self.CONNECTING
+            return self.CLOSING if self._was_closed else self.CONNECTING
         if self.is_over:
             return self.CLOSED
         return self.CLOSING if self._sent_close or self._got_close else self.OPEN
@@ -115,7 +115,7 @@ class WebSocket(Half):
         """Hear it here, by listeners. Nothing happens if it is heard so already. `options`: `{"allowHalfOpen": True}` leaves it to
         `close()` to answer the peer's Close.
         """
-        if self._is_constructed:
+        if self.acceptance is Acceptance.CONNECTING:
             raise JsTypeError("Websockets obtained from the 'new WebSocket()' constructor cannot call accept")
         if self.acceptance is Acceptance.OBJECT:
             raise JsTypeError("Can't accept() WebSocket after enabling hibernation.")
@@ -153,6 +153,9 @@ class WebSocket(Half):
         if services.elsewhere(partial(self.close, code, reason)) or self._was_closed or self._sent_close:
             return
         checked_code, checked_reason = close_codes.checked(code, reason)
+        if self.acceptance is Acceptance.CONNECTING:
+            self.give_up()
+            return
         if not self.is_heard:
             raise self._not_yet()
         self._was_closed = self._sent_close = True

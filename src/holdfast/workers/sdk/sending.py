@@ -47,4 +47,8 @@ def _bytes(message: object, by: str) -> memoryview:
         return memoryview(message)
     if (to_bytes := getattr(message, "to_bytes", None)) is not None and not isinstance(message, int):
         return memoryview(to_bytes())
-    raise JsTypeError(f"{by} takes text or bytes, not {type(message).__name__}")
+    try:
+        # Arrays of numbers (`array.array`, numpy's), as JavaScript sends typed arrays.
+        return memoryview(message)  # type: ignore[arg-type]
+    except TypeError:
+        raise JsTypeError(f"{by} takes text or bytes, not {type(message).__name__}") from None

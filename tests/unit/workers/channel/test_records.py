@@ -82,6 +82,8 @@ def test_hello_is_read_and_another_version_is_refused() -> None:
     [
         (wire.closed, b"\xe8\x03\x01bye", (1000, "bye", True)),
         (wire.closed, b"\xee\x03\x00", (1006, "", False)),
+        (wire.closed, b"\xe9\x03\x01transport_error: the connection to the client failed", (1006, wire.GONE, False)),
+        (wire.closed, b"\xe9\x03\x01going", (1001, "going", True)),
         (wire.backlog, struct.pack("<QQ", 5, 6), (5, 6)),
         (wire.milliseconds, struct.pack("<Q", 7), 7),
         (wire.resumed, struct.pack("<QI", 8, 9) + b"state", (8, 9, b"state")),

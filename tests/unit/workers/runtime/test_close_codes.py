@@ -25,7 +25,7 @@ def test_what_close_takes(code: object, reason: object, expected: tuple[int, str
 
 @pytest.mark.parametrize("code", [999, 5000, 1004, 1005, 1006, 1015, "1000", 0, -1, nan, inf, -inf])
 def test_codes_that_are_no_close_codes_are_refused(code: object) -> None:
-    with pytest.raises(DOMException, match=f"Invalid WebSocket close code: {code}") as caught:
+    with pytest.raises(DOMException, match=f"Invalid WebSocket close code: {code!r}") as caught:
         checked(code, "")
     assert caught.value.name == "InvalidAccessError"
 

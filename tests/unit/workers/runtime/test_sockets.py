@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.runtime import outgoing
+from holdfast.workers.runtime.half import Acceptance
 from holdfast.workers.runtime.services import services
 from holdfast.workers.runtime.sockets import (
     MAX_ATTACHMENT_BYTES,
@@ -37,7 +38,7 @@ def parked() -> WebSocket:
 
 async def _constructed() -> WebSocket:
     socket = WebSocket()
-    socket._is_constructed = True
+    socket._is_constructed, socket.acceptance = True, Acceptance.CONNECTING
     return socket
 
 
@@ -123,6 +124,7 @@ def _accept_by_object(socket: WebSocket) -> None:
         (_of_an_object, lambda ws: ws.accept(), TypeError, "Can't accept() WebSocket after enabling hibernation."),
         (_used, lambda ws: ws.accept(), TypeError, "already used in a response"),
         (_constructed, lambda ws: ws.accept(), TypeError, "cannot call accept"),
+        (_accepted, lambda ws: ws.close("4001"), JsException, "Invalid WebSocket close code: '4001'."),
         (_constructed, lambda ws: ws.use(), TypeError, "Can't return WebSocket in a Response if it was created with `new WebSocket()`"),
         (_accepted, lambda ws: ws.use(), TypeError, "after calling accept()"),
         (_used, lambda ws: ws.use(), TypeError, "already used"),
