@@ -3,7 +3,7 @@
 Values are copied part by part, shared parts and circles kept. What has a life (a request, a response, a stream, a socket, a stub) goes
 as it is; a function goes as something that calls it back where it lives (`reference`).
 
-Law 1: no container that one side holds is reachable from the other.
+Law 1: no container that one side holds is reachable from the other. A tuple arrives as a list, but within a key or a set.
 Law 2: an error arrives with its class, message and properties, `remote` True, and where it happened as a note.
 Law 3: what is none of these is a DataCloneError that names its type, and nothing has been sent.
 """
@@ -44,9 +44,7 @@ class Copier:
             return value
         if (known := self._known.get(id(value))) is not None:
             return known[1]
-        if self._depth >= MAX_DEPTH:
-            raise uncopyable(f"A value is nested more than {MAX_DEPTH} deep")
-        self._depth += 1
+        self._deeper()
         try:
             return self._container(value)
         finally:
@@ -56,15 +54,31 @@ class Copier:
         if isinstance(value, dict):
             mapping = self._keep(value, JsDict())
             for key, item in value.items():
-                dict.__setitem__(mapping, self.copy(key), self.copy(item))
+                dict.__setitem__(mapping, self._key(key), self.copy(item))
             return mapping
         if isinstance(value, list | tuple):
             items: list[Any] = self._keep(value, [])
             items.extend(map(self.copy, value))
             return items
         if isinstance(value, set | frozenset):
-            return self._keep(value, {self.copy(item) for item in value})
+            return self._keep(value, set(map(self._key, value)))
         return self._other(value)
+
+    def _key(self, value: Any) -> Any:  # noqa: ANN401  as above
+        # What is looked up by has to stay hashable, so a tuple is one on the other side too, unlike elsewhere.
+        kind = tuple if isinstance(value, tuple) else frozenset if isinstance(value, frozenset) else None
+        if kind is None:
+            return self.copy(value)
+        self._deeper()
+        try:
+            return kind(map(self._key, value))
+        finally:
+            self._depth -= 1
+
+    def _deeper(self) -> None:
+        if self._depth >= MAX_DEPTH:
+            raise uncopyable(f"A value is nested more than {MAX_DEPTH} deep")
+        self._depth += 1
 
     def _other(self, value: Any) -> Any:  # noqa: ANN401  as above
         # A subclass goes as what it is of: an enumeration's member as its text or number.

@@ -83,6 +83,27 @@ def test_circles_and_shared_parts_stay_what_they_are() -> None:
     assert arrived["one"] is not shared
 
 
+KEYS = st.recursive(
+    st.integers() | st.text(max_size=5) | st.binary(max_size=5),
+    lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEYS, st.integers(), max_size=4), st.sets(KEYS, max_size=4))
+def test_what_is_looked_up_by_stays_what_it_is(board: dict[Any, int], places: set[Any]) -> None:
+    assert copied(board, refused) == board
+    assert copied(places, refused) == places
+
+
+def test_a_key_that_is_nested_too_deep_is_refused() -> None:
+    key: Any = 1
+    for _ in range(MAX_DEPTH + 1):
+        key = (key,)
+    with pytest.raises(DOMException, match="nested more than 200 deep"):
+        copied({key: 1}, refused)
+
+
 def test_a_dictionary_is_read_by_attribute_too() -> None:
     assert copied({"name": {"first": "Ann"}}, refused).name.first == "Ann"
 
