@@ -8,6 +8,7 @@ Law 3: only who serves an installation brings its tables up: whoever else comes 
 from __future__ import annotations
 
 import secrets
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -54,7 +55,7 @@ async def refuse_others(database: Database) -> None:
     there is none."""
     async with database.read() as connection:
         current = await connection.run_sync(_step_of)
-        if current is not None and current != _scripts(_configured()).get_current_head():
+        if current is not None and current != _scripts().get_current_head():
             raise SetupError(
                 f"the database is of an older Holdfast (its tables are at step {current}): start this version's control, "
                 "which brings it up to date, with holdfast run or holdfast control"
@@ -64,15 +65,17 @@ async def refuse_others(database: Database) -> None:
 
 
 def _run_steps(connection: sa.Connection, to: str) -> None:
+    current = _step_of(connection)
+    if to == "head" and current == _scripts().get_current_head():
+        return
     config = _configured()
     config.attributes["connection"] = connection
-    _step_of(connection)
     command.upgrade(config, to)
 
 
 def _step_of(connection: sa.Connection) -> str | None:
     """The step that the tables are at; None where there are none. Raises SetupError for a newer database."""
-    known = {step.revision for step in _scripts(_configured()).walk_revisions()}
+    known = {step.revision for step in _scripts().walk_revisions()}
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in known:
         raise SetupError(f"the database is of a newer Holdfast (its tables are at step {current})")
@@ -85,5 +88,7 @@ def _configured() -> Config:
     return config
 
 
-def _scripts(config: Config) -> ScriptDirectory:
-    return ScriptDirectory.from_config(config)
+@cache
+def _scripts() -> ScriptDirectory:
+    """All steps, read once a process: Alembic compiles each of their files whenever it reads them."""
+    return ScriptDirectory.from_config(_configured())
