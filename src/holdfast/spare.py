@@ -5,16 +5,14 @@ itself. So those that are started first are forked; each that comes later is a p
 
 Law 1: a spare is forked while its parent has one thread, no secret and no descriptor of anybody's; it keeps its end of a socket pair and the
 standard three, and closes everything else.
-Law 2: it becomes one thing, once: a module run as `python -m` would, with exactly the environment, the arguments and the descriptors that it is told.
+Law 2: it becomes one thing, once: the `main` of a module, with exactly the environment, the arguments and the descriptors that it is told.
 Law 3: one that is not told anything ends when its parent does, or lets go of it.
 """
 
 from __future__ import annotations
 
 import fcntl
-import gc
 import os
-import runpy
 import signal
 import socket
 import sys
@@ -59,7 +57,7 @@ class Spare:
         descriptors: Sequence[int] = (),
         directory: str | None = None,
     ) -> bool:
-        """Have it run `module` with these descriptors under their own numbers, the null device as input, `output` as output and error.
+        """Have it run `main` of `module` with these descriptors under their own numbers, the null device as input, `output` as output and error.
 
         False where it cannot: it has ended, was taken, or there are too many descriptors.
         """
@@ -99,17 +97,12 @@ def own() -> Spare | None:
     return _own.pop() if _own else None
 
 
-def forked(
-    *, preload: Sequence[str] = (), with_one_of_its_own: Sequence[str] | None = None, is_leader: bool = False
-) -> Spare:
-    """Fork a spare, which loads the modules `preload` while it waits.
-
-    `is_leader`: of a session of its own. `with_one_of_its_own`: it forks one first, a leader, which loads these. Raises OSError.
-    """
+def forked(*, has_one_of_its_own: bool = False, is_leader: bool = False) -> Spare:
+    """Fork a spare. `is_leader`: of a session of its own. `has_one_of_its_own`: it forks one first, a leader. Raises OSError."""
     ours, childs = socket.socketpair()
     with childs:
         if (pid := os.fork()) == 0:
-            _guarded(lambda: _wait(childs.detach(), preload, with_one_of_its_own, is_leader=is_leader))
+            _guarded(lambda: _wait(childs.detach(), has_one_of_its_own=has_one_of_its_own, is_leader=is_leader))
     return Spare(pid, ours)
 
 
@@ -149,23 +142,15 @@ def _guarded(action: Callable[[], int]) -> NoReturn:
         os._exit(status)
 
 
-def _wait(
-    descriptor: int, preload: Sequence[str], with_one_of_its_own: Sequence[str] | None, *, is_leader: bool
-) -> int:
+def _wait(descriptor: int, *, has_one_of_its_own: bool, is_leader: bool) -> int:
     # Whoever ends everything from a terminal means the parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _close_all_but((*_STANDARD, descriptor))
     _own.clear()
     if is_leader:
         os.setsid()
-    if with_one_of_its_own is not None:
-        _own.append(forked(preload=with_one_of_its_own, is_leader=True))
-    # What cannot be loaded is told when it is needed, by who is then there to hear it.
-    with suppress(Exception):
-        for module in preload:
-            import_module(module)
-    gc.collect()
-    gc.freeze()
+    if has_one_of_its_own:
+        _own.append(forked(is_leader=True))
     with socket.socket(fileno=descriptor) as link:
         said, received, _, _ = socket.recv_fds(link, 1, MAX_DESCRIPTORS + 4)
     if not said:
@@ -206,8 +191,7 @@ def _run(told: Becoming) -> int:
     sys.argv = ["", *told.arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    runpy.run_module(told.module, run_name="__main__", alter_sys=True)
-    return 0
+    return int(import_module(told.module).main() or 0)
 
 
 def _close_all_but(kept: Sequence[int]) -> None:

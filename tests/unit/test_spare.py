@@ -10,13 +10,16 @@ import pytest
 from holdfast import spare
 from tests.integration.waiting import poll
 
-# Prints what it was given; a module of its own, as it would be run by `python -m`.
+# Prints what it was given.
 TELLING = """
 import json, os, sys
-fds = sorted(int(fd) for fd in os.listdir("/proc/self/fd"))
-fds = [fd for fd in fds if os.path.exists(f"/proc/self/fd/{fd}")]
-os.write(1, json.dumps([__name__, sys.argv[1:], dict(os.environ), fds, os.getcwd(), os.getsid(0) == os.getpid()]).encode())
-raise SystemExit(7)
+
+def main():
+    fds = sorted(int(fd) for fd in os.listdir("/proc/self/fd"))
+    fds = [fd for fd in fds if os.path.exists(f"/proc/self/fd/{fd}")]
+    given = [__name__, sys.argv[1:], dict(os.environ), fds, os.getcwd(), os.getsid(0) == os.getpid()]
+    os.write(1, json.dumps(given).encode())
+    return 7
 """
 
 
@@ -38,12 +41,12 @@ def _status(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-@pytest.mark.parametrize("with_one_of_its_own", [None, ()])
+@pytest.mark.parametrize("has_one_of_its_own", [False, True])
 def test_a_spare_is_what_it_is_told_and_has_nothing_else(
-    telling: str, output: tuple[int, int], tmp_path: Path, with_one_of_its_own: tuple[str, ...] | None
+    telling: str, output: tuple[int, int], tmp_path: Path, has_one_of_its_own: bool
 ) -> None:
     with Path("/dev/null").open("rb") as foreign, Path("/dev/null").open("rb") as own:
-        waiting = spare.forked(preload=("no_such_module",), with_one_of_its_own=with_one_of_its_own, is_leader=True)
+        waiting = spare.forked(has_one_of_its_own=has_one_of_its_own, is_leader=True)
         assert waiting.become(
             telling,
             ["a", "b"],
@@ -54,10 +57,10 @@ def test_a_spare_is_what_it_is_told_and_has_nothing_else(
         )
         os.close(output[1])
         told = json.loads(os.read(output[0], 65536))
-        assert told[:3] == ["__main__", ["a", "b"], {"NAME": "value"}]
+        assert told[:3] == [telling, ["a", "b"], {"NAME": "value"}]
         assert foreign.fileno() not in told[3]
         assert told[3][:3] == [0, 1, 2]
-        assert len(told[3]) == 4 + (with_one_of_its_own is not None)
+        assert len(told[3]) == 4 + has_one_of_its_own
         assert own.fileno() in told[3]
         assert told[4:] == [str(tmp_path), True]
     assert _status(waiting.pid) == 7
@@ -72,7 +75,7 @@ def test_a_spare_is_taken_once(telling: str, output: tuple[int, int]) -> None:
 
 
 def test_a_spare_that_is_let_go_of_ends_in_peace_and_so_does_its_own() -> None:
-    waiting = spare.forked(with_one_of_its_own=())
+    waiting = spare.forked(has_one_of_its_own=True)
     children = Path(f"/proc/{waiting.pid}/task/{waiting.pid}/children")
     poll(lambda: bool(children.read_text()), what="the spare's own")
     (grandchild,) = children.read_text().split()

@@ -1,25 +1,25 @@
-"""`python -m holdfast.app.stem DESCRIPTOR ROLE...`: the supervisor as a program of its own, and the process that its first children are forked from.
+"""`python -m holdfast.app.stem DESCRIPTOR up|run ROLE...`: the supervisor as a program of its own, and the process that its first children are forked from.
 
 The command line's parser has taken as much memory as a supervisor needs by the time it knows what is asked. So `holdfast up` and `holdfast run`
 become this program, with what they have parsed: the same process, without the parser.
 
 Law 1: spares are forked before what this process was given is read: until then it knows no option, no secret, and nothing of its environment but what
-Python needs to start.
+Python needs to start. It has loaded what they run (`shared`); what it does itself needs little of that.
 Law 2: what cannot be done this way (no room for another file, no such program) is done in the process that parsed.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
 
 from holdfast import spare
+from holdfast.app import shared
 from holdfast.app.descriptors import hold_standard_descriptors
 from holdfast.config.run import Config
 from holdfast.config.sources import Effective
@@ -30,10 +30,8 @@ from holdfast.errors import HoldfastError, SetupError
 _INTERRUPTED = 130
 # What of its environment this program is started with: what Python, its packages and the loader look at.
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "TZ", "PYTHON", "LD_", "VIRTUAL_ENV", "SSL_CERT_", "COVERAGE_")
-# What spares load while they wait. Not the modules that they are to run.
-_EDGE = ("holdfast.app.edge_role",)
-_WORKERS = ("holdfast.app.workers_role",)
-_SCRIPT = ("holdfast.workers.runtime.process",)
+_UP, _RUN = "up", "run"
+_EDGE, _WORKERS = "edge", "workers"
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +47,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 def become_up(options: UpOptions) -> int:
     """`holdfast up` from here on, in this process. Returns as `run_up` where that could not be a program of its own."""
-    roles = ("edge", "workers") if options.worker else ("edge",)
+    roles = (_EDGE, _WORKERS) if options.worker else (_EDGE,)
     _become(Told(environment=dict(os.environ), options=texts_of(options), is_up=True), roles)
     from holdfast.app.up import run_up  # noqa: PLC0415  Law 2
 
@@ -61,7 +59,7 @@ def become_run(found: Effective) -> int:
     told = Told(
         environment=dict(os.environ), options=texts_of(found.config), is_up=False, warnings=tuple(found.warnings)
     )
-    _become(told, ("edge", "workers"))
+    _become(told, (_EDGE, _WORKERS))
     from holdfast.app.run import run_run  # noqa: PLC0415  Law 2
 
     return run_run(found)
@@ -79,27 +77,26 @@ def _become(told: Told, roles: Sequence[str]) -> None:
         descriptor = os.memfd_create("holdfast-told", 0)  # inherited
         os.pwrite(descriptor, msgspec.msgpack.encode(told), 0)
         environment = {name: value for name, value in os.environ.items() if name.startswith(_KEPT)}
-        argv = (sys.executable, "-P", "-m", "holdfast.app.stem", str(descriptor), *roles)
+        argv = (sys.executable, "-P", "-m", "holdfast.app.stem", str(descriptor), _UP if told.is_up else _RUN, *roles)
         os.execve(sys.executable, argv, environment)  # noqa: S606  ourselves
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def main() -> int:
     """Be the supervisor; the exit status."""
-    descriptor, roles = int(sys.argv[1]), sys.argv[2:]
-    spares = _forked(roles)
-    told = _read(descriptor)
+    descriptor, command, *roles = sys.argv[1:]
+    spares = _forked(command, roles)
+    told = _read(int(descriptor))
     os.environ.clear()
     os.environ.update(told.environment)
     if not told.has_stdout:
         sys.stdout = None
-    command = "holdfast up" if told.is_up else "holdfast run"
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         return _supervise(told, spares)
     except HoldfastError as error:
         sentence = " ".join(str(error).split()).rstrip(".")
-        sys.stderr.write(f"{command}: {sentence}\n")
+        sys.stderr.write(f"holdfast {command}: {sentence}\n")
         return error.exit_status
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -108,20 +105,11 @@ def main() -> int:
             one.close()
 
 
-def _forked(roles: Sequence[str]) -> dict[str, spare.Spare]:
-    # All of them use it; and what they share is what is loaded by now.
-    import asyncio  # noqa: F401, PLC0415
-
-    import holdfast.app.inheritance  # noqa: PLC0415
-    import holdfast.app.surroundings  # noqa: F401, PLC0415
-
-    makers: Mapping[str, Callable[[], spare.Spare]] = {
-        "edge": lambda: spare.forked(preload=_EDGE),
-        "workers": lambda: spare.forked(preload=_WORKERS, with_one_of_its_own=_SCRIPT),
-    }
-    gc.collect()
-    gc.freeze()
-    return {role: makers[role]() for role in roles}
+def _forked(command: str, roles: Sequence[str]) -> dict[str, spare.Spare]:
+    of_up = shared.UP_WITH_WORKERS if _WORKERS in roles else shared.UP
+    shared.load(of_up if command == _UP else shared.RUN, roles)
+    # The host of scripts has one for the first of those.
+    return {role: spare.forked(has_one_of_its_own=role == _WORKERS) for role in roles}
 
 
 def _read(descriptor: int) -> Told:

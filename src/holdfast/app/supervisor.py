@@ -1,7 +1,7 @@
 """The supervisor: `supervision`'s commands carried out on real processes, and what happens to them fed back.
 
-Law 1: it decides nothing (that is `supervision`) and holds no data of a client. It imports neither the core nor a web
-framework, so it is small and has little that could fail; and all it needs it imports at its start, for a release may change
+Law 1: it decides nothing (that is `supervision`) and holds no data of a client. It uses neither the core nor a web
+framework, so it has little that could fail; and all it needs it imports at its start, for a release may change
 the files of its installation.
 Law 2: listening sockets are its own, all the time: while a child is being replaced, connections wait in the kernel's queue.
 Law 3: it sleeps in the kernel until a signal, a word of a child or of somebody who asks, or the next moment that is due.

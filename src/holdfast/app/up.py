@@ -1,7 +1,7 @@
 """`holdfast up`: a supervisor and one edge, in front of one origin; with `--worker`, a host for those Workers too.
 
 Law 1: what it listens on is bound here, before anything is started, so a port in use leaves nothing behind.
-Law 2: this process loads neither the core nor certificates; the edge finds what is wrong with those and says it.
+Law 2: this process uses neither the core nor certificates; the edge finds what is wrong with those and says it.
 Law 3: the project of a Worker is read here, once: its files may change, and processes are started again.
 """
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
-import runpy
 import signal
 import sys
+from importlib import import_module
 
-RUNTIME = "holdfast.workers.runtime"
+RUNTIME = "holdfast.workers.runtime.__main__"
 # prctl(2), of linux/prctl.h; Python has no name for it.
 _PR_SET_PDEATHSIG = 1
 # Each object that is in memory has three files open, each request one socket.
@@ -23,14 +23,14 @@ MAX_FILES = 65_536
 DATA_FACTOR, DATA_MARGIN_MB = 4, 1024
 
 
-def main() -> None:
-    """Be a script's process. It ends by raising SystemExit."""
+def main() -> int:
+    """Be a script's process; its exit status."""
     host, memory_mb = (int(text) for text in sys.argv[1:3])
     end_with(host)
     limit(memory_mb)
     del sys.argv[1:]
     # Nothing of it is loaded before the limits are there.
-    runpy.run_module(RUNTIME, run_name="__main__", alter_sys=True)
+    return int(import_module(RUNTIME).main())
 
 
 def end_with(host: int) -> None:
@@ -51,4 +51,4 @@ def limit(memory_mb: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
