@@ -131,3 +131,9 @@ def test_statuses_of_errors_can_be_raised() -> None:
         "error",
         "Response(status=0, type='error')",
     )
+
+
+@pytest.mark.parametrize(("status", "phrase"), [(200, "OK"), (404, "Not Found"), (299, "")])
+def test_a_status_has_its_phrase_unless_another_is_given(status: int, phrase: str) -> None:
+    assert Response("x", status=status).status_text == phrase
+    assert Response("x", status=status, status_text="Mine").status_text == "Mine"

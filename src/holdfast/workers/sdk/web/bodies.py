@@ -141,6 +141,9 @@ def payload_of(body: object, *, what: str) -> tuple[Payload, str | None]:
             return _stream_payload(body), None
         case AsyncIterable():
             return Payload(ReadableStream(body)), None
+        case _ if callable(to_bytes := getattr(body, "to_bytes", None)) and not isinstance(body, int):
+            # A DataView.
+            return Payload(to_bytes()), None
         case _:
             raise JsTypeError(f"Unsupported type in {what}: {type(body).__name__}")
 

@@ -1,4 +1,4 @@
-"""JavaScript's own objects as user code reaches for them: `Object`, `JSON`, `Array`, `Map` and `Math`.
+"""JavaScript's own objects as user code reaches for them: `Object`, `JSON`, `Array`, `Map`, `Set`, `Number` and `Math`.
 
 Law: each takes plain Python values and gives plain Python values (dictionaries and lists that answer to JavaScript's names too).
 """
@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
@@ -199,6 +200,76 @@ class Map(dict[Any, Any]):
     def entries(self) -> list[tuple[Any, Any]]:
         """(key, value) pairs."""
         return list(self.items())
+
+
+class Set(set[Any]):
+    """`js.Set`."""
+
+    @classmethod
+    def new(cls, items: Iterable[Any] = ()) -> Set:
+        """Of items."""
+        return cls(items)
+
+    @property
+    def size(self) -> int:
+        """How many."""
+        return len(self)
+
+    def has(self, item: object) -> bool:
+        """Whether it is there."""
+        return item in self
+
+    def delete(self, item: object) -> bool:
+        """Remove it; whether it was there."""
+        was_there = item in self
+        self.discard(item)
+        return was_there
+
+    def values(self) -> list[Any]:
+        """The items."""
+        return list(self)
+
+
+class Number:
+    """`js.Number`: what can be read as a number is one of Python's, all else NaN."""
+
+    MAX_SAFE_INTEGER, MIN_SAFE_INTEGER = 2**53 - 1, 1 - 2**53
+    EPSILON = 2.0**-52
+
+    def __new__(cls, value: object = 0) -> float:  # type: ignore[misc]  # a number of Python
+        """Of a number, a text, a boolean or None."""
+        if value is None or isinstance(value, bool):
+            return int(value or 0)
+        if isinstance(value, (int, float)):
+            return value
+        # Python reads 1_000; JavaScript does not.
+        text = str(value).strip().replace("_", "?") or "0"
+        for read in (int, float, partial(int, base=0)):
+            try:
+                return read(text)
+            except ValueError:
+                continue
+        return math.nan
+
+    @classmethod
+    def new(cls, value: object = 0) -> float:
+        """As `js.Number.new("7")`."""
+        return cls(value)
+
+    @staticmethod
+    def isInteger(value: object) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it is a whole number."""
+        return Number.isFinite(value) and float(value).is_integer()  # type: ignore[arg-type]  # it is one
+
+    @staticmethod
+    def isFinite(value: object) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it is a number, neither NaN nor infinite."""
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+    @staticmethod
+    def isNaN(value: object) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it is NaN."""
+        return isinstance(value, float) and math.isnan(value)
 
 
 class Math:

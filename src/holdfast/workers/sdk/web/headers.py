@@ -210,7 +210,8 @@ def _checked_name(name: object) -> str:
 
 
 def _checked_value(value: object) -> str:
-    text = str(value).strip(" \t\r\n")
+    # As JavaScript says it.
+    text = (str(value).lower() if isinstance(value, bool) else str(value)).strip(" \t\r\n")
     if _FORBIDDEN_IN_VALUE.search(text):
         raise JsTypeError(f"Invalid header value: {text!r}.")
     return text

@@ -46,7 +46,7 @@ class Response(BodyMixin):
         options = options_of(init, given)
         self.webSocket: WebSocket | None = options.get("webSocket")
         self.status = _checked_status(options.get("status"), self.webSocket)
-        self.statusText = _checked_text(str(options.get("statusText") or ""))
+        self.statusText = _checked_text(str(options.get("statusText") or reason_phrase(self.status)))
         self.headers = Headers(options.get("headers"))
         self.encodeBody = str(options.get("encodeBody") or "automatic")
         self.cf: Any = as_js(options.get("cf"))

@@ -94,6 +94,25 @@ class Int8Array(TypedArray):
     code, BYTES_PER_ELEMENT = "b", 1
 
 
+class Uint8ClampedArray(TypedArray):
+    """Whole numbers of 8 bits, without sign: what is beyond them is 0 or 255 (law 3 does not hold), halves go to the even one."""
+
+    code, BYTES_PER_ELEMENT = "B", 1
+
+    def __new__(cls, source: int | Iterable[Number] | BytesLike = 0, offset: int = 0, length: int | None = None) -> Any:  # noqa: ANN401 - `array`'s own
+        """As the others."""
+        if not isinstance(source, (int, bytes, bytearray, memoryview)):
+            source = [_clamped(one) for one in source]
+        return super().__new__(cls, source, offset, length)
+
+    def __setitem__(self, where: Any, value: Any) -> None:  # noqa: ANN401 - as `array`
+        super().__setitem__(where, value if isinstance(where, slice) else _clamped(value))
+
+
+def _clamped(number: Number) -> int:
+    return 0 if number != number or number < 0 else 255 if number > 255 else round(number)  # noqa: PLR0124 - NaN is 0
+
+
 class Int16Array(TypedArray):
     """Whole numbers of 16 bits."""
 
@@ -165,6 +184,10 @@ class DataView:
     def byteLength(self) -> int:  # noqa: N802 - JavaScript's name
         """How many bytes."""
         return len(self._view)
+
+    def to_bytes(self) -> bytes:
+        """The bytes that it shows."""
+        return bytes(self._view)
 
     def _read(self, code: str, at: int, little: bool) -> Any:  # noqa: ANN401 - a number
         self._check(code, at)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from holdfast.workers.runtime.sockets import WebSocketPair
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
 from holdfast.workers.sdk.web.dates import Date
-from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Object, structuredClone
+from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Number, Object, Set, structuredClone
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -97,3 +97,27 @@ def test_a_structured_clone_is_a_deep_copy() -> None:
     with pytest.raises(DOMException) as caught:
         structuredClone(_ for _ in [1])
     assert caught.value.name == "DataCloneError"
+
+
+def test_a_set_is_pythons_with_javascripts_names() -> None:
+    one = Set.new([1, 2, 2])
+    assert (one.size, one.has(2), one.delete(2), one.delete(2), one.values()) == (2, True, True, False, [1])
+    assert one == {1}
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("1234", 1234), ("1.5", 1.5), (" 7 ", 7), ("", 0), ("0x10", 16), (True, 1), (None, 0), (2.5, 2.5), ("1e3", 1000)],
+)
+def test_what_is_written_as_a_number_is_one(value: object, number: float) -> None:
+    assert Number.new(value) == Number(value) == number
+
+
+@pytest.mark.parametrize("value", ["seven", "1_000", [1, 2], {}, "1 2"])
+def test_what_is_written_otherwise_is_none(value: object) -> None:
+    assert Number.isNaN(Number(value))
+
+
+def test_numbers_are_told_apart() -> None:
+    kinds = [(Number.isInteger(one), Number.isFinite(one)) for one in (1, 1.0, 1.5, float("inf"), True, "1")]
+    assert kinds == [(True, True), (True, True), (False, True), (False, False), (False, False), (False, False)]

@@ -118,3 +118,7 @@ def test_it_can_be_used_like_a_dictionary() -> None:
         _ = headers["missing"]
     assert repr(headers) == "Headers([('a', '1'), ('b', '2')])"
     assert headers != {"a": "1"}
+
+
+def test_a_value_that_is_no_text_is_said_as_javascript_says_it() -> None:
+    assert list(Headers({"a": 123, "b": True, "c": False})) == [("a", "123"), ("b", "true"), ("c", "false")]  # type: ignore[arg-type]

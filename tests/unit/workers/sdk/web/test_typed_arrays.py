@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array, bytes_of
 from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
+from holdfast.workers.sdk.sending import sendable
 from holdfast.workers.sdk.web import typed_arrays
 from holdfast.workers.sdk.web.response import Response
 from holdfast.workers.sdk.web.typed_arrays import (
@@ -19,6 +20,7 @@ from holdfast.workers.sdk.web.typed_arrays import (
     Float64Array,
     Int16Array,
     TypedArray,
+    Uint8ClampedArray,
     Uint16Array,
 )
 
@@ -94,3 +96,17 @@ def test_a_buffer_that_does_not_change_is_not_written() -> None:
     assert view.getUint16(0) == 0
     with pytest.raises(JsTypeError, match="does not change here"):
         view.setUint8(0, 1)
+
+
+def test_a_clamped_array_takes_any_number() -> None:
+    one = Uint8ClampedArray.new([-5, 300, 1.5, 2.5, float("nan"), 7])
+    assert list(one) == [0, 255, 2, 2, 0, 7]
+    one[5] = 1_000
+    assert (one[5], bytes(one)) == (255, b"\0\xff\2\2\0\xff")
+    assert (list(Uint8ClampedArray.new(2)), list(Uint8ClampedArray.new(b"ab"))) == ([0, 0], [97, 98])
+
+
+async def test_a_view_is_a_body_and_a_message() -> None:
+    view = DataView.new(b"abcdef", 1, 3)
+    assert await Response(view).text() == "bcd"
+    assert sendable(view, by="send()") == b"bcd"

@@ -24,7 +24,7 @@ from holdfast.workers.sdk.web.crypto import crypto
 from holdfast.workers.sdk.web.crypto_keys import CryptoKey
 from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.forms import FormData
-from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Object, structuredClone
+from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Number, Object, Set, structuredClone
 from holdfast.workers.sdk.web.headers import Headers
 from holdfast.workers.sdk.web.pipes import TransformStream, WritableStream
 from holdfast.workers.sdk.web.promises import Promise
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         Int8Array,
         Int16Array,
         Int32Array,
+        Uint8ClampedArray,
         Uint16Array,
         Uint32Array,
     )
@@ -86,6 +87,7 @@ _LATER = {
             "Int8Array",
             "Uint16Array",
             "Uint32Array",
+            "Uint8ClampedArray",
         ),
         "typed_arrays",
     ),
@@ -130,12 +132,14 @@ __all__ = [
     "Map",
     "Math",
     "MessageEvent",
+    "Number",
     "Object",
     "Promise",
     "RangeError",
     "ReadableStream",
     "Request",
     "Response",
+    "Set",
     "SyntaxError",
     "TextDecoder",
     "TextEncoder",
@@ -143,6 +147,7 @@ __all__ = [
     "TypeError",
     "URLSearchParams",
     "Uint8Array",
+    "Uint8ClampedArray",
     "Uint16Array",
     "Uint32Array",
     "WebSocket",
