@@ -123,6 +123,9 @@ class Payload:
 
 def payload_of(body: object, *, what: str) -> tuple[Payload, str | None]:
     """The body that user code gave, and the content type it implies. TypeError "Unsupported type in `what`: X"."""
+    if getattr(body, "buffer", None) is not None and callable(to_bytes := getattr(body, "to_bytes", None)):
+        # A view of a buffer.
+        body = to_bytes()
     match body:
         case None:
             return Payload(None), None
@@ -141,9 +144,6 @@ def payload_of(body: object, *, what: str) -> tuple[Payload, str | None]:
             return _stream_payload(body), None
         case AsyncIterable():
             return Payload(ReadableStream(body)), None
-        case _ if callable(to_bytes := getattr(body, "to_bytes", None)) and not isinstance(body, int):
-            # A DataView.
-            return Payload(to_bytes()), None
         case _:
             raise JsTypeError(f"Unsupported type in {what}: {type(body).__name__}")
 
