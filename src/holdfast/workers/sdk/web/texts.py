@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 from urllib.parse import quote, unquote
 
 from holdfast.workers.sdk.buffers import Uint8Array, bytes_of
@@ -26,7 +27,7 @@ class TextEncoder:
 
 
 class TextDecoder:
-    """`js.TextDecoder`. Whole texts: bytes of one character must come together."""
+    """`js.TextDecoder`: of whole texts, or of their pieces with `{"stream": True}`."""
 
     def __init__(self, label: str = "utf-8", options: object = None, **given: object) -> None:
         try:
@@ -35,21 +36,33 @@ class TextDecoder:
             raise JsRangeError(f'"{label}" is not a valid encoding.') from None
         chosen = {**(options if isinstance(options, dict) else {}), **given}
         self.encoding, self.fatal = label.lower(), bool(chosen.get("fatal", False))
+        self.ignoreBOM = bool(chosen.get("ignoreBOM", False))
+        self._pieces: codecs.IncrementalDecoder | None = None
 
     @classmethod
     def new(cls, label: str = "utf-8", options: object = None, **given: object) -> TextDecoder:
         """As `js.TextDecoder.new("utf-8", {"fatal": True})`."""
         return cls(label, options, **given)
 
-    def decode(self, data: object = b"") -> str:
-        """The text. TypeError for what is invalid, if `fatal`; else U+FFFD stands for it."""
+    def decode(self, data: object = b"", options: object = None, **given: object) -> str:
+        """The text. TypeError for what is invalid, if `fatal`; else U+FFFD stands for it. With `{"stream": True}` more is to come: bytes of
+        a character that is not whole yet wait for the others.
+        """
         raw = bytes_of(data, what="decode(data)")
-        if self.encoding in {"utf-8", "utf8"}:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        is_last = not {**(options if isinstance(options, dict) else {}), **given}.get("stream")
+        pieces = self._pieces or self._begun()
         try:
-            return raw.decode(self.encoding, "strict" if self.fatal else "replace")
+            text = pieces.decode(raw, is_last)
         except UnicodeDecodeError:
+            self._pieces = None
             raise JsTypeError("Failed to decode input.") from None
+        self._pieces = None if is_last else pieces
+        return text
+
+    def _begun(self) -> codecs.IncrementalDecoder:
+        # A mark at the beginning is no part of a text.
+        codec = "utf-8-sig" if self.encoding in {"utf-8", "utf8"} and not self.ignoreBOM else self.encoding
+        return codecs.getincrementaldecoder(codec)("strict" if self.fatal else "replace")
 
 
 def atob(text: str) -> str:

@@ -1,5 +1,7 @@
 """Texts and bytes, turned into each other as JavaScript does."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,3 +38,25 @@ def test_components_of_urls() -> None:
     assert decodeURIComponent("a%20b%2F%C3%BC!") == "a b/ü!"
     with pytest.raises(JsSyntaxError):
         decodeURIComponent("%ff")
+
+
+@given(st.text(), st.lists(st.integers(0, 40)), st.booleans())
+def test_any_pieces_of_a_text_give_the_text(text: str, cuts: list[int], has_mark: bool) -> None:
+    data = (b"\xef\xbb\xbf" if has_mark else b"") + text.lstrip("\ufeff").encode()
+    decoder = TextDecoder.new("utf-8", {"fatal": True})
+    edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    pieces = [data[start:end] for start, end in pairwise(edges)]
+    heard = "".join(decoder.decode(piece, {"stream": True}) for piece in pieces)
+    assert heard + decoder.decode() == text.lstrip("\ufeff")
+    assert decoder.decode(b"again") == "again"
+
+
+def test_a_character_that_never_becomes_whole_is_told_at_the_end() -> None:
+    decoder = TextDecoder.new()
+    assert decoder.decode(b"a\xc3", stream=True) == "a"
+    assert decoder.decode() == "\ufffd"
+    fatal = TextDecoder.new("utf-8", fatal=True)
+    assert fatal.decode(b"\xc3", stream=True) == ""
+    with pytest.raises(JsTypeError):
+        fatal.decode(b"x")
+    assert fatal.decode(b"x") == "x"
