@@ -75,7 +75,7 @@ async def test_what_objects_of_a_deleted_class_stored_goes_when_the_new_version_
     await api.result("PUT", script, **upload(bindings=[ROOM], migrations=ROOM_MADE))
     other = script.replace("/chat", "/other")
     await api.result("PUT", other, **upload(bindings=[{**ROOM, "script_name": "chat"}]))
-    given = upload(migrations={"new_tag": "v2", "deleted_classes": ["Room"]})
+    given = upload(migrations={"old_tag": "v1", "new_tag": "v2", "deleted_classes": ["Room"]})
     answer = await api.ask("PUT", script, **given)
     assert (answer.status_code, codes(answer)) == (400, [10061])
     assert "ROOMS of the Worker 'other'" in answer.json()["errors"][0]["message"]
@@ -92,7 +92,7 @@ async def test_a_class_that_is_made_anew_does_not_meet_what_the_one_before_it_st
     worker_api: Api, workers: FakeWorkers
 ) -> None:
     await worker_api.result("PUT", base(worker_api), **upload(bindings=[ROOM], migrations=ROOM_MADE))
-    both = {"new_tag": "v2", "deleted_classes": ["Room"], "new_sqlite_classes": ["Room"]}
+    both = {"old_tag": "v1", "new_tag": "v2", "deleted_classes": ["Room"], "new_sqlite_classes": ["Room"]}
     await worker_api.result("PUT", base(worker_api), **upload(bindings=[ROOM], migrations=both))
     assert workers.versions[-1][0].classes["Room"].namespace == "Room~2"
     assert workers.forgotten[-1][1] == ["chat-Room"]

@@ -23,7 +23,7 @@ async def test_each_class_of_each_script_has_a_namespace_that_keeps_its_id(worke
         ("chat_Room", "Room", "chat", True),
     ]
     assert await api.result("GET", f"{base}/durable_objects/namespaces?per_page=1&page=2") == found[1:2]
-    renamed = {"new_tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]}
+    renamed = {"old_tag": "v1", "new_tag": "v2", "renamed_classes": [{"from": "Room", "to": "Hall"}]}
     await api.result("PUT", f"{base}/scripts/chat", **upload(migrations=renamed))
     after = await api.result("GET", f"{base}/durable_objects/namespaces")
     assert {one["class"]: one["id"] for one in after} == {

@@ -197,7 +197,10 @@ BAD: list[tuple[dict[str, Any], int, int, str]] = [
     (upload(limits={"cpu_ms": 0}), 400, 10021, "limits.cpu_ms: expected 1 to 300000, got 0"),
     (upload(limits={"memory_mb": 1}), 400, 10021, "limits.memory_mb: expected 64"),
     (upload(migrations={"steps": [{"deleted_classes": ["Room"]}]}), 400, 10021, "cannot delete the class 'Room'"),
-    (upload(migrations={"old_tag": "v1", "new_tag": "v2"}), 412, 10079, "current tag is 'none', expected 'v1'"),
+    (upload(migrations={"old_tag": "v1", "new_tag": "v2"}), 412, 10079,
+     "Actor migration tag precondition failed, got tag 'v1' when expected tag is ''. Please make sure"),
+    (upload(migrations={"new_tag": "v1", "transferred_classes": [{"from": "A", "from_script": "gone", "to": "A"}]}), 400, 10021,
+     "cannot transfer the class 'A' of the script 'gone': there is no script of that name"),
     (upload(migrations={}, exports={}), 400, 10021, "either exports or migrations"),
     (upload(exports={"A": {"type": "durable-object", "state": "transferred"}}), 400, 10021, "exports.A.state: expected created"),
 ]  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
+from holdfast.model.object_names import unique_key
 from holdfast.model.worker_messages import BusyObject, Log
+from holdfast.model.worker_migrations import DurableClass
 from holdfast.model.worker_script import ScriptVersion
 
 
@@ -20,7 +22,9 @@ class FakeWorkers:
         self.lines: list[Log | int] = []
         self.turns: list[str] = []
         self.objects: dict[str, list[str]] = {}
+        self.doomed: list[tuple[str, list[str]]] = []
         self.forgotten: list[tuple[str, list[str]]] = []
+        self.adopted: list[tuple[str, str]] = []
         self.crons: dict[str, list[str]] = {}
         self.busy: list[BusyObject] = []
 
@@ -46,9 +50,22 @@ class FakeWorkers:
         """The last one of the script."""
         return next((version.version for version, _ in reversed(self.versions) if version.key == key), "")
 
-    async def forget_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+    async def doom_objects(self, key: str, unique_keys: Sequence[str]) -> None:
         """Remember which."""
-        self.forgotten.append((key, list(unique_keys)))
+        self.doomed.append((key, list(unique_keys)))
+
+    async def forget_objects(self, key: str, living: Collection[str]) -> None:
+        """Remember those that are doomed and not living."""
+        doomed = sorted({one for of, ones in self.doomed for one in ones if of == key and one not in living})
+        self.doomed = [one for one in self.doomed if one[0] != key]
+        if doomed:
+            self.forgotten.append((key, doomed))
+
+    async def adopt_objects(self, key: str, name: str, one: DurableClass) -> None:
+        """Remember it, or refuse."""
+        if isinstance(self.refusal, WorkersUnavailable):
+            raise self.refusal
+        self.adopted.append((key, unique_key(name, one.namespace)))
 
     async def schedule(self, key: str, crons: Sequence[str]) -> None:
         """Remember them, or refuse."""

@@ -18,6 +18,7 @@ from holdfast.model.moment import Moment
 from holdfast.model.request_text import GivenRequest
 from holdfast.model.request_trace import Trace
 from holdfast.model.worker_messages import BusyObject, Log
+from holdfast.model.worker_migrations import DurableClass
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.rules.context import Facts
 from holdfast.rules.managed_ruleset import ManagedRuleset
@@ -162,8 +163,16 @@ class Workers(Protocol):
     async def deployed(self, key: str) -> str:
         """The version of a script that was deployed last, "" where none is known. Never raises."""
 
-    async def forget_objects(self, key: str, unique_keys: Sequence[str]) -> None:
-        """Remove what the objects of these namespaces stored, which no version that runs has any more. Never raises."""
+    async def doom_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+        """Write down that what the objects of these namespaces stored is to be removed. Never raises."""
+
+    async def forget_objects(self, key: str, living: Collection[str]) -> None:
+        """Remove what was doomed, but for namespaces that are `living` all the same: those that the script has now. What cannot be removed is
+        with the next call. Never raises."""
+
+    async def adopt_objects(self, key: str, name: str, one: DurableClass) -> None:
+        """Have a script have the objects of a class that came from another one, which does not serve them any more. Raises
+        WorkersUnavailable."""
 
     async def schedule(self, key: str, crons: Sequence[str]) -> None:
         """Run a script by itself at these times from now on, and at no others. Raises WorkersUnavailable."""
@@ -197,8 +206,15 @@ class NoWorkers:
         """None is known."""
         return ""
 
-    async def forget_objects(self, _: str, __: Sequence[str]) -> None:
-        """There are none."""
+    async def doom_objects(self, _: str, __: Sequence[str]) -> None:
+        """Nothing."""
+
+    async def forget_objects(self, _: str, __: Collection[str]) -> None:
+        """Nothing."""
+
+    async def adopt_objects(self, _: str, __: str, ___: DurableClass) -> None:
+        """Raise WorkersUnavailable."""
+        raise WorkersUnavailable("this installation runs no Workers")
 
     async def schedule(self, _: str, __: Sequence[str]) -> None:
         """Not here."""

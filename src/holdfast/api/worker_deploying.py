@@ -1,10 +1,9 @@
-"""Make a new version of a script, have it run, and write it down: in this order, so that what is written down runs.
+"""Make a new version of a script, and have it run and written down (`worker_running`).
 
 Law 1: of one script one change is under way at a time. What was read before is compared when it is written: whoever changed the
 script by another control is not overwritten.
-Law 2: a version that does not run changes nothing: the answer says why, with the traceback of the script's code.
-Law 3: what cannot be written down does not stay running: the version before is run again.
-Law 4: secrets are sealed before anything is kept.
+Law 2: secrets are sealed before anything is kept.
+Law 3: a class that moves here takes its script along: that has one more version then, of the same code, without the class.
 
 Source: Cloudflare API v4, "Workers scripts"; codes and sentences as its clients know them.
 """
@@ -14,44 +13,32 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access
-from holdfast.api.context import DeployRefused, WorkersUnavailable
-from holdfast.api.faults import ApiFault, Complaint, fault
-from holdfast.api.worker_classes import check_bound, check_gone, classes_after, namespaces_of
-from holdfast.api.worker_found import (
-    NOT_REACHED,
-    RESOURCE,
-    Before,
-    audited,
-    described,
-    find_script,
-    look_up,
-    no_such_version,
-)
-from holdfast.api.worker_upload import INVALID_UPLOAD, Migrations
+from holdfast.api.faults import fault
+from holdfast.api.worker_classes import Classes, check_bound, check_gone, classes_after, namespaces_of, not_applied
+from holdfast.api.worker_found import Before, audited, find_script, look_up, no_such_version
+from holdfast.api.worker_running import Change, Code, Move, adopt, client_of, deploy, kept_files, write_script
+from holdfast.api.worker_upload import Migrations
 from holdfast.model.data_dir import worker_key
-from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
+from holdfast.model.object_names import unique_key
+from holdfast.model.worker_migrations import MovedClass, TransferredClass
 from holdfast.model.worker_script import secret_purpose
 from holdfast.store import worker_scripts as store
 from holdfast.store.worker_scripts import Deployment, Script, Version, VersionSettings
 
 # Cloudflare's codes.
-CLASS_GONE = 10064
 TOO_MANY_SCRIPTS = 10037
 MIGRATION_OF_A_VERSION = 10211
 SECRETS_CHANGED = 10220
-# Ours.
-CHANGED_MEANWHILE = 10409
 # Precedent: the original's paid plan.
 MAX_SCRIPTS = 500
 VERSION_RESOURCE = "worker_version"
-_RETRY_AFTER_S = 5
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,37 +60,41 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return f"Wanted(main={self.settings.main!r}, source={self.source!r})"
 
 
-class _Code(msgspec.Struct, frozen=True):
-    """The files of a version, and as they are kept; empty where they are kept already."""
-
-    files: Mapping[str, bytes]
-    packed: bytes = b""
-
-
 # What is wanted, now that it is known what there is. Raises ApiFault.
 Want = Callable[[Before | None], Wanted]
 
 
-async def make_version(access: Access, name: str, want: Want) -> Before:
-    """Make the version that `want` says, and deploy it; the script then. Raises ApiFault."""
+async def make_version(access: Access, name: str, want: Want, *, sources: Collection[str] = ()) -> Before:
+    """Make the version that `want` says, and deploy it; the script then. `sources` are the scripts that its migrations name. Raises
+    ApiFault."""
     context, account_id = access.context, access.account_id
     key = worker_key(account_id, name)
-    async with context.workers.turn(key):
+    async with AsyncExitStack() as turns:
+        # In one order, so that two who each want a class of the other do not wait for ever.
+        for one in sorted({key, *(worker_key(account_id, source) for source in sources)}):
+            await turns.enter_async_context(context.workers.turn(one))
         async with context.database.read() as connection:
             before = await look_up(connection, account_id, name)
             others = await store.count(connection, account_id)
+            known = await _known(connection, account_id, name, sources)
+        if before is not None:
+            await adopt(access, before)
         wanted = want(before)
         if before is None and others >= MAX_SCRIPTS:
             raise fault(400, TOO_MANY_SCRIPTS, f"There are at most {MAX_SCRIPTS} Workers of one account")
         files, packed = await _files(access, wanted, before)
-        after = _after(access, name, before, wanted, etag=hashlib.sha256(packed).hexdigest())
+        etag = hashlib.sha256(packed).hexdigest()
+        after, classes = _after(access, name, before, wanted, etag=etag, known=known)
+        moves = await _moves(access, after.script, classes, known)
         async with context.database.read() as connection:
-            await check_bound(connection, account_id, after)
-            await check_gone(connection, before, after)
-        await _deploy(access, before, after, _Code(files, packed))
-        if gone := namespaces_of(before) - namespaces_of(after):
-            # Now: the process that had them has given them back, and what is written down has them no more.
-            await context.workers.forget_objects(key, sorted(gone))
+            await check_bound(connection, before, after)
+            for change in [(before, after), *((move.source.before, move.source.after) for move in moves)]:
+                await check_gone(connection, *change)
+        if gone := namespaces_of(before.script if before else None) - namespaces_of(after.script):
+            await context.workers.doom_objects(key, sorted(gone))
+        await deploy(access, Change(before=before, after=after, code=Code(files, packed)), moves)
+        # Now: the process that had them has given them back, and what is written down has them no more.
+        await context.workers.forget_objects(key, namespaces_of(after.script))
     return after
 
 
@@ -115,22 +106,20 @@ async def add_version(access: Access, name: str, want: Want) -> Before:
             before = await find_script(connection, account_id, name)
             newest = Before(before.script, (await store.versions(connection, before.script.id))[0])
         wanted = want(newest)
-        if (
-            wanted.migrations is not None
-            and classes_after(before.script, wanted.migrations)[0] != before.script.classes
-        ):
+        if _is_migration(name, before.script, wanted.migrations):
             message = (
                 "Version upload failed. You attempted to upload a version of a Worker that includes a Durable Object migration, "
                 "but migrations must be fully applied via a non-versioned deployment."
             )
             raise fault(400, MIGRATION_OF_A_VERSION, message, pointer="/metadata/migrations")
         _, packed = await _files(access, wanted, newest)
-        after = _after(access, name, newest, wanted, etag=hashlib.sha256(packed).hexdigest())
+        unmoved = msgspec.structs.replace(wanted, migrations=None)
+        after, _ = _after(access, name, newest, unmoved, etag=hashlib.sha256(packed).hexdigest())
         async with context.database.read() as connection:
-            await check_bound(connection, account_id, after)
+            await check_bound(connection, newest, after)
         script = msgspec.structs.replace(before.script, next_number=after.script.next_number)
         async with context.database.write() as connection:
-            await _write_script(connection, before, Before(script, before.version))
+            await write_script(connection, before, Before(script, before.version))
             await store.insert_version(connection, after.version, packed)
             await access.record(connection, "create", VERSION_RESOURCE, after.version.id, new=audited(after))
     return after
@@ -155,7 +144,9 @@ async def redeploy(
         after = Before(script, version)
         files = await asyncio.to_thread(store.unpacked, kept)
         source = "rollback" if is_older else "promotion"
-        deployment = await _deploy(access, before, after, _Code(files), message=message, source=source)
+        change = Change(before=before, after=after, code=Code(files), message=message, source=source)
+        await adopt(access, before)
+        deployment = await deploy(access, change)
     return after, deployment
 
 
@@ -168,33 +159,31 @@ def _changed_secrets(now: Version, then: Version) -> str:
     )
 
 
-def client_of(access: Access) -> str:
-    """By what program it is asked for, as versions and deployments tell it."""
-    named = access.request.headers.get("user-agent", "").partition("/")[0]
-    return "wrangler" if named in {"wrangler", "wrangler-js"} else "api"
-
-
-async def _kept_files(connection: AsyncConnection, before: Before) -> bytes | None:
-    return await store.files_of(connection, before.script.id, before.version.id)
-
-
 async def _files(access: Access, wanted: Wanted, before: Before | None) -> tuple[Mapping[str, bytes], bytes]:
     """The files of the version, and as they are kept. In a thread: there may be 32 MiB of them."""
     if wanted.files is not None:
         return wanted.files, await asyncio.to_thread(store.packed, wanted.files)
+    if before is None:
+        raise AssertionError("who wants the files of before has a version before")
     async with access.context.database.read() as connection:
-        kept = None if before is None else await _kept_files(connection, before)
-    if kept is None:
-        raise AssertionError("the version before has files")
+        kept = await kept_files(connection, before)
     return await asyncio.to_thread(store.unpacked, kept), kept
 
 
-def _after(access: Access, name: str, before: Before | None, wanted: Wanted, *, etag: str) -> Before:
-    """The script and the version as they are to be. Raises ApiFault."""
+def _after(
+    access: Access,
+    name: str,
+    before: Before | None,
+    wanted: Wanted,
+    *,
+    etag: str,
+    known: Mapping[str, Before] | None = None,
+) -> tuple[Before, Classes]:
+    """The script and the version as they are to be, and what becomes of classes. Raises ApiFault."""
     key, now = worker_key(access.account_id, name), access.context.clock()
     old = before.script if before else None
     script_id, version_id = old.id if old else secrets.token_hex(16), secrets.token_hex(16)
-    classes, tag = classes_after(old, wanted.migrations)
+    classes = classes_after(name, old, wanted.migrations, known or {})
     kept = before.version.secrets if before else {}
     sealed = {one: kept[one] for one in sorted(wanted.kept_secrets) if one in kept}
     for one, text in wanted.secrets.items():
@@ -222,78 +211,76 @@ def _after(access: Access, name: str, before: Before | None, wanted: Wanted, *, 
         version_id=version_id,
         next_number=number + 1,
         tags=wanted.tags if wanted.tags is not None else old.tags if old else (),
-        classes=classes,
-        migration_tag=tag,
+        classes=classes.there,
+        moved=classes.moved,
+        migration_tag=classes.tag,
         created_on=old.created_on if old else now,
         modified_on=now,
     )
-    return Before(script, version)
+    return Before(script, version), classes
 
 
-async def _deploy(
-    access: Access, before: Before | None, after: Before, code: _Code, *, message: str = "", source: str = ""
-) -> Deployment:
-    """Have the version run, then write all down. Raises ApiFault."""
-    await _run(access, after, code.files)
-    deployment = Deployment(
+def _is_migration(name: str, script: Script, migrations: Migrations | None) -> bool:
+    """Whether classes would be others than they are. Raises ApiFault."""
+    if migrations is None:
+        return False
+    # Of whichever script: that a class comes from another one is a migration.
+    return any(step.transferred_classes for step in not_applied(migrations, script.migration_tag)) or (
+        classes_after(name, script, migrations, {}).there != script.classes
+    )
+
+
+async def _known(
+    connection: AsyncConnection, account_id: str, name: str, sources: Collection[str]
+) -> dict[str, Before]:
+    """The scripts that classes may come from, by name."""
+    found = {one: await look_up(connection, account_id, one) for one in sorted(set(sources) - {name})}
+    return {one: there for one, there in found.items() if there is not None}
+
+
+async def _moves(access: Access, target: Script, classes: Classes, known: Mapping[str, Before]) -> list[Move]:
+    """What moves here, with what becomes of the scripts that it moves from: a version of the same code, without those classes."""
+    by_source: dict[str, list[TransferredClass]] = {}
+    for one in classes.transferred:
+        by_source.setdefault(one.script, []).append(one)
+    found: dict[str, Change] = {}
+    for name, ones in by_source.items():
+        before = known[name]
+        async with access.context.database.read() as connection:
+            packed = await kept_files(connection, before)
+        after = _without(access, before, target, ones)
+        files = await asyncio.to_thread(store.unpacked, packed)
+        found[name] = Change(before=before, after=after, code=Code(files, packed))
+    return [Move(one=one, source=found[one.script]) for one in classes.transferred]
+
+
+def _without(access: Access, before: Before, target: Script, moved: Sequence[TransferredClass]) -> Before:
+    """A script as it is when these classes of it are `target`'s."""
+    script, now = before.script, access.context.clock()
+    gone = {one.before: one.after for one in moved}
+    elsewhere = {
+        name: MovedClass(
+            script=target.name, class_name=after, unique_key=unique_key(script.name, script.classes[name].namespace)
+        )
+        for name, after in gone.items()
+    }
+    version = msgspec.structs.replace(
+        before.version,
         id=secrets.token_hex(16),
-        script_id=after.script.id,
-        version_id=after.version.id,
+        number=script.next_number,
         author_email=access.principal.email,
-        source=source or after.version.source,
-        message=message or after.version.message,
-        created_on=access.context.clock(),
+        source="upload",
+        message=f"{', '.join(gone)} moved to {target.name}"[:1000],
+        tag="",
+        created_on=now,
         client=client_of(access),
     )
-    try:
-        async with access.context.database.write() as connection:
-            await _write_script(connection, before, after)
-            if code.packed:
-                await store.insert_version(connection, after.version, code.packed)
-            await store.insert_deployment(connection, deployment)
-            await access.record(
-                connection,
-                "update" if before else "create",
-                RESOURCE,
-                after.script.name,
-                old=audited(before) if before else None,
-                new=audited(after),
-            )
-    except BaseException:
-        await _run_before(access, before, after)
-        raise
-    return deployment
-
-
-async def _write_script(connection: AsyncConnection, before: Before | None, after: Before) -> None:
-    there = await store.hold(connection, after.script.account_id, after.script.name)
-    if there != (before.script if before else None):
-        raise fault(409, CHANGED_MEANWHILE, "The Worker was changed by somebody else meanwhile: ask again")
-    if there is None:
-        await store.insert(connection, after.script)
-    else:
-        await store.update(connection, after.script)
-
-
-async def _run(access: Access, after: Before, files: Mapping[str, bytes]) -> None:
-    try:
-        await access.context.workers.deploy(described(after), files)
-    except DeployRefused as refused:
-        chain = ((INVALID_UPLOAD, refused.traceback),) if refused.traceback else ()
-        code = CLASS_GONE if refused.error.startswith(CLASS_NOT_EXPORTED) else INVALID_UPLOAD
-        raise fault(400, code, refused.error, chain=chain) from None
-    except WorkersUnavailable as error:
-        complaint = Complaint(NOT_REACHED, f"The Worker was not deployed: {error}")
-        raise ApiFault(503, (complaint,), {"Retry-After": str(_RETRY_AFTER_S)}) from None
-
-
-async def _run_before(access: Access, before: Before | None, after: Before) -> None:
-    """Law 3, as far as it can be done."""
-    with suppress(DeployRefused, WorkersUnavailable, Exception):
-        if before is None:
-            await access.context.workers.delete(after.script.key)
-            return
-        async with access.context.database.read() as connection:
-            kept = await _kept_files(connection, before)
-        if kept is not None:
-            await access.context.workers.deploy(described(before), await asyncio.to_thread(store.unpacked, kept))
+    changed = msgspec.structs.replace(
+        script,
+        version_id=version.id,
+        next_number=script.next_number + 1,
+        classes={name: one for name, one in script.classes.items() if name not in gone},
+        moved={**script.moved, **elsewhere},
+        modified_on=now,
+    )
+    return Before(changed, version)

@@ -79,6 +79,7 @@ def described(of: Before) -> ScriptVersion:
         durable_objects=settings.durable_objects,
         services=settings.services,
         classes=script.classes,
+        moved=script.moved,
         limits=settings.limits,
         created_ms=version.created_on // 1000,
     )

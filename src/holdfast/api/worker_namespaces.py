@@ -21,6 +21,8 @@ from holdfast.api.faults import ApiFault, Complaint, not_found
 from holdfast.api.identifiers import path_id
 from holdfast.api.paging import paged
 from holdfast.api.worker_found import NOT_REACHED
+from holdfast.model.data_dir import worker_key
+from holdfast.model.object_names import unique_key
 from holdfast.model.worker_messages import BusyObject
 from holdfast.model.worker_migrations import DurableClass
 from holdfast.store import worker_scripts as store
@@ -108,7 +110,7 @@ async def list_objects(
     script, _, one = await _found(access, namespace_id)
     # One more than are shown: that tells whether there is a next page.
     found = await access.context.workers.stored_objects(
-        script.key, f"{script.name}-{one.namespace}", after=after, limit=limit + 1
+        script.key, unique_key(script.name, one.namespace), after=after, limit=limit + 1
     )
     shown = [{"id": ident, "hasStoredData": True} for ident in found[:limit]]
     return cursor_page_of(shown, cursor_of(found[limit - 1]) if len(found) > limit else None)
@@ -147,7 +149,9 @@ def _busy(one: BusyObject) -> dict[str, Any]:
 
 
 def _id(script: Script, one: DurableClass) -> str:
-    return hashlib.sha256(f"{script.key}/{one.namespace}".encode()).hexdigest()[:32]
+    """The same wherever the class is: made of where it was made."""
+    origin, _, name = unique_key(script.name, one.namespace).rpartition("-")
+    return hashlib.sha256(f"{worker_key(script.account_id, origin)}/{name}".encode()).hexdigest()[:32]
 
 
 def _views(script: Script) -> list[dict[str, Any]]:

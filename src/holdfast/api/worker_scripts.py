@@ -22,6 +22,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, success
 from holdfast.api.form import read_parts
+from holdfast.api.worker_classes import sources_of
 from holdfast.api.worker_deploying import Wanted, make_version
 from holdfast.api.worker_found import Before, find_script, no_such_script, no_such_version
 from holdfast.api.worker_removing import remove_script
@@ -62,7 +63,7 @@ async def upload_script(
     def want(before: Before | None) -> Wanted:
         return wanted_by(upload, before, is_strict=bindings_inherit == "strict")
 
-    made = await make_version(access, script_name, want)
+    made = await make_version(access, script_name, want, sources=sources_of(upload.migrations))
     view = script_view(made) | {
         "startup_time_ms": int((time.monotonic() - started) * 1000),
         "deployment_id": made.version.id,

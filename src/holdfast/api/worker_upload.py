@@ -312,7 +312,6 @@ def migrations_of(metadata: Metadata) -> Migrations | None:
     if given is None:
         return None
     single = MigrationStep(
-        tag=given.new_tag or "",
         new_classes=given.new_classes,
         new_sqlite_classes=given.new_sqlite_classes,
         renamed_classes=given.renamed_classes,

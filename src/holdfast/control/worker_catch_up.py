@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from holdfast.api.context import DeployRefused, Workers, WorkersUnavailable
+from holdfast.api.worker_classes import namespaces_of
 from holdfast.api.worker_found import Before, described
 from holdfast.control.pacing import Pacing
 from holdfast.store import worker_schedules
@@ -56,13 +57,19 @@ async def _deploy(database: Database, workers: Workers, account_id: str, name: s
     async with database.read() as connection:
         # Read again: it may have been changed before it was this one's turn.
         script = await store.find(connection, account_id, name)
-        if script is None or script.version_id in refused or await workers.deployed(script.key) == script.version_id:
+        if script is None:
+            return
+        await workers.forget_objects(script.key, namespaces_of(script))
+        if script.version_id in refused or await workers.deployed(script.key) == script.version_id:
             return
         version = await store.find_version(connection, script.id, script.version_id)
         kept = await store.files_of(connection, script.id, script.version_id)
         if version is None or kept is None:
             return
         crons = [one.cron for one in await worker_schedules.of_script(connection, script.id)]
+    for one in script.classes.values():
+        if one.came_from:
+            await workers.adopt_objects(script.key, script.name, one)
     try:
         await workers.deploy(described(Before(script, version)), await asyncio.to_thread(store.unpacked, kept))
     except DeployRefused:

@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
+from holdfast.control import worker_objects
 from holdfast.errors import reason_of
 from holdfast.model.data_dir import (
     worker_active_file,
@@ -50,7 +51,9 @@ from holdfast.model.worker_host_messages import (
     Tail,
 )
 from holdfast.model.worker_messages import BusyObject, LineReader, Log, WorkerLinkError, line
+from holdfast.model.worker_migrations import DurableClass
 from holdfast.model.worker_script import ScriptVersion, is_module_path
+from holdfast.store.objects.errors import StorageError
 
 # How long the host may take to be reached, and to answer what takes no time.
 CONNECT_LIMIT_S = 5.0
@@ -104,14 +107,23 @@ class WorkerHosting:
         """The version that the host wrote down when it served, if its files are there."""
         return await asyncio.to_thread(_deployed, self._data_dir, key)
 
-    async def forget_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+    async def doom_objects(self, key: str, unique_keys: Sequence[str]) -> None:
+        """Written down beside the script's files."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(worker_objects.doom, self._data_dir, key, unique_keys)
+
+    async def forget_objects(self, key: str, living: Collection[str]) -> None:
         """Remove files of objects: first out of the way as a whole, so that nothing that is new meets them."""
-        for unique_key in unique_keys:
-            directory = worker_namespace_dir(self._data_dir, key, unique_key)
-            beside = directory.with_name(f".removed-{secrets.token_hex(4)}")
-            with contextlib.suppress(OSError):
-                directory.rename(beside)
-                await asyncio.to_thread(_remove, beside)
+        await asyncio.to_thread(worker_objects.forget, self._data_dir, key, living)
+
+    async def adopt_objects(self, key: str, name: str, one: DurableClass) -> None:
+        """Move the files and the alarms of a class's objects from the directory of the script before. Raises WorkersUnavailable."""
+        try:
+            await asyncio.to_thread(worker_objects.adopt, self._data_dir, key, name, one)
+        except (worker_objects.NotLetGo, StorageError) as error:
+            raise WorkersUnavailable(f"the objects of {name} cannot be moved: {error}") from error
+        except OSError as error:
+            raise WorkersUnavailable(f"the objects of {name} cannot be moved: {reason_of(error)}") from error
 
     async def schedule(self, key: str, crons: Sequence[str]) -> None:
         """Write down when the script runs by itself, and have the host read it. Raises WorkersUnavailable."""

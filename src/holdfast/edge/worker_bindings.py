@@ -20,9 +20,11 @@ from holdfast.edge.worker_scripts import Script
 from holdfast.model.data_dir import worker_active_file, worker_caller_file, worker_key, worker_version_dir
 from holdfast.model.worker_egress import BoundCall, Outcome
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding
-from holdfast.model.worker_migrations import DurableClass
+from holdfast.model.worker_migrations import DurableClass, MovedClass
 
 MAX_KEPT = 1_024
+# How often a class may have been renamed or moved since a binding named it.
+MAX_MOVES = 16
 # Longest file that is read: the description of a version (`workers.host.versions`).
 MAX_FILE_BYTES = 4 * 1024 * 1024
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
@@ -39,6 +41,7 @@ class Deployed(msgspec.Struct, frozen=True, gc=False):
     durable_objects: tuple[DurableObjectBinding, ...] = ()
     services: tuple[ServiceBinding, ...] = ()
     classes: dict[str, DurableClass] = {}
+    moved: dict[str, MovedClass] = {}
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -104,14 +107,20 @@ class WorkerBindings:
         name = binding.script_name or caller.name
         script = Script(worker_key(caller.account, name), name)
         whose = f'which the binding "{binding.name}" of the Worker "{caller.name}" names'
-        if (owner := self._version(script.key)) is None:
-            raise NotBound(f'the Worker "{name}" is not deployed, {whose}')
-        if binding.class_name not in owner.classes:
-            there = ", ".join(sorted(owner.classes)) or "none"
-            raise NotBound(
-                f'the Worker "{name}" has no Durable Object class "{binding.class_name}", {whose}; it has: {there}'
-            )
-        return Target(script, caller.name, class_name=binding.class_name)
+        class_name = binding.class_name
+        for _ in range(MAX_MOVES):
+            if (owner := self._version(script.key)) is None:
+                raise NotBound(f'the Worker "{script.name}" is not deployed, {whose}')
+            if class_name in owner.classes:
+                return Target(script, caller.name, class_name=class_name)
+            if (moved := owner.moved.get(class_name)) is None:
+                there = ", ".join(sorted(owner.classes)) or "none"
+                raise NotBound(
+                    f'the Worker "{script.name}" has no Durable Object class "{class_name}", {whose}; it has: {there}'
+                )
+            name, class_name = moved.script or script.name, moved.class_name
+            script = Script(worker_key(caller.account, name), name)
+        raise NotBound(f'the Durable Object class "{binding.class_name}" has moved too often, {whose}')
 
     def _version(self, key: str) -> Deployed | None:
         """What is served of a script; None where nothing is."""

@@ -102,7 +102,9 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     the entry module's file, relative to it. `vars` are plain text and JSON, `secrets` texts (never logged). `http_fd` and `channel_fd`
     are listening Unix sockets, inherited; `channel_path` is where the latter is bound. `egress_path` is where every `fetch()` connects. `objects_dir`
     holds the objects' files, `run_dir` is for what lives as long as the process. `storages`: class name -> "sqlite" | "legacy-kv";
-    `namespaces`: class name -> the name that its objects are kept under, where that is another (a class that was renamed).
+    `namespaces`: class name -> the name that its objects are kept under, where that is another (a class that was renamed, or came from
+    another script). `moved`: name of a class that is not here any more -> what ids of its objects are made with; bindings may name it.
+    `awaited`: classes that the code must export besides.
     `turn_file`: 64 bytes to map, shared with the host (`Turn`). `is_dev`: somebody edits the code while it runs.
     """
 
@@ -127,6 +129,8 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     services: tuple[ServiceBinding, ...] = ()
     storages: dict[str, str] = {}
     namespaces: dict[str, str] = {}
+    moved: dict[str, str] = {}
+    awaited: tuple[str, ...] = ()
     limits: WorkerLimits = WorkerLimits()
     is_dev: bool = False
 

@@ -15,7 +15,15 @@ from typing import Any, Literal
 import msgspec
 
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
-from holdfast.model.worker_migrations import DurableClass, MigrationStep, declared, migrated, with_bound
+from holdfast.model.worker_migrations import (
+    DurableClass,
+    MigrationStep,
+    MovedClass,
+    declared,
+    migrated,
+    tried,
+    with_bound,
+)
 
 # Longest name. Precedent: a label of workers.dev.
 MAX_NAME_CHARS = 63
@@ -101,7 +109,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
         Raises MigrationError.
         """
-        found = declared({}, self.exports) if self.exports is not None else migrated({}, self.migrations)
+        found = declared({}, self.exports) if self.exports is not None else migrated({}, tried(self.migrations))
         return with_bound(found.classes, self.own_classes())
 
 
@@ -109,7 +117,9 @@ class ScriptVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """One version of a script, as it lies beside its code (`script.json`). `key` names the script's directory (`data_dir.worker_key`).
 
     `version` is its id, `number` counts the script's versions from 1. `sealed_secrets` are by name. `classes` are the Durable
-    Object classes that there are with this version, each with where its objects are stored. `created_ms` is Unix time.
+    Object classes that there are with this version, each with where its objects are stored; `moved` those that were renamed, or moved to
+    another script, which bindings may still name. `awaited` are classes that the next version will have: the code must export them.
+    `created_ms` is Unix time.
     """
 
     key: str
@@ -125,6 +135,8 @@ class ScriptVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     durable_objects: tuple[DurableObjectBinding, ...] = ()
     services: tuple[ServiceBinding, ...] = ()
     classes: dict[str, DurableClass] = {}
+    moved: dict[str, MovedClass] = {}
+    awaited: tuple[str, ...] = ()
     limits: WorkerLimits = WorkerLimits()
     created_ms: int = 0
 

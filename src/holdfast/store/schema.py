@@ -296,6 +296,7 @@ WORKER_SCRIPTS = Table(
     Column("next_number", Integer, nullable=False),
     Column("tags", _JSON, nullable=False),
     Column("classes", _JSON, nullable=False),
+    Column("moved", _JSON, nullable=False, server_default="{}"),
     Column("migration_tag", Text, nullable=False),
     _moment("created_on"),
     _moment("modified_on"),

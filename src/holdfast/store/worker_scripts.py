@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.model.moment import Moment
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
-from holdfast.model.worker_migrations import DurableClass
+from holdfast.model.worker_migrations import DurableClass, MovedClass
 from holdfast.store.schema import WORKER_DEPLOYMENTS, WORKER_DOMAINS, WORKER_ROUTES, WORKER_SCRIPTS, WORKER_VERSIONS
 
 # Precedent: the original lists 100 versions and 10 deployments; each of ours has its code beside it.
@@ -58,7 +58,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
-    """One script. `version_id` is the version that is deployed."""
+    """One script. `version_id` is the version that is deployed. `moved` are classes that were renamed, or went to another script."""
 
     id: str
     account_id: str
@@ -71,6 +71,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     migration_tag: str
     created_on: Moment
     modified_on: Moment
+    moved: dict[str, MovedClass] = {}
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,12 +245,14 @@ def _script_values(script: Script) -> dict[str, Any]:
         **msgspec.structs.asdict(script),
         "tags": list(script.tags),
         "classes": msgspec.to_builtins(script.classes),
+        "moved": msgspec.to_builtins(script.moved),
     }
 
 
 def _script(row: Mapping[Any, Any]) -> Script:
     classes = msgspec.convert(row["classes"], dict[str, DurableClass])
-    return Script(**{**row, "tags": tuple(row["tags"]), "classes": classes})
+    moved = msgspec.convert(row["moved"], dict[str, MovedClass])
+    return Script(**{**row, "tags": tuple(row["tags"]), "classes": classes, "moved": moved})
 
 
 def _version(row: Mapping[Any, Any]) -> Version:

@@ -11,6 +11,7 @@ import pytest
 from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.control.pacing import Pacing
 from holdfast.control.worker_catch_up import catch_up, keep_catching_up
+from holdfast.model.worker_migrations import DurableClass
 from holdfast.store import identities, worker_scripts
 from holdfast.store.database import Database
 from holdfast.store.identities import Account
@@ -46,6 +47,20 @@ async def test_what_is_not_deployed_is_and_what_is_stays_as_it_is(database: Data
     assert dict(workers.versions[0][1]) == {"entry.py": b"x"}
     assert await catch_up(database, workers, no_log, set())
     assert len(workers.versions) == 2
+
+
+async def test_objects_of_a_class_that_came_from_another_script_are_moved_before_it_is_deployed(
+    database: Database,
+) -> None:
+    moved = msgspec.structs.replace(OTHER, classes={"Hall": DurableClass(namespace="chat-Room", came_from=SCRIPT.key)})
+    async with database.write() as connection:
+        await worker_scripts.update(connection, moved)
+    workers = FakeWorkers()
+    workers.doomed = [(OTHER.key, ["other-Gone", "chat-Room"])]
+    assert await catch_up(database, workers, no_log, set())
+    assert workers.adopted == [(OTHER.key, "chat-Room")]
+    # And what could not be removed when its class was deleted, is now.
+    assert workers.forgotten == [(OTHER.key, ["other-Gone"])]
 
 
 async def test_a_version_that_does_not_run_is_logged_once(database: Database) -> None:

@@ -30,7 +30,9 @@ from holdfast.model.worker_host_messages import (
     Tail,
 )
 from holdfast.model.worker_messages import LineReader, Log, line
+from holdfast.model.worker_migrations import DurableClass
 from holdfast.model.worker_script import ScriptVersion
+from tests.unit.edge.deployed import deployed
 
 KEY = "0123456789ab"
 FILES = {"entry.py": b"x = 1", "pkg/mod.py": b""}
@@ -227,9 +229,24 @@ async def test_what_objects_stored_is_removed_by_namespace(tmp_path: Path) -> No
     for one in (gone, kept):
         one.mkdir(parents=True)
         (one / f"{'a' * 64}.sqlite").write_bytes(b"x")
-    await WorkerHosting(tmp_path).forget_objects(KEY, ["chat-Room", "chat-Gone"])
+    hosting = WorkerHosting(tmp_path)
+    await hosting.doom_objects(KEY, ["chat-Room", "chat-Gone"])
+    await hosting.forget_objects(KEY, {"chat-Room~2"})
     assert [one.name for one in kept.parent.iterdir()] == [kept.name]
-    assert await WorkerHosting(tmp_path).stored_objects(KEY, "chat-Room~2", after="", limit=9) == ["a" * 64]
+    assert await hosting.stored_objects(KEY, "chat-Room~2", after="", limit=9) == ["a" * 64]
+
+
+async def test_objects_that_another_script_serves_are_not_moved(tmp_path: Path) -> None:
+    source = deployed(tmp_path, "chat", classes={"Room": DurableClass(namespace="Room")})
+    worker_namespace_dir(tmp_path, source, "chat-Room").mkdir(parents=True)
+    one = DurableClass(namespace="chat-Room", came_from=source)
+    with pytest.raises(
+        WorkersUnavailable, match="the objects of hall cannot be moved: the Worker chat serves its objects still"
+    ):
+        await WorkerHosting(tmp_path).adopt_objects(KEY, "hall", one)
+    deployed(tmp_path, "chat", version="v2")
+    await WorkerHosting(tmp_path).adopt_objects(KEY, "hall", one)
+    assert worker_namespace_dir(tmp_path, KEY, "chat-Room").is_dir()
 
 
 async def test_schedules_are_written_down_and_told_only_where_they_are_news(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from holdfast.edge.worker_scripts import Script
 from holdfast.model.data_dir import worker_active_file, worker_caller_file, worker_key, worker_version_dir
 from holdfast.model.worker_egress import BoundCall
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding
-from holdfast.model.worker_migrations import DurableClass
+from holdfast.model.worker_migrations import DurableClass, MovedClass
 from tests.unit.edge.deployed import ACCOUNT, PROOF, deployed
 
 ID = "ab" * 32
@@ -133,3 +133,21 @@ def test_so_many_scripts_are_remembered(home: Path, monkeypatch: pytest.MonkeyPa
     for _ in range(2):
         assert bindings.target(CHAT, a_call("STORE")).script.name == "store"
     assert bindings.statistics() == {"deployed": 1}
+
+
+def test_a_binding_leads_to_where_its_class_went(home: Path) -> None:
+    shelf = MovedClass(script="rack", class_name="Board", unique_key="store-Rack")
+    deployed(home, "store", version="v2", moved={"Shelf": shelf})
+    deployed(home, "rack", classes={"Plank": DurableClass(namespace="store-Rack")},
+             moved={"Board": MovedClass(class_name="Plank", unique_key="store-Rack")})  # fmt: skip
+    rack = Script(worker_key(ACCOUNT, "rack"), "rack")
+    assert WorkerBindings(home).target(CHAT, a_call("SHELF", object_id=ID)) == Target(rack, "chat", class_name="Plank")
+    # One that is made anew under the old name is what the binding names.
+    deployed(home, "store", version="v3", moved={"Shelf": shelf}, classes={"Shelf": DurableClass(namespace="Shelf")})
+    assert WorkerBindings(home).target(CHAT, a_call("SHELF", object_id=ID)).script.name == "store"
+
+
+def test_a_class_that_went_in_a_circle_is_not_looked_for_without_end(home: Path) -> None:
+    deployed(home, "store", version="v2", moved={"Shelf": MovedClass(class_name="Shelf", unique_key="store-Shelf")})
+    with pytest.raises(NotBound, match='the Durable Object class "Shelf" has moved too often'):
+        WorkerBindings(home).target(CHAT, a_call("SHELF", object_id=ID))

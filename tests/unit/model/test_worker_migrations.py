@@ -13,11 +13,14 @@ from holdfast.model.worker_migrations import (
     Migrated,
     MigrationError,
     MigrationStep,
+    MovedClass,
     RenamedClass,
+    Source,
     TransferredClass,
     after_tag,
     declared,
     migrated,
+    tried,
     with_bound,
 )
 
@@ -54,19 +57,23 @@ def deleted(*names: str) -> MigrationStep:
     ],
 )
 def test_steps_apply_in_their_order(steps: list[MigrationStep], after: Migrated) -> None:
-    assert migrated({}, steps) == after
+    found = migrated({}, steps)
+    assert (found.classes, found.deleted) == (after.classes, after.deleted)
 
 
 @pytest.mark.parametrize(
     ("steps", "sentence"),
     [
-        ([made("Room"), made("Room")], "cannot apply new-class migration to the class 'Room'"),
+        (
+            [made("Room"), made("Room")],
+            "Cannot apply new-sqlite-class migration to class 'Room' that is already depended on",
+        ),
         ([deleted("Room")], "cannot delete the class 'Room' in the migration 'd'"),
         ([renamed("Room", "Hall")], "cannot rename the class 'Room'"),
         ([made("Room", "Hall"), renamed("Room", "Hall")], "cannot rename a class to 'Hall'"),
         (
             [MigrationStep(transferred_classes=(TransferredClass(before="A", script="other", after="B"),))],
-            "objects do not move between scripts",
+            "cannot transfer the class 'A' of the script 'other': there is no script of that name",
         ),
         ([made(*(f"C{n}" for n in range(MAX_CLASSES + 1)))], f"at most {MAX_CLASSES} Durable Object classes"),
         ([MigrationStep()] * (MAX_STEPS + 1), f"at most {MAX_STEPS} migrations"),
@@ -136,7 +143,8 @@ def test_only_steps_after_the_one_applied_last_are_applied(tag: str, left: Seque
 def test_declared_classes_are_changed_only_where_they_are_not_so_already(
     before: dict[str, DurableClass], exports: list[MigrationStep], after: Migrated
 ) -> None:
-    assert declared(before, exports) == after
+    found = declared(before, exports)
+    assert (found.classes, found.deleted) == (after.classes, after.deleted)
 
 
 def test_a_class_cannot_be_stored_otherwise_later() -> None:
@@ -149,3 +157,68 @@ def test_a_class_that_is_bound_and_not_declared_is_stored_as_a_new_one_is() -> N
         "Room": ROOM,
         "Hall": DurableClass(namespace="Hall", storage="sqlite"),
     }
+
+
+def transferred(before: str, after: str, script: str = "a", tag: str = "t") -> MigrationStep:
+    return MigrationStep(tag=tag, transferred_classes=(TransferredClass(before=before, script=script, after=after),))
+
+
+HALL = DurableClass(namespace="Hall", storage="legacy-kv")
+SOURCES = {"a": Source(key="key of a", classes={"Room": ROOM, "Renamed": HALL})}
+
+
+def test_a_class_that_was_renamed_is_found_by_its_name_of_before() -> None:
+    found = migrated({"Room": ROOM}, [renamed("Room", "Hall"), renamed("Hall", "Ward")], script="a")
+    assert found.moved == {
+        "Room": MovedClass(class_name="Hall", unique_key="a-Room"),
+        "Hall": MovedClass(class_name="Ward", unique_key="a-Room"),
+    }
+
+
+def test_a_class_of_another_script_keeps_how_its_objects_are_stored_and_what_their_ids_are_made_with() -> None:
+    found = migrated({}, [transferred("Room", "Place"), transferred("Renamed", "Hall")], script="b", sources=SOURCES)
+    assert found.classes == {
+        "Place": DurableClass(namespace="a-Room", came_from="key of a"),
+        "Hall": DurableClass(namespace="a-Hall", storage="legacy-kv", came_from="key of a"),
+    }
+    assert [one.before for one in found.transferred] == ["Room", "Renamed"]
+    further = migrated(
+        {},
+        [transferred("Place", "Room", "b")],
+        script="c",
+        sources={"b": Source(key="key of b", classes=found.classes)},
+    )
+    assert further.classes == {"Room": DurableClass(namespace="a-Room", came_from="key of b")}
+
+
+def test_a_class_comes_back_to_where_it_was_and_nothing_new_takes_its_place_meanwhile() -> None:
+    assert migrated({}, [made("Room")], script="a", taken=["Room"]).classes["Room"].namespace == "Room~2"
+    there = Source(key="key of b", classes={"Place": DurableClass(namespace="a-Room")})
+    found = migrated({}, [transferred("Place", "Room", "b")], script="a", sources={"b": there}, taken=["Room"])
+    assert found.classes == {"Room": DurableClass(namespace="Room", came_from="key of b")}
+
+
+@pytest.mark.parametrize(
+    ("before", "steps", "sentence"),
+    [
+        ({}, [transferred("Room", "Room", "gone")], "of the script 'gone' in the migration 't': there is no script of that name"),
+        ({}, [transferred("Gone", "Gone")], "the class 'Gone' of the script 'a' .*: it has no class of that name"),
+        ({}, [transferred("Room", "A"), transferred("Room", "B")], "it has no class of that name"),
+        ({}, [transferred("Room", "Room", "b")], "that is this script: rename it"),
+        ({}, [transferred("Room", "no class")], "expected the name of a class for `to`, got 'no class'"),
+        ({"Room": ROOM}, [transferred("Room", "Room")], "to 'Room': there is one of that name"),
+        ({"X": DurableClass(namespace="a-Room")}, [transferred("Room", "Room")], "whose objects have the same ids"),
+        ({}, [transferred("Room", "Room"), deleted("Room")], "cannot delete .*: it is transferred by the same upload"),
+        ({}, [transferred("Room", "Room"), renamed("Room", "X")], "cannot rename .*: it is transferred by the same upload"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_transferred_is_refused(
+    before: dict[str, DurableClass], steps: list[MigrationStep], sentence: str
+) -> None:
+    with pytest.raises(MigrationError, match=sentence):
+        migrated(before, steps, script="b", sources=SOURCES)
+
+
+def test_what_comes_from_another_script_is_new_where_a_project_is_tried_out() -> None:
+    step = MigrationStep(new_sqlite_classes=("A",), transferred_classes=transferred("Room", "B").transferred_classes)
+    assert set(migrated({}, tried([step])).classes) == {"A", "B"}

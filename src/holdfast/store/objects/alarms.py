@@ -83,11 +83,17 @@ class AlarmTable:
         self._waiting: deque[_Change] = deque()
 
     @classmethod
-    def open(cls, path: Path, files: Callable[[], Iterable[Path]] | None = None) -> AlarmTable:
+    def open(
+        cls,
+        path: Path,
+        files: Callable[[], Iterable[Path]] | None = None,
+        named: Callable[[Path, str], str] | None = None,
+    ) -> AlarmTable:
         """Open the table, made if it is not there (0600). Raises StorageBroken naming the file.
 
         With `files`, which finds all objects' files, a table that is not there, or is no database any more, is made again of
-        them; one of no use is kept beside it (`.broken`).
+        them; one of no use is kept beside it (`.broken`). `named` gives what the class of a file is called, of the file and what is written
+        in it: that is the name of before where the object came from another script.
         """
         try:
             table = cls._opened(path)
@@ -95,11 +101,11 @@ class AlarmTable:
             if files is None or not is_critical(error):
                 raise _unopened(path, error) from error
             _set_aside(path)
-            return cls.open(path, files)
+            return cls.open(path, files, named)
         except OSError as error:
             raise _unopened(path, error) from error
         if files is not None and not table.is_complete():
-            table.rebuild(files())
+            table.rebuild(files(), named)
         return table
 
     @classmethod
@@ -153,9 +159,9 @@ class AlarmTable:
         self._announce()
         return count
 
-    def rebuild(self, files: Iterable[Path]) -> int:
+    def rebuild(self, files: Iterable[Path], named: Callable[[Path, str], str] | None = None) -> int:
         """Make the table again from the objects' files, when it was lost; how many alarms were found. Raises StorageError."""
-        rows = list(_alarms_in(files))
+        rows = list(_alarms_in(files, named or _as_written))
         with self._lock:
             self._execute("PRAGMA synchronous = FULL")
             self._execute("BEGIN IMMEDIATE")
@@ -231,7 +237,42 @@ def _set_aside(path: Path) -> None:
             path.with_name(path.name + suffix).replace(path.with_name(f"{path.name}.broken{suffix}"))
 
 
-def _alarms_in(files: Iterable[Path]) -> Iterator[AlarmRow]:
+def move_alarms(source: Path, target: Path, class_name: str, to: str) -> None:
+    """What the table `source` says of a class is in the table `target` from now on, about the class `to`. Where either is not there, or of no
+    use, `target` is made again of the files when it is opened next. Who has it open is not told. Raises StorageError."""
+    if not target.exists():
+        return
+    try:
+        with closing(_connected(target)) as into:
+            rows = _rows_of(source, class_name)
+            if rows is None:
+                into.execute("PRAGMA user_version = 0")
+                return
+            into.execute("BEGIN IMMEDIATE")
+            into.executemany(_PUT, [(to, *row[1:]) for row in rows])
+            into.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StorageError(f"{target.name}: {text_of(error)}") from error
+
+
+def _rows_of(path: Path, class_name: str) -> list[tuple[Any, ...]] | None:
+    """Rows of a class; None where the table does not have them all."""
+    if not path.exists():
+        return None
+    try:
+        with closing(_connected(path)) as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != COMPLETE:
+                return None
+            return connection.execute("SELECT * FROM _cf_ALARM WHERE class_name = ?", (class_name,)).fetchall()
+    except sqlite3.Error:
+        return None
+
+
+def _as_written(_path: Path, class_name: str) -> str:
+    return class_name
+
+
+def _alarms_in(files: Iterable[Path], named: Callable[[Path, str], str]) -> Iterator[AlarmRow]:
     for path in files:
         # A file that is no object's, or of no use, has no alarm to be found; whoever opens it will say so.
         kept: dict[str, Any] = {}
@@ -239,5 +280,5 @@ def _alarms_in(files: Iterable[Path]) -> Iterator[AlarmRow]:
             kept = dict(connection.execute("SELECT key, value FROM _cf_METADATA"))
         if "alarm" in kept and "id" in kept:
             alarm = Alarm(*json.loads(kept["alarm"]))
-            whose = (kept["class"], kept["id"], kept.get("name"))
+            whose = (named(path, kept["class"]), kept["id"], kept.get("name"))
             yield AlarmRow(*whose, alarm.scheduled_ms, alarm.retry_count, alarm.next_ms)

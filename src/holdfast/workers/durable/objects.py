@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from holdfast.model.object_names import unique_key
 from holdfast.model.worker_messages import MAX_BUSIEST, BusyObject
 from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
@@ -101,6 +102,7 @@ class Objects:
         self._kinds = {
             name: _kind(name, code, (namespaces or {}).get(name, name), script) for name, code in classes.items()
         }
+        self._script = script
         self._kept = {kind.namespace: kind for kind in self._kinds.values()}
         self._namespaces = {name: Namespace(kind, self.actor) for name, kind in self._kinds.items()}
         self.services.exports = Exports(self._namespaces)
@@ -146,7 +148,12 @@ class Objects:
         owner = LocalOwner(objects_dir)
         await owner.join(node, address)
         self.owner, self._directory = owner, objects_dir
-        self._table = AlarmTable.open(objects_dir / FILE_NAME, lambda: objects_dir.glob("*/*.sqlite"))
+        kept = {kind.unique_key: kind.namespace for kind in self._kinds.values()}
+        self._table = AlarmTable.open(
+            objects_dir / FILE_NAME,
+            lambda: objects_dir.glob("*/*.sqlite"),
+            lambda path, written: kept.get(path.parent.name, written),
+        )
         self._marks = AlarmMarks(objects_dir)
         self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
         self._send_again(objects_dir)
@@ -359,13 +366,22 @@ class Objects:
     def _run_alarm(self, row: Any, settled: Callable[[bool], None]) -> None:  # noqa: ANN401  `store.objects.alarms.AlarmRow`
         kind = self._kept.get(row.class_name)
         if kind is None:
-            # A class of an earlier version; its objects wait for one that has it again.
-            settled(True)  # noqa: FBT003  as the scheduler has it
+            settled(self._waits(row))
             return
         actor = self.actor(kind, DurableObjectId(row.object_id, name=row.object_name))
         marks = self._marks
         if marks is not None:
             actor.deliver(AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled))
+
+    def _waits(self, row: Any) -> bool:  # noqa: ANN401  as above
+        """Whether the object of a class that is not here waits for a version that has it again. One whose file is gone does not: the class
+        was deleted, or moved to another script."""
+        if self._directory is None or self._table is None:
+            return True
+        if (self._directory / unique_key(self._script, row.class_name) / f"{row.object_id}.sqlite").exists():
+            return True
+        self._table.delete(row.class_name, row.object_id)
+        return False
 
     def _send_again(self, directory: Path) -> None:
         owed = self._owed = Owed(
@@ -412,5 +428,5 @@ LEAVE_LEAST_S = 1.0
 
 
 def _kind(name: str, code: type, namespace: str, script: str) -> ObjectClass:
-    unique_key = f"{script}-{namespace}"
-    return ObjectClass(name=name, namespace=namespace, unique_key=unique_key, code=code, ids=IdSpace(unique_key))
+    key = unique_key(script, namespace)
+    return ObjectClass(name=name, namespace=namespace, unique_key=key, code=code, ids=IdSpace(key))

@@ -340,6 +340,8 @@ class HostedScript:
             services=version.services,
             storages=version.storages,
             namespaces={name: one.namespace for name, one in version.classes.items() if one.namespace != name},
+            moved={name: one.unique_key for name, one in version.moved.items() if name not in version.classes},
+            awaited=version.awaited,
             limits=version.limits,
             is_dev=self._setting.is_dev,
         )

@@ -12,6 +12,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any, NoReturn
 
+from holdfast.model.object_names import unique_key
 from holdfast.model.worker_egress import RequestContext
 from holdfast.workers.durable import current
 from holdfast.workers.durable.calls import Promise
@@ -174,8 +175,8 @@ class RemoteMember:
 
 def foreign_class(script: str, class_name: str, namespace: str) -> ObjectClass:
     """A class whose code is another script's; its objects are kept there under the name `namespace`."""
-    unique_key = f"{script}-{namespace}"
-    return ObjectClass(class_name, namespace, unique_key, object, IdSpace(unique_key))
+    key = unique_key(script, namespace)
+    return ObjectClass(class_name, namespace, key, object, IdSpace(key))
 
 
 def _context() -> RequestContext | None:

@@ -10,6 +10,7 @@ import copy
 from typing import Protocol
 
 from holdfast.model.worker_messages import Load
+from holdfast.workers.durable.services import ObjectClass
 from holdfast.workers.remote.bindings import RemoteNamespace, Service, foreign_class
 from holdfast.workers.remote.calling import Way
 from holdfast.workers.runtime.loading import LoadError
@@ -29,10 +30,15 @@ def environment_of(message: Load, namespaces: Namespaces, neighbours: Neighbours
     bindings: dict[str, object] = copy.deepcopy(message.vars)
     bindings.update(message.secrets)
     for binding in message.durable_objects:
+        far: ObjectClass | None = None
         if is_foreign(binding.script_name, message):
             namespace = neighbours.namespace(binding.script_name, binding.class_name)
-            kind = foreign_class(binding.script_name, binding.class_name, namespace)
-            bindings[binding.name] = RemoteNamespace(Way(binding.name, neighbours.proof), kind)
+            far = foreign_class(binding.script_name, binding.class_name, namespace)
+        elif binding.class_name in message.moved:
+            # It was this script's own: edges know where it is now.
+            far = foreign_class(message.name, binding.class_name, message.moved[binding.class_name])
+        if far is not None:
+            bindings[binding.name] = RemoteNamespace(Way(binding.name, neighbours.proof), far)
             continue
         try:
             bindings[binding.name] = namespaces.namespace(binding.class_name)

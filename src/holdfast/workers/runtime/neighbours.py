@@ -37,7 +37,7 @@ def neighbours_of(message: Load) -> Neighbours:
     wanted = {
         (one.script_name, one.class_name) for one in message.durable_objects if is_foreign(one.script_name, message)
     }
-    if not wanted and not message.services:
+    if not wanted and not message.services and not message.moved:
         return Neighbours()
     found = {
         (script, name): known
@@ -60,7 +60,10 @@ def _namespace(data_dir: Path, key: str, class_name: str) -> str:
         described = versions.described(data_dir, key, versions.active_version(data_dir, key))
     except versions.VersionError:
         return ""
-    return described.classes[class_name].namespace if class_name in described.classes else ""
+    if class_name in described.classes:
+        return described.classes[class_name].namespace
+    # It was renamed, or went to another script: its ids stay.
+    return described.moved[class_name].unique_key if class_name in described.moved else ""
 
 
 def _proof(file: Path) -> str:

@@ -130,7 +130,7 @@ class Process:
             script = load(
                 Path(message.code_dir),
                 message.main,
-                wanted=[one.class_name for one in message.durable_objects if one.script_name in {"", message.name}],
+                wanted=_wanted(message),
                 kept=message.storages,
             )
             self._serving = _Serving(self._host, self._turns, message, script, neighbours)
@@ -325,6 +325,12 @@ class _Serving:
 
     def _fault(self, what: str, error: BaseException) -> None:
         self._host.log("error", f"{what}: {error!r}", kind="host")
+
+
+def _wanted(message: Load) -> list[str]:
+    """The classes that bindings name, but for those that are elsewhere now; and those of the next version."""
+    own = (one.class_name for one in message.durable_objects if one.script_name in {"", message.name})
+    return [*(name for name in own if name not in message.moved), *message.awaited]
 
 
 def _console(host: HostLink, level: LogLevel, message: str, ray: str, entrypoint: str) -> None:

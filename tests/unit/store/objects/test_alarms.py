@@ -173,3 +173,18 @@ def test_a_file_of_no_use_is_named(tmp_path: Path) -> None:
         AlarmTable.open(tmp_path / "metadata.sqlite")
     with pytest.raises(StorageBroken, match="cannot be opened"):
         AlarmTable.open(tmp_path)
+
+
+def test_what_a_file_says_of_its_class_may_be_its_name_of_before(tmp_path: Path) -> None:
+    for name in ("chat-Room", "hall-Room"):
+        (tmp_path / name).mkdir()
+        file = ObjectFile.open(tmp_path / name / f"{'a' * 64}.sqlite", identity=A)
+        file.alarm.set(100)
+        file.commit()
+        file.close()
+    names = {"chat-Room": "chat-Room", "hall-Room": "Room"}
+    opened = AlarmTable.open(
+        tmp_path / "metadata.sqlite", lambda: tmp_path.glob("*/*.sqlite"), lambda path, _: names[path.parent.name]
+    )
+    assert sorted(row.class_name for row in opened.due(100, 9)) == ["Room", "chat-Room"]
+    opened.close()

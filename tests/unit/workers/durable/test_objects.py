@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.workers.durable import objects
 from holdfast.workers.durable.errors import ObjectReset
+from holdfast.workers.durable.ids import IdSpace
 from holdfast.workers.durable.owner import LOCK_NAME
 from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk.errors import JsTypeError
@@ -176,6 +177,38 @@ async def test_a_class_that_is_renamed_keeps_ids_files_alarms_and_sockets(tmp_pa
         assert scene.objects._scheduler is not None
         scene.objects._scheduler.look()
         await until(lambda: again.sent == ["woken"])
+
+
+async def test_the_alarm_of_an_object_that_is_gone_with_its_class_is_forgotten_and_one_that_waits_is_not(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        for name in ("gone", "waits"):
+            stub = scene.stub(name)
+            await stub.set(10)
+        gone, waits = (str(scene.stub(name).id) for name in ("gone", "waits"))
+    async with stage(tmp_path, Other=Sleeper) as scene:
+        (tmp_path / "chat-Room" / f"{gone}.sqlite").unlink()
+        scene.now_ms = NOW_MS + 10
+        table = scene.objects._table
+        assert scene.objects._scheduler is not None
+        assert table is not None
+        scene.objects._scheduler.look()
+        await until(lambda: [row.object_id for row in table.due(scene.now_ms, 9)] == [waits])
+
+
+async def test_a_class_that_came_from_another_script_has_its_ids_files_and_alarms(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        digits = str(scene.stub().id)
+        await scene.stub().set(10)
+    (tmp_path / "chat-Room").rename(tmp_path / "other-Room")
+    (tmp_path / "metadata.sqlite").unlink()
+    async with stage(tmp_path, Hall=Sleeper, Room=Sleeper, namespaces={"Hall": "other-Room"}) as scene:
+        assert scene.objects._table is not None
+        assert [row.class_name for row in scene.objects._table.due(NOW_MS + 10, 9)] == ["other-Room"]
+        assert str(scene.stub("a", "Hall").id) != digits
+        hall = scene.objects.namespace("Hall")._kind
+        assert (hall.unique_key, hall.ids.from_name("a")) == ("other-Room", IdSpace("other-Room").from_name("a"))
 
 
 async def test_a_retirement_waits_for_objects_that_are_leaving_already(tmp_path: Path) -> None:

@@ -68,3 +68,11 @@ def test_what_another_script_has_is_bound_whether_that_is_there_or_not() -> None
         "<DurableObjectNamespace Shelf>",
     ]
     assert str(env.SHELF.idFromName("a")) == str(IdSpace("store-Rack").from_name("a"))
+
+
+def test_a_class_of_its_own_that_went_elsewhere_is_bound_as_another_scripts_with_the_ids_of_before() -> None:
+    binding = DurableObjectBinding(name="GONE", class_name="Gone")
+    env = environment_of(
+        _load(durable_objects=(binding,), moved={"Gone": "old-Room"}), Namespaces(), Neighbours("proof")
+    )
+    assert str(env.GONE.idFromName("a")) == str(IdSpace("old-Room").from_name("a"))

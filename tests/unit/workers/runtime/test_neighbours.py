@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.model.data_dir import worker_caller_file, worker_dir, worker_key, worker_objects_dir
 from holdfast.model.worker_messages import DurableObjectBinding, Load, ServiceBinding
-from holdfast.model.worker_migrations import DurableClass
+from holdfast.model.worker_migrations import DurableClass, MovedClass
 from holdfast.workers.runtime.neighbours import Neighbours, is_foreign, neighbours_of
 from tests.unit.edge.deployed import ACCOUNT, deployed
 
@@ -58,3 +58,13 @@ def test_a_directory_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     worker_dir(tmp_path, KEY).rmdir()
     with pytest.raises(OSError, match="No such file"):
         neighbours_of(load)
+
+
+def test_ids_of_a_class_that_went_elsewhere_stay(tmp_path: Path) -> None:
+    moved = MovedClass(script="rack", class_name="Board", unique_key="store-Rack")
+    deployed(tmp_path, "store", moved={"Shelf": moved})
+    assert neighbours_of(a_load(tmp_path, durable_objects=(SHELF,))).namespace("store", "Shelf") == "store-Rack"
+
+
+def test_a_script_whose_own_class_went_elsewhere_proves_who_it_is(tmp_path: Path) -> None:
+    assert neighbours_of(a_load(tmp_path, moved={"Room": "chat-Room"})).proof
