@@ -5,7 +5,8 @@ user code meets it, and whatever happens to the object in the meantime shares th
 
 Law 1: all writes of one turn are in one transaction; a transaction over several turns is not committed before its end.
 Law 2: what is let out after a write waits for its commit; what is let out within a transaction does not wait for that one's writes, which
-are nobody's before its end (it may ask others, and must be answered). What waits is written down with what it waits for (`outbox.py`).
+are nobody's before its end (it may ask others, and must be answered). What waits is written down with what it waits for (`outbox.py`); who awaited
+a transaction goes on before it is committed, so that an answer that is sent then is written down with it.
 Law 3: a commit that fails, or takes longer than COMMIT_LIMIT_S, is told once; after `stop` none begins.
 """
 
@@ -89,7 +90,8 @@ class Commits:
         self._transactions -= 1
         if self._is_dirty and not self._transactions:
             self._outputs.wrote()
-            self._schedule()
+            # Who awaits its end is called after this, and before what the loop is asked for then.
+            self._schedule(behind_who_waits=True)
 
     @property
     def is_in_transaction(self) -> bool:
@@ -130,10 +132,13 @@ class Commits:
         self._running.add_done_callback(partial(self._close, file, until))
         return until
 
-    def _schedule(self) -> None:
+    def _schedule(self, *, behind_who_waits: bool = False) -> None:
         if not (self._is_scheduled or self._transactions or self._running is not None or self._is_stopped):
             self._is_scheduled = True
-            self._loop.call_soon(self._begin, context=Context())
+            if behind_who_waits:
+                self._loop.call_soon(self._loop.call_soon, self._begin, context=Context())
+            else:
+                self._loop.call_soon(self._begin, context=Context())
 
     def _begin(self) -> None:
         self._is_scheduled = False

@@ -8,7 +8,7 @@ The output gate holds *actions* (a send, an answer, a call, an acknowledgement) 
 
 Law 1: while a section is open, no step of code outside of it runs; code of an inner section shuts out that of the outer.
 Law 2: who waits at the input gate is admitted in the order of arrival; but whoever awaits a section goes on before all of them when
-it ends, since what it does next belongs to the section's event; behind the commit of what the section wrote, too.
+it ends, since what it does next belongs to the section's event, and to the commit of what the section wrote; where that has begun, behind it.
 Law 3: actions leave in the order in which they were emitted, each after all confirmed writes that came before it.
 Law 4: a broken gate lets no step run and no action leave, ever.
 Source: workerd `io-gate.h`, and the product's documentation of input and output gates.

@@ -124,6 +124,58 @@ async def test_a_send_leaves_when_the_writes_before_it_are_durable(
         assert (session.sent, session.acks) == (["write"], [1])
 
 
+class Mover(Echo):
+    """Answers when its transaction has been awaited, in one of several ways."""
+
+    async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+        async def closure(txn: Any) -> None:
+            await txn.put("a", 1)
+            await turn()
+            await txn.put("b", 1)
+
+        if message == "below":
+            await self.below(closure)
+        elif message == "within":
+            await self.ctx.storage.transaction(lambda _: self.ctx.storage.transaction(closure))
+        else:
+            await self.ctx.storage.transaction(closure)
+        ws.send(message)
+
+    async def below(self, closure: Any) -> None:
+        await self.ctx.storage.transaction(closure)
+
+
+class Kept:
+    """An outbox that keeps how many outputs waited for each commit."""
+
+    def __init__(self) -> None:
+        self.waited: list[int] = []
+
+    def write_down(self, waiting: Any) -> None:
+        self.waited.append(len(list(waiting)))
+
+    def left(self) -> None:
+        """Nothing is to be forgotten."""
+
+
+@pytest.mark.parametrize("how", ["here", "below", "within"])
+async def test_an_answer_behind_a_transaction_that_was_awaited_is_written_down_with_what_that_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    disk = SlowDisk(monkeypatch)
+    async with stage(tmp_path, Room=Mover) as scene:
+        session = await scene.client(scene.stub())
+        kept = Kept()
+        monkeypatch.setattr(commits.Commits, "outbox", property(lambda _: kept, lambda *_: None), raising=False)
+        for _ in range(3):
+            session.says(how)
+        disk.open.set()
+        await until(lambda: session.acks[-1:] == [3])
+        # The answer, and the acknowledgement of the message.
+        assert kept.waited == [2, 2, 2]
+        assert (session.sent, disk.commits) == ([how] * 3, 3)
+
+
 async def test_messages_that_come_during_a_commit_share_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
