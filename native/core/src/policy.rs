@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::tunnel::TunnelOptions;
 use crate::zones::Zone;
 
 /// Requests that may wait for a decision: at 20 microseconds each, 20 ms of waiting.
-const MAX_WAITING: usize = 1024;
+const MAX_WAITING: u64 = 1024;
 /// Questions answered under one hold of the policy's lock.
 const MAX_BATCH: usize = 64;
 /// A decision takes microseconds. One that takes this long does not come.
@@ -221,7 +221,7 @@ pub struct PolicyStatistics {
 /// The asking end. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PolicyClient {
-    queue: SyncSender<Pending>,
+    queue: Sender<Pending>,
     statistics: Arc<PolicyStatistics>,
 }
 
@@ -235,7 +235,8 @@ pub struct PolicyQueue {
 /// A queue's two ends.
 #[must_use]
 pub fn queue() -> (PolicyClient, PolicyQueue) {
-    let (sender, pending) = sync_channel(MAX_WAITING);
+    // One with a bound of its own has room for all of them from the start.
+    let (sender, pending) = channel();
     let statistics = Arc::new(PolicyStatistics::default());
     (
         PolicyClient {
@@ -250,14 +251,11 @@ impl PolicyClient {
     /// Asks, and waits for the verdict.
     pub async fn ask(&self, question: Question) -> Result<Verdict, NoVerdict> {
         let (reply, verdict) = oneshot::channel();
-        self.statistics.waiting.fetch_add(1, Ordering::Relaxed);
-        if let Err(error) = self.queue.try_send(Pending { question, reply }) {
+        let is_full = self.statistics.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING;
+        if is_full || self.queue.send(Pending { question, reply }).is_err() {
             self.statistics.waiting.fetch_sub(1, Ordering::Relaxed);
             self.statistics.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(match error {
-                TrySendError::Full(_) => NoVerdict::Busy,
-                TrySendError::Disconnected(_) => NoVerdict::Absent,
-            });
+            return Err(if is_full { NoVerdict::Busy } else { NoVerdict::Absent });
         }
         self.statistics.asked.fetch_add(1, Ordering::Relaxed);
         match timeout(PATIENCE, verdict).await {
@@ -269,7 +267,7 @@ impl PolicyClient {
     /// Half of the room is taken: whoever could bring more should wait for a moment.
     #[must_use]
     pub fn is_crowded(&self) -> bool {
-        self.statistics.waiting.load(Ordering::Relaxed) >= MAX_WAITING as u64 / 2
+        self.statistics.waiting.load(Ordering::Relaxed) >= MAX_WAITING / 2
     }
 
     /// The counters.

@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime};
 use std::{io, iter, thread};
 
@@ -23,7 +23,7 @@ pub use record::{Closed, LegFacts};
 use crate::zones::Zone;
 
 /// Lines that may wait for the log. A release that closes every tunnel of a process at once must fit.
-const MAX_WAITING_LINES: usize = 32 * 1024;
+const MAX_WAITING_LINES: u64 = 32 * 1024;
 /// Bytes put together before a write.
 const WRITE_BYTES: usize = 64 * 1024;
 /// What a pipe takes in one piece, whoever else writes to it (`PIPE_BUF` of pipe(7)): edges that a release has replaced write to
@@ -115,14 +115,15 @@ pub struct LogStatistics {
 /// Where lines are put. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
-    queue: SyncSender<Line>,
+    queue: Sender<Line>,
     statistics: Arc<LogStatistics>,
 }
 
 impl Log {
     /// Starts the thread that writes to `out`. It ends when every [`Log`] is gone, after the last line.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<(Self, thread::JoinHandle<()>)> {
-        let (queue, lines) = sync_channel(MAX_WAITING_LINES);
+        // One with a bound of its own has room for all of them from the start, 5 MB.
+        let (queue, lines) = channel();
         let statistics = Arc::new(LogStatistics::default());
         let counted = Arc::clone(&statistics);
         let thread = thread::Builder::new()
@@ -133,8 +134,8 @@ impl Log {
 
     /// Queues a line, or counts it as dropped.
     pub fn put(&self, line: Line) {
-        self.statistics.waiting.fetch_add(1, Ordering::Relaxed);
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(line) {
+        let waiting = self.statistics.waiting.fetch_add(1, Ordering::Relaxed);
+        if waiting >= MAX_WAITING_LINES || self.queue.send(line).is_err() {
             self.statistics.waiting.fetch_sub(1, Ordering::Relaxed);
             self.statistics.dropped.fetch_add(1, Ordering::Relaxed);
         }

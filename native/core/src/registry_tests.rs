@@ -151,7 +151,7 @@ impl Write for Stuck {
 fn a_log_that_takes_nothing_costs_lines_and_never_a_wait() {
     let (release, stuck) = std::sync::mpsc::channel();
     let (log, thread) = Log::start(Stuck(stuck)).unwrap();
-    let put = MAX_WAITING_LINES as u64 * 2;
+    let put = MAX_WAITING_LINES * 2;
     (0..put).for_each(|_| log.put(Line::Notice { message: String::new() }));
     let statistics = Arc::clone(&log.statistics);
     assert!(statistics.dropped.load(Ordering::Relaxed) > 0);
