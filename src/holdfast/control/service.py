@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from holdfast import __version__
 from holdfast.api.application import PREFIX, create_application
@@ -240,13 +240,14 @@ class Control:
 
     def _add_operations(self, application: FastAPI) -> None:
         for path, endpoint in (("/healthz", self._health), ("/readyz", self._ready), ("/metrics", self._metrics)):
-            application.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
+            # Not through FastAPI, which would remember the methods of this control for as long as the process lives.
+            application.add_route(path, endpoint, methods=["GET"], include_in_schema=False)
 
-    async def _health(self) -> Response:
+    async def _health(self, _: Request) -> Response:
         """The process answers."""
         return Response("ok\n", media_type="text/plain")
 
-    async def _ready(self) -> Response:
+    async def _ready(self, _: Request) -> Response:
         """The database answers and took the last write, and an edge serves; what is amiss is said, a line each."""
         amiss = ["draining: no new clients are taken"] if self.is_draining else []
         try:
@@ -278,7 +279,7 @@ class Control:
             self._inert = (revision, found)
         return self._inert[1]
 
-    async def _metrics(self) -> Response:
+    async def _metrics(self, _: Request) -> Response:
         """Prometheus."""
         reports, statuses = await asyncio.gather(self.links.reports(), self._statuses())
         own = OwnFigures(

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
@@ -61,6 +63,18 @@ async def test_the_first_start_makes_a_token_and_the_next_one_none(tmp_path: Pat
         await running.stop()
     assert made[0] is not None
     assert made[1] is None
+
+
+async def test_nothing_of_it_is_left_when_it_has_ended(tmp_path: Path) -> None:
+    running = Control(facts(tmp_path))
+    await running.start()
+    for path in ("/healthz", "/readyz", "/metrics", "/client/v4/user"):
+        await asked(running, path)
+    await running.stop()
+    left = weakref.ref(running)
+    del running
+    gc.collect()
+    assert left() is None
 
 
 async def test_it_has_started_when_the_edge_that_lives_serves_what_is_published(
@@ -180,35 +194,41 @@ async def test_a_database_that_cannot_be_used_is_one_sentence(tmp_path: Path) ->
 
 
 async def test_while_the_disk_is_full_writes_are_refused_and_readiness_says_why(
-    control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    may_write = True
+
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA query_only={int(not may_write)}")
+
+    running = Control(facts(tmp_path))
+    # Before its first transaction: SQLAlchemy takes no listener while another one waits.
+    sa.event.listen(running.database.engine.sync_engine, "begin", begin)
+    await running.start()
     LOG.clear()
     reason = "the database cannot be written: attempt to write a readonly database"
     async with connected(tmp_path / "control.sock", frame(Hello(version=VERSION, edge="e", pid=1))):
         may_write = False
-
-        def begin(connection: sa.Connection) -> None:
-            connection.exec_driver_sql(f"PRAGMA query_only={int(not may_write)}")
-
-        sa.event.listen(control.database.engine.sync_engine, "begin", begin)
         for _ in range(2):
             with pytest.raises(StorageFault):
-                await control.database.try_to_write()
-        assert await asked(control, "/readyz") == (503, f"{reason}\n")
+                await running.database.try_to_write()
+        assert await asked(running, "/readyz") == (503, f"{reason}\n")
         assert [entry for entry in LOG if entry[0] == "store_unavailable"] == [
             ("store_unavailable", {"reason": reason})
         ]
         may_write = True
-        monkeypatch.setattr(service, "TOKEN_USE_INTERVAL_S", 0.01)
         pacing = Pacing()
-        monkeypatch.setattr(control, "_pacing", pacing)
-        healing = asyncio.create_task(control._keep_noting_uses())
-        async with asyncio.timeout(LIMIT_S):
-            while control.database.storage_fault:
-                await asyncio.wait({healing}, timeout=0.01)
-        pacing.stop()
-        await healing
-        assert await asked(control, "/readyz") == (200, "ok\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(service, "TOKEN_USE_INTERVAL_S", 0.01)
+            patch.setattr(running, "_pacing", pacing)
+            healing = asyncio.create_task(running._keep_noting_uses())
+            async with asyncio.timeout(LIMIT_S):
+                while running.database.storage_fault:
+                    await asyncio.wait({healing}, timeout=0.01)
+            pacing.stop()
+            await healing
+        assert await asked(running, "/readyz") == (200, "ok\n")
+    await running.stop()
 
 
 @pytest.mark.parametrize("name", ["on_change", "on_account_change"])
