@@ -187,7 +187,8 @@ class _Serving:
         )
         self._objects = Objects(
             script=message.name,
-            classes=script.objects,
+            # What has moved to another script is that one's, though the code has it still.
+            classes={name: code for name, code in script.objects.items() if name not in message.moved},
             start=self._pump.start,
             report=self._report_object,
             namespaces=message.namespaces,
