@@ -152,6 +152,20 @@ class AlarmTable:
             found: int | None = self._read("SELECT min(next_ms) FROM _cf_ALARM").fetchone()[0]
             return found
 
+    def retries(self) -> list[AlarmRow]:
+        """All objects whose alarm has failed and is to be tried again."""
+        with self._reader_lock:
+            return [AlarmRow(*row) for row in self._read("SELECT * FROM _cf_ALARM WHERE retry_count > 0")]
+
+    def retry_of(self, class_name: str, object_id: str) -> AlarmRow | None:
+        """The same of this object, if its alarm has."""
+        with self._reader_lock:
+            found = self._read(
+                "SELECT * FROM _cf_ALARM WHERE class_name = ? AND object_id = ? AND retry_count > 0",
+                (class_name, object_id),
+            ).fetchone()
+            return None if found is None else AlarmRow(*found)
+
     def forget_class(self, class_name: str) -> int:
         """Forget all objects of a class that was deleted; how many those were."""
         with self._lock:

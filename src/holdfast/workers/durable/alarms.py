@@ -4,7 +4,8 @@ The truth of an alarm is in its object's file and part of its transactions; the 
 worst too early. So a run begins with a look into the file, and ends with a write there: at least once, through crashes too.
 
 Due times are times of day. Waiting is not: it goes by the monotonic clock and is short, so that a clock that was set forward or back is
-noticed within RECHECK_S.
+noticed within RECHECK_S. What a retry waits for is no time of day but a while: it is kept by both clocks, and over a restart by what is left of
+it, but not more than it can have been; the one that comes first counts (`alarm_retries.py`).
 
 Law 1: an object's alarm never runs twice at the same time.
 Law 2: a failed run is tried again after 2 s, 4 s, 8 s … (up to a quarter more, by chance), MAX_RETRIES times; then it is given up, and that is said.
@@ -15,11 +16,12 @@ Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import Any, Protocol, cast
 
 from holdfast.workers.durable.alarm_marks import AlarmMarks, Key
+from holdfast.workers.durable.alarm_retries import Retries
 from holdfast.workers.durable.events import Event, fitting
 from holdfast.workers.durable.services import File
 
@@ -93,7 +95,8 @@ class AlarmRun(Event):
         """The handler, if the file says that there is something to run."""
         cell = self._host.file.alarm
         alarm = cell.stored()
-        if alarm is None or alarm.next_ms > self._now_ms():
+        # When another try is due is the scheduler's to know.
+        if alarm is None or (alarm.retry_count == 0 and alarm.next_ms > self._now_ms()):
             cell.settle()
             return _nothing, ()
         method = getattr(self.host.code, "alarm", None) or getattr(self.host.code, "on_alarm", None)
@@ -163,6 +166,11 @@ def backoff_ms(failures: int, chance: float) -> int:
     return least + int(least * JITTER * chance)
 
 
+def longest_backoff_ms(retry_count: int) -> int:
+    """How long the wait for the try `retry_count` (from 1 on) can have been."""
+    return backoff_ms(max(retry_count - 1, 0), 1.0)
+
+
 class AlarmTable(Protocol):
     """The table of all alarms (`store.objects.alarms`)."""
 
@@ -170,6 +178,8 @@ class AlarmTable(Protocol):
 
     def due(self, now_ms: int, limit: int) -> Sequence[Any]: ...
     def next_ms(self) -> int | None: ...
+    def retries(self) -> Sequence[Any]: ...
+    def retry_of(self, class_name: str, object_id: str) -> Any: ...  # noqa: ANN401
 
 
 class Scheduler:
@@ -186,9 +196,10 @@ class Scheduler:
         self._run = run
         self._wall_ms = wall_ms
         self._report = report
-        self._running: set[Key] = set()
+        self._running: dict[Key, Any] = {}
         # Those that could not be run: how often, and when (monotonic) they are looked at again.
         self._failed: dict[Key, tuple[int, float]] = {}
+        self._retries = Retries()
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopped = False
         self._loop = asyncio.get_running_loop()
@@ -196,6 +207,7 @@ class Scheduler:
     def start(self) -> None:
         """Begin."""
         self._table.on_change = self._changed
+        self._expect_all(self._table.retries)
         self.look()
 
     def stop(self) -> None:
@@ -226,14 +238,16 @@ class Scheduler:
         if room <= 0:
             return
         now = self._loop.time()
-        for row in self._table.due(self._wall_ms(), MAX_RUNNING + len(self._failed)):
+        by_day = self._table.due(self._wall_ms(), MAX_RUNNING + len(self._failed))
+        for row in (*by_day, *self._retries.due(now, room)):
             key = (row.class_name, row.object_id)
             if room <= 0:
                 return
             if key in self._running or self._failed.get(key, (0, 0.0))[1] > now:
                 continue
             room -= 1
-            self._running.add(key)
+            self._retries.forget(key)
+            self._running[key] = row
             self._run(row, lambda retry, key=key: self._settled(key, retry=retry))  # type: ignore[misc]  # bound per turn
 
     def _wait(self) -> None:
@@ -245,7 +259,18 @@ class Scheduler:
             # What is due and did not begin now: it runs, waits for another try, or for room. Each of those calls back.
             soonest = min((at for _, at in self._failed.values()), default=self._loop.time() + RECHECK_S)
             until_s = soonest - self._loop.time()
+        if len(self._running) < MAX_RUNNING and (retry := self._retries.next()) is not None:
+            until_s = min(until_s, retry - self._loop.time())
         self._wait_s(min(max(until_s, 0.0), RECHECK_S))
+
+    def _expect_all(self, rows: Callable[[], Iterable[Any]]) -> None:
+        """Another try of each of these alarms is due when what is left of its wait has passed."""
+        try:
+            for row in rows():
+                left_ms = min(max(row.next_ms - self._wall_ms(), 0), longest_backoff_ms(row.retry_count))
+                self._retries.expect((row.class_name, row.object_id), row, self._loop.time() + left_ms / 1000)
+        except Exception as error:  # noqa: BLE001  the disk's: they are found by their times of day
+            self._report("error", "the table of alarms cannot be read", error)
 
     def _wait_s(self, seconds: float) -> None:
         if self._timer is not None:
@@ -253,13 +278,16 @@ class Scheduler:
         self._timer = self._loop.call_later(seconds, self.look, context=Context())
 
     def _settled(self, key: Key, *, retry: bool) -> None:
-        self._running.discard(key)
+        row = self._running.pop(key)
         if retry:
             failures = self._failed.get(key, (0, 0.0))[0]
             wait_ms = backoff_ms(failures, random.random())  # noqa: S311  spread, not a secret
-            self._failed[key] = (failures + 1, self._loop.time() + wait_ms / 1000)
+            at = self._loop.time() + wait_ms / 1000
+            self._failed[key] = (failures + 1, at)
+            self._retries.expect(key, row, at)
         else:
             self._failed.pop(key, None)
+            self._expect_all(lambda: filter(None, [self._table.retry_of(*key)]))
         self._soon()
 
     def _changed(self) -> None:

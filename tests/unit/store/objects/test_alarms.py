@@ -38,6 +38,14 @@ def test_a_row_says_all_that_is_needed_to_wake_the_object(table: AlarmTable) -> 
     assert table.due(150, 1) == [AlarmRow("Room", "a" * 64, "lobby", 100, 2, 150)]
 
 
+def test_those_that_have_failed_are_found_by_themselves_and_by_their_object(table: AlarmTable) -> None:
+    table.put(A, Alarm(100, 150, 2))
+    table.put(B, Alarm(100, 100))
+    failed = AlarmRow("Room", "a" * 64, "lobby", 100, 2, 150)
+    assert table.retries() == [failed]
+    assert (table.retry_of("Room", "a" * 64), table.retry_of("Room", "b" * 64)) == (failed, None)
+
+
 def test_one_object_has_one_row(table: AlarmTable) -> None:
     table.put(A, Alarm(100, 100))
     table.put(A, Alarm(300, 300), is_durable=False)

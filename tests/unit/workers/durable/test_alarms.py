@@ -18,6 +18,7 @@ class Row(NamedTuple):
     class_name: str
     object_id: str
     next_ms: int
+    retry_count: int = 0
 
 
 class Table:
@@ -32,6 +33,14 @@ class Table:
         if self.broken:
             raise OSError("no disk")
         return sorted((row for row in self.rows if row.next_ms <= now_ms), key=lambda row: row.next_ms)[:limit]
+
+    def retries(self) -> list[Row]:
+        if self.broken:
+            raise OSError("no disk")
+        return [row for row in self.rows if row.retry_count]
+
+    def retry_of(self, class_name: str, object_id: str) -> Row | None:
+        return next((row for row in self.retries() if row[:2] == (class_name, object_id)), None)
 
     def next_ms(self) -> int | None:
         return min((row.next_ms for row in self.rows), default=None)
@@ -104,6 +113,86 @@ async def test_a_clock_set_forward_makes_alarms_due_and_one_set_back_makes_them_
     clock.table.rows = [Row("Room", "a", 2_000_000)]
     assert clock.look(5) == []
     assert clock.look(2_000_000) == ["a"]
+    clock.scheduler.stop()
+
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+async def passes_s(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets seconds pass on the clock that nobody sets."""
+    loop, passed = asyncio.get_running_loop(), [0.0]
+    began = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: began + passed[0])
+
+    def passes(seconds: float) -> None:
+        passed[0] += seconds
+
+    return passes
+
+
+async def test_another_try_comes_after_its_wait_however_far_back_the_clock_is_set(
+    passes_s: Callable[[float], None],
+) -> None:
+    clock = Clock(Table(Row("Room", "a", 1000), Row("Room", "later", 5 * DAY_MS)))
+    assert clock.look(1000 + DAY_MS) == ["a"]
+    # It fails.
+    clock.table.rows[0] = Row("Room", "a", 3000 + DAY_MS, 1)
+    clock.settle["a"](False)  # noqa: FBT003  as it is called
+    assert clock.look(1000) == []
+    assert clock.waits_s == pytest.approx(2.0)
+    passes_s(1.9)
+    assert clock.look(2900) == []
+    passes_s(0.1)
+    assert clock.look(3000) == ["a"]
+    assert clock.look(3000) == []
+    # It fails again; no clock is set, and the time of day comes first.
+    clock.table.rows[0] = Row("Room", "a", 8000, 2)
+    clock.settle["a"](False)  # noqa: FBT003  as it is called
+    assert clock.look(8000) == ["a"]
+    # Now it is well; nothing is left of its tries.
+    clock.table.rows[0] = Row("Room", "a", 9 * DAY_MS)
+    clock.settle["a"](False)  # noqa: FBT003  as it is called
+    passes_s(3600)
+    assert clock.look(9000) == []
+    assert clock.waits_s == pytest.approx(10.0)
+    clock.scheduler.stop()
+
+
+@pytest.mark.parametrize(("retry_count", "longest_s"), [(1, 2.5), (2, 5.0), (6, 80.0)])
+async def test_what_a_process_before_this_one_saw_fail_waits_no_longer_than_it_can_have_had_to(
+    passes_s: Callable[[float], None], retry_count: int, longest_s: float
+) -> None:
+    clock = Clock(Table(Row("Room", "a", 1000 + DAY_MS, retry_count), Row("Room", "b", 1001, retry_count)))
+    clock.now_ms = 1000
+    clock.scheduler.start()
+    assert clock.look(1001) == ["b"]
+    passes_s(longest_s - 0.1)
+    assert clock.look(1001) == []
+    passes_s(0.1)
+    assert clock.look(1001) == ["a"]
+    clock.scheduler.stop()
+
+
+async def test_one_that_could_not_be_run_is_tried_after_its_wait_though_the_clock_is_set_back(
+    passes_s: Callable[[float], None],
+) -> None:
+    clock = Clock(Table(Row("Room", "a", DAY_MS)))
+    assert clock.look(DAY_MS) == ["a"]
+    clock.settle["a"](True)  # noqa: FBT003  as it is called
+    assert clock.look(1) == []
+    passes_s(2.5)
+    assert clock.look(1) == ["a"]
+    clock.scheduler.stop()
+
+
+async def test_a_table_that_cannot_be_read_when_a_run_ends_is_said(passes_s: Callable[[float], None]) -> None:
+    clock = Clock(Table(Row("Room", "a", 1)))
+    clock.look(1000)
+    clock.table.broken = True
+    clock.settle["a"](False)  # noqa: FBT003  as it is called
+    assert clock.reports == ["the table of alarms cannot be read"]
     clock.scheduler.stop()
 
 
