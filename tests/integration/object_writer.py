@@ -17,6 +17,7 @@ from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
 from holdfast.store.objects.kv import KeyValues
+from holdfast.workers.channel.hub import Mark
 from holdfast.workers.durable.storage_keys import whole
 from holdfast.workers.runtime.handled import Handled
 from holdfast.workers.runtime.turns import see_event
@@ -33,7 +34,8 @@ class Opened:
         self.table = AlarmTable.open(directory / FILE_NAME)
         self.file = ObjectFile.open(directory / "Room" / f"{ROOM.object_id}.sqlite", identity=ROOM, alarms=self.table)
         self.keys = KeyValues(self.file)
-        self.handled = Handled(self.file)
+        # There are no links, so nothing that waits to go out.
+        self.handled = Handled(self.file, lambda: Mark([], ()))
 
     def close(self) -> None:
         self.file.close()

@@ -4,7 +4,6 @@ Each test has real clients on a real edge, and asks the object in the end what i
 """
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -307,7 +306,7 @@ def test_a_host_that_is_killed_costs_no_socket_and_no_request() -> None:
         async with client(served) as kept:
             assert await told(kept, "host 1") == "v0 host 1"
             for number in range(3):
-                host = started_workers(served)
+                host = served.started("workers")
                 os.kill(host, signal.SIGKILL)
                 # Nobody listens for the Worker now: the request waits for the next host.
                 answers = await asyncio.gather(*(asyncio.to_thread(served.get, "/version") for _ in range(4)))
@@ -327,7 +326,7 @@ def test_a_host_that_is_killed_serves_what_was_deployed_and_not_what_the_command
             for number in range(KEPT_VERSIONS + 3):
                 assert await asyncio.to_thread(served.deploy, f"late{number}") == Done()
             newest = f"late{KEPT_VERSIONS + 2}"
-            host = started_workers(served)
+            host = served.started("workers")
             deploying = asyncio.create_task(asyncio.to_thread(served.deploy, "never"))
             os.kill(host, signal.SIGKILL)
             await asyncio.wait([deploying])
@@ -342,13 +341,7 @@ def test_a_host_that_is_killed_serves_what_was_deployed_and_not_what_the_command
 
 
 def is_replaced(served: ServedWorker, host: int) -> bool:
-    return started_workers(served) != host
-
-
-def started_workers(served: ServedWorker) -> int:
-    """The process that hosts the script now."""
-    told_of = [json.loads(text) for text in list(served.command.log_lines) if text.startswith("{")]
-    return int([one["pid"] for one in told_of if one["event"] == "child_started" and one["child"] == "workers"][-1])
+    return served.started("workers") != host
 
 
 def test_a_worker_that_does_not_import_is_a_sentence_and_its_traceback() -> None:

@@ -1,5 +1,6 @@
 """`holdfast up --worker` as a child process, with a project that a test writes and deploys again."""
 
+import json
 import re
 import socket
 import tempfile
@@ -153,6 +154,11 @@ class ServedWorker(WorkerUp):
         self.command.changes.until(
             look, what=f"{times} lines {beginning!r}; last {self.command.log_lines[-3:]}", limit_s=30.0
         )
+
+    def started(self, role: str) -> int:
+        """The process of this role that was started last: "edge", or "workers", which hosts the script."""
+        told = [json.loads(text) for text in list(self.command.log_lines) if text.startswith("{")]
+        return int([one["pid"] for one in told if one["event"] == "child_started" and one["child"] == role][-1])
 
     def get(self, path: str) -> httpx.Response:
         """An ordinary request."""

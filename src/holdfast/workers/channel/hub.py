@@ -159,7 +159,7 @@ class Channels:
 
     def mark(self) -> Mark:
         """How far everything goes that was sent until now."""
-        return Mark([(link, link.mark) for link in self._links if link.waiting_bytes], self._away)
+        return Mark([(link, link.mark()) for link in self._links if link.has_waiting], self._away)
 
     def statistics(self) -> dict[str, int]:
         """`links`, `sessions`, `sessions_hibernatable`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go

@@ -2,7 +2,7 @@
 
 The edge connects and says HELLO, so do we; then come RESUMED for each session it keeps for this script, READY, and what happens.
 
-Law 1: what is written in one turn of the loop goes out together (`flush`), acknowledgements last.
+Law 1: what is written in one turn of the loop goes out together (`flush`), acknowledgements last, or where somebody asks how far they go.
 Law 2: while more than HIGH_BYTES wait to go out, nothing is read: who echoes to an edge that takes nothing stops hearing from it.
 Beyond MAX_WAITING_BYTES (a script that sends without being sent anything) the link is given up.
 Law 3: while more than MAX_IN_FLIGHT events are with their handlers, nothing is read either.
@@ -120,8 +120,14 @@ class Link:
         return self._waiting_bytes
 
     @property
+    def has_waiting(self) -> bool:
+        """Whether anything was written or acknowledged that the edge has not taken."""
+        return bool(self._waiting_bytes or self._unacknowledged)
+
     def mark(self) -> int:
-        """How far everything goes that was written until now."""
+        """How far everything goes that was written or acknowledged until now."""
+        if self._unacknowledged:
+            self._put_acknowledgements()
         return self.bytes_out + self._waiting_bytes
 
     def has_passed(self, mark: int) -> bool:
@@ -187,10 +193,7 @@ class Link:
         """Send what waits, as far as the edge takes it."""
         self._is_marked = False
         if self._unacknowledged:
-            for sid, session in self._unacknowledged.items():
-                self._out.append(HEADER.pack(0, _ACK, 0, 0, sid, session.acknowledged & 0xFFFF_FFFF))
-                self._waiting_bytes += HEADER.size
-            self._unacknowledged.clear()
+            self._put_acknowledgements()
         self._send_at_bytes = HIGH_BYTES
         if not self._is_writing:
             self._send()
@@ -210,6 +213,12 @@ class Link:
         has_gone = not self._waiting_bytes
         self.end("this process said goodbye")
         return has_gone
+
+    def _put_acknowledgements(self) -> None:
+        for sid, session in self._unacknowledged.items():
+            self._out.append(HEADER.pack(0, _ACK, 0, 0, sid, session.acknowledged & 0xFFFF_FFFF))
+            self._waiting_bytes += HEADER.size
+        self._unacknowledged.clear()
 
     def end(self, reason: str, *, is_fault: bool = False) -> None:
         """Close the connection, once. `is_fault`: it ends otherwise than it should."""

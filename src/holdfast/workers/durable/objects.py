@@ -93,7 +93,7 @@ class Objects:
             report=report,
             wall_ms=wall_ms,
         )
-        self.services.open_journal = Handled
+        self.services.open_journal = self._open_journal
         self.services.open_outbox = self._open_outbox
         self.services.has_all_sockets = self._has_all_sockets
         self._settled_at = float("inf")
@@ -395,6 +395,9 @@ class Objects:
                 owed.read((namespace, digits), ObjectFile.open(self._path(kind, digits)))
                 if (actor := self._actors.get((kind.name, digits))) is not None:
                     owed.resumed((namespace, digits), actor.sockets)
+
+    def _open_journal(self, file: ObjectFile) -> Handled:
+        return Handled(file, self.services.channels.mark)
 
     def _open_outbox(self, kind: ObjectClass, digits: str, file: ObjectFile, journal: Journal) -> Outbox | None:
         return None if self._owed is None else self._owed.outbox((kind.namespace, digits), file, journal)

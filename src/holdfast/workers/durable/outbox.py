@@ -7,13 +7,17 @@ what is newer, before anything else of that socket.
 Law 1: an output that waited for a commit is in the file exactly if the commit is. What waited for none is not: it has left already.
 Law 2: an event whose acknowledgement waited has left its trace with them: it does not run again, and what it sent is not sent twice.
 Law 3: what all links have taken is of no use. That costs no transaction of its own: its row is written over with the next one.
-Law 4: a row is at most MAX_BYTES less what is still of use; outputs beyond it leave as they are, and may be lost with their process.
+Law 4: what is written down is at most MAX_BYTES, with what is still of use; outputs beyond it leave as they are, and may be lost with their
+process.
+
+What one commit writes down is one row, or several with the same `last`, in the order of their slots: SQLite is told to take no long values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import count
+from itertools import count, groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 
 # What is written down of one object at a time. An edge that leaves more than half of it untaken is slow: others lose nothing by it.
 MAX_BYTES = 8 * 1024 * 1024
+# A row's part; well below what SQLite is told to take of user code (`store.objects.regulation`).
+PIECE_BYTES = 2 * 1024 * 1024
 # What a socket's number, and an output's own fields, take.
 _SID_BYTES, _ENTRY_BYTES = 9, 24
 # On the channel a number has 32 bits, and 0 is none.
@@ -104,8 +110,8 @@ class Outbox:
         # By slot.
         self._rows: dict[int, _Row] = {}
         self._free: set[int] = set()
-        # The slot of the commit that runs; 0 for none.
-        self._written = 0
+        # The slots of the commit that runs.
+        self._written: list[int] = []
         # The number of the next output; 0 until the file has been looked at, which is at the first commit with any.
         self._next = 0
         self._is_made = False
@@ -125,8 +131,10 @@ class Outbox:
     def left(self) -> None:
         """The commit has come about, and what waited for it is with the links."""
         if self._written:
-            self._rows[self._written].mark = self._mark()
-            self._written = 0
+            mark = self._mark()
+            for slot in self._written:
+                self._rows[slot].mark = mark
+            self._written = []
 
     # What outputs tell.
 
@@ -180,20 +188,22 @@ class Outbox:
         if not self._is_made:
             self._file.write(_TABLE)
             self._is_made = True
-        slot = next(slot for slot in count(1) if slot not in self._rows)
-        for stale in self._free - {slot}:
+        encoded, last = memoryview(_ENCODER.encode(entries)), entries[-1].number
+        pieces = [encoded[at : at + PIECE_BYTES] for at in range(0, len(encoded), PIECE_BYTES)]
+        slots = self._written = list(islice((slot for slot in count(1) if slot not in self._rows), len(pieces)))
+        for stale in self._free.difference(slots):
             self._file.write(" DELETE FROM _cf_OUTBOX WHERE slot = ?", (stale,))
         self._free.clear()
-        encoded = _ENCODER.encode(entries)
-        self._file.write(" INSERT OR REPLACE INTO _cf_OUTBOX VALUES (?, ?, ?)", (slot, entries[-1].number, encoded))
-        self._rows[slot] = _Row(len(encoded))
-        self._written = slot
+        for slot, piece in zip(slots, pieces, strict=True):
+            self._file.write(" INSERT OR REPLACE INTO _cf_OUTBOX VALUES (?, ?, ?)", (slot, last, piece))
+            self._rows[slot] = _Row(len(piece))
 
     def _forget(self) -> None:
         if self._inherited and self._has_all_sockets():
+            # It has been sent again by now; as to what we write ourselves, that has to be with the kernel.
+            mark = self._mark()
             for slot in self._inherited:
-                self._free.add(slot)
-                del self._rows[slot]
+                self._rows[slot].mark = mark
             self._inherited = []
         passed = [slot for slot, row in self._rows.items() if row.mark is not None and row.mark.is_passed()]
         for slot in passed:
@@ -202,15 +212,19 @@ class Outbox:
 
 
 def rows_of(file: ObjectFile) -> list[tuple[int, int, bytes]]:
-    """(slot, last number, encoded entries) of all that a file has, oldest first. Raises StorageError."""
+    """(slot, last number, encoded entries or a piece of them) of all that a file has, oldest first. Raises StorageError."""
     if not file.exists or file.read(" SELECT 1 FROM sqlite_schema WHERE name = '_cf_OUTBOX'").fetchone() is None:
         return []
-    return file.read(" SELECT slot, last, entries FROM _cf_OUTBOX ORDER BY last").fetchall()
+    return file.read(" SELECT slot, last, entries FROM _cf_OUTBOX ORDER BY last, slot").fetchall()
 
 
-def entries_of(encoded: bytes) -> list[Entry]:
-    """What a row says. Raises msgspec.DecodeError."""
-    return _DECODER.decode(encoded)
+def entries_in(rows: Iterable[tuple[int, int, bytes]]) -> list[Entry]:
+    """What rows as of `rows_of` say, oldest first. Raises msgspec.DecodeError."""
+    return [
+        entry
+        for _, pieces in groupby(rows, key=itemgetter(1))
+        for entry in _DECODER.decode(b"".join(map(itemgetter(2), pieces)))
+    ]
 
 
 def wire_number(number: int) -> int:

@@ -19,7 +19,7 @@ import msgspec
 
 from holdfast.store.objects.errors import StorageError
 from holdfast.workers.channel.records import ToEdge
-from holdfast.workers.durable.outbox import Entry, Mark, Outbox, entries_of, rows_of, was_taken
+from holdfast.workers.durable.outbox import Entry, Mark, Outbox, entries_in, rows_of, was_taken
 from holdfast.workers.durable.services import Channels, Journal
 
 FILE_NAME = ".outboxes"
@@ -122,7 +122,7 @@ class Owed:
         try:
             rows = rows_of(file)
             self._room -= sum(len(encoded) for _, _, encoded in rows)
-            entries = [entry for _, _, encoded in rows for entry in entries_of(encoded)] if self._room >= 0 else []
+            entries = entries_in(rows) if self._room >= 0 else []
         except (StorageError, msgspec.DecodeError) as error:
             self._report("error", f"what {key[0]} {key[1]} had sent before its process ended cannot be read", error)
             return
@@ -140,6 +140,9 @@ class Owed:
         left = self._left.get(key)
         if left is not None and (sent := left.send(sockets, self._channels)):
             self._report("debug", f"{sent} messages that {key[0]} {key[1]} had sent are sent again", None)
+            if key in self._asleep:
+                # Its name is of use until those have left.
+                self._asleep[key] = self._channels.mark()
 
     def outbox(self, key: Key, file: Any, journal: Journal) -> Outbox:  # noqa: ANN401  `store.objects.ObjectFile`
         """The outbox of an object that is in memory."""

@@ -217,3 +217,24 @@ async def test_nothing_is_read_while_too_many_events_are_with_their_handlers(
     session.over()
     assert link.in_flight == 0
     link.end("test")
+
+
+async def test_a_mark_is_passed_when_the_acknowledgement_before_it_is_with_the_kernel(ends: Any) -> None:
+    ends[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    link = Link(ends[0], FakeHub(), GREETING)
+    session = Session(7, link)
+    link.sessions[7] = session
+    link.flush()
+    session.send(b"x" * 1_000_000)
+    session.received = 3
+    session.ack(3)
+    assert link.has_waiting
+    mark = link.mark()
+    link.flush()
+    assert not link.has_passed(mark)
+    # Nothing comes twice: the acknowledgement, the mark's own doing, is the last of what the edge gets.
+    told = await _read(ends[1], mark)
+    assert link.has_passed(mark)
+    assert HEADER.unpack(told[-HEADER.size :])[1] == ToEdge.ACK
+    assert len(told) == mark
+    link.end("test")

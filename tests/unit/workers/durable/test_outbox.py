@@ -1,6 +1,7 @@
 """What is written down of an object's outputs, when it is of no use any more, and which of it an edge has taken."""
 
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from holdfast.store.objects.file import ObjectFile
 from holdfast.workers.channel.records import ToEdge
 from holdfast.workers.durable import outbox
-from holdfast.workers.durable.outbox import Outbox, entries_of, rows_of, was_taken, wire_number
+from holdfast.workers.durable.outbox import Outbox, entries_in, rows_of, was_taken, wire_number
 from holdfast.workers.runtime.handled import Handled
 
 A, B = 7, 8
@@ -35,8 +36,8 @@ class Stage:
 
     def __init__(self, path: Path) -> None:
         self.file = ObjectFile.open(path)
-        self.handled = Handled(self.file)
         self.links = Links()
+        self.handled = Handled(self.file, self.links)
         self.has_all_sockets = False
         self.changes = 0
         self.outbox = Outbox(
@@ -62,7 +63,11 @@ class Stage:
 
     @property
     def rows(self) -> list[list[str]]:
-        return [[entry.data for entry in entries_of(row[2])] for row in rows_of(self.file)]
+        """What each commit wrote down."""
+        return [
+            [entry.data for entry in entries_in(rows)]
+            for _, rows in groupby(rows_of(self.file), key=lambda row: row[1])
+        ]
 
 
 def _note(text: str) -> Callable[[Outbox], object]:
@@ -115,7 +120,7 @@ def test_numbers_rise_over_the_lives_of_processes(stage: Stage, tmp_path: Path) 
     stage.file.close()
     later = Stage(tmp_path / "object.sqlite")
     later.says("three")
-    assert [entry.number for row in rows_of(later.file) for entry in entries_of(row[2])] == [1, 2, 3]
+    assert [entry.number for entry in entries_in(rows_of(later.file))] == [1, 2, 3]
 
 
 def test_what_is_too_much_is_not_written_down_and_has_no_number(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,6 +135,30 @@ def test_what_is_too_much_is_not_written_down_and_has_no_number(stage: Stage, mo
     # What the links have not taken takes its part of the room.
     stage.says("z" * 900)
     assert stage.rows == [["x" * 900]]
+
+
+def test_what_is_longer_than_a_row_may_be_is_in_several(stage: Stage, tmp_path: Path) -> None:
+    one, several = "x" * 5_000_000, [str(at) * 100_000 for at in range(10)] * 2
+    stage.says(one)
+    stage.says(*several)
+    stage.file.close()
+    later = Stage(tmp_path / "object.sqlite")
+    assert later.rows == [[one], several]
+    later.has_all_sockets = later.links.has_taken = True
+    later.says("short")
+    assert later.rows == [["short"]]
+
+
+def test_what_is_sent_again_stays_until_the_links_have_it(stage: Stage, tmp_path: Path) -> None:
+    stage.says("one")
+    stage.file.close()
+    later = Stage(tmp_path / "object.sqlite")
+    later.has_all_sockets = True
+    later.says("two")
+    assert later.rows == [["one"], ["two"]]
+    later.links.has_taken = True
+    later.says("three")
+    assert later.rows == [["three"]]
 
 
 def test_events_whose_acknowledgement_waits_leave_their_traces(stage: Stage) -> None:

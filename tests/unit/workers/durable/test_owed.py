@@ -60,7 +60,7 @@ def test_what_was_written_down_is_found_by_the_next_process_and_sent_to_late_soc
     path = tmp_path / "object.sqlite"
     before = owed(tmp_path, channels)
     file = ObjectFile.open(path)
-    outbox = before.outbox(KEY, file, Handled(file))
+    outbox = before.outbox(KEY, file, Handled(file, channels.mark))
     file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
     outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
     file.commit()
@@ -74,6 +74,28 @@ def test_what_was_written_down_is_found_by_the_next_process_and_sent_to_late_soc
     assert channels.many == []
     later.resumed(KEY, [socket])
     assert [(one[0], one[1]) for one in channels.many] == [([socket.session], "answer")]
+
+
+def test_a_name_stays_until_what_is_sent_again_has_left(tmp_path: Path) -> None:
+    channels, socket, path = Channels(), Socket(), tmp_path / "object.sqlite"
+    before = owed(tmp_path, channels)
+    file = ObjectFile.open(path)
+    outbox = before.outbox(KEY, file, Handled(file, channels.mark))
+    file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
+    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
+    file.commit()
+    file.close()
+
+    later = owed(tmp_path, channels, has_all_sockets=True)
+    later.read(KEY, ObjectFile.open(path))
+    channels.has_taken = False
+    later.resumed(KEY, [socket])
+    later.sweep()
+    assert Names(tmp_path).left == {KEY}
+    channels.has_taken = True
+    later.sweep()
+    later.close(is_all_out=False)
+    assert KEY not in later._names
 
 
 def test_a_file_that_cannot_be_read_is_reported_and_no_more(tmp_path: Path) -> None:
@@ -101,7 +123,7 @@ def test_a_name_goes_when_its_object_sleeps_and_the_links_have_everything(tmp_pa
     channels.has_taken = False
     one = owed(tmp_path, channels, has_all_sockets=True)
     file = ObjectFile.open(tmp_path / "x.sqlite")
-    outbox: Outbox = one.outbox(KEY, file, Handled(file))
+    outbox: Outbox = one.outbox(KEY, file, Handled(file, channels.mark))
     file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
     outbox.write_down([SimpleNamespace(note=lambda into: into.add(ToEdge.TEXT, [1], "x"))])
     one.slept(KEY)
