@@ -52,6 +52,6 @@ def marked(error: BaseException, **properties: Any) -> BaseException:  # noqa: A
     for name, value in properties.items():
         try:
             setattr(error, name, value)
-        except AttributeError:
+        except Exception:  # noqa: BLE001  AttributeError of one without, or what user code raises there
             return error
     return error

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.workers.durable.errors import marked
-from holdfast.workers.sdk.errors import DOMException
+from holdfast.workers.sdk.errors import DOMException, JsException
 from holdfast.workers.sdk.values import JsDict
 
 Reference = Callable[[Callable[..., Any]], Any]
@@ -88,12 +88,44 @@ class Copier:
         if isinstance(value, bytes | bytearray | memoryview):
             return bytes(value)
         if isinstance(value, Exception):
-            return copied_error(value, self._reference)
+            return self.error(value)
         if type(value).__module__.startswith(LIVING):
             return value
         if callable(value):
             return self._keep(value, self._reference(value))
         raise uncopyable(f"An object of type {type(value).__qualname__} cannot be sent to another object")
+
+    def error(self, error: BaseException) -> BaseException:
+        """The error as the caller gets it: a new one of the same class, with the text of where it happened as a note."""
+        try:
+            return self._same_error(error)
+        except Exception:  # noqa: BLE001  its class is user code, which may refuse whatever is done with it
+            return marked(JsException(text_of(error), name=type(error).__name__), remote=True)
+
+    def _same_error(self, error: BaseException) -> BaseException:
+        kind = type(error)
+        # What has itself in it has its text there; what has it in a property has the copy.
+        self._keep(error, text_of(error))
+        args = tuple(map(self._or_text, error.args))
+        # Of user code's classes the constructor is not called: it may want something else than `args`, and has done its work.
+        copy: BaseException = self._keep(
+            error, kind(*args) if kind.__module__ == "builtins" else kind.__new__(kind, *args)
+        )
+        for name, value in vars(error).items():
+            if not name.startswith("__"):
+                marked(copy, **{name: self._or_text(value)})
+        marked(copy, remote=True)
+        # Where user code was; the way through the runtime tells nobody anything.
+        frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(PACKAGE)]
+        if frames:
+            copy.add_note("In the object:\n" + "".join(traceback.format_list(frames)).rstrip())
+        return copy
+
+    def _or_text(self, value: object) -> object:
+        try:
+            return self.copy(value)
+        except Exception:  # noqa: BLE001  as above
+            return text_of(value, repr)
 
     def _keep(self, original: object, copy: Any) -> Any:  # noqa: ANN401  as above
         # The original is kept too: as long as it lives, nothing else has its identity.
@@ -107,29 +139,18 @@ def copied(value: Any, reference: Reference) -> Any:  # noqa: ANN401  whatever u
 
 
 def copied_error(error: BaseException, reference: Reference) -> BaseException:
-    """The error as the caller gets it: a new one of the same class, with the text of where it happened as a note."""
-    kind = type(error)
-    args = tuple(_or_text(item, reference) for item in error.args)
-    # Of user code's classes the constructor is not called: it may want something else than `args`, and has done its work.
-    copy = kind(*args) if kind.__module__ == "builtins" else kind.__new__(kind, *args)
-    for name, value in vars(error).items():
-        if not name.startswith("__"):
-            marked(copy, **{name: _or_text(value, reference)})
-    marked(copy, remote=True)
-    # Where user code was; the way through the runtime tells nobody anything.
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if not one.filename.startswith(PACKAGE)]
-    if frames:
-        copy.add_note("In the object:\n" + "".join(traceback.format_list(frames)).rstrip())
-    return copy
+    """The error as the caller gets it. Raises nothing."""
+    return Copier(reference).error(error)
+
+
+def text_of(value: object, said: Callable[[object], str] = str) -> str:
+    """What a value says of itself, or that it cannot."""
+    try:
+        return said(value)
+    except Exception as error:  # noqa: BLE001  user code's, as `__str__` is
+        return f"<{type(value).__name__}, whose text failed: {type(error).__name__}>"
 
 
 def uncopyable(why: str) -> DOMException:
     """The error for what cannot be copied."""
     return DOMException(f"{why}.", "DataCloneError")
-
-
-def _or_text(value: object, reference: Reference) -> object:
-    try:
-        return copied(value, reference)
-    except DOMException:
-        return repr(value)

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from holdfast.workers import values
 from holdfast.workers.durable.errors import marked
-from holdfast.workers.values_errors import DataCloneError
+from holdfast.workers.durable.transfer import text_of
 
 # Longest text of an exception, and how much all that goes with it may take: it is read by people.
 MAX_TEXT_CHARS = 64 * 1024
@@ -26,6 +26,20 @@ Record = dict[str, Any]
 
 def record_of(error: BaseException) -> Record:
     """What there is to say of an exception."""
+    try:
+        return _record(error)
+    except Exception:  # noqa: BLE001  its class is user code, which may refuse whatever is asked of it
+        return {
+            "type": type(error).__name__,
+            "module": "",
+            "bases": [],
+            "text": _text(error),
+            "args": [],
+            "properties": {},
+        }
+
+
+def _record(error: BaseException) -> Record:
     kind = type(error)
     record: Record = {
         "type": kind.__qualname__,
@@ -66,8 +80,8 @@ def _text(error: BaseException) -> str:
 def _plain(value: object) -> object:
     try:
         return values.decode(values.encode(value, limit_bytes=MAX_DETAIL_BYTES))
-    except DataCloneError:
-        return repr(value)[:MAX_TEXT_CHARS]
+    except Exception:  # noqa: BLE001  DataCloneError, or what user code raises when it is looked at
+        return text_of(value, repr)[:MAX_TEXT_CHARS]
 
 
 def _known(module: object, name: object) -> type[Exception] | None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.durable.transfer import MAX_DEPTH, copied, copied_error
+from holdfast.workers.durable.transfer import MAX_DEPTH, copied, copied_error, text_of
 from holdfast.workers.sdk.errors import DOMException
 from holdfast.workers.sdk.response import Response
 
@@ -156,3 +156,48 @@ def test_what_of_an_error_cannot_be_copied_arrives_as_text() -> None:
 )
 def test_errors_of_python_keep_their_texts(error: Exception) -> None:
     assert str(copied_error(copy.copy(error), refused)) == str(error)
+
+
+def test_an_error_that_has_itself_in_it_arrives() -> None:
+    error = ValueError("broken")
+    error.itself = error  # type: ignore[attr-defined]
+    error.others = [error, {"again": error}]  # type: ignore[attr-defined]
+    arrived: Any = copied_error(error, refused)
+    assert (type(arrived), str(arrived), arrived.itself is arrived) == (ValueError, "broken", True)
+    assert (arrived.others[0] is arrived, arrived.others[1]["again"] is arrived) == (True, True)
+    error.args = (error,)
+    assert copied_error(error, refused).args == (text_of(error),)
+
+
+class Unreadable(Exception):
+    """Of user code that is up to something, or broken."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class Unwritable(Exception):
+    def __setattr__(self, name: str, value: object) -> None:
+        raise RuntimeError("no")
+
+
+class Unsaid:
+    """A property of an error."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+# Made where they are needed: pytest looks at the cases of a test, and these do not like that.
+@pytest.mark.parametrize(
+    "make", [lambda: Unreadable("x"), lambda: Unwritable("x"), lambda: ValueError(Unsaid())], ids=["read", "set", "say"]
+)
+def test_an_error_that_refuses_what_is_done_with_it_arrives_all_the_same(make: Callable[[], Exception]) -> None:
+    error = make()
+    arrived = copied_error(error, refused)
+    assert isinstance(arrived, Exception)
+    assert arrived is not error
+    assert type(error).__name__ in {type(arrived).__name__, getattr(arrived, "name", "")}

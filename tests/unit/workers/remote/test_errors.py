@@ -135,3 +135,22 @@ def test_nothing_is_run_that_a_record_names() -> None:
 )
 def test_there_is_an_exception_for_every_record(record: object) -> None:
     assert isinstance(error_of(record), Exception)
+
+
+class Unreadable(Exception):
+    """Of user code that is up to something, or broken."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("no")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_there_is_a_record_of_what_refuses_to_be_looked_at() -> None:
+    itself = ValueError("round")
+    itself.args = (itself,)
+    itself.self = itself  # type: ignore[attr-defined]
+    for error in (Unreadable("x"), itself):
+        made = error_of(record_of(error))
+        assert type(made).__name__ == type(error).__name__
