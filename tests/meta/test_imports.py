@@ -41,6 +41,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "served_certificates": SHARED | {"certificates", "config", "event_log", "_native"},
     "app": EVERYTHING,
     "cli": EVERYTHING,
+    "command_line": SHARED | {"config"},
+    "command_texts": frozenset(),
 }
 PURE = frozenset({"errors", "model", "rules", "limits"})
 IMPURE_MODULES = frozenset({"asyncio", "os", "random", "secrets", "socket", "ssl", "subprocess", "threading", "time"})
