@@ -322,7 +322,7 @@ class Pump:
             if error is None:
                 done(result, None)
             else:
-                self._about(started._context).run(done, result, error)  # noqa: SLF001
+                self._about(started._context).run(done, result, _readable(error))  # noqa: SLF001
         except Exception as fault:  # noqa: BLE001 - the next handler is not to suffer from it
             self._failed(fault)
 
@@ -374,3 +374,13 @@ class Pump:
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401 - user code's
     return await awaitable
+
+
+def _readable(error: BaseException) -> BaseException:
+    """The error, or one that says of it what can be said where its class does not let itself be looked at."""
+    try:
+        # `isinstance` asks for the first.
+        _ = error.__class__, error.args, error.__traceback__, error.__cause__, error.__context__
+    except Exception as why:  # noqa: BLE001 - user code's
+        return RuntimeError(f"{type(error).__name__}: an exception that cannot be read ({type(why).__name__})")
+    return error

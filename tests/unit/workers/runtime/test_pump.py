@@ -338,3 +338,19 @@ async def test_each_step_of_a_handler_is_marked_as_its_events(tmp_path: Path) ->
     stage.start(handler, context=context)
     await stage.until(1)
     assert seen == [(7, 3, 1)] * 3
+
+
+async def test_an_exception_that_cannot_be_looked_at_is_told_by_its_name() -> None:
+    class Unreadable(Exception):
+        def __getattribute__(self, name: str) -> Any:
+            raise KeyError(name)
+
+    async def handler() -> None:
+        raise Unreadable
+
+    stage = Stage()
+    stage.start(handler)
+    stage.start(lambda: 2)
+    await stage.until(2)
+    assert str(stage.done[0]) == "Unreadable: an exception that cannot be read (KeyError)"
+    assert (stage.done[1], stage.faults) == (2, [])
