@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from holdfast.store.objects.file import ObjectFile
 from holdfast.workers.channel.records import ToEdge
 from holdfast.workers.durable import outbox
-from holdfast.workers.durable.outbox import Outbox, entries_in, rows_of, was_taken, wire_number
+from holdfast.workers.durable.outbox import Entry, Outbox, entries_in, rows_of, was_taken, wire_number
 from holdfast.workers.runtime.handled import Handled
 
 A, B = 7, 8
@@ -176,3 +176,22 @@ def test_an_edge_that_has_a_number_has_all_up_to_it(newest: int, behind: int, be
 
 def test_a_number_on_the_channel_is_never_none() -> None:
     assert all(0 < wire_number(number) < 2**32 for number in (1, 2**32 - 2, 2**32 - 1, 2**32, 2**64))
+
+
+def test_a_row_that_is_to_be_written_over_and_was_deleted_is_written_anew(stage: Stage) -> None:
+    stage.says("one")
+    stage.links.has_taken = True
+    stage.file.write(" DELETE FROM _cf_OUTBOX")
+    stage.says("two")
+    assert stage.rows == [["two"]]
+
+
+def test_what_an_output_says_beside_its_message_is_found_again(stage: Stage) -> None:
+    stage.commits(
+        lambda one: one.add(ToEdge.CLOSE, [A], "gone", code=4000),
+        lambda one: one.add(ToEdge.MANY, [A, B], b"all", drop=True, max_backlog_bytes=9),
+    )
+    assert entries_in(rows_of(stage.file)) == [
+        Entry(number=1, kind=ToEdge.CLOSE, sids=[A], data="gone", code=4000),
+        Entry(number=2, kind=ToEdge.MANY, sids=[A, B], data=b"all", is_dropping=True, max_backlog_bytes=9),
+    ]
