@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sized
 from typing import Protocol
 
 from holdfast.workers.channel import records as wire
+from holdfast.workers.channel.acceptor import Acceptor
 from holdfast.workers.channel.binding import Binding, BindingError, decode
 from holdfast.workers.channel.link import Link
 from holdfast.workers.channel.records import GONE, FromEdge, ProcessHello, Record, RecordError, ToEdge
@@ -94,7 +95,7 @@ class Channels:
         self._greeting = greeting
         self._report = report
         self._loop = asyncio.get_running_loop()
-        self._listener: socket.socket | None = None
+        self._acceptor: Acceptor | None = None
         self._links: set[Link] = set()
         self._marked: list[Link] = []
         self._is_flush_due = False
@@ -129,10 +130,7 @@ class Channels:
         `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before.
         """
         self._poison = poison
-        listener.setblocking(False)  # noqa: FBT003 - the method takes nothing else
-        self._listener = listener
-        self._accept()
-        self._loop.add_reader(listener, self._accept)
+        self._acceptor = Acceptor(listener, self._accepted, report=self._report)
         try:
             async with asyncio.timeout(GATHER_S):
                 while not all(link.is_ready for link in self._links):
@@ -321,7 +319,7 @@ class Channels:
         self._changed.set()
         if is_fault or not link.is_ready:
             self._report(f"a link of edge {link.edge or '(unknown)'} has ended: {reason}")
-        if self._listener is None:
+        if self._acceptor is None:
             link.sessions, link.asleep = {}, {}
             return
         link.rouse()
@@ -418,24 +416,16 @@ class Channels:
 
     # --- Parts ---
 
-    def _accept(self) -> None:
-        while self._listener is not None:
-            try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._report(f"a link could not be accepted: {error.strerror}")
-                return
-            if len(self._links) >= MAX_LINKS:
-                connection.close()
-                continue
+    def _accepted(self, connection: socket.socket) -> None:
+        if len(self._links) >= MAX_LINKS:
+            connection.close()
+        else:
             self._links.add(Link(connection, self, self._greeting))
 
     def _stop_accepting(self) -> None:
-        if self._listener is not None:
-            self._loop.remove_reader(self._listener)
-            self._listener = None
+        if self._acceptor is not None:
+            self._acceptor.stop()
+            self._acceptor = None
 
     def _flush_turn(self) -> None:
         self._is_flush_due = False
