@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from holdfast.api.context import WorkersUnavailable
+from holdfast.api.worker_schedules import MAX_SCHEDULES
 from holdfast.model.data_dir import worker_key
 from tests.api.harness import Api, codes, strict_sdk
 from tests.api.worker_uploads import script_path
@@ -30,6 +31,8 @@ async def test_schedules_are_replaced_and_told_to_whoever_runs_scripts(
     answer = await api.ask("PUT", path, json=[{"cron": "* * * * *"}, {"cron": "60 * * * *"}])
     assert (answer.status_code, codes(answer)) == (400, [10100])
     assert answer.json()["errors"][0]["source"] == {"pointer": "/1/cron"}
+    answer = await api.ask("PUT", path, json=[{"cron": f"{n} * * * *"} for n in range(MAX_SCHEDULES + 1)])
+    assert (answer.status_code, codes(answer)) == (400, [10072])
     assert workers.crons[key] == ["*/5 * * * *"]
     sdk, of = strict_sdk(api), cast("Any", {"account_id": api.account_id})
     found = await sdk.workers.scripts.schedules.update("chat", body=[{"cron": "1 * * * *"}], **of)

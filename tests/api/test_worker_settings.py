@@ -48,6 +48,16 @@ async def test_bindings_that_are_given_are_all_but_for_what_they_inherit(worker_
     assert [(one["name"], one["type"]) for one in shown["bindings"]] == [("J", "json"), ("TOKEN", "secret_text")]
 
 
+async def test_settings_may_say_what_becomes_of_classes(worker_api: Api, workers: FakeWorkers) -> None:
+    api = worker_api
+    await api.result("PUT", base(api), **upload(bindings=BINDINGS, migrations=ROOM_MADE))
+    made = {"old_tag": "v1", "new_tag": "v2", "new_sqlite_classes": ["Hall"]}
+    await api.result("PATCH", f"{base(api)}/settings", **form(migrations=made))
+    assert set(workers.versions[-1][0].classes) == {"Room", "Hall"}
+    answer = await api.ask("PATCH", f"{base(api)}/settings", **form(migrations=made))
+    assert (answer.status_code, codes(answer)) == (412, [10079])
+
+
 async def test_a_binding_of_which_only_kind_and_name_are_said_is_the_one_there_is(
     worker_api: Api, workers: FakeWorkers
 ) -> None:

@@ -39,7 +39,7 @@ RESOURCE = "worker_domain"
 # Cloudflare's code.
 NO_DOMAIN = 100114
 # Ours.
-TOO_MANY = 10072
+TOO_MANY = 10472
 # All of an account's; each is published with its zone.
 MAX_DOMAINS = 1_000
 

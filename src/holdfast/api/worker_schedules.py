@@ -33,8 +33,10 @@ ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
 # Of one script. Precedent: the original's paid plan has 250 of an account.
 MAX_SCHEDULES = 50
-# Cloudflare's code for an expression that is none.
-INVALID_CRON = 10100
+# What is read of more, so that they are told to be too many.
+_MOST_READ = 1_000
+# Cloudflare's codes: for an expression that is none, and for too many.
+INVALID_CRON, TOO_MANY = 10100, 10072
 
 
 class ScheduleGiven(BaseModel):
@@ -68,7 +70,7 @@ async def list_schedules(access: ReadAccess, script_name: ScriptName) -> Respons
 
 @router.put("", response_model=Envelope[SchedulesView])
 async def replace_schedules(
-    access: WriteAccess, script_name: ScriptName, body: Annotated[list[ScheduleGiven], Body(max_length=MAX_SCHEDULES)]
+    access: WriteAccess, script_name: ScriptName, body: Annotated[list[ScheduleGiven], Body(max_length=_MOST_READ)]
 ) -> Response:
     """Have a script run by itself at these times, and at no others."""
     crons = _crons(body)
@@ -99,11 +101,15 @@ async def _replace(connection: AsyncConnection, access: Access, name: str, crons
 
 def _crons(given: Sequence[ScheduleGiven]) -> list[str]:
     """The expressions, each once. Raises ApiFault."""
+    if len(given) > MAX_SCHEDULES:
+        raise fault(400, TOO_MANY, f"expected at most {MAX_SCHEDULES} schedules of one Worker, got {len(given)}")
     for place, one in enumerate(given):
         try:
             Cron(one.cron)
         except ValueError as error:
-            raise fault(400, INVALID_CRON, f"{place}.cron: {error}", pointer=f"/{place}/cron") from None
+            raise fault(
+                400, INVALID_CRON, f"invalid cron string: {place}.cron: {error}", pointer=f"/{place}/cron"
+            ) from None
     return list(dict.fromkeys(one.cron for one in given))
 
 

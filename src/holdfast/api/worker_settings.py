@@ -18,10 +18,19 @@ from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, success
 from holdfast.api.form import read_parts
 from holdfast.api.json_body import check_json
+from holdfast.api.worker_classes import sources_of
 from holdfast.api.worker_deploying import Wanted, make_version
 from holdfast.api.worker_found import Before, find_script, no_such_script
 from holdfast.api.worker_shapes import ScriptName, SettingsView, bindings_view, settings_view
-from holdfast.api.worker_upload import Limits, bindings_of, limits_of, refused, wanted_bindings
+from holdfast.api.worker_upload import (
+    GivenMigrations,
+    Limits,
+    bindings_of,
+    limits_of,
+    refused,
+    steps_of,
+    wanted_bindings,
+)
 from holdfast.model.worker_script import is_compatibility_date
 
 router = APIRouter(prefix="/accounts/{account_id}/workers/scripts/{script_name}/settings", tags=["Workers settings"])
@@ -29,7 +38,10 @@ router = APIRouter(prefix="/accounts/{account_id}/workers/scripts/{script_name}/
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
 
-_SETTINGS = {"type": "object", "description": "bindings, compatibility_date, compatibility_flags, limits, tags."}
+_SETTINGS = {
+    "type": "object",
+    "description": "bindings, compatibility_date, compatibility_flags, limits, migrations, tags.",
+}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -47,6 +59,7 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True):
     compatibility_date: str | None = None
     compatibility_flags: tuple[str, ...] | None = None
     limits: Limits | None = None
+    migrations: GivenMigrations | None = None
     tags: tuple[str, ...] | None = None
 
 
@@ -65,6 +78,7 @@ async def edit_settings(request: Request, access: WriteAccess, script_name: Scri
         message = f"compatibility_date: expected a date such as 2026-11-01, got {given.compatibility_date[:40]!r}"
         raise refused(message, "/settings/compatibility_date")
     limits = None if given.limits is None else limits_of(given.limits)
+    migrations = None if given.migrations is None else steps_of(given.migrations)
 
     def want(before: Before | None) -> Wanted:
         if before is None:
@@ -76,16 +90,21 @@ async def edit_settings(request: Request, access: WriteAccess, script_name: Scri
             "limits": limits,
         }
         settings = msgspec.structs.replace(old, **{name: value for name, value in changed.items() if value is not None})
+        wanted = Wanted(
+            settings=settings,
+            kept_secrets=frozenset(before.version.secrets),
+            migrations=migrations,
+            tags=given.tags,
+            source="settings",
+        )
         if given.bindings is None:
-            kept = frozenset(before.version.secrets)
-            return Wanted(settings=settings, kept_secrets=kept, tags=given.tags, source="settings")
+            return wanted
         bindings = bindings_of(_named(given.bindings, before), "/settings/bindings")
         settings, kept = wanted_bindings(settings, bindings, old=old, secrets=before.version.secrets)
-        return Wanted(
-            settings=settings, secrets=bindings.secrets, kept_secrets=kept, tags=given.tags, source="settings"
-        )
+        return msgspec.structs.replace(wanted, settings=settings, secrets=bindings.secrets, kept_secrets=kept)
 
-    return success(settings_view(await make_version(access, script_name, want)))
+    made = await make_version(access, script_name, want, sources=sources_of(migrations))
+    return success(settings_view(made))
 
 
 def _named(given: Sequence[dict[str, Any]], before: Before) -> list[dict[str, Any]]:

@@ -65,7 +65,9 @@ class _Export(msgspec.Struct, frozen=True):
     renamed_to: str = ""
 
 
-class _Migrations(MigrationStep, frozen=True, kw_only=True):
+class GivenMigrations(MigrationStep, frozen=True, kw_only=True):
+    """Migrations as a client gives them: one step, or `steps`."""
+
     old_tag: str | None = None
     new_tag: str | None = None
     steps: tuple[MigrationStep, ...] | None = None
@@ -82,7 +84,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     compatibility_flags: tuple[str, ...] = ()
     limits: Limits = Limits()
     tags: tuple[str, ...] | None = None
-    migrations: _Migrations | None = None
+    migrations: GivenMigrations | None = None
     exports: dict[str, _Export] | None = None
     annotations: dict[str, Any] = {}
 
@@ -309,8 +311,11 @@ def migrations_of(metadata: Metadata) -> Migrations | None:
             raise refused("exports: expected either exports or migrations, not both", "/metadata/exports")
         exports = [_exported(name, one) for name, one in metadata.exports.items() if one.type == "durable-object"]
         return Migrations(steps=tuple(exports), is_declared=True)
-    if given is None:
-        return None
+    return None if given is None else steps_of(given)
+
+
+def steps_of(given: GivenMigrations) -> Migrations:
+    """Migrations in the API's shape."""
     single = MigrationStep(
         new_classes=given.new_classes,
         new_sqlite_classes=given.new_sqlite_classes,
