@@ -6,20 +6,30 @@ call the C library. Memory, files and processor time are limited by the host (`w
 Law 1: of the environment nothing is left but what a program needs to run at all.
 Law 2: nothing below the data directory can be opened, listed or connected to but what is this script's own.
 Law 3: no other program is started.
+Law 4: whatever asks for a module by its name gets none of Holdfast's, but Holdfast. (An `import` of user code: `loading.py`.)
 """
 
 from __future__ import annotations
 
 import _posixsubprocess
 import faulthandler
+import importlib.util
 import os
 import signal
+import sqlite3
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import unquote
 
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+# Whose modules nobody else gets, and where its code is; the SDK's modules have names that user code knows.
+PACKAGE = __name__.partition(".")[0]
+_CODE = f"{Path(__file__).parents[2]}/"
 KEPT = frozenset(
     {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED"}
 )
@@ -111,8 +121,38 @@ def _refuse_fork(*_: object) -> int:
     raise PermissionError("fork_exec: a Worker cannot start other programs")
 
 
+def _for_us(find: Callable[Given, Found]) -> Callable[Given, Found]:
+    """`find` something by the name of a module, its first argument; what is Holdfast's only for Holdfast."""
+
+    @wraps(find)
+    def found(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        name = str(args[0] if args else kwargs.get("name"))
+        full = f"{args[1] if len(args) > 1 else kwargs.get('package')}{name}" if name.startswith(".") else name
+        if full.partition(".")[0] == PACKAGE and not sys._getframe(1).f_code.co_filename.startswith(_CODE):  # noqa: SLF001  who asks
+            raise ModuleNotFoundError(f"No module named '{full}'", name=full)
+        return find(*args, **kwargs)
+
+    return found
+
+
+def _alone(connect: Callable[Given, sqlite3.Connection]) -> Callable[Given, sqlite3.Connection]:
+    """`connect` for one file: `ATTACH` and `VACUUM INTO` open others without telling audit hooks."""
+
+    @wraps(connect)
+    def connected(*args: Given.args, **kwargs: Given.kwargs) -> sqlite3.Connection:
+        connection = connect(*args, **kwargs)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        return connection
+
+    return connected
+
+
 def confine(data_dir: Path, own: Iterable[Path]) -> None:
     """From now on, for good."""
+    importlib.import_module = _for_us(importlib.import_module)
+    importlib.util.find_spec = _for_us(importlib.util.find_spec)
+    alone: Any = _alone(sqlite3.connect)
+    sqlite3.connect = sqlite3.dbapi2.connect = alone
     # `multiprocessing` calls it without telling audit hooks.
     _posixsubprocess.fork_exec = _refuse_fork
     sys.addaudithook(Refusal(data_dir, own))

@@ -1,6 +1,7 @@
 """What user code may touch of the machine, event by event."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,48 @@ def test_a_process_that_hangs_says_where_and_ends() -> None:
     )
     assert done.returncode == -27
     assert b"in endless" in done.stderr
+
+
+def confined(tmp_path: Path, code: str) -> str:
+    """What user code prints in a process of its own that may not touch what is below `tmp_path`; DATA is that."""
+    source = (
+        "import sys\nfrom pathlib import Path\nfrom holdfast.workers.runtime import isolation\n"
+        f"DATA = {str(tmp_path)!r}\nisolation.confine(Path(DATA), [])\n{code}"
+    )
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+@pytest.mark.parametrize("statement", ["attach '{}/secret.db' as other", "vacuum into '{}/copy.db'"])
+def test_a_database_of_ones_own_opens_no_other(tmp_path: Path, statement: str) -> None:
+    with sqlite3.connect(tmp_path / "secret.db") as secret:
+        secret.execute("CREATE TABLE tokens (value)")
+    code = (
+        "import sqlite3\nconnection = sqlite3.connect(':memory:')\nconnection.execute('create table mine (value)')\n"
+        f"try:\n    connection.execute({statement!r}.format(DATA))\nexcept sqlite3.Error as error:\n    print(error)\n"
+    )
+    assert "too many attached databases" in confined(tmp_path, code)
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.db"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "importlib.import_module('holdfast.workers.host.script')",
+        "importlib.import_module('.workers.host.script', 'holdfast')",
+        "importlib.util.find_spec('holdfast.workers')",
+        "runpy.run_module('holdfast.workers.host.script')",
+        "pkgutil.resolve_name('holdfast.workers:host')",
+    ],
+)
+def test_whoever_asks_for_a_module_by_its_name_gets_none_of_holdfasts(tmp_path: Path, question: str) -> None:
+    code = f"import importlib, importlib.util, pkgutil, runpy\ntry:\n    {question}\nexcept ImportError as error:\n    print(error)\n"
+    assert "holdfast.workers" in confined(tmp_path, code)
+
+
+def test_modules_of_others_are_found_by_their_names(tmp_path: Path) -> None:
+    assert (
+        confined(tmp_path, "import importlib\nprint(importlib.import_module('json.decoder').__name__)\n")
+        == "json.decoder"
+    )
