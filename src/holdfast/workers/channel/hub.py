@@ -22,6 +22,7 @@ from holdfast.workers.channel.binding import Binding, BindingError, decode
 from holdfast.workers.channel.link import Link
 from holdfast.workers.channel.records import GONE, FromEdge, ProcessHello, Record, RecordError, ToEdge
 from holdfast.workers.channel.session import Carrier, Receiver, Session
+from holdfast.workers.channel.sleepers import Sleepers
 
 # Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
 GATHER_S = 1.0
@@ -320,7 +321,7 @@ class Channels:
         if is_fault or not link.is_ready:
             self._report(f"a link of edge {link.edge or '(unknown)'} has ended: {reason}")
         if self._acceptor is None:
-            link.sessions, link.asleep = {}, {}
+            link.sessions, link.asleep = {}, Sleepers()
             return
         link.rouse()
         sessions, link.sessions = link.sessions, {}

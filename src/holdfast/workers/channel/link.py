@@ -29,6 +29,7 @@ from holdfast.workers.channel.records import (
     edge_hello,
     hello,
 )
+from holdfast.workers.channel.sleepers import Sleepers
 
 if TYPE_CHECKING:
     from holdfast.workers.channel.session import Session
@@ -106,7 +107,7 @@ class Link:
         self._unacknowledged: dict[int, Session] = {}
         self.sessions: dict[int, Session] = {}
         # Sessions that are put away while nothing happens to them, by who has them.
-        self.asleep: dict[int, Sleeper] = {}
+        self.asleep: Sleepers[Sleeper] = Sleepers()
         self.edge = ""
         self.loop = -1
         self.is_ready = self.is_over = False
@@ -174,8 +175,8 @@ class Link:
 
     def rouse(self) -> None:
         """Have all sessions in `sessions`."""
-        while self.asleep:
-            next(iter(self.asleep.values())).rouse()
+        while (sleeper := self.asleep.any()) is not None:
+            sleeper.rouse()
 
     def left(self, session: Session) -> None:
         """`session` is over."""

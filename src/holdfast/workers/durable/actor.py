@@ -28,6 +28,10 @@ CLOSE_NAMES = ("webSocketClose", "web_socket_close", "websocket_close")
 ERROR_NAMES = ("webSocketError", "web_socket_error", "websocket_error")
 
 
+# Of all objects whose sockets are put away; nothing is ever in it.
+_NONE_AWAKE: dict[Socket, None] = {}
+
+
 class Registry(Protocol):
     """Who has all objects (`objects.Objects`)."""
 
@@ -60,7 +64,7 @@ class Actor:
         self._services = services
         # While the file of a broken instance is in use, events wait.
         self._until: asyncio.Future[None] | None = None
-        self._waiting: list[Event] = []
+        self._waiting: list[Event] | None = None
         # Sockets of processes before this one: what comes on them may have been handled there.
         self._resumed: set[Socket] | None = None
 
@@ -99,8 +103,13 @@ class Actor:
         self._asleep = asleep.sleep(self, self._sockets, self._resumed or ())
         if self._asleep is None:
             return False
-        self._sockets, self._resumed = {}, None
+        self._sockets, self._resumed = _NONE_AWAKE, None
         return True
+
+    def settle(self) -> None:
+        """Have what they are put away as lie where there is room now."""
+        if self._asleep is not None:
+            self._asleep = self._asleep.anew()
 
     def rouse(self) -> None:
         """Have them again (`channel.link.Sleeper`)."""
@@ -122,6 +131,7 @@ class Actor:
         instance = self.instance
         if instance is None:
             if self._until is not None:
+                self._waiting = self._waiting or []
                 self._waiting.append(event)
                 return
             try:
@@ -136,7 +146,7 @@ class Actor:
     @property
     def queued(self) -> int:
         """How many events wait."""
-        return len(self._waiting) + (0 if self.instance is None else self.instance.queued)
+        return len(self._waiting or ()) + (0 if self.instance is None else self.instance.queued)
 
     @property
     def running(self) -> int:
@@ -279,8 +289,8 @@ class Actor:
 
     def _usable(self, _: object) -> None:
         self._until = None
-        waiting, self._waiting = self._waiting, []
-        for event in waiting:
+        waiting, self._waiting = self._waiting, None
+        for event in waiting or ():
             self.deliver(event)
 
 

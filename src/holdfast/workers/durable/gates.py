@@ -196,7 +196,8 @@ class OutputGate:
 
     def __init__(self, failed: Callable[[BaseException], None]) -> None:
         self.failed = failed
-        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        # None until there is something: an empty deque takes 760 bytes, and most never hold anything.
+        self._waiting: deque[tuple[int, Callable[[], None]]] | None = None
         self._next = 1
         self._lock = 0
         self._durable = 0
@@ -210,12 +211,12 @@ class OutputGate:
     @property
     def waiting(self) -> int:
         """How many actions wait."""
-        return len(self._waiting)
+        return len(self._waiting or ())
 
     @property
     def actions(self) -> Iterator[Callable[[], None]]:
         """What waits, in order."""
-        return (action for _, action in self._waiting)
+        return (action for _, action in self._waiting or ())
 
     def wrote(self) -> None:
         """There is a write which what is emitted from now on must wait for."""
@@ -227,6 +228,7 @@ class OutputGate:
             if not self._is_broken:
                 action()
         elif not self._is_broken:
+            self._waiting = self._waiting or deque()
             self._waiting.append((self._lock, action))
 
     def begin(self) -> int:
@@ -248,7 +250,7 @@ class OutputGate:
     def break_(self) -> None:
         """Nothing of what waits leaves, nor anything later."""
         self._is_broken = True
-        self._waiting.clear()
+        self._waiting = None
 
 
 def living(section: Section | None) -> Section | None:

@@ -92,7 +92,8 @@ class Instance:
         # Whether it was said why it stays in memory.
         self.is_explained = False
         self._services = services
-        self._queue: deque[Event] = deque()
+        # None until there is something: an empty deque takes 760 bytes, and most never hold anything.
+        self._queue: deque[Event] | None = None
         self._running: set[Event] = set()
         self._tasks: dict[asyncio.Task[Any], tuple[Coroutine[Any, Any, Any], float]] = {}
         self._holds: dict[int, tuple[str, float]] = {}
@@ -127,6 +128,7 @@ class Instance:
         if self.broken is not None:
             event.fail(self.broken)
         elif self.gate.is_closed or self._queue:
+            self._queue = self._queue or deque()
             self._queue.append(event)
         else:
             self._begin(event)
@@ -134,7 +136,7 @@ class Instance:
     @property
     def queued(self) -> int:
         """How many events wait for the input gate."""
-        return len(self._queue)
+        return len(self._queue or ())
 
     @property
     def active(self) -> int:
@@ -174,7 +176,7 @@ class Instance:
 
     def part(self) -> list[Event]:
         """The last of `leave`, at once: what still runs ends where it is, what is not committed is undone. Sockets stay."""
-        left, self._queue = list(self._queue), deque()
+        left, self._queue = list(self._queue or ()), None
         if self.broken is None:
             self.broken = gone = ObjectReset(NO_LONGER_ACTIVE, retryable=True)
             self.gate.break_(gone)
@@ -328,9 +330,9 @@ class Instance:
         self._holds.clear()
         for future in self._waiters:
             _resolve(future)
-        running, queued = list(self._running), list(self._queue)
+        running, queued = list(self._running), list(self._queue or ())
         self._running.clear()
-        self._queue.clear()
+        self._queue = None
         until = self._let_go()
         self.place.kind.tally.forget(running)
         self.place.broke(self, error, until)

@@ -2,13 +2,16 @@
 
 Law 1: it is done between events, RESTED_AT_ONCE objects at a time, and tried TRIES times for an object: then its sockets stay as they are
 until it has been in memory again.
-Law 2: memory is collected and given back when many have gone, and COLLECT_EVERY_S after the last time at the earliest.
+Law 2: memory is collected and given back (`runtime.memory`, a step each second) when many have gone, and COLLECT_EVERY_S after the last time at
+the earliest.
 """
 
-import ctypes
 import gc
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
+
+from holdfast.workers.runtime.memory import FreePools, give_back_heaps
 
 # A thousand objects of ten sockets each take 0.1 s together.
 RESTED_AT_ONCE = 200
@@ -28,6 +31,9 @@ class Rester(Protocol):
     def rest(self) -> bool:
         """Put its sockets away; False where that cannot be."""
 
+    def settle(self) -> None:
+        """Have what was put away lie where there is room now."""
+
 
 class Resting:
     """See above; `sweep` it each second."""
@@ -35,8 +41,12 @@ class Resting:
     def __init__(self) -> None:
         # Object -> how often it may be tried yet.
         self._awake: dict[Rester, int] = {}
+        # Those whose sockets were put away since the last collection, and how many those are.
+        self._put_away: list[Rester] = []
         self._gone_sockets = 0
         self._collected_at = float("-inf")
+        self._pools: FreePools | None = None
+        self._giving: Iterator[None] = iter(())
 
     def add(self, actor: Rester) -> None:
         """The sockets of this object may be put away when nothing happens to it."""
@@ -50,16 +60,19 @@ class Resting:
                 # It is added again when it leaves memory.
                 continue
             if actor.rest():
+                self._put_away.append(actor)
                 self._gone_sockets += actor.socket_count
             elif tries > 1:
                 self._awake[actor] = tries - 1
+        with suppress(OSError):
+            next(self._giving, None)
         if self._gone_sockets >= COLLECT_SOCKETS and not self._awake and now - self._collected_at >= COLLECT_EVERY_S:
             self._gone_sockets, self._collected_at = 0, now
             gc.collect()
-            _give_back()
-
-
-def _give_back() -> None:
-    """What the C library keeps free at the end of its heaps, and between. Another C library than GNU's has no such thing."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+            # While sockets were put away one after the other, what stays of them was put between them.
+            put_away, self._put_away = self._put_away, []
+            for actor in put_away:
+                actor.settle()
+            give_back_heaps()
+            self._pools = self._pools or FreePools()
+            self._giving = self._pools.giving_back()

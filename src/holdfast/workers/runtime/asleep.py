@@ -63,10 +63,17 @@ class Asleep:
 
     __slots__ = ("_answered", "_links", "_rows", "count")
 
-    def __init__(self, rows: bytes, links: tuple[Link, ...], count: int) -> None:
+    def __init__(self, rows: bytes, links: Link | tuple[Link, ...], count: int) -> None:
+        """`links`: the one of all of them, or those that `rows` name by their places."""
         self._rows, self._links, self.count = rows, links, count
         # When edges have answered for it since.
         self._answered: dict[int, int] | None = None
+
+    def anew(self) -> Asleep:
+        """The same, in memory that is taken now: where much around it has gone since, it need not stay there."""
+        other = Asleep(bytes(bytearray(self._rows)), self._links, self.count)
+        other._answered = self._answered
+        return other
 
     def answered(self, sid: int, at_ms: int) -> None:
         """An edge answered for a socket."""
@@ -76,10 +83,11 @@ class Asleep:
     def woken(self, owner: Owner) -> tuple[dict[Any, None], set[Any]]:
         """The sockets again, in their order, and those of them that are of a process before this one; once."""
         names, group, answered = owner.names, owner.group, self._answered or {}
+        links = self._links if isinstance(self._links, tuple) else (self._links,)
         sockets: dict[Any, None] = {}
         resumed = set()
         for sid, place, is_resumed, socket_values, session_values in _DECODER.decode(self._rows):
-            link = self._links[place]
+            link = links[place]
             ws = _socket(owner, names, socket_values)
             session = ws.session = Session(sid, link)
             _restore(session, _SESSION_FIELDS, session_values)
@@ -116,7 +124,7 @@ def sleep(owner: Sleeper, sockets: Collection[Any], resumed: Collection[Any]) ->
     for sid, place, *_ in rows:
         del places[place].sessions[sid]
         places[place].asleep[sid] = owner
-    return Asleep(_ENCODER.encode(rows), places, len(rows))
+    return Asleep(_ENCODER.encode(rows), places if len(places) > 1 else places[0], len(rows))
 
 
 def _different(one: object, fields: Iterable[str], usual: Iterable[Any]) -> dict[int, Any] | None:

@@ -351,7 +351,7 @@ class FakeSleeper:
         del self.link.sessions[self.session.sid]  # type: ignore[union-attr]
 
     def rouse(self) -> None:
-        del self.link.asleep[self.session.sid]  # type: ignore[union-attr]
+        self.link.asleep.pop(self.session.sid)  # type: ignore[union-attr]
         self.link.sessions[self.session.sid] = self.session  # type: ignore[union-attr]
 
     def answered(self, sid: int, at_ms: int) -> None:
