@@ -131,15 +131,15 @@ fn as_it_was(closed: &Closed) -> LiveConnection {
     let identity = &closed.identity;
     let legs = [&closed.client, &closed.origin];
     LiveConnection {
-        ray: identity.ray.clone(),
+        ray: identity.ray().to_owned(),
         zone: identity.zone.clone(),
         client: identity.client,
-        host: identity.host.clone(),
-        path: identity.path.clone(),
+        host: identity.host().to_owned(),
+        path: identity.path().to_owned(),
         origin: identity.origin.clone(),
-        protocol: identity.protocol,
-        tls_version: identity.tls_version,
-        subprotocol: identity.subprotocol.clone(),
+        protocol: identity.spoken.protocol(),
+        tls_version: identity.spoken.tls_version(),
+        subprotocol: identity.subprotocol().into(),
         opened: identity.opened,
         last_from: legs.map(|leg| identity.opened + leg.last_active.unwrap_or_default()),
         rtt_us: legs.map(|leg| leg.rtt.and_then(|rtt| u64::try_from(rtt.as_micros()).ok())),

@@ -14,13 +14,13 @@ use crate::claiming::Passed;
 use crate::download::explained;
 use crate::fault::{Fault, FaultKind};
 use crate::handshake::{Offer, agrees_to_deflate, check_answer};
+use crate::http::is_token;
 use crate::http::response::ResponseHead;
-use crate::http::{Version, is_token};
 use crate::messages::agree;
 use crate::origin::OriginConnection;
 use crate::policy::{Asked, Forward, WorkerTarget};
 use crate::sessions::SessionTerms;
-use crate::tunnel::{Far, Identity};
+use crate::tunnel::{self, Far, Identity, Spoken};
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
@@ -45,24 +45,27 @@ pub(crate) struct Agreed {
 
 impl Agreed {
     /// Who the tunnel is for that opens now.
-    pub(crate) fn identity(&self, asked: &Asked, forward: &Forward) -> Box<Identity> {
-        Box::new(Identity {
-            ray: asked.ray.clone(),
+    pub(crate) fn identity(&self, asked: &Asked, forward: &Forward) -> Identity {
+        let chosen = self.answer.fields().first(PROTOCOL).unwrap_or_default();
+        Identity {
+            // `check_answer` has seen to it that what was chosen is of the client's offer.
+            asked: tunnel::Asked::new(
+                &asked.ray,
+                asked.head.host(),
+                asked.head.path(),
+                &String::from_utf8_lossy(chosen),
+            ),
             zone: Arc::clone(&forward.zone),
             client: asked.client,
-            host: asked.head.host().to_owned(),
-            path: asked.head.path().to_owned(),
             origin: Arc::clone(&self.label),
-            protocol: match asked.head.version() {
-                Version::Http2 => "h2",
-                Version::Http10 | Version::Http11 => "http/1.1",
-            },
-            tls_version: asked.tls.as_ref().map_or("", |facts| facts.version),
-            subprotocol: subprotocol(&self.answer),
+            spoken: Spoken::new(
+                asked.head.version(),
+                asked.tls.as_ref().map_or("", |facts| facts.version),
+            ),
             is_compressed: agrees_to_deflate(&self.answer),
             opened: SystemTime::now(),
             opened_at: Instant::now(),
-        })
+        }
     }
 }
 
@@ -203,12 +206,6 @@ fn seen_by_origin<'a>(offer: &'a Offer, forward: &Forward) -> Cow<'a, Offer> {
         Some((_, names)) => Cow::Owned(offer.with_protocols(names)),
         None => Cow::Borrowed(offer),
     }
-}
-
-/// What was chosen of the client's offer; `check_answer` has seen to it that it is one of them.
-fn subprotocol(answer: &ResponseHead) -> Box<str> {
-    let chosen = answer.fields().first(PROTOCOL).unwrap_or_default();
-    String::from_utf8_lossy(chosen).into()
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn give(stream: UnixStream, read: &BytesMut, head: &RequestHead, context: &Conte
             client_version: Version::Http11,
             framing: Framing::None,
             keep_alive: true,
-            ray: &upstream.identity.ray,
+            ray: upstream.identity.ray(),
             upgrade: true,
             set: &[(ORIGIN.to_owned(), upstream.identity.origin.to_string())],
         },
@@ -167,7 +167,7 @@ fn give(stream: UnixStream, read: &BytesMut, head: &RequestHead, context: &Conte
         client: Stream::Unix(stream).into_half(read).ok()?,
         far: Far::Origin(upstream.half),
         greeting,
-        identity: upstream.identity,
+        identity: *upstream.identity,
         options: upstream.options,
         // It covers two descriptors: those of its script's connection, which ends now, and of the origin's.
         place: upstream.place,

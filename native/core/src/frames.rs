@@ -98,11 +98,32 @@ impl Frame {
     }
 }
 
+/// What has passed of messages.
+#[derive(Debug, Default)]
+struct Passed {
+    bytes: u64,
+    text_messages: u64,
+    binary_messages: u64,
+    text_bytes: u64,
+    binary_bytes: u64,
+}
+
+/// What has passed of other frames, which many a direction has none of.
+#[derive(Debug, Default)]
+struct Others {
+    pings: u64,
+    pongs: u64,
+    closes: u64,
+    control_bytes: u64,
+    reserved_frames: u64,
+    close: Option<Close>,
+}
+
 /// Walks one direction. Small on purpose: an idle tunnel holds two.
 #[derive(Debug)]
 pub struct Walker {
-    counts: Counts,
-    close: Option<Box<Close>>,
+    passed: Passed,
+    others: Option<Box<Others>>,
     /// Payload bytes of the current frame that have not passed yet.
     remaining: u64,
     frame: Frame,
@@ -127,8 +148,8 @@ impl Walker {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            counts: Counts::default(),
-            close: None,
+            passed: Passed::default(),
+            others: None,
             remaining: 0,
             frame: Frame {
                 opcode: CONTINUATION,
@@ -193,20 +214,40 @@ impl Walker {
 
     /// The counts so far.
     #[must_use]
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn counts(&self) -> Counts {
+        let Passed {
+            bytes,
+            text_messages,
+            binary_messages,
+            text_bytes,
+            binary_bytes,
+        } = self.passed;
+        let of = |of: fn(&Others) -> u64| self.others.as_deref().map_or(0, of);
+        Counts {
+            bytes,
+            text_messages,
+            binary_messages,
+            text_bytes,
+            binary_bytes,
+            pings: of(|others| others.pings),
+            pongs: of(|others| others.pongs),
+            closes: of(|others| others.closes),
+            control_bytes: of(|others| others.control_bytes),
+            reserved_frames: of(|others| others.reserved_frames),
+        }
     }
 
     /// The first Close frame, once all of it has passed.
     #[must_use]
     pub fn close(&self) -> Option<&Close> {
-        self.close.as_deref().filter(|close| close.is_complete)
+        let close = self.others.as_deref()?.close.as_ref();
+        close.filter(|close| close.is_complete)
     }
 
     /// Takes a piece of a header or of a payload; returns its length, at least 1 for a non-empty input.
     fn step(&mut self, bytes: &[u8]) -> usize {
         if self.is_lost {
-            self.counts.bytes += bytes.len() as u64;
+            self.passed.bytes += bytes.len() as u64;
             return bytes.len();
         }
         if self.remaining > 0 {
@@ -215,7 +256,7 @@ impl Walker {
         if self.header_len == 0 {
             // The common case: the whole header is here, and need not be put together first.
             if let Some(header_len) = header_bytes(bytes).filter(|len| *len <= bytes.len()) {
-                self.counts.bytes += header_len as u64;
+                self.passed.bytes += header_len as u64;
                 self.begin_frame(&bytes[..header_len]);
                 return header_len;
             }
@@ -234,13 +275,13 @@ impl Walker {
                 let header = self.header;
                 self.header_len = 0;
                 self.header_passed = 0;
-                self.counts.bytes += taken as u64;
+                self.passed.bytes += taken as u64;
                 self.begin_frame(&header[..have]);
                 return taken;
             }
         }
         self.header_passed = self.header_len;
-        self.counts.bytes += taken as u64;
+        self.passed.bytes += taken as u64;
         taken
     }
 
@@ -273,44 +314,48 @@ impl Walker {
     }
 
     fn count_frame(&mut self) {
-        let counts = &mut self.counts;
         match self.frame.opcode {
             TEXT | BINARY => self.message = self.frame.opcode,
             CONTINUATION => {}
-            CLOSE => counts.closes += 1,
-            PING => counts.pings += 1,
-            PONG => counts.pongs += 1,
-            _ => counts.reserved_frames += 1,
+            other => {
+                let others = self.others.get_or_insert_default();
+                match other {
+                    CLOSE => others.closes += 1,
+                    PING => others.pings += 1,
+                    PONG => others.pongs += 1,
+                    _ => others.reserved_frames += 1,
+                }
+            }
         }
     }
 
     fn end_frame(&mut self) {
         if self.frame.is_final && self.frame.is_of_message() {
             match self.message {
-                BINARY => self.counts.binary_messages += 1,
-                _ => self.counts.text_messages += 1,
+                BINARY => self.passed.binary_messages += 1,
+                _ => self.passed.text_messages += 1,
             }
         }
     }
 
     fn begin_close(&mut self) {
-        if self.close.is_none() {
-            self.close = Some(Box::new(Close {
-                payload: Vec::new(),
-                is_complete: self.remaining == 0,
-            }));
-        }
+        let is_complete = self.remaining == 0;
+        let close = &mut self.others.get_or_insert_default().close;
+        close.get_or_insert(Close {
+            payload: Vec::new(),
+            is_complete,
+        });
     }
 
     fn walk_payload(&mut self, bytes: &[u8]) -> usize {
         let here = usize::try_from(self.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
         let passed = here as u64;
-        self.counts.bytes += passed;
+        self.passed.bytes += passed;
         match self.frame.opcode {
-            opcode if opcode & CONTROL != 0 => self.counts.control_bytes += passed,
+            opcode if opcode & CONTROL != 0 => self.others.get_or_insert_default().control_bytes += passed,
             _ if !self.frame.is_of_message() => {}
-            _ if self.message == BINARY => self.counts.binary_bytes += passed,
-            _ => self.counts.text_bytes += passed,
+            _ if self.message == BINARY => self.passed.binary_bytes += passed,
+            _ => self.passed.text_bytes += passed,
         }
         self.remaining -= passed;
         if self.frame.opcode == CLOSE {
@@ -323,7 +368,8 @@ impl Walker {
     }
 
     fn keep_close(&mut self, bytes: &[u8]) {
-        let Some(close) = self.close.as_deref_mut().filter(|close| !close.is_complete) else {
+        let close = self.others.as_mut().and_then(|others| others.close.as_mut());
+        let Some(close) = close.filter(|close| !close.is_complete) else {
             return;
         };
         let room = MAX_CONTROL_PAYLOAD_BYTES.saturating_sub(close.payload.len());

@@ -18,7 +18,7 @@ use crate::handshake::agrees_to_deflate;
 use crate::http::ResponseHead;
 use crate::policy::WorkerTarget;
 use crate::sessions::{self, Upstreams, instance};
-use crate::tunnel::{Half, Identity, TunnelOptions};
+use crate::tunnel::{Half, Identity, Place, TunnelOptions};
 
 /// WebSockets parked at once in a process; one more is refused. Each has a descriptor, and a place of those for Workers.
 const MAX_PARKED: usize = 1024;
@@ -84,7 +84,7 @@ pub struct Upstream {
     /// What its zone asks of it.
     pub options: Arc<TunnelOptions>,
     /// Its places under the limits of the edge and of its zone.
-    pub place: Box<dyn Send>,
+    pub place: Place,
     /// The script that it was opened for.
     pub script: Arc<WorkerTarget>,
 }

@@ -12,7 +12,7 @@ use tokio::io::AsyncRead;
 use tokio::time::sleep;
 
 use crate::agreement::Agreed;
-use crate::caps::Claim;
+use crate::caps::{Claim, Place};
 use crate::connection::{After, CLIENT_STALL, Connection, Context, ray_id, write_patiently};
 use crate::fault::{Fault, FaultKind};
 use crate::parked::{Ticket, Upstream};
@@ -49,10 +49,10 @@ pub(crate) async fn park(
             let session = Joined {
                 terms,
                 // A WebSocket of its own, besides the one that will lead to it.
-                identity: Box::new(Identity {
-                    ray: ray_id(&context.colo),
-                    ..(*identity).clone()
-                }),
+                identity: Identity {
+                    asked: identity.asked.under(&ray_id(&context.colo)),
+                    ..identity.clone()
+                },
                 options: Arc::clone(&options),
                 claim,
             };
@@ -71,9 +71,9 @@ pub(crate) async fn park(
     let ticket = context.parked.put(Upstream {
         half,
         answer: answer.clone(),
-        identity,
+        identity: Box::new(identity),
         options,
-        place: Box::new((place, claim)),
+        place: Place::new(Some(place), claim),
         script,
     });
     let Some(mut ticket) = ticket else { return After::Cut };
@@ -104,7 +104,7 @@ async fn lease(ticket: &mut Ticket, script: &mut (impl AsyncRead + Unpin), read:
 /// A session of another script's, which what is parked leads to.
 struct Joined {
     terms: SessionTerms,
-    identity: Box<Identity>,
+    identity: Identity,
     options: Arc<TunnelOptions>,
     claim: Option<Claim>,
 }
@@ -121,7 +121,7 @@ impl Joined {
             greeting: Vec::new(),
             identity: self.identity,
             options: self.options,
-            place: Box::new(self.claim),
+            place: Place::new(None, self.claim),
         });
         Ok(half(far))
     }

@@ -25,22 +25,18 @@ fn closed(path: &str) -> Line {
     client.walk(b"\x81\x02hi\x88\x05\x03\xe8bye");
     Line::Closed(Arc::new(Closed {
         identity: Box::new(Identity {
-            ray: "0123456789abcdef-LOC".to_owned(),
+            asked: crate::tunnel::Asked::new("0123456789abcdef-LOC", "example.com", path, "chat"),
             zone: Zones::default().named("example"),
             client: "192.0.2.1:5555".parse().unwrap(),
-            host: "example.com".to_owned(),
-            path: path.to_owned(),
             origin: "http://127.0.0.1:9000".into(),
-            protocol: "http/1.1",
-            tls_version: "TLSv1.3",
-            subprotocol: "chat".into(),
+            spoken: crate::tunnel::Spoken::new(crate::http::Version::Http11, "TLSv1.3"),
             is_compressed: false,
             opened: SystemTime::UNIX_EPOCH,
             opened_at: Instant::now(),
         }),
         at: SystemTime::UNIX_EPOCH + Duration::from_millis(1500),
         duration: Duration::from_millis(1500),
-        to_origin: *client.counts(),
+        to_origin: client.counts(),
         to_client: Counts::default(),
         client: LegFacts {
             close: client.close().cloned(),

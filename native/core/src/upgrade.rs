@@ -10,7 +10,7 @@ use tokio::io::split;
 use tokio::time::sleep;
 
 use crate::agreement::{Agreed, Judged, judge, passes};
-use crate::caps::Claim;
+use crate::caps::{Claim, Place};
 use crate::claiming::{self, Passed};
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, Interim, MAX_INFORMATIONAL, only_informational};
@@ -135,7 +135,7 @@ fn open_tunnel(connection: Connection, asked: &Asked, agreed: Agreed, forward: &
         identity: agreed.identity(asked, forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
         far: agreed.far,
-        place: Box::new((place, agreed.claim)),
+        place: Place::new(Some(place), agreed.claim),
     });
     After::Upgraded
 }

@@ -66,13 +66,13 @@ impl Walker {
         let (held, passed) = (self.header, usize::from(self.header_passed));
         let held = &held[..usize::from(self.header_len)];
         let Some(len) = header_bytes(held).filter(|len| *len <= held.len()) else {
-            self.counts.bytes += (held.len() - passed) as u64;
+            self.passed.bytes += (held.len() - passed) as u64;
             self.header_passed = self.header_len;
             return;
         };
         self.header_len = 0;
         self.header_passed = 0;
-        self.counts.bytes += (len - passed) as u64;
+        self.passed.bytes += (len - passed) as u64;
         self.begin_frame(&held[..len]);
         self.pass_payload(&held[len..]);
     }

@@ -19,6 +19,7 @@ use super::answer;
 use super::pump::Pump;
 use super::stream::{Body, RequestStream};
 use crate::agreement::{Agreed, Judged, judge};
+use crate::caps::Place;
 use crate::connection::{Caller, Context, READ_BYTES, ray_id};
 use crate::download::{
     AnswerHeads, Answered, DownloadEnd, Interim, MAX_INFORMATIONAL, bad_answer, explained, only_informational,
@@ -423,7 +424,7 @@ fn open_tunnel(
         identity: agreed.identity(&asked, &forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
         far: agreed.far,
-        place: Box::new((place, agreed.claim)),
+        place: Place::new(Some(place), agreed.claim),
     });
     Some(pump)
 }

@@ -76,12 +76,12 @@ impl Filter {
     pub(crate) fn means(&self, identity: &Identity, last_active: Instant, now: Instant) -> bool {
         let is = |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
         is(&self.zone, identity.zone.name())
-            && (self.ids.is_empty() || self.ids.contains(&identity.ray))
-            && is(&self.host, &identity.host)
-            && identity.path.starts_with(&self.path_prefix)
+            && (self.ids.is_empty() || self.ids.contains(identity.ray()))
+            && is(&self.host, identity.host())
+            && identity.path().starts_with(&self.path_prefix)
             && self.client.is_none_or(|network| network.contains(identity.client.ip()))
             && now.saturating_duration_since(identity.opened_at) >= self.min_age
             && now.saturating_duration_since(last_active) >= self.min_idle
-            && is(&self.subprotocol, &identity.subprotocol)
+            && is(&self.subprotocol, identity.subprotocol())
     }
 }

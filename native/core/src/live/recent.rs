@@ -53,7 +53,7 @@ impl Event {
 }
 
 fn closed_bytes(closed: &Closed) -> usize {
-    RECORD_BYTES + closed.identity.path.len() + closed.identity.host.len()
+    RECORD_BYTES + closed.identity.path().len() + closed.identity.host().len()
 }
 
 /// A queue with two bounds; what is pushed beyond them pushes the oldest out.
@@ -171,7 +171,7 @@ impl Recent {
     pub(crate) fn find(&self, ray: &str) -> Option<Arc<Closed>> {
         let closed = lock(&self.closed);
         let mut newest_first = closed.items.iter().rev().map(|(_, closed)| closed);
-        newest_first.find(|closed| closed.identity.ray == ray).cloned()
+        newest_first.find(|closed| closed.identity.ray() == ray).cloned()
     }
 
     /// Closed ones that are remembered, events that wait, and events lost since the start.

@@ -29,7 +29,7 @@ pub(crate) use link::{Link, MAX_OUT_BYTES, Received, Wants, speaks_our_version};
 pub use session::{Binding, MAX_STATE_BYTES, MAX_UNSENT_BYTES, News, Session, may_be_sent};
 
 use crate::chance::random_bytes;
-use crate::tunnel::{Half, Identity, TunnelOptions};
+use crate::tunnel::{Half, Identity, Place, TunnelOptions};
 
 /// Which script's process is the far end of a session, and what was agreed when it opened.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub struct Upstream {
     /// Whether permessage-deflate was agreed, without context takeover either way.
     pub is_compressed: bool,
     /// Dropped when it has ended.
-    pub place: Box<dyn Send>,
+    pub place: Place,
 }
 
 /// The upstreams that wait for their script's process.

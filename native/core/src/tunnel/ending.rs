@@ -35,7 +35,7 @@ pub(super) enum Limit {
 impl Tunnel {
     /// Closes both legs with this Close of the edge, each at its next frame boundary.
     pub(super) fn close(&mut self, close: &OwnClose, why: Why, deadline: Instant, now: Instant, scratch: &mut Scratch) {
-        self.cause.get_or_insert(Cause::new(ClosedBy::Edge, why));
+        self.cause.get_or_insert_with(|| Cause::new(ClosedBy::Edge, why).into());
         self.end_by(deadline);
         for side in [Side::Client, Side::Origin] {
             self.owe_close(side, close.clone(), now, &mut scratch.out);
@@ -75,8 +75,8 @@ impl Tunnel {
         out: &mut Buffers,
     ) {
         self.cause.get_or_insert_with(|| match because_of {
-            Some(side) => Cause::of_edge(why, side),
-            None => Cause::new(ClosedBy::Edge, why),
+            Some(side) => Cause::of_edge(why, side).into(),
+            None => Cause::new(ClosedBy::Edge, why).into(),
         });
         self.is_ended = true;
         let reason: std::sync::Arc<str> = why.reason(sentence).into();
@@ -97,7 +97,7 @@ impl Tunnel {
 
     /// Nothing more goes to a leg: where it cannot get the Close it is owed, its stream ends within the frame.
     fn cut_short(&mut self, to: Side, out: &mut Buffers) {
-        if self.owed_close[to as usize].take().is_some() {
+        if self.take_owed(to).is_some() {
             self.is_muted[to as usize] = true;
             self.leg(to).finish(&mut out.ciphertext, false);
         }
@@ -165,13 +165,24 @@ impl Tunnel {
         if self.is_muted[to as usize] {
             return;
         }
-        self.owed_close[to as usize].get_or_insert(close);
+        self.closes.get_or_insert_default().owed[to as usize].get_or_insert(close);
         self.pay_close(to, &mut out.ciphertext);
         // What waited for its time may be the rest of the frame that the Close must wait for.
         let waiting = self.gates[to.peer() as usize].as_mut().and_then(|gate| gate.release());
         if let Some(waiting) = waiting {
             self.pass(to.peer(), &waiting, now, out);
         }
+    }
+
+    /// True where a leg is owed a Close.
+    pub(super) fn owes_close(&self, to: Side) -> bool {
+        self.closes
+            .as_ref()
+            .is_some_and(|closes| closes.owed[to as usize].is_some())
+    }
+
+    fn take_owed(&mut self, to: Side) -> Option<OwnClose> {
+        self.closes.as_mut()?.owed[to as usize].take()
     }
 
     /// Sends a leg the Close it is owed, if the stream towards it stands between two frames.
@@ -184,7 +195,7 @@ impl Tunnel {
         if !from.is_at_boundary() && !from.is_lost() {
             return;
         }
-        let Some(close) = self.owed_close[to as usize].take() else {
+        let Some(close) = self.take_owed(to) else {
             return;
         };
         self.is_muted[to as usize] = true;
@@ -197,27 +208,29 @@ impl Tunnel {
                 (to == Side::Origin).then(random_bytes),
             );
             self.leg(to).send(&frame, ciphertext);
-            if to == Side::Client || self.edge_close.is_none() {
-                self.edge_close = Some(close);
+            let sent = &mut self.closes.get_or_insert_default().sent;
+            if to == Side::Client || sent.is_none() {
+                *sent = Some(close);
             }
         }
     }
 
     /// A session is told of the Close that the edge means for it; it need not wait for the end of a frame.
     fn tell_session(&mut self, to: Side) {
-        let Some(close) = self.owed_close[to as usize].take() else {
+        let Some(close) = self.take_owed(to) else {
             return;
         };
         self.is_muted[to as usize] = true;
         if let Some((_, session)) = self.session() {
             session.closed_by_edge(close.code, &close.reason);
         }
-        self.edge_close.get_or_insert(close);
+        self.closes.get_or_insert_default().sent.get_or_insert(close);
     }
 
     /// A leg sends no more. Its peer is told by a Close, where the leg has not sent one itself, and may go on sending.
     pub(super) fn reading_ended(&mut self, from: Side, now: Instant, scratch: &mut Scratch) {
-        self.cause.get_or_insert(Cause::new(from.into(), Why::EndOfStream));
+        self.cause
+            .get_or_insert_with(|| Cause::new(from.into(), Why::EndOfStream).into());
         if self.legs[from as usize].walker.close().is_none() && self.session != Some(from.peer()) {
             let close = left_alone(from, Why::EndOfStream, "ended without a Close");
             self.owe_close(from.peer(), close, now, &mut scratch.out);
@@ -232,11 +245,13 @@ impl Tunnel {
             Broken::Transport(_) => Why::TransportError,
             Broken::Tls { .. } => Why::TlsError,
         };
-        self.cause.get_or_insert(Cause {
-            by: from.into(),
-            why,
-            detail: Some(broken.describe()),
-            alert: broken.alert(),
+        self.cause.get_or_insert_with(|| {
+            Box::new(Cause {
+                by: from.into(),
+                why,
+                detail: Some(broken.describe()),
+                alert: broken.alert(),
+            })
         });
         let leg = self.leg(from);
         leg.end_reading();
@@ -305,7 +320,7 @@ impl Tunnel {
             }
             self.note_taken(side);
         } else if stuck.is_none() || leg.has_moved() {
-            *stuck = Some(now);
+            *stuck = Some(now.into());
         }
     }
 

@@ -300,7 +300,7 @@ impl Running {
         let mut ledger = self.ledger.copy();
         for (_, (_, tunnel)) in &self.tunnels {
             let [to_origin, to_client] = tunnel.counts();
-            ledger.of(tunnel.zone()).add_counts(to_origin, to_client);
+            ledger.of(tunnel.zone()).add_counts(&to_origin, &to_client);
         }
         ledger.into_figures()
     }

@@ -127,7 +127,7 @@ impl Tunnel {
             let outcome = guard.assembler.push(&mut bytes, &mut out.judge, &mut judged);
             self.note_findings(from, now, out);
             if judged.is_empty() {
-                self.last_from[from as usize] = Some(now);
+                self.last_from[from as usize] = Some(now.into());
             } else {
                 self.pass(from, &judged, now, out);
             }

@@ -94,13 +94,26 @@ enum Writing {
     Broken,
 }
 
+/// Wire bytes that a socket did not take at once.
+#[derive(Debug, Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    /// How much of them it has taken since.
+    taken: usize,
+}
+
+impl Unsent {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.taken..]
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Leg {
     socket: Socket,
     tls: Option<Box<TlsSession>>,
-    /// Wire bytes that the socket did not take. Freed when empty.
-    unsent: Vec<u8>,
-    unsent_from: usize,
+    /// Wire bytes that the socket did not take; None where it has taken all.
+    unsent: Option<Box<Unsent>>,
     /// What comes from this leg.
     pub(super) walker: Walker,
     reading: Reading,
@@ -119,8 +132,12 @@ impl Leg {
         Self {
             socket: half.transport.into(),
             tls: half.tls,
-            unsent: half.unsent,
-            unsent_from: 0,
+            unsent: (!half.unsent.is_empty()).then(|| {
+                Box::new(Unsent {
+                    bytes: half.unsent,
+                    taken: 0,
+                })
+            }),
             walker: Walker::new(),
             // Registering tells at once what is there to read.
             reading: if has_end { Reading::EndAhead } else { Reading::Quiet },
@@ -166,14 +183,16 @@ impl Leg {
         let Socket::Session(mut session) = self.socket else {
             return None;
         };
-        session.receive_rest(&self.unsent[self.unsent_from..]);
+        if let Some(unsent) = self.unsent {
+            session.receive_rest(unsent.rest());
+        }
         session.end_input();
         Some(session)
     }
 
     /// How much waits for the socket.
     pub(super) fn waiting(&self) -> usize {
-        self.unsent.len() - self.unsent_from
+        self.unsent.as_ref().map_or(0, |unsent| unsent.rest().len())
     }
 
     /// Also asks for writability, once this leg has not taken all; before that, the kernel need not tell.
@@ -233,7 +252,7 @@ impl Leg {
     }
 
     pub(super) fn is_drained(&self) -> bool {
-        self.unsent.is_empty()
+        self.unsent.is_none()
     }
 
     /// True when it has taken something of what waited, since this was last asked.
@@ -328,11 +347,16 @@ impl Leg {
 
     /// Puts out what waits. True when nothing waits any more.
     pub(super) fn flush(&mut self) -> bool {
-        while self.unsent_from < self.unsent.len() && !self.write_ended() {
-            match self.socket.write(&self.unsent[self.unsent_from..]) {
+        while !self.write_ended()
+            && let Some(unsent) = &mut self.unsent
+        {
+            match self.socket.write(unsent.rest()) {
                 Ok(sent) => {
-                    self.unsent_from += sent;
+                    unsent.taken += sent;
                     self.has_moved = true;
+                    if unsent.rest().is_empty() {
+                        self.unsent = None;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -342,8 +366,7 @@ impl Leg {
                 }
             }
         }
-        self.unsent = Vec::new();
-        self.unsent_from = 0;
+        self.unsent = None;
         if self.writing == Writing::Finishing {
             self.end_writing();
         }
@@ -376,8 +399,7 @@ impl Leg {
     /// Nothing can be sent on this leg any more.
     pub(super) fn break_writing(&mut self) {
         self.writing = Writing::Broken;
-        self.unsent = Vec::new();
-        self.unsent_from = 0;
+        self.unsent = None;
     }
 
     /// Takes what has come and nobody will read: a socket closed with something in it sends a RST. So much and no more.
@@ -408,8 +430,8 @@ impl Leg {
                 }
             }
         }
-        if !self.write_ended() {
-            self.unsent.extend_from_slice(bytes);
+        if !bytes.is_empty() && !self.write_ended() {
+            self.unsent.get_or_insert_default().bytes.extend_from_slice(bytes);
         }
     }
 }

@@ -13,8 +13,10 @@ mod event_loop;
 mod gate;
 mod guard;
 mod handle;
+mod identity;
 mod leg;
 mod links;
+mod moment;
 mod options;
 mod passage;
 mod pipe;
@@ -26,13 +28,15 @@ mod survey;
 mod vigil;
 mod wheel;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
+pub use crate::caps::Place;
 pub use closing::Order;
 pub use handle::{LoopStatistics, TunnelLoop};
+pub use identity::{Asked, Identity, Spoken};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;
 pub(crate) use pipe::{Expulsion, Outgoing, StreamEnd, pipe};
@@ -42,7 +46,6 @@ use crate::messages::{Account, Judge};
 use crate::registry::Line;
 use crate::sessions::{Session, SessionTerms};
 use crate::tls::TlsSession;
-use crate::zones::Zone;
 
 /// The most that is read from a socket at once, and so the most that can wait for a stalled reader.
 pub const READ_BYTES: usize = 32 * 1024;
@@ -117,35 +120,6 @@ pub struct Half {
     pub unsent: Vec<u8>,
 }
 
-/// Who a tunnel is for, fixed when it opens.
-#[derive(Clone, Debug)]
-pub struct Identity {
-    /// The ray id of the upgrade request.
-    pub ray: String,
-    /// The zone it is of.
-    pub zone: Arc<Zone>,
-    /// The client's address.
-    pub client: SocketAddr,
-    /// The host asked for.
-    pub host: String,
-    /// The path asked for, without the query (which often carries a token).
-    pub path: String,
-    /// The origin's label.
-    pub origin: Arc<str>,
-    /// What the client speaks: "http/1.1".
-    pub protocol: &'static str,
-    /// The client's TLS: "TLSv1.3", "TLSv1.2", or "" for none.
-    pub tls_version: &'static str,
-    /// The subprotocol that the origin chose; "" for none.
-    pub subprotocol: Box<str>,
-    /// Whether the two ends have agreed on permessage-deflate.
-    pub is_compressed: bool,
-    /// When the 101 was sent.
-    pub opened: SystemTime,
-    /// The same on the monotonic clock.
-    pub opened_at: Instant,
-}
-
 /// What stands at the other end of a tunnel than its client.
 #[derive(Debug)]
 pub enum Far {
@@ -176,11 +150,11 @@ pub struct NewTunnel {
     /// The 101, as the client is to get it before anything of the origin's.
     pub greeting: Vec<u8>,
     /// Who it is for.
-    pub identity: Box<Identity>,
+    pub identity: Identity,
     /// What its zone asks of it.
     pub options: Arc<TunnelOptions>,
     /// Dropped when the tunnel has ended; holds the connection's place under the edge's limit.
-    pub place: Box<dyn Send>,
+    pub place: Place,
 }
 
 /// Buffers for what goes out.

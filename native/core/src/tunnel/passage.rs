@@ -35,7 +35,7 @@ impl Tunnel {
         let to = from.peer();
         if self.is_muted[to as usize] || self.has_said_all(from) {
             self.legs[from as usize].walker.walk(bytes);
-        } else if self.owed_close[to as usize].is_some() {
+        } else if self.owes_close(to) {
             let frame_end = self.legs[from as usize].walker.walk_to_boundary(bytes);
             self.leg(to).send(&bytes[..frame_end], &mut out.ciphertext);
             self.pay_close(to, &mut out.ciphertext);
@@ -64,9 +64,9 @@ impl Tunnel {
     }
 
     fn heard(&mut self, from: Side, now: Instant) {
-        self.last_from[from as usize] = Some(now);
+        self.last_from[from as usize] = Some(now.into());
         if self.cause.is_none() && self.legs[from as usize].walker.close().is_some() {
-            self.cause = Some(Cause::new(from.into(), Why::CloseFrame));
+            self.cause = Some(Cause::new(from.into(), Why::CloseFrame).into());
         }
     }
 

@@ -12,9 +12,10 @@ use super::ending::Limit;
 use super::gate::Gate;
 use super::guard::{Guard, Guards, guards};
 use super::leg::{Leg, News, Took};
+use super::moment::Moment;
 use super::vigil::{LegView, Vigil};
 use super::wheel::Due;
-use super::{Half, Identity, READS_PER_TURN, Scratch, Side, Transport, TunnelOptions};
+use super::{Half, Identity, Place, READS_PER_TURN, Scratch, Side, Transport, TunnelOptions};
 use crate::frames::Counts;
 use crate::registry::{Cause, Closed, ClosedBy, LegFacts, Why};
 use crate::sessions::Session;
@@ -27,13 +28,22 @@ pub(super) struct OwnClose {
     pub(super) reason: Arc<str>,
 }
 
+/// The Closes of the edge on one tunnel.
+#[derive(Debug, Default)]
+pub(super) struct OwnCloses {
+    /// For each leg: wanted, and not sent yet.
+    pub(super) owed: [Option<OwnClose>; 2],
+    /// The one that went out; where both legs got one, the client's.
+    pub(super) sent: Option<OwnClose>,
+}
+
 /// What is to be a tunnel: its legs, the client's first, and the rest of a [`super::NewTunnel`].
 pub(super) struct Joined {
     pub(super) legs: [Half; 2],
     pub(super) greeting: Vec<u8>,
-    pub(super) identity: Box<Identity>,
+    pub(super) identity: Identity,
     pub(super) options: Arc<TunnelOptions>,
-    pub(super) place: Box<dyn Send>,
+    pub(super) place: Place,
 }
 
 /// What a turn left behind.
@@ -49,14 +59,13 @@ pub(super) enum Turn {
 
 pub(super) struct Tunnel {
     pub(super) legs: [Leg; 2],
-    identity: Box<Identity>,
-    pub(super) cause: Option<Cause>,
-    /// A Close of ours for each leg: wanted, and not sent yet.
-    pub(super) owed_close: [Option<OwnClose>; 2],
+    identity: Identity,
+    /// What began its end.
+    pub(super) cause: Option<Box<Cause>>,
+    /// What the edge says by itself; None before it has anything to say.
+    pub(super) closes: Option<Box<OwnCloses>>,
     /// We sent a leg its Close, or had no right to: nothing of its peer is passed on any more.
     pub(super) is_muted: [bool; 2],
-    /// The Close of ours that went out; where both legs got one, the client's.
-    pub(super) edge_close: Option<OwnClose>,
     pub(super) limit: Option<Limit>,
     pub(super) vigil: Vigil,
     /// What limits the direction that comes from each leg.
@@ -70,10 +79,10 @@ pub(super) struct Tunnel {
     /// Its zone's Close is on its way to it.
     pub(super) is_told: bool,
     /// When each leg last gave bytes, other than answers to our pings.
-    pub(super) last_from: [Option<Instant>; 2],
+    pub(super) last_from: [Option<Moment>; 2],
     /// Since when each leg takes nothing of what waits for it.
-    pub(super) stuck_since: [Option<Instant>; 2],
-    _place: Box<dyn Send>,
+    pub(super) stuck_since: [Option<Moment>; 2],
+    _place: Place,
 }
 
 impl Tunnel {
@@ -102,11 +111,13 @@ impl Tunnel {
             ),
             vigil: Vigil::new(options, now).sparing(session),
             session,
-            identity,
+            identity: Identity {
+                asked: identity.asked.kept(),
+                ..identity
+            },
             cause: None,
-            owed_close: [None, None],
+            closes: None,
             is_muted: [false; 2],
-            edge_close: None,
             limit: None,
             is_ended: false,
             is_told: false,
@@ -238,11 +249,11 @@ impl Tunnel {
 
     /// The ray id of its upgrade request.
     pub(super) fn ray(&self) -> &str {
-        &self.identity.ray
+        self.identity.ray()
     }
 
     /// What has gone to the origin and to the client so far.
-    pub(super) fn counts(&self) -> [&Counts; 2] {
+    pub(super) fn counts(&self) -> [Counts; 2] {
         self.legs.each_ref().map(|leg| leg.walker.counts())
     }
 
@@ -262,10 +273,10 @@ impl Tunnel {
         [Side::Client, Side::Origin].map(|side| {
             let (leg, towards) = (&self.legs[side as usize], &self.legs[side.peer() as usize].walker);
             LegView {
-                heard: self.last_from[side as usize].unwrap_or(self.identity.opened_at),
+                heard: self.last_from[side as usize].map_or(self.identity.opened_at, Moment::instant),
                 // Who has sent its Close need not answer any more (RFC 6455 §5.5.2).
                 is_read: self.is_read(side) && leg.walker.close().is_none(),
-                stuck_since: self.stuck_since[side as usize],
+                stuck_since: self.stuck_since[side as usize].map(Moment::instant),
                 is_in_frame: leg.walker.is_in_frame()
                     || self
                         .guards
@@ -303,7 +314,7 @@ impl Tunnel {
             .into_iter()
             .flatten()
             .max()
-            .unwrap_or(self.identity.opened_at)
+            .map_or(self.identity.opened_at, Moment::instant)
     }
 
     /// Asks the kernel for what this tunnel now waits for.
@@ -318,9 +329,10 @@ impl Tunnel {
     pub(super) fn into_closed(self, now: Instant) -> (Closed, Option<Box<Session>>) {
         let announced = self.announced();
         let [client, origin] = [Side::Client, Side::Origin].map(|side| self.facts(side));
-        let [to_origin, to_client] = self.counts().map(|counts| *counts);
+        let [to_origin, to_client] = self.counts();
         let mut cause = self
             .cause
+            .map(|cause| *cause)
             .or(announced)
             .unwrap_or(Cause::new(ClosedBy::Edge, Why::EdgeStopping));
         if self.session.is_some_and(|side| cause.by == side.into()) {
@@ -333,9 +345,12 @@ impl Tunnel {
             to_client,
             client,
             origin,
-            edge_close: self.edge_close.map(|close| (close.code, close.reason.to_string())),
+            edge_close: self
+                .closes
+                .and_then(|closes| closes.sent)
+                .map(|close| (close.code, close.reason.to_string())),
             cause,
-            identity: self.identity,
+            identity: Box::new(self.identity),
         };
         let session = self.legs.into_iter().find_map(Leg::into_session);
         (closed, session)
@@ -345,7 +360,8 @@ impl Tunnel {
         let leg = &self.legs[side as usize];
         LegFacts {
             close: leg.walker.close().cloned(),
-            last_active: self.last_from[side as usize].map(|at| at.saturating_duration_since(self.identity.opened_at)),
+            last_active: self.last_from[side as usize]
+                .map(|at| at.instant().saturating_duration_since(self.identity.opened_at)),
             rtt: self.vigil.rtt(side),
         }
     }

@@ -265,7 +265,7 @@ impl Running {
         let joined = Joined {
             legs: [Half::session(session), half],
             greeting: Vec::new(),
-            identity,
+            identity: *identity,
             options,
             place,
         };
@@ -284,6 +284,8 @@ fn bind(session: &mut Session, flags: u8, payload: &[u8], autos: Option<Arc<auto
         state: Box::default(),
         autos,
     }));
+    // From now on it is known by its number.
+    session.ticket = Box::default();
     if session.keep(state) {
         Ok(())
     } else {

@@ -116,7 +116,7 @@ impl Survey {
                     *total += 1;
                     best.push(Entry {
                         rank: query.rank(value(tunnel, query.sort, *now)),
-                        ray: ray_number(&tunnel.identity().ray),
+                        ray: ray_number(tunnel.identity().ray()),
                         key,
                         number: *number,
                     });
@@ -175,7 +175,7 @@ impl Survey {
 
 /// What a list is ordered by; None where it is not known.
 fn value(tunnel: &Tunnel, sort: Sort, now: Instant) -> Option<u64> {
-    let both = |of: fn(&Counts) -> u64| Some(tunnel.counts().into_iter().map(of).sum());
+    let both = |of: fn(&Counts) -> u64| Some(tunnel.counts().iter().map(of).sum());
     match sort {
         Sort::OpenedAt => Some(microseconds(tunnel.identity().opened)),
         Sort::Idle => u64::try_from(now.saturating_duration_since(tunnel.last_active()).as_micros()).ok(),
@@ -197,23 +197,24 @@ fn microseconds(at: std::time::SystemTime) -> u64 {
 pub(super) fn describe(tunnel: &Tunnel) -> LiveConnection {
     let identity = tunnel.identity();
     let last_from = [Side::Client, Side::Origin].map(|side| {
-        let after = tunnel.last_from[side as usize].map(|at| at.saturating_duration_since(identity.opened_at));
+        let after =
+            tunnel.last_from[side as usize].map(|at| at.instant().saturating_duration_since(identity.opened_at));
         identity.opened + after.unwrap_or_default()
     });
     LiveConnection {
-        ray: identity.ray.clone(),
+        ray: identity.ray().to_owned(),
         zone: Arc::clone(&identity.zone),
         client: identity.client,
-        host: identity.host.clone(),
-        path: identity.path.clone(),
+        host: identity.host().to_owned(),
+        path: identity.path().to_owned(),
         origin: Arc::clone(&identity.origin),
-        protocol: identity.protocol,
-        tls_version: identity.tls_version,
-        subprotocol: identity.subprotocol.clone(),
+        protocol: identity.spoken.protocol(),
+        tls_version: identity.spoken.tls_version(),
+        subprotocol: identity.subprotocol().into(),
         opened: identity.opened,
         last_from,
         rtt_us: tunnel.rtt_us(),
-        counts: tunnel.counts().map(|counts| *counts),
+        counts: tunnel.counts(),
         is_closing: tunnel.is_ending(),
     }
 }

@@ -7,9 +7,11 @@
 //!        its pings all the same, since the kernel of one that has gone refuses them; they do not count.
 //! Law 4: what cannot be asked, since it takes nothing, has missed the question.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::moment::Moment;
 use super::wheel::Due;
 use super::{Side, TunnelOptions};
 use crate::chance::{distinct_number, random_bytes};
@@ -48,11 +50,11 @@ struct Pinger {
     /// The number of the last ping: the microseconds from the tunnel's opening to it.
     number: u64,
     /// The last sign of life, or the last question for one.
-    since: Instant,
+    since: Moment,
     /// When it was last read again after a time in which it was not.
-    resumed: Instant,
-    /// In microseconds; None before the first answer.
-    rtt: Option<u32>,
+    resumed: Moment,
+    /// In microseconds, and one more; None before the first answer.
+    rtt: Option<NonZeroU32>,
     unanswered: u8,
     /// The last ping has not been answered.
     awaits: bool,
@@ -65,8 +67,8 @@ struct Pinger {
 #[derive(Debug)]
 pub(super) struct Vigil {
     options: Arc<TunnelOptions>,
-    opened_at: Instant,
-    expires_at: Option<Instant>,
+    opened_at: Moment,
+    expires_at: Option<Moment>,
     pingers: [Pinger; 2],
 }
 
@@ -75,8 +77,8 @@ impl Vigil {
         let pinger = Pinger {
             nonce: 0,
             number: 0,
-            since: opened_at,
-            resumed: opened_at,
+            since: opened_at.into(),
+            resumed: opened_at.into(),
             rtt: None,
             unanswered: 0,
             awaits: false,
@@ -86,9 +88,9 @@ impl Vigil {
         Self {
             expires_at: options
                 .max_age
-                .map(|age| opened_at + earlier(age, options.max_age_jitter)),
+                .map(|age| (opened_at + earlier(age, options.max_age_jitter)).into()),
             options,
-            opened_at,
+            opened_at: opened_at.into(),
             pingers: [pinger; 2],
         }
     }
@@ -109,7 +111,7 @@ impl Vigil {
     pub(super) fn rtt(&self, side: Side) -> Option<Duration> {
         self.pingers[side as usize]
             .rtt
-            .map(|rtt| Duration::from_micros(rtt.into()))
+            .map(|rtt| Duration::from_micros(u64::from(rtt.get()) - 1))
     }
 
     /// The nonce by which the answer of this leg is known, while one is awaited.
@@ -131,7 +133,7 @@ impl Vigil {
             pinger.nonce = u64::from_ne_bytes(random_bytes()).max(1);
         }
         pinger.number = number;
-        pinger.since = now;
+        pinger.since = now.into();
         pinger.unanswered = pinger.unanswered.saturating_add(1);
         (pinger.awaits, pinger.owed) = (true, false);
         let mask = (side == Side::Origin).then(random_bytes);
@@ -141,13 +143,14 @@ impl Vigil {
     /// This leg has answered the ping with this number: the last one, or one before it that was given up.
     pub(super) fn answered(&mut self, side: Side, number: u64, now: Instant) {
         let passed = self.microseconds(now);
-        let resumed = self.microseconds(self.pingers[side as usize].resumed);
+        let resumed = self.microseconds(self.pingers[side as usize].resumed.instant());
         let pinger = &mut self.pingers[side as usize];
-        pinger.since = now;
+        pinger.since = now.into();
         pinger.unanswered = 0;
         // What was not read as soon as it had come says nothing of the way.
         if (resumed..=pinger.number).contains(&number) {
-            pinger.rtt = Some(u32::try_from(passed.saturating_sub(number)).unwrap_or(u32::MAX));
+            let rtt = u32::try_from(passed.saturating_sub(number)).unwrap_or(u32::MAX);
+            pinger.rtt = NonZeroU32::new(rtt.saturating_add(1));
         }
         pinger.awaits &= number != pinger.number;
     }
@@ -155,8 +158,8 @@ impl Vigil {
     /// This leg is read again: what it could not say until now is no silence.
     pub(super) fn resumed(&mut self, side: Side, now: Instant) {
         let pinger = &mut self.pingers[side as usize];
-        pinger.resumed = now;
-        pinger.since = now;
+        pinger.resumed = now.into();
+        pinger.since = now.into();
         pinger.unanswered = 0;
     }
 
@@ -166,7 +169,7 @@ impl Vigil {
         for side in [Side::Client, Side::Origin] {
             let (leg, pinger) = (&legs[side as usize], &mut self.pingers[side as usize]);
             if !leg.is_read {
-                pinger.resumed = now;
+                pinger.resumed = now.into();
             }
             let Some(keepalive) = self.options.keepalive.filter(|_| !pinger.is_spared) else {
                 continue;
@@ -192,7 +195,7 @@ impl Vigil {
         let found = self.limits(legs).into_iter().find(is_over);
         let end = match found {
             Some((end, ..)) => Some(end),
-            None if self.expires_at.is_some_and(|at| at <= now) => Some((Why::MaxAge, None)),
+            None if self.expires_at.is_some_and(|at| at.instant() <= now) => Some((Why::MaxAge, None)),
             None => None,
         };
         Finding { end, pings }
@@ -203,7 +206,7 @@ impl Vigil {
         let keepalive = self.options.keepalive.into_iter().flat_map(|keepalive| {
             let asked = self.pingers.iter().filter(|pinger| !pinger.is_spared);
             asked.map(move |pinger| Due {
-                at: pinger.since + keepalive.interval,
+                at: pinger.since.instant() + keepalive.interval,
                 slack: keepalive.interval / 32,
             })
         });
@@ -215,7 +218,7 @@ impl Vigil {
                 slack: limit / 64,
             })
         });
-        let expiry = self.expires_at.into_iter().map(Due::at);
+        let expiry = self.expires_at.into_iter().map(|at| Due::at(at.instant()));
         keepalive.chain(limits).chain(expiry).reduce(Due::sooner)
     }
 
@@ -231,7 +234,7 @@ impl Vigil {
         let reading = |side: Side| {
             let (leg, pinger) = (&legs[side as usize], &self.pingers[side as usize]);
             let is_watched = leg.is_in_frame && leg.is_read && !pinger.is_spared;
-            let since = is_watched.then(|| leg.heard.max(pinger.resumed));
+            let since = is_watched.then(|| leg.heard.max(pinger.resumed.instant()));
             ((Why::ReadStalled, Some(side)), options.read_stall_timeout, since)
         };
         let writing = |side: Side| {
@@ -249,7 +252,7 @@ impl Vigil {
     }
 
     fn microseconds(&self, now: Instant) -> u64 {
-        let passed = now.saturating_duration_since(self.opened_at);
+        let passed = now.saturating_duration_since(self.opened_at.instant());
         u64::try_from(passed.as_micros()).unwrap_or(u64::MAX)
     }
 }
@@ -263,12 +266,12 @@ enum Check {
 
 impl Pinger {
     fn check(&mut self, leg: &LegView, interval: Duration, misses: u8, now: Instant) -> Check {
-        let sign = leg.stuck_since.unwrap_or(leg.heard).max(leg.heard);
+        let sign = Moment::from(leg.stuck_since.unwrap_or(leg.heard).max(leg.heard));
         if sign >= self.since {
             self.since = sign;
             self.unanswered = 0;
         }
-        if self.since + interval > now {
+        if self.since.instant() + interval > now {
             return Check::Alive;
         }
         let can_answer = leg.is_read || leg.stuck_since.is_some();
@@ -277,7 +280,7 @@ impl Pinger {
             if leg.takes_frames {
                 return Check::Ask;
             }
-            self.since = now;
+            self.since = now.into();
             return Check::Alive;
         }
         if self.unanswered >= misses {
@@ -285,7 +288,7 @@ impl Pinger {
         }
         if leg.stuck_since.is_some() {
             self.unanswered += 1;
-            self.since = now;
+            self.since = now.into();
             return Check::Alive;
         }
         if leg.takes_frames {
@@ -293,7 +296,7 @@ impl Pinger {
         }
         // Within a frame that is not its own: it is asked when that has ended, and until then nothing can be said of it.
         self.owed = true;
-        self.since = now;
+        self.since = now.into();
         Check::Alive
     }
 }

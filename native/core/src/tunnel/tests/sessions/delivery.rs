@@ -437,10 +437,10 @@ fn an_upstream_that_waits_becomes_a_session_whose_client_is_the_script() {
     half.early = b"\x81\x05early".to_vec();
     let upstream = Upstream {
         half,
-        identity: identity(),
+        identity: Box::new(identity()),
         options: TunnelOptions::off(),
         is_compressed: false,
-        place: Box::new(()),
+        place: Place::default(),
     };
     stage.tunnels.adopt_from(Arc::new(One(Mutex::new(Some(upstream)))));
     stage.tunnels.reach(script.path.as_path().into(), "chat".into());
