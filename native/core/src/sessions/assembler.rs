@@ -52,15 +52,28 @@ pub struct Assembler {
     wants_mask: bool,
     may_compress: bool,
     is_over: bool,
+    message: Option<Kind>,
+    /// None between two messages.
+    partial: Option<Box<Partial>>,
+}
+
+/// What has come of a message that is not complete, and of a frame.
+#[derive(Debug, Default)]
+struct Partial {
     header: [u8; MAX_HEADER_BYTES],
     header_len: u8,
     is_in_frame: bool,
     frame: Frame,
-    message: Option<Kind>,
     /// What has come of the message, unmasked, behind room for a record's header.
     begun: Vec<u8>,
     /// What has come of a control frame.
     control: Vec<u8>,
+}
+
+impl Partial {
+    fn header(&self) -> &[u8] {
+        &self.header[..usize::from(self.header_len)]
+    }
 }
 
 impl Assembler {
@@ -71,26 +84,22 @@ impl Assembler {
             wants_mask,
             may_compress,
             is_over: false,
-            header: [0; MAX_HEADER_BYTES],
-            header_len: 0,
-            is_in_frame: false,
-            frame: Frame::default(),
             message: None,
-            begun: Vec::new(),
-            control: Vec::new(),
+            partial: None,
         }
     }
 
     /// True where a message, or a frame, may begin: nothing has come of either.
     #[must_use]
     pub fn is_between_messages(&self) -> bool {
-        self.message.is_none() && !self.is_in_frame && self.header_len == 0
+        let is_partial = |partial: &Partial| partial.is_in_frame || partial.header_len > 0;
+        self.message.is_none() && !self.partial.as_deref().is_some_and(is_partial)
     }
 
     /// How many bytes of a message are kept.
     #[must_use]
     pub fn kept(&self) -> usize {
-        self.begun.len()
+        self.partial.as_ref().map_or(0, |partial| partial.begun.len())
     }
 
     /// Reads on: how many bytes that took (some, while there are any), and what came of it.
@@ -98,26 +107,37 @@ impl Assembler {
         if self.is_over {
             return Ok((bytes.len(), None));
         }
-        let outcome = if self.is_in_frame {
-            Ok(self.take_payload(bytes))
-        } else {
-            self.take_header(bytes)
+        let outcome = match &mut self.partial {
+            Some(partial) if partial.is_in_frame => {
+                let here = partial.take_payload(bytes);
+                let event = if partial.frame.remaining == 0 {
+                    self.end_frame()
+                } else {
+                    None
+                };
+                Ok((here, event))
+            }
+            _ => self.take_header(bytes),
         };
+        if self.is_between_messages() {
+            self.partial = None;
+        }
         self.is_over = matches!(outcome, Err(_) | Ok((_, Some(Event::Close(_)))));
         outcome
     }
 
     fn take_header<'a>(&mut self, bytes: &'a [u8]) -> Result<(usize, Option<Event<'a>>), Refusal> {
-        if self.header_len == 0
+        if self.partial.as_ref().is_none_or(|partial| partial.header_len == 0)
             && let Some(header) = Header::read(bytes)
         {
             return self.begin_frame(&header, bytes, header.len);
         }
+        let partial = self.partial.get_or_insert_default();
         for (at, byte) in bytes.iter().enumerate() {
-            self.header[usize::from(self.header_len)] = *byte;
-            self.header_len += 1;
-            if let Some(header) = Header::read(&self.header[..usize::from(self.header_len)]) {
-                self.header_len = 0;
+            partial.header[usize::from(partial.header_len)] = *byte;
+            partial.header_len += 1;
+            if let Some(header) = Header::read(partial.header()) {
+                partial.header_len = 0;
                 return self.begin_frame(&header, bytes, at + 1);
             }
         }
@@ -148,8 +168,9 @@ impl Assembler {
             self.message = None;
             return Ok((taken + payload.len(), Some(Event::Here(kind, payload, header.mask))));
         }
-        self.is_in_frame = true;
-        self.frame = Frame {
+        let partial = self.partial.get_or_insert_default();
+        partial.is_in_frame = true;
+        partial.frame = Frame {
             opcode: header.opcode.number(),
             is_final: header.is_final,
             mask: header.mask,
@@ -198,14 +219,40 @@ impl Assembler {
             (Opcode::TEXT | Opcode::BINARY, _) => return fault("a message begins before the last one has ended"),
             _ => return fault("a frame has an opcode that means nothing"),
         }
-        let before = self.begun.len().saturating_sub(HEADER_BYTES);
+        let before = self.kept().saturating_sub(HEADER_BYTES);
         if header.length > (MAX_MESSAGE_BYTES - before) as u64 {
             return Err(Refusal::TooBig(MAX_MESSAGE_BYTES));
         }
         Ok(())
     }
 
-    fn take_payload(&mut self, bytes: &[u8]) -> (usize, Option<Event<'static>>) {
+    fn end_frame(&mut self) -> Option<Event<'static>> {
+        let partial = self.partial.as_mut()?;
+        partial.is_in_frame = false;
+        let frame = partial.frame;
+        if frame.opcode & 0x8 != 0 {
+            let payload = std::mem::take(&mut partial.control);
+            return Some(match frame.opcode {
+                0x8 => Event::Close(payload),
+                0x9 => Event::Ping(payload),
+                _ => Event::Pong,
+            });
+        }
+        if !frame.is_final {
+            return None;
+        }
+        let kind = self.message.take()?;
+        let mut whole = std::mem::take(&mut partial.begun);
+        if whole.is_empty() {
+            whole.extend_from_slice(&[0; HEADER_BYTES]);
+        }
+        Some(Event::Put(kind, whole))
+    }
+}
+
+impl Partial {
+    /// Takes what is there of the payload of the frame; how much that was.
+    fn take_payload(&mut self, bytes: &[u8]) -> usize {
         let frame = &mut self.frame;
         let here = usize::try_from(frame.remaining).map_or(bytes.len(), |remaining| remaining.min(bytes.len()));
         let into = if frame.opcode & 0x8 != 0 {
@@ -223,30 +270,7 @@ impl Assembler {
         }
         frame.come += here as u64;
         frame.remaining -= here as u64;
-        let event = if frame.remaining == 0 { self.end_frame() } else { None };
-        (here, event)
-    }
-
-    fn end_frame(&mut self) -> Option<Event<'static>> {
-        self.is_in_frame = false;
-        let frame = self.frame;
-        if frame.opcode & 0x8 != 0 {
-            let payload = std::mem::take(&mut self.control);
-            return Some(match frame.opcode {
-                0x8 => Event::Close(payload),
-                0x9 => Event::Ping(payload),
-                _ => Event::Pong,
-            });
-        }
-        if !frame.is_final {
-            return None;
-        }
-        let kind = self.message.take()?;
-        let mut whole = std::mem::take(&mut self.begun);
-        if whole.is_empty() {
-            whole.extend_from_slice(&[0; HEADER_BYTES]);
-        }
-        Some(Event::Put(kind, whole))
+        here
     }
 }
 

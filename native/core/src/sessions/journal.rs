@@ -35,9 +35,9 @@ impl Piece {
     }
 }
 
-/// What is not acknowledged.
-#[derive(Debug)]
-pub struct Journal {
+/// Events that are kept.
+#[derive(Debug, Default)]
+struct Kept {
     pieces: VecDeque<Piece>,
     /// How much of the first piece is acknowledged.
     done: usize,
@@ -47,18 +47,19 @@ pub struct Journal {
     sent: u32,
     /// Where the first begins that has not been: the piece, and the place in it.
     next: (usize, usize),
+}
+
+/// What is not acknowledged.
+#[derive(Debug)]
+pub struct Journal {
+    kept: Option<Box<Kept>>,
     first_seq: u32,
 }
 
 impl Default for Journal {
     fn default() -> Self {
         Self {
-            pieces: VecDeque::new(),
-            done: 0,
-            bytes: 0,
-            events: 0,
-            sent: 0,
-            next: (0, 0),
+            kept: None,
             first_seq: 1,
         }
     }
@@ -68,25 +69,25 @@ impl Journal {
     /// Bytes of records that are kept.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.kept.as_ref().map_or(0, |kept| kept.bytes)
     }
 
     /// Events that are kept.
     #[must_use]
     pub fn events(&self) -> u32 {
-        self.events
+        self.kept.as_ref().map_or(0, |kept| kept.events)
     }
 
     /// True where more may come.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.bytes < MAX_BYTES && self.events < MAX_EVENTS
+        self.bytes() < MAX_BYTES && self.events() < MAX_EVENTS
     }
 
     /// True where something has not been sent.
     #[must_use]
     pub fn has_unsent(&self) -> bool {
-        self.sent < self.events
+        self.kept.as_ref().is_some_and(|kept| kept.sent < kept.events)
     }
 
     /// The number of the first event that is not acknowledged, or that comes next.
@@ -98,16 +99,20 @@ impl Journal {
     /// Adds an event, whose payload `write` appends; none where that refuses.
     pub fn add<E>(&mut self, kind: u8, sid: u64, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         let seq = self.next_seq();
-        if !matches!(self.pieces.back(), Some(Piece::Records(last)) if last.len() < TOGETHER) {
-            self.pieces.push_back(Piece::Records(Vec::new()));
+        let kept = self.kept.get_or_insert_default();
+        if !matches!(kept.pieces.back(), Some(Piece::Records(last)) if last.len() < TOGETHER) {
+            kept.pieces.push_back(Piece::Records(Vec::new()));
         }
-        let Some(Piece::Records(last)) = self.pieces.back_mut() else {
+        let Some(Piece::Records(last)) = kept.pieces.back_mut() else {
             unreachable!("it was added just now");
         };
         let begin = last.len();
         last.extend_from_slice(&[0; HEADER_BYTES]);
         if let Err(error) = write(last) {
             last.truncate(begin);
+            if kept.events == 0 {
+                self.kept = None;
+            }
             return Err(error);
         }
         let head = Head {
@@ -116,8 +121,8 @@ impl Journal {
         };
         let header = head.to_bytes(last.len() - begin - HEADER_BYTES);
         last[begin..begin + HEADER_BYTES].copy_from_slice(&header);
-        self.bytes += last.len() - begin;
-        self.events += 1;
+        kept.bytes += last.len() - begin;
+        kept.events += 1;
         Ok(())
     }
 
@@ -137,19 +142,21 @@ impl Journal {
         };
         let header = head.to_bytes(record.len() - HEADER_BYTES);
         record[..HEADER_BYTES].copy_from_slice(&header);
-        self.bytes += record.len();
-        self.events += 1;
-        self.pieces.push_back(Piece::Record(record.into()));
+        let kept = self.kept.get_or_insert_default();
+        kept.bytes += record.len();
+        kept.events += 1;
+        kept.pieces.push_back(Piece::Record(record.into()));
     }
 
     fn next_seq(&self) -> u32 {
-        self.first_seq.wrapping_add(self.events)
+        self.first_seq.wrapping_add(self.events())
     }
 
     /// Sends what has not been.
     pub fn send(&mut self, out: &mut Queue) {
-        let (piece, mut at) = self.next;
-        for bytes in self.pieces.range(piece..) {
+        let Some(kept) = &mut self.kept else { return };
+        let (piece, mut at) = kept.next;
+        for bytes in kept.pieces.range(piece..) {
             match bytes {
                 Piece::Records(records) => out.push(&records[at..]),
                 Piece::Record(record) if at == 0 => out.push_shared(record),
@@ -157,36 +164,48 @@ impl Journal {
             }
             at = 0;
         }
-        self.sent = self.events;
-        let last = self.pieces.len().saturating_sub(1);
-        self.next = (last, self.pieces.back().map_or(0, |piece| piece.bytes().len()));
+        kept.sent = kept.events;
+        let last = kept.pieces.len().saturating_sub(1);
+        kept.next = (last, kept.pieces.back().map_or(0, |piece| piece.bytes().len()));
     }
 
     /// Everything that is kept is to be sent again.
     pub fn rewind(&mut self) {
-        self.sent = 0;
-        self.next = (0, self.done);
+        if let Some(kept) = &mut self.kept {
+            kept.sent = 0;
+            kept.next = (0, kept.done);
+        }
     }
 
     /// Events up to this one are done with. What has not been sent is not.
     pub fn acknowledge(&mut self, seq: u32) {
         let count = seq.wrapping_sub(self.first_seq).wrapping_add(1);
         // Whoever says an older one again says one from the other half of the numbers.
-        if count > self.sent {
+        let Some(kept) = self.kept.as_mut().filter(|kept| count <= kept.sent) else {
+            return;
+        };
+        self.first_seq = self.first_seq.wrapping_add(count);
+        if count == kept.events {
+            self.kept = None;
             return;
         }
         for _ in 0..count {
-            self.forget_first();
+            kept.forget_first();
         }
-        self.first_seq = self.first_seq.wrapping_add(count);
-        self.events -= count;
-        self.sent -= count;
-        if self.events == 0 {
-            self.pieces = VecDeque::new();
-            (self.done, self.next, self.bytes) = (0, (0, 0), 0);
-        }
+        kept.events -= count;
+        kept.sent -= count;
     }
 
+    /// Forgets all; what comes from now on has the next number.
+    pub fn clear(&mut self) {
+        *self = Self {
+            kept: None,
+            first_seq: self.next_seq(),
+        };
+    }
+}
+
+impl Kept {
     fn forget_first(&mut self) {
         while self.pieces.len() > 1 && self.pieces[0].bytes().len() == self.done {
             self.pieces.pop_front();
@@ -203,14 +222,6 @@ impl Journal {
         let len = HEADER_BYTES + payload;
         self.bytes -= len;
         self.done += len;
-    }
-
-    /// Forgets all; what comes from now on has the next number.
-    pub fn clear(&mut self) {
-        *self = Self {
-            first_seq: self.next_seq(),
-            ..Self::default()
-        };
     }
 }
 

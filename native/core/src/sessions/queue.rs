@@ -26,26 +26,32 @@ impl Piece {
     }
 }
 
-/// Bytes that wait.
 #[derive(Debug, Default)]
-pub struct Queue {
+struct Waiting {
     pieces: VecDeque<Piece>,
     /// How much of the first piece has gone.
     gone: usize,
+    /// Not 0.
     len: usize,
+}
+
+/// Bytes that wait.
+#[derive(Debug, Default)]
+pub struct Queue {
+    waiting: Option<Box<Waiting>>,
 }
 
 impl Queue {
     /// How many bytes wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.waiting.as_ref().map_or(0, |waiting| waiting.len)
     }
 
     /// True where nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.waiting.is_none()
     }
 
     /// Adds a copy of these bytes.
@@ -55,15 +61,19 @@ impl Queue {
 
     /// Adds what is written to the end of the buffer that is given.
     pub fn write<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        if !matches!(self.pieces.back(), Some(Piece::Own(last)) if last.len() < PUT_TOGETHER) {
-            self.pieces.push_back(Piece::Own(Vec::new()));
+        let waiting = self.waiting.get_or_insert_default();
+        if !matches!(waiting.pieces.back(), Some(Piece::Own(last)) if last.len() < PUT_TOGETHER) {
+            waiting.pieces.push_back(Piece::Own(Vec::new()));
         }
-        let Some(Piece::Own(last)) = self.pieces.back_mut() else {
+        let Some(Piece::Own(last)) = waiting.pieces.back_mut() else {
             unreachable!("it was added just now");
         };
         let before = last.len();
         let written = write(last);
-        self.len += last.len() - before;
+        waiting.len += last.len() - before;
+        if waiting.len == 0 {
+            self.waiting = None;
+        }
         written
     }
 
@@ -72,37 +82,40 @@ impl Queue {
         if bytes.len() < SHARED_FROM {
             return self.push(bytes);
         }
-        self.len += bytes.len();
-        self.pieces.push_back(Piece::Shared(bytes.clone()));
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.len += bytes.len();
+        waiting.pieces.push_back(Piece::Shared(bytes.clone()));
     }
 
     /// The bytes that go first: not all that wait, and some while any do.
     #[must_use]
     pub fn first(&self) -> &[u8] {
-        let first = self.pieces.iter().find(|piece| !piece.bytes().is_empty());
-        first.map_or(&[], |piece| &piece.bytes()[self.gone..])
+        let Some(waiting) = &self.waiting else { return &[] };
+        let first = waiting.pieces.iter().find(|piece| !piece.bytes().is_empty());
+        first.map_or(&[], |piece| &piece.bytes()[waiting.gone..])
     }
 
     /// So many of the first bytes have gone.
     pub fn advance(&mut self, mut len: usize) {
-        self.len -= len;
-        while let Some(piece) = self.pieces.front() {
-            let left = piece.bytes().len() - self.gone;
+        let Some(waiting) = &mut self.waiting else { return };
+        waiting.len -= len;
+        while let Some(piece) = waiting.pieces.front() {
+            let left = piece.bytes().len() - waiting.gone;
             if len < left {
-                self.gone += len;
+                waiting.gone += len;
                 return;
             }
             len -= left;
-            self.gone = 0;
-            self.pieces.pop_front();
+            waiting.gone = 0;
+            waiting.pieces.pop_front();
         }
-        self.pieces = VecDeque::new();
+        self.waiting = None;
     }
 
     /// Moves the first bytes into `into`, as many as fit; how many.
     pub fn read(&mut self, into: &mut [u8]) -> usize {
         let mut read = 0;
-        while read < into.len() && self.len > 0 {
+        while read < into.len() && !self.is_empty() {
             let first = self.first();
             let here = first.len().min(into.len() - read);
             into[read..read + here].copy_from_slice(&first[..here]);

@@ -112,14 +112,14 @@ pub struct Session {
     /// It stands in the list of those that wait for memory.
     pub is_starving: bool,
     /// Who owns it; None before the process has said so.
-    pub binding: Option<Box<Binding>>,
+    pub binding: Option<Binding>,
     /// Its events.
     pub journal: Journal,
     way: Way,
     assembler: Assembler,
     outbox: Queue,
     standing: Standing,
-    fault: Option<Fault>,
+    fault: Option<Box<Fault>>,
     kit: Arc<Kit>,
     /// What of `kit` it has.
     held: usize,

@@ -277,13 +277,13 @@ fn bind(session: &mut Session, flags: u8, payload: &[u8], autos: Option<Arc<auto
     let (Some((group, state)), Some(autos)) = (payload.split_first_chunk::<8>(), autos) else {
         return Err(Nonsense("said a BIND that is none".into()));
     };
-    session.binding = Some(Box::new(Binding {
+    session.binding = Some(Binding {
         group: number(group),
         is_hibernatable: flags & HIBERNATABLE != 0,
         auto_reply: flags & AUTO_REPLY != 0,
         state: Box::default(),
         autos,
-    }));
+    });
     // From now on it is known by its number.
     session.ticket = Box::default();
     if session.keep(state) {

@@ -212,12 +212,12 @@ impl Session {
             self.tell(from_edge::FAILED, text.as_bytes());
         }
         self.tell_closed(fault.code(), false, &fault.reason());
-        self.fault = Some(fault);
+        self.fault = Some(fault.into());
     }
 
     /// Why its tunnel must end it. Said once.
     pub fn take_fault(&mut self) -> Option<Fault> {
-        self.fault.take()
+        self.fault.take().map(|fault| *fault)
     }
 }
 

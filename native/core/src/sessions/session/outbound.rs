@@ -61,7 +61,7 @@ impl Session {
         if is_slow {
             let fault = Fault::Slow;
             self.tell_closed(fault.code(), false, &fault.reason());
-            self.fault = Some(fault);
+            self.fault = Some(fault.into());
         }
         !is_slow
     }
