@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,11 +123,14 @@ class WorkerUp:
     def until_restarted(self, before: ScriptStatus) -> None:
         """Wait until another process serves than the one of `before`."""
 
-        def look() -> bool:
-            now = self.status()
+        def is_another(now: ScriptStatus) -> bool:
             return now.state == "serving" and now.pid != before.pid
 
-        poll(look, what="another process that serves", limit_s=30.0)
+        self.until(is_another, what="another process that serves")
+
+    def until(self, is_so: Callable[[ScriptStatus], bool], *, what: str, limit_s: float = 30.0) -> None:
+        """Wait until the script is as that says; its host is asked, which notifies nobody."""
+        poll(lambda: is_so(self.status()), what=what, limit_s=limit_s)
 
     def ask(self, question: Question) -> Answer:
         """Ask the host."""
