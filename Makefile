@@ -7,7 +7,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# One thing after the other, whatever -j says; `check` alone says otherwise, of what cannot be in its own way.
+ifndef AT_ONCE
 .NOTPARALLEL:
+endif
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -17,6 +20,8 @@ STAMPS := $(VENV)/.make
 # `make setup PROFILE=dev` builds the native module without optimisation, in a fraction of the time.
 PROFILE ?= release
 ARGS ?=
+# Two for each core: half of what a test takes it waits, for another process or a limit.
+WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores * 2 : 8)))
 
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find native -type d -o -name '*.rs' -o -name Cargo.toml)
 # The top-level directories that hold Python, so that a new one is checked from its first commit.
@@ -27,7 +32,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 say = @echo "== $(1)"
 
 .PHONY: help setup run test check fmt bench conformance lock debian clean \
-	need-build need-test need-check need-bench check-format check-lint check-types
+	need-build need-test need-check need-bench check-format check-lint check-rust check-types check-stubs
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,9 +97,12 @@ test: need-test setup node_modules/.package-lock.json $(STAMPS)/old-client ## Ru
 	$(call say,test: cargo test)
 	cargo test --locked --workspace --exclude holdfast-native
 	$(call say,test: pytest)
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
 
-check: need-check setup check-format check-lint check-types test ## Exactly what CI runs: format, lint, types, tests, docs
+check: need-check $(STAMPS)/dev ## Exactly what CI runs: format, lint, types, tests, docs
+	$(call say,check: format and lint and types while the native module is built)
+	@$(MAKE) AT_ONCE=yes -j 3 --output-sync=target setup check-format check-lint check-rust check-types check-stubs
+	@$(MAKE) test
 	$(call say,check: all of it passed)
 
 fmt: $(STAMPS)/dev ## Format all code and fix what the linter can fix
@@ -116,14 +124,20 @@ check-format: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 
 check-lint: $(STAMPS)/dev
-	$(call say,check: lint)
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --locked --workspace --no-deps --document-private-items
+	$(call say,check: lint of Python)
 	$(BIN)/ruff check .
 
-check-types: $(NATIVE)
+check-rust: $(STAMPS)/dev
+	$(call say,check: lint of Rust)
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --locked --workspace --no-deps --document-private-items
+
+check-types: $(STAMPS)/dev
 	$(call say,check: types)
 	$(BIN)/mypy $(PYTHON_ROOTS)
+
+check-stubs: $(NATIVE)
+	$(call say,check: types of the native module)
 	MYPYPATH=src $(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml holdfast._native
 
 # --- housekeeping -----------------------------------------------------------------------------------------------
