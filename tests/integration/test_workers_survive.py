@@ -146,6 +146,26 @@ def test_deployments_in_a_row_under_load_lose_no_socket_and_no_message(served: S
         assert one.versions[-len(versions) :] == versions
 
 
+def test_an_answer_that_takes_its_time_is_given_by_the_version_that_was_asked() -> None:
+    slow = (
+        "import asyncio\nfrom workers import DurableObject, Response, WorkerEntrypoint\nclass Room(DurableObject): pass\n"
+        "class Default(WorkerEntrypoint):\n    async def fetch(self, request):\n"
+        "        if request.url.endswith('/slow'):\n            print('begun')\n            await asyncio.sleep(6)\n"
+        "        return Response('@VERSION@')\n"
+    )
+
+    async def scenario(served: ServedWorker) -> None:
+        asked = asyncio.create_task(asyncio.to_thread(served.get, "/slow"))
+        await asyncio.to_thread(poll, lambda: any("begun" in one for one in served.command.log_lines), what="its begin")
+        for number in (1, 2):
+            assert isinstance(await asyncio.to_thread(served.deploy, f"v{number}", slow), Done)
+            assert (await asyncio.to_thread(served.get, "/")).text == f"v{number}"
+        assert (await asked).text == "v0"
+
+    with worker_up(code=slow) as served:
+        asyncio.run(scenario(served))
+
+
 def test_a_killed_process_costs_no_socket_and_no_message(served: ServedWorker) -> None:
     def kill() -> None:
         for _ in range(5):

@@ -158,9 +158,11 @@ class Scheduled(_Message, frozen=True, kw_only=True, tag="scheduled"):
 
 
 class Retire(_Message, frozen=True, kw_only=True, tag="retire"):
-    """End what runs within `limit_s` seconds (`preShutdown` with `reason`), commit, acknowledge, let go of the objects, and end."""
+    """End what runs within `limit_s` seconds (`preShutdown` with `reason`), commit, acknowledge, let go of the objects; answers that still
+    go on, and what goes on behind answers, have `linger_s` more; then end."""
 
     limit_s: float
+    linger_s: float = 2.0
     reason: Literal["codeUpdated", "inactive"] = "codeUpdated"
 
 
@@ -231,7 +233,7 @@ class Counters(_Message, frozen=True, kw_only=True, tag="counters"):
 
 
 class Retired(_Message, frozen=True, kw_only=True, tag="retired"):
-    """Everything is let go of; the process ends now."""
+    """Everything that there is once is let go of; the process ends when nothing is under way."""
 
 
 HostMessage = Load | Serve | Scheduled | Retire

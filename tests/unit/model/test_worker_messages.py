@@ -56,7 +56,7 @@ FROM_THE_HOST: tuple[HostMessage, ...] = (
     Serve(),
     Serve(died_in=Event(sid=2**64 - 1, seq=2**32 - 1)),
     Retire(limit_s=10.0),
-    Retire(limit_s=1.5, reason="inactive"),
+    Retire(limit_s=1.5, linger_s=30.0, reason="inactive"),
 )
 FROM_A_PROCESS: tuple[ProcessMessage, ...] = (
     Loaded(handlers=("fetch",), classes=("Room",)),

@@ -35,7 +35,13 @@ SERVE_LIMIT_S = 20.0
 RETIRE_LIMIT_S = 10.0
 # After it: a commit that is under way, and what the process itself adds.
 RETIRE_MARGIN_S = 3.0
-# For a process that has retired, or said that it cannot load, to end.
+# What requests that no object answers, and what `waitUntil` was given, have behind that: others serve meanwhile. Precedent: `waitUntil` has
+# 30 s in the original. Where all is to end there is less.
+LINGER_S = 30.0
+LINGER_AT_END_S = 2.0
+# Processes that are only there for such; one more, and the oldest ends.
+MOST_LINGERING = 4
+# For a process that has nothing more to do, or said that it cannot load, to end.
 EXIT_LIMIT_S = 3.0
 # From outside, or by code that kills its own process: SIGKILL does not say.
 KILLS_BLAMED = 5
@@ -234,11 +240,15 @@ class Script:
         process = self._processes.get(number)
         if process is None or process.phase is not Phase.RETIRING:
             return []
-        process.phase, process.due = Phase.LEAVING, now + EXIT_LIMIT_S
+        process.phase, process.due = Phase.LEAVING, now + self._linger_s + EXIT_LIMIT_S
+        lingering = [
+            one.number for one in self._processes.values() if one.phase is Phase.LEAVING and one.due is not None
+        ]
+        commands: list[Command] = [Kill(number) for number in lingering[:-MOST_LINGERING]]
         if process is self._current:
             self._current = None
-            return self._take_place(now)
-        return []
+            commands += self._take_place(now)
+        return commands
 
     def limit_hit(self, number: int, sentence: str) -> list[Command]:
         """The process has exceeded a limit, which `sentence` names."""
@@ -368,13 +378,21 @@ class Script:
             case Phase.STARTING | Phase.SERVING:
                 process.phase, process.due = Phase.RETIRING, now + RETIRE_LIMIT_S + RETIRE_MARGIN_S
                 why = "codeUpdated" if reason == "codeUpdated" else "inactive"
-                return [Tell(process.number, Retire(limit_s=RETIRE_LIMIT_S, reason=why))]  # type: ignore[arg-type]
+                retire = Retire(limit_s=RETIRE_LIMIT_S, linger_s=self._linger_s, reason=why)  # type: ignore[arg-type]
+                return [Tell(process.number, retire)]
+            case Phase.LEAVING if self._is_stopping and process.due is not None:
+                process.due = min(process.due, now + LINGER_AT_END_S + EXIT_LIMIT_S)
+                return []
             case Phase.LOADING | Phase.LOADED:
                 # It has nothing.
                 process.phase, process.due = Phase.LEAVING, None
                 return [Kill(process.number)]
             case _:
                 return []
+
+    @property
+    def _linger_s(self) -> float:
+        return LINGER_AT_END_S if self._is_stopping else LINGER_S
 
     def _crashed(self, process: Process, reason: str, turn: Turn | None, now: float) -> list[Command]:
         self.restarts += 1

@@ -63,10 +63,8 @@ GC_THRESHOLDS = (10_000, 20, 20)
 ANSWER_S = 1.0
 # How long it is waited for clients that have been told of a socket: their edge opens it as soon as they have their 101.
 OPEN_S = 1.0
-# How long answers may go on after that; the host ends the process `EXIT_LIMIT_S` after `Retired`.
-LINGER_S = 2.0
-# A host that is gone, or a SIGTERM of a service manager, gives no limit.
-RETIRE_LIMIT_S = 10.0
+# A host that is gone, or a SIGTERM of a service manager, gives no limits.
+HURRIED = Retire(limit_s=10.0)
 # How long what is said before an end by itself has to leave.
 END_S = 0.1
 # How long events begin one at a time after a crash: what was under way then comes at once.
@@ -106,10 +104,10 @@ class Process:
                     if self._serving is not None:
                         self._serving.scheduling.run(message)
                 case Retire() as message:
-                    await self._retire(message.limit_s)
+                    await self._retire(message)
                     return
                 case None:
-                    await self._retire(RETIRE_LIMIT_S)
+                    await self._retire(HURRIED)
                     return
 
     def _loaded(self, message: Load) -> None:
@@ -141,12 +139,12 @@ class Process:
         _settle_memory()
         self._host.say(Loaded(handlers=script.handlers, classes=script.classes))
 
-    async def _retire(self, limit_s: float) -> None:
+    async def _retire(self, told: Retire) -> None:
         if self._serving is not None:
-            await self._serving.retire(limit_s)
+            await self._serving.retire(told.limit_s)
         self._host.say(Retired())
         if self._serving is not None:
-            await self._serving.linger(LINGER_S)
+            await self._serving.linger(told.linger_s)
 
     def _uncaught(self, _loop: asyncio.AbstractEventLoop, told: dict[str, Any]) -> None:
         """What asyncio has nobody to tell: mostly a task of user code that failed and that nobody awaited."""

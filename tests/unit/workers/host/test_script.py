@@ -11,7 +11,10 @@ from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, No
 from holdfast.workers.host.script import (
     EXIT_LIMIT_S,
     KILLS_BLAMED,
+    LINGER_AT_END_S,
+    LINGER_S,
     LOAD_LIMIT_S,
+    MOST_LINGERING,
     RETIRE_LIMIT_S,
     RETIRE_MARGIN_S,
     SERVE_LIMIT_S,
@@ -20,7 +23,8 @@ from holdfast.workers.host.script import (
 
 KILLED = f"signal {signal.SIGKILL.name}"
 CRASHED = f"signal {signal.SIGSEGV.name}"
-RETIRE, WIND_DOWN = Retire(limit_s=RETIRE_LIMIT_S), Retire(limit_s=RETIRE_LIMIT_S, reason="inactive")
+RETIRE = Retire(limit_s=RETIRE_LIMIT_S, linger_s=LINGER_S)
+WIND_DOWN = Retire(limit_s=RETIRE_LIMIT_S, linger_s=LINGER_AT_END_S, reason="inactive")
 SERVE = Serve()
 
 
@@ -318,9 +322,33 @@ def test_a_process_that_has_retired_and_does_not_end_is_killed() -> None:
     script.loaded(2, 1.0)
     script.retired(1, 1.0)
     script.serving_began(2, 1.0)
-    assert script.time_passed(1.0 + EXIT_LIMIT_S) == [Kill(1)]
+    assert script.time_passed(1.0 + LINGER_S) == []
+    assert script.time_passed(1.0 + LINGER_S + EXIT_LIMIT_S) == [Kill(1)]
     assert script.exited(1, KILLED, None, 5.0) == []
     assert script.state == "serving"
+
+
+def test_of_processes_that_have_something_under_way_the_oldest_end_when_there_are_too_many() -> None:
+    script, killed = serving(), list[int]()
+    for number in range(2, MOST_LINGERING + 4):
+        script.deploy(number, f"v{number}", 0.0)
+        script.loaded(number, 1.0)
+        for one in script.retired(number - 1, 1.0):
+            if isinstance(one, Kill):
+                killed.append(one.number)
+                script.exited(one.number, KILLED, None, 1.0)
+        script.serving_began(number, 1.0)
+    assert killed == [1, 2]
+
+
+def test_what_is_under_way_has_less_time_where_all_ends() -> None:
+    script = serving()
+    script.deploy(7, "v2", 0.0)
+    script.loaded(2, 1.0)
+    script.retired(1, 1.0)
+    script.serving_began(2, 1.0)
+    assert script.stop(2.0) == [Tell(2, WIND_DOWN)]
+    assert script.next_moment() == 2.0 + LINGER_AT_END_S + EXIT_LIMIT_S
 
 
 def test_a_process_that_closes_its_link_is_given_a_moment_to_end() -> None:
