@@ -67,6 +67,12 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stage.close()
 
 
+async def _turns() -> None:
+    """Let the loop come round a few times."""
+    for _ in range(20):
+        await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+
+
 async def _until(happened: Callable[[], bool]) -> None:
     """Let the loop come round until it has."""
     async with asyncio.timeout(5):
@@ -83,8 +89,7 @@ async def test_those_that_wait_and_those_that_come_are_taken_until_it_is_stopped
     accepting.stop()
     asked = stage.short.asked
     stage.connect()
-    for _ in range(20):
-        await asyncio.sleep(0)
+    await _turns()
     assert (len(stage.taken), stage.short.asked, stage.reports) == (2, asked, [])
 
 
@@ -92,8 +97,7 @@ async def test_without_a_descriptor_it_waits_and_does_not_ask_in_each_turn_of_th
     stage.short.error = errno.EMFILE
     stage.connect()
     accepting = stage.accept()
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await _turns()
     assert stage.short.asked == 1
     assert stage.reports == ["a link could not be accepted: Too many open files; it is tried again each 1 s"]
     accepting.stop()
