@@ -7,14 +7,13 @@ Law 1: what nobody has accepted yet is held, up to MAX_HELD_BYTES; beyond them t
 Law 2: events of one half are given in the order they came, whoever hears it, and never from within a call of user code.
 Law 3: a Close is answered here, and `ended` is the last that anybody hears.
 Law 4: a half that was accepted does not keep its peer: one that nobody has any more, and that went to no client, has ended it (1006).
-Law 5: messages are acknowledged when their listeners were called; beyond MAX_AT_WORK_BYTES in listeners that still run, when enough of them have ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import Context
 from enum import Enum, auto
 from functools import partial
@@ -23,6 +22,7 @@ from weakref import ref
 
 from holdfast.workers.channel.binding import Binding, encode, group_of
 from holdfast.workers.runtime import console, events
+from holdfast.workers.runtime.hearing import Hearing
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
 # Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
 MAX_HELD_BYTES = 16 * 1024 * 1024
-# Messages of a socket whose listeners still run: beyond them nothing more of it is taken in. Precedent: what an edge sends ahead of one socket.
-MAX_AT_WORK_BYTES = 4 * 1024 * 1024
-# What a listener that runs counts for beside its message: a task, its context and its frame, about.
-LISTENER_BYTES = 1024
 # What an edge keeps beside a socket is 64 KiB (`Session` of the core), and 16 KiB of that are for its attachment.
 MAX_BINDING_BYTES = 47 * 1024
 # What a client is told whose socket's listeners have gone. Precedent: the original's texts.
@@ -93,16 +89,14 @@ class Half:
     __slots__ = (
         "__dict__",
         "__weakref__",
-        "_at_work_bytes",
         "_attachment",
         "_far",
         "_got_close",
+        "_hearing",
         "_held",
         "_is_constructed",
         "_listeners",
-        "_owed_seq",
         "_sent_close",
-        "_waker",
         "_was_closed",
         "acceptance",
         "accepted_ms",
@@ -143,9 +137,8 @@ class Half:
         self._was_closed = self._sent_close = self._got_close = False
         self._is_constructed = False
         self._listeners: events.Listeners | None = None
-        # In listeners that run; and up to which event is acknowledged when that is little enough.
-        self._at_work_bytes = self._owed_seq = 0
-        self._waker: asyncio.Future[None] | None = None
+        # While listeners hear it.
+        self._hearing: Hearing | None = None
         self._attachment: bytes | None = None
         self.session: Session | None = None
         self.owner: SocketOwner | None = None
@@ -323,7 +316,7 @@ class Half:
     def ended(self, code: int, reason: str, *, was_clean: bool, seq: int) -> None:
         """The peer closed, and has been answered; or it is gone."""
         if self._got_close:
-            self._done(seq)
+            self.done(seq)
             return
         self._got_close = True
         # What ended without a Close, or by the edge, has nobody to answer.
@@ -400,8 +393,8 @@ class Half:
             self._give_owner(self.owner, item)
             return
         self._keep(item)
-        if self._waker is not None and not self._waker.done():
-            self._waker.set_result(None)
+        if self._hearing is not None:
+            self._hearing.wake()
 
     def _give_owner(self, owner: SocketOwner, item: tuple[Any, ...]) -> None:
         match item:
@@ -415,11 +408,12 @@ class Half:
                 # "open": whoever hears it by an object was open before.
                 return
 
-    def _done(self, seq: int) -> None:
+    def done(self, seq: int) -> None:
+        """Everything up to this event is done with; 0: nobody waits for that."""
         if seq and self.session is not None:
             self.session.ack(seq)
 
-    # --- Listeners ---
+    # --- Listeners (`hearing`) ---
 
     def hear(self) -> None:
         """Hear it by listeners from now on."""
@@ -429,83 +423,33 @@ class Half:
 
     def listen(self) -> None:
         """Give listeners what comes from now on."""
-        # A task of whoever accepts: of an object's, its gate holds each step, and it stays in memory as long as this runs.
-        task = asyncio.get_running_loop().create_task(self._listen(), name="a WebSocket of the standard API")
-        _listening.add(task)
-        task.add_done_callback(self._heard_all, context=_NOBODY)
+        self._hearing = Hearing(self)
+        self._hearing.start().add_done_callback(self._heard_all, context=_NOBODY)
 
-    async def _listen(self) -> None:
-        is_over = False
-        while not is_over:
-            while self._held:
-                item = self._held.popleft()
-                if item[0] == "close" and self._peer is not None and not self._got_close:
-                    # Held from before accept(): a Close of the peer in this process is answered as one that comes later.
-                    self._take(item)
-                    continue
-                is_over = self._fire(item)
-            if not is_over:
-                self._waker = asyncio.get_running_loop().create_future()
-                await self._waker
-                self._waker = None
+    def next_given(self) -> tuple[Any, ...] | None:
+        """The next event for its listeners; None while there is none."""
+        while self._held:
+            item = self._held.popleft()
+            if item[0] == "message":
+                self.held_bytes = max(self.held_bytes - len(item[1]), 0)
+            elif item[0] == "close" and self._peer is not None and not self._got_close:
+                # Held from before accept(): a Close of the peer in this process is answered as one that comes later.
+                self._take(item)
+                continue
+            return item
+        return None
 
-    def _heard_all(self, task: asyncio.Task[None]) -> None:
-        _listening.discard(task)
-        if task.cancelled() or task.exception() is not None:
-            # Its object was reset, or leaves for new code: nobody listens any more.
-            self.abort(*(UPDATED if services.is_retiring else RESET))
-
-    def _fire(self, item: tuple[Any, ...]) -> bool:
-        """Call the listeners of an event; whether it was the last one."""
-        seq = size = 0
-        event: events.Event
-        match item:
-            case ("message", data, seq):
-                size = len(data) + LISTENER_BYTES
-                self.held_bytes = max(self.held_bytes - len(data), 0)
-                event = events.MessageEvent(self, data if isinstance(data, str) else ArrayBuffer(data))
-            case ("close", code, reason, was_clean, seq):
-                event = events.CloseEvent(self, code, reason, was_clean)
-            case ("error", error, seq):
-                event = events.ErrorEvent(self, error)
-            case _:
-                event = events.OpenEvent(self)
-        for listener in self._listeners_of(event.type):
-            self._call(listener, event, size)
-        if size and self._at_work_bytes > MAX_AT_WORK_BYTES:
-            self._owed_seq = seq
-        else:
-            self._done(seq)
-        return event.type == "close"
-
-    def _listeners_of(self, event_type: str) -> list[events.Listener]:
+    def listeners_of(self, event_type: str) -> list[events.Listener]:
+        """Whom to call for an event of this type, in order."""
         first: events.Listener | None = getattr(self, f"on{event_type}", None)
         others = self._listeners.of(event_type) if self._listeners is not None else []
         return others if first is None else [first, *others]
 
-    def _call(self, listener: events.Listener, event: events.Event, size: int) -> None:
-        try:
-            result = listener(event)
-            if isinstance(result, Coroutine):
-                task = asyncio.get_running_loop().create_task(result)
-                _listening.add(task)
-                self._at_work_bytes += size
-                task.add_done_callback(partial(self._heard, event.type, size))
-        except Exception as error:  # noqa: BLE001 - user code's: told, and the other listeners are called
-            services.report(error, f"a listener of '{event.type}'")
-
-    def _heard(self, event_type: str, size: int, task: asyncio.Task[Any]) -> None:
-        _listening.discard(task)
-        self._at_work_bytes -= size
-        if self._owed_seq and self._at_work_bytes <= MAX_AT_WORK_BYTES:
-            seq, self._owed_seq = self._owed_seq, 0
-            self._done(seq)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            services.report(error, f"a listener of '{event_type}'")
-
-
-# Tasks are kept here, for the loop itself keeps none.
-_listening: set[asyncio.Task[Any]] = set()
+    def _heard_all(self, task: asyncio.Task[None]) -> None:
+        self._hearing = None
+        if task.cancelled() or task.exception() is not None:
+            # Its object was reset, or leaves for new code: nobody listens any more.
+            self.abort(*(UPDATED if services.is_retiring else RESET))
 
 
 def _soon(action: Callable[..., None], *args: object) -> None:

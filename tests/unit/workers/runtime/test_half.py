@@ -378,37 +378,3 @@ async def test_nobody_is_told_of_a_peer_that_is_dropped_after_the_loop() -> None
     del client
     await turns()
     assert owner.heard == []
-
-
-async def test_what_listeners_still_work_at_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(halves, "MAX_AT_WORK_BYTES", 2 * (halves.LISTENER_BYTES + 10))
-    client, server = WebSocketPair.new()
-    waiting: list[asyncio.Future[None]] = []
-
-    async def works(_: Any) -> None:
-        waiting.append(asyncio.get_running_loop().create_future())
-        await waiting[-1]
-
-    server.onmessage = works
-    server.accept()
-    client.use()
-    session, _ = opened(client)
-    for seq in range(1, 5):
-        server.arrived("0123456789", seq)
-    await turns()
-    assert (len(waiting), session.acknowledged) == (4, 2)
-    waiting[0].set_result(None)
-    await turns()
-    assert session.acknowledged == 2
-    waiting[3].set_result(None)
-    await turns()
-    assert session.acknowledged == 4
-    server.arrived("0123456789", 5)
-    session.last_seq = 6
-    server.ended(1000, "", was_clean=True, seq=6)
-    await turns()
-    assert (session.acknowledged, session.is_over) == (6, True)
-    for one in (waiting[1], waiting[2], waiting[4]):
-        one.set_result(None)
-    await turns()
-    assert session.acknowledged == 6
