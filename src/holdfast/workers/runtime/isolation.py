@@ -4,7 +4,7 @@ This holds back mistakes of one's own code, and is no wall against code that mea
 call the C library. Memory, files and processor time are limited by the host (`workers.host.launch`), before this process begins.
 
 Law 1: of the environment nothing is left but what a program needs to run at all.
-Law 2: nothing below the data directory can be opened, listed or connected to but what is this script's own.
+Law 2: nothing below the data directory, nor where its sockets are, can be opened, listed, connected to or moved but what is this script's own.
 Law 3: no other program is started.
 Law 4: whatever asks for a module by its name gets none of Holdfast's, but Holdfast. (An `import` of user code: `loading.py`.)
 """
@@ -23,6 +23,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import unquote
+
+from holdfast.model.data_dir import local_home, supervisor_socket, worker_sockets_dir
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -61,12 +63,15 @@ _PATHS = frozenset(
         "os.symlink",
         "os.truncate",
         "os.utime",
+        "shutil.move",
+        "shutil.rmtree",
         "sqlite3.connect",
     }
 )
 _CONNECTS = frozenset({"socket.bind", "socket.connect", "socket.sendto"})
 # What SQLite is told instead of a file.
 _NO_FILES = frozenset({"", ":memory:"})
+_MOVES = frozenset({"os.remove", "os.rename", "os.rmdir", "shutil.move", "shutil.rmtree"})
 # How many of an event's arguments are paths.
 _TWO_PATHS = frozenset({"os.link", "os.rename", "os.symlink"})
 
@@ -85,24 +90,29 @@ def tell_hangs() -> None:
 
 
 class Refusal:
-    """An audit hook that raises PermissionError for what user code may not do. `own`: what of `data_dir` is the script's."""
+    """An audit hook that raises PermissionError for what user code may not do. `own`: what of `data_dir`, and of where its sockets are, is
+    the script's.
+    """
 
     def __init__(self, data_dir: Path, own: Iterable[Path]) -> None:
-        self._inside = f"{data_dir}".rstrip("/") + "/"
-        self._own = tuple(f"{path}/" for path in own)
+        # What is beside the data directory of `holdfast up` is that command's own.
+        socket = supervisor_socket(data_dir.parent)
+        beside = (socket, socket.with_suffix(".lock")) if data_dir == local_home(data_dir.parent) else ()
+        self._inside = _real(data_dir, worker_sockets_dir(data_dir), *beside)
+        self._own = _real(*own)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Judge one event."""
         if event in _PATHS:
             for path in arguments[: 2 if event in _TWO_PATHS else 1]:
-                if self._is_foreign(path):
+                if self._is_foreign(path, moves=event in _MOVES):
                     raise PermissionError(f"{event}: {path!r} is not of this Worker")
         elif event in _STARTS:
             raise PermissionError(f"{event}: a Worker cannot start other programs")
         elif event in _CONNECTS and self._is_foreign(arguments[1]):
             raise PermissionError(f"{event}: {arguments[1]!r} is not of this Worker")
 
-    def _is_foreign(self, path: object) -> bool:
+    def _is_foreign(self, path: object, *, moves: bool = False) -> bool:
         if not isinstance(path, str | bytes | os.PathLike) or path in _NO_FILES:
             # A descriptor, an address: what is open is open.
             return False
@@ -114,7 +124,15 @@ class Refusal:
             # As SQLite is told of a file with options: `file:/path?mode=ro`.
             text = unquote(text.removeprefix("file:").partition("?")[0])
         full = os.path.realpath(text) + "/"
+        if moves and any(kept.startswith(full) for kept in self._inside):
+            # With a directory all that is in it goes.
+            return True
         return full.startswith(self._inside) and not full.startswith(self._own)
+
+
+def _real(*paths: Path) -> tuple[str, ...]:
+    # As what is asked for: however the data directory was named.
+    return tuple(os.path.realpath(path).rstrip("/") + "/" for path in paths)
 
 
 def _refuse_fork(*_: object) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.model.data_dir import workers_host_socket
 from holdfast.workers.runtime.isolation import Refusal, scrub_environment
 
 DATA, OWN = Path("/data"), (Path("/data/workers/k/objects"), Path("/data/workers/egress.sock"))
@@ -123,3 +124,42 @@ def test_modules_of_others_are_found_by_their_names(tmp_path: Path) -> None:
         confined(tmp_path, "import importlib\nprint(importlib.import_module('json.decoder').__name__)\n")
         == "json.decoder"
     )
+
+
+def test_what_has_everything_in_it_is_moved_away_by_nobody() -> None:
+    refusal = Refusal(Path("/srv/of/data"), [Path("/srv/of/data/workers/k/objects")])
+    for event, arguments in (
+        ("os.rename", ("/srv/of", "/elsewhere", -1, -1)),
+        ("os.rename", ("/srv/of/data", "/srv/of/other", -1, -1)),
+        ("os.rmdir", ("/srv", -1)),
+        ("shutil.rmtree", ("/srv/of", None)),
+    ):
+        with pytest.raises(PermissionError, match=event):
+            refusal(event, arguments)
+    refusal("os.listdir", ("/srv/of",))
+    refusal("os.rename", ("/srv/of/another", "/srv/of/third", -1, -1))
+
+
+def test_what_the_command_has_beside_its_data_is_its_own() -> None:
+    refusal = Refusal(Path("/srv/up"), [])
+    for event, arguments in (
+        ("socket.connect", (None, "/srv/supervisor.sock")),
+        ("open", ("/srv/supervisor.lock", "r", 0)),
+    ):
+        with pytest.raises(PermissionError, match=event):
+            refusal(event, arguments)
+    refusal("open", ("/srv/project/worker.py", "r", 0))
+
+
+def test_sockets_that_are_elsewhere_and_a_directory_by_another_name_are_the_same(tmp_path: Path) -> None:
+    data = tmp_path / ("d" * 90)
+    data.mkdir()
+    (tmp_path / "link").symlink_to(data)
+    assert not workers_host_socket(data).is_relative_to(data)
+    with pytest.raises(PermissionError):
+        Refusal(data, [])("socket.connect", (None, str(workers_host_socket(data))))
+    for named in (data, tmp_path / "link"):
+        with pytest.raises(PermissionError):
+            Refusal(named, [])("open", (str(data / "holdfast.db"), "r", 0))
+        with pytest.raises(PermissionError):
+            Refusal(data, [])("open", (str(named / "holdfast.db"), "r", 0))
