@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.model.worker_messages import Counters, Loaded, LoadFailed, Log, Retired, Serving
+from holdfast.model.data_dir import worker_objects_dir
+from holdfast.model.worker_messages import Counters, DurableObjectBinding, Loaded, LoadFailed, Log, Retired, Serving
 from tests.integration.runtime_process import LIMIT_S, ScriptUnderTest, script
 
 WORKER = """
@@ -50,6 +51,27 @@ def test_a_script_that_does_not_load_is_refused_and_can_be_retired(worker: Scrip
     refused = process.hear(LoadFailed)
     assert "SyntaxError" in refused.error
     assert "main.py" in refused.traceback
+    assert process.retire() == 0
+
+
+def test_a_class_that_the_next_version_will_have_must_be_exported(worker: ScriptUnderTest) -> None:
+    process = worker.start()
+    process.load(awaited=("Hall",))
+    assert "the class 'Hall' is not exported by main.py" in process.hear(LoadFailed).error
+    assert process.retire() == 0
+
+
+def test_a_class_that_has_moved_may_be_bound_and_need_not_be_exported(worker: ScriptUnderTest) -> None:
+    process = worker.start()
+    # As it lies in a data directory: it proves to edges which script's process it is.
+    objects = worker_objects_dir(worker.directory / "data", "0123456789ab")
+    objects.mkdir(parents=True)
+    process.load(
+        durable_objects=(DurableObjectBinding(name="HALLS", class_name="Hall"),),
+        moved={"Hall": "chat-Hall"},
+        objects_dir=str(objects),
+    )
+    process.hear(Loaded)
     assert process.retire() == 0
 
 
