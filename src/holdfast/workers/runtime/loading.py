@@ -191,7 +191,9 @@ def _use(code_dir: Path, root: Path) -> None:
         *(path for path in sys.path if path not in {"", importing.USER_PATH, *found}),
     ]
     sys.path_hooks.insert(0, _hook(code_dir))
-    sys.path_importer_cache.clear()
+    # Of all others it is known already what is in them, and to read a directory again takes as much memory as it has names.
+    for path in [path for path in sys.path_importer_cache if _is_within(path, code_dir)]:
+        del sys.path_importer_cache[path]
     # Written byte code would be somebody's to clean up, and is not shared between versions.
     sys.dont_write_bytecode = True
 
@@ -206,10 +208,8 @@ class _UserLoader(importlib.machinery.SourceFileLoader):
 
 
 def _hook(code_dir: Path) -> Callable[[str], importlib.machinery.FileFinder]:
-    inside = f"{code_dir}/"
-
     def finder(path: str) -> importlib.machinery.FileFinder:
-        if path != str(code_dir) and not path.startswith(inside):
+        if not _is_within(path, code_dir):
             raise ImportError(f"{path} is not of the script", path=path)
         return importlib.machinery.FileFinder(
             path,
@@ -219,6 +219,10 @@ def _hook(code_dir: Path) -> Callable[[str], importlib.machinery.FileFinder]:
         )
 
     return finder
+
+
+def _is_within(path: str, directory: Path) -> bool:
+    return path == str(directory) or path.startswith(f"{directory}/")
 
 
 def _import(
