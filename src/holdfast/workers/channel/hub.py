@@ -196,6 +196,10 @@ class Channels:
         """`group` has no sockets any more, and nobody who would set its answer again needs it kept."""
         self._autos.pop(group, None)
 
+    def settle(self) -> object:
+        """Have what is kept of sessions that are put away lie where there is room now; what it was until now."""
+        return [link.settle() for link in self._links]
+
     def broadcast(
         self,
         sessions: Iterable[Session],

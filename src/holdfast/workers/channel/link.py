@@ -29,7 +29,7 @@ from holdfast.workers.channel.records import (
     edge_hello,
     hello,
 )
-from holdfast.workers.channel.sleepers import Sleepers
+from holdfast.workers.channel.sleepers import Sleepers, another
 
 if TYPE_CHECKING:
     from holdfast.workers.channel.session import Session
@@ -172,6 +172,12 @@ class Link:
             sleeper.rouse()
             found = self.sessions.get(sid)
         return found
+
+    def settle(self) -> object:
+        """Have what is kept of sessions that are put away lie where there is room now; what it was until now."""
+        before = self._groups
+        self._groups = {another(group): count for group, count in before.items()}
+        return before, self.asleep.settle()
 
     def rouse(self) -> None:
         """Have all sessions in `sessions`."""

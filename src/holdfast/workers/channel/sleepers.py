@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 # 8 bytes each; a page with its number and its entry takes about 250.
 PAGE = 16
+_NUMBER_BYTES = 8
 
 T = TypeVar("T")
 
@@ -59,6 +60,17 @@ class Sleepers(Generic[T]):
             del self._pages[number]
         return one
 
+    def settle(self) -> object:
+        """Have all of it in memory that is taken now: what it was put between may have gone since. What it was until now."""
+        before = self._pages
+        self._pages = {another(number): list(page) for number, page in before.items()}
+        return before
+
     def any(self) -> T | None:
         """One of those who have some; None where nobody has."""
         return next((one for page in self._pages.values() for one in page if one is not None), None)
+
+
+def another(number: int) -> int:
+    """The same number of at most 64 bits as an object that is made now."""
+    return int.from_bytes(number.to_bytes(_NUMBER_BYTES))

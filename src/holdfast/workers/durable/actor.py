@@ -106,10 +106,13 @@ class Actor:
         self._sockets, self._resumed = _NONE_AWAKE, None
         return True
 
-    def settle(self) -> None:
-        """Have what they are put away as lie where there is room now."""
-        if self._asleep is not None:
-            self._asleep = self._asleep.anew()
+    def settle(self) -> object:
+        """Have what they are put away as lie where there is room now; what it was until now."""
+        if self._asleep is None:
+            return None
+        before = self._asleep, self.id
+        self._asleep, self.id = self._asleep.anew(), self.id.anew()
+        return before
 
     def rouse(self) -> None:
         """Have them again (`channel.link.Sleeper`)."""

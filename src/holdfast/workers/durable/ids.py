@@ -35,6 +35,14 @@ class DurableObjectId:
         self.name = name
         self.jurisdiction = jurisdiction
 
+    def anew(self) -> "DurableObjectId":
+        """The same, in memory that is taken now (`resting`)."""
+        # Parts put together: a copy of a str is that str.
+        name = self.name if self.name is None else self.name[:1] + self.name[1:]
+        return DurableObjectId(
+            self._hex[:HALF_BYTES] + self._hex[HALF_BYTES:], name=name, jurisdiction=self.jurisdiction
+        )
+
     def toString(self) -> str:
         """The 64 hex digits."""
         return self._hex

@@ -115,7 +115,7 @@ class Objects:
         self._marks: AlarmMarks | None = None
         self._owed: Owed | None = None
         self._scheduler: Scheduler | None = None
-        self._resting = Resting()
+        self._resting = Resting(self._settle)
         self._sweeper: asyncio.TimerHandle | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -305,6 +305,12 @@ class Objects:
         self._resting.add(actor)
 
     # Inside.
+
+    def _settle(self) -> object:
+        """Have what objects that are not in memory are known by lie where there is room now; what it was until now."""
+        before = self._actors
+        self._actors = {(actor.kind.name, str(actor.id)): actor for actor in before.values()}
+        return before, self.services.channels.settle()
 
     async def _handlers_end(self, limit_s: float) -> None:
         try:

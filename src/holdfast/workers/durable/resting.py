@@ -2,12 +2,14 @@
 
 Law 1: it is done between events, RESTED_AT_ONCE objects at a time, and tried TRIES times for an object: then its sockets stay as they are
 until it has been in memory again.
-Law 2: memory is collected and given back (`runtime.memory`, a step each second) when many have gone, and COLLECT_EVERY_S after the last time at
+Law 2: what stays of an object lies where there was room while its sockets came, each piece in a page of its own that nothing else is in any more. So it is
+made again, in one place, when they have gone (`settle`).
+Law 3: memory is collected and given back (`runtime.memory`, a step each second) when many have gone, and COLLECT_EVERY_S after the last time at
 the earliest.
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
@@ -31,18 +33,20 @@ class Rester(Protocol):
     def rest(self) -> bool:
         """Put its sockets away; False where that cannot be."""
 
-    def settle(self) -> None:
-        """Have what was put away lie where there is room now."""
+    def settle(self) -> object:
+        """Have what was put away lie where there is room now; what it was until now."""
 
 
 class Resting:
     """See above; `sweep` it each second."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: Callable[[], object]) -> None:
+        """`settle`: what else is to be done where `Rester.settle` was called for all that were put away."""
+        self._settle = settle
         # Object -> how often it may be tried yet.
         self._awake: dict[Rester, int] = {}
         # Those whose sockets were put away since the last collection, and how many those are.
-        self._put_away: list[Rester] = []
+        self._put_away: dict[Rester, None] = {}
         self._gone_sockets = 0
         self._collected_at = float("-inf")
         self._pools: FreePools | None = None
@@ -60,7 +64,7 @@ class Resting:
                 # It is added again when it leaves memory.
                 continue
             if actor.rest():
-                self._put_away.append(actor)
+                self._put_away[actor] = None
                 self._gone_sockets += actor.socket_count
             elif tries > 1:
                 self._awake[actor] = tries - 1
@@ -69,10 +73,15 @@ class Resting:
         if self._gone_sockets >= COLLECT_SOCKETS and not self._awake and now - self._collected_at >= COLLECT_EVERY_S:
             self._gone_sockets, self._collected_at = 0, now
             gc.collect()
-            # While sockets were put away one after the other, what stays of them was put between them.
-            put_away, self._put_away = self._put_away, []
-            for actor in put_away:
-                actor.settle()
+            self._settle_all()
+            gc.collect()
             give_back_heaps()
             self._pools = self._pools or FreePools()
             self._giving = self._pools.giving_back()
+
+    def _settle_all(self) -> None:
+        put_away, self._put_away = self._put_away, {}
+        # Kept until all is made: what is freed is where the next is put.
+        before = [actor.settle() for actor in put_away]
+        before.append(self._settle())
+        before.clear()

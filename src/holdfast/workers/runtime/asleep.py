@@ -71,7 +71,8 @@ class Asleep:
 
     def anew(self) -> Asleep:
         """The same, in memory that is taken now: where much around it has gone since, it need not stay there."""
-        other = Asleep(bytes(bytearray(self._rows)), self._links, self.count)
+        links = self._links[:1] + self._links[1:] if isinstance(self._links, tuple) else self._links
+        other = Asleep(bytes(bytearray(self._rows)), links, self.count)
         other._answered = self._answered
         return other
 

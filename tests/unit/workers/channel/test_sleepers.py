@@ -9,7 +9,7 @@ from holdfast.workers.channel.sleepers import PAGE, Sleepers
 sids = st.one_of(st.integers(0, 3 * PAGE), st.integers(0, 2**64 - 1))
 
 
-@given(st.lists(st.tuples(sids, st.sampled_from(["put", "pop", "get"]))))
+@given(st.lists(st.tuples(sids, st.sampled_from(["put", "pop", "get", "settle"]))))
 def test_it_says_what_a_dictionary_says(steps: list[tuple[int, str]]) -> None:
     sleepers: Sleepers[str] = Sleepers()
     expected: dict[int, str] = {}
@@ -18,6 +18,8 @@ def test_it_says_what_a_dictionary_says(steps: list[tuple[int, str]]) -> None:
             sleepers[sid] = expected[sid] = f"of step {step}"
         elif what == "pop":
             assert sleepers.pop(sid, None) == expected.pop(sid, None)
+        elif what == "settle":
+            sleepers.settle()
         assert sleepers.get(sid) == expected.get(sid)
         assert (len(sleepers), bool(sleepers), sid in sleepers) == (len(expected), bool(expected), sid in expected)
     assert sorted(sleepers) == sorted(expected)

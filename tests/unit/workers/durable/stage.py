@@ -90,6 +90,9 @@ class Channels:
     def set_auto(self, group: int, request: str | None, response: str | None) -> None:
         self.autos.append((group, request, response))
 
+    def settle(self) -> None:
+        self.settled = getattr(self, "settled", 0) + 1
+
     def forget(self, group: int) -> None:
         pass
 

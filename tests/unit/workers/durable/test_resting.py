@@ -169,14 +169,31 @@ class Rester:
         self.left -= 1
         return self.left <= 0
 
-    def settle(self) -> None:
+    def settle(self) -> object:
         """It has put nothing away."""
+        return None
 
 
 @pytest.mark.parametrize(("at", "asked"), [(1, 1), (3, 3), (TRIES + 5, TRIES)])
 def test_an_object_is_asked_some_times_and_then_left_alone(at: int, asked: int) -> None:
-    resting, one = Resting(), Rester(at)
+    resting, one = Resting(lambda: None), Rester(at)
     resting.add(one)
     for now in range(TRIES * 3):
         resting.sweep(float(now))
     assert one.asked == asked
+
+
+async def test_what_is_made_again_after_a_rush_is_found_by_its_sockets_and_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.workers.durable.resting.COLLECT_SOCKETS", 3)
+    async with stage(tmp_path, Room=Room) as scene:
+        link = await room_of(scene, 3)
+        await asleep(scene)
+        assert scene.channels.settled == 1
+        assert sorted(link.asleep) == [1, 2, 3]
+        link.says(2, "hello")
+        await until(lambda: link.sent)
+        assert link.sent == [(2, b"0,1,2 ['user:1', 'all'] True False None")]
+        answer = await scene.stub().fetch("http://edge/", headers={"Upgrade": "websocket"})
+        assert (answer.status, scene.objects.figures().known, scene.objects.figures().sockets) == (101, 1, 4)
