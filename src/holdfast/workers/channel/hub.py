@@ -4,8 +4,7 @@ Law 1: the hub knows no user code: what opens or resumes goes to its Reception, 
 UNKNOWN, and the edge closes it.
 Law 2: before anything happens to a socket, all of those that an edge kept are there: at the start, events wait until each link that
 is there has said READY, GATHER_S at most; so an object that wakes finds all its sockets.
-Law 3: a hibernatable session outlives its link for RESUME_S: an edge that lives comes back at once. One that did not come back, or
-came back without it, ends as a disconnect. Others end with their link.
+Law 3: a session may outlive its link for a moment (`away.py`).
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from holdfast.workers.channel import records as wire
 from holdfast.workers.channel.acceptor import Acceptor
+from holdfast.workers.channel.away import Away, Mark
 from holdfast.workers.channel.binding import Binding, BindingError, decode
 from holdfast.workers.channel.link import Link
-from holdfast.workers.channel.records import GONE, FromEdge, ProcessHello, Record, RecordError, ToEdge
+from holdfast.workers.channel.records import FromEdge, ProcessHello, Record, RecordError, ToEdge
 from holdfast.workers.channel.session import Carrier, Receiver, Session
 from holdfast.workers.channel.sleepers import Sleepers
 
 # Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
 GATHER_S = 1.0
-RESUME_S = 2.0
 # One link for each loop of each edge; an edge has a loop a core, and up to 16 edges of earlier releases may be there.
 MAX_LINKS = 4096
 # How long a record to an edge that is about to connect waits for its link.
@@ -62,20 +61,6 @@ class Handlers(Protocol):
         """Run it."""
 
 
-class Mark:
-    """How far the links were at one moment."""
-
-    __slots__ = ("_away", "_links")
-
-    def __init__(self, links: list[tuple[Link, int]], away: Sized) -> None:
-        self._links = links
-        self._away = away
-
-    def is_passed(self) -> bool:
-        """Whether the kernel has all that was sent until then; what is held for sockets that are away it has not."""
-        return not self._away and all(link.has_passed(mark) for link, mark in self._links)
-
-
 class Channels:
     """See above."""
 
@@ -103,9 +88,7 @@ class Channels:
         self._autos: dict[int, bytes] = {}
         # (socket, event) that has ended a process before: it is passed over.
         self._poison: tuple[int, int] | None = None
-        # Sessions whose link is gone, by the loop that had them.
-        self._away: dict[tuple[str, int], dict[int, Session]] = {}
-        self._timers: dict[tuple[str, int], asyncio.TimerHandle] = {}
+        self._away = Away()
         # What came before all had said what they kept; None once they have.
         self._early: list[tuple[Link, list[Record]]] | None = []
         self._changed = asyncio.Event()
@@ -152,8 +135,7 @@ class Channels:
         is_all_here = not self._away
         self._stop_accepting()
         have_gone = await asyncio.gather(*(link.leave() for link in list(self._links)))
-        for timer in self._timers.values():
-            timer.cancel()
+        self._away.stop()
         return is_all_here and all(have_gone)
 
     def mark(self) -> Mark:
@@ -174,7 +156,7 @@ class Channels:
             "sessions_hibernatable": sum(
                 len(link.asleep) + sum(one.is_hibernatable for one in link.sessions.values()) for link in self._links
             ),
-            "sessions_away": sum(len(sessions) for sessions in self._away.values()),
+            "sessions_away": len(self._away),
             "events_in_flight": sum(link.in_flight for link in self._links),
             "waiting_bytes": sum(link.waiting_bytes for link in self._links),
         }
@@ -329,18 +311,7 @@ class Channels:
             return
         link.rouse()
         sessions, link.sessions = link.sessions, {}
-        key = (link.edge, link.loop)
-        away = self._away.setdefault(key, {})
-        for session in sessions.values():
-            session.link = None
-            if session.is_hibernatable:
-                away[session.sid] = session
-            else:
-                _lose(session)
-        if away and key not in self._timers:
-            self._timers[key] = self._loop.call_later(RESUME_S, self._give_up, key)
-        elif not away:
-            del self._away[key]
+        self._away.add((link.edge, link.loop), sessions.values())
 
     # --- Records ---
 
@@ -354,7 +325,7 @@ class Channels:
     def _resumed(self, link: Link, record: Record) -> None:
         _, _, sid, seq, payload = record
         taken_bytes, number, state = wire.resumed(payload)
-        known = self._away.get((link.edge, link.loop), {}).pop(sid, None)
+        known = self._away.take((link.edge, link.loop), sid)
         if known is not None:
             link.sessions[sid] = known
             known.resume(link, next_seq=seq, taken_bytes=taken_bytes)
@@ -386,7 +357,7 @@ class Channels:
     def _ready(self, link: Link, _: Record) -> None:
         link.is_ready = True
         self._changed.set()
-        self._give_up((link.edge, link.loop))
+        self._away.give_up((link.edge, link.loop))
 
     def _closed(self, link: Link, record: Record) -> None:
         _, _, sid, seq, payload = record
@@ -452,12 +423,6 @@ class Channels:
     def _link_of(self, edge: str) -> Link | None:
         return next((link for link in self._links if link.is_ready and link.edge == edge), None)
 
-    def _give_up(self, key: tuple[str, int]) -> None:
-        if (timer := self._timers.pop(key, None)) is not None:
-            timer.cancel()
-        for session in self._away.pop(key, {}).values():
-            _lose(session)
-
 
 def _next(session: Session, seq: int) -> int:
     """The number of an event that is new to `session`, which counts as given from now on; 0 for one that was given before."""
@@ -486,9 +451,3 @@ def _carried_by(link: Link) -> dict[str, int]:
         "messages_out": link.messages_out,
         "bytes_out": link.bytes_out,
     }
-
-
-def _lose(session: Session) -> None:
-    session.over()
-    if session.socket is not None:
-        session.socket.ended(1006, GONE, was_clean=False, seq=0)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.workers.channel import away
 from holdfast.workers.channel import hub as hubs
 from holdfast.workers.channel.binding import Binding, encode
 from holdfast.workers.channel.hub import MAX_NAMES, Channels
@@ -269,7 +270,7 @@ async def test_a_loop_that_connects_anew_takes_its_sessions_along(stage: Stage) 
 async def test_a_session_that_does_not_come_back_ends_as_a_disconnect(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, *, comes_back: bool
 ) -> None:
-    monkeypatch.setattr(hubs, "RESUME_S", 60.0 if comes_back else 0.01)
+    monkeypatch.setattr(away, "RESUME_S", 60.0 if comes_back else 0.01)
     edge = await stage.serve()
     found = await stage.open(edge)
     edge.close()
