@@ -9,8 +9,10 @@ import httpx
 from websockets.asyncio.client import connect
 
 from holdfast.model.data_dir import local_home, workers_dir
+from holdfast.model.worker_host_messages import Done
+from tests.integration.command import children_of
 from tests.integration.releasing import released
-from tests.integration.test_workers_survive import client, is_replaced, started_workers, told
+from tests.integration.test_workers_survive import client, told
 from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
@@ -62,7 +64,7 @@ def test_what_the_process_of_a_killed_host_had_not_begun_is_answered_by_the_next
         async with client(served) as kept:
             assert await told(kept, "1") == "v0 1"
             for _ in range(2):
-                host, process = started_workers(served), served.status().pid
+                host, process = served.started("workers"), served.status().pid
                 # It does not take what waits for it.
                 os.kill(process, signal.SIGSTOP)
                 asked = [
@@ -76,7 +78,7 @@ def test_what_the_process_of_a_killed_host_had_not_begun_is_answered_by_the_next
                 os.kill(host, signal.SIGKILL)
                 assert await asyncio.gather(*asked) == ["v0 new", "v0", "10", "300000"]
                 assert await message == "v0 2"
-                assert is_replaced(served, host)
+                assert served.started("workers") != host
 
     with worker_up(code=CODE) as served:
         asyncio.run(scenario(served))
@@ -86,13 +88,60 @@ def test_sockets_are_kept_over_a_release_too_and_over_a_deployment_that_comes_be
     async def scenario(served: ServedWorker) -> None:
         await asyncio.to_thread(released, served.data)
         await asyncio.to_thread(served.deploy, "v1")
-        host, process = started_workers(served), served.status().pid
+        host, process = served.started("workers"), served.status().pid
         os.kill(process, signal.SIGSTOP)
         asked = asyncio.create_task(asyncio.to_thread(posted, served, "body"))
         await asyncio.to_thread(poll, lambda: waiting(served) == 1, what="a request in the queue")
         os.kill(host, signal.SIGKILL)
         assert await asked == "4"
         assert await opened(served) == "v1 new"
+
+    with worker_up(code=CODE) as served:
+        asyncio.run(scenario(served))
+
+
+def test_a_release_right_behind_the_kill_of_the_host_waits_for_the_next_one_and_loses_nothing() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as kept:
+            assert await told(kept, "1") == "v0 1"
+            os.kill(served.started("workers"), signal.SIGKILL)
+            releasing = asyncio.create_task(asyncio.to_thread(released, served.data))
+            asked = [asyncio.create_task(asyncio.to_thread(posted, served, "b" * size)) for size in range(20)]
+            message = asyncio.create_task(told(kept, "2"))
+            await releasing
+            assert await message == "v0 2"
+            assert await asyncio.gather(*asked) == [str(size) for size in range(20)]
+            assert await told(kept, "3") == "v0 3"
+            assert await opened(served) == "v0 new"
+
+    with worker_up(code=CODE) as served:
+        asyncio.run(scenario(served))
+
+
+# It is imported as long as the deployment is under way.
+SLOW = "import os, time\nwhile not os.path.exists('@GATE@'):\n    time.sleep(0.01)\n" + CODE
+
+
+def test_a_release_while_a_deployment_is_under_way_serves_what_was_said_to_be_served(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as kept:
+            assert await told(kept, "1") == "v0 1"
+            slow = SLOW.replace("@GATE@", str(gate))
+            deploying = asyncio.create_task(asyncio.to_thread(served.deploy, "v1", slow))
+            before = served.started("workers")
+            await asyncio.to_thread(poll, lambda: len(children_of(before)) == 2, what="the version that is loaded")
+            releasing = asyncio.create_task(asyncio.to_thread(released, served.data))
+            await asyncio.to_thread(poll, lambda: served.started("workers") != before, what="the next host")
+            gate.touch()
+            await asyncio.wait([deploying, releasing])
+            assert releasing.exception() is None
+            # Where the host ended first, nobody was told that it serves.
+            is_served = deploying.exception() is None and deploying.result() == Done()
+            version = "v1" if is_served else "v0"
+            assert await told(kept, "2") == f"{version} 2"
+            assert await opened(served) == f"{version} new"
 
     with worker_up(code=CODE) as served:
         asyncio.run(scenario(served))

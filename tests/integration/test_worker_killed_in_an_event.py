@@ -1,0 +1,87 @@
+"""A process that somebody kills again and again in the same event: how often the event is tried, and that it is passed over in the end."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from tests.integration.test_workers_survive import client, heard, told
+from tests.integration.waiting import poll
+from tests.integration.worker_up import ServedWorker, worker_up
+
+CODE = """
+import asyncio
+from js import WebSocketPair
+from workers import DurableObject, Response, WorkerEntrypoint
+
+class Room(DurableObject):
+    async def fetch(self, request):
+        client, server = WebSocketPair.new().object_values()
+        self.ctx.acceptWebSocket(server)
+        return Response(None, status=101, web_socket=client)
+
+    async def webSocketMessage(self, ws, message):
+        while message == "spin":
+            pass
+        if message == "wait":
+            ws.send("waits")
+            await asyncio.get_running_loop().create_future()
+        ws.send(message)
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return await self.env.ROOM.getByName("lobby").fetch(request)
+"""
+# Of processor time: what no process takes that has just started to serve and has nothing to do.
+BUSY_TICKS = 40
+
+
+def ticks(pid: int) -> int:
+    """Processor time of a process so far (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+async def killed(served: ServedWorker, *, busy: bool) -> None:
+    """Kill the process, once it computes if it is to be `busy`, and wait for the next one."""
+    before = await asyncio.to_thread(served.status)
+    if busy:
+        began = ticks(before.pid)
+        await asyncio.to_thread(
+            poll, lambda: ticks(before.pid) > began + BUSY_TICKS, what="a handler that computes", limit_s=30.0
+        )
+    os.kill(before.pid, signal.SIGKILL)
+    await asyncio.to_thread(served.until_restarted, before)
+
+
+def test_an_event_that_keeps_the_loop_when_the_process_is_killed_is_tried_once_more() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as socket:
+            await socket.send("spin")
+            await socket.send("behind it")
+            await killed(served, busy=True)
+            await killed(served, busy=True)
+            assert await heard(socket) == "behind it"
+            # It does not count for the next one.
+            await socket.send("spin")
+            await killed(served, busy=True)
+            await killed(served, busy=True)
+            assert await told(socket, "after all") == "after all"
+        assert served.status().restarts == 4
+
+    with worker_up(code=CODE) as served:
+        asyncio.run(scenario(served))
+
+
+def test_an_event_that_waits_for_something_when_the_process_is_killed_is_tried_four_times_more() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as socket:
+            await socket.send("wait")
+            for _ in range(5):
+                assert await heard(socket) == "waits"
+                await killed(served, busy=False)
+            assert await told(socket, "after all") == "after all"
+        assert served.status().restarts == 5
+
+    with worker_up(code=CODE) as served:
+        asyncio.run(scenario(served))
