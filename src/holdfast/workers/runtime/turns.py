@@ -9,9 +9,12 @@ Law 3: writing costs no system call, so that it can be done for each message.
 
 from __future__ import annotations
 
+import math
 import mmap
+import select
 import selectors
 import struct
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -60,11 +63,29 @@ class Selector(selectors.EpollSelector):
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self._turns = turns
+        # Asked for in each turn; `register` and `unregister` change it, and never replace it.
+        self._keys: Mapping[int, selectors.SelectorKey] = self._fd_to_key  # type: ignore[attr-defined]  # of its base class
+        self._poll: Callable[[float, int], list[tuple[int, int]]] = self._selector.poll  # type: ignore[attr-defined]
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait, and mark it; a turn begins when it returns."""
-        if timeout is None or timeout > 0:
+        """Wait, and mark it; a turn begins when it returns. As the base class does it, in fewer steps."""
+        wait_s = -1.0
+        if timeout is not None:
+            # The kernel counts in milliseconds: rather too late than to be asked again.
+            wait_s = math.ceil(timeout * 1e3) * 1e-3 if timeout > 0 else 0.0
+        keys = self._keys
+        if wait_s:
             self._turns.rest()
-        ready = super().select(timeout)
+        try:
+            found = self._poll(wait_s, len(keys) or 1)
+        except InterruptedError:
+            found = []
         self._turns.begin()
+        ready = []
+        for descriptor, what in found:
+            if (key := keys.get(descriptor)) is not None:
+                events = (what & ~select.EPOLLIN and selectors.EVENT_WRITE) | (
+                    what & ~select.EPOLLOUT and selectors.EVENT_READ
+                )
+                ready.append((key, events & key.events))
         return ready

@@ -56,3 +56,36 @@ def test_code_can_be_asked_which_event_it_is_about() -> None:
     see_event(7, 3)
     assert current_event.get() == (7, 3)
     current_event.reset(token)
+
+
+@pytest.mark.parametrize(
+    "wanted", [selectors.EVENT_READ, selectors.EVENT_WRITE, selectors.EVENT_READ | selectors.EVENT_WRITE]
+)
+@pytest.mark.parametrize("fate", ["silent", "talks", "closes"])
+def test_what_is_ready_is_what_the_base_class_says(wanted: int, fate: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Selector(Turns()) as selector, selectors.EpollSelector() as other:
+        selector.register(ours, wanted, "ours")
+        other.register(ours, wanted, "ours")
+        if fate == "talks":
+            theirs.send(b"a")
+        elif fate == "closes":
+            theirs.close()
+        assert selector.select(0.001) == other.select(0.001)
+        assert selector.select(-1) == other.select(-1)
+        selector.unregister(ours)
+        assert selector.select(0) == []
+
+
+def test_it_waits_as_long_as_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[float, int]] = []
+    with Selector(Turns()) as selector:
+
+        def poll(wait_s: float, most: int) -> list[tuple[int, int]]:
+            asked.append((wait_s, most))
+            return []
+
+        monkeypatch.setattr(selector, "_poll", poll)
+        for timeout in (None, -3, 0, 0.0101):
+            selector.select(timeout)
+    assert asked == [(-1.0, 1), (0.0, 1), (0.0, 1), (pytest.approx(0.011), 1)]
