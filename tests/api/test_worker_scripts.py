@@ -202,7 +202,8 @@ BAD: list[tuple[dict[str, Any], int, int, str]] = [
     (upload(migrations={"new_tag": "v1", "transferred_classes": [{"from": "A", "from_script": "gone", "to": "A"}]}), 400, 10021,
      "cannot transfer the class 'A' of the script 'gone': there is no script of that name"),
     (upload(migrations={}, exports={}), 400, 10021, "either exports or migrations"),
-    (upload(exports={"A": {"type": "durable-object", "state": "transferred"}}), 400, 10021, "exports.A.state: expected created"),
+    (upload(exports={"A": {"type": "durable-object", "state": "gone"}}), 400, 10021, "exports.A.state: expected created"),
+    (upload(exports={"A": {"type": "durable-object", "state": "expecting-transfer"}}), 400, 10021, "with transfer_from"),
 ]  # fmt: skip
 
 

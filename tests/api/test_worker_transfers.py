@@ -102,6 +102,22 @@ async def test_a_class_that_is_renamed_is_found_by_bindings_that_name_it_as_befo
     assert workers.versions[-1][0].moved == {"Room": MovedClass(class_name="Hall", unique_key="chat-Room")}
 
 
+async def test_a_class_moves_by_what_both_declare(worker_api: Api, workers: FakeWorkers) -> None:
+    api = worker_api
+    of_objects = {"type": "durable-object"}
+    await api.result("PUT", script_path(api), **upload(bindings=[ROOM], exports={"Room": of_objects}))
+    left = upload(exports={"Room": {**of_objects, "state": "transferred", "transferred_to": "hall"}})
+    answer = await api.ask("PUT", script_path(api), **left)
+    assert (answer.status_code, codes(answer)) == (400, [10021])
+    assert "deploy the Worker that it goes to first" in answer.json()["errors"][0]["message"]
+    come = {**of_objects, "state": "expecting-transfer", "transfer_from": "chat"}
+    for _ in range(2):
+        await api.result("PUT", script_path(api, "hall"), **upload(bindings=[ROOM], exports={"Room": come}))
+    assert workers.versions[-1][0].classes == {"Room": DurableClass(namespace="chat-Room")}
+    await api.result("PUT", script_path(api), **left)
+    assert workers.versions[-1][0].classes == {}
+
+
 @pytest.mark.parametrize("refused", ["hall", "chat"])
 @pytest.mark.parametrize(
     ("why", "status", "code"),

@@ -210,6 +210,9 @@ def test_the_sdk_deploys_lists_and_removes(installed: Installation, strict: Clou
     made = given(strict.workers.scripts.update("by-sdk", account_id=account_id, metadata=metadata, files=files))
     assert (made.id, made.migration_tag) == ("by-sdk", "v1")
     assert "by-sdk" in [one.id for one in strict.workers.scripts.list(account_id=account_id)]
+    with pytest.raises(cloudflare.APIStatusError, match="10079"):
+        strict.workers.scripts.update("by-sdk", account_id=account_id, metadata=metadata, files=files)
+    del metadata["migrations"]
     broken = [("entry.py", b"1 / 0", "text/x-python")]
     with pytest.raises(cloudflare.BadRequestError, match="10021"):
         strict.workers.scripts.update("by-sdk", account_id=account_id, metadata=metadata, files=broken)

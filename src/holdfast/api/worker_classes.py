@@ -67,10 +67,10 @@ def classes_after(name: str, old: Script | None, migrations: Migrations | None, 
     _check_tag(migrations, tag)
     gone = [namespace_of(name, one.unique_key) for one in moved.values()]
     try:
-        if migrations.is_declared:
-            after = declared(there, migrations.steps, script=name, taken=gone)
-            return Classes(after.classes, tag, {**moved, **after.moved})
         sources = {one: Source(key=of.script.key, classes=of.script.classes) for one, of in known.items()}
+        if migrations.is_declared:
+            after = declared(there, migrations.steps, script=name, sources=sources, taken=gone)
+            return Classes(after.classes, tag, {**moved, **after.moved}, after.transferred)
         after = migrated(there, not_applied(migrations, tag), script=name, sources=sources, taken=gone)
     except ClassTaken as error:
         raise fault(400, CLASS_TAKEN, str(error), pointer="/metadata/migrations") from None

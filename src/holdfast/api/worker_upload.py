@@ -20,7 +20,7 @@ from holdfast.api.faults import ApiFault, fault
 from holdfast.api.form import Part, read_parts
 from holdfast.api.json_body import check_json
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
-from holdfast.model.worker_migrations import MigrationStep, RenamedClass
+from holdfast.model.worker_migrations import MigrationStep, RenamedClass, TransferredClass
 from holdfast.model.worker_script import (
     EXPECTED_BINDING,
     MAX_CPU_MS,
@@ -63,6 +63,7 @@ class _Export(msgspec.Struct, frozen=True):
     storage: str = "sqlite"
     state: str = "created"
     renamed_to: str = ""
+    transfer_from: str = ""
 
 
 class GivenMigrations(MigrationStep, frozen=True, kw_only=True):
@@ -339,7 +340,13 @@ def _exported(name: str, export: _Export) -> MigrationStep:
         return MigrationStep(deleted_classes=(name,))
     if export.state == "renamed" and export.renamed_to.isidentifier():
         return MigrationStep(renamed_classes=(RenamedClass(before=name, after=export.renamed_to),))
-    raise refused(f"exports.{name[:40]}.state: expected created, deleted, or renamed with renamed_to", pointer)
+    if export.state == "transferred":
+        return MigrationStep(departed_classes=(name,))
+    if export.state == "expecting-transfer" and is_script_name(export.transfer_from):
+        come = TransferredClass(before=name, script=export.transfer_from, after=name)
+        return MigrationStep(transferred_classes=(come,))
+    states = "created, deleted, transferred, renamed with renamed_to, or expecting-transfer with transfer_from"
+    raise refused(f"exports.{name[:40]}.state: expected {states}", pointer)
 
 
 def _plain(one: Mapping[str, Any], where: str, pointer: str) -> str:

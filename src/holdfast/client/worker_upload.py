@@ -85,6 +85,11 @@ def _exports(step: MigrationStep) -> list[tuple[str, dict[str, str]]]:
         *((name, {**of_objects, "storage": "sqlite"}) for name in step.new_sqlite_classes),
         *((name, {**of_objects, "state": "deleted"}) for name in step.deleted_classes),
         *((one.before, {**of_objects, "state": "renamed", "renamed_to": one.after}) for one in step.renamed_classes),
+        *((name, {**of_objects, "state": "transferred"}) for name in step.departed_classes),
+        *(
+            (one.after, {**of_objects, "state": "expecting-transfer", "transfer_from": one.script})
+            for one in step.transferred_classes
+        ),
     ]
 
 

@@ -71,7 +71,7 @@ _NAMED_BY_KEY = frozenset({"wasm_modules", "text_blobs", "data_blobs"})
 # What a Worker lives without: nothing of it is in `env`.
 _PASSED_OVER = ("site", "unsafe", "containers")
 _CLASS = "the name of a class"
-_STATES = "created, deleted or renamed: objects do not move between scripts here"
+_STATES = "created, deleted, renamed, transferred or expecting-transfer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +297,13 @@ def _export(name: str, table: Table) -> MigrationStep:
     if state == "renamed":
         after = table.needed_text("renamed_to", _CLASS, str.isidentifier)
         return MigrationStep(renamed_classes=(RenamedClass(before=name, after=after),))
+    if state == "transferred":
+        # Where to is the other Worker's to say.
+        table.raw("transferred_to")
+        return MigrationStep(departed_classes=(name,))
+    if state == "expecting-transfer":
+        script = table.needed_text("transfer_from", f"the name of a Worker: {EXPECTED_NAME}", is_script_name)
+        return MigrationStep(transferred_classes=(TransferredClass(before=name, script=script, after=name),))
     return table.refuse("state", _STATES)
 
 

@@ -68,7 +68,8 @@ class TransferredClass(
 
 
 class MigrationStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One step, under its `tag`. Within one step, classes are deleted first, then renamed, then moved here, then made."""
+    """One step, under its `tag`. Within one step, classes are deleted first, then renamed, then moved here, then made. `departed_classes` are
+    those that are said to have moved to another script: by `exports` alone."""
 
     tag: str = ""
     new_classes: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ class MigrationStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     renamed_classes: tuple[RenamedClass, ...] = ()
     transferred_classes: tuple[TransferredClass, ...] = ()
     deleted_classes: tuple[str, ...] = ()
+    departed_classes: tuple[str, ...] = ()
 
 
 class Migrated(msgspec.Struct, frozen=True):
@@ -131,6 +133,7 @@ def declared(
     exports: Sequence[MigrationStep],
     *,
     script: str = "",
+    sources: Mapping[str, Source] | None = None,
     taken: Collection[str] = (),
 ) -> Migrated:
     """The same by declared state (`exports`): each step is one class as it shall be, whether or not it is so already.
@@ -141,6 +144,7 @@ def declared(
         classes,
         [needed for step in exports if (needed := _still_needed(step, classes)) is not None],
         script=script,
+        sources=sources,
         taken=taken,
     )
 
@@ -175,6 +179,12 @@ def _still_needed(step: MigrationStep, classes: Mapping[str, DurableClass]) -> M
             raise MigrationError(
                 f"{name!r} is stored as {before.storage}, and cannot become {storage}: delete it first"
             )
+        return None
+    if here := next((name for name in step.departed_classes if name in classes), None):
+        raise MigrationError(
+            f"the class {here!r} has not been transferred: deploy the Worker that it goes to first, with the state expecting-transfer"
+        )
+    if step.departed_classes or any(one.after in classes for one in step.transferred_classes):
         return None
     if any(one.before not in classes and one.after in classes for one in step.renamed_classes):
         return None

@@ -109,7 +109,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
         Raises MigrationError.
         """
-        found = declared({}, self.exports) if self.exports is not None else migrated({}, tried(self.migrations))
+        found = declared({}, tried(self.exports)) if self.exports is not None else migrated({}, tried(self.migrations))
         return with_bound(found.classes, self.own_classes())
 
 

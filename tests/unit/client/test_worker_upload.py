@@ -9,7 +9,7 @@ from holdfast.api.worker_upload import bindings_of, migrations_of
 from holdfast.api.worker_upload import metadata_of as read_metadata
 from holdfast.client.worker_upload import metadata_of, parts_of
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
-from holdfast.model.worker_migrations import MigrationStep, RenamedClass
+from holdfast.model.worker_migrations import MigrationStep, RenamedClass, TransferredClass
 from holdfast.model.worker_script import WorkerSettings
 
 SETTINGS = WorkerSettings(
@@ -49,6 +49,8 @@ EXPORTS = (
     MigrationStep(new_classes=("Old",)),
     MigrationStep(deleted_classes=("Gone",)),
     MigrationStep(renamed_classes=(RenamedClass(before="Was", after="Is"),)),
+    MigrationStep(departed_classes=("Left",)),
+    MigrationStep(transferred_classes=(TransferredClass(before="Came", script="old", after="Came"),)),
 )
 
 

@@ -9,7 +9,7 @@ from holdfast.config.wrangler_modules import Rule
 from holdfast.config.wrangler_table import Table
 from holdfast.errors import UsageError
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
-from holdfast.model.worker_migrations import MigrationStep, RenamedClass
+from holdfast.model.worker_migrations import MigrationStep, RenamedClass, TransferredClass
 from holdfast.model.worker_script import DevSettings, RouteSetting, WorkerSettings
 
 WHERE = "wrangler.toml"
@@ -38,10 +38,14 @@ def settings(**values: object) -> tuple[WorkerSettings, tuple[str, ...]]:
         ({"exports": {"Room": {"type": "durable-object"}, "Old": {"type": "durable-object", "storage": "legacy-kv"},
                       "Gone": {"type": "durable-object", "state": "deleted"},
                       "Was": {"type": "durable-object", "state": "renamed", "renamed_to": "Is"},
+                      "Left": {"type": "durable-object", "state": "transferred", "transferred_to": "new"},
+                      "Came": {"type": "durable-object", "state": "expecting-transfer", "transfer_from": "old"},
                       "Default": {"type": "worker"}}},
          {"exports": (MigrationStep(new_sqlite_classes=("Room",)), MigrationStep(new_classes=("Old",)),
                       MigrationStep(deleted_classes=("Gone",)),
-                      MigrationStep(renamed_classes=(RenamedClass(before="Was", after="Is"),)))}),
+                      MigrationStep(renamed_classes=(RenamedClass(before="Was", after="Is"),)),
+                      MigrationStep(departed_classes=("Left",)),
+                      MigrationStep(transferred_classes=(TransferredClass(before="Came", script="old", after="Came"),)))}),
         ({"route": "example.com/*"}, {"routes": (RouteSetting(pattern="example.com/*"),)}),
         ({"routes": ["a.com/*", {"pattern": "b.com", "custom_domain": True}, {"pattern": "c.com/*", "zone_name": "c.com"}]},
          {"routes": (RouteSetting(pattern="a.com/*"), RouteSetting(pattern="b.com", custom_domain=True),
@@ -77,7 +81,9 @@ def test_each_key_comes_to_a_setting_and_no_warning(values: dict[str, Any], expe
         ({"migrations": [{"new_classes": ["A"]}]}, "migrations[0].tag: expected a text"),
         ({"migrations": [{"tag": "a", "new_classes": ["not a class"]}]}, "migrations[0].new_classes: expected a list of names"),
         ({"migrations": [{"tag": "a"}], "exports": {}}, "exports: expected either exports or migrations"),
-        ({"exports": {"A": {"type": "durable-object", "state": "transferred"}}}, "exports.A.state: expected created, deleted"),
+        ({"exports": {"A": {"type": "durable-object", "state": "gone"}}}, "exports.A.state: expected created, deleted"),
+        ({"exports": {"A": {"type": "durable-object", "state": "expecting-transfer"}}},
+         "exports.A.transfer_from: expected the name of a Worker"),
         ({"exports": {"A": {"type": "durable-object", "storage": "disk"}}}, "exports.A.storage: expected sqlite or legacy-kv"),
         ({"exports": {"A": 1}}, "exports.A: expected a table such as"),
         ({"route": "a/*", "routes": []}, "route: expected either route or routes"),

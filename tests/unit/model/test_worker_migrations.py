@@ -222,3 +222,15 @@ def test_what_cannot_be_transferred_is_refused(
 def test_what_comes_from_another_script_is_new_where_a_project_is_tried_out() -> None:
     step = MigrationStep(new_sqlite_classes=("A",), transferred_classes=transferred("Room", "B").transferred_classes)
     assert set(migrated({}, tried([step])).classes) == {"A", "B"}
+
+
+def test_a_class_that_is_declared_to_come_comes_once_and_one_that_is_declared_to_have_left_must_have() -> None:
+    come, left = transferred("Room", "Room"), MigrationStep(departed_classes=("Room",))
+    found = declared({}, [come], script="b", sources=SOURCES)
+    assert found.classes == {"Room": DurableClass(namespace="a-Room", came_from="key of a")}
+    assert declared(found.classes, [come], script="b", sources={}).transferred == ()
+    assert declared({}, [left]).classes == {}
+    with pytest.raises(
+        MigrationError, match="the class 'Room' has not been transferred: deploy the Worker that it goes to first"
+    ):
+        declared({"Room": ROOM}, [left])
