@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -11,7 +12,8 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from holdfast.model.worker_host_messages import ListScripts, Scripts
+from holdfast.app.local_project import placed
+from holdfast.model.worker_host_messages import Answer, Deploy, ListScripts, Scripts, ScriptStatus
 from tests.integration.command import Command
 from tests.integration.worker_up import READY, asked
 
@@ -23,8 +25,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "workers"
 class ServedExample:
     """A running example; `address` is host and port."""
 
-    def __init__(self, command: Command, data: Path) -> None:
-        self.command, self._data = command, data
+    def __init__(self, command: Command, data: Path, project: Path) -> None:
+        self.command, self._data, self.project = command, data, project
         self.address = next(filter(None, map(READY.match, command.ready_lines)))["address"]
 
     def url(self, path: str) -> str:
@@ -34,9 +36,19 @@ class ServedExample:
     @property
     def process(self) -> int:
         """The process that runs the Worker's code."""
+        return self.status.pid
+
+    @property
+    def status(self) -> ScriptStatus:
+        """How the Worker is."""
         answer = asked(self._data, ListScripts())
         assert isinstance(answer, Scripts)
-        return answer.scripts[0].pid
+        return answer.scripts[0]
+
+    def deploy(self) -> Answer:
+        """Have the project served as it is now."""
+        worker, _ = placed(self.project, self._data)
+        return asked(self._data, Deploy(key=worker.key, version=worker.version))
 
     def get(self, path: str) -> httpx.Response:
         """An ordinary request."""
@@ -44,16 +56,19 @@ class ServedExample:
 
 
 @contextmanager
-def example_up(name: str, *arguments: str) -> Iterator[ServedExample]:
-    """`holdfast up --worker examples/workers/<name>`, with more `arguments`. It must end well."""
+def example_up(name: str, *arguments: str, is_copied: bool = False) -> Iterator[ServedExample]:
+    """`holdfast up --worker examples/workers/<name>`, with more `arguments`. It must end well. `is_copied`: of a copy, which may be edited."""
     with tempfile.TemporaryDirectory(prefix="hf") as directory:
+        project = EXAMPLES / name
+        if is_copied:
+            project = shutil.copytree(project, Path(directory) / name)
         listen = ["--listen", "127.0.0.1:0", "--threads", "1"]
         command = Command(
-            ["up", *arguments, "--worker", EXAMPLES / name, "--data", directory, *listen],
+            ["up", *arguments, "--worker", project, "--data", directory, *listen],
             ready=lambda lines: any(map(READY.match, lines)),
         )
         with command:
-            yield ServedExample(command, Path(directory))
+            yield ServedExample(command, Path(directory), project)
 
 
 @asynccontextmanager
