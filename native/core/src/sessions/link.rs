@@ -94,8 +94,9 @@ pub(crate) struct Link {
     /// Sessions of whose sends more has been taken than the process knows.
     pub(crate) untold: Vec<u64>,
     untold_since: Option<Instant>,
-    /// Sessions that the process was told of, when, and that were without an owner then.
+    /// Sessions that the process was told of, when, and that were without an owner then; and how long it may take with one.
     unbound: VecDeque<(Instant, u64)>,
+    patience: Duration,
     socket: Option<UnixStream>,
     /// The process has said who it is.
     is_greeted: bool,
@@ -117,8 +118,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A link that is to be connected.
-    pub(crate) fn new(script: Arc<str>, channel: Arc<Path>, kit: Arc<Kit>, now: Instant) -> Self {
+    /// A link that is to be connected. `patience` is how long its process may take to say whose a session is.
+    pub(crate) fn new(script: Arc<str>, channel: Arc<Path>, kit: Arc<Kit>, patience: Duration, now: Instant) -> Self {
         Self {
             script,
             channel,
@@ -134,6 +135,7 @@ impl Link {
             untold: Vec::new(),
             untold_since: None,
             unbound: VecDeque::new(),
+            patience,
             socket: None,
             is_greeted: false,
             is_readable: false,
@@ -329,7 +331,7 @@ impl Link {
 
     /// A session for which the process has had time enough to say whose it is.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<u64> {
-        let first = self.unbound.front().filter(|(since, _)| *since + UNBOUND <= now);
+        let first = self.unbound.front().filter(|(since, _)| *since + self.patience <= now);
         first?;
         self.unbound.pop_front().map(|(_, sid)| sid)
     }
@@ -356,7 +358,7 @@ impl Link {
             self.stuck_since.map(|since| since + SILENCE),
             told.map(|since| since + TELL_ANSWERED),
             self.untold_since.map(|since| since + TELL_TAKEN),
-            self.unbound.front().map(|(since, _)| *since + UNBOUND),
+            self.unbound.front().map(|(since, _)| *since + self.patience),
         ]
         .into_iter()
         .flatten()
@@ -380,7 +382,7 @@ impl Link {
             self.untold_since = None;
             return Wants::Figures;
         }
-        if is_over(self.unbound.front().map(|(since, _)| *since), UNBOUND) {
+        if is_over(self.unbound.front().map(|(since, _)| *since), self.patience) {
             return Wants::Bindings;
         }
         if is_over(self.retry_at, Duration::ZERO) {

@@ -5,6 +5,7 @@ fn link(now: Instant) -> Link {
         "chat".into(),
         Path::new("/nowhere/channel.sock").into(),
         Arc::default(),
+        UNBOUND,
         now,
     )
 }
@@ -68,7 +69,7 @@ fn a_process_that_takes_all_at_once_gets_a_part_of_it_in_a_round() {
     let path = std::env::temp_dir().join(format!("holdfast-link-{}.sock", std::process::id()));
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let (now, poll) = (Instant::now(), mio::Poll::new().unwrap());
-    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), now);
+    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), UNBOUND, now);
     assert!(link.connect(poll.registry(), Token(1), 0, now));
     std::fs::remove_file(&path).unwrap();
     let reading = std::thread::spawn(move || {
@@ -96,7 +97,7 @@ fn the_kernel_tells_of_room_while_something_waits_for_it_and_not_with_each_read_
     let path = std::env::temp_dir().join(format!("holdfast-link-room-{}.sock", std::process::id()));
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let (now, mut poll) = (Instant::now(), mio::Poll::new().unwrap());
-    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), now);
+    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), UNBOUND, now);
     assert!(link.connect(poll.registry(), Token(1), 0, now));
     std::fs::remove_file(&path).unwrap();
     let mut process = listener.accept().unwrap().0;
@@ -130,7 +131,7 @@ fn a_read_that_brings_less_than_it_might_is_the_last_unless_the_end_was_announce
     let path = std::env::temp_dir().join(format!("holdfast-link-short-{}.sock", std::process::id()));
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let (now, poll) = (Instant::now(), mio::Poll::new().unwrap());
-    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), now);
+    let mut link = Link::new("chat".into(), path.as_path().into(), Arc::default(), UNBOUND, now);
     assert!(link.connect(poll.registry(), Token(1), 0, now));
     std::fs::remove_file(&path).unwrap();
     let mut process = listener.accept().unwrap().0;

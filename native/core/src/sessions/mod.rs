@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 pub use kit::{Fault, Kit, MAX_INFLATED_BYTES};
-pub(crate) use link::{Link, MAX_OUT_BYTES, Received, Wants, speaks_our_version};
+pub(crate) use link::{Link, MAX_OUT_BYTES, Received, UNBOUND, Wants, speaks_our_version};
 pub use session::{Binding, MAX_STATE_BYTES, MAX_UNSENT_BYTES, News, Session, may_be_sent};
 
 use crate::chance::random_bytes;

@@ -303,6 +303,8 @@ impl Tunnel {
         if has_said && is_answered && is_told && !leg.read_ended() {
             let leg = self.leg(side);
             leg.end_reading();
+            // A session that was told of its end takes what is left, and makes nothing of it.
+            leg.flush();
             leg.finish(&mut scratch.out.ciphertext, false);
             let peer = self.leg(side.peer());
             peer.finish(&mut scratch.out.ciphertext, false);

@@ -78,7 +78,7 @@ impl Running {
             tunnels: Slab::new(),
             numbers: 0,
             scratch: Scratch::new(limits),
-            sessions: Sessions::new(),
+            sessions: Sessions::new(limits.unbound),
             again: VecDeque::new(),
             surveys: VecDeque::new(),
             recent,

@@ -44,7 +44,7 @@ pub(crate) use survey::Entry;
 
 use crate::messages::{Account, Judge};
 use crate::registry::Line;
-use crate::sessions::{Session, SessionTerms};
+use crate::sessions::{Session, SessionTerms, UNBOUND};
 use crate::tls::TlsSession;
 
 /// The most that is read from a socket at once, and so the most that can wait for a stalled reader.
@@ -63,6 +63,8 @@ pub struct Limits {
     pub linger: Duration,
     /// Without a byte, while one direction has ended.
     pub half_closed_silence: Duration,
+    /// For a script's process to say whose a session is that it has been told of.
+    pub unbound: Duration,
 }
 
 impl Default for Limits {
@@ -70,6 +72,7 @@ impl Default for Limits {
         Self {
             linger: LINGER,
             half_closed_silence: HALF_CLOSED_SILENCE,
+            unbound: UNBOUND,
         }
     }
 }

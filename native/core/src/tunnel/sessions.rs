@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -66,6 +66,7 @@ pub(super) struct Sessions {
     pub(super) input: Vec<u8>,
     pub(super) number: u8,
     last_sid: u32,
+    unbound: Duration,
     tools: Arc<Mutex<Tools>>,
     held: Arc<AtomicUsize>,
     /// What has been inflated in this round.
@@ -73,7 +74,8 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn new() -> Self {
+    /// `unbound` is how long a process may take to say whose a session is.
+    pub(super) fn new(unbound: Duration) -> Self {
         static LOOPS: AtomicU32 = AtomicU32::new(0);
         Self {
             places: HashMap::new(),
@@ -88,6 +90,7 @@ impl Sessions {
             // The 256th thread of a process may have the number of its first: numbers are then found taken, or not.
             number: LOOPS.fetch_add(1, Ordering::Relaxed).to_le_bytes()[0],
             last_sid: 0,
+            unbound,
             tools: Arc::default(),
             held: Arc::default(),
             inflated: Arc::default(),
@@ -130,9 +133,13 @@ impl Sessions {
             return *id;
         }
         let kit = Arc::new(Kit::new(&self.tools, &self.held, &self.inflated));
-        let id = self
-            .links
-            .insert(Link::new(Arc::clone(script), Arc::clone(channel), kit, now));
+        let id = self.links.insert(Link::new(
+            Arc::clone(script),
+            Arc::clone(channel),
+            kit,
+            self.unbound,
+            now,
+        ));
         self.channels.insert(Arc::clone(channel), id);
         id
     }

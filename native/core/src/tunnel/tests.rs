@@ -520,6 +520,7 @@ fn a_leg_that_fails_or_ends_behind_a_stalled_peer_does_not_stay() {
         let stage = Stage::with(Limits {
             linger: soon,
             half_closed_silence: soon,
+            ..Limits::default()
         });
         // The origin takes nothing, so the client is not read either: its end must be seen all the same.
         let (mut client, _origin) = stage.open(|new| origin_of(new).unsent = vec![0; 32 << 20]);
@@ -540,6 +541,7 @@ fn who_waits_for_the_answer_to_its_close_gets_one_at_last() {
     let stage = Stage::with(Limits {
         linger: PATIENCE,
         half_closed_silence: silence,
+        ..Limits::default()
     });
     let (mut client, mut origin) = stage.open(|_| {});
     client.write_all(&close(1000, Some([1; 4]))).unwrap();
@@ -556,6 +558,7 @@ fn a_half_closed_tunnel_may_be_silent_only_so_long() {
     let stage = Stage::with(Limits {
         linger: PATIENCE,
         half_closed_silence: silence,
+        ..Limits::default()
     });
     let (client, mut origin) = stage.open(|_| {});
     client.shutdown(Shutdown::Write).unwrap();

@@ -108,6 +108,7 @@ fn a_close_that_is_not_answered_ends_in_time_all_the_same() {
     let stage = Stage::with(Limits {
         linger: limits,
         half_closed_silence: 10 * PATIENCE,
+        ..Limits::default()
     });
     let mut client = script.open(&stage, "a", |_| {});
     let mut process = script.ready_process();
@@ -118,6 +119,37 @@ fn a_close_that_is_not_answered_ends_in_time_all_the_same() {
     assert_eq!(closed(&process.expect(from_edge::CLOSED).1).0, 1006);
     assert_eq!(rest(&mut client), b"");
     assert_eq!(stage.record()["closed_by"], "worker");
+}
+
+#[test]
+fn a_session_whose_process_does_not_say_whose_it_is_is_closed_in_time_and_no_other_is() {
+    let script = Script::new();
+    let stage = Stage::with(Limits {
+        unbound: Duration::from_millis(300),
+        ..Limits::default()
+    });
+    let mut other = script.open(&stage, "taken", |_| {});
+    let mut process = script.ready_process();
+    let taken = process.opened("taken");
+    process.bind(taken, HIBERNATABLE, b"");
+    let mut client = script.open(&stage, "left", |_| {});
+    let left = process.opened("left");
+    // Nobody knows who would answer it.
+    client.write_all(&masked(0x81, b"unheard")).unwrap();
+    let (code, reason) = close_frame(&mut client);
+    assert_eq!(code, 1011);
+    assert!(reason.contains("the script does not say whose it is"), "{reason}");
+    client.write_all(&masked(0x88, b"\x03\xf3")).unwrap();
+    assert_eq!(rest(&mut client), b"");
+    drop(client);
+    let notice = stage.record().to_string();
+    assert!(notice.contains("did not take 1 sessions in time"), "{notice}");
+    assert_eq!(stage.record()["why"], "worker_unresponsive");
+    // It is too late now, and harms nobody.
+    process.bind(left, HIBERNATABLE, b"");
+    other.write_all(&masked(0x81, b"heard")).unwrap();
+    let (head, payload) = process.expect(from_edge::TEXT);
+    assert_eq!((head.sid, &payload[..]), (taken, &b"heard"[..]));
 }
 
 #[test]
