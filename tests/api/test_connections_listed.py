@@ -19,13 +19,13 @@ from tests.api.harness import Api, allow, codes, on_zone
 from tests.unit.connections import OPENED, SECOND, a_closed_connection, a_connection, connection_id
 from tests.unit.control.edge_peer import connected
 
-pytestmark = pytest.mark.usefixtures("_quick")
+pytestmark = pytest.mark.usefixtures("_patient")
 
 
 @pytest.fixture
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nobody who is silent here has anything to say later.
-    monkeypatch.setattr(link_server, "ANSWER_LIMIT_S", 0.5)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An edge of these tests is late only where the machine is busy with others.
+    monkeypatch.setattr(link_server, "ANSWER_LIMIT_S", 30.0)
 
 
 @pytest.fixture
@@ -159,7 +159,10 @@ async def test_a_single_edge_finds_any_page_and_several_the_first_ten_thousand(
     assert "the first 10000 while several edges" in answer.text
 
 
-async def test_an_edge_that_is_silent_or_too_old_is_left_out_and_named(api: Api, edges: Edges, zone_id: str) -> None:
+async def test_an_edge_that_is_silent_or_too_old_is_left_out_and_named(
+    api: Api, edges: Edges, zone_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_server, "ANSWER_LIMIT_S", 0.5)
     edge = await edges.start("talking")
     edge.open = [a_connection(1, zone_id=zone_id)]
     path = api.control.links._path

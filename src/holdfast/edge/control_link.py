@@ -112,10 +112,10 @@ class ControlLink:
         """End the connection and the thread."""
         self._is_stopping.set()
         self._wake_writer.close()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_LIMIT_S)
-        if not self._thread.is_alive():
+        if self._thread.ident is None:
             self._wake_reader.close()
+        else:
+            self._thread.join(_STOP_LIMIT_S)
 
     def _run(self) -> None:
         retry_s, last_reason = FIRST_RETRY_S, ""
@@ -140,6 +140,8 @@ class ControlLink:
             self._is_stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  it spreads edges, and keeps no secret
             retry_s = min(2 * retry_s, LAST_RETRY_S)
         self._is_connected.clear()
+        # By who reads it: whoever stops this link may have waited long enough.
+        self._wake_reader.close()
 
     def _connect_once(self) -> str:
         """One connection, from its first byte to its last; why it ended, or did not come about."""
