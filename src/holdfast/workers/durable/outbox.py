@@ -22,8 +22,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from holdfast.workers.channel.records import ToEdge
-
 if TYPE_CHECKING:
     from holdfast.store.objects.file import ObjectFile
     from holdfast.workers.durable.services import Journal
@@ -109,7 +107,8 @@ class Outbox:
         self._mark, self._has_all_sockets, self._changed = mark, has_all_sockets, changed
         # As `Entry`, but for what is as it is by default.
         self._entries: list[tuple[Any, ...]] = []
-        self._done: dict[int, int] = {}
+        # Session -> up to which of its events all are done with.
+        self._done: dict[Any, int] = {}
         self._room = 0
         self._is_told = False
         # By slot.
@@ -129,7 +128,9 @@ class Outbox:
             if note is not None:
                 note(self)
         if self._done:
-            self._done.clear()
+            done, self._done = self._done, {}
+            for session, seq in done.items():
+                self._journal.handled(session.sid, range(session.acknowledged + 1, seq + 1))
         if self._entries:
             entries, self._entries = self._entries, []
             self._write(entries)
@@ -146,7 +147,7 @@ class Outbox:
 
     def add(
         self,
-        kind: ToEdge,
+        kind: int,
         sids: list[int],
         data: str | bytes,
         *,
@@ -154,7 +155,7 @@ class Outbox:
         drop: bool = False,
         max_backlog_bytes: int = 0,
     ) -> int:
-        """Write an output down; the number that its record is to have, 0 where there is no room for it."""
+        """Write an output down (`kind`: of ToEdge); the number that its record is to have, 0 where there is no room for it."""
         if not self._entries:
             self._begin()
         self._room -= len(data) + _ENTRY_BYTES + _SID_BYTES * len(sids)
@@ -170,12 +171,7 @@ class Outbox:
 
     def done_with(self, session: Any, seq: int) -> None:  # noqa: ANN401  `channel.session.Session`
         """All events of this session up to `seq` are."""
-        sid: int = session.sid
-        first: int = session.acknowledged + 1
-        if (before := self._done.get(sid, 0)) >= first:
-            first = before + 1
-        self._done[sid] = seq
-        self._journal.handled(sid, range(first, seq + 1))
+        self._done[session] = seq
 
     # Inside.
 

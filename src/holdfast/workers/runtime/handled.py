@@ -68,8 +68,11 @@ class Handled:
 
     def handled(self, sid: int, seqs: Iterable[int]) -> None:
         """These are done with, and what they let out is being written down: they leave a trace though they wrote nothing."""
+        traces = self._known()[sid]
         for seq in seqs:
-            self._leave_trace(sid, seq % _SEQ_SPAN)
+            # Nearly all have written something, and left theirs then.
+            if (wrapped := seq % _SEQ_SPAN) not in traces:
+                self._leave_trace(sid, wrapped)
 
     def acknowledged(self, sid: int, seq: int) -> None:
         """The edge is being told that all events of the socket up to this one are done with."""

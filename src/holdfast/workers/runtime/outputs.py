@@ -12,6 +12,9 @@ from holdfast.workers.channel.records import ToEdge
 if TYPE_CHECKING:
     from holdfast.workers.durable.outbox import Outbox
 
+# A plain number is written in less time than a member.
+_TEXT, _BINARY = int(ToEdge.TEXT), int(ToEdge.BINARY)
+
 
 class Sender(Protocol):
     """A socket (`half.Half`)."""
@@ -39,9 +42,10 @@ class Sending:
 
     def note(self, outbox: Outbox) -> None:
         """What another process can send again is written down."""
-        if (sid := _lasting(self._socket)) is not None:
-            kind = ToEdge.TEXT if isinstance(self._data, str) else ToEdge.BINARY
-            self._number = outbox.add(kind, [sid], self._data)
+        # Written out: it is asked for each message.
+        socket, data = self._socket, self._data
+        if (session := socket.session) is not None and socket.is_hibernatable:
+            self._number = outbox.add(_TEXT if isinstance(data, str) else _BINARY, [session.sid], data)
 
 
 class Closing:

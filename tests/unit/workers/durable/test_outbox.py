@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.store.objects.file import ObjectFile
 from holdfast.workers.channel.records import ToEdge
+from holdfast.workers.channel.session import Session
 from holdfast.workers.durable import outbox
 from holdfast.workers.durable.outbox import Entry, Outbox, entries_in, rows_of, was_taken, wire_number
 from holdfast.workers.runtime.handled import Handled
@@ -162,7 +163,7 @@ def test_what_is_sent_again_stays_until_the_links_have_it(stage: Stage, tmp_path
 
 
 def test_events_whose_acknowledgement_waits_leave_their_traces(stage: Stage) -> None:
-    session = SimpleNamespace(sid=A, acknowledged=2)
+    session = Session(A, None, received=2)
     stage.commits(lambda one: one.done_with(session, 4), lambda one: one.done_with(session, 5))
     assert [stage.handled.was_handled(A, seq) for seq in range(2, 7)] == [False, True, True, True, False]
 
