@@ -6,7 +6,6 @@ Law 2: under MAX_PAGE_BYTES whatever it is given, and everything it is given is 
 
 from __future__ import annotations
 
-from html import escape
 from string import Template
 from typing import Protocol
 
@@ -51,15 +50,15 @@ def error_page(facts: ErrorFacts) -> bytes:
     """The page as UTF-8, at most MAX_PAGE_BYTES."""
     page = _PAGE.substitute(
         code=facts.error_code,
-        title=escape(facts.title),
-        detail=escape(facts.detail),
+        title=_escaped(facts.title),
+        detail=_escaped(facts.detail),
         whose=_WHOSE[facts.side],
         road=_road(facts.side),
-        host=escape(facts.host) or "(none)",
-        ray=escape(facts.ray_id),
-        time=escape(facts.timestamp.replace("T", " ").replace("Z", " UTC")),
+        host=_escaped(facts.host) or "(none)",
+        ray=_escaped(facts.ray_id),
+        time=_escaped(facts.timestamp.replace("T", " ").replace("Z", " UTC")),
         wait=f"Try again in {facts.retry_after} seconds." if facts.retry_after else "",
-        checks="".join(f"<li>{escape(check)}</li>" for check in facts.what_to_check),
+        checks="".join(f"<li>{_escaped(check)}</li>" for check in facts.what_to_check),
     )
     return page.encode()
 
@@ -83,6 +82,7 @@ def _leg(is_broken: bool) -> str:
     return f'<li class="leg{" bad" if is_broken else ""}" aria-hidden="true">{"✕" if is_broken else ""}</li>'
 
 
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -126,3 +126,8 @@ summary{cursor:pointer;font-weight:600}
 </main>
 </html>
 """)
+
+
+def _escaped(text: str) -> str:
+    """As `html.escape`, whose module has half a megabyte of names of characters."""
+    return text.translate(_ESCAPES)

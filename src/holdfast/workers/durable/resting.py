@@ -20,6 +20,8 @@ RESTED_AT_ONCE = 200
 TRIES = 4
 # A collection looks at all that was not there when the script was loaded.
 COLLECT_EVERY_S = 30.0
+# In the middle of a rush it would be in vain: it is over where none has been put away for so long.
+QUIET_S = 5.0
 COLLECT_SOCKETS = 500
 
 
@@ -48,6 +50,8 @@ class Resting:
         # Those whose sockets were put away since the last collection, and how many those are.
         self._put_away: dict[Rester, None] = {}
         self._gone_sockets = 0
+        # When the first and the last of them were.
+        self._began_at = self._rested_at = 0.0
         self._collected_at = float("-inf")
         self._pools: FreePools | None = None
         self._giving: Iterator[None] = iter(())
@@ -64,13 +68,15 @@ class Resting:
                 # It is added again when it leaves memory.
                 continue
             if actor.rest():
+                self._rested_at = now
+                self._began_at = self._began_at if self._put_away else now
                 self._put_away[actor] = None
                 self._gone_sockets += actor.socket_count
             elif tries > 1:
                 self._awake[actor] = tries - 1
         with suppress(OSError):
             next(self._giving, None)
-        if self._gone_sockets >= COLLECT_SOCKETS and not self._awake and now - self._collected_at >= COLLECT_EVERY_S:
+        if self._is_due(now):
             self._gone_sockets, self._collected_at = 0, now
             gc.collect()
             self._settle_all()
@@ -78,6 +84,11 @@ class Resting:
             give_back_heaps()
             self._pools = self._pools or FreePools()
             self._giving = self._pools.giving_back()
+
+    def _is_due(self, now: float) -> bool:
+        if self._gone_sockets < COLLECT_SOCKETS or now - self._collected_at < COLLECT_EVERY_S:
+            return False
+        return now - self._rested_at >= QUIET_S or now - self._began_at >= COLLECT_EVERY_S
 
     def _settle_all(self) -> None:
         put_away, self._put_away = self._put_away, {}

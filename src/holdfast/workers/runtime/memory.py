@@ -22,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 
 STEP_BLOCKS = 2048
+# So many steps later it is looked again: what is under way while it is done comes free behind it.
+AGAIN_AFTER_STEPS = 10
 # 32 MiB.
 MAX_BLOCKS = 65_536
 # As CPython lays out pools (`obmalloc.c`, since 3.10): where the first block is, and how large the largest are.
@@ -53,6 +55,12 @@ class FreePools:
             del self._blocks[-STEP_BLOCKS:]
             yield
         self.given_bytes = 0
+        yield from self._taking()
+        for _ in range(AGAIN_AFTER_STEPS):
+            yield
+        yield from self._taking()
+
+    def _taking(self) -> Iterator[None]:
         known = _anonymous()
         while len(self._blocks) < MAX_BLOCKS:
             step = array("Q", self._taken(known))

@@ -86,12 +86,13 @@ class Channels:
         self.many: list[tuple[list[Any], str | bytes, bool, int]] = []
         self.numbers: list[int] = []
         self.has_taken = True
+        self.settled = 0
 
     def set_auto(self, group: int, request: str | None, response: str | None) -> None:
         self.autos.append((group, request, response))
 
     def settle(self) -> None:
-        self.settled = getattr(self, "settled", 0) + 1
+        self.settled += 1
 
     def forget(self, group: int) -> None:
         pass

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.workers.channel.records import ToEdge
 from holdfast.workers.channel.session import Session
-from holdfast.workers.durable.resting import TRIES, Resting
+from holdfast.workers.durable.resting import COLLECT_EVERY_S, COLLECT_SOCKETS, QUIET_S, TRIES, Resting
 from holdfast.workers.runtime.sockets import WebSocketPair
 from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.response import Response
@@ -190,6 +190,8 @@ async def test_what_is_made_again_after_a_rush_is_found_by_its_sockets_and_by_it
     async with stage(tmp_path, Room=Room) as scene:
         link = await room_of(scene, 3)
         await asleep(scene)
+        assert scene.channels.settled == 0
+        scene.objects.sweep(asyncio.get_running_loop().time() + QUIET_S)
         assert scene.channels.settled == 1
         assert sorted(link.asleep) == [1, 2, 3]
         link.says(2, "hello")
@@ -197,3 +199,32 @@ async def test_what_is_made_again_after_a_rush_is_found_by_its_sockets_and_by_it
         assert link.sent == [(2, b"0,1,2 ['user:1', 'all'] True False None")]
         answer = await scene.stub().fetch("http://edge/", headers={"Upgrade": "websocket"})
         assert (answer.status, scene.objects.figures().known, scene.objects.figures().sockets) == (101, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("rests", "expected"),
+    [
+        # When how many sockets are put away (seconds, sockets), and when it is done.
+        ([(0, COLLECT_SOCKETS - 1)], []),
+        ([(0, COLLECT_SOCKETS)], [QUIET_S]),
+        ([(0, COLLECT_SOCKETS), (3, COLLECT_SOCKETS)], [3 + QUIET_S]),
+        # A rush that does not end.
+        ([(at, COLLECT_SOCKETS) for at in range(40)], [COLLECT_EVERY_S, 2 * COLLECT_EVERY_S]),
+        ([(0, COLLECT_SOCKETS), (10, COLLECT_SOCKETS)], [QUIET_S, QUIET_S + COLLECT_EVERY_S]),
+    ],
+)
+def test_memory_is_given_back_when_a_rush_is_over_and_not_too_often(
+    rests: list[tuple[int, int]], expected: list[float]
+) -> None:
+    done: list[float] = []
+    now = 0.0
+    resting = Resting(lambda: done.append(now))
+    for second in range(100):
+        now = float(second)
+        for at, sockets in rests:
+            if at == second:
+                one = Rester(1)
+                one.socket_count = sockets
+                resting.add(one)
+        resting.sweep(now)
+    assert done == expected
