@@ -227,7 +227,7 @@ def closes(clients: list[Wire]) -> list[tuple[float, int, Frame]]:
 def test_websockets_are_closed_evenly_over_the_window_the_oldest_first(
     origin: FakeOrigin, why: str, threads: int
 ) -> None:
-    count, window_s = 60, 1.5
+    count, window_s = 60, 6.0
     with running(to(origin), threads=threads) as edge, clients_of(edge, count) as clients:
         began = time.monotonic()
         assert edge.edge.close_evenly(why=why, reason="connect again", window_s=window_s) == count  # type: ignore[arg-type]
@@ -241,7 +241,7 @@ def test_websockets_are_closed_evenly_over_the_window_the_oldest_first(
     moments = [at - began for at, _, _ in told]
     assert window_s * (1 - 2 / count) <= moments[-1] <= window_s * 1.1
     # Never more behind than a busy machine is, and never more ahead than one part of the window.
-    assert all(-window_s / count <= at - window_s * place / count <= 0.25 for place, at in enumerate(moments))
+    assert all(-window_s / count <= at - window_s * place / count <= 1.0 for place, at in enumerate(moments))
     ended = [line for line in lines if line["event"] == "websocket_closed"]
     assert {(line["closed_by"], line["why"], line["edge_close_code"]) for line in ended} == {("edge", why, 1012)}
 
