@@ -87,6 +87,38 @@ async def test_what_a_handler_raises_is_logged_with_its_ray_and_harms_nobody(
     assert served.status().pid == before, [one["reason"] for one in served.command.records("worker_crashed")]
 
 
+# Exceptions that are hard to pass on: to whoever called the object, and to the log.
+ODD = [
+    pytest.param("error = ValueError('round')\nerror.itself = error\nraise error", id="with itself in it"),
+    pytest.param("error = ValueError('lock')\nerror.lock = threading.Lock()\nraise error", id="with a lock in it"),
+    pytest.param("raise ValueError('x' * 20_000_000)", id="of 20 MB"),
+    pytest.param("raise ExceptionGroup('many', [ValueError(n) for n in range(2_000)])", id="of 2,000 others"),
+    pytest.param(
+        "error = ValueError('deep')\nfor n in range(2_000):\n    other = ValueError(n)\n    other.__cause__ = error\n    error = other\n"
+        "raise error",
+        id="after 2,000 others",
+    ),
+    pytest.param("class Odd(Exception):\n    def __str__(self): raise KeyError\n    __repr__ = __str__\nraise Odd", id="without text"),
+    pytest.param("class Odd(Exception):\n    def __setattr__(self, *_): raise KeyError\nraise Odd", id="that takes nothing"),
+    pytest.param("class Odd(Exception):\n    def __getattribute__(self, _): raise KeyError\nraise Odd", id="that shows nothing"),
+    pytest.param("class Odd(Exception):\n    def __init__(self, a, b): pass\nraise Odd(1, 2)", id="that cannot be made again"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ODD)
+async def test_whatever_an_object_raises_its_caller_is_answered_and_its_sockets_go_on(
+    served: ServedWorker, code: str
+) -> None:
+    async with httpx.AsyncClient(timeout=RECOVERY_S, trust_env=False) as asking:
+        called = f"return await self.env.ROOM.getByName('odd').call({code_of(code)!r})"
+        answer = await asking.post(f"http://{served.address}/entry", content=called)
+        assert answer.status_code == 500
+        assert "The Worker has failed" in answer.text
+        caught = f"try:\n    {called[7:]}\nexcept Exception as error:\n    return error.remote"
+        assert (await asking.post(f"http://{served.address}/entry", content=caught)).text == "True"
+    assert await do(served, code) == "echo after"
+
+
 # What ends the process: what the host says of it, and how often it is tried.
 ENDS = [
     pytest.param("while True: pass", "limits.cpu_ms is 500", 1, id="an endless loop"),
