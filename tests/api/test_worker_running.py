@@ -1,4 +1,4 @@
-"""Classes that move from one Worker to another, with their objects, over the API."""
+"""`holdfast.api.worker_running`: several Workers changed as one: a class that moves from one to another, with its objects."""
 
 from __future__ import annotations
 
