@@ -168,7 +168,7 @@ fn with_worker(
 fn with_session(
     offer: &Offer,
     mut answer: ResponseHead,
-    ticket: Box<str>,
+    ticket: String,
     (label, claim): (Arc<str>, Option<Claim>),
     worker: &WorkerTarget,
 ) -> Agreed {
@@ -190,12 +190,16 @@ fn with_session(
     }
 }
 
-fn ticket_of(value: &[u8]) -> Result<Box<str>, String> {
+fn ticket_of(value: &[u8]) -> Result<String, String> {
     let ticket = std::str::from_utf8(value).ok();
     let ticket = ticket.filter(|text| is_token(text.as_bytes()) && text.len() <= MAX_TICKET_BYTES);
-    ticket
-        .map(Into::into)
-        .ok_or_else(|| format!("its {SESSION} is no token of up to {MAX_TICKET_BYTES} bytes"))
+    let Some(ticket) = ticket else {
+        return Err(format!("its {SESSION} is no token of up to {MAX_TICKET_BYTES} bytes"));
+    };
+    // See `tunnel/identity.rs`.
+    let mut handed = String::with_capacity(tunnel::HANDED_BYTES);
+    handed.push_str(ticket);
+    Ok(handed)
 }
 
 /// The offer as it went on: where a decision has set another `Sec-WebSocket-Protocol`, with those of its subprotocols alone that

@@ -34,8 +34,8 @@ use crate::tunnel::{Half, Identity, Place, TunnelOptions};
 /// Which script's process is the far end of a session, and what was agreed when it opened.
 #[derive(Clone, Debug)]
 pub struct SessionTerms {
-    /// By what the process knows the session: the `Holdfast-Session` of its 101.
-    pub ticket: Box<str>,
+    /// By what the process knows the session: the `Holdfast-Session` of its 101. Copied by the thread that keeps it.
+    pub ticket: String,
     /// The Unix socket on which the script's process takes channel connections.
     pub channel: Arc<Path>,
     /// The script, as the installation knows it.

@@ -10,9 +10,9 @@ use std::time::{Instant, SystemTime};
 use crate::http::Version;
 use crate::zones::Zone;
 
-/// As long as what another thread is handed is, at the least. A thread keeps what it frees for what it next needs of the same
+/// As long as a text that another thread is handed is, at the least. A thread keeps what it frees for what it next needs of the same
 /// length: so this must be longer than what a tunnel keeps, or that would lie there after all.
-const HANDED_BYTES: usize = 480;
+pub(crate) const HANDED_BYTES: usize = 480;
 
 /// Who a tunnel is for.
 #[derive(Clone, Debug)]

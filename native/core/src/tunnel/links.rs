@@ -68,7 +68,7 @@ impl Running {
         sids.sort_unstable();
         for sid in &sids {
             let session = match sessions.places.get_mut(sid) {
-                Some(Place::Open { key, .. }) => self.tunnels[*key].1.session().map(|(_, session)| session),
+                Some(Place::Open { key, .. }) => self.tunnels[*key as usize].1.session().map(|(_, session)| session),
                 Some(Place::Left(session)) => Some(&mut **session),
                 None => None,
             };
@@ -87,7 +87,7 @@ impl Running {
         let link = &mut sessions.links[id];
         for sid in std::mem::take(&mut link.untold) {
             if let Some(Place::Open { key, .. }) = sessions.places.get(&sid)
-                && let Some((_, session)) = self.tunnels[*key]
+                && let Some((_, session)) = self.tunnels[*key as usize]
                     .1
                     .session()
                     .filter(|(_, session)| session.tells_later())
@@ -104,7 +104,7 @@ impl Running {
         while link.is_open() && link.out.len() < MAX_OUT_BYTES {
             let Some(sid) = link.waiting.pop_front() else { return };
             let session = match sessions.places.get_mut(&sid) {
-                Some(Place::Open { key, .. }) => self.tunnels[*key].1.session().map(|(_, session)| session),
+                Some(Place::Open { key, .. }) => self.tunnels[*key as usize].1.session().map(|(_, session)| session),
                 Some(Place::Left(session)) => Some(&mut **session),
                 None => None,
             };
@@ -168,8 +168,8 @@ impl Running {
                     (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
                     return false;
                 }
-                Place::Open { key, .. } => match self.tunnels[*key].1.session() {
-                    Some((_, session)) => (session, Some(*key)),
+                Place::Open { key, .. } => match self.tunnels[*key as usize].1.session() {
+                    Some((_, session)) => (session, Some(*key as usize)),
                     None => return true,
                 },
             };
@@ -206,8 +206,8 @@ impl Running {
         });
         let mut ending = Vec::new();
         self.sessions.places.retain(|_, place| match place {
-            Place::Open { key, link } if *link == id => {
-                ending.push(*key);
+            Place::Open { key, link } if *link as usize == id => {
+                ending.push(*key as usize);
                 true
             }
             Place::Left(session) if session.link == id => {
@@ -234,7 +234,7 @@ impl Running {
             let Some(Place::Open { key, .. }) = self.sessions.places.get(&sid) else {
                 continue;
             };
-            let key = *key;
+            let key = *key as usize;
             let Some((_, session)) = self.tunnels[key].1.session() else {
                 continue;
             };

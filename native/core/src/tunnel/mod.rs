@@ -36,6 +36,7 @@ use std::time::Duration;
 pub use crate::caps::Place;
 pub use closing::Order;
 pub use handle::{LoopStatistics, TunnelLoop};
+pub(crate) use identity::HANDED_BYTES;
 pub use identity::{Asked, Identity, Spoken};
 pub use options::{Keepalive, OverRate, Rates, TunnelOptions};
 pub use pipe::LoopEnd;

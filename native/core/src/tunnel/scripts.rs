@@ -67,7 +67,10 @@ impl Running {
 
     fn hear(&mut self, id: usize, now: Instant) {
         let mut input = std::mem::take(&mut self.sessions.input);
-        input.resize(READ_BYTES, 0);
+        if input.is_empty() {
+            // Not `resize`: of zeros that nobody has written the system gives none that is not read into.
+            input = vec![0; READ_BYTES];
+        }
         for _ in 0..READS_PER_TURN {
             let Some(link) = self.sessions.links.get_mut(id).filter(|link| link.is_readable) else {
                 break;
@@ -151,8 +154,8 @@ impl Running {
             return Ok(());
         };
         let (session, key) = match place {
-            Place::Open { key, .. } => match self.tunnels[*key].1.session() {
-                Some((_, session)) => (session, Some(*key)),
+            Place::Open { key, .. } => match self.tunnels[*key as usize].1.session() {
+                Some((_, session)) => (session, Some(*key as usize)),
                 None => return Ok(()),
             },
             Place::Left(session) => (&mut **session, None),
@@ -226,7 +229,7 @@ impl Running {
             let Some(Place::Open { key, link }) = self.sessions.places.get(&sid) else {
                 continue;
             };
-            let (key, link) = (*key, *link);
+            let (key, link) = (*key as usize, *link as usize);
             if link != id {
                 continue;
             }

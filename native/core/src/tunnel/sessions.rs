@@ -34,7 +34,7 @@ const TURNS: usize = 4;
 /// Where a session is.
 pub(super) enum Place {
     /// A leg of the tunnel with this key, of the script of this link.
-    Open { key: usize, link: usize },
+    Open { key: u32, link: u32 },
     /// Its tunnel has ended.
     Left(Box<Session>),
 }
@@ -42,7 +42,7 @@ pub(super) enum Place {
 impl Place {
     pub(super) fn link(&self) -> usize {
         match self {
-            Self::Open { link, .. } => *link,
+            Self::Open { link, .. } => *link as usize,
             Self::Left(session) => session.link,
         }
     }
@@ -182,7 +182,7 @@ impl Running {
         } = new;
         let far = match far {
             Far::Origin(half) => half,
-            Far::Session(terms) => self.session_leg(terms, now),
+            Far::Session(terms) => self.session_leg(&terms, now),
         };
         Joined {
             legs: [client, far],
@@ -193,13 +193,13 @@ impl Running {
         }
     }
 
-    fn session_leg(&mut self, terms: SessionTerms, now: Instant) -> Half {
+    fn session_leg(&mut self, terms: &SessionTerms, now: Instant) -> Half {
         let link = self.sessions.link(&terms.channel, &terms.script, now);
         let way = Way {
             is_masked: false,
             may_compress: terms.is_compressed,
         };
-        Half::session(self.sessions.begin(link, terms.ticket, way))
+        Half::session(self.sessions.begin(link, terms.ticket.as_str().into(), way))
     }
 
     /// Notes where the session of a tunnel is, that has just opened.
@@ -208,9 +208,11 @@ impl Running {
             return;
         };
         self.sessions.links[session.link].sessions += 1;
+        // A process has no four thousand million sockets.
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let place = Place::Open {
-            key,
-            link: session.link,
+            key: number(key),
+            link: number(session.link),
         };
         self.sessions.places.insert(session.sid, place);
     }
@@ -244,7 +246,7 @@ impl Running {
             let Some(Place::Open { key, .. }) = self.sessions.places.get(&sid) else {
                 continue;
             };
-            let key = *key;
+            let key = *key as usize;
             if let Some((_, session)) = self.tunnels[key].1.session() {
                 session.is_starving = false;
             }
