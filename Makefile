@@ -21,7 +21,7 @@ STAMPS := $(VENV)/.make
 PROFILE ?= release
 ARGS ?=
 # Two for each core: half of what a test takes it waits, for another process or a limit.
-WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores * 2 : 8)))
+TESTS_AT_ONCE ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores * 2 : 8)))
 
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find native -type d -o -name '*.rs' -o -name Cargo.toml)
 # The top-level directories that hold Python, so that a new one is checked from its first commit.
@@ -97,7 +97,7 @@ test: need-test setup node_modules/.package-lock.json $(STAMPS)/old-client ## Ru
 	$(call say,test: cargo test)
 	cargo test --locked --workspace --exclude holdfast-native
 	$(call say,test: pytest)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadscope $(ARGS)
 
 check: need-check $(STAMPS)/dev ## Exactly what CI runs: format, lint, types, tests, docs
 	$(call say,check: format and lint and types while the native module is built)
