@@ -161,6 +161,11 @@ class Instance:
         return not any(now < until for held in (self._tasks, self._holds) for _, until in held.values())
 
     @property
+    def has_file(self) -> bool:
+        """Whether its file is open."""
+        return self._file is not None
+
+    @property
     def is_at_rest(self) -> bool:
         """Whether no handler runs and all is durable."""
         return not (self._running or self.commits.are_due or self.outputs.waiting)

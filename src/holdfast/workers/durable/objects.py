@@ -3,7 +3,8 @@
 An object is known here while it is in memory or has sockets; one that is neither takes no room at all.
 
 Law 1: nothing of an object is touched before the directory's lock is held (`start`), nor after it was given back (`retire`).
-Law 2: an object that does nothing for HIBERNATE_S leaves memory, unless it has a reason to stay; its sockets do not notice.
+Law 2: an object that does nothing for HIBERNATE_S, or less where there are many (`crowding.py`), leaves memory, unless it has a reason to
+stay; its sockets do not notice.
 Law 3: at a retirement what runs may end, nothing new of a socket or an alarm begins, and what did not begin is the next process's.
 """
 
@@ -11,7 +12,7 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from holdfast.store.objects.identity import Identity
 from holdfast.workers.durable.actor import Actor
 from holdfast.workers.durable.alarm_marks import AlarmMarks
 from holdfast.workers.durable.alarms import AlarmRun, Scheduler
+from holdfast.workers.durable.crowding import HIBERNATE_S, patience_s, room
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.durable.outbox import Outbox
@@ -35,12 +37,12 @@ from holdfast.workers.durable.services import Channels, Journal, ObjectClass, Se
 from holdfast.workers.durable.storage import Storage
 from holdfast.workers.runtime.handled import Handled
 
-# Precedent: the original's.
-HIBERNATE_S = 10.0
 # After how long without an event it is said, once, why an object is still in memory.
 STAYS_S = 60.0
 # How often it is looked for objects that may leave.
 SWEEP_S = 1.0
+# The same where there are more than `room`.
+CROWDED_SWEEP_S = 0.1
 # How long edges keep sockets of a process that is gone; those that are not here by then never come.
 RESUMPTION_S = 90.0
 # Threads for commits: they wait for the disk, not for each other.
@@ -78,16 +80,16 @@ class Objects:
         start: Start,
         report: Callable[[str, str, BaseException | None], None],
         namespaces: Mapping[str, str] | None = None,
-        executor: Executor | None = None,
+        memory_mb: int = 512,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`classes` by name; `namespaces`: the first name of a class that was renamed.
+        """`classes` by name; `namespaces`: the first name of a class that was renamed. `memory_mb`: what the process may have.
 
         `report(level, text, error)` tells the script's log. `start` is `runtime.pump.Pump.start`.
         """
         self.services = Services(
             start=start,
-            executor=executor or ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit"),
+            executor=ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit"),
             open_file=self._open_file,
             make_storage=self._make_storage,
             report=report,
@@ -117,6 +119,11 @@ class Objects:
         self._scheduler: Scheduler | None = None
         self._resting = Resting(self._settle)
         self._sweeper: asyncio.TimerHandle | None = None
+        # How many may be in memory, with their files open, before they leave it earlier.
+        self._room = room(memory_mb)
+        self._is_crowded = False
+        # How many were in memory when it was last looked for those that may leave.
+        self._live_before = 0
         self._leaving: set[asyncio.Task[None]] = set()
 
     # What the process gives and asks.
@@ -187,10 +194,13 @@ class Objects:
             self._owed = None
 
     def sweep(self, now: float) -> None:
-        """Let objects leave that had no reason to stay for HIBERNATE_S by now (the loop's time), and forget those that are nothing."""
-        for actor in list(self._live):
-            instance = actor.instance
-            if instance is None or now - instance.idle_since < HIBERNATE_S:
+        """Let objects leave that had no reason to stay for long enough by now (the loop's time), and forget those that are nothing."""
+        awake = [(actor, actor.instance) for actor in self._live if actor.instance is not None]
+        open_files = sum(instance.has_file for _, instance in awake)
+        hurried_s, self._is_crowded = patience_s(open_files, self._room), open_files > self._room
+        self._live_before = len(awake)
+        for actor, instance in awake:
+            if now - instance.idle_since < (hurried_s if instance.has_file else HIBERNATE_S):
                 continue
             if instance.is_idle(now):
                 self._leave(actor)
@@ -288,6 +298,10 @@ class Objects:
     def woke(self, actor: Actor) -> None:
         """It has an instance now."""
         self._live[actor] = None
+        if len(self._live) - self._live_before > self._room and not self.is_retiring:
+            # A rush, which a second later may have filled the memory.
+            self._live_before = len(self._live)
+            self._sweep_in(CROWDED_SWEEP_S)
 
     def slept(self, actor: Actor) -> None:
         """It has none any more."""
@@ -338,7 +352,12 @@ class Objects:
         loop = asyncio.get_running_loop()
         self.sweep(loop.time())
         self._guard()
-        self._sweeper = loop.call_later(SWEEP_S, self._sweep, context=Context())
+        self._sweep_in(CROWDED_SWEEP_S if self._is_crowded else SWEEP_S)
+
+    def _sweep_in(self, delay_s: float) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._sweeper = asyncio.get_running_loop().call_later(delay_s, self._sweep, context=Context())
 
     def _guard(self) -> None:
         """Stop everything where the objects are not ours any more."""

@@ -190,6 +190,7 @@ class _Serving:
             start=self._pump.start,
             report=self._report_object,
             namespaces=message.namespaces,
+            memory_mb=message.limits.memory_mb,
         )
         self._reception = Reception(self._objects if script.objects else None)
         self._channels = Channels(
