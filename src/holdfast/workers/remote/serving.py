@@ -132,7 +132,8 @@ class Serving:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  whoever called is told; what ends a loop, as SystemExit does, ends only the call
-            if not isinstance(error, ObjectError):
+            # `isinstance` would ask the error itself, which may refuse.
+            if not issubclass(type(error), ObjectError):
                 self.report(error, f"{called.entrypoint or DEFAULT} (called by {called.caller})")
             return frame({"failed": record_of(marked(error, remote=True))})
 

@@ -113,8 +113,11 @@ def load(code_dir: Path, main: str, *, wanted: Sequence[str] = (), kept: Iterabl
 
 
 def user_trace(error: BaseException, root: Path) -> str:
-    """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none."""
-    return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
+    """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none. Raises nothing."""
+    try:
+        return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
+    except Exception as why:  # noqa: BLE001  its class is user code, and so is what it may hold
+        return f"{type(error).__name__}: an exception that cannot be shown ({type(why).__name__})"
 
 
 _OURS = (f"{Path(__file__).parents[2]}/", "<frozen import")

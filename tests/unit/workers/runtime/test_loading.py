@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,3 +155,13 @@ def test_errors_of_the_sdk_have_the_names_that_user_code_knows_them_by(tmp_path:
     lines = caught.value.trace.splitlines()
     assert "TypeError: Unsupported type in Response: int" in lines
     assert lines[-1] == "ValueError: of mine"
+
+
+def test_an_exception_that_cannot_be_shown_is_told_by_its_name(tmp_path: Path) -> None:
+    class Unreadable(Exception):
+        def __getattribute__(self, name: str) -> Any:
+            raise KeyError(name)
+
+    expected = "{}: an exception that cannot be shown (KeyError)"
+    assert user_trace(Unreadable(), tmp_path) == expected.format("Unreadable")
+    assert user_trace(ExceptionGroup("many", [Unreadable()]), tmp_path) == expected.format("ExceptionGroup")
