@@ -14,6 +14,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from threading import Thread
 
 from holdfast.errors import HoldfastError, reason_of
 from holdfast.model.data_dir import worker_dir
@@ -84,6 +85,7 @@ class Host:
         self._start_known()
         if self._may_serve:
             self._ticking = asyncio.create_task(self._tick())
+        self._clear()
         self._watching = asyncio.create_task(self._watch())
 
     async def settled(self) -> None:
@@ -151,9 +153,10 @@ class Host:
         if not versions.is_key(key):
             return _unknown(key)
         try:
-            await asyncio.to_thread(versions.remove, self._setting.data_dir, key)
+            versions.remove(self._setting.data_dir, key)
         except OSError as error:
             return Refused(error=f"its directory cannot be removed: {reason_of(error)}")
+        self._clear()
         return Done()
 
     def reschedule(self, key: str) -> Answer:
@@ -175,6 +178,10 @@ class Host:
         return Scripts(scripts=tuple(one.status() for _, one in sorted(self._scripts.items())))
 
     # --- Below ---
+
+    def _clear(self) -> None:
+        # Nobody waits for it, not even the end of this process: the next host goes on.
+        Thread(target=versions.clear, args=(self._setting.data_dir,), name="clear", daemon=True).start()
 
     def _start_known(self) -> None:
         data_dir = self._setting.data_dir

@@ -41,8 +41,9 @@ LINGER_S = 30.0
 LINGER_AT_END_S = 2.0
 # Processes that are only there for such; one more, and the oldest ends.
 MOST_LINGERING = 4
-# For a process that has nothing more to do, or said that it cannot load, to end.
-EXIT_LIMIT_S = 3.0
+# For a process that has nothing more to do to end; with what is under way, where all is to end, and where it said that it cannot load.
+EXIT_MARGIN_S = 1.0
+EXIT_LIMIT_S = LINGER_AT_END_S + EXIT_MARGIN_S
 # From outside, or by code that kills its own process: SIGKILL does not say.
 KILLS_BLAMED = 5
 
@@ -240,7 +241,7 @@ class Script:
         process = self._processes.get(number)
         if process is None or process.phase is not Phase.RETIRING:
             return []
-        process.phase, process.due = Phase.LEAVING, now + self._linger_s + EXIT_LIMIT_S
+        process.phase, process.due = Phase.LEAVING, now + self._linger_s + EXIT_MARGIN_S
         lingering = [
             one.number for one in self._processes.values() if one.phase is Phase.LEAVING and one.due is not None
         ]
@@ -381,7 +382,7 @@ class Script:
                 retire = Retire(limit_s=RETIRE_LIMIT_S, linger_s=self._linger_s, reason=why)  # type: ignore[arg-type]
                 return [Tell(process.number, retire)]
             case Phase.LEAVING if self._is_stopping and process.due is not None:
-                process.due = min(process.due, now + LINGER_AT_END_S + EXIT_LIMIT_S)
+                process.due = min(process.due, now + EXIT_LIMIT_S)
                 return []
             case Phase.LOADING | Phase.LOADED:
                 # It has nothing.

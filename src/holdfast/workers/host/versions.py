@@ -27,6 +27,8 @@ from holdfast.model.worker_script import ScriptVersion
 
 DESCRIPTION = "script.json"
 CODE = "code"
+# How the directory of a script that was removed is called until it is gone.
+_REMOVED = ".removed-"
 # Longest description: 128 variables and secrets of 5 KB, sealed and in JSON.
 MAX_DESCRIPTION_BYTES = 4 * 1024 * 1024
 _KEY = re.compile(r"[0-9a-f]{12}")
@@ -112,12 +114,16 @@ def described(data_dir: Path, key: str, version: str) -> ScriptVersion:
 
 
 def remove(data_dir: Path, key: str) -> None:
-    """Remove the script's directory, objects and all. Raises OSError."""
+    """Remove the script, objects and all. What it had takes room until `clear`. Raises OSError."""
     directory = worker_dir(data_dir, key)
     if directory.exists():
-        # First out of the way as a whole: one that is removed by half must not be taken for a script.
-        beside = directory.with_name(f".removed-{key}-{secrets.token_hex(4)}")
-        directory.rename(beside)
-        shutil.rmtree(beside, ignore_errors=True)
+        # Out of the way as a whole: one that is removed by half must not be taken for a script, and many files take their time.
+        directory.rename(directory.with_name(f"{_REMOVED}{key}-{secrets.token_hex(4)}"))
     # Its sockets, where they are elsewhere.
     shutil.rmtree(worker_http_socket(data_dir, key).parent, ignore_errors=True)
+
+
+def clear(data_dir: Path) -> None:
+    """Give back the room of scripts that were removed, whoever did it; takes as long as there are files. What cannot be removed stays."""
+    for directory in workers_dir(data_dir).glob(f"{_REMOVED}*"):
+        shutil.rmtree(directory, ignore_errors=True)

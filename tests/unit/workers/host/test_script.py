@@ -10,6 +10,7 @@ from holdfast.model.worker_messages import Event, Retire, Serve, Turn
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
 from holdfast.workers.host.script import (
     EXIT_LIMIT_S,
+    EXIT_MARGIN_S,
     KILLS_BLAMED,
     LINGER_AT_END_S,
     LINGER_S,
@@ -323,7 +324,7 @@ def test_a_process_that_has_retired_and_does_not_end_is_killed() -> None:
     script.retired(1, 1.0)
     script.serving_began(2, 1.0)
     assert script.time_passed(1.0 + LINGER_S) == []
-    assert script.time_passed(1.0 + LINGER_S + EXIT_LIMIT_S) == [Kill(1)]
+    assert script.time_passed(1.0 + LINGER_S + EXIT_MARGIN_S) == [Kill(1)]
     assert script.exited(1, KILLED, None, 5.0) == []
     assert script.state == "serving"
 
@@ -348,7 +349,7 @@ def test_what_is_under_way_has_less_time_where_all_ends() -> None:
     script.retired(1, 1.0)
     script.serving_began(2, 1.0)
     assert script.stop(2.0) == [Tell(2, WIND_DOWN)]
-    assert script.next_moment() == 2.0 + LINGER_AT_END_S + EXIT_LIMIT_S
+    assert script.next_moment() == 2.0 + EXIT_LIMIT_S
 
 
 def test_a_process_that_closes_its_link_is_given_a_moment_to_end() -> None:

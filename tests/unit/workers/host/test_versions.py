@@ -79,7 +79,10 @@ def test_a_script_is_removed_with_all_that_it_has(tmp_path: Path) -> None:
     write(tmp_path, b"")
     versions.remove(tmp_path, KEY)
     versions.remove(tmp_path, KEY)
-    assert list((tmp_path / "workers").iterdir()) == []
+    assert list(versions.keys(tmp_path)) == []
+    write(tmp_path, b"a new one of the same name")
+    versions.clear(tmp_path)
+    assert [one.name for one in (tmp_path / "workers").iterdir()] == [KEY]
 
 
 @pytest.mark.parametrize(
