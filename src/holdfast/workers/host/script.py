@@ -229,6 +229,9 @@ class Script:
         process.phase, process.due = Phase.SERVING, None
         self._back_off.ready(now)
         self.reason = ""
+        if self._incoming is not None:
+            # One that has crashed serves again; what is to replace it loads still.
+            return []
         done, self._replacement = self._replacement, None
         commands: list[Command] = []
         if done is not None:

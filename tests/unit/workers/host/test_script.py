@@ -411,8 +411,22 @@ def test_what_is_stopped_is_not_started_again() -> None:
     assert waiting.next_moment() is None
 
 
+def test_one_that_crashes_and_serves_again_is_replaced_by_what_loads_beside_it_all_the_same() -> None:
+    script = serving()
+    assert script.deploy(7, "v2", 0.0) == [Spawn(2, "v2")]
+    assert without_notes(script.exited(1, CRASHED, None, 1.0)) == [Spawn(3, "v1")]
+    script.deploy(8, "v3", 1.0)
+    script.loaded(3, 1.0)
+    assert script.serving_began(3, 1.0) == []
+    assert script.loaded(2, 2.0) == [Tell(3, RETIRE)]
+    assert without_notes(script.retired(3, 2.0)) == [Tell(2, SERVE)]
+    assert without_notes(script.serving_began(2, 2.0)) == [Activate("v2"), Conclude(7), Spawn(4, "v3")]
+
+
 # --- Laws -------------------------------------------------------------------------------------------------------------
 
+# One that serves, one that is to, those that have something under way, and the one that is killed for being too many.
+MOST_LIVING = 2 + MOST_LINGERING + 1
 _STEPS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.floats(0.0, 8.0)), max_size=60)
 
 
@@ -422,6 +436,7 @@ class _World:
     def __init__(self) -> None:
         self.script, self.now, self.tickets = Script(), 0.0, 0
         self.living: dict[int, str] = {}
+        self.killed = list[int]()
         self.asked, self.concluded = set[int](), list[int]()
 
     def obey(self, commands: list[Command]) -> None:
@@ -434,13 +449,22 @@ class _World:
                     # The law that matters: nobody else may have the objects.
                     assert not [one for one, state in self.living.items() if state == "has objects" and one != number]
                     self.living[number] = "has objects"
+                case Kill():
+                    self.killed.append(command.number)
                 case Conclude():
                     self.concluded.append(command.ticket)
                 case _:
                     pass
-        assert len(self.living) <= 4
+        assert len(self.living) <= MOST_LIVING, self.living
+
+    def bury(self) -> None:
+        """Nothing survives being killed."""
+        while self.killed:
+            if self.living.pop(killed := self.killed.pop(), None):
+                self.obey(self.script.exited(killed, KILLED, None, self.now))
 
     def step(self, what: int, which: int) -> None:
+        self.bury()
         script = self.script
         numbers = sorted(self.living)
         number = numbers[which % len(numbers)] if numbers else 0
