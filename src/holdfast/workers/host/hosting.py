@@ -24,8 +24,8 @@ from holdfast.workers.host import sockets, versions
 from holdfast.workers.host.commands import Conclude
 from holdfast.workers.host.hosted import HostedScript, Setting
 from holdfast.workers.host.kept_sockets import KeptSockets
+from holdfast.workers.host.phases import EXIT_LIMIT_S, RETIRE_LIMIT_S, RETIRE_MARGIN_S
 from holdfast.workers.host.schedules import ScheduleError, Timetable, seconds_to_next_look
-from holdfast.workers.host.script import EXIT_LIMIT_S, RETIRE_LIMIT_S, RETIRE_MARGIN_S
 from holdfast.workers.host.sockets import ScriptSockets
 
 # How often processes are looked at: while user code runs in one of them, and otherwise.

@@ -9,8 +9,7 @@ Law 2: an incoming process is told to serve when no other has the objects any mo
 has ended.
 Law 3: a process that ends without being asked to is started again (`back_off`), for as long as the script is wanted.
 Law 4: every wait has a limit, and what exceeds it is ended by SIGKILL.
-Law 5: an event in which a limit ended the process is not delivered again; nor is one in which, or after which, it died twice in a row.
-One that has let the loop go is not to blame when somebody outside kills the process, unless that happens KILLS_BLAMED times in a row.
+Law 5: an event that is to blame for a process's end (`blame.py`) is not delivered again.
 Law 6: one replacement is under way at a time, and one waits. A later one takes the place of the one that waits.
 """
 
@@ -20,64 +19,29 @@ import itertools
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum, auto
 
 from holdfast.model.back_off import BackOff
 from holdfast.model.worker_host_messages import ScriptState
-from holdfast.model.worker_messages import Event, Retire, Serve, Turn
+from holdfast.model.worker_messages import Retire, Serve, Turn
+from holdfast.workers.host.blame import Blame
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
-
-# How long an import may take, on a machine that starts everything else too. Precedent: the original refuses 1 s of CPU.
-LOAD_LIMIT_S = 30.0
-# Taking the objects' lock, opening their files, accepting.
-SERVE_LIMIT_S = 20.0
-# What running handlers have when their process is replaced. Precedent: `preShutdown` has 10 s in the original.
-RETIRE_LIMIT_S = 10.0
-# After it: a commit that is under way, and what the process itself adds.
-RETIRE_MARGIN_S = 3.0
-# What requests that no object answers, and what `waitUntil` was given, have behind that: others serve meanwhile. Precedent: `waitUntil` has
-# 30 s in the original. Where all is to end there is less.
-LINGER_S = 30.0
-LINGER_AT_END_S = 2.0
-# Processes that are only there for such; one more, and the oldest ends.
-MOST_LINGERING = 4
-# For a process that has nothing more to do to end; with what is under way, where all is to end, and where it said that it cannot load.
-EXIT_MARGIN_S = 1.0
-EXIT_LIMIT_S = LINGER_AT_END_S + EXIT_MARGIN_S
-# From outside, or by code that kills its own process: SIGKILL does not say.
-KILLS_BLAMED = 5
+from holdfast.workers.host.phases import (
+    EXIT_LIMIT_S,
+    EXIT_MARGIN_S,
+    LINGER_AT_END_S,
+    LINGER_S,
+    LOAD_LIMIT_S,
+    MOST_LINGERING,
+    RETIRE_LIMIT_S,
+    RETIRE_MARGIN_S,
+    SERVE_LIMIT_S,
+    Phase,
+    Process,
+    too_late,
+)
 
 _KILLED = f"signal {signal.SIGKILL.name}"
 _ENDING = "the host of scripts is ending"
-
-
-class Phase(Enum):
-    """Where a process stands."""
-
-    LOADING = auto()
-    LOADED = auto()
-    STARTING = auto()  # told to serve
-    SERVING = auto()
-    RETIRING = auto()  # told to retire; has the objects still
-    LEAVING = auto()  # has let go of everything, or is being killed
-
-
-@dataclass(slots=True, kw_only=True)
-class Process:
-    """One process of a script. `due` is when it is killed. `reason` is why it ends, where that is known before it does; `printed` the
-    last line that it printed before it could say anything."""
-
-    number: int
-    version: str
-    phase: Phase = Phase.LOADING
-    due: float | None = None
-    reason: str = ""
-    printed: str = ""
-    traceback: str = ""
-    # A limit ended it: the event it was at is at fault.
-    is_at_fault: bool = False
-    # By somebody outside: no limit of ours did it.
-    was_killed: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,10 +67,7 @@ class Script:
         self._version_before = ""
         self._back_off = BackOff()
         self._restart_at: float | None = None
-        self._died_in: Event | None = None
-        self._suspect: Event | None = None
-        self._killed_after: Event | None = None
-        self._kills = 0
+        self._blame = Blame()
         self._is_stopping = False
         self.restarts = 0
         self.reason = ""
@@ -302,7 +263,7 @@ class Script:
             return self._take_place(now)
         if process.phase is Phase.RETIRING:
             # What it did not retire for is not to keep the next one from serving.
-            self._suspect, self._died_in = self._judged(process, turn)
+            self._judge(process, turn)
             said = Note("worker_lost", "warn", f"version {process.version} did not retire in an orderly way: {reason}")
             return [said, *self._take_place(now)]
         return [] if self._is_stopping else self._crashed(process, reason, turn, now)
@@ -313,7 +274,7 @@ class Script:
         for process in list(self._processes.values()):
             if process.due is not None and process.due <= now:
                 process.due = None
-                process.reason = process.reason or _too_late(process.phase)
+                process.reason = process.reason or too_late(process.phase)
                 process.is_at_fault = True
                 commands.append(Kill(process.number))
         if self._restart_at is not None and self._restart_at <= now:
@@ -375,7 +336,9 @@ class Script:
 
     def _serve(self, process: Process, now: float) -> list[Command]:
         process.phase, process.due = Phase.STARTING, now + SERVE_LIMIT_S
-        return [Tell(process.number, Serve(died_in=self._died_in, is_after_crash=self._suspect is not None))]
+        return [
+            Tell(process.number, Serve(died_in=self._blame.died_in, is_after_crash=self._blame.suspect is not None))
+        ]
 
     def _let_go(self, process: Process, now: float, *, reason: str) -> list[Command]:
         match process.phase:
@@ -401,7 +364,7 @@ class Script:
     def _crashed(self, process: Process, reason: str, turn: Turn | None, now: float) -> list[Command]:
         self.restarts += 1
         self.reason = reason
-        self._suspect, self._died_in = self._judged(process, turn)
+        self._judge(process, turn)
         note = f"version {process.version} has crashed: {reason}"
         commands: list[Command] = [Note("worker_crashed", "error", _with_trace(note, process))]
         if self._replacement is not None and self._incoming is None:
@@ -420,19 +383,8 @@ class Script:
             return commands
         return [*commands, *self._spawn_current(now)]
 
-    def _judged(self, process: Process, turn: Turn | None) -> tuple[Event | None, Event | None]:
-        """(the event that is suspected, the one that is not to be delivered again)."""
-        if turn is None or not turn.sid:
-            return None, self._died_in
-        event = Event(sid=turn.sid, seq=turn.seq)
-        if turn.is_past and process.was_killed:
-            self._kills = self._kills + 1 if event == self._killed_after else 1
-            self._killed_after = event
-            return None, event if self._kills >= KILLS_BLAMED else self._died_in
-        # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.
-        if (process.is_at_fault and not turn.is_past) or event == self._suspect:
-            return None, event
-        return event, self._died_in
+    def _judge(self, process: Process, turn: Turn | None) -> None:
+        self._blame.judge(turn, is_at_fault=process.is_at_fault, was_killed=process.was_killed)
 
 
 def _tickets(replacement: _Replacement | None) -> Sequence[int]:
@@ -441,15 +393,3 @@ def _tickets(replacement: _Replacement | None) -> Sequence[int]:
 
 def _with_trace(note: str, process: Process) -> str:
     return "\n".join(filter(None, (note, process.traceback.rstrip())))
-
-
-def _too_late(phase: Phase) -> str:
-    match phase:
-        case Phase.LOADING:
-            return f"it was not loaded within {LOAD_LIMIT_S:.0f} s"
-        case Phase.STARTING:
-            return f"it did not serve within {SERVE_LIMIT_S:.0f} s"
-        case Phase.RETIRING:
-            return f"it did not retire within {RETIRE_LIMIT_S + RETIRE_MARGIN_S:.0f} s"
-        case _:
-            return "it has closed its link to the host"

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.model.worker_messages import Event, Retire, Serve, Turn
+from holdfast.workers.host.blame import KILLS_BLAMED
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
-from holdfast.workers.host.script import (
+from holdfast.workers.host.phases import (
     EXIT_LIMIT_S,
     EXIT_MARGIN_S,
-    KILLS_BLAMED,
     LINGER_AT_END_S,
     LINGER_S,
     LOAD_LIMIT_S,
@@ -19,8 +19,8 @@ from holdfast.workers.host.script import (
     RETIRE_LIMIT_S,
     RETIRE_MARGIN_S,
     SERVE_LIMIT_S,
-    Script,
 )
+from holdfast.workers.host.script import Script
 
 KILLED = f"signal {signal.SIGKILL.name}"
 CRASHED = f"signal {signal.SIGSEGV.name}"

@@ -1,0 +1,41 @@
+"""Which event is to blame for the end of a script's process, and is not delivered again.
+
+Law 1: an event that had the loop when a limit ended the process is; so is one that had it, or was the last one to have it, twice in a row.
+Law 2: one that had let the loop go is not to blame when somebody outside kills the process, unless that happens KILLS_BLAMED times in a row.
+"""
+
+from __future__ import annotations
+
+from holdfast.model.worker_messages import Event, Turn
+
+# From outside, or by code that kills its own process: SIGKILL does not say.
+KILLS_BLAMED = 5
+
+
+class Blame:
+    """See above. `died_in` is the event that is passed over; `suspect` one that will be, if the process dies in it or after it again."""
+
+    __slots__ = ("_killed_after", "_kills", "died_in", "suspect")
+
+    def __init__(self) -> None:
+        self.died_in: Event | None = None
+        self.suspect: Event | None = None
+        self._killed_after: Event | None = None
+        self._kills = 0
+
+    def judge(self, turn: Turn | None, *, is_at_fault: bool, was_killed: bool) -> None:
+        """A process has ended at `turn`: because a limit of ours ended it (`is_at_fault`), or by SIGKILL of somebody else (`was_killed`)."""
+        suspect, self.suspect = self.suspect, None
+        if turn is None or not turn.sid:
+            return
+        event = Event(sid=turn.sid, seq=turn.seq)
+        if turn.is_past and was_killed:
+            self._kills = self._kills + 1 if event == self._killed_after else 1
+            self._killed_after = event
+            if self._kills >= KILLS_BLAMED:
+                self.died_in = event
+        # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.
+        elif (is_at_fault and not turn.is_past) or event == suspect:
+            self.died_in = event
+        else:
+            self.suspect = event
