@@ -9,10 +9,12 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import pytest
 from cloudflare import Cloudflare
+from cloudflare.types.workers.scripts.deployment_create_params import Version
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -81,8 +83,12 @@ def asked(installed: Installation, name: str) -> str:
     return httpx.get(url, headers=headers, timeout=LIMIT_S, trust_env=False).text
 
 
-def test_a_class_moves_with_its_objects_and_comes_back(installed: Installation, zone: str, tmp_path: Path) -> None:
+def test_a_class_moves_with_its_objects_and_comes_back(
+    installed: Installation, zone: str, tmp_path: Path, strict: Cloudflare, account_id: str
+) -> None:
     deploy(installed, tmp_path, "old", "Counter", MADE)
+    made: Any = strict.workers.scripts.deployments.list("old", account_id=account_id).result
+    (first,) = made.deployments[0]["versions"]
     assert asked(installed, "old") == "old 1 one"
     with connect("ws://old.example.com/", sock=socket.create_connection(installed.plain, LIMIT_S)) as client:
         client.send("a")
@@ -94,8 +100,12 @@ def test_a_class_moves_with_its_objects_and_comes_back(installed: Installation, 
         assert closed.value.rcvd.code == 1012
     # By a binding that names it as before, and by one that names it as it is called now: the same object.
     assert [asked(installed, name) for name in ("new", "old", "new")] == ["new 2 one", "new 3 one", "new 4 one"]
+    # A version of before the move, whose files are there still, does not make objects of its own.
+    back: Version = {"percentage": 100, "version_id": first["version_id"]}
+    strict.workers.scripts.deployments.create("old", account_id=account_id, strategy="percentage", versions=[back])
+    assert [asked(installed, name) for name in ("old", "new")] == ["new 5 one", "new 6 one"]
     deploy(installed, tmp_path, "old", "Counter", f"{MADE}, {BACK}")
-    assert [asked(installed, name) for name in ("old", "new")] == ["old 5 one", "old 6 one"]
+    assert [asked(installed, name) for name in ("old", "new")] == ["old 7 one", "old 8 one"]
 
 
 def test_a_class_that_nobody_has_is_not_moved_and_nothing_changes(

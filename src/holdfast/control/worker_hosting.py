@@ -1,6 +1,7 @@
 """The scripts' host as control has it: versions staged on the disk, and a Unix socket to ask by.
 
-Law 1: a version's directory is complete before it is named to the host, and is never changed; one that the host refuses is removed.
+Law 1: a version's directory is complete before it is named to the host; its code is never changed, its description as a whole. One that the
+host refuses is removed.
 Law 2: every wait has a limit. A host that is away, or says what nobody understands, is WorkersUnavailable.
 Law 3: what a script's files are called has been checked (`model.worker_script.is_module_path`), and is checked again before it becomes a path.
 Law 4: of a script's versions the newest KEPT_VERSIONS stay on the disk; the database has the others.
@@ -61,6 +62,7 @@ ANSWER_LIMIT_S = 30.0
 # Whoever scrapes gives up after 10 s, and wants the other figures all the same.
 FIGURES_LIMIT_S = 3.0
 KEPT_VERSIONS = 5
+DESCRIPTION = "script.json"
 _READ_BYTES = 64 * 1024
 _OBJECT_FILE = re.compile(r"([0-9a-f]{64})\.sqlite")
 
@@ -234,9 +236,13 @@ class _Tail:
 
 
 def stage(data_dir: Path, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
-    """Write a version's directory: whole, or not at all. Raises OSError; ValueError for a name that is no path of a module."""
+    """Write a version's directory: whole, or not at all. One that is there already, to be served again, gets what is known of its script now:
+    which classes it has is the script's. Raises OSError; ValueError for a name that is no path of a module."""
     directory = worker_version_dir(data_dir, version.key, version.version)
     if directory.exists():
+        beside = directory / f".{DESCRIPTION}-{secrets.token_hex(4)}"
+        _write(beside, msgspec.json.encode(version))
+        beside.replace(directory / DESCRIPTION)
         return
     directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = directory.with_name(f".{version.version}-{secrets.token_hex(4)}")
@@ -249,7 +255,7 @@ def stage(data_dir: Path, version: ScriptVersion, files: Mapping[str, bytes]) ->
             file = beside / "code" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             _write(file, content)
-        _write(beside / "script.json", msgspec.json.encode(version))
+        _write(beside / DESCRIPTION, msgspec.json.encode(version))
         beside.rename(directory)
     finally:
         _remove(beside)

@@ -75,8 +75,16 @@ def test_a_version_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> N
     assert there.stat().st_mode & 0o077 == 0
     assert {one.stat().st_mode & 0o077 for one in there.rglob("*") if one.is_file()} == {0}
     assert [one.name for one in there.parent.iterdir()] == ["v1"]
-    stage(tmp_path, version(), {})
-    assert (there / "code/entry.py").exists()
+
+
+def test_a_version_that_is_there_keeps_its_code_and_learns_what_its_script_is_now(tmp_path: Path) -> None:
+    stage(tmp_path, version(), FILES)
+    there = directory(tmp_path)
+    now = msgspec.structs.replace(version(), vars={"MODE": "later"})
+    stage(tmp_path, now, {})
+    assert msgspec.json.decode((there / "script.json").read_bytes(), type=ScriptVersion) == now
+    assert (there / "code/entry.py").read_bytes() == b"x = 1"
+    assert sorted(one.name for one in there.iterdir()) == ["code", "script.json"]
 
 
 def test_a_version_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
