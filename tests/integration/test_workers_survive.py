@@ -16,9 +16,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from holdfast.app.local_project import KEPT_VERSIONS
 from holdfast.model.worker_host_messages import Done, Refused
 from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
+from holdfast.workers.durable.errors import NO_LONGER_ACTIVE
 from tests.integration.releasing import released
 from tests.integration.waiting import poll
-from tests.integration.worker_up import ServedWorker, worker_up
+from tests.integration.worker_up import ROOM, ServedWorker, worker_up
 
 LIMIT_S = 60.0
 # Messages that a speaker has under way.
@@ -163,6 +164,39 @@ def test_an_answer_that_takes_its_time_is_given_by_the_version_that_was_asked() 
         assert (await asked).text == "v0"
 
     with worker_up(code=slow) as served:
+        asyncio.run(scenario(served))
+
+
+def test_a_request_that_outlives_its_version_wakes_no_object_in_it() -> None:
+    """The object is the next version's, whose requests are answered; the one that comes too late is told so."""
+    late = ROOM.replace(
+        "return await self.env.ROOM",
+        "late = self.env.ROOM.getByName('lobby')\n"
+        "        if request.url.endswith('/late'):\n"
+        "            print('begun')\n            await asyncio.sleep(4)\n"
+        "            try:\n                return Response(await late.note(VERSION))\n"
+        "            except Exception as error:\n                return Response(f'{error} {error.retryable}')\n"
+        "        if request.url.endswith('/note'):\n            return Response(await late.note(VERSION))\n"
+        "        return await self.env.ROOM",
+    )
+    late = late.replace(
+        "class Default",
+        "    async def note(self, text):\n"
+        "        self.ctx.storage.sql.exec('INSERT INTO said (text) VALUES (?)', text)\n        return VERSION\n\n"
+        "class Default",
+    )
+
+    async def scenario(served: ServedWorker) -> None:
+        asked = asyncio.create_task(asyncio.to_thread(served.get, "/late"))
+        await asyncio.to_thread(poll, lambda: any("begun" in one for one in served.command.log_lines), what="its begin")
+        assert isinstance(await asyncio.to_thread(served.deploy, "v1", late), Done)
+        while not asked.done():
+            answer = await asyncio.to_thread(served.get, "/note")
+            assert (answer.status_code, answer.text) == (200, "v1")
+        assert (await asked).text == f"{NO_LONGER_ACTIVE} True"
+        assert set(said(served, "v")) == {"v1"}
+
+    with worker_up(code=f"import asyncio\n{late}") as served:
         asyncio.run(scenario(served))
 
 

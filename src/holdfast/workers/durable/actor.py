@@ -36,6 +36,7 @@ class Registry(Protocol):
     """Who has all objects (`objects.Objects`)."""
 
     is_retiring: bool
+    has_left: bool
 
     def woke(self, actor: "Actor") -> None: ...
     def slept(self, actor: "Actor") -> None: ...
@@ -133,6 +134,9 @@ class Actor:
         """Let an event happen to the object; it is made if it is not in memory."""
         instance = self.instance
         if instance is None:
+            if self._registry.has_left:
+                event.fail(ObjectReset(NO_LONGER_ACTIVE, retryable=True))
+                return
             if self._until is not None:
                 self._waiting = self._waiting or []
                 self._waiting.append(event)

@@ -100,6 +100,8 @@ class Objects:
         self.services.has_all_sockets = self._has_all_sockets
         self._settled_at = float("inf")
         self.is_retiring = False
+        # Another process has the objects: what asks for one here is told so.
+        self.has_left = False
         self.owner: LocalOwner | None = None
         self._kinds = {
             name: _kind(name, code, (namespaces or {}).get(name, name), script) for name, code in classes.items()
@@ -340,6 +342,7 @@ class Objects:
         leaving = [loop.create_task(actor.leave("codeUpdated"), context=Context()) for actor in list(self._live)]
         if leaving or self._leaving:
             await asyncio.wait([*leaving, *self._leaving], timeout=max(until - loop.time(), LEAVE_LEAST_S))
+        self.has_left = True
         for actor in list(self._live):
             # Not even its last hours have ended: nothing of it may hold its file any more.
             if actor.instance is not None:

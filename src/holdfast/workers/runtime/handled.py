@@ -38,6 +38,8 @@ _SEQ_SPAN = 2**32
 _SEQ_HALF = 2**31
 # So many sockets are remembered before it has been looked whether they have left any trace.
 MAX_TOLD_BLINDLY = 1024
+# So many sockets that have ended are remembered, for what a rollback may bring back of them.
+MAX_ENDED = 1024
 # Instead of a number: all events of a socket that has ended.
 _ALL = -1
 
@@ -90,6 +92,8 @@ class Handled:
         else:
             self._told.pop(sid, None)
             self._acknowledged.pop(sid, None)
+            if self._leaving is not None:
+                self._leaving[1].pop(sid, None)
 
     def retain(self, sids: Collection[int]) -> None:
         """These are all sockets that the object has: traces of others are of no use. Raises StorageError."""
@@ -153,6 +157,9 @@ class Handled:
                     self._acknowledged[sid] = seq
                     if self._traces is not None and sid in self._traces:
                         self._bury(sid, {one for one in self._traces[sid] if _is_up_to(one, seq)})
+        if len(self._ended) > MAX_ENDED:
+            # The file knows of whom there is a trace left.
+            self._forget()
 
     def _end(self, sid: int) -> None:
         self._acknowledged.pop(sid, None)

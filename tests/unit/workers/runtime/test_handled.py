@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.store.objects.file import ObjectFile
-from holdfast.workers.runtime.handled import MAX_TOLD_BLINDLY, Handled
+from holdfast.workers.runtime.handled import MAX_ENDED, MAX_TOLD_BLINDLY, Handled
 from holdfast.workers.runtime.turns import see_event
 
 SID = 0xF000_0000_0100_0001
@@ -148,6 +148,22 @@ def test_a_trace_is_forgotten_when_the_kernel_has_its_acknowledgement(file: Obje
     handled.acknowledged(SID, 2)
     write(file, (SID, 4))
     assert {seq for _, seq in traces(file)} == {3, 4}
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_an_object_that_stays_remembers_few_of_the_sockets_that_left(file: ObjectFile, writes: bool) -> None:
+    handled = Handled(file, TAKEN)
+    write(file, (SID, 1))
+    remembered = list[int]()
+    for sid in range(1, 3 * MAX_ENDED):
+        if writes:
+            write(file, (sid, 1))
+        handled.acknowledged(sid, 1)
+        handled.closed(sid)
+        remembered.append(sum(map(len, (handled._told, handled._acknowledged, handled._ended))))
+    assert max(remembered) <= MAX_ENDED + 2
+    write(file, (7, 9))
+    assert len(traces(file)) == 2
 
 
 def test_an_object_that_only_reads_remembers_few_of_the_sockets_that_left(file: ObjectFile) -> None:
