@@ -358,9 +358,13 @@ class Objects:
         self._sweep_in(CROWDED_SWEEP_S if self._is_crowded else SWEEP_S)
 
     def _sweep_in(self, delay_s: float) -> None:
+        """Look for those that may leave so soon, or sooner where that is due."""
+        loop = asyncio.get_running_loop()
         if self._sweeper is not None:
+            if loop.time() < self._sweeper.when() <= loop.time() + delay_s:
+                return
             self._sweeper.cancel()
-        self._sweeper = asyncio.get_running_loop().call_later(delay_s, self._sweep, context=Context())
+        self._sweeper = loop.call_later(delay_s, self._sweep, context=Context())
 
     def _guard(self) -> None:
         """Stop everything where the objects are not ours any more."""
