@@ -158,7 +158,8 @@ class Outbox:
         """Write an output down (`kind`: of ToEdge); the number that its record is to have, 0 where there is no room for it."""
         if not self._entries:
             self._begin()
-        self._room -= len(data) + _ENTRY_BYTES + _SID_BYTES * len(sids)
+        length = len(data) if isinstance(data, bytes) or data.isascii() else len(data.encode(errors="replace"))
+        self._room -= length + _ENTRY_BYTES + _SID_BYTES * len(sids)
         if self._room < 0:
             return 0
         number = self._next

@@ -133,6 +133,9 @@ def test_what_is_too_much_is_not_written_down_and_has_no_number(stage: Stage, mo
     )
     assert numbers == [wire_number(1), 0]
     assert stage.rows == [["x" * 900]]
+    # Not characters, bytes.
+    stage.commits(lambda one: numbers.append(one.add(ToEdge.TEXT, [A], "語" * 400)))
+    assert numbers[2:] == [0]
     # What the links have not taken takes its part of the room.
     stage.says("z" * 900)
     assert stage.rows == [["x" * 900]]
