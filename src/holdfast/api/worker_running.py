@@ -3,7 +3,7 @@
 Law 1: a version that does not run changes nothing: the answer says why, with the traceback of the script's code.
 Law 2: what cannot be written down does not stay running: the version before is run again.
 Law 3: where classes move here from other scripts, those run without them before that is written down, and their objects' files move after it:
-who is written down to have a class finds its files, however often it takes. Until then bindings of both lead to where they were.
+who is written down to have a class finds its files, however often it takes. Between the two bindings lead nowhere, and calls wait for the end.
 
 Source: Cloudflare API v4, "Workers scripts"; codes and sentences as its clients know them.
 """

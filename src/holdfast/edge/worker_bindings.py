@@ -120,7 +120,11 @@ class WorkerBindings:
                 )
             name, class_name = moved.script or script.name, moved.class_name
             script = Script(worker_key(caller.account, name), name)
-        raise NotBound(f'the Durable Object class "{binding.class_name}" has moved too often, {whose}')
+        # While it moves each says that the other has it.
+        raise NotBound(
+            f'the Durable Object class "{binding.class_name}" is on the move, or has moved too often, {whose}',
+            "unbound",
+        )
 
     def _version(self, key: str) -> Deployed | None:
         """What is served of a script; None where nothing is."""

@@ -149,5 +149,5 @@ def test_a_binding_leads_to_where_its_class_went(home: Path) -> None:
 
 def test_a_class_that_went_in_a_circle_is_not_looked_for_without_end(home: Path) -> None:
     deployed(home, "store", version="v2", moved={"Shelf": MovedClass(class_name="Shelf", unique_key="store-Shelf")})
-    with pytest.raises(NotBound, match='the Durable Object class "Shelf" has moved too often'):
+    with pytest.raises(NotBound, match='the Durable Object class "Shelf" is on the move'):
         WorkerBindings(home).target(CHAT, a_call("SHELF", object_id=ID))
