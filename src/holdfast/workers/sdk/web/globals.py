@@ -9,9 +9,9 @@ import copy
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
@@ -230,6 +230,12 @@ class Set(set[Any]):
         return list(self)
 
 
+# As long as Python reads at once; what is longer is far beyond what JavaScript counts one by one.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
+_DECIMAL = re.compile(r"[+-]?(Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")
+_OTHER_BASE = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
+
+
 class Number:
     """`js.Number`: what can be read as a number is one of Python's, all else NaN."""
 
@@ -242,14 +248,13 @@ class Number:
             return int(value or 0)
         if isinstance(value, (int, float)):
             return value
-        # Python reads 1_000; JavaScript does not.
-        text = str(value).strip().replace("_", "?") or "0"
-        for read in (int, float, partial(int, base=0)):
-            try:
-                return read(text)
-            except ValueError:
-                continue
-        return math.nan
+        text = str(value).strip() or "0"
+        # Python reads more: 1_000, inf, nan, -0x1f.
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        if _DECIMAL.fullmatch(text):
+            return float(text)
+        return int(text, 0) if _OTHER_BASE.fullmatch(text) else math.nan
 
     @classmethod
     def new(cls, value: object = 0) -> float:

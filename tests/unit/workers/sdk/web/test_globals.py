@@ -1,5 +1,6 @@
 """JavaScript's own objects on plain Python values."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -107,13 +108,27 @@ def test_a_set_is_pythons_with_javascripts_names() -> None:
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [("1234", 1234), ("1.5", 1.5), (" 7 ", 7), ("", 0), ("0x10", 16), (True, 1), (None, 0), (2.5, 2.5), ("1e3", 1000)],
+    [
+        ("1234", 1234),
+        ("1.5", 1.5),
+        (" 7 ", 7),
+        ("", 0),
+        ("0x10", 16),
+        (True, 1),
+        (None, 0),
+        (2.5, 2.5),
+        ("1e3", 1000),
+        ("-.5", -0.5),
+        ("0o17", 15),
+        ("-Infinity", -math.inf),
+        ("9" * 5000, math.inf),
+    ],
 )
 def test_what_is_written_as_a_number_is_one(value: object, number: float) -> None:
     assert Number.new(value) == Number(value) == number
 
 
-@pytest.mark.parametrize("value", ["seven", "1_000", [1, 2], {}, "1 2"])
+@pytest.mark.parametrize("value", ["seven", "1_000", [1, 2], {}, "1 2", "inf", "nan", "-0x1f", "٣"])
 def test_what_is_written_otherwise_is_none(value: object) -> None:
     assert Number.isNaN(Number(value))
 
