@@ -143,6 +143,9 @@ class Handled:
 
     def _settle(self) -> None:
         """Forget that of which the kernel has the acknowledgement by now."""
+        if len(self._ended) > MAX_ENDED:
+            # The file knows of whom there is a trace left.
+            self._forget()
         while self._told or self._leaving is not None:
             if self._leaving is None:
                 self._leaving, self._told = (self._mark(), self._told), {}
@@ -157,9 +160,6 @@ class Handled:
                     self._acknowledged[sid] = seq
                     if self._traces is not None and sid in self._traces:
                         self._bury(sid, {one for one in self._traces[sid] if _is_up_to(one, seq)})
-        if len(self._ended) > MAX_ENDED:
-            # The file knows of whom there is a trace left.
-            self._forget()
 
     def _end(self, sid: int) -> None:
         self._acknowledged.pop(sid, None)
