@@ -34,6 +34,8 @@ CLASS_GONE = 10064
 # Ours.
 CHANGED_MEANWHILE = 10409
 _RETRY_AFTER_S = 5
+# The status of what the host has refused: what ran before runs still.
+REFUSED = 400
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -69,7 +71,13 @@ async def deploy(access: Access, change: Change, moves: Sequence[Move] = ()) -> 
     done: list[Change] = [change]
     try:
         for source in sources:
-            await _run(access, described(source.after), source.code.files)
+            try:
+                await _run(access, described(source.after), source.code.files)
+            except ApiFault as failed:
+                if failed.status != REFUSED:
+                    # Its host may run it yet.
+                    done.append(source)
+                raise
             done.append(source)
         async with access.context.database.write() as connection:
             deployment = await _write(access, connection, change)
@@ -176,7 +184,7 @@ async def _run(access: Access, version: ScriptVersion, files: Mapping[str, bytes
     except DeployRefused as refused:
         chain = ((INVALID_UPLOAD, refused.traceback),) if refused.traceback else ()
         code = CLASS_GONE if refused.error.startswith(CLASS_NOT_EXPORTED) else INVALID_UPLOAD
-        raise fault(400, code, refused.error, chain=chain) from None
+        raise fault(REFUSED, code, refused.error, chain=chain) from None
     except WorkersUnavailable as error:
         complaint = Complaint(NOT_REACHED, f"The Worker was not deployed: {error}")
         raise ApiFault(503, (complaint,), {"Retry-After": str(_RETRY_AFTER_S)}) from None
