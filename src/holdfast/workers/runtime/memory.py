@@ -28,7 +28,6 @@ AGAIN_AFTER_STEPS = 10
 MAX_BLOCKS = 65_536
 # As CPython lays out pools (`obmalloc.c`, since 3.10): where the first block is, and how large the largest are.
 _POOL_BYTES, _HEAD_BYTES, _BLOCK_BYTES = 16 * 1024, 48, 512
-_POOL_BLOCKS = (_POOL_BYTES - _HEAD_BYTES) // _BLOCK_BYTES
 _MADV_DONTNEED = 4
 _MAPS = Path("/proc/self/maps")
 
