@@ -2,6 +2,7 @@
 
 Law 1: making an id or a stub makes no object; the first call does.
 Law 2: a stub whose object broke while it was asked stays broken, with the same error, as in the original; a new stub reaches a new instance.
+Law 3: where another process has the objects by now (a deployment that a request has outlived), a call reaches them there.
 """
 
 # The original's methods keep their names.
@@ -21,17 +22,22 @@ from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.request import Request
 
 FindActor = Callable[[ObjectClass, DurableObjectId], Actor]
+# A stub of the object in the process that has it; None where this one has.
+FindAway = Callable[[ObjectClass, DurableObjectId], Any]
 
 
 class Namespace:
     """All objects of a class: `env.ROOM`."""
 
-    __slots__ = ("_find", "_jurisdiction", "_kind")
+    __slots__ = ("_away", "_find", "_jurisdiction", "_kind")
 
-    def __init__(self, kind: ObjectClass, find: FindActor, jurisdiction: str | None = None) -> None:
+    def __init__(
+        self, kind: ObjectClass, find: FindActor, jurisdiction: str | None = None, away: FindAway | None = None
+    ) -> None:
         self._kind = kind
         self._find = find
         self._jurisdiction = jurisdiction
+        self._away = away or _is_here
 
     def idFromName(self, name: str) -> DurableObjectId:
         """The id that this name means, always the same."""
@@ -81,10 +87,10 @@ class Namespace:
         send(partial(self._find, self._kind, found), call)
 
     def _stub(self, id: DurableObjectId) -> "Stub":  # noqa: A002  as `id` of the original
-        return Stub(self._kind, id, self._find)
+        return Stub(self._kind, id, self._find, self._away)
 
     def _with(self, jurisdiction: str | None) -> "Namespace":
-        return Namespace(self._kind, self._find, jurisdiction)
+        return Namespace(self._kind, self._find, jurisdiction, self._away)
 
     id_from_name = idFromName
     id_from_string = idFromString
@@ -99,12 +105,13 @@ class Namespace:
 class Stub:
     """An object to be called: `await stub.method(…)`, `await stub.property`, `await stub.fetch(…)`."""
 
-    __slots__ = ("_broken", "_find", "_id", "_kind")
+    __slots__ = ("_away", "_broken", "_find", "_id", "_kind")
 
-    def __init__(self, kind: ObjectClass, id: DurableObjectId, find: FindActor) -> None:  # noqa: A002  as `id` of the original
+    def __init__(self, kind: ObjectClass, id: DurableObjectId, find: FindActor, away: FindAway) -> None:  # noqa: A002  as `id` of the original
         self._kind = kind
         self._id = id
         self._find = find
+        self._away = away
         self._broken: BaseException | None = None
 
     @property
@@ -120,16 +127,19 @@ class Stub:
     def fetch(self, input: Any, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
         """Have the object's `fetch` answer a request, or a URL with options. Raises as `Request()` does."""
         request = input if isinstance(input, Request) and not options else Request(input, **options)
+        if (away := self._away(self._kind, self._id)) is not None:
+            moved: Promise = away.fetch(request)
+            return moved
         return self._send(Fetch("fetch", (request,)))
 
     def dup(self) -> "Stub":
         """Another stub of the same object."""
-        return Stub(self._kind, self._id, self._find)
+        return Stub(self._kind, self._id, self._find, self._away)
 
     def __getattr__(self, name: str) -> "Member":
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return Member(self._send, name)
+        return Member(self._send, partial(self._away, self._kind, self._id), name)
 
     def __repr__(self) -> str:
         return f"<DurableObjectStub {self._kind.name} {self._id.name or self._id}>"
@@ -149,23 +159,34 @@ class Stub:
 class Member:
     """A name of an object: called, it is a method; awaited, a property."""
 
-    __slots__ = ("_name", "_send")
+    __slots__ = ("_away", "_name", "_send")
 
-    def __init__(self, send_call: Callable[[Call], Promise], name: str) -> None:
+    def __init__(self, send_call: Callable[[Call], Promise], away: Callable[[], Any], name: str) -> None:
         self._send = send_call
+        self._away = away
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Promise:  # noqa: ANN401  whatever the method takes
         """Call it, now; awaiting gives its result. DOMException "DataCloneError" for what cannot be sent."""
+        if (away := self._away()) is not None:
+            moved: Promise = getattr(away, self._name)(*args, **kwargs)
+            return moved
         reference = reference_to(copy_context())
         given = {name: copied(one, reference) for name, one in kwargs.items()}
         return self._send(Call(self._name, tuple(copied(one, reference) for one in args), given))
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        if (away := self._away()) is not None:
+            moved: Generator[Any, Any, Any] = getattr(away, self._name).__await__()
+            return moved
         return self._send(Read(self._name)).__await__()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  never
         raise AttributeError(f"'{self._name}' of an object must be awaited before its '{name}' is read")
+
+
+def _is_here(_kind: ObjectClass, _id: DurableObjectId) -> None:
+    """Nobody else has any object of this namespace."""
 
 
 def _option(options: Any, name: str) -> Any:  # noqa: ANN401  a mapping, or an object with attributes

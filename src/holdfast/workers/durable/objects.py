@@ -100,15 +100,17 @@ class Objects:
         self.services.has_all_sockets = self._has_all_sockets
         self._settled_at = float("inf")
         self.is_retiring = False
-        # Another process has the objects: what asks for one here is told so.
+        # Another process has the objects: what asks for one here is sent there, or told so.
         self.has_left = False
+        # By class: its namespace there.
+        self.elsewhere: Mapping[str, Namespace] = {}
         self.owner: LocalOwner | None = None
         self._kinds = {
             name: _kind(name, code, (namespaces or {}).get(name, name), script) for name, code in classes.items()
         }
         self._script = script
         self._kept = {kind.namespace: kind for kind in self._kinds.values()}
-        self._namespaces = {name: Namespace(kind, self.actor) for name, kind in self._kinds.items()}
+        self._namespaces = {name: Namespace(kind, self.actor, away=self._away) for name, kind in self._kinds.items()}
         self.services.exports = Exports(self._namespaces)
         self._actors: dict[tuple[str, str], Actor] = {}
         # Those that came to be known since the last sweep: they may come to nothing.
@@ -427,6 +429,10 @@ class Objects:
                 owed.read((namespace, digits), ObjectFile.open(self._path(kind, digits)))
                 if (actor := self._actors.get((kind.name, digits))) is not None:
                     owed.resumed((namespace, digits), actor.sockets)
+
+    def _away(self, kind: ObjectClass, id: DurableObjectId) -> Any:  # noqa: A002, ANN401  as `id` of the original; a stub
+        namespace = self.elsewhere.get(kind.name) if self.has_left else None
+        return None if namespace is None else namespace.get(id)
 
     def _open_journal(self, file: ObjectFile) -> Handled:
         return Handled(file, self.services.channels.mark)

@@ -25,6 +25,18 @@ class Namespaces(Protocol):
         """The namespace of a class. Raises KeyError."""
 
 
+def elsewhere(message: Load, neighbours: Neighbours) -> dict[str, RemoteNamespace]:
+    """The script's own classes that bindings name, as another of its processes has them: the way there is by the edge."""
+    return {
+        one.class_name: RemoteNamespace(
+            Way(one.name, neighbours.proof),
+            foreign_class(message.name, one.class_name, message.namespaces.get(one.class_name, one.class_name)),
+        )
+        for one in message.durable_objects
+        if not is_foreign(one.script_name, message) and one.class_name not in message.moved
+    }
+
+
 def environment_of(message: Load, namespaces: Namespaces, neighbours: Neighbours) -> Env:
     """The bindings of a script. Raises LoadError."""
     bindings: dict[str, object] = copy.deepcopy(message.vars)

@@ -44,7 +44,7 @@ from holdfast.workers.durable.instance import Instance
 from holdfast.workers.durable.objects import Objects
 from holdfast.workers.runtime import console, egress, isolation
 from holdfast.workers.runtime.dispatch import Dispatcher
-from holdfast.workers.runtime.environment import environment_of
+from holdfast.workers.runtime.environment import elsewhere, environment_of
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import Exchange, HttpServer
 from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
@@ -203,6 +203,7 @@ class _Serving:
         environment.set_default(env)
         self._objects.channels = self._channels
         self._objects.env = env
+        self._objects.elsewhere = elsewhere(message, neighbours)
         self._objects.services.event_seen = see_event
         self._objects.services.context = _named
         egress.configure(message.egress_path, message.key)

@@ -1,10 +1,12 @@
 """Namespaces and stubs as user code has them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.durable.ids import IdSpace
 from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.sdk.entrypoints import DurableObject
@@ -120,3 +122,30 @@ async def test_python_does_not_take_a_stub_for_what_it_is_not(tmp_path: Path) ->
             _ = stub.who.name
         assert "Room a" in repr(stub)
         assert "Room" in repr(scene.objects.namespace("Room"))
+
+
+class Elsewhere:
+    """Stubs of another process's objects, that say what they are asked."""
+
+    def get(self, id: Any) -> Any:  # noqa: A002  as `id` of the original
+        return SimpleNamespace(
+            fetch=lambda request: self._answer(f"{id.name} fetch {request.url}"),
+            who=lambda *args: self._answer(f"{id.name} who {args}"),
+        )
+
+    @staticmethod
+    async def _answer(text: str) -> str:
+        return text
+
+
+async def test_where_another_process_has_the_objects_calls_reach_them_there(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        before, stub = Room.made, scene.stub("a")
+        scene.objects.elsewhere = {"Room": Elsewhere()}  # type: ignore[dict-item]
+        scene.objects.has_left = True
+        assert await stub.fetch("http://edge/x") == "a fetch http://edge/x"
+        assert await stub.dup().who(1) == "a who (1,)"
+        scene.objects.elsewhere = {}
+        with pytest.raises(ObjectReset) as lost:
+            await stub.who()
+        assert (lost.value.retryable, Room.made) == (True, before)

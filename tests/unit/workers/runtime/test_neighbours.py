@@ -23,12 +23,8 @@ def a_load(data_dir: Path, **more: Any) -> Load:
     )  # fmt: skip
 
 
-def test_a_script_that_names_no_other_needs_nothing(tmp_path: Path) -> None:
-    own = (
-        DurableObjectBinding(name="ROOM", class_name="Room"),
-        DurableObjectBinding(name="SAME", class_name="Room", script_name="chat"),
-    )
-    load = a_load(tmp_path, durable_objects=own)
+def test_a_script_without_bindings_needs_nothing(tmp_path: Path) -> None:
+    load = a_load(tmp_path)
     assert neighbours_of(load) == Neighbours()
     assert not worker_caller_file(tmp_path, KEY).exists()
     assert [is_foreign(one, load) for one in ("", "chat", "store")] == [False, False, True]
