@@ -37,7 +37,7 @@ def neighbours_of(message: Load) -> Neighbours:
     wanted = {
         (one.script_name, one.class_name) for one in message.durable_objects if is_foreign(one.script_name, message)
     }
-    if not message.durable_objects and not message.services:
+    if not message.durable_objects and not message.services and not message.moved:
         return Neighbours()
     found = {
         (script, name): known
