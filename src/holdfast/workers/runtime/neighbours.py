@@ -37,14 +37,18 @@ def neighbours_of(message: Load) -> Neighbours:
     wanted = {
         (one.script_name, one.class_name) for one in message.durable_objects if is_foreign(one.script_name, message)
     }
-    if not message.durable_objects and not message.services and not message.moved:
+    caller = worker_caller_file(data_dir, message.key)
+    if not wanted and not message.services and not message.moved:
+        # Only for a request that outlives its version and calls an object of its own then: none is refused for want of that.
+        with contextlib.suppress(OSError):
+            return Neighbours(_proof(caller)) if message.durable_objects else Neighbours()
         return Neighbours()
     found = {
         (script, name): known
         for script, name in wanted
         if (known := _namespace(data_dir, worker_key(message.account, script), name))
     }
-    return Neighbours(_proof(worker_caller_file(data_dir, message.key)), found)
+    return Neighbours(_proof(caller), found)
 
 
 def is_foreign(script_name: str, message: Load) -> bool:

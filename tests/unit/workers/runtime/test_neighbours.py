@@ -30,6 +30,14 @@ def test_a_script_without_bindings_needs_nothing(tmp_path: Path) -> None:
     assert [is_foreign(one, load) for one in ("", "chat", "store")] == [False, False, True]
 
 
+def test_a_script_that_names_its_own_objects_alone_does_without_a_proof_where_there_can_be_none(tmp_path: Path) -> None:
+    load = a_load(tmp_path, durable_objects=(DurableObjectBinding(name="ROOM", class_name="Room"),))
+    assert len(neighbours_of(load).proof) == 64
+    worker_caller_file(tmp_path, KEY).unlink()
+    worker_dir(tmp_path, KEY).rmdir()
+    assert neighbours_of(load) == Neighbours()
+
+
 def test_the_proof_is_made_once_and_is_nobody_elses_to_read(tmp_path: Path) -> None:
     load = a_load(tmp_path, services=(ServiceBinding(name="STORE", service="store"),))
     first = neighbours_of(load)
