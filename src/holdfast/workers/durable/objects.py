@@ -371,10 +371,10 @@ class Objects:
     def _guard(self) -> None:
         """Stop everything where the objects are not ours any more."""
         try:
-            if self.owner is not None:
+            if self.owner is not None and not self.has_left:
                 self.owner.check()
         except Fenced as error:
-            self.is_retiring = True
+            self.is_retiring = self.has_left = True
             if self._scheduler is not None:
                 self._scheduler.stop()
             self.services.report("error", "The objects are not this process's any more: all of them are reset", error)
