@@ -146,6 +146,26 @@ async def test_where_one_of_them_does_not_run_everything_is_as_it_was(
     assert workers.adopted == []
 
 
+async def test_a_source_of_which_nobody_knows_whether_it_runs_without_its_class_is_run_with_it_again(
+    worker_api: Api, workers: FakeWorkers
+) -> None:
+    api = worker_api
+    await made(api)
+    running, deploy = last(workers, api, "chat"), workers.deploy
+
+    async def answered_too_late(version: ScriptVersion, files: Mapping[str, bytes]) -> None:
+        await deploy(version, files)
+        if version.name == "chat" and not version.classes:
+            raise WorkersUnavailable("it did not answer in time")
+
+    workers.deploy = answered_too_late  # type: ignore[method-assign]
+    answer = await api.ask("PUT", script_path(api, "hall"), **upload(**MOVING))
+    assert (answer.status_code, codes(answer)) == (503, [10503])
+    assert last(workers, api, "chat") == running
+    (now,) = [version for version, _ in workers.versions if version.name == "chat"][-1:]
+    assert list(now.classes) == ["Room"]
+
+
 async def test_objects_that_cannot_be_moved_yet_are_when_the_version_is_deployed_again(
     worker_api: Api, workers: FakeWorkers
 ) -> None:
