@@ -44,6 +44,17 @@ def owed(directory: Path, channels: Channels, *, has_all_sockets: bool = False) 
     return Owed(directory, channels, has_all_sockets=lambda: has_all_sockets, report=lambda *_: None)
 
 
+def written_down(path: Path, channels: Channels, socket: Socket) -> Owed:
+    """An answer to the socket is in the object's file, and its process is killed."""
+    before, file = owed(path.parent, channels), ObjectFile.open(path)
+    outbox = before.outbox(KEY, file, Handled(file, channels.mark))
+    file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
+    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
+    file.commit()
+    file.close()
+    return before
+
+
 def test_each_socket_gets_what_its_edge_has_not_taken_under_the_same_numbers() -> None:
     channels, first, second, third = Channels(), Socket(last=5), Socket(last=4), Socket(last=7)
     assert Left(entries(first, second, third)).send([first, second, third], channels) == 3
@@ -58,13 +69,7 @@ def test_each_socket_gets_what_its_edge_has_not_taken_under_the_same_numbers() -
 def test_what_was_written_down_is_found_by_the_next_process_and_sent_to_late_sockets(tmp_path: Path) -> None:
     channels, socket = Channels(), Socket()
     path = tmp_path / "object.sqlite"
-    before = owed(tmp_path, channels)
-    file = ObjectFile.open(path)
-    outbox = before.outbox(KEY, file, Handled(file, channels.mark))
-    file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
-    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
-    file.commit()
-    file.close()
+    before = written_down(path, channels, socket)
     assert before.keys == frozenset()
 
     later = owed(tmp_path, channels)
@@ -78,13 +83,7 @@ def test_what_was_written_down_is_found_by_the_next_process_and_sent_to_late_soc
 
 def test_a_name_stays_until_what_is_sent_again_has_left(tmp_path: Path) -> None:
     channels, socket, path = Channels(), Socket(), tmp_path / "object.sqlite"
-    before = owed(tmp_path, channels)
-    file = ObjectFile.open(path)
-    outbox = before.outbox(KEY, file, Handled(file, channels.mark))
-    file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
-    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
-    file.commit()
-    file.close()
+    written_down(path, channels, socket)
 
     later = owed(tmp_path, channels, has_all_sockets=True)
     later.read(KEY, ObjectFile.open(path))
