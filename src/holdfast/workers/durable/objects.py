@@ -425,7 +425,9 @@ class Objects:
             report=self.services.report,
         )
         for namespace, digits in owed.keys:
-            if (kind := self._kept.get(namespace)) is not None:
+            if (kind := self._kept.get(namespace)) is None:
+                owed.drop((namespace, digits))
+            else:
                 owed.read((namespace, digits), ObjectFile.open(self._path(kind, digits)))
                 if (actor := self._actors.get((kind.name, digits))) is not None:
                     owed.resumed((namespace, digits), actor.sockets)

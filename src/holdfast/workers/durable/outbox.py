@@ -89,8 +89,8 @@ class _Row:
 class Outbox:
     """The outputs in one object's file. `write_down` before a commit, `left` when what waited for it has left."""
 
-    __slots__ = ("_changed", "_done", "_entries", "_file", "_free", "_has_all_sockets", "_inherited", "_is_made", "_is_told", "_journal",
-                 "_mark", "_next", "_room", "_rows", "_written")  # fmt: skip
+    __slots__ = ("_changed", "_done", "_entries", "_file", "_free", "_has_all_sockets", "_inherited", "_is_inheriting", "_is_made", "_is_told",
+                 "_journal", "_mark", "_next", "_room", "_rows", "_written")  # fmt: skip
 
     def __init__(
         self,
@@ -100,9 +100,11 @@ class Outbox:
         mark: Callable[[], Mark],
         has_all_sockets: Callable[[], bool],
         changed: Callable[[], None],
+        is_inheriting: bool = True,
     ) -> None:
         """`mark`: of all links, now. `has_all_sockets`: no socket comes any more that a process before this one had.
-        `changed` is called once, before there is anything to be found."""
+        `changed` is called once, before there is anything to be found. `is_inheriting`: what the file has may be of use; where not, as in a
+        file that came from another script, whose sockets have ended, it makes room."""
         self._file, self._journal = file, journal
         self._mark, self._has_all_sockets, self._changed = mark, has_all_sockets, changed
         # As `Entry`, but for what is as it is by default.
@@ -111,6 +113,7 @@ class Outbox:
         self._done: dict[Any, int] = {}
         self._room = 0
         self._is_told = False
+        self._is_inheriting = is_inheriting
         # By slot.
         self._rows: dict[int, _Row] = {}
         self._free: set[int] = set()
@@ -180,6 +183,9 @@ class Outbox:
         rows = rows_of(self._file)
         self._is_made = bool(rows)
         self._next = max((last for _, last, _ in rows), default=0) + 1
+        if not self._is_inheriting:
+            self._free.update(slot for slot, _, _ in rows)
+            return
         # What a process before this one wrote has been sent again by this one, which may be killed as well; what an instance before this
         # one wrote may not have left.
         self._inherited = [slot for slot, _, _ in rows]

@@ -117,6 +117,10 @@ class Owed:
         """The objects that may owe something."""
         return frozenset(self._names.left)
 
+    def drop(self, key: Key) -> None:
+        """There is no such object here any more: it was deleted, or moved, with its sockets."""
+        self._names.discard((key,))
+
     def read(self, key: Key, file: Any) -> None:  # noqa: ANN401  `store.objects.ObjectFile`, which is closed afterwards
         """Look into an object's file."""
         try:
@@ -152,6 +156,7 @@ class Owed:
             mark=self._channels.mark,
             has_all_sockets=self._has_all_sockets,
             changed=partial(self._changed, key),
+            is_inheriting=key in self._names,
         )
 
     def slept(self, key: Key) -> None:

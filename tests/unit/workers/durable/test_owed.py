@@ -6,7 +6,7 @@ from typing import Any
 
 from holdfast.store.objects.file import ObjectFile
 from holdfast.workers.channel.records import ToEdge
-from holdfast.workers.durable.outbox import Entry, Outbox, wire_number
+from holdfast.workers.durable.outbox import Entry, Outbox, entries_in, rows_of, wire_number
 from holdfast.workers.durable.owed import FILE_NAME, SPARE_LINES, Left, Names, Owed
 from holdfast.workers.runtime.handled import Handled
 from tests.unit.workers.durable.stage import Channels, Session
@@ -48,7 +48,7 @@ def written_down(path: Path, channels: Channels, socket: Socket) -> Owed:
     """An answer to the socket is in the object's file, and its process is killed."""
     before, file = owed(path.parent, channels), ObjectFile.open(path)
     outbox = before.outbox(KEY, file, Handled(file, channels.mark))
-    file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
+    file.write(" INSERT OR REPLACE INTO _cf_KV VALUES ('key', 'value')")
     outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
     file.commit()
     file.close()
@@ -123,7 +123,7 @@ def test_a_name_goes_when_its_object_sleeps_and_the_links_have_everything(tmp_pa
     one = owed(tmp_path, channels, has_all_sockets=True)
     file = ObjectFile.open(tmp_path / "x.sqlite")
     outbox: Outbox = one.outbox(KEY, file, Handled(file, channels.mark))
-    file.write(" INSERT INTO _cf_KV VALUES ('key', 'value')")
+    file.write(" INSERT OR REPLACE INTO _cf_KV VALUES ('key', 'value')")
     outbox.write_down([SimpleNamespace(note=lambda into: into.add(ToEdge.TEXT, [1], "x"))])
     one.slept(KEY)
     one.sweep()
@@ -147,3 +147,32 @@ def test_the_file_of_names_does_not_grow_for_ever(tmp_path: Path) -> None:
 def test_whatever_is_in_the_file_of_names_can_be_read(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"\xff\nRoom\nRoom 12 34\nRoom 1\n")
     assert Names(tmp_path).left == {("Room", "1")}
+
+
+def test_what_came_from_another_script_is_owed_to_nobody_and_makes_room(tmp_path: Path) -> None:
+    channels, socket = Channels(), Socket()
+    there, here = tmp_path / "there", tmp_path / "here"
+    for directory in (there, here):
+        directory.mkdir()
+    written_down(there / "object.sqlite", channels, socket)
+    (there / "object.sqlite").rename(here / "object.sqlite")
+    # One that has its sockets yet to come: an inherited output would stay for as long.
+    after = written_down(here / "object.sqlite", channels, socket)
+    file = ObjectFile.open(here / "object.sqlite")
+    (entry,) = entries_in(rows_of(file))
+    # Numbers go on, so that no two outputs of an object ever have the same.
+    assert entry.number == 2
+    after.close(is_all_out=False)
+
+
+def test_names_of_objects_that_are_not_here_any_more_go(tmp_path: Path) -> None:
+    channels = Channels()
+    written_down(tmp_path / "object.sqlite", channels, Socket()).close(is_all_out=False)
+    later = owed(tmp_path, channels)
+    assert later.keys == {KEY}
+    later.drop(KEY)
+    file = ObjectFile.open(tmp_path / "object.sqlite")
+    outbox = later.outbox(KEY, file, Handled(file, channels.mark))
+    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [1], "new"))])
+    assert [entry.data for entry in entries_in(rows_of(file))] == ["new"]
+    later.close(is_all_out=False)
