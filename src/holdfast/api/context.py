@@ -164,7 +164,8 @@ class Workers(Protocol):
         """The version of a script that was deployed last, "" where none is known. Never raises."""
 
     async def doom_objects(self, key: str, unique_keys: Sequence[str]) -> None:
-        """Write down that what the objects of these namespaces stored is to be removed. Never raises."""
+        """Write down that what the objects of these namespaces stored is to be removed. Raises WorkersUnavailable: what is not written down
+        would be met by a class that is made later under the same name."""
 
     async def forget_objects(self, key: str, living: Collection[str]) -> None:
         """Remove what was doomed, but for namespaces that are `living` all the same: those that the script has now. What cannot be removed is

@@ -23,7 +23,18 @@ from holdfast.api.access import Access
 from holdfast.api.faults import fault
 from holdfast.api.worker_classes import Classes, check_bound, check_gone, classes_after, namespaces_of, not_applied
 from holdfast.api.worker_found import Before, audited, find_script, look_up, no_such_version
-from holdfast.api.worker_running import Change, Code, Move, adopt, client_of, deploy, kept_files, write_script
+from holdfast.api.worker_running import (
+    Change,
+    Code,
+    Move,
+    adopt,
+    client_of,
+    deploy,
+    doom,
+    forget,
+    kept_files,
+    write_script,
+)
 from holdfast.api.worker_upload import Migrations
 from holdfast.model.data_dir import worker_key
 from holdfast.model.object_names import unique_key
@@ -90,11 +101,13 @@ async def make_version(access: Access, name: str, want: Want, *, sources: Collec
             await check_bound(connection, before, after)
             for change in [(before, after), *((move.source.before, move.source.after) for move in moves)]:
                 await check_gone(connection, *change)
-        if gone := namespaces_of(before.script if before else None) - namespaces_of(after.script):
-            await context.workers.doom_objects(key, sorted(gone))
-        await deploy(access, Change(before=before, after=after, code=Code(files, packed)), moves)
-        # Now: the process that had them has given them back, and what is written down has them no more.
-        await context.workers.forget_objects(key, namespaces_of(after.script))
+        await doom(access, key, namespaces_of(before.script if before else None) - namespaces_of(after.script))
+        try:
+            await deploy(access, Change(before=before, after=after, code=Code(files, packed)), moves)
+        finally:
+            # Now: the process that had them has given them back, and what is written down has them no more. Or has them still, where it was
+            # refused.
+            await forget(access, name)
     return after
 
 

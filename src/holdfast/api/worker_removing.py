@@ -3,11 +3,14 @@
 Law 1: who removes a script removes its routes, domains and schedules, and what its Durable Objects stored.
 Law 2: what others would miss is removed only where that is asked for (`is_forced`): objects, and bindings of other scripts.
 Law 3: its processes end first: what cannot be ended can be asked for again.
+Law 4: what objects stored whose class went to another script goes there first, where it has not been fetched yet; where it cannot go, nothing is
+removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.api.access import Access
 from holdfast.api.context import WorkersUnavailable
 from holdfast.api.faults import ApiFault, Complaint, fault
-from holdfast.api.worker_found import NOT_REACHED, RESOURCE, audited, find_script, no_such_script
+from holdfast.api.worker_classes import came_from
+from holdfast.api.worker_found import NOT_REACHED, RESOURCE, Before, audited, find_script, no_such_script
+from holdfast.model.data_dir import worker_key
 from holdfast.store import worker_scripts as store
 from holdfast.store import zones
 from holdfast.store.worker_scripts import Script, Version
@@ -49,28 +54,75 @@ def references_to(name: str, scripts: Iterable[tuple[Script, Version]]) -> list[
 
 async def remove_script(access: Access, name: str, *, is_forced: bool) -> None:
     """Remove the account's script of this name. Raises ApiFault."""
+    held: set[str] = set()
+    # Scripts that a class has gone to, or came from, meanwhile are waited for, too.
+    while (wanted := await _removed(access, name, held, is_forced=is_forced)) is not None:
+        held |= wanted
+
+
+async def _removed(access: Access, name: str, held: set[str], *, is_forced: bool) -> set[str] | None:
+    """Remove it, as who changes the scripts with the keys `held`, and it; where others have to be held as well, say which and do nothing.
+    Raises ApiFault."""
     context = access.context
-    async with context.database.read() as connection:
-        before = await find_script(connection, access.account_id, name)
-        if not is_forced:
-            await _check_unused(connection, before.script)
-    async with context.workers.turn(before.script.key):
+    key = worker_key(access.account_id, name)
+    async with AsyncExitStack() as turns:
+        for one in sorted({key, *held}):
+            await turns.enter_async_context(context.workers.turn(one))
+        async with context.database.read() as connection:
+            before = await find_script(connection, access.account_id, name)
+            heirs = await came_from(connection, before.script)
+            if not is_forced:
+                await _check_unused(connection, before.script)
+        near = {one.came_from for one in before.script.classes.values() if one.came_from} | {one.key for one in heirs}
+        if not near <= {key, *held}:
+            return near
+        # What others have of it, and what goes with it, is where it belongs before the directory goes.
+        for script in (before.script, *heirs):
+            await _adopt(access, script)
         try:
-            await context.workers.delete(before.script.key)
+            await context.workers.delete(key)
         except WorkersUnavailable as error:
-            complaint = Complaint(NOT_REACHED, f"The Worker was not removed: {error}")
-            raise ApiFault(503, (complaint,), {"Retry-After": "5"}) from None
-        async with context.database.write() as connection:
-            there = await store.hold(connection, access.account_id, name)
-            if there is None:
-                raise no_such_script()
-            touched = sorted(await store.zones_of(connection, there.id))
-            for zone_id in touched:
-                await zones.touch(connection, zone_id)
-            await store.delete(connection, there.id)
-            await access.record(connection, "delete", RESOURCE, name, old=audited(before))
-        if touched:
-            await context.on_change(touched)
+            raise _not_removed(error) from None
+        await _write(access, before, heirs)
+    return None
+
+
+async def _adopt(access: Access, script: Script) -> None:
+    try:
+        for one in script.classes.values():
+            if one.came_from:
+                await access.context.workers.adopt_objects(script.key, script.name, one)
+    except WorkersUnavailable as error:
+        raise _not_removed(error) from None
+
+
+def _not_removed(error: WorkersUnavailable) -> ApiFault:
+    return ApiFault(503, (Complaint(NOT_REACHED, f"The Worker was not removed: {error}"),), {"Retry-After": "5"})
+
+
+async def _write(access: Access, before: Before, heirs: Iterable[Script]) -> None:
+    async with access.context.database.write() as connection:
+        there = await store.hold(connection, access.account_id, before.script.name)
+        if there is None:
+            raise no_such_script()
+        touched = sorted(await store.zones_of(connection, there.id))
+        for zone_id in touched:
+            await zones.touch(connection, zone_id)
+        for heir in heirs:
+            # A script that is made later under the same name is another one: nothing of it is theirs.
+            await store.update(connection, _settled(heir, before.script.key))
+        await store.delete(connection, there.id)
+        await access.record(connection, "delete", RESOURCE, before.script.name, old=audited(before))
+    if touched:
+        await access.context.on_change(touched)
+
+
+def _settled(heir: Script, key: str) -> Script:
+    classes = {
+        name: msgspec.structs.replace(one, came_from="") if one.came_from == key else one
+        for name, one in heir.classes.items()
+    }
+    return msgspec.structs.replace(heir, classes=classes)
 
 
 async def _check_unused(connection: AsyncConnection, script: Script) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -21,12 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.api.access import Access
 from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.api.faults import ApiFault, Complaint, fault
+from holdfast.api.worker_classes import living_of
 from holdfast.api.worker_found import NOT_REACHED, RESOURCE, Before, audited, described
 from holdfast.api.worker_upload import INVALID_UPLOAD
+from holdfast.model.data_dir import worker_key
 from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
 from holdfast.model.worker_migrations import MovedClass, TransferredClass
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.store import worker_scripts as store
+from holdfast.store.database import StoreUnavailable
 from holdfast.store.worker_scripts import Deployment
 
 # Cloudflare's code.
@@ -67,18 +70,11 @@ async def deploy(access: Access, change: Change, moves: Sequence[Move] = ()) -> 
     """Have the version run, and write all down. `moves` are in their order; of each source there is one change, the same in all of its moves.
     Raises ApiFault."""
     sources = list({move.source.after.script.id: move.source for move in moves}.values())
-    await _run(access, _staged(change, moves) if moves else described(change.after), change.code.files)
-    done: list[Change] = [change]
+    done: list[Change] = []
     try:
+        await _try(access, change, _staged(change, moves) if moves else described(change.after), done)
         for source in sources:
-            try:
-                await _run(access, described(source.after), source.code.files)
-            except ApiFault as failed:
-                if failed.status != REFUSED:
-                    # Its host may run it yet.
-                    done.append(source)
-                raise
-            done.append(source)
+            await _try(access, source, described(source.after), done)
         async with access.context.database.write() as connection:
             deployment = await _write(access, connection, change)
             for source in sources:
@@ -102,6 +98,25 @@ async def adopt(access: Access, of: Before) -> None:
     except WorkersUnavailable as error:
         complaint = Complaint(NOT_REACHED, f"The Worker is deployed when this can be done: {error}")
         raise ApiFault(503, (complaint,), {"Retry-After": str(_RETRY_AFTER_S)}) from None
+
+
+async def doom(access: Access, key: str, unique_keys: Collection[str]) -> None:
+    """Write down that what objects of these namespaces stored is to be removed, as soon as the script has them no more. Raises ApiFault."""
+    if not unique_keys:
+        return
+    try:
+        await access.context.workers.doom_objects(key, sorted(unique_keys))
+    except WorkersUnavailable as error:
+        raise _not_deployed(error) from None
+
+
+async def forget(access: Access, name: str) -> None:
+    """Remove what is doomed and, as it is written down now, not wanted; what cannot be looked up is with the next change of the script."""
+    with suppress(StoreUnavailable):
+        async with access.context.database.read() as connection:
+            script = await store.find(connection, access.account_id, name)
+            living = await living_of(connection, script) if script else set()
+        await access.context.workers.forget_objects(worker_key(access.account_id, name), living)
 
 
 async def write_script(connection: AsyncConnection, before: Before | None, after: Before) -> None:
@@ -178,6 +193,18 @@ async def _write(access: Access, connection: AsyncConnection, change: Change) ->
     return deployment
 
 
+async def _try(access: Access, change: Change, version: ScriptVersion, done: list[Change]) -> None:
+    """Run the version of a change; `done` gets what may run afterwards. Raises ApiFault."""
+    try:
+        await _run(access, version, change.code.files)
+    except ApiFault as failed:
+        # Its host may run it yet, unless it has refused. Of one that is new nothing is removed without need.
+        if failed.status != REFUSED and change.before is not None:
+            done.append(change)
+        raise
+    done.append(change)
+
+
 async def _run(access: Access, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
     try:
         await access.context.workers.deploy(version, files)
@@ -186,8 +213,12 @@ async def _run(access: Access, version: ScriptVersion, files: Mapping[str, bytes
         code = CLASS_GONE if refused.error.startswith(CLASS_NOT_EXPORTED) else INVALID_UPLOAD
         raise fault(REFUSED, code, refused.error, chain=chain) from None
     except WorkersUnavailable as error:
-        complaint = Complaint(NOT_REACHED, f"The Worker was not deployed: {error}")
-        raise ApiFault(503, (complaint,), {"Retry-After": str(_RETRY_AFTER_S)}) from None
+        raise _not_deployed(error) from None
+
+
+def _not_deployed(error: WorkersUnavailable) -> ApiFault:
+    complaint = Complaint(NOT_REACHED, f"The Worker was not deployed: {error}")
+    return ApiFault(503, (complaint,), {"Retry-After": str(_RETRY_AFTER_S)})
 
 
 async def _run_before(access: Access, change: Change) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from holdfast.api.context import DeployRefused, Workers, WorkersUnavailable
-from holdfast.api.worker_classes import namespaces_of
+from holdfast.api.worker_classes import living_of
 from holdfast.api.worker_found import Before, described
 from holdfast.control.pacing import Pacing
 from holdfast.store import worker_schedules
@@ -59,7 +59,7 @@ async def _deploy(database: Database, workers: Workers, account_id: str, name: s
         script = await store.find(connection, account_id, name)
         if script is None:
             return
-        await workers.forget_objects(script.key, namespaces_of(script))
+        await workers.forget_objects(script.key, await living_of(connection, script))
         if script.version_id in refused or await workers.deployed(script.key) == script.version_id:
             return
         version = await store.find_version(connection, script.id, script.version_id)

@@ -110,9 +110,12 @@ class WorkerHosting:
         return await asyncio.to_thread(_deployed, self._data_dir, key)
 
     async def doom_objects(self, key: str, unique_keys: Sequence[str]) -> None:
-        """Written down beside the script's files."""
-        with contextlib.suppress(OSError):
+        """Written down beside the script's files. Raises WorkersUnavailable."""
+        try:
             await asyncio.to_thread(worker_objects.doom, self._data_dir, key, unique_keys)
+        except OSError as error:
+            reason = f"it cannot be noted which objects are to be removed: {reason_of(error)}"
+            raise WorkersUnavailable(reason) from error
 
     async def forget_objects(self, key: str, living: Collection[str]) -> None:
         """Remove files of objects: first out of the way as a whole, so that nothing that is new meets them."""

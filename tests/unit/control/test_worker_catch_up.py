@@ -56,10 +56,10 @@ async def test_objects_of_a_class_that_came_from_another_script_are_moved_before
     async with database.write() as connection:
         await worker_scripts.update(connection, moved)
     workers = FakeWorkers()
-    workers.doomed = [(OTHER.key, ["other-Gone", "chat-Room"])]
+    workers.doomed = [(OTHER.key, ["other-Gone", "chat-Room"]), (SCRIPT.key, ["chat-Room"])]
     assert await catch_up(database, workers, no_log, set())
     assert workers.adopted == [(OTHER.key, "chat-Room")]
-    # And what could not be removed when its class was deleted, is now.
+    # And what could not be removed when its class was deleted, is now; not what has yet to be fetched from beside another script.
     assert workers.forgotten == [(OTHER.key, ["other-Gone"])]
 
 

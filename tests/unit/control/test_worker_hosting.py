@@ -13,7 +13,13 @@ import pytest
 from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.control import worker_hosting as subject
 from holdfast.control.worker_hosting import KEPT_VERSIONS, WorkerHosting, prune, stage
-from holdfast.model.data_dir import worker_namespace_dir, worker_schedules_file, worker_version_dir, workers_host_socket
+from holdfast.model.data_dir import (
+    worker_dir,
+    worker_namespace_dir,
+    worker_schedules_file,
+    worker_version_dir,
+    workers_host_socket,
+)
 from holdfast.model.worker_host_messages import (
     Answer,
     Delete,
@@ -242,6 +248,13 @@ async def test_what_objects_stored_is_removed_by_namespace(tmp_path: Path) -> No
     await hosting.forget_objects(KEY, {"chat-Room~2"})
     assert [one.name for one in kept.parent.iterdir()] == [kept.name]
     assert await hosting.stored_objects(KEY, "chat-Room~2", after="", limit=9) == ["a" * 64]
+
+
+async def test_what_cannot_be_noted_is_not_removed_later(tmp_path: Path) -> None:
+    worker_dir(tmp_path, KEY).parent.mkdir(parents=True)
+    worker_dir(tmp_path, KEY).write_bytes(b"no directory")
+    with pytest.raises(WorkersUnavailable, match="it cannot be noted which objects are to be removed"):
+        await WorkerHosting(tmp_path).doom_objects(KEY, ["chat-Room"])
 
 
 async def test_objects_that_another_script_serves_are_not_moved(tmp_path: Path) -> None:
