@@ -23,9 +23,9 @@ from holdfast.workers.runtime import asleep
 RESET_CODE = 1011
 GROUP_DIGITS = 16
 
-MESSAGE_NAMES = ("webSocketMessage", "web_socket_message", "websocket_message")
-CLOSE_NAMES = ("webSocketClose", "web_socket_close", "websocket_close")
-ERROR_NAMES = ("webSocketError", "web_socket_error", "websocket_error")
+MESSAGE_NAMES = ("webSocketMessage", "web_socket_message", "websocket_message", "on_webSocketMessage")
+CLOSE_NAMES = ("webSocketClose", "web_socket_close", "websocket_close", "on_webSocketClose")
+ERROR_NAMES = ("webSocketError", "web_socket_error", "websocket_error", "on_webSocketError")
 
 
 # Of all objects whose sockets are put away; nothing is ever in it.

@@ -26,12 +26,12 @@ from holdfast.workers.durable.errors import (
     ObjectReset,
     Overloaded,
 )
-from holdfast.workers.durable.events import Event, Progress, fitting
+from holdfast.workers.durable.events import Event, Progress
 from holdfast.workers.durable.streaming import keep_at_home
 from holdfast.workers.durable.transfer import Reference, copied, copied_error
 from holdfast.workers.sdk.bridge import no_response
 from holdfast.workers.sdk.context import Invocation, running
-from holdfast.workers.sdk.entrypoints import DurableObjectAbort
+from holdfast.workers.sdk.entrypoints import DurableObjectAbort, fetch_arguments, fetch_of
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.response import FetchResponse
 from holdfast.workers.sdk.web.response import Response as WebResponse
@@ -196,13 +196,13 @@ class Fetch(Call):
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """`fetch`, with as much as it takes."""
         method, args = super().handler()
-        return method, fitting(method, args)
+        code = self.host.code
+        return method, fetch_arguments(method, *args, getattr(code, "env", None), getattr(code, "ctx", None))
 
     def _method(self) -> Callable[..., Any]:
-        found = getattr(self.host.code, "fetch", None) or getattr(self.host.code, "on_fetch", None)
-        if found is None:
+        if (found := fetch_of(self.host.code)) is None:
             raise JsTypeError("Handler does not export a fetch() function.")
-        return cast("Callable[..., Any]", found)
+        return found
 
     def answer(self, result: Any) -> Any:  # noqa: ANN401  a Response of either kind
         """The answer as `workers.fetch` gives it."""

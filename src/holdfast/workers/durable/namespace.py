@@ -124,9 +124,11 @@ class Stub:
         """The name that its id was made from, if it was."""
         return self._id.name
 
-    def fetch(self, input: Any, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
+    def fetch(self, input: Any, init: Any = None, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
         """Have the object's `fetch` answer a request, or a URL with options. Raises as `Request()` does."""
-        request = input if isinstance(input, Request) and not options else Request(input, **options)
+        request = (
+            input if isinstance(input, Request) and init is None and not options else Request(input, init, **options)
+        )
         if (away := self._away(self._kind, self._id)) is not None:
             moved: Promise = away.fetch(request)
             return moved

@@ -43,9 +43,11 @@ class Remote:
         self._caller = Caller(way)
         self._broken: Exception | None = None
 
-    def fetch(self, input: Any, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
+    def fetch(self, input: Any, init: Any = None, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
         """Have its `fetch` answer a request, or a URL with options. Raises as `Request()` does."""
-        request = input if isinstance(input, Request) and not options else Request(input, **options)
+        request = (
+            input if isinstance(input, Request) and init is None and not options else Request(input, init, **options)
+        )
         return self._begin(partial(self._fetch, request, _context()))
 
     def __getattr__(self, name: str) -> RemoteMember:

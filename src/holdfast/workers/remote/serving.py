@@ -27,6 +27,7 @@ from holdfast.workers.remote.messages import ALIVE, LENGTH_BYTES, MAX_FRAME_BYTE
 from holdfast.workers.runtime.http_server import Exchange
 from holdfast.workers.runtime.loading import DEFAULT, Script
 from holdfast.workers.sdk.context import ExecutionContext
+from holdfast.workers.sdk.entrypoints import fetch_arguments, fetch_of
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.request import Request
 
@@ -64,10 +65,10 @@ class Serving:
     async def fetched(self, request: Request, called: Called) -> object:
         """What the called one's `fetch` answers. Raises Unbegun, and what it raises."""
         if not called.class_name:
-            handler = getattr(self._entrypoint(called), "fetch", None)
-            if handler is None:
+            made = self._entrypoint(called)
+            if (handler := fetch_of(made)) is None:
                 raise JsTypeError("Handler does not export a fetch() function.")
-            return await _settled(handler(request))
+            return await _settled(handler(*fetch_arguments(handler, request, self.env, getattr(made, "ctx", None))))
         return await self._of_object(called, Fetch("fetch", (request,)))
 
     async def rpc(self, exchange: Exchange, called: Called) -> None:

@@ -31,6 +31,7 @@ from holdfast.workers.runtime.loading import DEFAULT, Script, user_trace
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.sdk import bridge
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
+from holdfast.workers.sdk.entrypoints import fetch_arguments, fetch_of
 from holdfast.workers.sdk.request import Request
 
 # Names of fields between an edge and us.
@@ -186,10 +187,11 @@ class Dispatcher:
     async def _handle(self, request: Request) -> object:
         script = self._script
         if script.default is not None:
-            handler = getattr(script.default(ExecutionContext(self.wait_until), self._env), "fetch", None)
+            context = ExecutionContext(self.wait_until)
+            handler = fetch_of(script.default(context, self._env))
             if handler is None:
                 raise AttributeError("Handler does not export a fetch() function.")
-            return await _settled(called_with(handler, request))
+            return await _settled(handler(*fetch_arguments(handler, request, self._env, context)))
         if (function := script.functions.get("on_fetch")) is None:
             raise AttributeError("Handler does not export a fetch() function.")
         # As the original: the decorator `handler` makes it the SDK's.

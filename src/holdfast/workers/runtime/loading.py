@@ -27,6 +27,7 @@ from holdfast.workers.sdk.entrypoints import (
     DurableObject,
     WorkerEntrypoint,
     exported_classes,
+    fetch_of,
     global_handlers,
 )
 
@@ -70,13 +71,14 @@ class Script:
     @property
     def fetch(self) -> object:
         """The function that answers requests, None where there is none."""
-        return self.functions.get("on_fetch") if self.default is None else getattr(self.default, "fetch", None)
+        return self.functions.get("on_fetch") if self.default is None else fetch_of(self.default)
 
     @property
     def handlers(self) -> tuple[str, ...]:
         """What the default entrypoint answers to."""
         if self.default is not None:
-            return tuple(name for name in HANDLERS if callable(getattr(self.default, name, None)))
+            found = {name: getattr(self.default, name, None) for name in HANDLERS} | {"fetch": fetch_of(self.default)}
+            return tuple(name for name, function in found.items() if callable(function))
         return tuple(name.removeprefix("on_") for name in self.functions if name.removeprefix("on_") in HANDLERS)
 
     @property

@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from holdfast.workers.sdk.context import ExecutionContext
 from holdfast.workers.sdk.request import Request
@@ -94,6 +94,34 @@ def global_handlers(module: ModuleType) -> dict[str, Callable[..., Any]]:
     if found and "Default" in exported_classes(module):
         raise TypeError("Cannot define multiple default entrypoints")
     return found
+
+
+def fetch_of(code: object) -> Callable[..., Any] | None:
+    """What answers requests in an instance of a script's class: `fetch`, or `on_fetch`, which it was called before; None without."""
+    found = getattr(code, "fetch", None)
+    return cast("Callable[..., Any] | None", getattr(code, "on_fetch", None) if found is None else found)
+
+
+def fetch_arguments(fetch: Callable[..., Any], *offered: object) -> tuple[object, ...]:
+    """What to call `fetch` with, of the request, `env` and `ctx`: the request, and of the others what it cannot be called without,
+    as public code has it. What has a default keeps it, as on the original, which gives nothing there.
+    """
+    needed, most = _positional(getattr(fetch, "__func__", fetch))
+    bound = getattr(fetch, "__self__", None) is not None
+    return offered[: max(needed - bound, min(most - bound, 1))]
+
+
+@functools.lru_cache(maxsize=256)
+def _positional(function: Callable[..., Any]) -> tuple[int, int]:
+    """How many positional arguments a function must have, and how many it may."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1, 1
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        return 2, 2
+    taken = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
+    return sum(one.default is one.empty for one in taken), len(taken)
 
 
 def handler(func: Handler) -> Handler:

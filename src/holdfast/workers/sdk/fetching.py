@@ -17,7 +17,7 @@ from holdfast.workers.runtime import egress, handshake
 from holdfast.workers.runtime.egress import Incoming, Outgoing
 from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk.errors import JsTypeError, NetworkError
-from holdfast.workers.sdk.request import FetchKwargs, Request
+from holdfast.workers.sdk.request import FetchKwargs, Request, RequestInit
 from holdfast.workers.sdk.response import FetchResponse, Response
 from holdfast.workers.sdk.web import encodings, url_parsing
 from holdfast.workers.sdk.web.aborting import unless_aborted
@@ -29,6 +29,7 @@ from holdfast.workers.sdk.web.response import REDIRECT_STATUSES
 from holdfast.workers.sdk.web.response import Response as WebResponse
 from holdfast.workers.sdk.web.streams import ReadableStream
 from holdfast.workers.sdk.web.url_parsing import UrlError, UrlRecord
+from holdfast.workers.sdk.web.urls import URL
 
 MAX_REDIRECTS = 20
 
@@ -40,13 +41,16 @@ _OF_A_BODY = ("content-encoding", "content-language", "content-location", "conte
 _CREDENTIALS = ("authorization", "proxy-authorization", "cookie")
 
 
-async def fetch(resource: Request | str | WebRequest, **other_options: Unpack[FetchKwargs]) -> Response:
+async def fetch(
+    resource: Request | str | URL | WebRequest, init: RequestInit = None, **other_options: Unpack[FetchKwargs]
+) -> Response:
     """`workers.fetch`: send a request, get its answer. OSError (NetworkError) where there is none.
 
-    With the header `Upgrade: websocket`, and where the other side agrees, the answer has status 101 and a `web_socket`.
+    Options are keywords, or a mapping as JavaScript's second argument (`init`), which the original's SDK has not. With the header
+    `Upgrade: websocket`, and where the other side agrees, the answer has status 101 and a `web_socket`.
     """
     fetcher = other_options.pop("fetcher", None)
-    request = WebRequest(resource, **_plain(other_options))
+    request = WebRequest(resource, init, **_plain(other_options))
     if fetcher is not None:
         answer = fetcher(Request(request))
         return _wrapped(await answer if inspect.isawaitable(answer) else answer)

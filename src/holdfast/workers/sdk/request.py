@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPMethod
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, TypeAlias, TypedDict, Unpack, cast
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import BodyUsedError
@@ -16,6 +16,7 @@ from holdfast.workers.sdk.web.forms import FormData
 from holdfast.workers.sdk.web.headers import HeadersInit, HeadersMessage
 from holdfast.workers.sdk.web.request import Request as WebRequest
 from holdfast.workers.sdk.web.streams import ReadableStream
+from holdfast.workers.sdk.web.urls import URL
 
 
 class FetchKwargs(TypedDict, total=False):
@@ -30,18 +31,30 @@ class FetchKwargs(TypedDict, total=False):
     signal: Any
 
 
-class Request:
-    """A request, come in or to be sent. Made of a URL, of another Request (with changes), or of a `js.Request`."""
+# Options as a mapping, or another request whose method, fields and body they are.
+RequestInit: TypeAlias = "FetchKwargs | Mapping[str, Any] | Request | WebRequest | None"
 
-    def __init__(self, input: Request | str | WebRequest, **other_options: Unpack[FetchKwargs]) -> None:  # noqa: A002
-        if isinstance(input, WebRequest):
+
+class Request:
+    """A request, come in or to be sent. Made of a URL, of another Request (with changes), or of a `js.Request`.
+
+    Options are keywords, or a mapping as JavaScript's second argument (`init`), which the original's SDK has not.
+    """
+
+    def __init__(
+        self,
+        input: Request | str | URL | WebRequest,  # noqa: A002
+        init: RequestInit = None,
+        **other_options: Unpack[FetchKwargs],
+    ) -> None:
+        if isinstance(input, WebRequest) and init is None:
             if other_options:
                 raise ValueError("Expected no options when constructing Request from a js.Request")
             self._request = input
             return
         options = cast("dict[str, object]", {**other_options})
         options.pop("fetcher", None)
-        self._request = WebRequest(input, **options)
+        self._request = WebRequest(input, init, **options)
 
     @property
     def js_object(self) -> WebRequest:

@@ -163,15 +163,17 @@ async def test_an_object_without_handlers_of_sockets_acknowledges_all_the_same(t
         assert scene.objects.figures().sockets == 0
 
 
-async def test_handlers_may_be_named_as_python_names_things(tmp_path: Path) -> None:
-    class Snake(Acceptor):
-        async def web_socket_message(self, ws: WebSocket, message: Any) -> None:
-            ws.send(f"snake {message}")
+@pytest.mark.parametrize("name", ["web_socket_message", "websocket_message", "on_webSocketMessage"])
+async def test_handlers_may_be_named_as_python_names_things_and_as_the_original_did_before(
+    tmp_path: Path, name: str
+) -> None:
+    async def hear(self: Any, ws: WebSocket, message: Any) -> None:
+        ws.send(f"{name} {message}")
 
-    async with stage(tmp_path, Room=Snake) as scene:
+    async with stage(tmp_path, Room=type("Room", (Acceptor,), {name: hear})) as scene:
         session = await scene.client(scene.stub())
         session.says("x")
-        await until(lambda: session.sent == ["snake x"])
+        await until(lambda: session.sent == [f"{name} x"])
 
 
 async def test_sockets_of_a_process_before_this_one_stand_in_the_order_of_their_acceptance(tmp_path: Path) -> None:

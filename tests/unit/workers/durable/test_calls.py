@@ -323,6 +323,17 @@ async def test_a_fetch_that_takes_no_request_is_called_without(tmp_path: Path) -
         assert await (await scene.stub().fetch("http://x/")).text() == "plain"
 
 
+async def test_a_fetch_may_want_env_and_ctx_and_be_given_options_as_in_javascript(tmp_path: Path) -> None:
+    class Older(DurableObject):
+        async def on_fetch(self, request: Any, env: Any, ctx: Any) -> Response:
+            assert (env, ctx) == (self.env, self.ctx)
+            return Response(f"{request.method} {await request.text()} {request.headers['x-a']}")
+
+    async with stage(tmp_path, Room=Older) as scene:
+        answer = await scene.stub().fetch("http://x/", {"method": "POST", "body": "b", "headers": {"X-A": "1"}})
+        assert await answer.text() == "POST b 1"
+
+
 @pytest.mark.parametrize("is_waited_for", [True, False])
 async def test_the_socket_of_an_answer_that_nobody_has_ends_before_the_collector_comes(
     tmp_path: Path, *, is_waited_for: bool

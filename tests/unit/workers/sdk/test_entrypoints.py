@@ -10,6 +10,8 @@ from holdfast.workers.sdk.entrypoints import (
     WorkerEntrypoint,
     WorkflowEntrypoint,
     exported_classes,
+    fetch_arguments,
+    fetch_of,
     global_handlers,
     handler,
 )
@@ -54,6 +56,60 @@ def test_module_functions_are_handlers_of_the_older_style() -> None:
     assert global_handlers(module_with(Default=Default)) == {}
     with pytest.raises(TypeError, match=r"^Cannot define multiple default entrypoints$"):
         global_handlers(module_with(on_fetch=on_fetch, Default=Default))
+
+
+class Older:
+    def on_fetch(self, request: Any) -> Any:
+        return request
+
+
+class Both(Older):
+    def fetch(self, request: Any) -> Any:
+        return request
+
+
+def test_requests_are_answered_by_fetch_or_by_its_older_name() -> None:
+    assert (fetch_of(Older), fetch_of(Both), fetch_of(Room)) == (Older.on_fetch, Both.fetch, None)
+
+
+class Ways:
+    """`fetch` as public code writes it."""
+
+    def none(self) -> Any: ...
+    def plain(self, request: Any) -> Any: ...
+    def all_of_them(self, request: Any, env: Any, ctx: Any) -> Any: ...
+    def bindings(self, request: Any, env: Any) -> Any: ...
+    def defaults(self, request: Any = None, path: str = "/", ctx: Any = None) -> Any: ...
+    def any_number(self, *args: Any, **more: Any) -> Any: ...
+    def named(self, request: Any, *, path: str = "/") -> Any: ...
+    def too_many(self, request: Any, env: Any, ctx: Any, more: Any) -> Any: ...
+    @staticmethod
+    def static(request: Any, env: Any) -> Any: ...
+    @handler
+    def decorated(self, request: Any, env: Any) -> Any: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("none", ()),
+        ("plain", ("request",)),
+        ("all_of_them", ("request", "env", "ctx")),
+        ("bindings", ("request", "env")),
+        ("defaults", ("request",)),
+        ("any_number", ("request",)),
+        ("named", ("request",)),
+        ("too_many", ("request", "env", "ctx")),
+        ("static", ("request", "env")),
+        ("decorated", ("request", "env")),
+    ],
+)
+def test_fetch_is_given_the_request_and_of_the_rest_what_it_must_have(name: str, given: tuple[str, ...]) -> None:
+    assert fetch_arguments(getattr(Ways(), name), "request", "env", "ctx") == given
+
+
+def test_what_has_no_signature_is_given_the_request() -> None:
+    assert fetch_arguments(dict.fromkeys, "request", "env", "ctx") == ("request",)
 
 
 def test_the_decorator_gives_requests_their_python_face() -> None:

@@ -16,7 +16,9 @@ from holdfast.workers.sdk.fetching import MAX_REDIRECTS, fetch, js_fetch
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import Response
 from holdfast.workers.sdk.web.aborting import AbortController
+from holdfast.workers.sdk.web.request import Request as WebRequest
 from holdfast.workers.sdk.web.response import Response as WebResponse
+from holdfast.workers.sdk.web.urls import URL
 from tests.unit.workers.sdk.fake_edge import TOKEN, FakeEdge, fake_edge
 
 
@@ -38,6 +40,12 @@ async def test_an_answer_is_fetched_in_every_way(edge: FakeEdge) -> None:
         await fetch("https://a.test/echo", method="POST", body="hü", headers={"X-A": "1"}),
         await fetch(Request("https://a.test/echo", method=HTTPMethod.POST, body="hü", headers=[("X-A", "1")])),
         await fetch(Request("https://a.test/echo"), method="POST", body="hü", headers={"X-A": "1"}),
+        await fetch(URL("https://a.test/echo"), {"method": "POST", "body": "hü", "headers": {"X-A": "1"}}),
+        await fetch("https://a.test/echo", {"method": "PUT", "body": "hü"}, method="POST", headers={"X-A": "1"}),
+        await fetch(
+            "https://a.test/echo", Request("https://b.test", {"method": "POST", "body": "hü", "headers": {"X-A": "1"}})
+        ),
+        await fetch(WebRequest("https://a.test/echo"), {"method": "POST", "body": "hü", "headers": [["X-A", "1"]]}),
     ):
         assert (answer.status, answer.ok, answer.url, answer.redirected) == (200, True, "https://a.test/echo", False)
         assert (await answer.text(), answer.headers["x-method"]) == ("hü", "POST")
