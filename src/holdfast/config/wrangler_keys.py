@@ -68,6 +68,8 @@ _NOT_THERE = {
 }  # fmt: skip
 _THERE = "there are durable_objects, whose storage has keys and SQL, services, vars, secrets and version_metadata"
 _NAMED_BY_KEY = frozenset({"wasm_modules", "text_blobs", "data_blobs"})
+# When an object has new code (`durable_objects.code_update_strategy`). Precedent of the bound: the original's, a day.
+_UPDATES, MAX_UPDATE_DELAY_S = ("deferred", "immediate"), 86_400
 # What a Worker lives without: nothing of it is in `env`.
 _PASSED_OVER = ("site", "unsafe", "containers")
 _CLASS = "the name of a class"
@@ -150,12 +152,11 @@ def settings_of(table: Table, *, main: str, default_name: str) -> tuple[WorkerSe
         account_id=table.text("account_id"),
         dev=_dev(table.table("dev")),
     )
-    # How long old code may live on: here a deployment keeps every hibernatable socket, so there is nothing to put off.
-    objects.raw("code_update_strategy")
+    updates = _updates(objects.table("code_update_strategy"))
     if settings.exports is not None and settings.migrations:
         table.refuse("exports", "either exports or migrations, not both")
     _check_names(table, settings)
-    return settings, (*_missing(table), *table.warnings())
+    return settings, (*updates, *_missing(table), *table.warnings())
 
 
 def _crons(table: Table) -> tuple[str, ...] | None:
@@ -344,6 +345,20 @@ def _limits(table: Table) -> WorkerLimits:
         cpu_ms=table.number("cpu_ms", default.cpu_ms, least=1, most=MAX_CPU_MS),
         memory_mb=table.number("memory_mb", default.memory_mb, least=MIN_MEMORY_MB, most=MAX_MEMORY_MB),
     )
+
+
+def _updates(table: Table) -> list[str]:
+    """Warnings about when new code is to take effect: a script has one process, which has one version's code."""
+    mode = table.text("mode", "immediate")
+    if mode not in _UPDATES:
+        table.refuse("mode", " or ".join(_UPDATES))
+    table.number("max_delay", 0, least=0, most=MAX_UPDATE_DELAY_S)
+    if mode == "immediate":
+        return []
+    return [
+        f"{table.key_of('mode')}: not put off here: new code takes effect at once, WebSockets of hibernatable objects stay open, and handlers "
+        "that run have 5 s to end"
+    ]
 
 
 def _dev(table: Table) -> DevSettings:

@@ -104,6 +104,10 @@ def test_each_key_comes_to_a_setting_and_no_warning(values: dict[str, Any], expe
         ({"ai": {"binding": "AI"}}, "ai: expected no bindings of AI"),
         ({"workflows": [{"name": "w", "binding": "W", "class_name": "A"}]}, "workflows: expected no bindings of workflows"),
         ({"assets": {"directory": "./public", "binding": "ASSETS"}}, "assets: expected no bindings of static assets"),
+        ({"durable_objects": {"code_update_strategy": {"mode": "later"}}},
+         "durable_objects.code_update_strategy.mode: expected deferred or immediate, got 'later'"),
+        ({"durable_objects": {"code_update_strategy": {"max_delay": 86_401}}},
+         "durable_objects.code_update_strategy.max_delay: expected a number from 0 to 86400"),
         ({"text_blobs": {"PAGE": "page.html"}}, "text_blobs: expected no bindings of text blobs"),
     ],
 )  # fmt: skip
@@ -124,8 +128,11 @@ def test_what_cannot_be_used_is_refused_with_key_value_and_what_was_expected(
         ({"assets": {"directory": "./public"}}, ["assets: not there here, and passed over"]),
         ({"queues": {"consumers": [{"queue": "q"}]}}, ["queues: not there here, and passed over"]),
         ({"build": {"command": "make"}}, ["build.command: not run here: build before you deploy"]),
-        ({"durable_objects": {"code_update_strategy": {"mode": "deferred"}, "x": 1}},
+        ({"durable_objects": {"code_update_strategy": {"mode": "immediate"}, "x": 1}},
          ["durable_objects.x: not known here, and passed over"]),
+        ({"durable_objects": {"code_update_strategy": {"mode": "deferred", "max_delay": 300}}},
+         ["durable_objects.code_update_strategy.mode: not put off here: new code takes effect at once, WebSockets of hibernatable objects "
+          "stay open, and handlers that run have 5 s to end"]),
         ({"routes": [{"pattern": "a.com/*", "zone": "a.com"}]}, ["routes[0].zone: not known here, and passed over"]),
     ],
 )  # fmt: skip
