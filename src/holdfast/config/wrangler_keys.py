@@ -355,10 +355,8 @@ def _updates(table: Table) -> list[str]:
     table.number("max_delay", 0, least=0, most=MAX_UPDATE_DELAY_S)
     if mode == "immediate":
         return []
-    return [
-        f"{table.key_of('mode')}: not put off here: new code takes effect at once, WebSockets of hibernatable objects stay open, and handlers "
-        "that run have 5 s to end"
-    ]
+    what = "new code takes effect at once, hibernatable WebSockets stay open, and handlers that run have 5 s to end"
+    return [f"{table.key_of('mode')}: not put off here: {what}"]
 
 
 def _dev(table: Table) -> DevSettings:

@@ -120,6 +120,9 @@ def test_what_cannot_be_used_is_refused_with_key_value_and_what_was_expected(
     assert str(caught.value).startswith(f"{WHERE}: ")
 
 
+AT_ONCE = "new code takes effect at once, hibernatable WebSockets stay open, and handlers that run have 5 s to end"
+
+
 @pytest.mark.parametrize(
     ("values", "warnings"),
     [
@@ -131,8 +134,7 @@ def test_what_cannot_be_used_is_refused_with_key_value_and_what_was_expected(
         ({"durable_objects": {"code_update_strategy": {"mode": "immediate"}, "x": 1}},
          ["durable_objects.x: not known here, and passed over"]),
         ({"durable_objects": {"code_update_strategy": {"mode": "deferred", "max_delay": 300}}},
-         ["durable_objects.code_update_strategy.mode: not put off here: new code takes effect at once, WebSockets of hibernatable objects "
-          "stay open, and handlers that run have 5 s to end"]),
+         [f"durable_objects.code_update_strategy.mode: not put off here: {AT_ONCE}"]),
         ({"routes": [{"pattern": "a.com/*", "zone": "a.com"}]}, ["routes[0].zone: not known here, and passed over"]),
     ],
 )  # fmt: skip
