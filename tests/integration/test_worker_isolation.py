@@ -45,10 +45,18 @@ FILES = [
     "return list(os.scandir('DATA/up/workers'))",
     "return open('DATA/up/workers.lock').read()",
     "return open('/proc/self/root' + 'DATA/up/workers.lock').read()",
-    "os.chdir('DATA')\nreturn open('up/workers.lock').read()",
+    "os.chdir(os.path.dirname('DATA'))\nreturn open(os.path.basename('DATA') + '/up/workers.lock').read()",
     "import pathlib\nreturn pathlib.Path('DATA/up/../up/workers.lock').read_bytes()",
     "import sqlite3\nreturn sqlite3.connect('DATA/up/holdfast.db')",
     "import sqlite3\nreturn sqlite3.connect('file:DATA/up/holdfast.db?mode=ro', uri=True)",
+    "import sqlite3\nreturn sqlite3.connect('file://localhost' + 'DATA/up/holdfast.db', uri=True)",
+    "os.chdir('DATA/up')\nreturn os.listdir()",
+    "return open('DATA/tls/ca-key.pem').read()",
+    "open('DATA/mine', 'w')",
+    "parent = os.open(os.path.dirname('DATA'), os.O_RDONLY)\nreturn os.open(os.path.basename('DATA') + '/up', os.O_RDONLY, dir_fd=parent)",
+    "os.mkfifo('DATA/up/pipe')",
+    "os.mknod('DATA/up/node')",
+    "import posix\nposix.mkfifo('DATA/up/pipe')",
     "import shutil\nshutil.rmtree('DATA/up')",
     "import shutil\nshutil.rmtree('DATA')",
     "os.rename('DATA/up', 'DATA/elsewhere')",
@@ -70,6 +78,7 @@ def test_what_is_holdfasts_on_the_disk_is_refused(served: ServedWorker, code: st
     "code",
     [
         "import sqlite3\nsqlite3.connect(':memory:').execute('ATTACH ? AS x', ('DATA/up/x.db',))",
+        "import sqlite3\nsqlite3.Connection(':memory:').execute('ATTACH ? AS x', ('DATA/up/x.db',))",
         "import sqlite3\nsqlite3.connect(':memory:').execute('VACUUM INTO ?', ('DATA/up/x.db',))",
     ],
 )
@@ -87,6 +96,7 @@ def test_no_database_is_a_way_to_another_file(served: ServedWorker, code: str) -
         "import holdfast._native",
         "import importlib\nimportlib.import_module('holdfast.app')",
         "__import__('holdfast.model')",
+        "import importlib\nimportlib.__import__('holdfast.store')",
     ],
 )
 def test_no_module_of_holdfasts_is_imported(served: ServedWorker, code: str) -> None:

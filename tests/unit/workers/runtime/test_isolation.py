@@ -33,6 +33,10 @@ def test_secrets_of_the_environment_are_gone() -> None:
         ("os.rename", ("/data/workers/k/objects/a", "/data/b", -1, -1)),
         ("sqlite3.connect", ("/data/holdfast.db",)),
         ("sqlite3.connect", ("file:/data/holdfast%2Edb?mode=ro",)),
+        ("sqlite3.connect", ("file:///data/holdfast.db",)),
+        ("sqlite3.connect", ("file://localhost/data/holdfast.db#x",)),
+        ("os.chdir", ("/data",)),
+        ("os.setxattr", ("/data/holdfast.db", "user.x", b"", 0)),
         ("socket.connect", (None, "/data/control.sock")),
         ("socket.connect", (None, b"/data/workers/host.sock")),
         ("subprocess.Popen", ("/bin/sh", [], None, None)),
@@ -81,6 +85,28 @@ def test_a_process_that_hangs_says_where_and_ends() -> None:
     assert b"in endless" in done.stderr
 
 
+def test_a_path_is_seen_from_where_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "data" / "workers").mkdir(parents=True)
+    refusal, directory = Refusal(tmp_path / "data", []), os.open(tmp_path, os.O_RDONLY)
+    try:
+        for event, arguments in (
+            ("os.open", ("data", directory)),
+            ("os.mkdir", ("data/mine", 0o777, directory)),
+            ("os.mkfifo", ("data/pipe", directory)),
+            ("os.remove", ("data/workers", directory)),
+            ("os.rename", ("a", "data/b", directory, directory)),
+            ("os.rename", ("../" + tmp_path.name, "b", directory, -1)),
+            ("os.utime", ("data", None, None, directory)),
+        ):
+            with pytest.raises(PermissionError, match=event):
+                refusal(event, arguments)
+        refusal("os.open", ("beside", directory))
+        refusal("os.open", ("data", -1))
+        refusal("os.open", ("data", 10**6))
+    finally:
+        os.close(directory)
+
+
 def confined(tmp_path: Path, code: str) -> str:
     """What user code prints in a process of its own that may not touch what is below `tmp_path`; DATA is that."""
     source = (
@@ -93,11 +119,21 @@ def confined(tmp_path: Path, code: str) -> str:
 
 
 @pytest.mark.parametrize("statement", ["attach '{}/secret.db' as other", "vacuum into '{}/copy.db'"])
-def test_a_database_of_ones_own_opens_no_other(tmp_path: Path, statement: str) -> None:
+@pytest.mark.parametrize(
+    "opened",
+    [
+        "sqlite3.connect(':memory:')",
+        "sqlite3.Connection(':memory:')",
+        "sqlite3.connect(':memory:', factory=Mine)",
+        "sqlite3.connect(':memory:', 5, 0, None, True, Mine)",
+    ],
+)
+def test_a_database_of_ones_own_opens_no_other(tmp_path: Path, opened: str, statement: str) -> None:
     with sqlite3.connect(tmp_path / "secret.db") as secret:
         secret.execute("CREATE TABLE tokens (value)")
     code = (
-        "import sqlite3\nconnection = sqlite3.connect(':memory:')\nconnection.execute('create table mine (value)')\n"
+        f"import sqlite3\nclass Mine(sqlite3.Connection): pass\nconnection = {opened}\n"
+        "assert isinstance(connection, sqlite3.Connection)\nconnection.execute('create table mine (value)')\n"
         f"try:\n    connection.execute({statement!r}.format(DATA))\nexcept sqlite3.Error as error:\n    print(error)\n"
     )
     assert "too many attached databases" in confined(tmp_path, code)
@@ -145,10 +181,14 @@ def test_what_the_command_has_beside_its_data_is_its_own() -> None:
     for event, arguments in (
         ("socket.connect", (None, "/srv/supervisor.sock")),
         ("open", ("/srv/supervisor.lock", "r", 0)),
+        ("open", ("/srv/tls/ca-key.pem", "r", 0)),
+        ("open", ("/srv/holdfast.db", "r", 0)),
+        ("os.listdir", ("/srv",)),
     ):
         with pytest.raises(PermissionError, match=event):
             refusal(event, arguments)
-    refusal("open", ("/srv/project/worker.py", "r", 0))
+    refusal("open", ("/srv.project/worker.py", "r", 0))
+    Refusal(Path("/srv/data"), [])("open", ("/srv/project/worker.py", "r", 0))
 
 
 def test_sockets_that_are_elsewhere_and_a_directory_by_another_name_are_the_same(tmp_path: Path) -> None:
