@@ -198,6 +198,7 @@ class HostedScript:
     def look(self) -> bool:
         """Hold the processes to their limits; whether one is at work."""
         is_any_busy = False
+        serving = self.script.serving.number if self.script.serving is not None else 0
         for number, running in list(self._running.items()):
             turn, pid = running.process.turn(), running.process.pid
             is_busy = running.watch.is_busy(turn)
@@ -210,7 +211,8 @@ class HostedScript:
                 cpu_s,
                 figures.rss_bytes(pid),
                 self._loop.time(),
-                is_at_work=is_busy and figures.is_at_work(pid),
+                is_at_work=(is_busy or running.watch.is_suspect(turn)) and figures.is_at_work(pid),
+                is_serving=number == serving,
             )
             if sentence:
                 self._carry_out(self.script.limit_hit(number, sentence))

@@ -75,3 +75,42 @@ def test_an_event_on_a_busy_machine_has_its_processor_time_and_is_ended_for_noth
 def test_a_host_that_was_stopped_itself_blames_nobody_for_it() -> None:
     watch = Watch(LIMITS)
     assert [watch.look(turn(1), 0.0, MIB, now) for now in (0.0, 0.5, 3600.0, 3601.0)] == [""] * 4
+
+
+def still(watch: Watch, *, for_s: float, is_at_work: bool = False, is_serving: bool = True, step_s: float = 0.5) -> str:
+    """The first sentence about a loop that waits for so long and never comes round."""
+    waiting = turn(1, is_running=False)
+    for step in range(int(for_s / step_s) + 2):
+        is_seen_at_work = is_at_work and watch.is_suspect(waiting)
+        said = watch.look(waiting, None, MIB, step * step_s, is_at_work=is_seen_at_work, is_serving=is_serving)
+        if said:
+            return said
+    return ""
+
+
+def test_a_loop_that_does_not_come_round_though_nothing_has_it_is_ended() -> None:
+    watch = Watch(LIMITS)
+    assert still(watch, for_s=BLOCKED_LIMIT_S - 1) == ""
+    assert still(watch, for_s=BLOCKED_LIMIT_S).startswith(
+        "its event loop has stood still for 30 s though no event had it"
+    )
+    assert watch.exceeded == "blocked"
+
+
+def test_a_loop_that_waits_for_a_processor_or_before_it_serves_is_not() -> None:
+    assert still(Watch(LIMITS), for_s=300, is_at_work=True) == ""
+    assert still(Watch(LIMITS), for_s=300, is_serving=False) == ""
+
+
+def test_a_loop_that_comes_round_now_and_then_may_wait_for_ever() -> None:
+    watch = Watch(LIMITS)
+    for step in range(1000):
+        waiting = turn(step // 20, is_running=False)
+        assert watch.look(waiting, None, MIB, step * 0.5, is_serving=True) == ""
+        assert not watch.is_suspect(waiting)
+
+
+def test_a_host_that_was_stopped_itself_finds_no_loop_that_stood_still() -> None:
+    watch = Watch(LIMITS)
+    waiting = turn(1, is_running=False)
+    assert [watch.look(waiting, None, MIB, now, is_serving=True) for now in (0.0, 0.5, 3600.0, 3601.0)] == [""] * 4
