@@ -5,9 +5,14 @@ Law: an ArrayBuffer is `bytes` (equal, hashable, sliced as such); a typed array 
 
 from __future__ import annotations
 
+import base64
 from array import array
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from holdfast.workers.sdk.arity import as_many
+from holdfast.workers.sdk.array_methods import ArrayMethods
+from holdfast.workers.sdk.errors import JsSyntaxError
 
 # What user code may hand over where bytes are asked for.
 BytesLike: TypeAlias = bytes | bytearray | memoryview
@@ -20,6 +25,11 @@ class ArrayBuffer(bytes):
     def new(cls, length: int = 0) -> ArrayBuffer:
         """`length` zeros, as `js.ArrayBuffer.new(8)`."""
         return cls(length)
+
+    @staticmethod
+    def isView(value: object) -> bool:  # noqa: N802 - JavaScript's name
+        """Whether it is an array of numbers, or a DataView."""
+        return isinstance(value, (bytearray, array)) or type(value).__name__ == "DataView"
 
     @property
     def byteLength(self) -> int:  # noqa: N802 - JavaScript's name
@@ -57,10 +67,11 @@ class ArrayBuffer(bytes):
         return ArrayBuffer(self[start:end])
 
 
-class Uint8Array(bytearray):
-    """`js.Uint8Array`: made of a length, of numbers or of bytes."""
+class Uint8Array(bytearray, ArrayMethods):
+    """`js.Uint8Array`: made of a length, of numbers or of bytes. `find` and `join` are `bytearray`'s."""
 
     BYTES_PER_ELEMENT = 1
+    byteOffset = 0  # noqa: N815 - JavaScript's name
 
     @classmethod
     def new(cls, source: int | Iterable[int] | BytesLike = 0, offset: int = 0, length: int | None = None) -> Uint8Array:
@@ -74,10 +85,28 @@ class Uint8Array(bytearray):
         """As `Uint8Array.of(1, 2)`."""
         return cls.new(numbers)
 
-    @property
-    def length(self) -> int:
-        """How many elements."""
-        return len(self)
+    @classmethod
+    def from_(cls, source: Iterable[Any], convert: Callable[..., int] | None = None) -> Uint8Array:
+        """Of what can be gone through, each item converted."""
+        items = list(source)
+        return cls.new(items if convert is None else [as_many(convert, item, at) for at, item in enumerate(items)])
+
+    @classmethod
+    def fromBase64(cls, text: str, _options: object = None) -> Uint8Array:  # noqa: N802 - JavaScript's name
+        """Of base64, of either alphabet. SyntaxError (ValueError) for what is none."""
+        plain = "".join(text.split()).translate(str.maketrans("-_", "+/"))
+        try:
+            return cls(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
+        except ValueError:
+            raise JsSyntaxError("The base64 input is not valid.") from None
+
+    @classmethod
+    def fromHex(cls, text: str) -> Uint8Array:  # noqa: N802 - JavaScript's name
+        """Of pairs of hex digits. SyntaxError (ValueError) for what is none."""
+        try:
+            return cls(bytes.fromhex(text))
+        except ValueError:
+            raise JsSyntaxError("The hex input is not valid.") from None
 
     @property
     def byteLength(self) -> int:  # noqa: N802 - JavaScript's name
@@ -88,6 +117,35 @@ class Uint8Array(bytearray):
     def buffer(self) -> ArrayBuffer:
         """The bytes as they are now."""
         return ArrayBuffer(self)
+
+    def _made(self, items: Iterable[Any]) -> Uint8Array:
+        return Uint8Array.new(items)
+
+    def toBase64(self, _options: object = None) -> str:  # noqa: N802 - JavaScript's name
+        """Base64 of them."""
+        return base64.b64encode(self).decode()
+
+    def toHex(self) -> str:  # noqa: N802 - JavaScript's name
+        """Two hex digits for each."""
+        return self.hex()
+
+    def to_string(self, encoding: str = "utf-8") -> str:
+        """Them decoded."""
+        return self.decode(encoding)
+
+    def to_memoryview(self) -> memoryview:
+        """A view of them."""
+        return memoryview(self)
+
+    def assign_to(self, target: bytearray | memoryview) -> None:
+        """Copy them into something that is as long, as Pyodide's `assign_to`."""
+        target[:] = self
+
+    def fill(self, number: int, start: int = 0, end: int | None = None) -> Uint8Array:
+        """Have it everywhere between; this array."""
+        part = slice(start, end)
+        self[part] = bytes([int(number) & 0xFF]) * len(range(*part.indices(len(self))))
+        return self
 
     def to_bytes(self) -> bytes:
         """The bytes as they are now."""
@@ -115,6 +173,10 @@ class Uint8Array(bytearray):
     def assign(self, source: BytesLike) -> None:
         """Overwrite all, as Pyodide's `assign`."""
         self.set(bytes(source))
+
+
+# `from` is a word of Python's: `Uint8Array.from_`, as Pyodide spells it, or `getattr(Uint8Array, "from")`.
+setattr(Uint8Array, "from", Uint8Array.from_)
 
 
 def bytes_of(value: object, *, what: str) -> bytes:

@@ -6,9 +6,10 @@ Law 2: `as_js` copies containers, as crossing the border does on the original; c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
+from holdfast.workers.sdk.array_methods import ListMethods
 from holdfast.workers.sdk.buffers import ArrayBuffer
 
 Value = TypeVar("Value")
@@ -58,47 +59,12 @@ class JsDict(dict[str, Any]):
         return self
 
 
-class JsList(list[Item], Generic[Item]):
-    """A list with what is called most of JavaScript's arrays."""
-
-    @property
-    def length(self) -> int:
-        """How many items."""
-        return len(self)
-
-    def push(self, *items: Item) -> int:
-        """Append; the new length."""
-        self.extend(items)
-        return len(self)
-
-    def includes(self, item: object) -> bool:
-        """Whether it is in there."""
-        return item in self
-
-    def indexOf(self, item: Item) -> int:  # noqa: N802 - JavaScript's name
-        """Its position, or -1."""
-        return self.index(item) if item in self else -1
-
-    def at(self, position: int) -> Item | None:
-        """The item there, from the end if negative; None where there is none."""
-        return self[position] if -len(self) <= position < len(self) else None
-
-    def forEach(self, visit: Callable[[Item], object]) -> None:  # noqa: N802 - JavaScript's name
-        """Call for each item."""
-        for item in list(self):
-            visit(item)
-
-    def join(self, separator: str = ",") -> str:
-        """The items' texts, joined."""
-        return separator.join(map(str, self))
+class JsList(list[Item], ListMethods, Generic[Item]):
+    """A list with what JavaScript's arrays can do."""
 
     def to_py(self, **_options: object) -> list[Item]:
         """This, as Pyodide's proxies give what they stand for."""
         return self
-
-    def object_values(self) -> list[Item]:
-        """As Pyodide's proxies have it."""
-        return list(self)
 
 
 def as_js(value: object) -> Any:  # noqa: ANN401 - the same value, only richer

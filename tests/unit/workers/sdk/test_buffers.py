@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array, bytes_of
+from holdfast.workers.sdk.errors import JsSyntaxError
+from holdfast.workers.sdk.web.typed_arrays import DataView, Int16Array
 
 
 @given(st.binary(max_size=20), st.integers(-25, 25), st.integers(-25, 25))
@@ -59,6 +61,36 @@ def test_a_typed_array_is_made_of_lengths_numbers_and_buffers() -> None:
     for offset in (-1, 3):
         with pytest.raises(ValueError, match="out of bounds"):
             array.set(b"ab", offset)
+
+
+def test_a_typed_array_is_made_of_what_can_be_gone_through_and_of_texts() -> None:
+    made = (
+        Uint8Array.from_("123"),
+        Uint8Array.from_([1, 2], lambda item, at: item * 2 + at),
+        getattr(Uint8Array, "from")((5,)),
+        Uint8Array.fromBase64("_-8 A"),
+        Uint8Array.fromHex("ff00"),
+    )
+    assert [list(one) for one in made] == [[1, 2, 3], [2, 5], [5], [255, 239, 0], [255, 0]]
+    assert (Uint8Array.of(255, 239).toBase64(), Uint8Array.of(255, 0).toHex()) == ("/+8=", "ff00")
+    with pytest.raises(JsSyntaxError, match="base64 input is not valid"):
+        Uint8Array.fromBase64("!")
+    with pytest.raises(JsSyntaxError, match="hex input is not valid"):
+        Uint8Array.fromHex("f")
+
+
+def test_a_typed_array_is_filled_viewed_and_copied() -> None:
+    array = Uint8Array.new(4).fill(7, 1, 3)
+    assert (list(array), array.byteOffset, array.fill(-1, -1)[3]) == ([0, 7, 7, 0], 0, 255)
+    array.to_memoryview()[0] = 65
+    target = bytearray(4)
+    array.assign_to(target)
+    assert (target, Uint8Array(b"hi").to_string()) == (array, "hi")
+
+
+def test_what_is_a_view_of_a_buffer_is_told() -> None:
+    views = Uint8Array(1), Int16Array(1), DataView(b"ab")
+    assert [ArrayBuffer.isView(one) for one in (*views, ArrayBuffer(b"a"), b"a", [1])] == [True] * 3 + [False] * 3
 
 
 def test_what_has_no_bytes_is_refused_by_name() -> None:

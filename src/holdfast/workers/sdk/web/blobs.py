@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.values import options_of
 from holdfast.workers.sdk.web.streams import ReadableStream
 
@@ -24,7 +25,7 @@ class BlobEnding(StrEnum):
     NATIVE = "native"
 
 
-class Blob:
+class Blob(Proxied):
     """Bytes with a content type. `data` has them all; reading them is async, as the platform's is."""
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsSyntaxError
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.values import as_js
 from holdfast.workers.sdk.web.blobs import Blob
 from holdfast.workers.sdk.web.bodies import Payload, form_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from holdfast.workers.sdk.web.streams import ReadableStream
 
 
-class BodyMixin:
+class BodyMixin(Proxied):
     """See above. `payload` is for the runtime."""
 
     headers: Headers

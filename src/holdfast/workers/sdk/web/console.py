@@ -49,7 +49,7 @@ class Console:
         """A line for who looks for a fault."""
         self._say("debug", *values)
 
-    dir = table = log
+    dir = dirxml = table = log
 
     def trace(self, *values: object) -> None:
         """A line and where it comes from."""
@@ -65,19 +65,33 @@ class Console:
         self._counts[label] = self._counts.get(label, 0) + 1
         self._say("info", f"{label}: {self._counts[label]}")
 
+    def countReset(self, label: str = "default") -> None:  # noqa: N802 - JavaScript's name
+        """Count from 0 again."""
+        self._counts.pop(label, None)
+
     def time(self, label: str = "default") -> None:
         """Begin to measure."""
         self._begun[label] = time.monotonic()
 
-    def timeEnd(self, label: str = "default") -> None:  # noqa: N802 - JavaScript's name
+    def timeLog(self, label: str = "default", *values: object) -> None:  # noqa: N802 - JavaScript's name
         """Say how long it has been."""
-        if (begun := self._begun.pop(label, None)) is not None:
-            self._say("info", f"{label}: {(time.monotonic() - begun) * 1000:.3f}ms")
+        if (begun := self._begun.get(label)) is not None:
+            self._say("info", f"{label}: {(time.monotonic() - begun) * 1000:.3f}ms", *values)
+
+    def timeEnd(self, label: str = "default") -> None:  # noqa: N802 - JavaScript's name
+        """Say how long it has been, and measure no more."""
+        self.timeLog(label)
+        self._begun.pop(label, None)
 
     def group(self, *values: object) -> None:
         """Indent what follows."""
         self._say("log", *values)
         self._indent += 1
+
+    groupCollapsed = group  # noqa: N815 - JavaScript's name
+
+    def clear(self) -> None:
+        """Nothing: a log stays."""
 
     def groupEnd(self) -> None:  # noqa: N802 - JavaScript's name
         """Do not any more."""
@@ -95,5 +109,8 @@ def _shown(value: object) -> str:
     except Exception as error:  # noqa: BLE001 - user code's repr may raise anything
         return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
+
+# `assert` is a word of Python's: `console.assert_`, as Pyodide spells it, or `getattr(console, "assert")`.
+setattr(Console, "assert", Console.assert_)
 
 console = Console()

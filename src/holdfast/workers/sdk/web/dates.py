@@ -114,6 +114,19 @@ class Date(datetime):
         """Seconds."""
         return self.second
 
+    def getUTCMilliseconds(self) -> int:  # noqa: N802 - JavaScript's name
+        """Ms."""
+        return self.microsecond // 1000
+
+    def toDateString(self) -> str:  # noqa: N802 - JavaScript's name
+        """`Thu Nov 26 2026`."""
+        return self.strftime("%a %b %d %Y")
+
+    def toString(self) -> str:  # noqa: N802 - JavaScript's name
+        """`Thu Nov 26 2026 09:00:00 GMT+0000 (Coordinated Universal Time)`."""
+        return self.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
+
+    getMilliseconds = getUTCMilliseconds  # noqa: N815 - JavaScript's name
     getFullYear, getMonth, getDate, getDay = getUTCFullYear, getUTCMonth, getUTCDate, getUTCDay  # noqa: N815
     getHours, getMinutes, getSeconds = getUTCHours, getUTCMinutes, getUTCSeconds  # noqa: N815
 

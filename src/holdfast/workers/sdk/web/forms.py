@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any, TypeAlias, cast
 
+from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.values import JsList
 from holdfast.workers.sdk.web.blobs import Blob, File
 from holdfast.workers.sdk.web.search_params import pairs_of_query
@@ -25,7 +27,7 @@ MAX_PART_HEAD_BYTES = 8 * 1024
 FormDataValue: TypeAlias = str | Blob
 
 
-class FormData(MutableMapping[str, FormDataValue]):
+class FormData(MutableMapping[str, FormDataValue], Proxied):
     """Names and values, in order; a name may have many. The API of `multidict` and of JavaScript's FormData at once."""
 
     def __init__(self, form_data: FormData | dict[str, FormDataValue] | None = None) -> None:
@@ -80,6 +82,11 @@ class FormData(MutableMapping[str, FormDataValue]):
     def getAll(self, key: str) -> JsList[FormDataValue]:  # noqa: N802 - JavaScript's name
         """All values of a name."""
         return JsList(self.get_all(key))
+
+    def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
+        """Call `visit(value, key, form)`, or with as many of them as it takes."""
+        for key, value in self.entries():
+            as_many(visit, value, key, self)
 
     def entries(self) -> list[tuple[str, FormDataValue]]:
         """(name, value) pairs, in order."""

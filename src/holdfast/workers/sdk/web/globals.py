@@ -1,4 +1,4 @@
-"""JavaScript's own objects as user code reaches for them: `Object`, `JSON`, `Array`, `Map`, `Set`, `Number` and `Math`.
+"""JavaScript's own objects as user code reaches for them: `Object`, `JSON`, `Array`, `Map` and `Set`.
 
 Law: each takes plain Python values and gives plain Python values (dictionaries and lists that answer to JavaScript's names too).
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 import copy
 import json
 import math
-import random
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
 from holdfast.workers.sdk.values import JsDict, JsList, as_js
 
@@ -57,6 +56,22 @@ class Object:
     def freeze(value: object) -> object:
         """The value; nothing is frozen."""
         return value
+
+    @staticmethod
+    def create(_prototype: object = None) -> JsDict:
+        """An empty one; there are no prototypes."""
+        return JsDict()
+
+    seal = freeze
+    getOwnPropertyNames = keys  # noqa: N815 - JavaScript's name
+
+    @staticmethod
+    def groupBy(items: Iterable[Any], name_of: Callable[..., object]) -> JsDict:  # noqa: N802 - JavaScript's name
+        """Lists of items, by what `name_of` calls each."""
+        groups = JsDict()
+        for position, item in enumerate(items):
+            groups.setdefault(str(as_many(name_of, item, position)), JsList()).append(item)
+        return groups
 
     @staticmethod
     def hasOwn(value: object, name: str) -> bool:  # noqa: N802 - JavaScript's name
@@ -201,6 +216,19 @@ class Map(dict[Any, Any]):
         """(key, value) pairs."""
         return list(self.items())
 
+    def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
+        """Call `visit(value, key, map)`, or with as many of them as it takes."""
+        for key, value in list(self.items()):
+            as_many(visit, value, key, self)
+
+    def to_py(self, **_options: object) -> dict[Any, Any]:
+        """This: it is a dictionary already."""
+        return self
+
+    def as_object_map(self, **_options: object) -> Map:
+        """This, as Pyodide's proxies have it."""
+        return self
+
 
 class Set(set[Any]):
     """`js.Set`."""
@@ -229,84 +257,20 @@ class Set(set[Any]):
         """The items."""
         return list(self)
 
+    keys = values
 
-# As long as Python reads at once; what is longer is far beyond what JavaScript counts one by one.
-_WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
-_DECIMAL = re.compile(r"[+-]?(Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")
-_OTHER_BASE = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
+    def entries(self) -> list[tuple[Any, Any]]:
+        """Each item twice, as JavaScript has it."""
+        return [(item, item) for item in self]
 
+    def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
+        """Call `visit(item, item, set)`, or with as many of them as it takes."""
+        for item in list(self):
+            as_many(visit, item, item, self)
 
-class Number:
-    """`js.Number`: what can be read as a number is one of Python's, all else NaN."""
-
-    MAX_SAFE_INTEGER, MIN_SAFE_INTEGER = 2**53 - 1, 1 - 2**53
-    EPSILON = 2.0**-52
-
-    def __new__(cls, value: object = 0) -> float:  # type: ignore[misc]  # a number of Python
-        """Of a number, a text, a boolean or None."""
-        if value is None or isinstance(value, bool):
-            return int(value or 0)
-        if isinstance(value, (int, float)):
-            return value
-        text = str(value).strip() or "0"
-        # Python reads more: 1_000, inf, nan, -0x1f.
-        if _WHOLE.fullmatch(text):
-            return int(text)
-        if _DECIMAL.fullmatch(text):
-            return float(text)
-        return int(text, 0) if _OTHER_BASE.fullmatch(text) else math.nan
-
-    @classmethod
-    def new(cls, value: object = 0) -> float:
-        """As `js.Number.new("7")`."""
-        return cls(value)
-
-    @staticmethod
-    def isInteger(value: object) -> bool:  # noqa: N802 - JavaScript's name
-        """Whether it is a whole number."""
-        return Number.isFinite(value) and float(value).is_integer()  # type: ignore[arg-type]  # it is one
-
-    @staticmethod
-    def isFinite(value: object) -> bool:  # noqa: N802 - JavaScript's name
-        """Whether it is a number, neither NaN nor infinite."""
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-    @staticmethod
-    def isNaN(value: object) -> bool:  # noqa: N802 - JavaScript's name
-        """Whether it is NaN."""
-        return isinstance(value, float) and math.isnan(value)
-
-
-class Math:
-    """`js.Math`: what Python spells otherwise."""
-
-    PI, E = math.pi, math.e
-    abs, max, min, pow = abs, max, min, pow
-    floor, ceil, trunc, sqrt, log, exp = math.floor, math.ceil, math.trunc, math.sqrt, math.log, math.exp
-    sin, cos, tan, atan2, hypot, log2, log10 = (
-        math.sin,
-        math.cos,
-        math.tan,
-        math.atan2,
-        math.hypot,
-        math.log2,
-        math.log10,
-    )
-
-    @staticmethod
-    def random() -> float:
-        """In [0, 1)."""
-        return random.random()  # noqa: S311 - as JavaScript's, for no secrets
-
-    @staticmethod
-    def round(value: float) -> int:
-        """Halves go up, as JavaScript rounds."""
-        return math.floor(value + 0.5)
-
-    @staticmethod
-    def sign(value: float) -> int:
-        """-1, 0 or 1."""
-        return (value > 0) - (value < 0)
+    def to_py(self, **_options: object) -> set[Any]:
+        """This: it is a set already."""
+        return self
 
 
 def structuredClone(value: object, _options: object = None) -> Any:  # noqa: ANN401, N802 - the same value again

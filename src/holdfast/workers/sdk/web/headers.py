@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
+from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.values import JsList
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
@@ -21,7 +23,7 @@ _FORBIDDEN_IN_VALUE = re.compile(r"[\x00\r\n]")
 _MANY = "set-cookie"
 
 
-class Headers:
+class Headers(Proxied):
     """JavaScript's `Headers`: iterates as (name, value) pairs, sorted by name."""
 
     def __init__(self, init: HeadersInit = None) -> None:
@@ -110,7 +112,7 @@ class Headers:
     def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
         """Call `visit(value, name, headers)`, or with as many of them as it takes."""
         for name, value in self:
-            _call_with(visit, value, name, self)
+            as_many(visit, value, name, self)
 
     def message(self) -> HeadersMessage:
         """The same fields as `http.client.HTTPMessage`: what is changed there is changed here."""
@@ -222,13 +224,3 @@ def _encoded(value: str) -> bytes:
         return value.encode("latin-1")
     except UnicodeEncodeError:
         return value.encode("utf-8", "replace")
-
-
-def _call_with(visit: Callable[..., object], *offered: object) -> None:
-    """Call with as many arguments as a Python function takes: JavaScript drops those that nobody asked for."""
-    code = getattr(visit, "__code__", None)
-    if code is None or code.co_flags & 0x04:
-        visit(*offered)
-        return
-    taken = code.co_argcount - (1 if hasattr(visit, "__self__") else 0)
-    visit(*offered[:taken])

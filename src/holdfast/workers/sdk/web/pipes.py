@@ -61,6 +61,23 @@ class StreamWriter:
     def __init__(self, stream: WritableStream, pipe: _Pipe) -> None:
         self._stream, self._pipe = stream, pipe
 
+    @property
+    def ready(self) -> asyncio.Future[None]:
+        """Done: what is written waits for its reader by itself."""
+        done = _future()
+        done.set_result(None)
+        return done
+
+    @property
+    def closed(self) -> asyncio.Future[None]:
+        """Done when the stream has been closed and all been taken; fails with what broke it."""
+        return self._pipe.ended()
+
+    @property
+    def desiredSize(self) -> int | None:  # noqa: N802 - JavaScript's name
+        """1 where nothing waits to be taken, less where something does; 0 when closed, None when broken."""
+        return self._pipe.room
+
     def write(self, chunk: object) -> asyncio.Future[None]:
         """Write one chunk; done when it has been taken."""
         return self._pipe.write(chunk)
@@ -78,14 +95,24 @@ class StreamWriter:
         self._stream.unlock()
 
 
-class TransformStream:
-    """A `writable` and a `readable`: what is written to the one is read from the other, changed or not."""
+class BothEnds:
+    """A `writable` and a `readable`: what is written to the one is read from the other, as `_join` has it converted."""
+
+    writable: WritableStream
+    readable: ReadableStream
+
+    def _join(self, convert: Callable[[AsyncGenerator[Any, None]], AsyncGenerator[Any, None]]) -> None:
+        pipe = _Pipe()
+        self.writable = WritableStream(pipe)
+        self.readable = ReadableStream(_telling(pipe, convert(pipe.chunks())), pipe.refuse)
+
+
+class TransformStream(BothEnds):
+    """The two, with what user code makes of what goes through."""
 
     def __init__(self, transformer: object = None, **given: object) -> None:
-        pipe = _Pipe()
         member = members_of(transformer, given)
-        self.writable = WritableStream(pipe)
-        self.readable = ReadableStream(_transformed(pipe, member), pipe.refuse)
+        self._join(lambda chunks: _transformed(chunks, member))
 
     @classmethod
     def new(cls, transformer: object = None, *_strategies: object, **given: object) -> TransformStream:
@@ -101,6 +128,8 @@ class _Pipe:
         self._changed = asyncio.Event()
         self._is_closed = False
         self._error: BaseException | None = None
+        # Who waits for the end.
+        self._watching: list[asyncio.Future[None]] = []
 
     def write(self, chunk: object) -> asyncio.Future[None]:
         done = _future()
@@ -123,6 +152,30 @@ class _Pipe:
             done.set_result(None)
         return done
 
+    @property
+    def room(self) -> int | None:
+        if self._error is not None:
+            return None
+        return 0 if self._is_closed else 1 - len(self._waiting)
+
+    def ended(self) -> asyncio.Future[None]:
+        done = _future()
+        if self._error is not None or (self._is_closed and not self._waiting):
+            self._tell(done)
+        else:
+            self._watching.append(done)
+        return done
+
+    def _tell(self, done: asyncio.Future[None]) -> None:
+        if done.done():
+            return
+        if self._error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(self._error)
+            # Nobody need await it.
+            done.exception()
+
     def abort(self, reason: object = None) -> asyncio.Future[None]:
         self._fail(reason if isinstance(reason, BaseException) else JsException(str(reason)))
         done = _future()
@@ -141,6 +194,11 @@ class _Pipe:
                 done.set_exception(error)
                 done.exception()
         self._changed.set()
+        self._told_end()
+
+    def _told_end(self) -> None:
+        while self._watching:
+            self._tell(self._watching.pop())
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         while True:
@@ -151,21 +209,34 @@ class _Pipe:
             if self._error is not None:
                 raise self._error
             if self._is_closed:
+                self._told_end()
                 return
             self._changed.clear()
             await self._changed.wait()
 
 
-async def _transformed(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> AsyncGenerator[Any, None]:
+async def _telling(pipe: _Pipe, made: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    """What comes out; where that fails, whoever writes is told."""
+    try:
+        async for chunk in made:
+            yield chunk
+    except Exception as error:
+        pipe.refuse(error)
+        raise
+
+
+async def _transformed(
+    chunks: AsyncGenerator[Any, None], member: Callable[[str], Callable[..., object] | None]
+) -> AsyncGenerator[Any, None]:
     transform = member("transform")
     if transform is None:
-        async for chunk in pipe.chunks():
+        async for chunk in chunks:
             yield chunk
         return
     controller = StreamController()
     if (start := member("start")) is not None:
         await settled(start(controller))
-    async for chunk in pipe.chunks():
+    async for chunk in chunks:
         await settled(transform(chunk, controller))
         for made in controller.taken():
             yield made

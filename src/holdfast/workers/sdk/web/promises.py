@@ -44,6 +44,13 @@ class Promise(asyncio.Future[Result]):
         return promise
 
     @classmethod
+    def withResolvers(cls) -> JsDict:  # noqa: N802 - JavaScript's name
+        """`{promise, resolve, reject}`."""
+        made = JsDict()
+        made.promise = cls.new(lambda resolve, reject: made.update(resolve=resolve, reject=reject))
+        return made
+
+    @classmethod
     def of(cls, work: object) -> Promise[Any]:
         """A promise of what `work` becomes."""
         promise = cls(loop=asyncio.get_running_loop())
@@ -134,6 +141,10 @@ class Promise(asyncio.Future[Result]):
         self.set_exception(reason if isinstance(reason, Exception) else JsException(str(reason)))
         # JavaScript warns of rejections that nobody handles; here they are the awaiter's, and nobody's without one.
         self.exception()
+
+
+# `finally` is a word of Python's: `promise.finally_`, as Pyodide spells it, or `getattr(promise, "finally")`.
+setattr(Promise, "finally", Promise.finally_)
 
 
 async def _all(promises: list[Promise[Any]]) -> JsList[Any]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 from urllib.parse import parse_qsl, quote_plus
 
+from holdfast.workers.sdk.arity import as_many
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.values import JsList
 
 # Pairs of one query; what follows is left out. A head has 16 KiB of target at most, a body is the form parser's.
@@ -21,7 +23,7 @@ def pairs_of_query(text: str) -> list[tuple[str, str]]:
     return parse_qsl("&".join(piece for piece in pieces if piece), keep_blank_values=True)
 
 
-class URLSearchParams:
+class URLSearchParams(Proxied):
     """Names and values of a query, in order; a name may have many."""
 
     def __init__(self, init: ParamsInit = None) -> None:
@@ -52,6 +54,11 @@ class URLSearchParams:
     def size(self) -> int:
         """How many pairs."""
         return len(self._pairs)
+
+    def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
+        """Call `visit(value, name, params)`, or with as many of them as it takes."""
+        for name, value in list(self._pairs):
+            as_many(visit, value, name, self)
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of a name."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.values import JsDict, JsList
 from holdfast.workers.sdk.web.callbacks import members_of, settled, started
 
@@ -51,7 +52,7 @@ class Transform(Protocol):
     readable: ReadableStream
 
 
-class ReadableStream:
+class ReadableStream(Proxied):
     """Something to be read once: `async for chunk in stream`, or with `getReader()`."""
 
     def __init__(self, chunks: AsyncIterable[Any], on_cancel: Callable[[object], object] | None = None) -> None:
@@ -68,6 +69,11 @@ class ReadableStream:
         if (start := member("start")) is not None:
             controller.follow(start(controller))
         return cls(controller.drained(member("pull")), member("cancel"))
+
+    @classmethod
+    def from_(cls, chunks: Iterable[Any] | AsyncIterable[Any]) -> ReadableStream:
+        """Of what can be gone through, asynchronously or not."""
+        return cls(chunks if isinstance(chunks, AsyncIterable) else _each(chunks))
 
     @classmethod
     def of_bytes(cls, data: bytes) -> ReadableStream:
@@ -278,6 +284,15 @@ class _Fork:
                 raise JsException("Memory limit exceeded before EOF.")
             for kept in self._kept:
                 kept.append(chunk)
+
+
+# `from` is a word of Python's: `ReadableStream.from_`, as Pyodide spells it, or `getattr(ReadableStream, "from")`.
+setattr(ReadableStream, "from", ReadableStream.from_)
+
+
+async def _each(chunks: Iterable[Any]) -> AsyncGenerator[Any, None]:
+    for chunk in chunks:
+        yield chunk
 
 
 async def _one(data: bytes) -> AsyncGenerator[bytes, None]:

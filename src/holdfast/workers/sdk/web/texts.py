@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import re
 from urllib.parse import quote, unquote
 
 from holdfast.workers.sdk.buffers import Uint8Array, bytes_of
 from holdfast.workers.sdk.errors import DOMException, JsRangeError, JsSyntaxError, JsTypeError
+from holdfast.workers.sdk.sending import well_formed
+from holdfast.workers.sdk.values import JsDict
 
 
 class TextEncoder:
@@ -24,6 +27,17 @@ class TextEncoder:
     def encode(self, text: str = "") -> Uint8Array:
         """UTF-8, lone surrogates as U+FFFD."""
         return Uint8Array(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode())
+
+    def encodeInto(self, text: str, target: bytearray) -> JsDict:  # noqa: N802 - JavaScript's name
+        """Write as much of it as there is room for; `{read, written}`, in UTF-16 code units and in bytes."""
+        read = written = 0
+        for character in well_formed(text):
+            data = character.encode()
+            if written + len(data) > len(target):
+                break
+            target[written : written + len(data)] = data
+            read, written = read + 1 + (ord(character) > 0xFFFF), written + len(data)
+        return JsDict(read=read, written=written)
 
 
 class TextDecoder:
@@ -96,3 +110,20 @@ def decodeURIComponent(text: str) -> str:  # noqa: N802 - JavaScript's name
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
         raise JsSyntaxError("URI malformed") from None
+
+
+# What has a meaning of its own between the parts of a URL.
+_RESERVED = ";/?:@&=+$,#"
+
+
+def encodeURI(text: str) -> str:  # noqa: N802 - JavaScript's name
+    """As JavaScript's `encodeURI`: what separates a URL's parts stays."""
+    return quote(text, safe=f"-_.!~*'(){_RESERVED}")
+
+
+def decodeURI(text: str) -> str:  # noqa: N802 - JavaScript's name
+    """As JavaScript's `decodeURI`: what would separate a URL's parts stays. URIError (ValueError) for what is not UTF-8."""
+    kept = "|".join(f"%{ord(one):02X}" for one in _RESERVED)
+    return "".join(
+        one if at % 2 else decodeURIComponent(one) for at, one in enumerate(re.split(f"((?i:{kept}))", text))
+    )

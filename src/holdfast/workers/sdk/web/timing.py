@@ -67,7 +67,14 @@ class Performance:
         return time.time() * 1000
 
 
-scheduler, performance = Scheduler(), Performance()
+class Navigator:
+    """`js.navigator`: by its name code tells that it runs as a Worker."""
+
+    userAgent = "Cloudflare-Workers"  # noqa: N815 - JavaScript's name
+    language, platform = "en", "linux"
+
+
+scheduler, performance, navigator = Scheduler(), Performance(), Navigator()
 
 
 def statistics() -> dict[str, int]:

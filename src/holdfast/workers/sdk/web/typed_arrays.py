@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from holdfast.workers.sdk.arity import as_many
+from holdfast.workers.sdk.array_methods import ArrayMethods
 from holdfast.workers.sdk.buffers import ArrayBuffer, BytesLike
 from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
 
 Number = int | float
 
 
-class TypedArray(array):  # type: ignore[type-arg]  # numbers of either kind, by its class
+class TypedArray(array, ArrayMethods):  # type: ignore[type-arg]  # numbers of either kind, by its class
     """What all of them have. `code` is the type of `array`."""
 
     code: ClassVar[str]
@@ -49,10 +51,17 @@ class TypedArray(array):  # type: ignore[type-arg]  # numbers of either kind, by
         """As `Int16Array.of(1, 2)`."""
         return cls(numbers)
 
-    @property
-    def length(self) -> int:
-        """How many numbers."""
-        return len(self)
+    @classmethod
+    def from_(cls, source: Iterable[Any], convert: Callable[..., Number] | None = None) -> Any:  # noqa: ANN401 - as above
+        """Of what can be gone through, each item converted."""
+        items = list(source)
+        return cls(items if convert is None else [as_many(convert, item, at) for at, item in enumerate(items)])
+
+    def fill(self, number: Number, start: int = 0, end: int | None = None) -> Any:  # noqa: ANN401 - as above
+        """Have it everywhere between; this array."""
+        for at in range(*slice(start, end).indices(len(self))):
+            self[at] = number
+        return self
 
     @property
     def byteLength(self) -> int:  # noqa: N802 - JavaScript's name
@@ -86,6 +95,10 @@ class TypedArray(array):  # type: ignore[type-arg]  # numbers of either kind, by
     def subarray(self, start: int = 0, end: int | None = None) -> Any:  # noqa: ANN401 - one of these
         """A part; a copy here."""
         return type(self)(self[start:end])
+
+
+# `from` is a word of Python's: `from_`, as Pyodide spells it, or `getattr(Int16Array, "from")`.
+setattr(TypedArray, "from", TypedArray.from_)
 
 
 class Int8Array(TypedArray):

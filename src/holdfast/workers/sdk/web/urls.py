@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from holdfast.workers.sdk.proxied import Proxied
 from holdfast.workers.sdk.web import url_parsing
 from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.url_parsing import DEFAULT_PORTS, USERINFO, UrlError, UrlRecord, percent_encode
 
 
-class URL:
+class URL(Proxied):
     """A URL, read and written by its parts. TypeError for what is none."""
 
     def __init__(self, url: str | URL, base: str | URL | None = None) -> None:

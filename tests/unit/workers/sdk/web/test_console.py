@@ -57,6 +57,18 @@ def test_groups_counts_assertions_and_times() -> None:
     console.timeEnd("never begun")
     assert lines[-1][1].startswith("t: ")
     assert len(lines) == 6
+    console.countReset()
+    console.clear()
+    console.time("t")
+    console.timeLog("t", "so far")
+    console.timeEnd("t")
+    console.groupCollapsed("h")
+    console.count()
+    getattr(console, "assert")(0, "bad")
+    assert [text.partition(": ")[0] for _, text in lines[6:]] == ["t", "t", "h", "  default", "  Assertion failed"]
+    assert lines[6][1].endswith("ms so far")
+    assert lines[9][1] == "  default: 1"
+    console.groupEnd()
     console.trace("here")
     assert "test_console.py" in lines[-1][1]
 

@@ -48,5 +48,11 @@ def test_its_parts_count_as_javascript_counts() -> None:
     assert date.to_py() == datetime(2026, 11, 29, 9, 1, 2, tzinfo=UTC)
 
 
+def test_it_is_written_as_javascript_writes_it() -> None:
+    one = Date.new(5)
+    assert one.toString() == "Thu Jan 01 1970 00:00:00 GMT+0000 (Coordinated Universal Time)"
+    assert (one.toDateString(), one.getMilliseconds()) == ("Thu Jan 01 1970", 5)
+
+
 def test_now_is_in_milliseconds() -> None:
     assert abs(Date.new().getTime() - Date.now()) < 60_000

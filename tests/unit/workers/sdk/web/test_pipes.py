@@ -48,6 +48,44 @@ async def test_nothing_can_be_written_after_the_end_or_after_the_reader_has_gone
         await waiting
 
 
+async def test_a_writer_knows_how_its_stream_is() -> None:
+    pipe = TransformStream()
+    writer = pipe.writable.getWriter()
+    await writer.ready
+    ended = writer.closed
+    rooms = [writer.desiredSize]
+    _ = writer.write(1)
+    rooms.append(writer.desiredSize)
+    _ = writer.close()
+    rooms.append(writer.desiredSize)
+    assert (rooms, ended.done()) == ([1, 0, 0], False)
+    assert [chunk async for chunk in pipe.readable] == [1]
+    await ended
+    await writer.closed
+    other = TransformStream()
+    broken = other.writable.getWriter()
+    ended = broken.closed
+    await broken.abort("broken")
+    for one in (ended, broken.closed):
+        with pytest.raises(JsException, match="broken"):
+            await one
+    assert broken.desiredSize is None
+
+
+async def test_a_transformer_that_fails_fails_both_ends() -> None:
+    def fails(_chunk: object, _controller: object) -> None:
+        raise ValueError("no such chunk")
+
+    pipe = TransformStream({"transform": fails})
+    writer = pipe.writable.getWriter()
+    first, second = writer.write(1), writer.write(2)
+    with pytest.raises(ValueError, match="no such chunk"):
+        await pipe.readable.getReader().read()
+    await first
+    with pytest.raises(ValueError, match="no such chunk"):
+        await second
+
+
 async def test_who_breaks_off_gives_the_reader_its_error() -> None:
     pipe = TransformStream()
     await pipe.writable.abort("broken")

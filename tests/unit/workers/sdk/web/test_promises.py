@@ -55,6 +55,15 @@ async def test_an_executor_settles_it_once() -> None:
         await Promise.new(broken)
 
 
+async def test_its_ends_may_be_had_apart() -> None:
+    made = Promise.withResolvers()
+    made.resolve(5)
+    made.reject("too late")
+    seen: list[int] = []
+    assert await getattr(made.promise, "finally")(lambda: seen.append(1)) == 5
+    assert seen == [1]
+
+
 async def test_then_catch_and_finally_follow_one_another() -> None:
     heard: list[str] = []
     assert await Promise.resolve(2).then(lambda value: value_of(value + 1)).finally_(lambda: heard.append("end")) == 3

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.workers.sdk.errors import DOMException, JsRangeError, JsSyntaxError, JsTypeError
-from holdfast.workers.sdk.web.texts import TextDecoder, TextEncoder, atob, btoa, decodeURIComponent, encodeURIComponent
+from holdfast.workers.sdk.web.texts import (
+    TextDecoder,
+    TextEncoder,
+    atob,
+    btoa,
+    decodeURI,
+    decodeURIComponent,
+    encodeURI,
+    encodeURIComponent,
+)
 
 
 def test_texts_are_encoded_and_decoded() -> None:
@@ -23,6 +32,20 @@ def test_texts_are_encoded_and_decoded() -> None:
 @given(st.text(st.characters(max_codepoint=255)))
 def test_base64_is_undone(text: str) -> None:
     assert atob(btoa(text)) == text
+
+
+def test_a_text_is_encoded_into_what_there_is_room_for() -> None:
+    room = bytearray(4)
+    assert TextEncoder.new().encodeInto("aü😀", room) == {"read": 2, "written": 3}
+    assert room == b"a\xc3\xbc\0"
+    assert TextEncoder.new().encodeInto("😀\ud800", bytearray(9)) == {"read": 3, "written": 7}
+
+
+def test_whole_urls_keep_what_separates_their_parts() -> None:
+    assert encodeURI("https://a/ü?x=a b&y=[1]#z%") == "https://a/%C3%BC?x=a%20b&y=%5B1%5D#z%25"
+    assert decodeURI("%C3%BC%2F%2f%20") == "ü%2F%2f "
+    with pytest.raises(JsSyntaxError):
+        decodeURI("%FF")
 
 
 def test_what_is_no_base64_is_refused() -> None:

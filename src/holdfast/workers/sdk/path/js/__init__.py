@@ -3,6 +3,7 @@
 What few scripts use is imported when it is asked for.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,41 @@ from holdfast.workers.sdk.web.crypto import crypto
 from holdfast.workers.sdk.web.crypto_keys import CryptoKey
 from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.forms import FormData
-from holdfast.workers.sdk.web.globals import JSON, Array, Map, Math, Number, Object, Set, structuredClone
+from holdfast.workers.sdk.web.globals import JSON, Array, Map, Object, Set, structuredClone
 from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.numbers import (
+    BigInt,
+    Boolean,
+    Infinity,
+    Math,
+    NaN,
+    Number,
+    String,
+    isFinite,
+    isNaN,
+    parseFloat,
+    parseInt,
+)
 from holdfast.workers.sdk.web.pipes import TransformStream, WritableStream
 from holdfast.workers.sdk.web.promises import Promise
 from holdfast.workers.sdk.web.request import Request
 from holdfast.workers.sdk.web.response import Response
 from holdfast.workers.sdk.web.search_params import URLSearchParams
 from holdfast.workers.sdk.web.streams import ReadableStream
-from holdfast.workers.sdk.web.texts import TextDecoder, TextEncoder, atob, btoa, decodeURIComponent, encodeURIComponent
+from holdfast.workers.sdk.web.texts import (
+    TextDecoder,
+    TextEncoder,
+    atob,
+    btoa,
+    decodeURI,
+    decodeURIComponent,
+    encodeURI,
+    encodeURIComponent,
+)
 from holdfast.workers.sdk.web.timing import (
     clearInterval,
     clearTimeout,
+    navigator,
     performance,
     queueMicrotask,
     scheduler,
@@ -55,6 +79,14 @@ if TYPE_CHECKING:
         MessageEvent,
     )
     from holdfast.workers.sdk.web.html_rewriter import HTMLRewriter
+    from holdfast.workers.sdk.web.transforms import (
+        CompressionStream,
+        DecompressionStream,
+        FixedLengthStream,
+        IdentityTransformStream,
+        TextDecoderStream,
+        TextEncoderStream,
+    )
     from holdfast.workers.sdk.web.typed_arrays import (
         BigInt64Array,
         BigUint64Array,
@@ -72,6 +104,17 @@ if TYPE_CHECKING:
 _LATER = {
     "HTMLRewriter": "html_rewriter",
     "caches": "caches",
+    **dict.fromkeys(
+        (
+            "CompressionStream",
+            "DecompressionStream",
+            "FixedLengthStream",
+            "IdentityTransformStream",
+            "TextDecoderStream",
+            "TextEncoderStream",
+        ),
+        "transforms",
+    ),
     **dict.fromkeys(
         ("CloseEvent", "CustomEvent", "ErrorEvent", "Event", "EventTarget", "MessageEvent"), "event_target"
     ),
@@ -95,6 +138,9 @@ _LATER = {
 
 # JavaScript's undefined and null.
 undefined = null = None
+# They hold what they are given; here nothing is the collector's business.
+WeakMap, WeakSet = Map, Set
+globalThis = self = sys.modules[__name__]  # noqa: N816 - JavaScript's name
 
 __all__ = [
     "JSON",
@@ -103,15 +149,19 @@ __all__ = [
     "AbortSignal",
     "Array",
     "ArrayBuffer",
+    "BigInt",
     "BigInt64Array",
     "BigUint64Array",
     "Blob",
+    "Boolean",
     "CloseEvent",
+    "CompressionStream",
     "CryptoKey",
     "CustomEvent",
     "DOMException",
     "DataView",
     "Date",
+    "DecompressionStream",
     "DurableObjectNamespace",
     "DurableObjectState",
     "Env",
@@ -121,17 +171,21 @@ __all__ = [
     "EventTarget",
     "ExecutionContext",
     "File",
+    "FixedLengthStream",
     "Float32Array",
     "Float64Array",
     "FormData",
     "HTMLRewriter",
     "Headers",
+    "IdentityTransformStream",
+    "Infinity",
     "Int8Array",
     "Int16Array",
     "Int32Array",
     "Map",
     "Math",
     "MessageEvent",
+    "NaN",
     "Number",
     "Object",
     "Promise",
@@ -140,9 +194,12 @@ __all__ = [
     "Request",
     "Response",
     "Set",
+    "String",
     "SyntaxError",
     "TextDecoder",
+    "TextDecoderStream",
     "TextEncoder",
+    "TextEncoderStream",
     "TransformStream",
     "TypeError",
     "URLSearchParams",
@@ -150,6 +207,8 @@ __all__ = [
     "Uint8ClampedArray",
     "Uint16Array",
     "Uint32Array",
+    "WeakMap",
+    "WeakSet",
     "WebSocket",
     "WebSocketPair",
     "WebSocketRequestResponsePair",
@@ -161,13 +220,22 @@ __all__ = [
     "clearTimeout",
     "console",
     "crypto",
+    "decodeURI",
     "decodeURIComponent",
+    "encodeURI",
     "encodeURIComponent",
     "fetch",
+    "globalThis",
+    "isFinite",
+    "isNaN",
+    "navigator",
     "null",
+    "parseFloat",
+    "parseInt",
     "performance",
     "queueMicrotask",
     "scheduler",
+    "self",
     "setInterval",
     "setTimeout",
     "structuredClone",
