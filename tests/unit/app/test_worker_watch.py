@@ -4,8 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from holdfast.app import worker_watch
 from holdfast.app.local_project import placed
-from holdfast.app.worker_watch import WorkerWatch, seen
+from holdfast.app.worker_watch import Seen, WorkerWatch, seen
 from holdfast.model.worker_host_messages import Answer, Done, Refused
 
 
@@ -91,6 +94,49 @@ def test_another_name_is_another_worker(tmp_path: Path) -> None:
     project, host = Project(tmp_path), FakeHost()
     project.write("x = 1\n", name="other")
     assert project.take_up(host) == ["the Worker is called other now: start again to serve it under that name"]
+
+
+def test_a_project_in_which_something_is_written_all_the_time_is_taken_up_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host: Any = FakeHost()
+    project, looks = Project(tmp_path), iter(range(100))
+    monkeypatch.setattr(worker_watch, "LOOK_INTERVAL_S", 0)
+    host.answer = Refused(error="SyntaxError: invalid syntax")
+
+    def always_other(_: tuple[Path, ...]) -> Seen:
+        if (look := next(looks)) == 40:
+            host.answer = Done()
+            project.write("x = 3\n")
+        if look == 80:
+            raise EOFError
+        return {"noise.log": (look, 0)}
+
+    monkeypatch.setattr(worker_watch, "seen", always_other)
+    project.write("x =\n")
+    with pytest.raises(EOFError):
+        asyncio.run(project.watch.run(host))
+    refused, served = project.said
+    # What was refused is neither tried nor said again for a change of something else.
+    assert refused == "the change is not taken up: SyntaxError: invalid syntax"
+    assert served.startswith("reloaded: chat")
+    assert len(host.deployed) == 2
+
+
+def test_whatever_reading_a_project_comes_to_the_next_change_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, host = Project(tmp_path), FakeHost()
+
+    def broken(*_: object) -> None:
+        raise RecursionError("too deep")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker_watch, "placed", broken)
+        assert project.take_up(host) == ["the change is not taken up: RecursionError: too deep"]
+    project.write("x = 3\n")
+    assert len(project.take_up(host)) == 1
+    assert len(host.deployed) == 1
 
 
 def test_what_is_seen_changes_with_the_files_of_the_project_alone(tmp_path: Path) -> None:
