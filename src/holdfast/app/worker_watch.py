@@ -94,7 +94,7 @@ def seen(directories: tuple[Path, ...]) -> Seen:
             if len(found) >= MAX_FILES:
                 return found
             try:
-                state = file.stat()
+                state = file.lstat() if file.is_dir() else file.stat()
             except OSError:
                 continue
             found[str(file)] = (state.st_mtime_ns, state.st_size)
@@ -104,7 +104,9 @@ def seen(directories: tuple[Path, ...]) -> Seen:
 def _files(directory: Path) -> Iterator[Path]:
     for place, directories, names in os.walk(directory):
         directories[:] = sorted(name for name in directories if name not in _PASSED_OVER)
-        yield from (Path(place, name) for name in sorted(names))
+        # A link to a directory is refused in a project: that it is gone is a change.
+        links = (name for name in directories if Path(place, name).is_symlink())
+        yield from (Path(place, name) for name in sorted((*names, *links)))
 
 
 def _watched(path: Path) -> tuple[Path, ...]:

@@ -146,5 +146,10 @@ def test_what_is_seen_changes_with_the_files_of_the_project_alone(tmp_path: Path
     (project.path / "__pycache__" / "x.pyc").touch()
     assert seen((project.path,)) == before
     (project.path / "more.py").touch()
-    assert seen((project.path,)) != before
+    after = seen((project.path,))
+    assert after != before
+    (project.path / "loop").symlink_to(".")
+    assert seen((project.path,)) != after
+    (project.path / "loop").unlink()
+    assert seen((project.path,)) == after
     assert seen((project.path / "nowhere",)) == {}
