@@ -34,6 +34,7 @@ from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort, fetch_arguments, fetch_of
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.response import FetchResponse
+from holdfast.workers.sdk.threads import wherever
 from holdfast.workers.sdk.web.response import Response as WebResponse
 
 # Calls that wait for one object. Precedent: the original refuses what a queue of some hundred milliseconds of work cannot hold.
@@ -224,6 +225,7 @@ class RemoteFunction:
         self._function = function
         self._context = context
 
+    @wherever
     def __call__(self, *args: Any, **kwargs: Any) -> Promise:  # noqa: ANN401  whatever the function takes
         """Call it; the arguments are copied now."""
         reference = reference_to(copy_context())

@@ -20,6 +20,7 @@ from holdfast.workers.durable.services import ObjectClass
 from holdfast.workers.durable.transfer import copied
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.request import Request
+from holdfast.workers.sdk.threads import wherever
 
 FindActor = Callable[[ObjectClass, DurableObjectId], Actor]
 # A stub of the object in the process that has it; None where this one has.
@@ -124,6 +125,7 @@ class Stub:
         """The name that its id was made from, if it was."""
         return self._id.name
 
+    @wherever
     def fetch(self, input: Any, init: Any = None, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
         """Have the object's `fetch` answer a request, or a URL with options. Raises as `Request()` does."""
         request = (
@@ -168,6 +170,7 @@ class Member:
         self._away = away
         self._name = name
 
+    @wherever
     def __call__(self, *args: Any, **kwargs: Any) -> Promise:  # noqa: ANN401  whatever the method takes
         """Call it, now; awaiting gives its result. DOMException "DataCloneError" for what cannot be sent."""
         if (away := self._away()) is not None:

@@ -26,6 +26,7 @@ from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.fetching import through
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.response import Response
+from holdfast.workers.sdk.threads import wherever
 
 # Longest name that goes along with an object's id: beyond it the object is not told what it is called. It is a header's.
 MAX_NAME_BYTES = 2_048
@@ -43,6 +44,7 @@ class Remote:
         self._caller = Caller(way)
         self._broken: Exception | None = None
 
+    @wherever
     def fetch(self, input: Any, init: Any = None, **options: Any) -> Promise:  # noqa: A002, ANN401  as `workers.fetch` takes them
         """Have its `fetch` answer a request, or a URL with options. Raises as `Request()` does."""
         request = (
@@ -163,6 +165,7 @@ class RemoteMember:
         self._send = send
         self._name = name
 
+    @wherever
     def __call__(self, *args: Any, **kwargs: Any) -> Promise:  # noqa: ANN401  whatever the method takes
         """Call it, now; awaiting gives its result. DOMException "DataCloneError" for what cannot be sent."""
         asking = Asking()

@@ -28,6 +28,7 @@ from holdfast.workers.durable.errors import TOO_MANY_QUEUED, ObjectError, Overlo
 from holdfast.workers.durable.transfer import copied
 from holdfast.workers.remote.errors import error_of, record_of
 from holdfast.workers.remote.messages import Message, frame
+from holdfast.workers.sdk.threads import wherever
 
 # Precedent: how many calls may wait for an object.
 MAX_ASKED = 1_000
@@ -204,6 +205,7 @@ class FarFunction:
         self._session = session
         self._name = name
 
+    @wherever
     def __call__(self, *args: Any, **kwargs: Any) -> Promise:  # noqa: ANN401  whatever the function takes
         """Call it; the arguments are copied now. DOMException "DataCloneError" for what cannot be sent."""
         return self._session.call(self._name, args, kwargs)

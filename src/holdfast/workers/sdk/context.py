@@ -16,6 +16,7 @@ from typing import Any
 
 from holdfast.model.worker_egress import RequestContext
 from holdfast.workers.durable.current import CURRENT
+from holdfast.workers.sdk.threads import soon
 from holdfast.workers.sdk.values import JsDict
 
 # Simultaneous outgoing connections of one request; more wait for one of them.
@@ -138,9 +139,9 @@ running: ContextVar[Invocation | None] = ContextVar("running_invocation", defaul
 def wait_until(work: Awaitable[Any]) -> None:
     """Keep the invocation (or the object) alive until `work` has ended. RuntimeError outside any handler."""
     if (invocation := running.get(None)) is not None:
-        invocation.wait_until(work)
+        soon(invocation.wait_until, work)
     elif CURRENT.get() is not None:
-        _kept(work)
+        soon(_kept, work)
     else:
         raise RuntimeError("waitUntil() can only be called while a request or an event is handled")
 
@@ -164,7 +165,7 @@ class ExecutionContext:
 
     def waitUntil(self, work: Awaitable[Any]) -> None:  # noqa: N802 - the platform's name
         """Keep this invocation alive until `work` (a coroutine, a task, a future) has ended."""
-        self._wait_until(work)
+        soon(self._wait_until, work)
 
     wait_until = waitUntil
 

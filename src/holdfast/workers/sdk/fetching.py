@@ -19,6 +19,7 @@ from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk.errors import JsTypeError, NetworkError
 from holdfast.workers.sdk.request import FetchKwargs, Request, RequestInit
 from holdfast.workers.sdk.response import FetchResponse, Response
+from holdfast.workers.sdk.threads import wherever
 from holdfast.workers.sdk.web import encodings, url_parsing
 from holdfast.workers.sdk.web.aborting import unless_aborted
 from holdfast.workers.sdk.web.bodies import Payload
@@ -57,6 +58,7 @@ async def fetch(
     return Response.wrapping(await unless_aborted(_fetched(request), request.heeded))
 
 
+@wherever
 def js_fetch(resource: object, init: object = None, **given: object) -> Promise[WebResponse]:
     """`js.fetch`: the same, with JavaScript's Response, and begun when it is called, awaited or not."""
     return Promise.of(_js_fetched(resource, init, given))

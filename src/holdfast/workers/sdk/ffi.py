@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import Any, Generic, TypeVar, cast
 
 from holdfast.workers.sdk.errors import JsException
+from holdfast.workers.sdk.threads import Home, is_elsewhere
 from holdfast.workers.sdk.values import as_js
 
 Result = TypeVar("Result")
@@ -147,15 +148,9 @@ def destroy_proxies(_proxies: Iterable[object], /) -> None:
     """Nothing: Python's own collector sees everything."""
 
 
-class _Home:
-    """The loop of this process, for threads of WSGI applications that wait for it."""
-
-    loop: asyncio.AbstractEventLoop | None = None
-
-
 def at_home(loop: asyncio.AbstractEventLoop) -> None:
     """Name the loop that `run_sync` of other threads asks."""
-    _Home.loop = loop
+    Home.loop = loop
 
 
 def run_sync(work: Awaitable[Result], /) -> Result:
@@ -163,10 +158,8 @@ def run_sync(work: Awaitable[Result], /) -> Result:
 
     RuntimeError in a handler: one thread cannot wait for itself. The original switches stacks there; here it is `await`.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        home = _Home.loop
+    if is_elsewhere():
+        home = Home.loop
         if home is None or threading.current_thread() is threading.main_thread():
             return asyncio.run(_awaited(work))
         return asyncio.run_coroutine_threadsafe(_awaited(work), home).result()
@@ -177,11 +170,7 @@ def run_sync(work: Awaitable[Result], /) -> Result:
 
 def can_run_sync() -> bool:
     """Whether `run_sync` can wait here."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return True
-    return False
+    return is_elsewhere()
 
 
 async def _awaited(work: Awaitable[Result]) -> Result:

@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.workers.durable import calls
 from holdfast.workers.durable.errors import ObjectError
+from holdfast.workers.sdk import ffi
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
@@ -321,6 +322,22 @@ async def test_a_fetch_that_takes_no_request_is_called_without(tmp_path: Path) -
 
     async with stage(tmp_path, Room=Plain) as scene:
         assert await (await scene.stub().fetch("http://x/")).text() == "plain"
+
+
+async def test_an_object_is_called_from_threads(tmp_path: Path) -> None:
+    class Fetched(Room):
+        async def fetch(self, request: Any) -> Response:
+            return Response(f"{request.method} of a thread")
+
+    async with stage(tmp_path, Room=Fetched) as scene:
+        ffi.at_home(asyncio.get_running_loop())
+        stub = scene.stub()
+
+        def in_thread() -> tuple[int, str]:
+            answer = ffi.run_sync(stub.fetch("http://x/", method="PUT"))
+            return ffi.run_sync(stub.add(2)), ffi.run_sync(answer.text())
+
+        assert await asyncio.to_thread(in_thread) == (2, "PUT of a thread")
 
 
 async def test_a_fetch_may_want_env_and_ctx_and_be_given_options_as_in_javascript(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""Calls from threads are made on the loop."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+
+import pytest
+
+from holdfast.workers.sdk import ffi
+from holdfast.workers.sdk.context import ExecutionContext, Invocation, running, wait_until
+from holdfast.workers.sdk.threads import Home, is_elsewhere, soon, wherever
+
+who: ContextVar[str] = ContextVar("who", default="nobody")
+
+
+@pytest.fixture
+async def at_home() -> AsyncIterator[None]:
+    ffi.at_home(asyncio.get_running_loop())
+    yield
+    Home.loop = None
+
+
+class Thing:
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, str, threading.Thread]] = []
+
+    @wherever
+    def call(self, number: int, *, more: int = 0) -> "asyncio.Future[int]":
+        self.calls.append((number, who.get(), threading.current_thread()))
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        future.set_result(number + more)
+        return future
+
+
+@pytest.mark.usefixtures("at_home")
+async def test_a_thread_has_its_call_made_on_the_loop_with_its_own_context() -> None:
+    thing = Thing()
+
+    def in_thread() -> int:
+        assert is_elsewhere()
+        who.set("a thread")
+        made = thing.call(1, more=4)
+        assert not thing.calls
+        return ffi.run_sync(made)
+
+    assert await asyncio.to_thread(in_thread) == 5
+    assert thing.calls == [(1, "a thread", threading.main_thread())]
+
+
+async def test_on_the_loop_a_call_is_made_when_it_is_made() -> None:
+    thing = Thing()
+    made = thing.call(1)
+    assert (len(thing.calls), made.done(), await made, is_elsewhere()) == (1, True, 1, False)
+
+
+@pytest.mark.usefixtures("at_home")
+async def test_background_work_of_a_thread_is_the_loops() -> None:
+    kept: list[object] = []
+    context = ExecutionContext(kept.append)  # type: ignore[arg-type]  # anything
+    running.set(Invocation(env=None, wait_until=kept.append))
+
+    def in_thread() -> None:
+        context.waitUntil("first")  # type: ignore[arg-type]  # as above
+        wait_until("second")  # type: ignore[arg-type]  # as above
+        assert not kept
+
+    await asyncio.to_thread(in_thread)
+    assert kept == ["first", "second"]
+
+
+async def test_without_a_loop_to_go_to_a_call_is_made_where_it_is() -> None:
+    seen: list[object] = []
+    await asyncio.to_thread(soon, seen.append, "here")
+    assert seen == ["here"]
