@@ -57,7 +57,7 @@ async def test_on_the_loop_a_call_is_made_when_it_is_made() -> None:
 @pytest.mark.usefixtures("at_home")
 async def test_background_work_of_a_thread_is_the_loops() -> None:
     kept: list[object] = []
-    context = ExecutionContext(kept.append)  # type: ignore[arg-type]  # anything
+    context = ExecutionContext(kept.append)
     running.set(Invocation(env=None, wait_until=kept.append))
 
     def in_thread() -> None:
