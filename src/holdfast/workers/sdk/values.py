@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from holdfast.workers.sdk.array_methods import ListMethods
-from holdfast.workers.sdk.buffers import ArrayBuffer
+from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
 
 Value = TypeVar("Value")
 Item = TypeVar("Item")
+
+_BYTES = frozenset({bytes, bytearray, memoryview})
 
 
 class JsDict(dict[str, Any]):
@@ -75,8 +77,8 @@ def as_js(value: object) -> Any:  # noqa: ANN401 - the same value, only richer
 def _converted(value: object, done: dict[int, tuple[object, object]]) -> object:
     if (known := done.get(id(value))) is not None:
         return known[1]
-    if type(value) is bytes:
-        return ArrayBuffer(value)
+    if type(value) in _BYTES:
+        return Uint8Array(value) if type(value) is bytearray else ArrayBuffer(value)  # type: ignore[arg-type]  # it is one of them
     if isinstance(value, dict):
         mapping = JsDict()
         done[id(value)] = (value, mapping)

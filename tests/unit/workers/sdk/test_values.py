@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.sdk.buffers import ArrayBuffer
+from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
 from holdfast.workers.sdk.values import JsDict, JsList, as_js, options_of
 
 PLAIN = st.recursive(
@@ -33,6 +33,12 @@ def test_containers_are_copied_and_what_they_share_is_shared_again() -> None:
     assert as_js(inner).to_py() == {"x": [1, b"b"]}
     other = object()
     assert as_js(other) is other
+
+
+def test_bytes_of_every_kind_have_javascripts_names() -> None:
+    frozen, mutable, viewed = as_js([b"a", bytearray(b"b"), memoryview(b"c")])
+    assert [type(one) for one in (frozen, mutable, viewed)] == [ArrayBuffer, Uint8Array, ArrayBuffer]
+    assert [one.to_bytes() for one in (frozen, mutable, viewed)] == [b"a", b"b", b"c"]
 
 
 def test_a_dictionary_has_its_keys_as_attributes() -> None:
