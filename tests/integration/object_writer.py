@@ -17,8 +17,8 @@ from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.identity import Identity
 from holdfast.store.objects.kv import KeyValues
+from holdfast.workers.durable.ledger import Ledger
 from holdfast.workers.durable.storage_keys import whole
-from holdfast.workers.runtime.handled import Handled
 from holdfast.workers.runtime.turns import see_event
 
 ROOM = Identity("Room", "ab" * 32, "lobby")
@@ -40,7 +40,14 @@ class Opened:
         self.table = AlarmTable.open(directory / FILE_NAME)
         self.file = ObjectFile.open(directory / "Room" / f"{ROOM.object_id}.sqlite", identity=ROOM, alarms=self.table)
         self.keys = KeyValues(self.file)
-        self.handled = Handled(self.file, NothingWaits)
+        self.ledger = Ledger(
+            self.file, mark=NothingWaits, sessions=list, has_all_sockets=lambda: False, changed=lambda: None
+        )
+
+    def commit(self) -> None:
+        self.ledger.write_down([])
+        self.file.commit()
+        self.ledger.left()
 
     def close(self) -> None:
         self.file.close()
@@ -82,9 +89,9 @@ def main() -> None:
         context = copy_context()
         context.run(see_event, SID, number)
         context.run(write, opened, number)
-        opened.file.commit()
+        opened.commit()
         os.write(1, b"%d\n" % number)
-        opened.handled.acknowledged(SID, number - 1)
+        opened.ledger.acknowledged(SID, number - 1)
 
 
 if __name__ == "__main__":

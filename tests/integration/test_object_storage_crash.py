@@ -59,7 +59,7 @@ def check(directory: Path, acknowledged: int) -> int:
         (one, one % 1000) for one in range(1, number + 1)
     ]
     assert opened.file.read(" PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert [opened.handled.was_handled(SID, one) for one in (number, number + 1)] == [True, False]
+    assert [opened.ledger.was_handled(SID, one) for one in (number, number + 1)] == [True, False]
     check_alarm(opened, alarm_of(number))
     opened.close()
     return number
@@ -99,7 +99,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     opened = Opened(directory)
     for number in range(1, 10):
         write(opened, number)
-        opened.file.commit()
+        opened.commit()
     shutil.copytree(directory, left, dirs_exist_ok=True)
     opened.close()
     return left

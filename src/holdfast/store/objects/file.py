@@ -61,14 +61,16 @@ CACHED_STATEMENTS = 64
 class ObjectFile:
     """Storage of one object.
 
-    `on_write` is called when a transaction gets its first write, `before_write` before each, `on_rollback` when writes were
-    forgotten, the file being open. `writes` counts statements that write.
+    `on_write` is called when a transaction gets its first write, `before_write` before each, `on_nested` when a nested transaction has begun,
+    `on_rollback` when writes were forgotten, the file being open: those of the nested transaction `depth`, or, where that is 0, all.
+    `writes` counts statements that write.
     """
 
     def __init__(self, path: Path, *, identity: Identity | None = None, alarms: AlarmIndex | None = None) -> None:
         self.path, self.identity = path, identity
         self.on_write: Callable[[], None] | None = None
         self.before_write: Callable[[], None] | None = None
+        self.on_nested: Callable[[], None] | None = None
         self.on_rollback: Callable[[], None] | None = None
         self.alarm = AlarmCell(self, alarms)
         self._lock = threading.RLock()
@@ -229,6 +231,8 @@ class ObjectFile:
                 self._execute(" BEGIN")
             self._execute(f" SAVEPOINT _cf_{self._depth + 1}")
             self._depth += 1
+            if self.on_nested is not None:
+                self.on_nested()
             return self._depth
 
     def end_nested(self, depth: int, *, keep: bool) -> None:

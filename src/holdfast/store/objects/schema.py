@@ -6,8 +6,9 @@ Law: its version is a row of its own; a file of a newer version is refused, neve
 |---|---|
 | `_cf_KV` | the key-value API: the key, and the value in bytes (as in workerd, whose values are V8's) |
 | `_cf_METADATA` | `version`, `class`, `id`, `name`, `alarm`: whose file this is, and when it is to be woken |
-| `_cf_HANDLED` | events of WebSockets whose handlers wrote: they left a trace, and must not run again |
-| `_cf_OUTBOX` | what they sent, until edges have it; made when there is something first |
+| `_cf_OWED` | events of WebSockets whose handlers wrote, which must not run again, and what they sent, until edges have it; made when there is
+something first |
+| `_cf_HANDLED`, `_cf_OUTBOX` | the same as an earlier version kept it: empty once it was taken over |
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ CREATE TABLE _cf_METADATA (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE _cf_HANDLED (sid INTEGER, seq INTEGER, PRIMARY KEY (sid, seq)) WITHOUT ROWID;
 INSERT INTO _cf_METADATA VALUES ('version', 1);
 """
-OWN_TABLES = ("_cf_KV", "_cf_METADATA", "_cf_HANDLED", "_cf_OUTBOX")
+OWN_TABLES = ("_cf_KV", "_cf_METADATA", "_cf_HANDLED", "_cf_OUTBOX", "_cf_OWED")
 
 # SQLite file format §1.3: the read and write versions are 2 for a file in WAL mode. Set here, it costs a new file no more
 # than its bytes; `PRAGMA journal_mode` would be a transaction of its own.

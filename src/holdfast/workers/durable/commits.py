@@ -5,18 +5,18 @@ user code meets it, and whatever happens to the object in the meantime shares th
 
 Law 1: all writes of one turn are in one transaction; a transaction over several turns is not committed before its end.
 Law 2: what is let out after a write waits for its commit; what is let out within a transaction does not wait for that one's writes, which
-are nobody's before its end (it may ask others, and must be answered). What waits is written down with what it waits for (`outbox.py`); who awaited
+are nobody's before its end (it may ask others, and must be answered). What waits is written down with what it waits for (`ledger.py`); who awaited
 a transaction goes on before it is committed, so that an answer that is sent then is written down with it.
 Law 3: a commit that fails, or takes longer than COMMIT_LIMIT_S, is told once; after `stop` none begins.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
 from contextvars import Context
 from functools import partial
 from typing import Protocol
 
+from holdfast.workers.durable.disk import Job
 from holdfast.workers.durable.errors import STORAGE_STALLED, ObjectReset
 from holdfast.workers.durable.gates import InputGate, OutputGate
 
@@ -33,39 +33,48 @@ class Committable(Protocol):
 
 
 class Keeper(Protocol):
-    """Writes down what waits for a commit (`outbox.Outbox`)."""
+    """Writes down what waits for a commit, and whose events wrote (`ledger.Ledger`)."""
 
     def write_down(self, waiting: Iterable[Callable[[], None]]) -> None: ...
     def left(self) -> None: ...
 
 
+class Threads(Protocol):
+    """Who does what waits for the disk (`disk.Disk`)."""
+
+    def submit(self, act: Callable[[], object], ended: Callable[[Job], object] | None = None) -> Job: ...
+    def shutdown(self) -> None: ...
+
+
 class Commits:
     """See above. `failed` hears of a commit that did not come about, `settled` of each that did."""
 
-    __slots__ = ("_executor", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled", "_stall",
-                 "_transactions", "_waiters", "file", "outbox")  # fmt: skip
+    __slots__ = ("_began_at", "_disk", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled",
+                 "_transactions", "_waiters", "_watch", "file", "ledger")  # fmt: skip
 
     def __init__(
         self,
         gate: InputGate,
         outputs: OutputGate,
-        executor: Executor,
+        disk: Threads,
         *,
         failed: Callable[[BaseException], None],
         settled: Callable[[], None],
     ) -> None:
         self.file: Committable | None = None
         # What is let out after a commit is written down with it; None where nobody would send it again.
-        self.outbox: Keeper | None = None
+        self.ledger: Keeper | None = None
         self._loop = asyncio.get_running_loop()
         self._gate = gate
         self._outputs = outputs
-        self._executor = executor
+        self._disk = disk
         self._failed = failed
         self._settled = settled
         self._is_dirty = self._is_scheduled = self._is_stopped = False
-        self._running: Future[None] | None = None
-        self._stall: asyncio.TimerHandle | None = None
+        self._running: Job | None = None
+        self._began_at = 0.0
+        # One for many commits: a timer for each would cost more than what it watches.
+        self._watch: asyncio.TimerHandle | None = None
         self._transactions = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
@@ -111,7 +120,7 @@ class Commits:
     def meet(self) -> None:
         """Block until no commit runs: for code that no gate holds (a callback of the loop's own) and that would touch the file."""
         if self._running is not None:
-            self._running.exception()
+            self._running.wait()
 
     def stop(self) -> None:
         """Begin no more."""
@@ -121,15 +130,18 @@ class Commits:
     def let_go(self) -> "asyncio.Future[None] | None":
         """Undo what is not committed, and close the file; a future where a commit must end first."""
         self.stop()
-        file, self.file, self.outbox = self.file, None, None
+        file, self.file, self.ledger = self.file, None, None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         if file is None:
             return None
         if self._running is None:
             file.rollback()
-            self._executor.submit(file.close)
+            self._disk.submit(file.close)
             return None
         until: asyncio.Future[None] = self._loop.create_future()
-        self._running.add_done_callback(partial(self._close, file, until))
+        self._running.then(partial(self._close, file, until))
         return until
 
     def _schedule(self, *, behind_who_waits: bool = False) -> None:
@@ -144,44 +156,51 @@ class Commits:
         self._is_scheduled = False
         if self._is_stopped or self._transactions or not self._is_dirty or self.file is None:
             return
-        if self.outbox is not None and self._outputs.waiting:
+        if self.ledger is not None:
             try:
-                self.outbox.write_down(self._outputs.actions)
+                self.ledger.write_down(self._outputs.actions)
             except Exception as error:  # noqa: BLE001  as of the commit itself
                 self._failed(error)
                 return
         self._is_dirty = False
         generation = self._outputs.begin()
         self._gate.hold()
-        self._stall = self._loop.call_later(COMMIT_LIMIT_S, self._stalled, context=Context())
-        self._running = self._executor.submit(self.file.commit)
-        self._running.add_done_callback(partial(self._tell_ended, generation))
+        self._began_at = self._loop.time()
+        if self._watch is None:
+            self._watch = self._loop.call_later(COMMIT_LIMIT_S, self._look, context=Context())
+        self._running = self._disk.submit(self.file.commit, partial(self._tell_ended, generation))
 
-    def _tell_ended(self, generation: int, future: "Future[None]") -> None:
+    def _tell_ended(self, generation: int, job: Job) -> None:
         # In the thread of the commit; the loop may be over by now.
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ended, generation, future, context=Context())
+            self._loop.call_soon_threadsafe(self._ended, generation, job, context=Context())
 
-    def _ended(self, generation: int, future: "Future[None]") -> None:
+    def _ended(self, generation: int, job: Job) -> None:
         self._running = None
-        if self._stall is not None:
-            self._stall.cancel()
         if self._is_stopped:
             return
-        if (error := future.exception()) is not None:
-            self._failed(error)
+        if job.error is not None:
+            self._failed(job.error)
             return
         self._outputs.confirm(generation)
-        if self.outbox is not None:
-            self.outbox.left()
+        if self.ledger is not None:
+            self.ledger.left()
         self._tell()
         self._settled()
         if self._is_dirty:
             self._schedule()
         self._gate.release()
 
-    def _stalled(self) -> None:
-        self._failed(ObjectReset(STORAGE_STALLED))
+    def _look(self) -> None:
+        """Whether a commit takes too long."""
+        self._watch = None
+        if self._running is None or self._is_stopped:
+            return
+        left_s = self._began_at + COMMIT_LIMIT_S - self._loop.time()
+        if left_s > 0:
+            self._watch = self._loop.call_later(left_s, self._look, context=Context())
+        else:
+            self._failed(ObjectReset(STORAGE_STALLED))
 
     def _tell(self) -> None:
         for waiter in self._waiters:

@@ -17,7 +17,7 @@ from contextvars import Context
 from typing import Any, Protocol, cast
 
 from holdfast.workers.durable.outbox import Outbox
-from holdfast.workers.durable.services import Journal, Running, Socket
+from holdfast.workers.durable.services import Ledger, Running, Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 
 
@@ -49,7 +49,7 @@ class SocketHost(Host, Protocol):
     @property
     def file(self) -> Any: ...  # noqa: ANN401  `services.File`, opened by this
     @property
-    def journal(self) -> Journal | None: ...
+    def ledger(self) -> Ledger | None: ...
 
 
 class Event(ABC):
@@ -104,7 +104,7 @@ class SocketEvent(Event):
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
         self.seen: Callable[[int, int], object] | None = None
-        # A process before this one may have handled it: the journal is asked.
+        # A process before this one may have handled it: the ledger is asked.
         self.is_suspect = False
         self.has_ended = False
 
@@ -126,7 +126,7 @@ class SocketEvent(Event):
         return method(*fitting(method, self._args))
 
     def prepare(self, context: Context) -> None:
-        """Let the journal know which event this is."""
+        """Let the ledger know which event this is."""
         if self.seen is not None and self.seq and self.socket.session is not None:
             context.run(self.seen, self.socket.session.sid, self.seq)
 
@@ -147,8 +147,8 @@ class SocketEvent(Event):
         """Acknowledge it, and those before it."""
         if (session := self.socket.session) is not None:
             session.ack(self._last)
-            if (journal := self._host.journal) is not None:
-                journal.acknowledged(session.sid, self._last)
+            if (ledger := self._host.ledger) is not None:
+                ledger.acknowledged(session.sid, self._last)
 
     def note(self, outbox: Outbox) -> None:
         """Its acknowledgement waits for a commit (`outbox.Output`)."""
@@ -161,12 +161,12 @@ class SocketEvent(Event):
 
     def _was_handled(self) -> bool:
         session, file = self.socket.session, self._host.file
-        journal = self._host.journal
+        ledger = self._host.ledger
         return (
             session is not None
             and file is not None
-            and journal is not None
-            and journal.was_handled(session.sid, self.seq)
+            and ledger is not None
+            and ledger.was_handled(session.sid, self.seq)
         )
 
 
@@ -190,8 +190,8 @@ class CloseEvent(SocketEvent):
         """Acknowledge it: the last that there was to be."""
         if (session := self.socket.session) is not None:
             session.ack(self._last)
-            if (journal := self._host.journal) is not None:
-                journal.closed(session.sid)
+            if (ledger := self._host.ledger) is not None:
+                ledger.closed(session.sid)
 
 
 class Progress:

@@ -27,7 +27,7 @@ from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, ObjectReset
 from holdfast.workers.durable.events import Event, Progress
 from holdfast.workers.durable.gates import InputGate, OutputGate, gated, stepwise
 from holdfast.workers.durable.ids import DurableObjectId
-from holdfast.workers.durable.services import Journal, ObjectClass, Services, Socket
+from holdfast.workers.durable.services import Ledger, ObjectClass, Services, Socket
 
 # How long background work may keep an object in memory. Precedent: the original's, for waitUntil().
 WAIT_UNTIL_LIMIT_S = 15 * 60.0
@@ -53,7 +53,7 @@ class Instance:
     __slots__ = (
         "_file",
         "_holds",
-        "_journal",
+        "_ledger",
         "_queue",
         "_running",
         "_services",
@@ -101,10 +101,10 @@ class Instance:
         self._waiters: set[asyncio.Future[None]] = set()
         self._tokens = count()
         self._file: Any = None
-        self._journal: Journal | None = None
+        self._ledger: Ledger | None = None
         self._storage: Any = None
         self.commits = Commits(
-            self.gate, self.outputs, services.executor, failed=self._not_durable, settled=self._committed
+            self.gate, self.outputs, services.disk, failed=self._not_durable, settled=self._committed
         )
         self.context = Context()
         self.context.run(CURRENT.set, self)
@@ -295,20 +295,19 @@ class Instance:
         return self._file
 
     @property
-    def journal(self) -> Journal | None:
-        """Which events of sockets the file says were handled; None where no file is open."""
-        return self._journal
+    def ledger(self) -> Ledger | None:
+        """What the file says of events and outputs; None where no file is open."""
+        return self._ledger
 
     def _open(self) -> None:
         self._file = self.commits.file = self._services.open_file(self.place.kind, str(self.place.id))
-        if self._services.open_journal is not None:
-            journal = self._journal = self._services.open_journal(self._file)
-            if self._services.open_outbox is not None:
-                self.commits.outbox = self._services.open_outbox(
-                    self.place.kind, str(self.place.id), self._file, journal
-                )
-            if self._services.has_all_sockets():
-                self._journal.retain([ws.session.sid for ws in self.place.sockets if ws.session is not None])
+        if self._services.open_ledger is not None:
+            self._ledger = self.commits.ledger = self._services.open_ledger(
+                self.place.kind, str(self.place.id), self._file, self._sessions
+            )
+
+    def _sessions(self) -> list[Any]:
+        return [ws.session for ws in self.place.sockets if ws.session is not None]
 
     # What `ctx` asks.
 
@@ -371,7 +370,7 @@ class Instance:
     # Little things.
 
     def _let_go(self) -> "asyncio.Future[None] | None":
-        self._file = self._storage = self._journal = None
+        self._file = self._storage = self._ledger = None
         try:
             return self.commits.let_go()
         except Exception as error:  # noqa: BLE001  of a file that nobody uses any more

@@ -11,8 +11,7 @@ Law 3: at a retirement what runs may end, nothing new of a socket or an alarm be
 import asyncio
 import heapq
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping
 from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +26,15 @@ from holdfast.workers.durable.actor import Actor
 from holdfast.workers.durable.alarm_marks import AlarmMarks
 from holdfast.workers.durable.alarms import AlarmRun, Scheduler
 from holdfast.workers.durable.crowding import HIBERNATE_S, patience_s, room
+from holdfast.workers.durable.disk import Disk
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
+from holdfast.workers.durable.ledger import Ledger
 from holdfast.workers.durable.namespace import Namespace
-from holdfast.workers.durable.outbox import Outbox
 from holdfast.workers.durable.owed import Owed
 from holdfast.workers.durable.owner import Fenced, LocalOwner
 from holdfast.workers.durable.resting import Resting
-from holdfast.workers.durable.services import Channels, Journal, ObjectClass, Services, Start
+from holdfast.workers.durable.services import Channels, ObjectClass, Services, Start
 from holdfast.workers.durable.storage import Storage
-from holdfast.workers.runtime.handled import Handled
 
 # After how long without an event it is said, once, why an object is still in memory.
 STAYS_S = 60.0
@@ -89,15 +88,13 @@ class Objects:
         """
         self.services = Services(
             start=start,
-            executor=ThreadPoolExecutor(COMMIT_THREADS, thread_name_prefix="commit"),
+            disk=Disk(COMMIT_THREADS),
             open_file=self._open_file,
             make_storage=self._make_storage,
             report=report,
             wall_ms=wall_ms,
         )
-        self.services.open_journal = self._open_journal
-        self.services.open_outbox = self._open_outbox
-        self.services.has_all_sockets = self._has_all_sockets
+        self.services.open_ledger = self._open_ledger
         self._settled_at = float("inf")
         self.is_retiring = False
         # Another process has the objects: what asks for one here is sent there, or told so.
@@ -182,7 +179,7 @@ class Objects:
         until = asyncio.get_running_loop().time() + limit_s
         await self._handlers_end(min(limit_s, HANDLERS_LIMIT_S))
         await self._all_leave(until)
-        self.services.executor.shutdown(wait=True)
+        self.services.disk.shutdown()
         if self._table is not None:
             self._table.close()
         if self._marks is not None:
@@ -436,11 +433,10 @@ class Objects:
         namespace = self.elsewhere.get(kind.name) if self.has_left else None
         return None if namespace is None else namespace.get(id)
 
-    def _open_journal(self, file: ObjectFile) -> Handled:
-        return Handled(file, self.services.channels.mark)
-
-    def _open_outbox(self, kind: ObjectClass, digits: str, file: ObjectFile, journal: Journal) -> Outbox | None:
-        return None if self._owed is None else self._owed.outbox((kind.namespace, digits), file, journal)
+    def _open_ledger(
+        self, kind: ObjectClass, digits: str, file: ObjectFile, sessions: Callable[[], Collection[Any]]
+    ) -> Ledger | None:
+        return None if self._owed is None else self._owed.ledger((kind.namespace, digits), file, sessions)
 
     def _open_file(self, kind: ObjectClass, digits: str) -> ObjectFile:
         actor = self._actors[kind.name, digits]

@@ -1,6 +1,6 @@
 """What a process before this one let its objects' sockets have, and was killed before their edges took it: found, and sent again.
 
-Which objects are to be looked at is in a file of names that outlives the process: the objects that have an outbox (`outbox.py`) and are in
+Which objects are to be looked at is in a file of names that outlives the process: the objects that have an outbox (`ledger.py`) and are in
 memory, or left it a moment ago. So a start looks at few of many thousand files, and one after an orderly end at none.
 
 Law 1: an object's name is in the file before its outbox is, and for as long as anything in there may be of use.
@@ -19,8 +19,10 @@ import msgspec
 
 from holdfast.store.objects.errors import StorageError
 from holdfast.workers.channel.records import ToEdge
-from holdfast.workers.durable.outbox import Entry, Mark, Outbox, entries_in, rows_of, was_taken
-from holdfast.workers.durable.services import Channels, Journal
+from holdfast.workers.durable.ledger import Ledger
+from holdfast.workers.durable.ledger_rows import Mark, rows_of
+from holdfast.workers.durable.outbox import Entry, entries_in, was_taken
+from holdfast.workers.durable.services import Channels
 
 FILE_NAME = ".outboxes"
 # The first name of the object's class, and its id's digits.
@@ -148,12 +150,12 @@ class Owed:
                 # Its name is of use until those have left.
                 self._asleep[key] = self._channels.mark()
 
-    def outbox(self, key: Key, file: Any, journal: Journal) -> Outbox:  # noqa: ANN401  `store.objects.ObjectFile`
-        """The outbox of an object that is in memory."""
-        return Outbox(
+    def ledger(self, key: Key, file: Any, sessions: Callable[[], Collection[Any]]) -> Ledger:  # noqa: ANN401  `store.objects.ObjectFile`
+        """The ledger of an object that is in memory, with these sessions of its sockets."""
+        return Ledger(
             file,
-            journal,
             mark=self._channels.mark,
+            sessions=sessions,
             has_all_sockets=self._has_all_sockets,
             changed=partial(self._changed, key),
             is_inheriting=key in self._names,

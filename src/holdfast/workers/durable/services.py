@@ -7,11 +7,11 @@ fakes of all of it.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Executor
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from holdfast.workers.durable.commits import Threads
 from holdfast.workers.durable.ids import IdSpace
 from holdfast.workers.durable.tally import Tally
 
@@ -65,7 +65,7 @@ class Channels(Protocol):
     ) -> None: ...
     def forget(self, group: int) -> None: ...
     def settle(self) -> object: ...
-    def mark(self) -> Any: ...  # noqa: ANN401  `outbox.Mark`
+    def mark(self) -> Any: ...  # noqa: ANN401  `ledger_rows.Mark`
 
 
 class AlarmRow(Protocol):
@@ -89,14 +89,14 @@ class FileAlarm(Protocol):
     def fail(self, next_ms: int) -> None: ...
 
 
-class Journal(Protocol):
-    """Which events of sockets an object has handled (`runtime.handled.Handled`)."""
+class Ledger(Protocol):
+    """Which events of sockets an object has handled, and what waits for its commits (`ledger.Ledger`)."""
 
     def was_handled(self, sid: int, seq: int) -> bool: ...
-    def handled(self, sid: int, seqs: Iterable[int]) -> None: ...
     def acknowledged(self, sid: int, seq: int) -> None: ...
     def closed(self, sid: int) -> None: ...
-    def retain(self, sids: Collection[int]) -> None: ...
+    def write_down(self, waiting: Iterable[Any]) -> None: ...
+    def left(self) -> None: ...
 
 
 class File(Protocol):
@@ -130,21 +130,18 @@ class Services:
     """See above. `report(level, text, error)` tells the log; `open_file(object class, id)` blocks, for a moment."""
 
     start: Start
-    executor: Executor
+    disk: Threads
     open_file: Callable[[ObjectClass, str], Any]
     make_storage: Callable[[Any, Any], Any]
     report: Callable[[str, str, BaseException | None], None]
     wall_ms: Callable[[], int]
     channels: Channels = field(init=False)
-    # Made with each file that is opened; none: events that are sent again are handled again.
-    open_journal: Callable[[Any], Journal] | None = None
-    # Made with each journal: writes down what is let out after a commit. None: what was not sent is lost with the process.
-    open_outbox: Callable[[ObjectClass, str, Any, Journal], Any] | None = None
-    # Whether all sockets of processes before this one are known: then a journal may forget those of others.
-    has_all_sockets: Callable[[], bool] = lambda: False
+    # Made with each file that is opened, and given the sessions of the object's sockets. None: events that are sent again are handled again,
+    # and what was not sent is lost with the process.
+    open_ledger: Callable[[ObjectClass, str, Any, Callable[[], Collection[Any]]], Ledger | None] | None = None
     env: Any = None
     exports: Any = None
-    # Set into the context of every handler: what the SDK and the journal ask there.
+    # Set into the context of every handler: what the SDK and the ledger ask there.
     context: Callable[[Any], None] | None = None
     event_seen: Callable[[int, int], object] | None = None
     # Set whenever something has ended, while somebody waits for that.

@@ -24,8 +24,8 @@ def test_an_empty_file_is_a_right_database_in_wal_mode(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA page_size").fetchone() == (schema.PAGE_BYTES,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-        # `_cf_OUTBOX` comes when there is something to be put there.
-        assert (*(name for (name,) in tables), "_cf_OUTBOX") == schema.OWN_TABLES
+        # What is owed comes when there is something to be put there, and its former table not any more.
+        assert (*(name for (name,) in tables), "_cf_OUTBOX", "_cf_OWED") == schema.OWN_TABLES
         schema.check_version(connection, path)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.workers.durable.current import CURRENT
+from holdfast.workers.durable.disk import Job
 from holdfast.workers.durable.gates import task_factory
 from holdfast.workers.durable.namespace import Stub
 from holdfast.workers.durable.objects import Objects
@@ -320,22 +320,21 @@ async def told(awaitable: Any, error: type[BaseException], text: str) -> None:
         await awaitable
 
 
-class ByHand(Executor):
+class ByHand:
     """Runs what it is given when it is told to."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
+        self.waiting: list[Job] = []
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        self.waiting.append((future, lambda: function(*args, **kwargs)))
-        return future
+    def submit(self, act: Callable[[], object], ended: Callable[[Job], object] | None = None) -> Job:
+        self.waiting.append(Job(act, ended))
+        return self.waiting[-1]
 
     def run(self) -> None:
         """Run what waits."""
         waiting, self.waiting = self.waiting, []
-        for future, function in waiting:
-            future.set_result(function())
+        for job in waiting:
+            job.run()
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    def shutdown(self) -> None:
         self.run()

@@ -271,8 +271,8 @@ async def test_traces_of_sockets_that_never_came_again_are_forgotten(tmp_path: P
         await until(lambda: other.acks == [1])
         actor = next(iter(scene.objects._live))
         assert actor.instance is not None
-        assert actor.instance.journal is not None
-        assert not actor.instance.journal.was_handled(session.sid, 1)
+        assert actor.instance.ledger is not None
+        assert not actor.instance.ledger.was_handled(session.sid, 1)
 
 
 async def test_the_end_of_a_socket_is_acknowledged_after_the_messages_before_it(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_nothing_is_sent_or_acknowledged_before_the_writes_before_it_are_on_the_
 async def _moves(directory: Path, moves: list[tuple[str, int]]) -> None:
     async with stage(directory, Room=Journal) as scene:
         disk = ByHand()
-        scene.objects.services.executor = disk
+        scene.objects.services.disk = disk
         session = await scene.client(scene.stub())
         path = directory / "chat-Room" / f"{scene.stub().id}.sqlite"
         said: list[str] = []
@@ -146,7 +146,7 @@ class Mover(Echo):
 
 
 class Kept:
-    """An outbox that keeps how many outputs waited for each commit."""
+    """A ledger that keeps how many outputs waited for each commit."""
 
     def __init__(self) -> None:
         self.waited: list[int] = []
@@ -166,7 +166,7 @@ async def test_an_answer_behind_a_transaction_that_was_awaited_is_written_down_w
     async with stage(tmp_path, Room=Mover) as scene:
         session = await scene.client(scene.stub())
         kept = Kept()
-        monkeypatch.setattr(commits.Commits, "outbox", property(lambda _: kept, lambda *_: None), raising=False)
+        monkeypatch.setattr(commits.Commits, "ledger", property(lambda _: kept, lambda *_: None), raising=False)
         for _ in range(3):
             session.says(how)
         disk.open.set()

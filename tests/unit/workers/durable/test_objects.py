@@ -276,7 +276,7 @@ class Drive:
     def __init__(self, scene: Stage) -> None:
         self.scene = scene
         self.disk = ByHand()
-        scene.objects.services.executor = self.disk
+        scene.objects.services.disk = self.disk
         self.promises: list[asyncio.Future[Any]] = []
         self.sessions: dict[str, list[Session]] = {"a": [], "b": []}
         self.connecting: list[asyncio.Task[None]] = []

@@ -6,9 +6,9 @@ from typing import Any
 
 from holdfast.store.objects.file import ObjectFile
 from holdfast.workers.channel.records import ToEdge
-from holdfast.workers.durable.outbox import Entry, Outbox, entries_in, rows_of, wire_number
+from holdfast.workers.durable.ledger_rows import rows_of
+from holdfast.workers.durable.outbox import Entry, entries_in, wire_number
 from holdfast.workers.durable.owed import FILE_NAME, SPARE_LINES, Left, Names, Owed
-from holdfast.workers.runtime.handled import Handled
 from tests.unit.workers.durable.stage import Channels, Session
 
 KEY = ("Room", "ab" * 32)
@@ -47,9 +47,9 @@ def owed(directory: Path, channels: Channels, *, has_all_sockets: bool = False) 
 def written_down(path: Path, channels: Channels, socket: Socket) -> Owed:
     """An answer to the socket is in the object's file, and its process is killed."""
     before, file = owed(path.parent, channels), ObjectFile.open(path)
-    outbox = before.outbox(KEY, file, Handled(file, channels.mark))
+    ledger = before.ledger(KEY, file, list)
     file.write(" INSERT OR REPLACE INTO _cf_KV VALUES ('key', 'value')")
-    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
+    ledger.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [socket.sid], "answer"))])
     file.commit()
     file.close()
     return before
@@ -122,9 +122,9 @@ def test_a_name_goes_when_its_object_sleeps_and_the_links_have_everything(tmp_pa
     channels.has_taken = False
     one = owed(tmp_path, channels, has_all_sockets=True)
     file = ObjectFile.open(tmp_path / "x.sqlite")
-    outbox: Outbox = one.outbox(KEY, file, Handled(file, channels.mark))
+    ledger = one.ledger(KEY, file, list)
     file.write(" INSERT OR REPLACE INTO _cf_KV VALUES ('key', 'value')")
-    outbox.write_down([SimpleNamespace(note=lambda into: into.add(ToEdge.TEXT, [1], "x"))])
+    ledger.write_down([SimpleNamespace(note=lambda into: into.add(ToEdge.TEXT, [1], "x"))])
     one.slept(KEY)
     one.sweep()
     assert KEY in one._names
@@ -172,7 +172,7 @@ def test_names_of_objects_that_are_not_here_any_more_go(tmp_path: Path) -> None:
     assert later.keys == {KEY}
     later.drop(KEY)
     file = ObjectFile.open(tmp_path / "object.sqlite")
-    outbox = later.outbox(KEY, file, Handled(file, channels.mark))
-    outbox.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [1], "new"))])
+    ledger = later.ledger(KEY, file, list)
+    ledger.write_down([SimpleNamespace(note=lambda one: one.add(ToEdge.TEXT, [1], "new"))])
     assert [entry.data for entry in entries_in(rows_of(file))] == ["new"]
     later.close(is_all_out=False)

@@ -1,8 +1,8 @@
 """What objects are given: counters count."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from holdfast.workers.durable.disk import Disk
 from holdfast.workers.durable.ids import IdSpace
 from holdfast.workers.durable.services import ObjectClass, Services
 
@@ -14,7 +14,7 @@ def nothing(*_: Any, **__: Any) -> Any:
 def test_what_happens_is_counted_by_its_name() -> None:
     services = Services(
         start=nothing,
-        executor=ThreadPoolExecutor(1),
+        disk=Disk(1),
         open_file=nothing,
         make_storage=nothing,
         report=nothing,

@@ -95,7 +95,7 @@ async def test_nothing_is_made_that_was_not_asked_for_and_nobody_makes_for_nobod
 async def test_a_chunk_leaves_when_the_writes_before_it_are_durable(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         disk = ByHand()
-        scene.objects.services.executor = disk
+        scene.objects.services.disk = disk
         chunks = await body(scene, "writes")
         waits = asyncio.ensure_future(anext(chunks))
         await until(lambda: disk.waiting)

@@ -189,7 +189,7 @@ async def test_arguments_are_taken_when_the_call_is_made(two: TwoScripts) -> Non
 
 async def test_a_call_of_an_object_leaves_when_its_writes_are_durable(two: TwoScripts) -> None:
     assert two.scene is not None
-    disk = two.scene.objects.services.executor = ByHand()
+    disk = two.scene.objects.services.disk = ByHand()
     two.scene.objects.env = two.service()
     called = two.scene.stub("a").writes_and_calls()
     await until(lambda: disk.waiting)
