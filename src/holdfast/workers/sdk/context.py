@@ -50,6 +50,14 @@ class Env:
         """The names of the bindings."""
         return list(self.__dict__)
 
+    def object_values(self) -> list[Any]:
+        """The bindings."""
+        return list(self.__dict__.values())
+
+    def object_entries(self) -> list[tuple[str, Any]]:
+        """(name, binding) pairs."""
+        return list(self.__dict__.items())
+
     def to_py(self) -> dict[str, Any]:
         """Them as a dictionary."""
         return dict(self.__dict__)
@@ -108,9 +116,17 @@ class CurrentEnv:
         """The names of the bindings."""
         return list(environment.current)
 
+    def object_values(self) -> list[Any]:
+        """The bindings."""
+        return [self[name] for name in self]
+
+    def object_entries(self) -> list[tuple[str, Any]]:
+        """(name, binding) pairs."""
+        return [(name, self[name]) for name in self]
+
     def to_py(self) -> dict[str, Any]:
         """Them as a dictionary."""
-        return {name: self[name] for name in self}
+        return dict(self.object_entries())
 
 
 @contextmanager

@@ -15,8 +15,6 @@ from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
 Value = TypeVar("Value")
 Item = TypeVar("Item")
 
-_BYTES = frozenset({bytes, bytearray, memoryview})
-
 
 class JsDict(dict[str, Any]):
     """A dictionary whose keys are attributes too; what `dict` itself has comes first."""
@@ -77,8 +75,10 @@ def as_js(value: object) -> Any:  # noqa: ANN401 - the same value, only richer
 def _converted(value: object, done: dict[int, tuple[object, object]]) -> object:
     if (known := done.get(id(value))) is not None:
         return known[1]
-    if type(value) in _BYTES:
-        return Uint8Array(value) if type(value) is bytearray else ArrayBuffer(value)  # type: ignore[arg-type]  # it is one of them
+    if type(value) is bytes or isinstance(value, memoryview):
+        return ArrayBuffer(value)
+    if type(value) is bytearray:
+        return Uint8Array(value)
     if isinstance(value, dict):
         mapping = JsDict()
         done[id(value)] = (value, mapping)

@@ -10,6 +10,7 @@ import pytest
 from holdfast.workers.durable import current
 from holdfast.workers.sdk import context
 from holdfast.workers.sdk.context import CurrentEnv, Env, ExecutionContext, Invocation, patch_env, running, wait_until
+from holdfast.workers.sdk.web.globals import Object
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,13 @@ def test_bindings_are_attributes_and_keys_and_never_shown(loaded: Env) -> None:
             _ = env.X
     with pytest.raises(AttributeError, match="it has none"):
         _ = Env().X
+
+
+def test_bindings_are_gone_through_as_javascript_goes_through_an_object(loaded: Env) -> None:
+    for env in (loaded, CurrentEnv()):
+        assert Object.keys(env) == env.object_keys() == ["KEY", "N"]
+        assert Object.values(env) == env.object_values() == ["secret", 1]
+        assert dict(Object.entries(env)) == dict(env.object_entries()) == {"KEY": "secret", "N": 1}
 
 
 async def test_a_patch_holds_for_the_code_inside_alone() -> None:
