@@ -2,7 +2,8 @@
 
 Law 1: callbacks get (item, position, array), or as many of them as they take.
 Law 2: what gives an array in JavaScript gives one of the class that it is called on; the array itself stays, but for what fills or cuts it there.
-Law 3: what is there under Python's own name (`index`, `sort`, `reverse`, `pop`) is Python's.
+Law 3: what is there under Python's own name (`index`, `sort`, `reverse`, `pop`) is Python's. There is no `keys`: Python takes what has it
+for a mapping, and an array of pairs is what dictionaries are made of.
 """
 
 from __future__ import annotations
@@ -36,10 +37,6 @@ class ArrayMethods:
     def entries(self) -> list[tuple[int, Any]]:
         """(position, item) pairs."""
         return list(enumerate(self))
-
-    def keys(self) -> list[int]:
-        """The positions."""
-        return list(range(len(self)))
 
     def values(self) -> list[Any]:
         """The items."""

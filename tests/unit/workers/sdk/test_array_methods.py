@@ -48,7 +48,7 @@ def made() -> JsList[Any]:
         (made().toReversed(), [1, 2, 1, 3]),
         (made().fill(0, 1, 3), [3, 0, 0, 1]),
         (made().toString(), "3,1,2,1"),
-        (made().keys(), [0, 1, 2, 3]),
+        (dict(JsList([("a", 1)])), {"a": 1}),
         (made().values(), [3, 1, 2, 1]),
         (JsList("ab").entries(), [(0, "a"), (1, "b")]),
         (JsList("ab").object_keys(), ["0", "1"]),
