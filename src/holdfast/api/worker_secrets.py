@@ -8,6 +8,7 @@ Source: Cloudflare API v4, "Workers scripts: secrets".
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -70,11 +71,11 @@ async def put_secret(access: WriteAccess, script_name: ScriptName, body: SecretG
     """Set a secret: a new version with it is deployed."""
     if not is_binding_name(body.name):
         raise invalid("/name", f"name: expected {EXPECTED_BINDING}, got {body.name[:40]!r}")
-    text = _text(body.text)
+    text = checked_text(body.text)
 
     def want(before: Before | None) -> Wanted:
         known = _known(before)
-        _check_name(known, body.name)
+        check_names(known, (body.name,))
         return _with_secrets(known, {body.name: text})
 
     await make_version(access, script_name, want)
@@ -120,7 +121,8 @@ def _with_secrets(before: Before, given: dict[str, str], *, without: str = "") -
     )
 
 
-def _check_name(before: Before, name: str) -> None:
+def check_names(before: Before, names: Iterable[str], *, gone: Collection[str] = (), pointer: str = "/name") -> None:
+    """Raise ApiFault for a name that something else in `env` has, and where there would be too many with `names`, `gone` being removed."""
     settings = before.version.settings
     others = {
         *settings.vars,
@@ -128,18 +130,21 @@ def _check_name(before: Before, name: str) -> None:
         *(one.name for one in settings.services),
         settings.version_metadata,
     }
-    if name in others:
-        raise fault(400, 10053, f"Binding name {name!r} already in use. Please use a different name.", pointer="/name")
-    secrets = {*before.version.secrets, name}
+    for name in (*names, *gone):
+        if name in others:
+            message = f"Binding name {name!r} already in use. Please use a different name."
+            raise fault(400, 10053, message, pointer=pointer)
+    secrets = {*before.version.secrets, *names} - set(gone)
     if len(secrets) + len(settings.vars) > MAX_VARIABLES:
         raise fault(400, TOO_MANY_VARIABLES, f"There are at most {MAX_VARIABLES} variables and secrets of a Worker")
 
 
-def _text(value: Any) -> str:  # noqa: ANN401  whatever was sent
+def checked_text(value: Any, pointer: str = "/text") -> str:  # noqa: ANN401  whatever was sent
+    """A secret that was given. Raises ApiFault, which never says it."""
     if not isinstance(value, str):
-        raise invalid("/text", "text: expected the secret, a text")
+        raise invalid(pointer, "text: expected the secret, a text")
     if len(value.encode(errors="surrogatepass")) > MAX_VARIABLE_BYTES:
-        raise fault(400, TOO_LARGE_VARIABLE, f"text: expected at most {MAX_VARIABLE_BYTES} bytes", pointer="/text")
+        raise fault(400, TOO_LARGE_VARIABLE, f"text: expected at most {MAX_VARIABLE_BYTES} bytes", pointer=pointer)
     return value
 
 

@@ -9,7 +9,7 @@ Source: Cloudflare API v4, "Workers: subdomains", "Workers scripts: subdomain"; 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,6 +63,13 @@ class EnabledView(View):
     previews_enabled: bool
 
 
+class SubdomainOfWorkerView(EnabledView):
+    """The same, with the address that it has, or would have; none where the account has no zone for them."""
+
+    url: str | None = None
+    preview_url_suffix: str | None = None
+
+
 @router.get("/subdomain", response_model=Envelope[SubdomainView])
 async def show_subdomain(access: ReadAccess) -> Response:
     """The account's subdomain."""
@@ -91,10 +98,8 @@ async def show_enabled(access: ReadAccess, script_name: ScriptName) -> Response:
     """Whether a script has an address below workers.dev."""
     async with access.context.database.read() as connection:
         await find_script(connection, access.account_id, script_name)
-        zone = await _zone(connection, access)
-        host = f"{script_name}.{zone.name}" if zone else ""
-        domain = await store.find_domain(connection, access.account_id, host=host) if host else None
-    return success(_view(is_enabled=domain is not None and domain.script == script_name))
+        found = await subdomain_of(access, connection, script_name)
+    return success(_view(is_enabled=bool(found["enabled"])))
 
 
 @router.post("/scripts/{script_name}/subdomain", response_model=Envelope[EnabledView])
@@ -107,6 +112,17 @@ async def set_enabled(access: WriteAccess, script_name: ScriptName, body: Enable
 async def disable(access: WriteAccess, script_name: ScriptName) -> Response:
     """Take away a script's address below workers.dev."""
     return success(await _set(access, script_name, is_enabled=False))
+
+
+async def subdomain_of(access: Access, connection: AsyncConnection, name: str) -> dict[str, Any]:
+    """Whether a script has an address below workers.dev, and which."""
+    zone = await _zone(connection, access)
+    if zone is None:
+        return _view(is_enabled=False)
+    host = f"{name}.{zone.name}"
+    domain = await store.find_domain(connection, access.account_id, host=host)
+    shown = _view(is_enabled=domain is not None and domain.script == name)
+    return {**shown, "url": f"https://{host}", "preview_url_suffix": f"-{host}"}
 
 
 async def _set(access: Access, name: str, *, is_enabled: bool) -> dict[str, bool]:
