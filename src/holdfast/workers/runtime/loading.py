@@ -39,6 +39,11 @@ _SDK = frozenset({"workers", "js", "pyodide", "asgi"})
 HANDLERS = ("fetch", "scheduled", "queue", "email", "tail")
 # Dependencies that were put beside the code, as the original's tools do.
 VENDORED = "python_modules"
+# Code that was written for a newer Python than this one says so by its syntax.
+READ_BY = (
+    f"a script runs in the Python that Holdfast runs in, {sys.version_info.major}.{sys.version_info.minor} here; "
+    "the original's have 3.12 to 3.14"
+)
 HOW_TO_ADD = (
     "{name!r} is neither in the script nor installed beside Holdfast: put the package that has it into python_modules, beside "
     "the wrangler file: pip install --target python_modules NAME"
@@ -209,7 +214,12 @@ class _UserLoader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         """Run its top level."""
         module.__dict__["__builtins__"] = _USER_BUILTINS
-        super().exec_module(module)
+        try:
+            super().exec_module(module)
+        except SyntaxError as error:
+            if not hasattr(error, "__notes__"):
+                error.add_note(READ_BY)
+            raise
 
 
 def _hook(code_dir: Path) -> Callable[[str], importlib.machinery.FileFinder]:

@@ -80,6 +80,7 @@ DEFAULT = "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint)
     ("source", "error", "trace"),
     [
         ("def broken(:\n", "SyntaxError", "entry_of_worker.py"),
+        ("def broken(:\n", rf"runs in, {sys.version_info.major}.{sys.version_info.minor} here", "entry_of_worker.py"),
         ("import nothing_of_that_name\n", "No module named 'nothing_of_that_name'", "entry_of_worker.py"),
         ("def a():\n    b()\ndef b():\n    1 / 0\na()\n", "ZeroDivisionError", "in b"),
         ("raise SystemExit(3)\n", "SystemExit: 3", "raise SystemExit"),
