@@ -25,6 +25,7 @@ from itertools import count
 from typing import Any, cast
 
 from holdfast.workers.durable.current import CURRENT, SECTION, Section
+from holdfast.workers.sdk.in_place import Wanted
 
 Steps = Generator[Any, Any, Any]
 
@@ -265,7 +266,7 @@ async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: Input
     if gate.is_closed:
         await gate.admission(section)
     try:
-        result = function(*args)
+        result = function(*args) if Wanted.on_stacks is None else Wanted.on_stacks(function, args)
         # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
         if type(result) is types.CoroutineType or isinstance(result, Awaitable):
             return await driven(result, gate, section)

@@ -22,6 +22,7 @@ from holdfast.store.objects.errors import StorageError
 from holdfast.workers.durable.storage_keys import Keys, StorageHost, translated, translating, whole
 from holdfast.workers.durable.storage_sql import SqlStorage
 from holdfast.workers.sdk.errors import JsException, JsTypeError
+from holdfast.workers.sdk.in_place import held
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -222,7 +223,7 @@ class Storage(_Operations):
     def transactionSync(self, closure: Callable[[], T]) -> T:
         """Run `closure()`, which must not be async: all it writes is kept, or none if it raises. Returns what it returns."""
         self._host.check()
-        with translating(self._host), whole(self._file):
+        with translating(self._host), whole(self._file), held("transactionSync()"):
             result = closure()
             if inspect.isawaitable(result):
                 if inspect.iscoroutine(result):

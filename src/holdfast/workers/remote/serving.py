@@ -26,6 +26,7 @@ from holdfast.workers.remote.functions import Session
 from holdfast.workers.remote.messages import ALIVE, LENGTH_BYTES, MAX_FRAME_BYTES, BadFrame, Frames, Message, frame
 from holdfast.workers.runtime.http_server import Exchange
 from holdfast.workers.runtime.loading import DEFAULT, Script
+from holdfast.workers.sdk import in_place
 from holdfast.workers.sdk.context import ExecutionContext
 from holdfast.workers.sdk.entrypoints import fetch_arguments, fetch_of
 from holdfast.workers.sdk.errors import JsTypeError
@@ -68,7 +69,9 @@ class Serving:
             made = self._entrypoint(called)
             if (handler := fetch_of(made)) is None:
                 raise JsTypeError("Handler does not export a fetch() function.")
-            return await _settled(handler(*fetch_arguments(handler, request, self.env, getattr(made, "ctx", None))))
+            return await in_place.called(
+                handler, *fetch_arguments(handler, request, self.env, getattr(made, "ctx", None))
+            )
         return await self._of_object(called, Fetch("fetch", (request,)))
 
     async def rpc(self, exchange: Exchange, called: Called) -> None:
@@ -129,7 +132,7 @@ class Serving:
             if "read" in message:
                 return _done(await _settled(method_of(made, str(message["read"]))), session)
             name, args, kwargs = _parts(message)
-            return _done(await _settled(_method(made, name)(*args, **kwargs)), session)
+            return _done(await in_place.called(partial(_method(made, name), *args, **kwargs)), session)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  whoever called is told; what ends a loop, as SystemExit does, ends only the call

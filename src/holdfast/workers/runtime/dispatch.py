@@ -32,6 +32,7 @@ from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.sdk import bridge
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
 from holdfast.workers.sdk.entrypoints import fetch_arguments, fetch_of
+from holdfast.workers.sdk.in_place import called
 from holdfast.workers.sdk.request import Request
 
 # Names of fields between an edge and us.
@@ -191,11 +192,11 @@ class Dispatcher:
             handler = fetch_of(script.default(context, self._env))
             if handler is None:
                 raise AttributeError("Handler does not export a fetch() function.")
-            return await _settled(handler(*fetch_arguments(handler, request, self._env, context)))
+            return await called(handler, *fetch_arguments(handler, request, self._env, context))
         if (function := script.functions.get("on_fetch")) is None:
             raise AttributeError("Handler does not export a fetch() function.")
         # As the original: the decorator `handler` makes it the SDK's.
-        return await _settled(called_with(function, request.js_object, self._env, ExecutionContext(self.wait_until)))
+        return await called(called_with, function, request.js_object, self._env, ExecutionContext(self.wait_until))
 
     async def _send(self, exchange: Exchange, parts: bridge.Parts) -> int:
         fields, ticket = parts.headers, ""

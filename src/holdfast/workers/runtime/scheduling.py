@@ -22,6 +22,7 @@ from holdfast.workers.runtime.dispatch import called_with
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.loading import DEFAULT, Script
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
+from holdfast.workers.sdk.in_place import called
 
 # Precedent: the original ends a run after 15 minutes.
 LIMIT_S = 15 * 60.0
@@ -125,4 +126,4 @@ class Scheduling:
             handler = self._script.functions.get("on_scheduled")
         if handler is None:
             raise AttributeError("Handler does not export a scheduled() function.")
-        return called_with(handler, controller, self._env, context)
+        return called(called_with, handler, controller, self._env, context)

@@ -17,6 +17,7 @@ from holdfast.workers.sdk.asgi_websocket import WebSocketRun
 from holdfast.workers.sdk.context import wait_until
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
 from holdfast.workers.sdk.gateway import BaseOptions, Target, web_request
+from holdfast.workers.sdk.in_place import called
 from holdfast.workers.sdk.lifespans import state_of
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.web.pipes import TransformStream
@@ -133,7 +134,7 @@ class _HttpRun:
 
     async def _run(self) -> None:
         try:
-            await self._app(self._scope, self._receive, self._send)
+            await called(self._app, self._scope, self._receive, self._send)
             self._check_answered()
             await self._finish(None)
         except Exception as error:

@@ -154,23 +154,29 @@ def at_home(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def run_sync(work: Awaitable[Result], /) -> Result:
-    """Wait for `work` without `await`: possible where no loop runs, and in the threads of WSGI applications.
-
-    RuntimeError in a handler: one thread cannot wait for itself. The original switches stacks there; here it is `await`.
+    """Wait for `work` without `await`: in a handler, whose stack is put aside meanwhile, in threads of WSGI and ASGI applications, and
+    where no loop runs. RuntimeError where none of that can be, as in a task of user code or in `transactionSync`.
     """
     if is_elsewhere():
         home = Home.loop
         if home is None or threading.current_thread() is threading.main_thread():
             return asyncio.run(_awaited(work))
         return asyncio.run_coroutine_threadsafe(_awaited(work), home).result()
-    if asyncio.iscoroutine(work):
-        work.close()
-    raise RuntimeError("run_sync() cannot wait inside a handler, for nothing else would run meanwhile: use `await`")
+    from holdfast.workers.sdk import stacks  # noqa: PLC0415 - see in_place.py
+
+    try:
+        return cast("Result", stacks.wait(work))
+    except stacks.CannotWait:
+        if asyncio.iscoroutine(work):
+            work.close()
+        raise
 
 
 def can_run_sync() -> bool:
     """Whether `run_sync` can wait here."""
-    return is_elsewhere()
+    from holdfast.workers.sdk import stacks  # noqa: PLC0415 - see in_place.py
+
+    return is_elsewhere() or stacks.can_wait()
 
 
 async def _awaited(work: Awaitable[Result]) -> Result:

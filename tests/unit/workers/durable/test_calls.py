@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.workers.durable import calls
 from holdfast.workers.durable.errors import ObjectError
-from holdfast.workers.sdk import ffi
+from holdfast.workers.sdk import ffi, in_place
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
@@ -390,3 +390,50 @@ async def test_the_socket_of_an_answer_that_nobody_has_ends_before_the_collector
                 await closed.wait()
         finally:
             gc.enable()
+
+
+async def test_code_of_an_object_waits_in_place_and_goes_on_behind_its_gate(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    class Patient(DurableObject):
+        def plain(self, number: int) -> int:
+            order.append("begins")
+            found = ffi.run_sync(self.add(number))
+            order.append("goes on")
+            return found
+
+        async def add(self, number: int) -> int:
+            await asyncio.wait_for(self.opened.wait(), 5)
+            return int(await self.ctx.storage.get("n") or 0) + number
+
+        async def section(self) -> None:
+            async def alone() -> None:
+                self.opened.set()
+                for _ in range(5):
+                    await asyncio.wait({asyncio.ensure_future(self.opened.wait())})
+                order.append("section ends")
+
+            await self.ctx.blockConcurrencyWhile(alone)
+
+        def whole(self) -> str:
+            try:
+                self.ctx.storage.transactionSync(lambda: ffi.run_sync(self.add(1)))
+            except RuntimeError as error:
+                return str(error)
+            return "nothing"
+
+        def __init__(self, ctx: Any, env: Any) -> None:
+            super().__init__(ctx, env)
+            self.opened = asyncio.Event()
+
+    in_place.want()
+    try:
+        async with stage(tmp_path, Room=Patient) as scene:
+            stub = scene.stub()
+            waiting = asyncio.ensure_future(stub.plain(2))
+            await stub.section()
+            assert await waiting == 2
+            assert order == ["begins", "section ends", "goes on"]
+            assert await stub.whole() == "run_sync() cannot wait in transactionSync(): nothing may come between"
+    finally:
+        in_place.Wanted.on_stacks = None

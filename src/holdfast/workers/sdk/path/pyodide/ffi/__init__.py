@@ -1,4 +1,9 @@
-"""The border to JavaScript, where there is none: conversions leave values as they are."""
+"""The border to JavaScript, where there is none: conversions leave values as they are.
+
+`run_sync` is had by asking for it: from then on handlers run so that they can wait in place.
+"""
+
+from typing import TYPE_CHECKING
 
 from holdfast.workers.sdk.errors import JsException
 from holdfast.workers.sdk.ffi import (
@@ -22,10 +27,12 @@ from holdfast.workers.sdk.ffi import (
     create_once_callable,
     create_proxy,
     destroy_proxies,
-    run_sync,
     to_js,
 )
 from holdfast.workers.sdk.web.promises import Promise as JsPromise
+
+if TYPE_CHECKING:
+    from holdfast.workers.sdk.ffi import run_sync
 
 # JavaScript's null and undefined are both None.
 jsnull = None
@@ -57,3 +64,14 @@ __all__ = [
     "run_sync",
     "to_js",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "run_sync":
+        from holdfast.workers.sdk import ffi, in_place  # noqa: PLC0415 - rarely wanted
+
+        in_place.want()
+        globals()["run_sync"] = ffi.run_sync
+        return ffi.run_sync
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)
