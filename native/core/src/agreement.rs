@@ -20,7 +20,7 @@ use crate::messages::agree;
 use crate::origin::OriginConnection;
 use crate::policy::{Asked, Forward, WorkerTarget};
 use crate::sessions::SessionTerms;
-use crate::tunnel::{self, Far, Identity, Spoken};
+use crate::tunnel::{self, Half, Identity, Spoken};
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 const PROTOCOL: &str = "Sec-WebSocket-Protocol";
@@ -35,10 +35,8 @@ const MAX_TICKET_BYTES: usize = 128;
 pub(crate) struct Agreed {
     /// The 101, as the client gets it.
     pub(crate) answer: ResponseHead,
-    /// Who is at the other end.
-    pub(crate) far: Far,
     /// How records name that.
-    label: Arc<str>,
+    pub(crate) label: Arc<str>,
     /// Its place under the limits of its zone.
     pub(crate) claim: Option<Claim>,
 }
@@ -69,10 +67,18 @@ impl Agreed {
     }
 }
 
+/// Who is at the other end of what was agreed.
+pub(crate) enum Party {
+    /// An origin, by its connection.
+    Origin(Half),
+    /// A script's process, which is yet to take the session.
+    Session(SessionTerms),
+}
+
 /// What an origin's final answer, or its 101, comes to.
 pub(crate) enum Judged {
-    /// A WebSocket.
-    Agreed(Box<Agreed>),
+    /// A WebSocket, with whom.
+    Agreed(Box<(Agreed, Party)>),
     /// An answer that is passed on.
     Refused(Box<(OriginConnection, ResponseHead)>),
 }
@@ -103,10 +109,10 @@ pub(crate) fn judge(
             with_worker(offer, answer, (label, origin.claim), &worker, passed)
         }
     };
-    let agreed = agreed.and_then(|mut agreed| {
+    let agreed = agreed.and_then(|(mut agreed, party)| {
         let checked = check_answer(&seen_by_origin(offer, forward), &agreed.answer);
         match checked.and_then(|()| agree::answer(&mut agreed.answer, forward)) {
-            Ok(()) => Ok(agreed),
+            Ok(()) => Ok((agreed, party)),
             Err(fault) => Err(fault.to_string()),
         }
     });
@@ -117,7 +123,7 @@ pub(crate) fn judge(
     })
 }
 
-fn with_origin(answer: ResponseHead, origin: OriginConnection, forward: &Forward) -> Result<Agreed, Fault> {
+fn with_origin(answer: ResponseHead, origin: OriginConnection, forward: &Forward) -> Result<(Agreed, Party), Fault> {
     let label = &forward.origin.label;
     let half = origin.stream.into_half(&origin.read).map_err(|error| {
         // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
@@ -126,12 +132,12 @@ fn with_origin(answer: ResponseHead, origin: OriginConnection, forward: &Forward
             format!("the connection to the origin {label} is lost: {error}"),
         )
     })?;
-    Ok(Agreed {
+    let agreed = Agreed {
         answer,
-        far: Far::Origin(half),
         label: Arc::clone(label),
         claim: origin.claim,
-    })
+    };
+    Ok((agreed, Party::Origin(half)))
 }
 
 /// What the process of a Worker says in its 101. The connection that it came over has done its part.
@@ -141,7 +147,7 @@ fn with_worker(
     (label, claim): (Arc<str>, Option<Claim>),
     worker: &WorkerTarget,
     passed: Option<Passed>,
-) -> Result<Agreed, String> {
+) -> Result<(Agreed, Party), String> {
     match (answer.fields().first(SESSION), answer.fields().first(PASS)) {
         (Some(ticket), None) => {
             let ticket = ticket_of(ticket)?;
@@ -153,12 +159,12 @@ fn with_worker(
             for name in [EXTENSIONS, PROTOCOL] {
                 answer.set(name, passed.answer.fields().first(name));
             }
-            Ok(Agreed {
+            let agreed = Agreed {
                 answer,
-                far: Far::Origin(passed.half),
                 label: passed.label,
                 claim,
-            })
+            };
+            Ok((agreed, Party::Origin(passed.half)))
         }
         (Some(_), Some(_)) => Err(format!("it has both {SESSION} and {PASS}")),
         (None, None) => Err(format!("it has neither {SESSION} nor {PASS}")),
@@ -171,7 +177,7 @@ fn with_session(
     ticket: String,
     (label, claim): (Arc<str>, Option<Claim>),
     worker: &WorkerTarget,
-) -> Agreed {
+) -> (Agreed, Party) {
     // An empty field is how user code asks for no compression.
     let wants_none = answer.fields().first(EXTENSIONS).is_some_and(<[u8]>::is_empty);
     let extensions = if wants_none { None } else { offer.solo_answer() };
@@ -182,12 +188,7 @@ fn with_session(
         script: Arc::clone(&worker.script),
         is_compressed: extensions.is_some(),
     };
-    Agreed {
-        answer,
-        far: Far::Session(terms),
-        label,
-        claim,
-    }
+    (Agreed { answer, label, claim }, Party::Session(terms))
 }
 
 fn ticket_of(value: &[u8]) -> Result<String, String> {

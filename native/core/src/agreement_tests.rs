@@ -22,7 +22,7 @@ fn answer(lines: &str) -> ResponseHead {
     response_head(head.as_bytes(), "GET")
 }
 
-fn agreed(offered: &str, answered: &str, passed: Option<Passed>) -> Result<Agreed, String> {
+fn agreed(offered: &str, answered: &str, passed: Option<Passed>) -> Result<(Agreed, Party), String> {
     let offer = offer(offered);
     with_worker(
         &offer,
@@ -81,13 +81,13 @@ fn a_session_is_compressed_as_the_edge_can_whatever_the_process_says() {
         ("Sec-WebSocket-Extensions: x-other\r\n", "", None),
     ] {
         let answered = format!("{answered}Holdfast-Session: t1\r\n");
-        let agreed = agreed(offered, &answered, None).unwrap();
+        let (agreed, party) = agreed(offered, &answered, None).unwrap();
         assert_eq!(
             extensions(&agreed),
             expected.as_deref().map(str::as_bytes),
             "{offered} {answered}"
         );
-        let Far::Session(terms) = &agreed.far else {
+        let Party::Session(terms) = party else {
             panic!("no session")
         };
         assert_eq!(
@@ -111,7 +111,7 @@ fn what_is_parked_is_given_to_a_client_under_its_own_terms() {
         label: upstream.identity.origin,
     };
     let answered = "Sec-WebSocket-Protocol: other\r\nX-Kept: 1\r\nHoldfast-Pass: t\r\n";
-    let agreed = agreed("", answered, Some(passed)).unwrap();
+    let (agreed, party) = agreed("", answered, Some(passed)).unwrap();
     assert_eq!(
         extensions(&agreed),
         Some(&b"permessage-deflate; server_no_context_takeover"[..])
@@ -119,7 +119,7 @@ fn what_is_parked_is_given_to_a_client_under_its_own_terms() {
     assert_eq!(agreed.answer.fields().values(PROTOCOL).collect::<Vec<_>>(), [b"chat"]);
     assert_eq!(agreed.answer.fields().first("x-kept"), Some(&b"1"[..]));
     assert_eq!(&*agreed.label, "https://o.test");
-    let Far::Origin(half) = agreed.far else {
+    let Party::Origin(half) = party else {
         panic!("no origin")
     };
     assert_eq!(half.early, b"early");

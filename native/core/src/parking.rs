@@ -17,8 +17,7 @@ use crate::connection::{After, CLIENT_STALL, Connection, Context, ray_id, write_
 use crate::fault::{Fault, FaultKind};
 use crate::parked::{Ticket, Upstream};
 use crate::policy::{Asked, Forward, WorkerTarget};
-use crate::sessions::SessionTerms;
-use crate::tunnel::{Far, Half, Identity, NewTunnel, Transport, TunnelOptions};
+use crate::tunnel::{Coming, Far, Half, Identity, NewTunnel, Transport, TunnelOptions};
 use crate::upgrade::greeting;
 use crate::upload::{AtItsEnd, client_gone};
 
@@ -32,7 +31,7 @@ const PARKED: &str = "Holdfast-Parked";
 pub(crate) async fn park(
     connection: Connection,
     asked: &Arc<Asked>,
-    agreed: Agreed,
+    (agreed, far): (Agreed, Far),
     forward: &Forward,
     (script, context): (Arc<WorkerTarget>, &Context),
 ) -> After {
@@ -42,12 +41,12 @@ pub(crate) async fn park(
     }
     let identity = agreed.identity(asked, forward);
     let options = forward.tunnel.clone().unwrap_or_else(TunnelOptions::off);
-    let Agreed { answer, far, claim, .. } = agreed;
+    let Agreed { answer, claim, .. } = agreed;
     let (half, claim) = match far {
         Far::Origin(half) => (half, claim),
-        Far::Session(terms) => {
+        Far::Session(coming) => {
             let session = Joined {
-                terms,
+                coming,
                 // A WebSocket of its own, besides the one that will lead to it.
                 identity: Identity {
                     asked: identity.asked.under(&ray_id(&context.colo)),
@@ -103,7 +102,7 @@ async fn lease(ticket: &mut Ticket, script: &mut (impl AsyncRead + Unpin), read:
 
 /// A session of another script's, which what is parked leads to.
 struct Joined {
-    terms: SessionTerms,
+    coming: Coming,
     identity: Identity,
     options: Arc<TunnelOptions>,
     claim: Option<Claim>,
@@ -117,7 +116,7 @@ impl Joined {
         far.set_nonblocking(true)?;
         context.tunnels.open(NewTunnel {
             client: half(client),
-            far: Far::Session(self.terms),
+            far: Far::Session(self.coming),
             greeting: Vec::new(),
             identity: self.identity,
             options: self.options,

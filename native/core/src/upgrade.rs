@@ -2,20 +2,21 @@
 //!
 //! Law 1: a tunnel opens only for what `agreement` judges to be one.
 //! Law 2: bytes that came with the request head or with the 101 go first.
+//! Law 3: a client gets the 101 of a script when its process has taken the session, and not before.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use tokio::io::split;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::agreement::{Agreed, Judged, judge, passes};
+use crate::agreement::{Agreed, Judged, Party, judge, passes};
 use crate::caps::{Claim, Place};
 use crate::claiming::{self, Passed};
 use crate::connection::{After, Connection, Context, write_patiently};
 use crate::download::{AnswerHeads, DownloadEnd, Interim, MAX_INFORMATIONAL, only_informational};
 use crate::exchange::{UNREAD_PAUSES, pass_refusal, request_bytes, write_fault};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::handshake::Offer;
 use crate::http::response::ResponseHead;
 use crate::http::{ForClient, Framing, Version, write_response};
@@ -23,7 +24,8 @@ use crate::messages::agree;
 use crate::origin::{OriginConnection, dial};
 use crate::parking;
 use crate::policy::{Asked, Forward};
-use crate::tunnel::{NewTunnel, TunnelOptions};
+use crate::sessions::UNBOUND;
+use crate::tunnel::{Far, NewTunnel, TunnelOptions};
 use crate::upload::{AtItsEnd, ORIGIN_STALL, client_gone};
 
 /// Carries an upgrade out. Any answer but 101 reaches the client as the origin gave it.
@@ -50,15 +52,54 @@ pub(crate) async fn upgrade(
     };
     let passed = passed(&answer, &forward, context).await;
     match judge(&offer, answer, origin, &mut forward, passed) {
-        Ok(Judged::Agreed(agreed)) => match forward.park.clone() {
-            Some(script) => parking::park(connection, &asked, *agreed, &forward, (script, context)).await,
-            None => open_tunnel(connection, &asked, *agreed, &forward, context),
-        },
+        Ok(Judged::Agreed(agreed)) => {
+            let (agreed, party) = *agreed;
+            let taking = tokio::select! {
+                biased;
+                far = taken(party, &agreed, context) => far.map_err(Some),
+                () = client_gone(&mut connection.stream, &mut connection.read, AtItsEnd::HasGone) => Err(None),
+            };
+            match (taking, forward.park.clone()) {
+                (Ok(far), None) => open_tunnel(connection, &asked, (agreed, far), &forward, context),
+                (Ok(far), Some(script)) => {
+                    parking::park(connection, &asked, (agreed, far), &forward, (script, context)).await
+                }
+                (Err(Some(fault)), _) => connection.explain(&asked, fault, &forward, context).await,
+                (Err(None), _) => After::Cut,
+            }
+        }
         Ok(Judged::Refused(refused)) => {
             let (origin, answer) = *refused;
             pass_refusal(connection, &asked, &answer, origin, &forward, context).await
         }
         Err(fault) => connection.explain(&asked, fault, &forward, context).await,
+    }
+}
+
+/// Who is at the other end, once that has said so too: a client that has its 101 has an owner, whatever becomes of the process.
+pub(crate) async fn taken(party: Party, agreed: &Agreed, context: &Context) -> Result<Far, Fault> {
+    let terms = match party {
+        Party::Origin(half) => return Ok(Far::Origin(half)),
+        Party::Session(terms) => terms,
+    };
+    let mut coming = context.tunnels.expect(terms);
+    match timeout(UNBOUND, coming.bound()).await {
+        Ok(true) => Ok(Far::Session(coming)),
+        Ok(false) => {
+            let reason = format!(
+                "{} has ended, or forgotten the WebSocket, before it took it",
+                agreed.label
+            );
+            Err(Fault::new(FaultKind::BadAnswer, reason))
+        }
+        Err(_) => {
+            let reason = format!(
+                "{} did not take the WebSocket within {} s",
+                agreed.label,
+                UNBOUND.as_secs()
+            );
+            Err(Fault::new(FaultKind::NoAnswer, reason))
+        }
     }
 }
 
@@ -122,7 +163,13 @@ async fn ask_once(
     Err(DownloadEnd::Fault(only_informational(origin)))
 }
 
-fn open_tunnel(connection: Connection, asked: &Asked, agreed: Agreed, forward: &Forward, context: &Context) -> After {
+fn open_tunnel(
+    connection: Connection,
+    asked: &Asked,
+    (agreed, far): (Agreed, Far),
+    forward: &Forward,
+    context: &Context,
+) -> After {
     let (client, client_read, place) = connection.into_parts();
     // Leaving the runtime fails only where the descriptor is gone, and the connection with it.
     let Ok(client) = client.into_half(&client_read) else {
@@ -134,7 +181,7 @@ fn open_tunnel(connection: Connection, asked: &Asked, agreed: Agreed, forward: &
         greeting: greeting(asked, &agreed.answer, &forward.set_response_headers),
         identity: agreed.identity(asked, forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
-        far: agreed.far,
+        far,
         place: Place::new(Some(place), agreed.claim),
     });
     After::Upgraded

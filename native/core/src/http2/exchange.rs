@@ -33,7 +33,7 @@ use crate::messages::agree;
 use crate::origin::OriginConnection;
 use crate::policy::{Asked, Forward, Respond};
 use crate::refusal::Refusal;
-use crate::tunnel::{Half, NewTunnel, Transport, TunnelOptions, pipe};
+use crate::tunnel::{Far, Half, NewTunnel, Transport, TunnelOptions, pipe};
 use crate::upgrade;
 use crate::upload::{BodyRelay, Upload};
 
@@ -74,6 +74,7 @@ struct Opening {
     asked: Arc<Asked>,
     forward: Forward,
     agreed: Agreed,
+    far: Far,
 }
 
 async fn answer(
@@ -353,11 +354,21 @@ async fn upgrade(
     };
     let passed = upgrade::passed(&head, &forward, context).await;
     match judge(&offer, head, origin, &mut forward, passed) {
-        Ok(Judged::Agreed(agreed)) => Some(Opening {
-            asked,
-            forward,
-            agreed: *agreed,
-        }),
+        Ok(Judged::Agreed(agreed)) => {
+            let (agreed, party) = *agreed;
+            match upgrade::taken(party, &agreed, context).await {
+                Ok(far) => Some(Opening {
+                    asked,
+                    forward,
+                    agreed,
+                    far,
+                }),
+                Err(fault) => {
+                    explain(stream, &asked, fault, &forward, context).await;
+                    None
+                }
+            }
+        }
         Ok(Judged::Refused(refused)) => {
             let (origin, head) = *refused;
             pass_refusal(stream, &asked, &head, origin, &forward, context).await;
@@ -407,7 +418,12 @@ fn open_tunnel(
     place: OwnedSemaphorePermit,
     context: &Context,
 ) -> Option<Pump> {
-    let Opening { asked, forward, agreed } = opening;
+    let Opening {
+        asked,
+        forward,
+        agreed,
+        far,
+    } = opening;
     let agreement: Response<()> = answer::of_agreement(&agreed.answer, &asked, &forward)?;
     let (leg, end) = pipe(context.tunnels.clone());
     asked.answered(agreed.answer.status());
@@ -423,7 +439,7 @@ fn open_tunnel(
         greeting: Vec::new(),
         identity: agreed.identity(&asked, &forward),
         options: forward.tunnel.clone().unwrap_or_else(TunnelOptions::off),
-        far: agreed.far,
+        far,
         place: Place::new(Some(place), agreed.claim),
     });
     Some(pump)

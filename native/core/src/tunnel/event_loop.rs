@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -21,7 +20,7 @@ use super::scripts::LINKS;
 use super::sessions::Sessions;
 use super::survey::{Survey, describe};
 use super::wheel::{Due, Wheel};
-use super::{Limits, NewTunnel, Scratch, Side};
+use super::{Limits, Scratch, Side};
 use crate::live::Recent;
 use crate::registry::{Line, Log, Why};
 use crate::zones::{Ledger, Traffic, Zone};
@@ -172,6 +171,8 @@ impl Running {
             match self.mailbox.take() {
                 None => return,
                 Some(Command::Open(new)) => self.open(*new, now),
+                Some(Command::Expect(expectation)) => self.expect(expectation, now),
+                Some(Command::GiveUp(number)) => self.give_up(number, now),
                 Some(Command::Look(token)) => self.look(token, now),
                 Some(Command::CloseAll { reason, deadline }) => self.close_all(reason, deadline, now),
                 Some(Command::CloseEvenly(parting, pacing)) => {
@@ -189,11 +190,6 @@ impl Running {
                 Some(Command::Stop) => self.is_stopped = true,
             }
         }
-    }
-
-    fn open(&mut self, new: NewTunnel, now: Instant) {
-        let joined = self.join(new, now);
-        self.start(joined, now);
     }
 
     /// Begins a tunnel.
@@ -402,7 +398,6 @@ impl Running {
                 continue;
             };
             self.wheel.cancel(key);
-            self.mailbox.statistics.open.fetch_sub(1, Ordering::Relaxed);
             let (closed, session) = tunnel.into_closed(now);
             if let Some(session) = session {
                 self.leave(session, now);
@@ -411,7 +406,7 @@ impl Running {
             let traffic = self.ledger.of(zone);
             traffic.add_counts(&closed.to_origin, &closed.to_client);
             traffic.add_close(closed.cause.by, closed.cause.why);
-            zone.tunnel_ended();
+            self.mailbox.count_ended(zone);
             let closed = Arc::new(closed);
             self.recent.closed(&closed);
             self.log.put(Line::Closed(closed));

@@ -14,13 +14,14 @@ use std::{fmt, io};
 use mio::{Poll, Token, Waker};
 
 use super::closing::{Pacing, Parting};
+use super::coming::{Coming, Expectation};
 use super::event_loop::Running;
 use super::relay::OwnClose;
 use super::survey::{Entry, Survey};
 use super::{Limits, NewTunnel, Order};
 use crate::live::{LiveConnection, Query, Recent};
 use crate::registry::{Log, Why};
-use crate::sessions::Upstreams;
+use crate::sessions::{SessionTerms, Upstreams};
 use crate::zones::{Traffic, Zone};
 
 pub(super) const WAKE: Token = Token(usize::MAX);
@@ -28,6 +29,10 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 /// What others ask of a loop.
 pub(super) enum Command {
     Open(Box<NewTunnel>),
+    /// A session is to be begun whose client waits for it.
+    Expect(Expectation),
+    /// Nobody waits for it any more.
+    GiveUp(u64),
     /// A pipe has something for its leg.
     Look(Token),
     CloseAll {
@@ -77,7 +82,13 @@ impl Mailbox {
         zone.tunnel_opened();
     }
 
-    fn post(&self, command: Command) {
+    /// Counts a tunnel that has ended.
+    pub(super) fn count_ended(&self, zone: &Zone) {
+        self.statistics.open.fetch_sub(1, Ordering::Relaxed);
+        zone.tunnel_ended();
+    }
+
+    pub(super) fn post(&self, command: Command) {
         let was_empty = {
             let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
             commands.push_back(command);
@@ -129,6 +140,14 @@ impl TunnelLoop {
         // Counted here and not by the loop: an edge that stops must not overlook what is on its way.
         self.mailbox.count_opened(&tunnel.identity.zone);
         self.mailbox.post(Command::Open(Box::new(tunnel)));
+    }
+
+    /// Begins a session: its client may be told when that is bound.
+    #[must_use]
+    pub fn expect(&self, terms: SessionTerms) -> Coming {
+        let (coming, expectation) = Coming::new(terms, &self.mailbox);
+        self.mailbox.post(Command::Expect(expectation));
+        coming
     }
 
     /// Has the loop look at a leg that is a pipe. It may have ended meanwhile, and another have its token, which finds

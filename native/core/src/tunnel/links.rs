@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use mio::Token;
 
+use super::coming::{Ending, Outlook};
 use super::event_loop::Running;
 use super::scripts::{HIBERNATABLE, INTERNAL_ERROR, LINKS};
 use super::sessions::{Place, collect, tell_taken};
@@ -18,8 +19,26 @@ use crate::sessions::records::{Head, from_edge};
 use crate::sessions::{Link, MAX_OUT_BYTES, Session, Wants};
 
 /// "Service Restart", "Try Again Later" (IANA registry of close codes).
-pub(super) const SERVICE_RESTART: u16 = 1012;
+const SERVICE_RESTART: u16 = 1012;
 const TRY_AGAIN_LATER: u16 = 1013;
+/// How sessions end that their process leaves behind.
+pub(super) const PROCESS_ENDED: Ending = (SERVICE_RESTART, Why::WorkerRestarted, "the script's process has ended");
+const NOBODY_ANSWERS: Ending = (
+    TRY_AGAIN_LATER,
+    Why::WorkerUnresponsive,
+    "no process of the script answers",
+);
+const NOT_TAKEN: Ending = (
+    INTERNAL_ERROR,
+    Why::WorkerUnresponsive,
+    "the script does not say whose it is",
+);
+/// Of one that its process does not know.
+pub(super) const UNKNOWN: Ending = (
+    SERVICE_RESTART,
+    Why::WorkerRestarted,
+    "the script has started again without it",
+);
 
 impl Running {
     /// Opens the channel to a script, whether it has sessions here or not.
@@ -67,12 +86,8 @@ impl Running {
         // As they have opened.
         sids.sort_unstable();
         for sid in &sids {
-            let session = match sessions.places.get_mut(sid) {
-                Some(Place::Open { key, .. }) => self.tunnels[*key as usize].1.session().map(|(_, session)| session),
-                Some(Place::Left(session)) => Some(&mut **session),
-                None => None,
-            };
-            if let Some(session) = session {
+            let place = sessions.places.get_mut(sid);
+            if let Some(session) = place.and_then(|place| place.session(&mut self.tunnels)) {
                 resume(link, session);
             }
         }
@@ -86,12 +101,9 @@ impl Running {
         let sessions = &mut self.sessions;
         let link = &mut sessions.links[id];
         for sid in std::mem::take(&mut link.untold) {
-            if let Some(Place::Open { key, .. }) = sessions.places.get(&sid)
-                && let Some((_, session)) = self.tunnels[*key as usize]
-                    .1
-                    .session()
-                    .filter(|(_, session)| session.tells_later())
-            {
+            let place = sessions.places.get_mut(&sid);
+            let session = place.and_then(|place| place.session(&mut self.tunnels));
+            if let Some(session) = session.filter(|session| session.tells_later()) {
                 tell_taken(link, session);
             }
         }
@@ -103,12 +115,8 @@ impl Running {
         let link = &mut sessions.links[id];
         while link.is_open() && link.out.len() < MAX_OUT_BYTES {
             let Some(sid) = link.waiting.pop_front() else { return };
-            let session = match sessions.places.get_mut(&sid) {
-                Some(Place::Open { key, .. }) => self.tunnels[*key as usize].1.session().map(|(_, session)| session),
-                Some(Place::Left(session)) => Some(&mut **session),
-                None => None,
-            };
-            if let Some(session) = session {
+            let place = sessions.places.get_mut(&sid);
+            if let Some(session) = place.and_then(|place| place.session(&mut self.tunnels)) {
                 session.waits = false;
                 collect(link, session);
             }
@@ -156,6 +164,7 @@ impl Running {
                 message: format!("the process of the script {} {fault}", link.script),
             });
         }
+        let was_greeted = link.is_greeted();
         link.disconnect(now);
         let mut ending = Vec::new();
         self.sessions.places.retain(|_, place| {
@@ -167,6 +176,14 @@ impl Running {
                 Place::Left(_) => {
                     (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
                     return false;
+                }
+                Place::Coming(expected) => {
+                    let is_hopeless = expected.link_ended(was_greeted) == Outlook::Hopeless;
+                    if is_hopeless {
+                        link.sessions -= 1;
+                        self.sessions.coming.remove(&expected.number());
+                    }
+                    return !is_hopeless;
                 }
                 Place::Open { key, .. } => match self.tunnels[*key as usize].1.session() {
                     Some((_, session)) => (session, Some(*key as usize)),
@@ -182,8 +199,7 @@ impl Running {
             true
         });
         for key in ending {
-            let sentence = "the script's process has ended";
-            self.close_session(key, SERVICE_RESTART, Why::WorkerRestarted, sentence, now);
+            self.close_session(key, PROCESS_ENDED, now);
         }
         if self.sessions.links[id].sessions == 0 {
             self.forget(id);
@@ -210,6 +226,14 @@ impl Running {
                 ending.push(*key as usize);
                 true
             }
+            Place::Coming(expected) if expected.session.link == id => {
+                let is_hopeless = expected.end(NOBODY_ANSWERS) == Outlook::Hopeless;
+                if is_hopeless {
+                    link.sessions -= 1;
+                    self.sessions.coming.remove(&expected.number());
+                }
+                !is_hopeless
+            }
             Place::Left(session) if session.link == id => {
                 (link.sessions, link.left) = (link.sessions - 1, link.left - 1);
                 false
@@ -220,8 +244,7 @@ impl Running {
             if let Some((_, session)) = self.tunnels[key].1.session() {
                 session.disown();
             }
-            let sentence = "no process of the script answers";
-            self.close_session(key, TRY_AGAIN_LATER, Why::WorkerUnresponsive, sentence, now);
+            self.close_session(key, NOBODY_ANSWERS, now);
         }
     }
 }
@@ -243,8 +266,7 @@ impl Running {
             }
             session.disown();
             ended += 1;
-            let sentence = "the script does not say whose it is";
-            self.close_session(key, INTERNAL_ERROR, Why::WorkerUnresponsive, sentence, now);
+            self.close_session(key, NOT_TAKEN, now);
         }
         if ended > 0 {
             let script = &self.sessions.links[id].script;

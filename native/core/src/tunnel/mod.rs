@@ -8,6 +8,7 @@
 //! Law 5: a tunnel whose end has begun has a deadline.
 
 mod closing;
+mod coming;
 mod ending;
 mod event_loop;
 mod gate;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub use crate::caps::Place;
 pub use closing::Order;
+pub use coming::Coming;
 pub use handle::{LoopStatistics, TunnelLoop};
 pub(crate) use identity::HANDED_BYTES;
 pub use identity::{Asked, Identity, Spoken};
@@ -45,7 +47,7 @@ pub(crate) use survey::Entry;
 
 use crate::messages::{Account, Judge};
 use crate::registry::Line;
-use crate::sessions::{Session, SessionTerms, UNBOUND};
+use crate::sessions::{Session, UNBOUND};
 use crate::tls::TlsSession;
 
 /// The most that is read from a socket at once, and so the most that can wait for a stalled reader.
@@ -64,7 +66,7 @@ pub struct Limits {
     pub linger: Duration,
     /// Without a byte, while one direction has ended.
     pub half_closed_silence: Duration,
-    /// For a script's process to say whose a session is that it has been told of.
+    /// For a script's process to say whose a session is that it has asked for.
     pub unbound: Duration,
 }
 
@@ -129,8 +131,8 @@ pub struct Half {
 pub enum Far {
     /// A connection to an origin.
     Origin(Half),
-    /// A script's process, which the edge speaks to in messages.
-    Session(SessionTerms),
+    /// A script's process, which the edge speaks to in messages, and which has said whose the session is.
+    Session(Coming),
 }
 
 impl Half {

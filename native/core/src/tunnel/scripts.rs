@@ -11,10 +11,9 @@ use mio::event::Event;
 
 use super::Half;
 use super::event_loop::Running;
-use super::links::SERVICE_RESTART;
+use super::links::UNKNOWN;
 use super::relay::Joined;
 use super::sessions::Place;
-use crate::registry::Why;
 use crate::sessions::outgoing::{Message, Way};
 use crate::sessions::records::{Head, from_edge, number, split, to_edge};
 use crate::sessions::{Binding, Link, Received, Session, Upstream, autos, may_be_sent, speaks_our_version};
@@ -153,12 +152,9 @@ impl Running {
             // It has ended, or is another script's.
             return Ok(());
         };
-        let (session, key) = match place {
-            Place::Open { key, .. } => match self.tunnels[*key as usize].1.session() {
-                Some((_, session)) => (session, Some(*key as usize)),
-                None => return Ok(()),
-            },
-            Place::Left(session) => (&mut **session, None),
+        let key = place.key();
+        let Some(session) = place.session(&mut self.tunnels) else {
+            return Ok(());
         };
         if matches!(
             head.kind,
@@ -185,21 +181,31 @@ impl Running {
             }
             to_edge::UNKNOWN => {
                 session.disown();
-                if let Some(key) = key {
-                    let sentence = "the script has started again without it";
-                    self.close_session(key, SERVICE_RESTART, Why::WorkerRestarted, sentence, now);
-                    return Ok(());
+                match key {
+                    Some(key) => self.close_session(key, UNKNOWN, now),
+                    None => self.give_up_unknown(head.sid),
                 }
             }
             // A newer process may say what this edge does not know.
             _ => return Ok(()),
         }
-        match key {
-            Some(key) if !std::mem::replace(&mut session.is_touched, true) => self.sessions.touched.push(key),
-            None if session.is_over() => self.forget_left(id, head.sid),
-            _ => {}
-        }
+        self.see_to(id, head.sid, now);
         Ok(())
+    }
+
+    /// A process has said something of this session.
+    fn see_to(&mut self, id: usize, sid: u64, now: Instant) {
+        match self.sessions.places.get_mut(&sid) {
+            Some(Place::Open { key, .. }) => {
+                let key = *key as usize;
+                if let Some((_, session)) = self.tunnels[key].1.session() {
+                    self.sessions.touch(key, session);
+                }
+            }
+            Some(Place::Coming(expected)) => expected.heard(&mut self.sessions.links[id], now),
+            Some(Place::Left(session)) if session.is_over() => self.forget_left(id, sid),
+            Some(Place::Left(_)) | None => {}
+        }
     }
 
     fn forget_left(&mut self, id: usize, sid: u64) {
@@ -226,18 +232,21 @@ impl Running {
         let mut message = Message::new(head.flags & MANY_BINARY == 0, text);
         let kit = Arc::clone(&self.sessions.links[id].kit);
         for sid in sids.chunks_exact(8).map(number) {
-            let Some(Place::Open { key, link }) = self.sessions.places.get(&sid) else {
+            let Some(place) = self.sessions.places.get_mut(&sid) else {
                 continue;
             };
-            let (key, link) = (*key as usize, *link as usize);
-            if link != id {
+            // Who has left gets nothing more.
+            if place.link() != id || matches!(place, Place::Left(_)) {
                 continue;
             }
-            if let Some((_, session)) = self.tunnels[key].1.session() {
+            let key = place.key();
+            if let Some(session) = place.session(&mut self.tunnels) {
                 let way = session.way();
                 session.numbered(head.seq);
                 session.send_shared(text.len(), limit, drops, || kit.shared(&mut message, way));
-                self.sessions.touch(key, session);
+                if let Some(key) = key.filter(|_| !std::mem::replace(&mut session.is_touched, true)) {
+                    self.sessions.touched.push(key);
+                }
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::coming::{Ending, Expected};
 use super::event_loop::Running;
 use super::leg::News;
 use super::relay::{Joined, OwnClose, Tunnel};
@@ -20,9 +21,7 @@ use crate::registry::Why;
 use crate::sessions::outgoing::Way;
 use crate::sessions::records::{Head, from_edge};
 use crate::sessions::tools::Tools;
-use crate::sessions::{
-    self, Fault, Kit, Link, MAX_INFLATED_BYTES, MAX_OUT_BYTES, Session, SessionTerms, Upstreams, instance,
-};
+use crate::sessions::{self, Fault, Kit, Link, MAX_INFLATED_BYTES, MAX_OUT_BYTES, Session, Upstreams, instance};
 
 /// Sessions of a script that are kept for what their process has not acknowledged, after their tunnels.
 const MAX_LEFT: usize = 32_768;
@@ -35,6 +34,8 @@ const TURNS: usize = 4;
 pub(super) enum Place {
     /// A leg of the tunnel with this key, of the script of this link.
     Open { key: u32, link: u32 },
+    /// Its client waits for its 101.
+    Coming(Expected),
     /// Its tunnel has ended.
     Left(Box<Session>),
 }
@@ -43,7 +44,25 @@ impl Place {
     pub(super) fn link(&self) -> usize {
         match self {
             Self::Open { link, .. } => *link as usize,
+            Self::Coming(expected) => expected.session.link,
             Self::Left(session) => session.link,
+        }
+    }
+
+    /// The key of its tunnel.
+    pub(super) fn key(&self) -> Option<usize> {
+        match self {
+            Self::Open { key, .. } => Some(*key as usize),
+            Self::Coming(_) | Self::Left(_) => None,
+        }
+    }
+
+    /// The session itself.
+    pub(super) fn session<'a>(&'a mut self, tunnels: &'a mut Slab<(u64, Tunnel)>) -> Option<&'a mut Session> {
+        match self {
+            Self::Open { key, .. } => tunnels[*key as usize].1.session().map(|(_, session)| session),
+            Self::Coming(expected) => Some(&mut expected.session),
+            Self::Left(session) => Some(session),
         }
     }
 }
@@ -51,6 +70,8 @@ impl Place {
 /// The sessions of a loop.
 pub(super) struct Sessions {
     pub(super) places: HashMap<u64, Place>,
+    /// Those of `places` whose clients wait, by the numbers of their [`super::Coming`].
+    pub(super) coming: HashMap<u64, u64>,
     pub(super) links: Slab<Link>,
     pub(super) channels: HashMap<Arc<Path>, usize>,
     /// Keys of tunnels that something has happened to.
@@ -79,6 +100,7 @@ impl Sessions {
         static LOOPS: AtomicU32 = AtomicU32::new(0);
         Self {
             places: HashMap::new(),
+            coming: HashMap::new(),
             links: Slab::new(),
             channels: HashMap::new(),
             touched: Vec::new(),
@@ -170,8 +192,8 @@ impl Sessions {
 }
 
 impl Running {
-    /// Makes the far end of a new tunnel one of its legs.
-    pub(super) fn join(&mut self, new: NewTunnel, now: Instant) -> Joined {
+    /// Begins a tunnel, of which the far end becomes one of its legs.
+    pub(super) fn open(&mut self, new: NewTunnel, now: Instant) {
         let NewTunnel {
             client,
             far,
@@ -180,26 +202,31 @@ impl Running {
             options,
             place,
         } = new;
-        let far = match far {
-            Far::Origin(half) => half,
-            Far::Session(terms) => self.session_leg(&terms, now),
+        let (far, ending) = match far {
+            Far::Origin(half) => (half, None),
+            Far::Session(coming) => {
+                let Some((session, end)) = self.take_coming(coming) else {
+                    // It has waited for a session that there never was: its client sees the end of its connection.
+                    self.mailbox.count_ended(&identity.zone);
+                    return;
+                };
+                let sid = session.sid;
+                (Half::session(session), end.map(|end| (sid, end)))
+            }
         };
-        Joined {
+        let joined = Joined {
             legs: [client, far],
             greeting,
             identity,
             options,
             place,
-        }
-    }
-
-    fn session_leg(&mut self, terms: &SessionTerms, now: Instant) -> Half {
-        let link = self.sessions.link(&terms.channel, &terms.script, now);
-        let way = Way {
-            is_masked: false,
-            may_compress: terms.is_compressed,
         };
-        Half::session(self.sessions.begin(link, terms.ticket.as_str().into(), way))
+        self.start(joined, now);
+        if let Some((sid, ending)) = ending
+            && let Some(key) = self.sessions.places.get(&sid).and_then(Place::key)
+        {
+            self.close_session(key, ending, now);
+        }
     }
 
     /// Notes where the session of a tunnel is, that has just opened.
@@ -305,7 +332,7 @@ impl Running {
     }
 
     /// Closes the tunnel of a session.
-    pub(super) fn close_session(&mut self, key: usize, code: u16, why: Why, sentence: &str, now: Instant) {
+    pub(super) fn close_session(&mut self, key: usize, (code, why, sentence): Ending, now: Instant) {
         let close = OwnClose {
             code,
             reason: why.reason(sentence).into(),
@@ -326,10 +353,11 @@ impl Running {
             report(link, &mut session, 0, now);
             collect(link, &mut session);
         }
+        // What nobody has heard of yet may have been promised to its process, which hears of its end.
         let may_be_asked_for = if link.is_open() {
-            session.is_announced
+            session.is_announced || session.waits
         } else {
-            session.is_hibernatable()
+            session.is_hibernatable() || session.binding.is_none()
         };
         if session.is_over() || !may_be_asked_for || link.left >= MAX_LEFT {
             link.sessions -= 1;
@@ -363,7 +391,7 @@ pub(super) fn collect(link: &mut Link, session: &mut Session) {
 }
 
 /// Tells its process what waits for the peer of a session, and of answers given for it, where that is news.
-fn report(link: &mut Link, session: &mut Session, beside: usize, now: Instant) {
+pub(super) fn report(link: &mut Link, session: &mut Session, beside: usize, now: Instant) {
     if let Some(ms) = session.take_answered_ms() {
         link.answered(session.sid, ms, now);
     }

@@ -1,5 +1,6 @@
 //! Sessions over a real loop: the test is the client, and the script's process at the other end of the channel.
 
+mod coming;
 mod delivery;
 mod hostile;
 
@@ -41,13 +42,9 @@ impl Script {
         }
     }
 
-    /// Opens a session; the client's end comes back.
+    /// Has a session opened as soon as it is bound; the client's end comes back.
     fn open(&self, stage: &Stage, ticket: &str, change: impl FnOnce(&mut NewTunnel)) -> TcpStream {
-        let (client, _origin) = stage.open(|new| {
-            new.far = Far::Session(self.terms(ticket));
-            change(new);
-        });
-        client
+        opening(stage, self.terms(ticket), change)
     }
 
     /// The next process that is there: it says who it is, and hears the edge's HELLO.
@@ -74,6 +71,20 @@ impl Script {
         assert_eq!(process.hear().0.kind, from_edge::READY);
         process
     }
+}
+
+/// Waits for a session on a thread of its own, as a client does in the runtime. Where it is not taken, the client's end is closed.
+fn opening(stage: &Stage, terms: SessionTerms, change: impl FnOnce(&mut NewTunnel)) -> TcpStream {
+    let (mut new, (client, _origin)) = new_tunnel();
+    change(&mut new);
+    let (mut coming, tunnels) = (stage.tunnels.expect(terms), stage.tunnels.clone());
+    std::thread::spawn(move || {
+        if coming.wait() {
+            new.far = Far::Session(coming);
+            tunnels.open(new);
+        }
+    });
+    client
 }
 
 impl Drop for Script {

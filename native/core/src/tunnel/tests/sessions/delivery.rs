@@ -122,37 +122,6 @@ fn a_close_that_is_not_answered_ends_in_time_all_the_same() {
 }
 
 #[test]
-fn a_session_whose_process_does_not_say_whose_it_is_is_closed_in_time_and_no_other_is() {
-    let script = Script::new();
-    let stage = Stage::with(Limits {
-        unbound: Duration::from_millis(300),
-        ..Limits::default()
-    });
-    let mut other = script.open(&stage, "taken", |_| {});
-    let mut process = script.ready_process();
-    let taken = process.opened("taken");
-    process.bind(taken, HIBERNATABLE, b"");
-    let mut client = script.open(&stage, "left", |_| {});
-    let left = process.opened("left");
-    // Nobody knows who would answer it.
-    client.write_all(&masked(0x81, b"unheard")).unwrap();
-    let (code, reason) = close_frame(&mut client);
-    assert_eq!(code, 1011);
-    assert!(reason.contains("the script does not say whose it is"), "{reason}");
-    client.write_all(&masked(0x88, b"\x03\xf3")).unwrap();
-    assert_eq!(rest(&mut client), b"");
-    drop(client);
-    let notice = stage.record().to_string();
-    assert!(notice.contains("did not take 1 sessions in time"), "{notice}");
-    assert_eq!(stage.record()["why"], "worker_unresponsive");
-    // It is too late now, and harms nobody.
-    process.bind(left, HIBERNATABLE, b"");
-    other.write_all(&masked(0x81, b"heard")).unwrap();
-    let (head, payload) = process.expect(from_edge::TEXT);
-    assert_eq!((head.sid, &payload[..]), (taken, &b"heard"[..]));
-}
-
-#[test]
 fn what_there_is_of_sessions_is_counted() {
     let (stage, script, mut process, mut client, sid) = begun(HIBERNATABLE);
     let counted = |stage: &Stage| {
@@ -197,22 +166,6 @@ fn what_no_process_knows_is_closed() {
     assert_eq!(close_frame(&mut client), (1012, reason));
     drop(client);
     assert_eq!(stage.record()["why"], "worker_restarted");
-}
-
-#[test]
-fn a_session_that_was_not_bound_is_opened_again() {
-    let (stage, script) = (Stage::new(), Script::new());
-    let mut client = script.open(&stage, "a", |_| {});
-    let mut process = script.ready_process();
-    process.opened("a");
-    say(&mut client, "hello");
-    drop(process);
-    let mut next = script.ready_process();
-    let sid = next.opened("a");
-    next.bind(sid, STANDARD, b"");
-    assert_eq!(next.message(), (1, b"hello".to_vec()));
-    next.say(to_edge::TEXT, sid, b"welcome");
-    assert_eq!(frame(&mut client), (0x81, b"welcome".to_vec()));
 }
 
 #[test]
@@ -348,7 +301,7 @@ fn messages_are_compressed_where_that_was_agreed() {
         is_compressed: true,
         ..script.terms("a")
     };
-    let (mut client, _) = stage.open(|new| new.far = Far::Session(terms));
+    let mut client = opening(&stage, terms, |_| {});
     let mut process = script.ready_process();
     let sid = process.opened("a");
     process.bind(sid, HIBERNATABLE, b"");
@@ -461,10 +414,10 @@ impl Upstreams for One {
     }
 }
 
-#[test]
-fn an_upstream_that_waits_becomes_a_session_whose_client_is_the_script() {
-    let (stage, script) = (Stage::new(), Script::new());
-    let (near, mut origin) = pair();
+/// A stage where one upstream waits; the origin's end of it.
+fn adoptable(limits: Limits, script: &Script) -> (Stage, TcpStream) {
+    let stage = Stage::with(limits);
+    let (near, origin) = pair();
     let mut half = half(Transport::Tcp(near));
     half.early = b"\x81\x05early".to_vec();
     let upstream = Upstream {
@@ -476,6 +429,41 @@ fn an_upstream_that_waits_becomes_a_session_whose_client_is_the_script() {
     };
     stage.tunnels.adopt_from(Arc::new(One(Mutex::new(Some(upstream)))));
     stage.tunnels.reach(script.path.as_path().into(), "chat".into());
+    (stage, origin)
+}
+
+#[test]
+fn what_a_process_has_adopted_and_does_not_take_is_closed_in_time_and_no_other_is() {
+    let script = Script::new();
+    let (stage, mut origin) = adoptable(
+        Limits {
+            unbound: Duration::from_millis(300),
+            ..Limits::default()
+        },
+        &script,
+    );
+    let mut process = script.ready_process();
+    let mut other = script.open(&stage, "taken", |_| {});
+    let taken = process.opened("taken");
+    process.bind(taken, HIBERNATABLE, b"");
+    process.say(to_edge::ADOPT, 0, b"token");
+    let left = process.opened("token");
+    assert_eq!(read(&mut origin, 2)[0], 0x88);
+    drop(origin);
+    let notice = stage.record().to_string();
+    assert!(notice.contains("did not take 1 sessions in time"), "{notice}");
+    assert_eq!(stage.record()["why"], "worker_unresponsive");
+    // It is too late now, and harms nobody.
+    process.bind(left, HIBERNATABLE, b"");
+    other.write_all(&masked(0x81, b"heard")).unwrap();
+    let (head, payload) = process.expect(from_edge::TEXT);
+    assert_eq!((head.sid, &payload[..]), (taken, &b"heard"[..]));
+}
+
+#[test]
+fn an_upstream_that_waits_becomes_a_session_whose_client_is_the_script() {
+    let script = Script::new();
+    let (stage, mut origin) = adoptable(Limits::default(), &script);
     let mut process = script.ready_process();
     process.say(to_edge::ADOPT, 0, b"token");
     let sid = process.opened("token");
