@@ -7,6 +7,7 @@ Law 2: each read has the limit of `waiting`; an edge that says nothing is a fail
 import socket
 import struct
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,6 +66,10 @@ class Channel:
     def send(self, *records: Record) -> None:
         self._wire.send(b"".join(record.encode() for record in records))
 
+    def close(self) -> None:
+        """As a process that has died."""
+        self._wire.sock.close()
+
     def opened(self, *, flags: int = 0b10, state: bytes = b"") -> tuple[int, bytes]:
         """Take the next session that opens: its number, and the ticket that it has."""
         record = self.expect(OPENED)
@@ -88,3 +93,34 @@ def accepted(listener: socket.socket, script: str = "chat") -> Iterator[Channel]
     sock, _ = listener.accept()
     with sock:
         yield Channel(sock, script)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The first session of a connection, which has been bound."""
+
+    process: Channel
+    sid: int
+    ticket: bytes
+
+
+@contextmanager
+def taking(listener: socket.socket, script: str = "chat") -> Iterator[Future[Taken]]:
+    """Have the first session taken that opens on the next connection, while the test is its client and waits for the 101."""
+
+    def take() -> Taken:
+        sock, _ = listener.accept()
+        try:
+            process = Channel(sock, script)
+            return Taken(process, *process.opened())
+        except BaseException:
+            sock.close()
+            raise
+
+    with ThreadPoolExecutor(1) as thread:
+        taken = thread.submit(take)
+        try:
+            yield taken
+        finally:
+            if taken.exception() is None:
+                taken.result().process.close()

@@ -26,7 +26,7 @@ from tests.integration.script_process import (
     script_process,
     shared,
 )
-from tests.integration.session_channel import Channel, Record, accepted, listening
+from tests.integration.session_channel import Record, Taken, accepted, listening, taking
 from tests.integration.waiting import poll
 
 OFFER = "Sec-WebSocket-Extensions: permessage-deflate"
@@ -55,10 +55,10 @@ def inflated(data: bytes) -> bytes:
     return zlib.decompressobj(wbits=-15).decompress(data + TAIL)
 
 
-def converse(client: wire.Wire, process: Channel) -> None:
+def converse(client: wire.Wire, taken: Taken) -> None:
     """A message each way, and the end of the session by its client."""
-    sid, ticket = process.opened()
-    assert ticket == b"t1"
+    process, sid = taken.process, taken.sid
+    assert taken.ticket == b"t1"
     client.send_frame(Frame(TEXT, b"hello"))
     message = process.expect(channel.TEXT)
     assert (message.sid, message.payload, message.seq) == (sid, b"hello", 1)
@@ -77,10 +77,10 @@ def test_a_client_and_a_script_speak_in_messages(script: ScriptProcess) -> None:
     with (
         listening(script.target) as listener,
         running(script.decide) as edge,
+        taking(listener) as taken,
         wire.websocket(edge.address, "/") as (client, _),
-        accepted(listener) as process,
     ):
-        converse(client, process)
+        converse(client, taken.result())
         poll(lambda: edge.edge.statistics()["tunnels_open"] == 0, what="the session to end")
 
 
@@ -89,10 +89,10 @@ def test_messages_of_a_session_are_compressed_on_the_wire_alone(script: ScriptPr
     with (
         listening(script.target) as listener,
         running(script.decide) as edge,
+        taking(listener) as taken,
         wire.websocket(edge.address, "/", OFFER) as (client, _),
-        accepted(listener) as process,
     ):
-        sid, _ = process.opened()
+        process, sid = taken.result().process, taken.result().sid
         for seq in (1, 2):
             client.send_frame(Frame(TEXT, deflated(text), rsv=4))
             message = process.expect(channel.TEXT)
@@ -115,19 +115,19 @@ def test_a_session_over_http2_is_one_like_any_other(script: ScriptProcess, autho
         listening(script.target) as listener,
         running(script.decide, **options) as edge,
         connected(edge.address, authority.trusting()) as connection,
+        taking(listener) as taken,
     ):
         client = connection.open_websocket("/")
         assert not [name for name, _ in client.stream.fields if name.startswith("holdfast-")]
-        with accepted(listener) as process:
-            sid, ticket = process.opened()
-            assert ticket == b"t1"
-            client.send(Frame(TEXT, b"hello"))
-            assert process.expect(channel.TEXT).payload == b"hello"
-            process.send(Record(channel.SEND_BINARY, sid, b"\x00\x01"))
-            assert client.frame().payload == b"\x00\x01"
-            process.send(Record(channel.CLOSE, sid, (4001).to_bytes(2, "little") + b"enough"))
-            frame = client.frame()
-            assert (frame.opcode, frame.close_code, frame.close_reason) == (CLOSE, 4001, "enough")
+        process, sid = taken.result().process, taken.result().sid
+        assert taken.result().ticket == b"t1"
+        client.send(Frame(TEXT, b"hello"))
+        assert process.expect(channel.TEXT).payload == b"hello"
+        process.send(Record(channel.SEND_BINARY, sid, b"\x00\x01"))
+        assert client.frame().payload == b"\x00\x01"
+        process.send(Record(channel.CLOSE, sid, (4001).to_bytes(2, "little") + b"enough"))
+        frame = client.frame()
+        assert (frame.opcode, frame.close_code, frame.close_reason) == (CLOSE, 4001, "enough")
 
 
 def test_what_a_script_has_fetched_becomes_its_own_session(directory: Path, origin: FakeOrigin) -> None:
@@ -173,9 +173,9 @@ def test_a_script_that_fetches_another_script_reaches_its_session(directory: Pat
             return Forward(origin=behind.origin, worker=behind.target, park=front.target)
 
         edge = stack.enter_context(running(decide, egress_fd=shared(listener)))
+        taken = stack.enter_context(taking(channels, "behind"))
         client, _ = stack.enter_context(wire.websocket(edge.address, "/"))
-        process = stack.enter_context(accepted(channels, "behind"))
-        converse(client, process)
+        converse(client, taken.result())
         poll(lambda: statistics(edge, "tunnels_open") == 0, what="both WebSockets to end")
 
 

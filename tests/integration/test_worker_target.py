@@ -34,6 +34,7 @@ from tests.integration.script_process import (
     script_process,
     shared,
 )
+from tests.integration.session_channel import listening, taking
 from tests.integration.waiting import LIMIT_S, poll
 
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
@@ -92,7 +93,9 @@ def test_the_edge_agrees_to_compression_for_a_session(
     handler = agrees("Holdfast-Session: t1", "Sec-WebSocket-Protocol: chat", "Set-Cookie: a=b", *answered)
     with (
         script_process(directory, handler) as script,
+        listening(script.target) as channels,
         running(script.decide) as edge,
+        taking(channels),
         wire.websocket(edge.address, "/", "Sec-WebSocket-Protocol: chat", *offered) as (_, answer),
     ):
         assert answer.values("Sec-WebSocket-Extensions") == agreed

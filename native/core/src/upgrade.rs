@@ -56,7 +56,7 @@ pub(crate) async fn upgrade(
             let (agreed, party) = *agreed;
             let taking = tokio::select! {
                 biased;
-                far = taken(party, &agreed, context) => far.map_err(Some),
+                far = taken(party, &agreed, &forward, context) => far.map_err(Some),
                 () = client_gone(&mut connection.stream, &mut connection.read, AtItsEnd::HasGone) => Err(None),
             };
             match (taking, forward.park.clone()) {
@@ -77,13 +77,14 @@ pub(crate) async fn upgrade(
 }
 
 /// Who is at the other end, once that has said so too: a client that has its 101 has an owner, whatever becomes of the process.
-pub(crate) async fn taken(party: Party, agreed: &Agreed, context: &Context) -> Result<Far, Fault> {
+pub(crate) async fn taken(party: Party, agreed: &Agreed, forward: &Forward, context: &Context) -> Result<Far, Fault> {
     let terms = match party {
         Party::Origin(half) => return Ok(Far::Origin(half)),
         Party::Session(terms) => terms,
     };
     let mut coming = context.tunnels.expect(terms);
-    match timeout(UNBOUND, coming.bound()).await {
+    let patience = UNBOUND.min(forward.origin.answer_timeout);
+    match timeout(patience, coming.bound()).await {
         Ok(true) => Ok(Far::Session(coming)),
         Ok(false) => {
             let reason = format!(
@@ -93,11 +94,7 @@ pub(crate) async fn taken(party: Party, agreed: &Agreed, context: &Context) -> R
             Err(Fault::new(FaultKind::BadAnswer, reason))
         }
         Err(_) => {
-            let reason = format!(
-                "{} did not take the WebSocket within {} s",
-                agreed.label,
-                UNBOUND.as_secs()
-            );
+            let reason = format!("{} did not take the WebSocket within {patience:?}", agreed.label);
             Err(Fault::new(FaultKind::NoAnswer, reason))
         }
     }

@@ -356,7 +356,7 @@ async fn upgrade(
     match judge(&offer, head, origin, &mut forward, passed) {
         Ok(Judged::Agreed(agreed)) => {
             let (agreed, party) = *agreed;
-            match upgrade::taken(party, &agreed, context).await {
+            match upgrade::taken(party, &agreed, &forward, context).await {
                 Ok(far) => Some(Opening {
                     asked,
                     forward,

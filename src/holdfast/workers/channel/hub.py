@@ -42,7 +42,7 @@ class Reception(Protocol):
     """Who knows what the sessions are for."""
 
     def opened(self, session: Session, ticket: str) -> bool:
-        """A socket has got its 101, or is the one that ADOPT asked for. Set `session.socket` and bind it, or return False."""
+        """A socket whose client waits for its 101 until it is bound, or the one that ADOPT asked for. Set `session.socket` and bind it, or return False."""
 
     def resumed(self, session: Session, binding: Binding) -> bool:
         """A socket of a process before this one. Set `session.socket`, or return False."""

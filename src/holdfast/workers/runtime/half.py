@@ -1,7 +1,7 @@
 """One half of a pair of WebSockets, as the runtime moves it: who hears it, what it is given, what becomes of what it sends.
 
 `sockets.WebSocket` is this with the platform's names. A half that is returned with a 101 is *used*: nobody hears it in this process; its
-peer gets a session of an edge instead, as soon as the client has its 101.
+peer gets a session of an edge instead, and with that the client gets its 101.
 
 Law 1: what nobody has accepted yet is held, up to MAX_HELD_BYTES; beyond them the socket is closed with 1013.
 Law 2: events of one half are given in the order they came, whoever hears it, and never from within a call of user code.
@@ -244,28 +244,31 @@ class Half:
         self.acceptance = Acceptance.USED
 
     def opened(self, session: Session) -> bool:
-        """The client of a used half is there: its peer hears it from now on."""
+        """The client of a used half is there, and waits for its 101: its peer hears it from now on."""
         peer = self._peer
         if peer is None or (peer.is_over and not self._held):
             return False
         session.socket, peer.session = peer, session
         # It has done its part, and there may be many thousands of them.
         self._far = peer._far = None  # noqa: SLF001 - of the same class
-        session.bind(
-            group_of(peer.object_id),
-            encode(peer.binding),
-            is_hibernatable=peer.is_hibernatable,
-            is_half_open=peer.is_half_open,
-        )
-        if peer.acceptance is Acceptance.CONNECTING:
-            peer.acceptance, peer.is_heard = Acceptance.LISTENERS, True
-            peer.give(("open",))
+        has_closed = False
         held, self._held, self.held_bytes = self._held, None, 0
         for kind, *rest in held or ():
             if kind == "message":
                 session.send(rest[0])
             elif kind == "close":
+                has_closed = True
                 session.close(rest[0] if rest[0] != 1005 else 0, rest[1])
+        # Behind that: with its binding the client gets its 101, and what was said before is there whatever becomes of us.
+        session.bind(
+            group_of(peer.object_id),
+            encode(peer.binding),
+            is_hibernatable=peer.is_hibernatable,
+            is_half_open=peer.is_half_open and not has_closed,
+        )
+        if peer.acceptance is Acceptance.CONNECTING:
+            peer.acceptance, peer.is_heard = Acceptance.LISTENERS, True
+            peer.give(("open",))
         return True
 
     def lost(self) -> None:

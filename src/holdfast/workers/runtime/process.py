@@ -61,7 +61,7 @@ from holdfast.workers.sdk.context import Env, environment, running
 GC_THRESHOLDS = (10_000, 20, 20)
 # How long answers are waited for before the objects go: nobody serves meanwhile.
 ANSWER_S = 1.0
-# How long it is waited for clients that have been told of a socket: their edge opens it as soon as they have their 101.
+# How long it is waited for clients whose upgrade was answered: their edge asks for the socket at once, and nobody else would know it.
 OPEN_S = 1.0
 # A host that is gone, or a SIGTERM of a service manager, gives no limits.
 HURRIED = Retire(limit_s=10.0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from holdfast.workers.runtime.half import SocketOwner
     from holdfast.workers.runtime.services import Far
 
-# Between our 101 and the client's: an edge passes it on at once. As long as an edge keeps a parked connection.
+# Between our 101 and the question of our edge for it, which comes at once. As long as an edge keeps a parked connection.
 TICKET_S = 30.0
 
 Ask = Callable[[str], Coroutine[Any, Any, bool]]
@@ -41,7 +41,7 @@ class Reception:
         return len(self._expected)
 
     async def settled(self, limit_s: float) -> None:
-        """Wait until everything that is expected has come, or the limit is over: a client that has its 101 has nobody else to come to."""
+        """Wait until everything that is expected has come, or the limit is over: a client whose upgrade was answered has nobody else to come to."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while self._expected:

@@ -127,7 +127,7 @@ async def test_an_object_hears_the_other_half_too() -> None:
     assert heard == ["welcome", (1000, "done", True)]
 
 
-async def test_what_was_sent_before_the_client_came_reaches_it_behind_the_binding() -> None:
+async def test_what_was_sent_before_the_client_came_goes_ahead_of_the_binding() -> None:
     client, server = WebSocketPair.new()
     server.accept_hibernatable(Owner(), ("a",), **ROOM)
     server.send("first")
@@ -135,7 +135,7 @@ async def test_what_was_sent_before_the_client_came_reaches_it_behind_the_bindin
     server.send("second")
     server.close(4000, "enough")
     _, link = opened(client)
-    assert [kind for kind, _ in link.written] == [ToEdge.BIND, ToEdge.TEXT, ToEdge.TEXT, ToEdge.CLOSE]
+    assert [kind for kind, _ in link.written] == [ToEdge.TEXT, ToEdge.TEXT, ToEdge.CLOSE, ToEdge.BIND]
     assert link.groups == [5]
 
 
@@ -252,6 +252,19 @@ async def test_a_half_open_socket_answers_the_close_of_its_client_itself() -> No
     assert server.readyState == WebSocket.CLOSED
     assert [kind for kind, _ in link.written] == [ToEdge.BIND, ToEdge.TEXT, ToEdge.CLOSE]
     assert (link.flags[0], session.is_over) == (0, True)
+
+
+async def test_a_half_open_socket_that_closes_before_its_client_came_is_over_when_that_has_answered() -> None:
+    client, server = WebSocketPair.new()
+    server.accept({"allowHalfOpen": True})
+    server.close(4001, "no")
+    client.use()
+    session, link = opened(client)
+    assert [kind for kind, _ in link.written] == [ToEdge.CLOSE, ToEdge.BIND]
+    session.received = session.last_seq = 1
+    server.ended(4001, "no", was_clean=True, seq=1)
+    await turns()
+    assert session.is_over
 
 
 async def test_a_half_open_socket_answers_the_close_of_its_peer_itself() -> None:
