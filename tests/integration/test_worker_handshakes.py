@@ -137,8 +137,8 @@ def test_over_http2_a_websocket_that_is_not_taken_is_an_answer_too(directory: Pa
             with accepted(listener) as process:
                 fails(process, process.expect(channel.OPENED).sid)
                 assert refused.status() == GONE[0]
+        gone = connection.websocket("/")
         with accepted(listener) as process:
-            gone = connection.websocket("/")
             sid = process.expect(channel.OPENED).sid
             gone.reset()
             assert process.expect(channel.CLOSED).sid == sid

@@ -46,8 +46,8 @@ fn a_client_hears_nothing_before_its_session_has_an_owner() {
     process.bind(sid, HIBERNATABLE, b"");
     process.say(to_edge::TEXT, sid, b"behind");
     is_welcome(&mut client);
-    let said = [frame(&mut client), frame(&mut client)];
-    assert_eq!(said, [(0x81, b"ahead".to_vec()), (0x81, b"behind".to_vec())]);
+    let heard = [frame(&mut client), frame(&mut client)];
+    assert_eq!(heard, [(0x81, b"ahead".to_vec()), (0x81, b"behind".to_vec())]);
 }
 
 #[test]
