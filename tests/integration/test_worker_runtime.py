@@ -339,7 +339,7 @@ def test_a_client_that_was_told_of_a_socket_is_waited_for(worker: ScriptUnderTes
         ticket = worker.client.upgrade("/room/lobby").fields["holdfast-session"]
         process.say(Retire(limit_s=5))
         loop.send(OPENED, 7, ticket.encode())
-        assert [record.kind for record in loop.rest()][-3:] == [P_TEXT, P_BIND, P_BYE]
+        assert [record.kind for record in loop.rest()][-4:] == [P_TEXT, P_AUTO, P_BIND, P_BYE]
 
 
 def test_an_answer_that_takes_longer_goes_on_while_the_next_process_takes_over(worker: ScriptUnderTest) -> None:
