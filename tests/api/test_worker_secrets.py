@@ -10,7 +10,7 @@ import pytest
 from holdfast.api.context import DeployRefused
 from holdfast.model.worker_script import secret_purpose
 from holdfast.sealing import SealingKey
-from tests.api.harness import Api, codes
+from tests.api.harness import Api, codes, strict_sdk
 from tests.api.worker_uploads import MODULE, upload
 from tests.api.workers import FakeWorkers
 
@@ -79,3 +79,25 @@ async def test_what_does_not_run_with_a_secret_stays_without_it(worker_api: Api,
     answer = await worker_api.ask("PUT", f"{base(worker_api)}/secrets", json={"name": "A", "text": "b"})
     assert (answer.status_code, codes(answer)) == (400, [10021])
     assert await worker_api.result("GET", f"{base(worker_api)}/secrets") == []
+
+
+async def test_several_secrets_are_changed_by_one_version(worker_api: Api, workers: FakeWorkers) -> None:
+    api = worker_api
+    await api.result("PUT", base(api), **upload(bindings=[{"type": "plain_text", "name": "A", "text": "b"}]))
+    text = {"type": "secret_text", "text": "s3cret"}
+    bulk = f"{base(api)}/secrets-bulk"
+    found = await api.result("PATCH", bulk, json={"secrets": {"ONE": {**text, "name": "ONE"}, "TWO": text}})
+    assert found == {name: {"name": name, "type": "secret_text"} for name in ("ONE", "TWO")}
+    sdk: Any = strict_sdk(api)
+    given = {"ONE": None, "NEVER": None, "THREE": {**text, "name": "THREE"}}
+    await sdk.workers.scripts.secrets.bulk_update("chat", account_id=api.account_id, secrets=given)
+    version, files = workers.versions[-1]
+    assert (version.number, dict(files)) == (3, {"entry.py": MODULE})
+    assert set(version.sealed_secrets) == {"TWO", "THREE"}
+    for refused, pointer in (({"A": None}, "/secrets"), ({"T": {**text, "text": 5}}, "/secrets/T/text")):
+        answer = await api.ask("PATCH", bulk, json={"secrets": refused})
+        assert (answer.status_code, answer.json()["errors"][0]["source"]["pointer"]) == (400, pointer)
+    assert codes(
+        await api.ask("PATCH", f"/accounts/{api.account_id}/workers/scripts/none/secrets-bulk", json={"secrets": {}})
+    ) == [10007]
+    assert len(workers.versions) == 3

@@ -100,6 +100,7 @@ GUARDED_ROUTERS = (
     list_items.router,
     access_rules.router,
     worker_secrets.router,
+    worker_secrets.bulk_router,
     worker_settings.router,
     worker_schedules.router,
     worker_tails.router,

@@ -8,7 +8,7 @@ Source: Cloudflare API v4, "Workers scripts: secrets".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -30,7 +30,9 @@ from holdfast.model.worker_script import (
     is_binding_name,
 )
 
-router = APIRouter(prefix="/accounts/{account_id}/workers/scripts/{script_name}/secrets", tags=["Workers secrets"])
+_SCRIPT = "/accounts/{account_id}/workers/scripts/{script_name}"
+router = APIRouter(prefix=f"{_SCRIPT}/secrets", tags=["Workers secrets"])
+bulk_router = APIRouter(prefix=f"{_SCRIPT}/secrets-bulk", tags=["Workers secrets"])
 
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
@@ -56,6 +58,22 @@ class SecretGiven(BaseModel):
     name: Text = Field(max_length=MAX_BINDING_CHARS)
     text: SecretText
     type: Literal["secret_text"] = "secret_text"
+
+
+class SecretPatch(BaseModel):
+    """A secret to set, where its name is said before it."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Text | None = None
+    type: Literal["secret_text"]
+    text: SecretText
+
+
+class SecretsGiven(BaseModel):
+    """Secrets to set by name, `null` for those to remove; others stay."""
+
+    model_config = ConfigDict(extra="ignore")
+    secrets: dict[Text, SecretPatch | None] = Field(max_length=MAX_VARIABLES)
 
 
 @router.get("", response_model=Envelope[list[SecretView]])
@@ -100,10 +118,33 @@ async def delete_secret(access: WriteAccess, script_name: ScriptName, secret_nam
         known = _known(before)
         if secret_name not in known.version.secrets:
             raise _no_secret(secret_name)
-        return _with_secrets(known, {}, without=secret_name)
+        return _with_secrets(known, {}, without={secret_name})
 
     await make_version(access, script_name, want)
     return success(None)
+
+
+@bulk_router.patch("", response_model=Envelope[dict[str, SecretView]])
+async def change_secrets(access: WriteAccess, script_name: ScriptName, body: SecretsGiven) -> Response:
+    """Set and remove several secrets: one new version with all of it is deployed. What is to be removed and is not there, is removed."""
+    given, gone = checked_secrets(body.secrets, "/secrets")
+
+    def want(before: Before | None) -> Wanted:
+        known = _known(before)
+        check_names(known, given, gone=gone, pointer="/secrets")
+        return _with_secrets(known, given, without=gone)
+
+    made = await make_version(access, script_name, want)
+    return success({name: _view(name) for name in sorted(made.version.secrets)})
+
+
+def checked_secrets(patch: Mapping[str, SecretPatch | None], where: str) -> tuple[dict[str, str], frozenset[str]]:
+    """The texts of those to set, and the names of those to remove. Raises ApiFault."""
+    for name in patch:
+        if not is_binding_name(name):
+            raise invalid(where, f"{where[1:]}: expected {EXPECTED_BINDING}, got {name[:40]!r}")
+    given = {name: checked_text(one.text, f"{where}/{name}/text") for name, one in patch.items() if one is not None}
+    return given, frozenset(patch.keys() - given.keys())
 
 
 def _known(before: Before | None) -> Before:
@@ -112,11 +153,11 @@ def _known(before: Before | None) -> Before:
     return before
 
 
-def _with_secrets(before: Before, given: dict[str, str], *, without: str = "") -> Wanted:
+def _with_secrets(before: Before, given: dict[str, str], *, without: Collection[str] = ()) -> Wanted:
     return Wanted(
         settings=before.version.settings,
         secrets=given,
-        kept_secrets=frozenset(before.version.secrets) - {without, *given},
+        kept_secrets=frozenset(before.version.secrets) - {*without, *given},
         source="secret",
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Response
@@ -19,18 +19,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, PageEnvelope, View, page_of, success
-from holdfast.api.faults import invalid
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
 from holdfast.api.worker_deploying import Wanted, add_version
 from holdfast.api.worker_domains import domain_view
 from holdfast.api.worker_found import Before, find_script, look_up
 from holdfast.api.worker_removing import references_to
-from holdfast.api.worker_secrets import SecretText, check_names, checked_text
+from holdfast.api.worker_secrets import SecretPatch, check_names, checked_secrets
 from holdfast.api.worker_shapes import ScriptName, WholeVersionView, kept_id, whole_version_view
 from holdfast.api.worker_subdomains import SubdomainOfWorkerView, subdomain_of
 from holdfast.model.moment import written
-from holdfast.model.worker_script import EXPECTED_BINDING, MAX_VARIABLES, is_binding_name
+from holdfast.model.worker_script import MAX_VARIABLES
 from holdfast.store import worker_routes
 from holdfast.store import worker_scripts as store
 from holdfast.store.worker_routes import Domain
@@ -101,14 +100,6 @@ class WholeWorkerView(View):
     updated_on: str
 
 
-class SecretPatch(BaseModel):
-    """A secret to set."""
-
-    model_config = ConfigDict(extra="forbid")
-    type: Literal["secret_text"]
-    text: SecretText
-
-
 class PatchAnnotations(BaseModel):
     """What is said about the version."""
 
@@ -151,8 +142,7 @@ async def show_worker(access: ReadAccess, script_name: ScriptName) -> Response:
 @router.patch("/{script_name}/versions/latest", response_model=Envelope[WholeVersionView])
 async def patch_version(access: WriteAccess, script_name: ScriptName, body: VersionPatch) -> Response:
     """Make a version with other secrets than the newest one, of the same code, and do not deploy it."""
-    given = {name: _text_of(name, one) for name, one in body.env.items() if one is not None}
-    gone = body.env.keys() - given.keys()
+    given, gone = checked_secrets(body.env, "/env")
 
     def want(newest: Before | None) -> Wanted:
         if newest is None:
@@ -173,12 +163,6 @@ async def _found(access: Access, connection: AsyncConnection, name: str) -> Befo
     known = await store.of_account(connection, access.account_id)
     name = next((script.name for script, _ in known if script.id == ident), name)
     return await find_script(connection, access.account_id, name)
-
-
-def _text_of(name: str, one: SecretPatch) -> str:
-    if not is_binding_name(name):
-        raise invalid("/env", f"env: expected {EXPECTED_BINDING}, got {name[:40]!r}")
-    return checked_text(one.text, f"/env/{name}/text")
 
 
 def _with_secrets(newest: Before, given: Mapping[str, str], gone: AbstractSet[str], said: PatchAnnotations) -> Wanted:
