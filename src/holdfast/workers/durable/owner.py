@@ -202,7 +202,8 @@ class LocalOwner:
 
 
 def _record(descriptor: int) -> dict[str, Any]:
-    text = os.pread(descriptor, 4096, 0)
+    # Its first line: a longer one may have been written over, and its end not be cut off yet.
+    text = os.pread(descriptor, 4096, 0).partition(b"\n")[0]
     # Torn by a power cut, or never written: the first epoch follows.
     try:
         record = json.loads(text or b"{}")
