@@ -6,19 +6,25 @@ Law 1: every event is settled exactly once, whatever becomes of its instance.
 Law 2: an event of a socket is acknowledged when its handler has ended, however it ended, and its writes are durable; and only
 when all earlier events of that socket are (an acknowledgement covers what came before).
 Law 3: an exception of a handler is reported, and harms neither socket nor object.
+Law 4: a handler that takes longer than its limit is cancelled, and CANCEL_LIMIT_S later goes no further, whatever it makes of that.
 """
 
 import asyncio
 import inspect
+import types
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Protocol, cast
 
+from holdfast.workers.durable.gates import end
 from holdfast.workers.durable.outbox import Outbox
 from holdfast.workers.durable.services import Ledger, Running, Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
+
+# What a handler may do when it is cancelled.
+CANCEL_LIMIT_S = 1.0
 
 
 class Host(Protocol):
@@ -89,7 +95,7 @@ class Event(ABC):
 class SocketEvent(Event):
     """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
 
-    __slots__ = ("_args", "_last", "_names", "_timer", "has_ended", "is_suspect", "seen", "seq", "socket")
+    __slots__ = ("_args", "_last", "_names", "_timer", "has_ended", "is_late", "is_suspect", "seen", "seq", "socket")
 
     label = "a handler of a WebSocket"
     kind = "websocket"
@@ -107,6 +113,8 @@ class SocketEvent(Event):
         # A process before this one may have handled it: the ledger is asked.
         self.is_suspect = False
         self.has_ended = False
+        # Its time is over, and that for being cancelled too.
+        self.is_late = False
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The first of the names that user code has; nothing to run where it has none of them."""
@@ -121,9 +129,23 @@ class SocketEvent(Event):
 
     def _run(self, method: Callable[..., Any]) -> Any:  # noqa: ANN401  whatever user code returns
         """The handler begins: the limit is the one that holds now, which the event before it may have set."""
-        if limit_ms := self._host.place.event_timeout_ms:
-            self._timer = asyncio.get_running_loop().call_later(limit_ms / 1000, self.cancel)
-        return method(*fitting(method, self._args))
+        limit_ms = self._host.place.event_timeout_ms
+        if not limit_ms:
+            return method(*fitting(method, self._args))
+        self._end_in(limit_ms / 1000, self._expired)
+        result = method(*fitting(method, self._args))
+        return _in_time(result, self) if isinstance(result, Coroutine) else result
+
+    def _end_in(self, delay_s: float, act: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(delay_s, act, context=Context())
+
+    def _expired(self) -> None:
+        self._end_in(CANCEL_LIMIT_S, self._give_up)
+        self.cancel()
+
+    def _give_up(self) -> None:
+        self.is_late = True
+        self.cancel()
 
     def prepare(self, context: Context) -> None:
         """Let the ledger know which event this is."""
@@ -241,6 +263,30 @@ def fitting(method: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, ...
     if code.co_flags & inspect.CO_VARARGS:
         return args
     return args[: max(code.co_argcount - 1, 0)]
+
+
+async def _in_time(steps: Coroutine[Any, Any, Any], event: SocketEvent) -> Any:  # noqa: ANN401  whatever user code returns
+    return await _limited(steps, event)
+
+
+@types.coroutine
+def _limited(steps: Coroutine[Any, Any, Any], event: SocketEvent) -> Generator[Any, Any, Any]:
+    """Take the steps of a handler, until it is late."""
+    answer: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            awaited = steps.send(answer) if error is None else steps.throw(error)
+            answer = error = None
+            try:
+                answer = yield awaited
+            except BaseException as thrown:  # noqa: BLE001  user code's to handle
+                error = thrown
+            if event.is_late or isinstance(error, GeneratorExit):
+                end(steps)
+                raise error or asyncio.CancelledError
+    except StopIteration as stop:
+        return stop.value
 
 
 def _nothing() -> None:

@@ -2,7 +2,8 @@
 
 Law 1: while a section runs, no other code of the object does (`gates.InputGate`); one that is asked for meanwhile waits.
 Law 2: a section that may run now shuts the others out at once, before its first step: so may a constructor rely on it without awaiting.
-Law 3: an exception of `blockConcurrencyWhile` breaks the object, one of a transaction does not; more than BLOCK_LIMIT_S breaks it anyway.
+Law 3: an exception of `blockConcurrencyWhile` breaks the object, one of a transaction does not; more than BLOCK_LIMIT_S breaks it anyway,
+and ends its code where that is, whatever it makes of being cancelled.
 """
 
 import asyncio
@@ -124,13 +125,9 @@ async def _enter(host: Alone, section: Section, *, is_in: bool) -> None:
 
 
 async def _limited(host: Alone, callback: Callable[[], Any], section: Section) -> Any:  # noqa: ANN401  the callback's
-    limit = asyncio.timeout(BLOCK_LIMIT_S)
+    loop = asyncio.get_running_loop()
+    limit = loop.call_later(BLOCK_LIMIT_S, host.break_, ObjectReset(BLOCKED_TOO_LONG), context=Context())
     try:
-        async with limit:
-            return await gated(callback, (), host.gate, section)
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        error = ObjectReset(BLOCKED_TOO_LONG)
-        host.break_(error)
-        raise error from None
+        return await gated(callback, (), host.gate, section)
+    finally:
+        limit.cancel()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.store.objects.file import ObjectFile
+from holdfast.workers.durable import events as durable_events
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.durable.errors import ObjectReset
 from tests.unit.workers.durable.stage import EVENTS, Echo, Writer, events, stage, told, until
@@ -134,6 +135,34 @@ async def test_a_timeout_of_events_ends_a_handler_and_leaves_the_socket(tmp_path
             session.says(text)
             await until(lambda: session.acks[-1:] == [session.seq])
         assert session.sent == ["set", "next"]
+        assert scene.reports == []
+
+
+async def test_a_handler_that_does_not_let_itself_be_cancelled_goes_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable_events, "CANCEL_LIMIT_S", 0.005)
+    said: list[str] = []
+
+    class Deaf(Echo):
+        async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+            self.ctx.setHibernatableWebSocketEventTimeout(5)
+            while message == "hang":
+                try:
+                    await asyncio.get_running_loop().create_future()
+                except asyncio.CancelledError:
+                    said.append("cancelled")
+                except GeneratorExit:
+                    said.append("ended")
+                    raise
+            ws.send(message)
+
+    async with stage(tmp_path, Room=Deaf) as scene:
+        session = await scene.client(scene.stub())
+        for text in ("set", "hang", "next"):
+            session.says(text)
+            await until(lambda: session.acks[-1:] == [session.seq])
+        assert (session.sent, said) == (["set", "next"], ["cancelled", "ended"])
         assert scene.reports == []
 
 

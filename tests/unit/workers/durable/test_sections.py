@@ -1,6 +1,7 @@
 """Code that runs alone: what it shuts out, what its exceptions do, how long it may take."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,39 @@ async def test_a_section_that_takes_too_long_resets_the_object(tmp_path: Path, m
         waiting = asyncio.ensure_future(scene.stub().blocked("never"))
         await told(waiting, ObjectReset, "waited for too long")
         assert await scene.stub().count() == 0
+
+
+class Deaf(Echo):
+    """Does not let itself be cancelled."""
+
+    async def hangs(self) -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await EVENTS["never"].wait()
+
+    async def blocks(self) -> None:
+        await self.ctx.blockConcurrencyWhile(self.hangs)
+
+    async def transacts(self) -> None:
+        await self.ctx.storage.transaction(lambda _: self.hangs())
+
+    def here(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("how", ["blocks", "transacts"])
+async def test_a_section_that_takes_too_long_and_is_not_to_be_cancelled_resets_the_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    events("never")
+    monkeypatch.setattr(sections, "BLOCK_LIMIT_S", 0.01)
+    async with stage(tmp_path, Room=Deaf) as scene:
+        stub = scene.stub()
+        waiting = asyncio.ensure_future(getattr(stub, how)())
+        behind = asyncio.ensure_future(stub.here())
+        await told(waiting, ObjectReset, "waited for too long")
+        await told(behind, ObjectReset, "waited for too long")
+        assert await scene.stub().here()
 
 
 @pytest.mark.parametrize("fails", [True, False])
