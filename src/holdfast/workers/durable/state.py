@@ -82,6 +82,8 @@ class AutoResponse:
 class DurableObjectState:
     """See above. One for each instance; user code has it as `self.ctx`."""
 
+    stays_as = "DurableObjectState"
+
     def __init__(self, owner: Owner, life: Life, exports: Any) -> None:  # noqa: ANN401  the script's namespaces, by class
         self._owner = owner
         self._life = life

@@ -68,6 +68,8 @@ class Settled(Generic[T]):
 class SyncKv:
     """`ctx.storage.kv`: the same keys, without awaiting."""
 
+    stays_as = "SyncKvStorage"
+
     __slots__ = ("_keys",)
 
     def __init__(self, keys: Keys) -> None:
@@ -189,6 +191,8 @@ class _Operations:
 class Storage(_Operations):
     """`ctx.storage`. `now_ms` is the clock, in milliseconds of Unix time."""
 
+    stays_as = "DurableObjectStorage"
+
     __slots__ = ("kv", "sql")
 
     def __init__(
@@ -263,6 +267,8 @@ class Storage(_Operations):
 
 class Transaction(_Operations):
     """`txn`: the object's storage while the closure runs, and `rollback`."""
+
+    stays_as = "DurableObjectTransaction"
 
     __slots__ = ("_depth", "_is_rolled_back")
 

@@ -29,6 +29,8 @@ MULTIPLE_RESULTS = "Expected exactly one result from SQL query, but got multiple
 class SqlStorage:
     """SQL on the object's own database."""
 
+    stays_as = "SqlStorage"
+
     __slots__ = ("_file", "_host")
 
     def __init__(self, file: ObjectFile, host: StorageHost) -> None:
@@ -101,6 +103,8 @@ class _Taken:
 class SqlCursor(_Taken):
     """The rows of a query as dicts. Iterating takes them one by one; what was taken does not come again."""
 
+    stays_as = "Cursor"
+
     __slots__ = ()
 
     def __iter__(self) -> Iterator[JsDict]:
@@ -142,6 +146,8 @@ class SqlCursor(_Taken):
 
 class RawCursor(_Taken):
     """The rows of a query as lists. It shares its rows with the cursor it was made of."""
+
+    stays_as = "RawIterator"
 
     __slots__ = ()
 

@@ -5,7 +5,8 @@ as it is; a function goes as something that calls it back where it lives (`refer
 
 Law 1: no container that one side holds is reachable from the other. A tuple arrives as a list, but within a key or a set.
 Law 2: an error arrives with its class, message and properties, `remote` True, and where it happened as a note.
-Law 3: what is none of these is a DataCloneError that names its type, and nothing has been sent.
+Law 3: what is none of these is a DataCloneError that names its type, and nothing has been sent. So is what an object has its storage and its
+sockets by: `ctx`, the storage, a cursor (`stays_as`, the original's name of it).
 """
 
 import traceback
@@ -90,6 +91,10 @@ class Copier:
         if isinstance(value, Exception):
             return self.error(value)
         if type(value).__module__.startswith(LIVING):
+            if (name := getattr(type(value), "stays_as", None)) is not None:
+                raise uncopyable(
+                    f'Could not serialize object of type "{name}". This type does not support serialization'
+                )
             return value
         if callable(value):
             return self._keep(value, self._reference(value))

@@ -27,6 +27,8 @@ MAX_SUBREQUESTS = 6
 class Env:
     """The bindings of a script, each an attribute: `env.ROOM`, `env.API_KEY`. Also by key, as a mapping is read."""
 
+    stays_as = "Env"
+
     def __init__(self, bindings: Mapping[str, object] | None = None) -> None:
         self.__dict__.update(bindings or {})
 
@@ -94,6 +96,8 @@ environment = Environment()
 
 class CurrentEnv:
     """`workers.env`: each attribute is looked up when it is read, so that it may be imported once and for all."""
+
+    stays_as = "Env"
 
     __slots__ = ()
 
@@ -174,6 +178,8 @@ def _kept(work: Awaitable[Any]) -> None:
 
 class ExecutionContext:
     """`self.ctx` of a WorkerEntrypoint."""
+
+    stays_as = "ExecutionContext"
 
     def __init__(self, wait_until: Callable[[Awaitable[Any]], None], props: Mapping[str, object] | None = None) -> None:
         self._wait_until = wait_until

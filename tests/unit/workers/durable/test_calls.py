@@ -10,7 +10,7 @@ import pytest
 from holdfast.workers.durable import calls
 from holdfast.workers.durable.errors import ObjectError
 from holdfast.workers.sdk import ffi, in_place
-from holdfast.workers.sdk.context import Invocation, running
+from holdfast.workers.sdk.context import Env, Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
 from holdfast.workers.sdk.response import Response
@@ -437,3 +437,41 @@ async def test_code_of_an_object_waits_in_place_and_goes_on_behind_its_gate(tmp_
             assert await stub.whole() == "run_sync() cannot wait in transactionSync(): nothing may come between"
     finally:
         in_place.Wanted.on_stacks = None
+
+
+class Open(DurableObject):
+    """Gives away what it is asked for."""
+
+    async def give(self, what: str) -> Any:
+        storage = self.ctx.storage
+        cursor = storage.sql.exec("SELECT 1")
+        kept: list[Any] = []
+
+        async def keep(txn: Any) -> None:
+            kept.append(txn)
+
+        await storage.transaction(keep)
+        return {"ctx": self.ctx, "storage": [storage], "sql": storage.sql, "kv": storage.kv, "env": self.env, "transaction": kept[0],
+                "cursor": {"rows": cursor}, "raw": cursor.raw(), "id": self.ctx.id}[what]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ("ctx", "DurableObjectState"),
+        ("storage", "DurableObjectStorage"),
+        ("sql", "SqlStorage"),
+        ("kv", "SyncKvStorage"),
+        ("env", "Env"),
+        ("transaction", "DurableObjectTransaction"),
+        ("cursor", "Cursor"),
+        ("raw", "RawIterator"),
+    ],
+)
+async def test_what_an_object_has_its_storage_by_stays_with_it(tmp_path: Path, what: str, name: str) -> None:
+    async with stage(tmp_path, Room=Open) as scene:
+        scene.objects.env = Env({"SECRET": "x"})
+        with pytest.raises(DOMException, match=f'Could not serialize object of type "{name}"') as refused:
+            await scene.stub().give(what)
+        assert refused.value.name == "DataCloneError"
+        assert str(await scene.stub().give("id")) == str(scene.stub().id)

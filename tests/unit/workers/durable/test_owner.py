@@ -83,18 +83,15 @@ async def test_a_record_that_was_torn_begins_anew(tmp_path: Path, record: bytes)
     assert json.loads((tmp_path / LOCK_NAME).read_bytes()) == {"epoch": 1, "node": "node", "address": ""}
 
 
-def test_an_epoch_rises_though_the_process_was_killed_as_it_wrote_its_own(
+async def test_an_epoch_rises_though_the_process_was_killed_as_it_wrote_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(12):
-        assert LocalOwner(tmp_path).take("a node with a long name", "")
-    with monkeypatch.context() as killed:
-        # A shorter record is written over a longer one, which is not cut off any more.
-        killed.setattr(os, "ftruncate", lambda *_: None)
-        assert LocalOwner(tmp_path).take("a node", "")
+    # A shorter record is written over a longer one, which is not cut off any more.
+    monkeypatch.setattr(os, "ftruncate", lambda *_: None)
     owner = LocalOwner(tmp_path)
-    assert owner.take("a node", "")
-    assert owner.epoch == 14
+    for epoch, node in enumerate(["a node"] * 11 + ["a node with a long name", "a node", "another"], 1):
+        assert await owner.join(node, "") == epoch
+        await owner.leave()
 
 
 async def test_nothing_is_done_under_an_epoch_that_is_over(tmp_path: Path) -> None:
