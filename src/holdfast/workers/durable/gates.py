@@ -2,7 +2,8 @@
 
 The input gate holds the *steps* of user code, from one suspension to the next: a coroutine whose awaited thing has happened
 goes on only when the gate admits it. It is closed by a section (`blockConcurrencyWhile`, a transaction), to all but that
-section's own code, and by a commit, to everybody. A read needs no closing: it never suspends, so nothing can come between.
+section's own code, by a commit, to everybody, and by an event that settles (`settling.py`), to other events. A read that is awaited in place
+needs no closing: it never suspends, so nothing can come between.
 
 The output gate holds *actions* (a send, an answer, a call, an acknowledgement) until the writes that came before them are durable.
 
@@ -25,6 +26,7 @@ from itertools import count
 from typing import Any, cast
 
 from holdfast.workers.durable.current import CURRENT, SECTION, Section
+from holdfast.workers.durable.settling import Settling
 from holdfast.workers.sdk.in_place import Wanted
 
 Steps = Generator[Any, Any, Any]
@@ -43,11 +45,12 @@ class Exited(RuntimeError):
 class Waiter:
     """A step that waits at the input gate. It keeps its place in the line until it is admitted."""
 
-    __slots__ = ("future", "is_called", "number", "section")
+    __slots__ = ("event", "future", "is_called", "number", "section")
 
-    def __init__(self, number: int, section: Section | None) -> None:
+    def __init__(self, number: int, section: Section | None, event: object) -> None:
         self.number = number
         self.section = section
+        self.event = event
         self.future: asyncio.Future[None]
         self.is_called = False
 
@@ -59,7 +62,20 @@ class InputGate:
     all of them have, the gate is closed to whoever comes anew.
     """
 
-    __slots__ = ("_called", "_holds", "_numbers", "_opened", "_sections", "_waiting", "broken", "ended", "is_closed")
+    __slots__ = (
+        "_called",
+        "_holds",
+        "_numbers",
+        "_opened",
+        "_sections",
+        "_settling",
+        "_waiting",
+        "broken",
+        "current",
+        "ended",
+        "is_closed",
+        "is_used",
+    )
 
     def __init__(self, opened: Callable[[], None]) -> None:
         self._opened = opened
@@ -73,14 +89,29 @@ class InputGate:
         self.ended: asyncio.Task[Any] | None = None
         # Closed to somebody: what every step looks at first.
         self.is_closed = False
+        # Whose step runs: an event is any object that is nobody else's. And whether this step has used the storage.
+        self.current: object = None
+        self.is_used = False
+        self._settling = Settling(self._look)
 
-    def admits(self, section: Section | None) -> bool:
-        """Whether code of this section (None: of none) may run now, but for the line."""
+    def admits(self, section: Section | None, event: object = None) -> bool:
+        """Whether code of this section (None: of none) and event may run now, but for the line."""
         if self._holds:
             return False
-        if not self._sections:
-            return True
-        return self._sections[-1] is living(section)
+        if self._sections:
+            return self._sections[-1] is living(section)
+        return self._settling.event is None or self._settling.event is event
+
+    def settle(self, event: object) -> None:
+        """Code of this event used the storage, and suspends or ends: others wait until it has gone on, or longer than that takes."""
+        self.is_used = False
+        if event is not None and not self._sections and self.broken is None:
+            self.is_closed = True
+            self._settling.begin(event)
+
+    def over(self, event: object) -> None:
+        """This event has ended."""
+        self._settling.end(event)
 
     def enter(self, section: Section) -> None:
         """Open a section inside of its parent; the caller has been admitted as the parent's code."""
@@ -103,11 +134,13 @@ class InputGate:
     def hold(self) -> None:
         """Close to everybody, until `release` was called as often."""
         self._holds += 1
-        self.is_closed = True
+        self.is_closed = self._settling.is_held = True
 
     def release(self) -> None:
         """Undo one `hold`."""
         self._holds -= 1
+        if not self._holds:
+            self._settling.go_on()
         self._look()
 
     def break_(self, error: BaseException) -> None:
@@ -116,27 +149,29 @@ class InputGate:
         self.is_closed = True
         self._call()
 
-    async def admission(self, section: Section | None) -> None:
-        """Wait until code of this section may run. Raises what broke the gate."""
+    async def admission(self, section: Section | None, event: object = None) -> None:
+        """Wait until code of this section and event may run. Raises what broke the gate."""
         if self.broken is None and self.is_closed:
-            await _passage(self, section)
+            await _passage(self, section, event)
         if self.broken is not None:
             raise self.broken
 
-    def passage(self, section: Section | None, *, is_next: bool = False) -> Generator[Any, Any, BaseException | None]:
+    def passage(
+        self, section: Section | None, event: object = None, *, is_next: bool = False
+    ) -> Generator[Any, Any, BaseException | None]:
         """Wait in line, or, who `is_next`, at its head, until code of this section may run, or the gate is broken. What was thrown
         meanwhile is returned."""
-        if not self._sections and not self._holds and not self._called and self.ended is None:
+        if (self._sections or self._settling.event is not None) and self.admits(section, event):
+            # The section's own code, or the event's: nobody in the line may go before it.
             return None
-        if self._sections and not self._holds and self._sections[-1] is living(section):
-            # The section's own code: nobody in the line may go before it.
+        if self.admits(section, event) and not self._called and self.ended is None:
             return None
         thrown: BaseException | None = None
-        waiter = Waiter(_FIRST if is_next else next(self._numbers), section)
+        waiter = Waiter(_FIRST if is_next else next(self._numbers), section, event)
         while True:
             error = yield from self._stand(waiter)
             thrown = error or thrown
-            if self.broken is not None or (waiter.is_called and self.admits(section)):
+            if self.broken is not None or (waiter.is_called and self.admits(section, event)):
                 return thrown
 
     def _stand(self, waiter: Waiter) -> Generator[Any, Any, BaseException | None]:
@@ -174,14 +209,18 @@ class InputGate:
             return
         if not self._called:
             self._call()
-        self.is_closed = self.broken is not None or bool(self._holds or self._sections or self._called)
+        self.is_closed = (
+            self.broken is not None
+            or self._settling.event is not None
+            or bool(self._holds or self._sections or self._called)
+        )
         if not self.is_closed:
             self._opened()
 
     def _call(self) -> None:
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
-            if self.broken is None and not self.admits(waiter.section):
+            if self.broken is None and not self.admits(waiter.section, waiter.event):
                 self._waiting.append(waiter)
                 continue
             waiter.is_called = True
@@ -265,34 +304,51 @@ async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: Input
     """Call user code, and await what it gives, each step admitted by the gate. Raises what broke the gate."""
     if gate.is_closed:
         await gate.admission(section)
+    gate.current = event = object()
+    gate.is_used = False
     try:
         result = function(*args) if Wanted.on_stacks is None else Wanted.on_stacks(function, args)
         # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
         if type(result) is types.CoroutineType or isinstance(result, Awaitable):
-            return await driven(result, gate, section)
+            return await driven(result, gate, section, event)
         return result
     except (SystemExit, KeyboardInterrupt) as error:
         raise Exited(error) from error
+    finally:
+        gate.current = None
+        if gate.is_closed:
+            gate.over(event)
 
 
-async def stepwise(coroutine: Coroutine[Any, Any, Any], gate: InputGate, section: Section | None) -> Any:  # noqa: ANN401  a task's result
-    """Run a task of user code, each step admitted by the gate. Raises what broke the gate."""
+async def stepwise(
+    coroutine: Coroutine[Any, Any, Any],
+    gate: InputGate,
+    section: Section | None,
+    event: object = None,
+) -> Any:  # noqa: ANN401  a task's result
+    """Run a task of user code, of this event, each step admitted by the gate. Raises what broke the gate."""
     if gate.is_closed:
-        await gate.admission(section)
+        await gate.admission(section, event)
     try:
-        return await driven(coroutine, gate, section)
+        return await driven(coroutine, gate, section, event)
     except (SystemExit, KeyboardInterrupt) as error:
         raise Exited(error) from error
+    finally:
+        if gate.is_used:
+            gate.settle(event)
 
 
 @types.coroutine
-def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None) -> Steps:
+def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None, event: object = None) -> Steps:
     """Await user code: each step after the first one is admitted by the gate."""
     steps = cast("Coroutine[Any, Any, Any]", awaitable if hasattr(awaitable, "send") else awaitable.__await__())
+    gate.current = event
     try:
         awaited = steps.send(None)
         while True:
-            answer = error = None
+            gate.current = answer = error = None
+            if gate.is_used:
+                gate.settle(event)
             try:
                 answer = yield awaited
             except GeneratorExit:
@@ -303,24 +359,27 @@ def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None) 
             if (
                 gate.is_closed
                 and gate.broken is None
-                and not ((is_next := awaited is gate.ended) and gate.admits(section))
+                and not ((is_next := awaited is gate.ended) and gate.admits(section, event))
             ):
                 try:
-                    error = (yield from gate.passage(section, is_next=is_next)) or error
+                    error = (yield from gate.passage(section, event, is_next=is_next)) or error
                 except GeneratorExit:
                     steps.close()
                     raise
             if gate.broken is not None:
                 end(steps)
                 raise gate.broken
+            gate.current = event
             awaited = steps.send(answer) if error is None else steps.throw(error)
     except StopIteration as stop:
         return stop.value
+    finally:
+        gate.current = None
 
 
 @types.coroutine
-def _passage(gate: InputGate, section: Section | None) -> Generator[Any, Any, None]:
-    if (error := (yield from gate.passage(section))) is not None:
+def _passage(gate: InputGate, section: Section | None, event: object) -> Generator[Any, Any, None]:
+    if (error := (yield from gate.passage(section, event))) is not None:
         raise error
 
 

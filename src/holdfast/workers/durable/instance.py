@@ -222,7 +222,7 @@ class Instance:
 
     def adopt(self, coroutine: Coroutine[Any, Any, Any], section: Section | None) -> Coroutine[Any, Any, Any]:
         """The coroutine, each step of it held by the input gate."""
-        return stepwise(coroutine, self.gate, section)
+        return stepwise(coroutine, self.gate, section, self.gate.current)
 
     def owns(self, task: "asyncio.Task[Any]", coroutine: Coroutine[Any, Any, Any]) -> None:
         """A task of user code: it keeps the instance in memory, and ends with it."""
@@ -262,6 +262,10 @@ class Instance:
         if self.broken is not None:
             raise self.broken
         self.commits.meet()
+
+    def used(self) -> None:
+        """The step that runs used the storage."""
+        self.gate.is_used = True
 
     def wrote(self, *, confirmed: bool = True) -> None:
         """There was a write; what is let out from now on waits for it, unless it was not to be `confirmed`."""

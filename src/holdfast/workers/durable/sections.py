@@ -78,7 +78,7 @@ Run = Callable[[Alone, Callable[[], Any], Section, bool], Coroutine[Any, Any, An
 def _begin(host: Any, callback: Callable[[], Any], run: Run) -> "asyncio.Task[Any]":  # noqa: ANN401  as above
     host.check()
     section = Section(living(SECTION.get()))
-    if is_in := host.gate.admits(section.parent):
+    if is_in := host.gate.admits(section.parent, host.gate.current):
         host.gate.enter(section)
     context = copy_context()
     context.run(CURRENT.set, host)

@@ -3,6 +3,7 @@
 
 Law 1: every method acts when it is called. What the asynchronous ones return is an answer that is there already: awaiting it lets nobody
        else run, so a `get` followed by a `put` is atomic; and a `put` that nobody awaits has happened, as in JavaScript.
+       So it is where the answer is awaited by way of `gather` or a task (`gates.py`), unless `allowConcurrency`.
 Law 2: writes without an await of something else between them are one transaction: the file begins it, the instance commits it.
 Law 3: options are keywords or a dict as the last argument, in camelCase or snake_case; ones that are not known here (`noCache`) change nothing.
 Law 4: what this product cannot do says so. There is no point-in-time recovery; a bookmark that restores nothing would be a lie.
@@ -108,7 +109,7 @@ class _Operations:
 
     def get(self, key: Any, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[Any]:  # noqa: ANN401 - text, or a list of texts
         """The value of a key, None if there is none; of a list of at most 128 keys a dict of those there are."""
-        self._check("get()")
+        self._use("get()", options, keywords)
         if isinstance(key, (list, tuple, set, frozenset)):
             return Settled(self._keys.get_many(key))
         return Settled(self._keys.get(key))
@@ -121,7 +122,7 @@ class _Operations:
         **keywords: object,
     ) -> Settled[None]:
         """Keep a value under a key, or at most 128 of them (`put({"a": 1, "b": 2})`)."""
-        self._check("put()")
+        self._use("put()", options, keywords)
         if isinstance(key, Mapping):
             if value is not _UNDEFINED and not (value is None or isinstance(value, Mapping)):
                 raise JsTypeError(NOT_A_PAIR)
@@ -140,7 +141,7 @@ class _Operations:
         **keywords: object,
     ) -> Settled[Any]:
         """Delete a key: whether there was one; or at most 128: how many there were."""
-        self._check("delete()")
+        self._use("delete()", options, keywords)
         confirmed = _is_confirmed(options, keywords)
         if isinstance(key, (list, tuple, set, frozenset)):
             return Settled(self._keys.delete_many(key, confirmed=confirmed))
@@ -148,19 +149,19 @@ class _Operations:
 
     def list(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[dict[str, Any]]:
         """Keys and values of a range (`start, startAfter, end, prefix, reverse, limit`), in order of the keys' UTF-8."""
-        self._check("list()")
+        self._use("list()", options, keywords)
         return Settled(dict(self._keys.list({**(options or {}), **keywords})))
 
     def getAlarm(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[int | None]:
         """When the object will be woken, in milliseconds of Unix time; None: it will not, or is being woken just now."""
-        self._check("getAlarm()")
+        self._use("getAlarm()", options, keywords)
         self._host.check()
         with translating(self._host):
             return Settled(self._file.alarm.get())
 
     def setAlarm(self, at: Any, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[None]:  # noqa: ANN401 - ms or a date
         """Wake the object at a time: milliseconds of Unix time, a datetime, or a `Date`. One in the past is now."""
-        self._check("setAlarm()")
+        self._use("setAlarm()", options, keywords)
         at_ms = max(_milliseconds(at), self._now_ms())
         if not self._has_alarm_handler:
             raise JsTypeError(NO_ALARM_HANDLER)
@@ -169,7 +170,7 @@ class _Operations:
 
     def deleteAlarm(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[None]:
         """Do not wake the object."""
-        self._check("deleteAlarm()")
+        self._use("deleteAlarm()", options, keywords)
         self._set_alarm(None, confirmed=_is_confirmed(options, keywords))
         return Settled(None)
 
@@ -183,6 +184,12 @@ class _Operations:
         if self._file.writes != before:
             self._host.wrote(confirmed=confirmed)
             self._host.alarm_changed(at_ms)
+
+    def _use(self, operation: str, options: object, keywords: Mapping[str, object]) -> None:
+        """Shut others out until this event has gone on, unless `allowConcurrency`. Raises as `_check`."""
+        self._check(operation)
+        if (not options and not keywords) or not _is_concurrent(options, keywords):
+            self._host.used()
 
     def _check(self, operation: str) -> None:
         """Raise if this may not be used (any more)."""
@@ -328,6 +335,11 @@ def _is_confirmed(options: Mapping[str, Any] | None, keywords: Mapping[str, obje
         return True
     given = {**(options or {}), **keywords}
     return not (given.get("allowUnconfirmed") or given.get("allow_unconfirmed"))
+
+
+def _is_concurrent(options: object, keywords: Mapping[str, object]) -> bool:
+    given = {**(options if isinstance(options, Mapping) else {}), **keywords}
+    return bool(given.get("allowConcurrency") or given.get("allow_concurrency"))
 
 
 def _milliseconds(at: Any) -> int:  # noqa: ANN401 - as `setAlarm`

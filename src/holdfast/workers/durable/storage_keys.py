@@ -44,6 +44,9 @@ class StorageHost(Protocol):
     def check(self) -> None:
         """Raise what broke the instance, if it is broken."""
 
+    def used(self) -> None:
+        """The step that runs used the storage."""
+
     def wrote(self, *, confirmed: bool = True) -> None:
         """There was a write; outputs wait until it is durable, unless it was not to be `confirmed`."""
 

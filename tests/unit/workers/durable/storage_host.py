@@ -18,6 +18,9 @@ class Host:
         if self.broken is not None:
             raise self.broken
 
+    def used(self) -> None:
+        pass  # nobody else is there to be shut out
+
     def wrote(self, *, confirmed: bool = True) -> None:
         self.told.append("wrote" if confirmed else "unconfirmed")
 
