@@ -128,9 +128,11 @@ def _settled(heir: Script, key: str) -> Script:
 async def _check_unused(connection: AsyncConnection, script: Script) -> None:
     if script.classes:
         names = ", ".join(sorted(script.classes)[:5])
-        message = f"The Worker has Durable Object classes ({names}): what they stored goes with it. Ask with force=true"
+        message = f"The Worker has Durable Object classes ({names}): what they stored goes with it. Ask with force=true, or --force"
         raise fault(400, HAS_OBJECTS, message)
     users = references_to(script.name, await store.of_account(connection, script.account_id))
     if users:
         names = ", ".join(sorted({one.script for one in users})[:5])
-        raise fault(400, HAS_BINDINGS, f"Other Workers are bound to this one ({names}). Ask with force=true")
+        raise fault(
+            400, HAS_BINDINGS, f"Other Workers are bound to this one ({names}). Ask with force=true, or --force"
+        )

@@ -218,6 +218,9 @@ def top(options: WorkerOptions, api: Api, output: Output) -> None:
     base = path_of("accounts", account, "workers", "durable_objects", "namespaces")
     spaces = as_objects(api.get(f"{base}?per_page={_NAMESPACES}", what=what), what=what)
     of_script = [one for one in spaces if one.get("script") == options.name]
+    if not of_script:
+        # It may be that there is no such Worker.
+        api.get(f"{_script(account, options.name)}/settings", what=what)
     found: list[JsonObject] = []
     for space in of_script:
         busy = as_objects(api.get(f"{base}/{id_of(space, what=what)}/busiest", what=what), what=what)

@@ -233,7 +233,11 @@ def test_objects_that_have_most_to_do_come_first_whatever_their_class() -> None:
         ["Log", "b" * 64, "1", "8"],
         ["Room", "lobby", "1", "3"],
     ]
-    assert "no object is in memory" in "".join(run(fake(**{f"GET {base}": []}), VERBS["top"], name="chat"))
+    there: dict[str, object] = {f"GET {base}": [], f"GET {CHAT}/settings": {}}
+    assert "no object is in memory" in "".join(run(fake(**there), VERBS["top"], name="chat"))
+    there[f"GET {CHAT}/settings"] = Failure(404, 10007, "This Worker does not exist on your account.")
+    with pytest.raises(ApiRefused, match="10007"):
+        run(fake(**there), VERBS["top"], name="chat")
 
 
 def test_a_secret_comes_from_standard_input_and_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
