@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.values import JsDict, JsList
 from holdfast.workers.values_errors import DataCloneError
 from holdfast.workers.values_graph import MAX_DEPTH, Value, decode_graph, encode_graph
@@ -34,6 +35,8 @@ _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _DICTS: frozenset[type] = frozenset((dict, JsDict))
 _CONTAINERS: frozenset[type] = _DICTS | frozenset((list, JsList))
 _PLAIN_TYPES = _SCALARS | _CONTAINERS
+# What comes back as something that answers to JavaScript's names too.
+_RICHER = _CONTAINERS | {bytes}
 _TEXT = frozenset({str})
 
 _encoder = msgspec.msgpack.Encoder()
@@ -104,16 +107,16 @@ def _containers(members: Iterable[Any]) -> list[Any]:
 def _with_attributes(value: Value, room: int) -> Value:
     """`value` with JsDict for dict and JsList for list, at most `room` levels deep."""
     if type(value) in _SCALARS:
-        return value
+        return ArrayBuffer(value) if type(value) is bytes else value
     if room == 0:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     if type(value) is dict:
         copy = JsDict(value)
-        if not _CONTAINERS.isdisjoint(map(type, value.values())):
+        if not _RICHER.isdisjoint(map(type, value.values())):
             copy.update((key, _with_attributes(member, room - 1)) for key, member in value.items())
         return copy
     if type(value) is list:
-        if _CONTAINERS.isdisjoint(map(type, value)):
+        if _RICHER.isdisjoint(map(type, value)):
             return JsList(value)
         return JsList([_with_attributes(member, room - 1) for member in value])
     raise TypeError(f"a {type(value).__name__} is not of this format")

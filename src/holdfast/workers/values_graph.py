@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec.msgpack import Ext
 
+from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.values import JsDict, JsList
 from holdfast.workers.values_errors import DataCloneError
 
@@ -230,7 +231,7 @@ class _Raising:
         if isinstance(lowered, _Marked):
             raise ValueError("a mark stands alone")
         if not isinstance(lowered, (dict, list)):
-            return lowered
+            return ArrayBuffer(lowered) if type(lowered) is bytes else lowered
         mark = _mark_of(lowered)
         if mark is _Mark.TUPLE:
             return tuple(self._raise(member, room - 1) for member in lowered[1:])

@@ -43,6 +43,17 @@ def test_what_is_decoded_equals_what_was_encoded(value: object) -> None:
     assert decode(encode(value)) == value
 
 
+def test_bytes_come_back_with_the_names_that_they_have_in_javascript() -> None:
+    found = decode(encode({"a": b"x", "b": [b"y", {"c": b"z"}]}))
+    assert [one.to_bytes() for one in (found.a, found.b[0], found.b[1].c, decode(encode(b"w")))] == [
+        b"x",
+        b"y",
+        b"z",
+        b"w",
+    ]
+    assert decode(encode(found)) == found
+
+
 @given(st.lists(VALUES, min_size=1, max_size=3))
 def test_what_was_one_object_is_one_object_again(parts: list[object]) -> None:
     found = decode(encode([parts, {"again": parts}, parts]))

@@ -22,6 +22,7 @@ from holdfast.workers.durable.services import Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
 from holdfast.workers.sdk.sending import sendable, well_formed
+from holdfast.workers.sdk.values import JsList
 
 # The original's limits, all of them.
 MAX_TAGS = 10
@@ -109,17 +110,17 @@ class DurableObjectState:
             raise JsException(f"only {MAX_SOCKETS} websockets can be accepted on a single Durable Object instance")
         self._owner.accept(ws, tags_of(tags))
 
-    def getWebSockets(self, tag: str | None = None) -> list[Any]:
+    def getWebSockets(self, tag: str | None = None) -> JsList[Any]:
         """The sockets whose end was not handled yet (with this tag), in the order in which they were accepted."""
         wanted = _asked(tag)
-        return [ws for ws in self._owner.sockets if wanted is None or wanted in ws.tags]
+        return JsList([ws for ws in self._owner.sockets if wanted is None or wanted in ws.tags])
 
-    def getTags(self, ws: Any) -> list[str]:  # noqa: ANN401  `runtime.sockets.WebSocket`
+    def getTags(self, ws: Any) -> JsList[str]:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """The tags it was accepted with. JsException for a socket that is not hibernatable."""
         _check_socket(ws, "getTags")
         if ws not in self._owner.sockets:
             raise JsException("only hibernatable websockets can have tags.")
-        return list(ws.tags)
+        return JsList(ws.tags)
 
     def setWebSocketAutoResponse(self, pair: Any = None) -> None:  # noqa: ANN401  a WebSocketRequestResponsePair
         """Have this text answered with that one, on all sockets, without waking the object. No pair: no longer."""

@@ -24,6 +24,7 @@ from holdfast.workers.durable.storage_keys import Keys, StorageHost, translated,
 from holdfast.workers.durable.storage_sql import SqlStorage
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.in_place import held
+from holdfast.workers.sdk.values import JsMap
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -147,10 +148,10 @@ class _Operations:
             return Settled(self._keys.delete_many(key, confirmed=confirmed))
         return Settled(self._keys.delete(key, confirmed=confirmed))
 
-    def list(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[dict[str, Any]]:
+    def list(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[JsMap]:
         """Keys and values of a range (`start, startAfter, end, prefix, reverse, limit`), in order of the keys' UTF-8."""
         self._use("list()", options, keywords)
-        return Settled(dict(self._keys.list({**(options or {}), **keywords})))
+        return Settled(JsMap(self._keys.list({**(options or {}), **keywords})))
 
     def getAlarm(self, options: Mapping[str, Any] | None = None, **keywords: object) -> Settled[int | None]:
         """When the object will be woken, in milliseconds of Unix time; None: it will not, or is being woken just now."""

@@ -16,6 +16,7 @@ from holdfast.store.objects.errors import StorageBroken, StorageError
 from holdfast.store.objects.kv import KeyValues, Range
 from holdfast.workers.durable.errors import ObjectReset
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
+from holdfast.workers.sdk.values import JsMap
 from holdfast.workers.values import decode, encode
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ class Keys:
             raise translated(error, self._host) from error
         return None if data is None else decode(data)
 
-    def get_many(self, keys: Iterable[object]) -> dict[str, Any]:
+    def get_many(self, keys: Iterable[object]) -> JsMap:
         """What there is of these keys, in order of keys."""
         names = sorted(set(_several(keys)))
         self._host.check()
-        found: dict[str, Any] = {}
+        found = JsMap()
         with translating(self._host):
             for name in names:
                 if (data := self._kv.get(name)) is not None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from holdfast.store.objects.errors import StorageError
 from holdfast.store.objects.sql import Binding, Row, Rows, run
 from holdfast.workers.durable.storage_keys import StorageHost, translated, translating
+from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
-from holdfast.workers.values import JsDict
+from holdfast.workers.values import JsDict, JsList
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from holdfast.store.objects.file import ObjectFile
 
@@ -83,9 +84,9 @@ class _Taken:
             raise translated(error, self._host) from error
 
     @property
-    def columnNames(self) -> list[str]:
+    def columnNames(self) -> JsList[str]:
         """The columns' names in order, one that is there twice twice."""
-        return list(self._rows.columns)
+        return JsList(self._rows.columns)
 
     @property
     def rowsRead(self) -> int:
@@ -120,10 +121,10 @@ class SqlCursor(_Taken):
         row = self._next()
         return JsDict(done=True, value=None) if row is None else JsDict(done=False, value=self._object(row))
 
-    def toArray(self) -> list[JsDict]:
+    def toArray(self) -> JsList[JsDict]:
         """All rows that are left."""
         columns = self._rows.columns
-        return [JsDict(zip(columns, row, strict=True)) for row in self._rest()]
+        return JsList([JsDict(zip(columns, _richer(row), strict=True)) for row in self._rest()])
 
     def one(self) -> JsDict:
         """The only row. Raises JsException if there is none, or more than one."""
@@ -141,7 +142,7 @@ class SqlCursor(_Taken):
     to_array = toArray
 
     def _object(self, row: Row) -> JsDict:
-        return JsDict(zip(self._rows.columns, row, strict=True))
+        return JsDict(zip(self._rows.columns, _richer(row), strict=True))
 
 
 class RawCursor(_Taken):
@@ -151,21 +152,26 @@ class RawCursor(_Taken):
 
     __slots__ = ()
 
-    def __iter__(self) -> Iterator[list[Any]]:
+    def __iter__(self) -> Iterator[JsList[Any]]:
         return self
 
-    def __next__(self) -> list[Any]:
+    def __next__(self) -> JsList[Any]:
         if (row := self._next()) is None:
             raise StopIteration
-        return list(row)
+        return JsList(_richer(row))
 
     def next(self) -> JsDict:
         """As JavaScript's iterators."""
         row = self._next()
-        return JsDict(done=True, value=None) if row is None else JsDict(done=False, value=list(row))
+        return JsDict(done=True, value=None) if row is None else JsDict(done=False, value=JsList(_richer(row)))
 
-    def toArray(self) -> list[list[Any]]:
+    def toArray(self) -> JsList[JsList[Any]]:
         """All rows that are left."""
-        return [list(row) for row in self._rest()]
+        return JsList([JsList(_richer(row)) for row in self._rest()])
 
     to_array = toArray
+
+
+def _richer(row: Row) -> Sequence[Any]:
+    """The values of a row, BLOBs with the names that bytes have in JavaScript."""
+    return [ArrayBuffer(one) if type(one) is bytes else one for one in row] if bytes in map(type, row) else row

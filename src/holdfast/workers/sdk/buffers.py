@@ -50,6 +50,14 @@ class ArrayBuffer(bytes):
         """The bytes."""
         return bytes(self)
 
+    def tobytes(self) -> bytes:
+        """The bytes, by the name that a memoryview has for them."""
+        return bytes(self)
+
+    def tolist(self) -> list[int]:
+        """The numbers, by the name that a memoryview has for them."""
+        return list(self)
+
     def to_py(self, **_options: object) -> memoryview:
         """A view of them, as Pyodide gives."""
         return memoryview(self)

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.storage import Storage
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketRequestResponsePair
+from holdfast.workers.sdk.values import JsList
 
 Result = TypeVar("Result")
 
@@ -54,10 +55,10 @@ class DurableObjectContext(Protocol):
     def acceptWebSocket(self, ws: WebSocket, tags: Iterable[str] | None = None) -> None:
         """Hear a half of a pair by the handlers of this class, over hibernation. At most 10 tags of 256 characters."""
 
-    def getWebSockets(self, tag: str | None = None) -> list[WebSocket]:
+    def getWebSockets(self, tag: str | None = None) -> JsList[WebSocket]:
         """The sockets that are there (with this tag), in the order in which they were accepted."""
 
-    def getTags(self, ws: WebSocket) -> list[str]:
+    def getTags(self, ws: WebSocket) -> JsList[str]:
         """The tags of a socket."""
 
     def setWebSocketAutoResponse(self, pair: WebSocketRequestResponsePair | None = None) -> None:
@@ -101,10 +102,10 @@ class DurableObjectContext(Protocol):
     def accept_websocket(self, ws: WebSocket, tags: Iterable[str] | None = None) -> None:
         """`acceptWebSocket`."""
 
-    def get_websockets(self, tag: str | None = None) -> list[WebSocket]:
+    def get_websockets(self, tag: str | None = None) -> JsList[WebSocket]:
         """`getWebSockets`."""
 
-    def get_tags(self, ws: WebSocket) -> list[str]:
+    def get_tags(self, ws: WebSocket) -> JsList[str]:
         """`getTags`."""
 
     def set_websocket_auto_response(self, pair: WebSocketRequestResponsePair | None = None) -> None:

@@ -6,9 +6,10 @@ Law 2: `as_js` copies containers, as crossing the border does on the original; c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
+from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.array_methods import ListMethods
 from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
 
@@ -64,6 +65,52 @@ class JsList(list[Item], ListMethods, Generic[Item]):
 
     def to_py(self, **_options: object) -> list[Item]:
         """This, as Pyodide's proxies give what they stand for."""
+        return self
+
+
+class JsMap(dict[Any, Any]):
+    """`js.Map`, and what storage lists: a dictionary with a map's names."""
+
+    @classmethod
+    def new(cls, pairs: Iterable[tuple[Any, Any]] = ()) -> JsMap:
+        """Of pairs."""
+        return cls(pairs)
+
+    @property
+    def size(self) -> int:
+        """How many."""
+        return len(self)
+
+    def set(self, key: object, value: object) -> JsMap:
+        """Put it; this map."""
+        self[key] = value
+        return self
+
+    def has(self, key: object) -> bool:
+        """Whether it is there."""
+        return key in self
+
+    def delete(self, key: object) -> bool:
+        """Remove it; whether it was there."""
+        was_there = key in self
+        self.pop(key, None)
+        return was_there
+
+    def entries(self) -> list[tuple[Any, Any]]:
+        """(key, value) pairs."""
+        return list(self.items())
+
+    def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
+        """Call `visit(value, key, map)`, or with as many of them as it takes."""
+        for key, value in list(self.items()):
+            as_many(visit, value, key, self)
+
+    def to_py(self, **_options: object) -> dict[Any, Any]:
+        """This: it is a dictionary already."""
+        return self
+
+    def as_object_map(self, **_options: object) -> JsMap:
+        """This, as Pyodide's proxies have it."""
         return self
 
 

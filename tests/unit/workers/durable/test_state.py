@@ -74,6 +74,16 @@ async def test_sockets_are_in_the_order_of_their_acceptance_with_and_without_a_t
         assert ctx.getTags(halves[1]) == ["odd", "user:1"]
 
 
+async def test_sockets_and_tags_answer_to_the_names_of_javascripts_arrays(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        ctx = await state_of(scene)
+        half = WebSocketPair.new()[1]
+        ctx.acceptWebSocket(half, ["a", "b"])
+        sockets, tags = ctx.getWebSockets(), ctx.getTags(half)
+        assert (sockets.length, sockets.to_py(), sockets.map(lambda ws: ws.readyState)) == (1, [half], [1])
+        assert (tags.length, tags.includes("b"), tags.to_py()) == (2, True, ["a", "b"])
+
+
 async def test_the_tags_of_a_socket_that_is_not_hibernatable_cannot_be_asked(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         ctx = await state_of(scene)

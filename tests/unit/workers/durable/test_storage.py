@@ -49,6 +49,16 @@ async def test_several_keys_at_once(storage: Storage) -> None:
     assert await storage.list() == {"c": 3}
 
 
+async def test_what_is_listed_answers_to_the_names_of_javascripts_maps(storage: Storage) -> None:
+    await storage.put({"a": 1, "b": b"x", "c": {"d": [b"y"]}})
+    listed = await storage.list({"prefix": ""})
+    assert (listed.size, listed.has("a"), list(listed), listed.to_py()) == (3, True, ["a", "b", "c"], {**listed})
+    assert listed.entries() == [("a", 1), ("b", b"x"), ("c", {"d": [b"y"]})]
+    some = await storage.get(["b", "c", "none"])
+    assert (some.size, some.get("b").to_bytes(), some["c"].d[0].to_bytes()) == (2, b"x", b"y")
+    assert (await storage.get("b")).tobytes() == b"x"
+
+
 def test_what_nobody_awaits_has_happened(storage: Storage) -> None:
     storage.put("k", 1)
     assert storage.kv.get("k") == 1

@@ -54,6 +54,22 @@ def test_a_cursor_is_an_iterator(sql: SqlStorage) -> None:
     )
 
 
+def test_what_comes_answers_to_javascripts_names(sql: SqlStorage) -> None:
+    rows = sql.exec("SELECT id, name, x'61' AS data FROM t").toArray()
+    assert (rows.length, rows.to_py()[0], rows.map(lambda row: row.name)) == (
+        3,
+        {"id": 1, "name": "a", "data": b"a"},
+        ["a", "b", "c"],
+    )
+    raw = sql.exec("SELECT name, x'61' FROM t").raw()
+    assert (next(raw).to_py(), raw.next().value.at(-1).to_bytes(), raw.toArray().to_py()) == (
+        ["a", b"a"],
+        b"a",
+        [["c", b"a"]],
+    )
+    assert sql.exec("SELECT id, name FROM t").columnNames.to_py() == ["id", "name"]
+
+
 def test_raw_rows_keep_columns_of_one_name(sql: SqlStorage) -> None:
     query = "SELECT 1 AS x, 2 AS x"
     assert sql.exec(query).columnNames == ["x", "x"]
@@ -84,7 +100,7 @@ def test_values_are_pythons(sql: SqlStorage) -> None:
     bindings: list[Binding] = [True, 2**53 + 1, b"\0", None, 1.5]
     row = sql.exec("SELECT ? AS a, ? AS b, ? AS c, ? AS d, ? AS e", *bindings).one()
     assert list(row.values()) == [1, 2**53 + 1, b"\0", None, 1.5]
-    assert type(row.c) is bytes
+    assert (isinstance(row.c, bytes), row.c.to_bytes(), row.c.tobytes(), row.c.tolist()) == (True, b"\0", b"\0", [0])
 
 
 @pytest.mark.parametrize("query", ["INSERT INTO t VALUES (1, 'x')", "INSERT INTO t (name) VALUES ('d'); SELEC"])

@@ -15,6 +15,7 @@ from typing import Any
 from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
 from holdfast.workers.sdk.values import JsDict, JsList, as_js
+from holdfast.workers.sdk.values import JsMap as Map
 
 
 class Object:
@@ -183,51 +184,7 @@ class Array(JsList[Any]):
 
 setattr(Array, "from", Array.from_)
 
-
-class Map(dict[Any, Any]):
-    """`js.Map`."""
-
-    @classmethod
-    def new(cls, pairs: Iterable[tuple[Any, Any]] = ()) -> Map:
-        """Of pairs."""
-        return cls(pairs)
-
-    @property
-    def size(self) -> int:
-        """How many."""
-        return len(self)
-
-    def set(self, key: object, value: object) -> Map:
-        """Put it; this map."""
-        self[key] = value
-        return self
-
-    def has(self, key: object) -> bool:
-        """Whether it is there."""
-        return key in self
-
-    def delete(self, key: object) -> bool:
-        """Remove it; whether it was there."""
-        was_there = key in self
-        self.pop(key, None)
-        return was_there
-
-    def entries(self) -> list[tuple[Any, Any]]:
-        """(key, value) pairs."""
-        return list(self.items())
-
-    def forEach(self, visit: Callable[..., object]) -> None:  # noqa: N802 - JavaScript's name
-        """Call `visit(value, key, map)`, or with as many of them as it takes."""
-        for key, value in list(self.items()):
-            as_many(visit, value, key, self)
-
-    def to_py(self, **_options: object) -> dict[Any, Any]:
-        """This: it is a dictionary already."""
-        return self
-
-    def as_object_map(self, **_options: object) -> Map:
-        """This, as Pyodide's proxies have it."""
-        return self
+__all__ = ["JSON", "Array", "Map", "Object", "Set", "structuredClone"]
 
 
 class Set(set[Any]):
