@@ -130,7 +130,8 @@ def test_what_objects_were_told_is_counted_and_a_crash_takes_nothing_away(served
         assert told["object_errors_total{kind=websocket}"] == 1
         assert told["object_events_total{kind=request}"] == 1
         assert told["object_handler_seconds_count"] == MESSAGES + 3
-        assert told["object_commits_total"] >= MESSAGES
+        assert told["object_rows_changed_total"] >= told["object_commits_total"] >= MESSAGES
+        assert told["unsent_bytes{where=edge}"] == told["unsent_bytes{where=process}"] == 0
         assert told["deploys_total{outcome=served}"] == 1
         assert told["bytes_total{direction=to_script}"] > MESSAGES
         assert told["memory_bytes"] > told["cpu_seconds_total"] > 0

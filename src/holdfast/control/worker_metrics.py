@@ -50,6 +50,7 @@ _CLASS_COUNTS: tuple[tuple[str, str, str, tuple[tuple[str, str], ...]], ...] = (
         tuple((what, what) for what in ("woken", "hibernated", "evicted", "reset")),
     ),
     ("object_commits", "Transactions that objects have brought to the disk.", "", (("commits", ""),)),
+    ("object_rows_changed", "Rows that these transactions changed, what is noted of events and outputs among them.", "", (("rows_changed", ""),)),
 )  # fmt: skip
 
 Figures = Mapping[str, int]
@@ -127,6 +128,11 @@ def _sizes(statuses: Sequence[ScriptStatus]) -> Iterator[Metric]:
     events = GaugeMetricFamily(
         f"{_PREFIX}events_running", "Events of WebSockets that wait for their handlers, or run.", labels=["script"]
     )
+    unsent = GaugeMetricFamily(
+        f"{_PREFIX}unsent_bytes",
+        "Bytes for clients that wait in the script's process, or at edges for those who do not take them.",
+        labels=["script", "where"],
+    )
     for name, figures in sorted(sizes.items()):
         hibernatable = figures.get("sessions_hibernatable", 0)
         up.add_metric([name], figures["up"])
@@ -135,7 +141,9 @@ def _sizes(statuses: Sequence[ScriptStatus]) -> Iterator[Metric]:
         sessions.add_metric([name, "standard"], figures.get("sessions", 0) - hibernatable)
         running.add_metric([name], figures.get("requests_running", 0))
         events.add_metric([name], figures.get("events_in_flight", 0))
-    yield from (up, memory, sessions, running, events)
+        unsent.add_metric([name, "process"], figures.get("waiting_bytes", 0))
+        unsent.add_metric([name, "edge"], figures.get("unsent_bytes", 0))
+    yield from (up, memory, sessions, running, events, unsent)
 
 
 def _object_sizes(rows: _Rows) -> Iterator[Metric]:

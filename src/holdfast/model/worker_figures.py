@@ -19,7 +19,7 @@ OTHER_CLASS = "(other)"
 # Sizes now, of a process and of a class.
 GAUGES = frozenset(
     {
-        "links", "sessions", "sessions_hibernatable", "sessions_away", "events_in_flight", "waiting_bytes", "requests_running",
+        "links", "sessions", "sessions_hibernatable", "sessions_away", "events_in_flight", "waiting_bytes", "unsent_bytes", "requests_running",
         "handlers_suspended", "sockets_expected", "objects_live", "objects_known", "object_sockets", "live", "asleep", "sockets",
     }
 )  # fmt: skip

@@ -31,7 +31,11 @@ def test_a_script_is_shown_by_its_name() -> None:
     totals = {"answers_101": 4, "answers_2xx": 9, "messages_in": 5, "bytes_out": 70, "restarts_cpu": 1, "cpu_ms": 1500}
     found = shown(
         WorkerMetrics(),
-        [status(totals=totals, rss_bytes=1024, counters={"sessions": 5, "sessions_hibernatable": 3})],
+        [
+            status(
+                totals=totals, rss_bytes=1024, counters={"sessions": 5, "sessions_hibernatable": 3, "unsent_bytes": 8}
+            )
+        ],
     )
     assert found["holdfast_worker_host_up{}"] == 1
     assert found["holdfast_worker_up{script=chat}"] == 1
@@ -45,18 +49,30 @@ def test_a_script_is_shown_by_its_name() -> None:
     assert found["holdfast_worker_memory_bytes{script=chat}"] == 1024
     assert found["holdfast_worker_sessions{api=hibernatable,script=chat}"] == 3
     assert found["holdfast_worker_sessions{api=standard,script=chat}"] == 2
+    assert found["holdfast_worker_unsent_bytes{script=chat,where=edge}"] == 8
+    assert found["holdfast_worker_unsent_bytes{script=chat,where=process}"] == 0
 
 
 def test_objects_are_shown_by_their_class() -> None:
     times = Times()
     times.add(0.003)
-    room = {"events_websocket": 8, "errors_alarm": 1, "woken": 2, "commits": 6, "live": 1, "asleep": 4, "sockets": 9}
+    room = {
+        "events_websocket": 8,
+        "errors_alarm": 1,
+        "woken": 2,
+        "commits": 6,
+        "rows_changed": 7,
+        "live": 1,
+        "asleep": 4,
+        "sockets": 9,
+    }
     found = shown(WorkerMetrics(), [status(classes={"Room": {**room, **times.flat("handler")}})])
     of_room = "class=Room"
     assert found[f"holdfast_worker_object_events_total{{{of_room},kind=websocket,script=chat}}"] == 8
     assert found[f"holdfast_worker_object_errors_total{{{of_room},kind=alarm,script=chat}}"] == 1
     assert found[f"holdfast_worker_object_lives_total{{{of_room},script=chat,what=woken}}"] == 2
     assert found[f"holdfast_worker_object_commits_total{{{of_room},script=chat}}"] == 6
+    assert found[f"holdfast_worker_object_rows_changed_total{{{of_room},script=chat}}"] == 7
     assert found[f"holdfast_worker_objects{{{of_room},script=chat,state=memory}}"] == 1
     assert found[f"holdfast_worker_objects{{{of_room},script=chat,state=asleep}}"] == 4
     assert found[f"holdfast_worker_object_sockets{{{of_room},script=chat}}"] == 9

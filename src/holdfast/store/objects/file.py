@@ -97,6 +97,11 @@ class ObjectFile:
         return self._is_dirty
 
     @property
+    def changed_rows(self) -> int:
+        """How many rows statements have changed since the file was opened, those of ours and what was undone among them."""
+        return self._connection.total_changes if self._connection is not None else 0
+
+    @property
     def depth(self) -> int:
         """How many nested transactions are open."""
         return self._depth

@@ -144,7 +144,7 @@ class Channels:
 
     def statistics(self) -> dict[str, int]:
         """`links`, `sessions`, `sessions_hibernatable`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go
-        out); since the start `broadcasts`, messages in and out, and bytes of the links, heads and all."""
+        out), `unsent_bytes` (which edges have and clients have not taken, as far as edges have told); since the start `broadcasts`, messages in and out, and bytes of the links, heads and all."""
         carried = Counter(self._carried)
         for link in self._links:
             carried.update(_carried_by(link))
@@ -158,6 +158,7 @@ class Channels:
             ),
             "sessions_away": len(self._away),
             "events_in_flight": sum(link.in_flight for link in self._links),
+            "unsent_bytes": sum(one.buffered_bytes for link in self._links for one in link.sessions.values()),
             "waiting_bytes": sum(link.waiting_bytes for link in self._links),
         }
 

@@ -51,6 +51,7 @@ class Instance:
     """See above. `construct()` makes the user's object; then `deliver()` gives it events."""
 
     __slots__ = (
+        "_changed_rows",
         "_file",
         "_holds",
         "_ledger",
@@ -101,6 +102,8 @@ class Instance:
         self._waiters: set[asyncio.Future[None]] = set()
         self._tokens = count()
         self._file: Any = None
+        # What was counted of it (`changed_rows`).
+        self._changed_rows = 0
         self._ledger: Ledger | None = None
         self._storage: Any = None
         self.commits = Commits(
@@ -386,7 +389,13 @@ class Instance:
         self.break_(error)
 
     def _committed(self) -> None:
-        self.place.kind.tally.happened["commits"] += 1
+        happened = self.place.kind.tally.happened
+        happened["commits"] += 1
+        if self._file is not None:
+            changed = self._file.changed_rows
+            # A file that was emptied begins anew.
+            happened["rows_changed"] += changed - self._changed_rows if changed >= self._changed_rows else changed
+            self._changed_rows = changed
         self._rest()
 
     def _rest(self) -> None:

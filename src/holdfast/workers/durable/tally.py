@@ -26,7 +26,7 @@ class Tally:
         # By kind of event (`events.Event.kind`).
         self.events: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
-        # "woken", "hibernated", "evicted", "reset", "commits".
+        # "woken", "hibernated", "evicted", "reset", "commits", "rows_changed".
         self.happened: Counter[str] = Counter()
         # Events that have begun; of so many one is timed; those that run and are timed, with when they began and how many they stand for.
         self.begun, self.every = 0, 1
