@@ -29,6 +29,7 @@ from holdfast.workers.sdk.entrypoints import (
     exported_classes,
     fetch_of,
     global_handlers,
+    handler_of,
 )
 
 PACKAGE = "holdfast"
@@ -82,8 +83,7 @@ class Script:
     def handlers(self) -> tuple[str, ...]:
         """What the default entrypoint answers to."""
         if self.default is not None:
-            found = {name: getattr(self.default, name, None) for name in HANDLERS} | {"fetch": fetch_of(self.default)}
-            return tuple(name for name, function in found.items() if callable(function))
+            return tuple(name for name in HANDLERS if callable(handler_of(self.default, name)))
         return tuple(name.removeprefix("on_") for name in self.functions if name.removeprefix("on_") in HANDLERS)
 
     @property

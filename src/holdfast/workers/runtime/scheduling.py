@@ -22,6 +22,7 @@ from holdfast.workers.runtime.dispatch import called_with
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.loading import DEFAULT, Script
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
+from holdfast.workers.sdk.entrypoints import handler_of
 from holdfast.workers.sdk.in_place import called
 
 # Precedent: the original ends a run after 15 minutes.
@@ -121,7 +122,7 @@ class Scheduling:
     def _called(self, controller: ScheduledController) -> object:
         context = ExecutionContext(self._wait_until)
         if self._script.default is not None:
-            handler = getattr(self._script.default(context, self._env), "scheduled", None)
+            handler = handler_of(self._script.default(context, self._env), "scheduled")
         else:
             handler = self._script.functions.get("on_scheduled")
         if handler is None:

@@ -96,10 +96,15 @@ def global_handlers(module: ModuleType) -> dict[str, Callable[..., Any]]:
     return found
 
 
+def handler_of(code: object, name: str) -> Callable[..., Any] | None:
+    """A handler of a script's class, or of an instance of it: `scheduled`, or `on_scheduled`, which it was called before; None without."""
+    found = getattr(code, name, None)
+    return cast("Callable[..., Any] | None", getattr(code, f"on_{name}", None) if found is None else found)
+
+
 def fetch_of(code: object) -> Callable[..., Any] | None:
-    """What answers requests in an instance of a script's class: `fetch`, or `on_fetch`, which it was called before; None without."""
-    found = getattr(code, "fetch", None)
-    return cast("Callable[..., Any] | None", getattr(code, "on_fetch", None) if found is None else found)
+    """What answers requests."""
+    return handler_of(code, "fetch")
 
 
 def fetch_arguments(fetch: Callable[..., Any], *offered: object) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from holdfast.workers.sdk.entrypoints import (
     fetch_of,
     global_handlers,
     handler,
+    handler_of,
 )
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.web.request import Request as WebRequest
@@ -70,6 +71,7 @@ class Both(Older):
 
 def test_requests_are_answered_by_fetch_or_by_its_older_name() -> None:
     assert (fetch_of(Older), fetch_of(Both), fetch_of(Room)) == (Older.on_fetch, Both.fetch, None)
+    assert (handler_of(Older, "scheduled"), handler_of(Both, "fetch")) == (None, Both.fetch)
 
 
 class Ways:
