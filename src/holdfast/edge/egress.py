@@ -130,13 +130,13 @@ def _listening(asked: _Asked, snapshot: Snapshot) -> tuple[int, ...]:
 def _to_own(asked: _Asked, view: View) -> Decision:
     workers = view.zone.workers
     script = None if workers is None else workers.domains.get(asked.request.host)
-    if script is None and _is_its_own_origin(asked, view):
+    if script is None and _is_before_nothing(view):
         script = script_of(asked.request, view)
     if script is not None:
         # The origin of a custom domain is a Worker. One that asks for its own never ends but for the depth.
         decision = to_script(asked.request, view, script)
         return _parked(decision, asked, view.snapshot)
-    if not view.target.is_proxied or (view.zone.name == CATCH_ALL and view.target.is_prohibited):
+    if not view.target.is_proxied:
         return _to_host(asked, view)
     route = route_of(asked.request, view)
     if isinstance(route, DeadEnd):
@@ -154,10 +154,9 @@ def _to_own(asked: _Asked, view: View) -> Decision:
     )
 
 
-def _is_its_own_origin(asked: _Asked, view: View) -> bool:
-    """Whether what is asked for is this edge, in front of nothing: a Worker of `holdfast up` without an origin, at its own address."""
-    is_before_nothing = view.zone.name == CATCH_ALL and view.target.is_prohibited
-    return is_before_nothing and asked.request.edge_port in _listening(asked, view.snapshot)
+def _is_before_nothing(view: View) -> bool:
+    """Whether it is a Worker of `holdfast up` without an origin. Its own address is what its client named: that is dialled for nobody."""
+    return view.zone.name == CATCH_ALL and view.target.is_prohibited
 
 
 def _to_host(asked: _Asked, view: View) -> Decision:

@@ -65,6 +65,10 @@ class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     is_rpc: bool = False
 
 
+# The host of the URL of a request that names none, as HTTP/1.0 lets it.
+NO_HOST = "localhost"
+
+
 class RequestContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What is known of a request that goes to the process of a Worker (`Holdfast-Context`).
 

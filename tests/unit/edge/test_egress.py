@@ -204,7 +204,6 @@ def test_a_worker_that_answers_nobody_has_no_zone_of_its_own(snapshot: Snapshot)
         (True, "http://localhost:9000/", "http://localhost:9000"),
         (True, "http://localhost/", "http://localhost:80"),
         (True, "https://api.test/", "https://api.test:443"),
-        (False, "http://localhost:8080/", "http://localhost:8080"),
         (False, "https://api.test/", "https://api.test:443"),
     ],
 )
@@ -238,6 +237,10 @@ def test_a_worker_with_nothing_behind_it_answers_what_it_asks_of_its_own_address
         if is_own:
             assert read_context(dict(decision.set_headers)["Holdfast-Context"]).depth == 4
     assert refused(asked("http://localhost:8080/a", depth=MAX_DEPTH - 1)) == (508, 1019)
+    # The host of the request that it answers is what its client wrote, who may not have it dialled.
+    named = asked("http://localhost:9000/a", port=9000, depth=3)
+    assert isinstance(named, Forward)
+    assert named.worker is not None
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any
 
-from holdfast.model.worker_egress import CALLED_FIELD, CONTEXT_FIELD, Called, RequestContext, read_context
+from holdfast.model.worker_egress import CALLED_FIELD, CONTEXT_FIELD, NO_HOST, Called, RequestContext, read_context
 from holdfast.model.worker_figures import Times
 from holdfast.workers.durable.errors import marked
 from holdfast.workers.remote.messages import BadFrame
@@ -287,7 +287,7 @@ def _asked(exchange: Exchange, context: RequestContext) -> str:
 
 
 def _url(exchange: Exchange, context: RequestContext) -> str:
-    host = exchange.field(b"host") or context.host
+    host = exchange.field(b"host") or context.host or NO_HOST
     target = exchange.target if exchange.target.startswith("/") else "/"
     return f"{context.scheme}://{host}{target}"
 

@@ -12,6 +12,7 @@ Law 4: calls by bindings have connections of their own, so that scripts that cal
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator
@@ -19,15 +20,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 import h11
+import msgspec
 
-from holdfast.model.worker_egress import EGRESS_FIELD, BoundCall, RequestContext, field_of
+from holdfast.model.worker_egress import EGRESS_FIELD, NO_HOST, BoundCall, RequestContext, field_of
 from holdfast.model.worker_egress import Egress as Origin
 from holdfast.workers.durable import current
 from holdfast.workers.runtime.egress_wire import CHUNK_BYTES, Connection
 from holdfast.workers.sdk import context
 from holdfast.workers.sdk.errors import NetworkError, TimedOut
 from holdfast.workers.sdk.web.headers import Headers
-from holdfast.workers.sdk.web.url_parsing import UrlRecord
+from holdfast.workers.sdk.web.url_parsing import UrlError, UrlRecord, parse
 
 # Connections to the edge at once, of the whole script; more requests wait for one to end.
 # Those to origins the edge bounds by itself (`origin.max_pending_connects`).
@@ -319,7 +321,11 @@ class Egress:
     def _head(self, outgoing: Outgoing, context: RequestContext | None, call: BoundCall | None) -> h11.Request:
         url = replace(outgoing.url, fragment=None, username="", password="")
         scheme = cast("Literal['http', 'https']", url.scheme)
-        told = field_of(Origin.of(context, scheme=scheme, script=self._script, park=outgoing.is_upgrade, call=call))
+        told = field_of(
+            Origin.of(
+                _as_its_url_has_it(context), scheme=scheme, script=self._script, park=outgoing.is_upgrade, call=call
+            )
+        )
         fields = [(b"Host", url.authority().encode("ascii")), *outgoing.headers, *_framing(outgoing)]
         fields.append((EGRESS_FIELD.encode("ascii"), told.encode("ascii")))
         # The socket knows no TLS: the target's scheme is http, the URL's own is in the field.
@@ -328,6 +334,21 @@ class Egress:
             return h11.Request(method=outgoing.method, target=target, headers=fields)
         except h11.LocalProtocolError as error:
             raise NetworkError(f"The request cannot be sent: {error}") from error
+
+
+def _as_its_url_has_it(context: RequestContext | None) -> RequestContext | None:
+    """The host of the client in the one spelling that `fetch` gives a host: `127.1` and `[::ffff:7f00:1]` are addresses too."""
+    if context is None:
+        return None
+    return msgspec.structs.replace(context, host=_spelled(context.host or NO_HOST))
+
+
+@functools.lru_cache(maxsize=256)
+def _spelled(host: str) -> str:
+    try:
+        return parse(f"http://{host}/").host or host
+    except UrlError:  # nobody asks for that
+        return host
 
 
 def _framing(outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
