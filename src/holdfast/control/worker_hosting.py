@@ -1,7 +1,7 @@
 """The scripts' host as control has it: versions staged on the disk, and a Unix socket to ask by.
 
 Law 1: a version's directory is complete before it is named to the host; its code is never changed, its description as a whole. One that the
-host refuses is removed.
+host refuses is removed, unless it is the one that serves: that was to be begun anew, and goes on.
 Law 2: every wait has a limit. A host that is away, or says what nobody understands, is WorkersUnavailable.
 Law 3: what a script's files are called has been checked (`model.worker_script.is_module_path`), and is checked again before it becomes a path.
 Law 4: of a script's versions the newest KEPT_VERSIONS stay on the disk; the database has the others.
@@ -93,7 +93,8 @@ class WorkerHosting:
             await self._ask(Deploy(key=version.key, version=version.version), limit_s=DEPLOY_LIMIT_S + ANSWER_LIMIT_S)
         except DeployRefused as refused:
             directory = worker_version_dir(self._data_dir, version.key, version.version)
-            await asyncio.to_thread(_remove, directory)
+            if await self.deployed(version.key) != version.version:
+                await asyncio.to_thread(_remove, directory)
             # Where the files lay is nothing to whoever deploys.
             raise DeployRefused(refused.error, refused.traceback.replace(f"{directory / 'code'}/", "")) from None
         await asyncio.to_thread(prune, self._data_dir, version)

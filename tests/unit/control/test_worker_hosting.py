@@ -14,6 +14,7 @@ from holdfast.api.context import DeployRefused, WorkersUnavailable
 from holdfast.control import worker_hosting as subject
 from holdfast.control.worker_hosting import KEPT_VERSIONS, WorkerHosting, prune, stage
 from holdfast.model.data_dir import (
+    worker_active_file,
     worker_dir,
     worker_namespace_dir,
     worker_schedules_file,
@@ -248,6 +249,15 @@ async def test_what_objects_stored_is_removed_by_namespace(tmp_path: Path) -> No
     await hosting.forget_objects(KEY, {"chat-Room~2"})
     assert [one.name for one in kept.parent.iterdir()] == [kept.name]
     assert await hosting.stored_objects(KEY, "chat-Room~2", after="", limit=9) == ["a" * 64]
+
+
+async def test_the_version_that_serves_stays_on_the_disk_where_it_cannot_be_begun_anew(tmp_path: Path) -> None:
+    stage(tmp_path, version(), FILES)
+    worker_active_file(tmp_path, KEY).write_text("v1\n", encoding="ascii")
+    async with a_host(tmp_path, Refused(error="it was not loaded within 30 s")):
+        with pytest.raises(DeployRefused):
+            await WorkerHosting(tmp_path).deploy(version(), FILES)
+    assert (directory(tmp_path) / "code/entry.py").exists()
 
 
 async def test_what_cannot_be_noted_is_not_removed_later(tmp_path: Path) -> None:
