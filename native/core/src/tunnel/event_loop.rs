@@ -19,6 +19,7 @@ use super::relay::{Joined, OwnClose, Tunnel, Turn};
 use super::scripts::LINKS;
 use super::sessions::Sessions;
 use super::survey::{Survey, describe};
+use super::waiting::Waiting;
 use super::wheel::{Due, Wheel};
 use super::{Limits, Scratch, Side};
 use crate::live::Recent;
@@ -35,6 +36,7 @@ const LOOKS_PER_ROUND: usize = 64;
 /// The tunnels of one thread, and what is to be done with them.
 pub(super) struct Running {
     poll: Poll,
+    waiting: Waiting,
     pub(super) registry: Registry,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) log: Log,
@@ -71,6 +73,7 @@ impl Running {
             .expect("a descriptor for the tunnel loop's registry");
         Self {
             poll,
+            waiting: Waiting::new(),
             registry,
             mailbox,
             log,
@@ -95,7 +98,7 @@ impl Running {
     pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(MAX_EVENTS);
         while !self.is_stopped {
-            match self.poll.poll(&mut events, self.patience()) {
+            match self.wait(&mut events) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => {
@@ -135,6 +138,12 @@ impl Running {
         let now = Instant::now();
         self.bury(now);
         self.flush_links(now);
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let patience = self.patience();
+        let awaited = std::mem::take(&mut self.sessions.awaited);
+        self.waiting.wait(awaited, &mut self.poll, events, patience)
     }
 
     fn patience(&self) -> Option<Duration> {

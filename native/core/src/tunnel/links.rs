@@ -14,6 +14,7 @@ use super::coming::{Ending, Outlook};
 use super::event_loop::Running;
 use super::scripts::{HIBERNATABLE, INTERNAL_ERROR, LINKS};
 use super::sessions::{Place, collect, tell_taken};
+use super::spin::Awaited;
 use crate::registry::{Line, Why};
 use crate::sessions::records::{Head, from_edge};
 use crate::sessions::{Link, MAX_OUT_BYTES, Session, Wants};
@@ -128,12 +129,13 @@ impl Running {
         if self.sessions.links.capacity() == 0 {
             return;
         }
-        let mut open = 0;
+        let (mut open, mut has_told) = (0, false);
         self.sessions.writes_on = false;
         for id in 0..self.sessions.links.capacity() {
             let Some(link) = self.sessions.links.get_mut(id) else {
                 continue;
             };
+            has_told |= !link.out.is_empty();
             link.flush(now);
             if !link.waiting.is_empty() && link.out.len() < MAX_OUT_BYTES / 2 {
                 self.collect_waiting(id);
@@ -149,6 +151,7 @@ impl Running {
                 self.sessions.again.push_back(id);
             }
         }
+        self.sessions.awaited = Awaited::after(self.sessions.served, has_told);
         let statistics = &self.mailbox.statistics;
         statistics.channels.store(open, Ordering::Relaxed);
         self.sessions.tell(statistics);

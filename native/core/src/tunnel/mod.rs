@@ -25,8 +25,10 @@ mod relay;
 mod scripts;
 mod sessions;
 mod socket;
+mod spin;
 mod survey;
 mod vigil;
+mod waiting;
 mod wheel;
 
 use std::net::TcpStream;

@@ -15,6 +15,7 @@ use super::coming::{Ending, Expected};
 use super::event_loop::Running;
 use super::leg::News;
 use super::relay::{Joined, OwnClose, Tunnel};
+use super::spin::Awaited;
 use super::{Far, Half, LoopStatistics, NewTunnel, Side};
 use crate::messages::Refusal;
 use crate::registry::Why;
@@ -82,6 +83,10 @@ pub(super) struct Sessions {
     pub(super) again: VecDeque<usize>,
     /// A process can be told more, when the others have had their turn.
     pub(super) writes_on: bool,
+    /// How many sessions this round has been about.
+    pub(super) served: usize,
+    /// What it has made likely to come next.
+    pub(super) awaited: Awaited,
     pub(super) upstreams: Option<Arc<dyn Upstreams>>,
     /// What a process has said.
     pub(super) input: Vec<u8>,
@@ -107,6 +112,8 @@ impl Sessions {
             starved: VecDeque::new(),
             again: VecDeque::new(),
             writes_on: false,
+            served: 0,
+            awaited: Awaited::Anything,
             upstreams: None,
             input: Vec::new(),
             // The 256th thread of a process may have the number of its first: numbers are then found taken, or not.
@@ -135,6 +142,7 @@ impl Sessions {
     /// A round begins.
     pub(super) fn begin_round(&mut self) {
         self.inflated.store(0, Ordering::Relaxed);
+        self.served = 0;
     }
 
     /// Tells of what there is now.
@@ -282,6 +290,7 @@ impl Running {
     }
 
     fn serve(&mut self, key: usize, now: Instant) {
+        self.sessions.served += 1;
         for _ in 0..TURNS {
             if !self.serve_once(key, now) {
                 break;
