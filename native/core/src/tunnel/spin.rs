@@ -5,7 +5,7 @@
 //! waited for awake, and costs that neither the loop nor whoever answers.
 //!
 //! Law 1: it looks on only after a round that was about one thing, and that was a message of a session. Tunnels to origins pay one branch.
-//! Law 2: of its tries, misses are at most a third of hits, but for a few at the beginning and one in 1,023 waits that were short asleep.
+//! Law 2: of its tries, misses are at most a third of hits, but for a few at the beginning and one in 1,024 waits that were short asleep.
 //!        Where waits are long, there is none at all.
 //! Law 3: it looks on for [`WINDOW`] at most, and as many loops do so at once as leave each a processor of its own to be waited for: of one processor,
 //!        or a container's share of one, none.
@@ -19,10 +19,10 @@ use std::time::Duration;
 pub(super) const WINDOW: Duration = Duration::from_micros(100);
 /// What it may take to wake a loop: a wait asleep that was longer than a window by this might have been short awake.
 const WAKE: Duration = Duration::from_micros(20);
-/// The logarithm of the longest pause: of the most short waits until the next try.
-const MAX_LEVEL: u32 = 10;
-/// What a miss raises the level by, that a hit lowers by one.
+/// What a miss raises the level by, that a hit lowers by one: where more than one try in four misses, it rises.
 const MISS: u32 = 3;
+/// The most it rises to.
+const MAX_LEVEL: u32 = MISS + 10;
 /// Short waits before the first try.
 const FIRST_PAUSE: u32 = 8;
 
@@ -53,7 +53,7 @@ impl Awaited {
 /// What waiting for one kind of thing has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Habit {
-    /// The logarithm of the pause that the next miss begins.
+    /// Beyond [`MISS`], the logarithm of the pause after a miss: one among many hits costs hardly any.
     level: u32,
     /// Short waits until the next try.
     pause: u32,
@@ -78,7 +78,7 @@ impl Habit {
             self.level = self.level.saturating_sub(1);
         } else {
             self.level = (self.level + MISS).min(MAX_LEVEL);
-            self.pause = 1 << self.level;
+            self.pause = 1 << (self.level - MISS);
         }
     }
 

@@ -3,7 +3,7 @@ use super::*;
 use proptest::prelude::*;
 
 const SHORT: Duration = Duration::from_micros(50);
-const MAX_PAUSE: u32 = 1 << MAX_LEVEL;
+const MAX_PAUSE: u32 = 1 << (MAX_LEVEL - MISS);
 const LONG: Duration = Duration::from_millis(5);
 
 /// What one wait comes to, awake or asleep.
@@ -76,14 +76,14 @@ fn who_waits_long_is_never_kept_awake() {
 fn tries_that_miss_become_rare_although_sleep_is_short() {
     // Whoever is to answer lacks the processor that is looked on with.
     let came = play(&mut Habit::new(), vec![wait(false, SHORT); 100_000]);
-    assert!(came.misses <= 4 + 100_000 / MAX_PAUSE, "{came:?}");
+    assert!(came.misses <= 6 + 100_000 / MAX_PAUSE, "{came:?}");
 }
 
 #[test]
 fn one_miss_among_many_hits_costs_little() {
     let one_in_ten = (0..100_000).map(|at| wait(at % 10 != 0, SHORT));
     let came = play(&mut Habit::new(), one_in_ten);
-    assert!(came.hits > 50_000, "{came:?}");
+    assert!(came.hits > 75_000, "{came:?}");
 }
 
 #[test]
@@ -105,7 +105,7 @@ proptest! {
     fn misses_are_a_third_of_hits_and_one_in_a_pause_of_short_sleeps(waits in runs()) {
         let came = play(&mut Habit::new(), waits);
         // Each miss beyond raises the level, which hits lower; at the highest it takes a whole pause to another.
-        let most = came.hits / MISS + came.short_sleeps / (MAX_PAUSE - 1) + MAX_LEVEL / MISS + 2;
+        let most = came.hits / MISS + came.short_sleeps / MAX_PAUSE + MAX_LEVEL / MISS + 2;
         prop_assert!(came.misses <= most, "{came:?}, at most {most}");
     }
 
