@@ -13,6 +13,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from holdfast.workers.channel import records as wire
@@ -23,6 +24,7 @@ from holdfast.workers.channel.link import Link
 from holdfast.workers.channel.records import FromEdge, ProcessHello, Record, RecordError, ToEdge
 from holdfast.workers.channel.session import Carrier, Receiver, Session
 from holdfast.workers.channel.sleepers import Sleepers
+from holdfast.workers.channel.turn import Handlers, Turn
 
 # Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
 GATHER_S = 1.0
@@ -51,16 +53,6 @@ class Reception(Protocol):
         """There is no such socket any more."""
 
 
-class Handlers(Protocol):
-    """Who runs what events start (`runtime.pump.Pump`)."""
-
-    def hold(self) -> None:
-        """What is started from now on waits for `run`."""
-
-    def run(self) -> None:
-        """Run it."""
-
-
 class Channels:
     """See above."""
 
@@ -75,8 +67,7 @@ class Channels:
         """`report` is told, in a sentence, of links that ended otherwise than they should. `handlers` are run for each read of a link,
         in the turn of the loop that brought it; without them, whoever runs them flushes.
         """
-        self._handlers_of_events = handlers
-        self._is_in_turn = False
+        self._turn = Turn(handlers, self.flush)
         self._reception = reception
         self._greeting = greeting
         self._report = report
@@ -231,6 +222,14 @@ class Channels:
         """The session with this number, if it is on a link."""
         return next((found for link in self._links if (found := link.sessions.get(sid)) is not None), None)
 
+    def in_turn(self, act: Callable[[], object]) -> None:
+        """Do this in a callback of the loop, and all that comes of it, before this returns (`turn.py`)."""
+        self._turn.run(act)
+
+    def soon(self, act: Callable[[], object]) -> None:
+        """Do this when what has come is handled."""
+        self._turn.soon(act)
+
     def flush(self) -> None:
         """Send now what was written in this turn."""
         if not self._marked:
@@ -248,21 +247,8 @@ class Channels:
                 other.end("its loop has connected anew")
 
     def arrived(self, link: Link, records: list[Record]) -> None:
-        """`records` came by `link`, in a callback of the loop: what they start is run, and what that says goes out, before this returns."""
-        handlers = self._handlers_of_events
-        if handlers is None:
-            self.took(link, records)
-            return
-        self._is_in_turn = True
-        handlers.hold()
-        try:
-            self.took(link, records)
-        finally:
-            try:
-                handlers.run()
-            finally:
-                self._is_in_turn = False
-                self.flush()
+        """`records` came by `link`, in a callback of the loop."""
+        self._turn.run(partial(self.took, link, records))
 
     def took(self, link: Link, records: list[Record]) -> None:
         """`records` came by `link`."""
@@ -291,7 +277,7 @@ class Channels:
     def wrote(self, link: Link) -> None:
         """`link` has something to flush: at the end of this turn of the loop, if nobody does before."""
         self._marked.append(link)
-        if not (self._is_flush_due or self._is_in_turn):
+        if not (self._is_flush_due or self._turn.is_open):
             self._is_flush_due = True
             self._loop.call_soon(self._flush_turn)
 

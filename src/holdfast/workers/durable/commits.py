@@ -1,6 +1,6 @@
 """How what an object wrote becomes durable: all of a turn together, in a thread, with nobody of the object's code running meanwhile.
 
-A commit begins when the loop comes round after a write, runs in a thread, and closes the input gate until it has ended: no statement of
+A commit begins when what came with the write is handled (`Channels.soon`), runs in a thread, and closes the input gate until it has ended: no statement of
 user code meets it, and whatever happens to the object in the meantime shares the next one.
 
 Law 1: all writes of one turn are in one transaction; a transaction over several turns is not committed before its end.
@@ -42,14 +42,14 @@ class Keeper(Protocol):
 class Threads(Protocol):
     """Who does what waits for the disk (`disk.Disk`)."""
 
-    def submit(self, act: Callable[[], object], ended: Callable[[Job], object] | None = None) -> Job: ...
+    def submit(self, act: Callable[[], object], told: Callable[[Job], object] | None = None) -> Job: ...
     def shutdown(self) -> None: ...
 
 
 class Commits:
-    """See above. `failed` hears of a commit that did not come about, `settled` of each that did."""
+    """See above. `soon` is how a commit begins; `failed` hears of one that did not come about, `settled` of each that did."""
 
-    __slots__ = ("_began_at", "_disk", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled",
+    __slots__ = ("_began_at", "_disk", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled", "_soon",
                  "_transactions", "_waiters", "_watch", "file", "ledger")  # fmt: skip
 
     def __init__(
@@ -58,6 +58,7 @@ class Commits:
         outputs: OutputGate,
         disk: Threads,
         *,
+        soon: Callable[[Callable[[], object]], None],
         failed: Callable[[BaseException], None],
         settled: Callable[[], None],
     ) -> None:
@@ -68,6 +69,7 @@ class Commits:
         self._gate = gate
         self._outputs = outputs
         self._disk = disk
+        self._soon = soon
         self._failed = failed
         self._settled = settled
         self._is_dirty = self._is_scheduled = self._is_stopped = False
@@ -150,7 +152,7 @@ class Commits:
             if behind_who_waits:
                 self._loop.call_soon(self._loop.call_soon, self._begin, context=Context())
             else:
-                self._loop.call_soon(self._begin, context=Context())
+                self._soon(self._begin)
 
     def _begin(self) -> None:
         self._is_scheduled = False
@@ -168,12 +170,7 @@ class Commits:
         self._began_at = self._loop.time()
         if self._watch is None:
             self._watch = self._loop.call_later(COMMIT_LIMIT_S, self._look, context=Context())
-        self._running = self._disk.submit(self.file.commit, partial(self._tell_ended, generation))
-
-    def _tell_ended(self, generation: int, job: Job) -> None:
-        # In the thread of the commit; the loop may be over by now.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ended, generation, job, context=Context())
+        self._running = self._disk.submit(self.file.commit, partial(self._ended, generation))
 
     def _ended(self, generation: int, job: Job) -> None:
         self._running = None

@@ -107,7 +107,12 @@ class Instance:
         self._ledger: Ledger | None = None
         self._storage: Any = None
         self.commits = Commits(
-            self.gate, self.outputs, services.disk, failed=self._not_durable, settled=self._committed
+            self.gate,
+            self.outputs,
+            services.disk,
+            soon=services.channels.soon,
+            failed=self._not_durable,
+            settled=self._committed,
         )
         self.context = Context()
         self.context.run(CURRENT.set, self)

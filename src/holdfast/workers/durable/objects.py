@@ -88,7 +88,7 @@ class Objects:
         """
         self.services = Services(
             start=start,
-            disk=Disk(COMMIT_THREADS),
+            disk=Disk(COMMIT_THREADS, around=self._in_turn),
             open_file=self._open_file,
             make_storage=self._make_storage,
             report=report,
@@ -346,6 +346,9 @@ class Objects:
             # Not even its last hours have ended: nothing of it may hold its file any more.
             if actor.instance is not None:
                 actor.instance.part()
+
+    def _in_turn(self, act: Callable[[], object]) -> None:
+        self.services.channels.in_turn(act)
 
     def _has_all_sockets(self) -> bool:
         return asyncio.get_running_loop().time() >= self._settled_at

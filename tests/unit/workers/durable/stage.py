@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,12 @@ class Channels:
 
     def settle(self) -> None:
         self.settled += 1
+
+    def in_turn(self, act: Callable[[], object]) -> None:
+        act()
+
+    def soon(self, act: Callable[[], object]) -> None:
+        asyncio.get_running_loop().call_soon(act, context=Context())
 
     def forget(self, group: int) -> None:
         pass
@@ -326,8 +333,8 @@ class ByHand:
     def __init__(self) -> None:
         self.waiting: list[Job] = []
 
-    def submit(self, act: Callable[[], object], ended: Callable[[Job], object] | None = None) -> Job:
-        self.waiting.append(Job(act, ended))
+    def submit(self, act: Callable[[], object], told: Callable[[Job], object] | None = None) -> Job:
+        self.waiting.append(Job(act, told))
         return self.waiting[-1]
 
     def run(self) -> None:
@@ -335,6 +342,8 @@ class ByHand:
         waiting, self.waiting = self.waiting, []
         for job in waiting:
             job.run()
+            if job.told is not None:
+                job.told(job)
 
     def shutdown(self) -> None:
         self.run()
