@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from holdfast.workers.channel.session import Session
-from holdfast.workers.runtime.half import Acceptance, Half
+from holdfast.workers.runtime.half import Half
+from holdfast.workers.runtime.incoming import Acceptance, Incoming
 from holdfast.workers.runtime.sockets import WebSocket
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _OF_OBJECT = {
     "object_id",
     "object_name",
 }
-_SOCKET_FIELDS = tuple(name for name in Half.__slots__ if name not in _OF_OBJECT)
+_SOCKET_FIELDS = tuple(name for name in (*Incoming.__slots__, *Half.__slots__) if name not in _OF_OBJECT)
 _SESSION_FIELDS = tuple(name for name in Session.__slots__ if name not in {"sid", "link", "socket", "group"})
 _NEW_SOCKET, _NEW_SESSION = WebSocket(), Session(0, None)
 _SOCKET_VALUES = tuple(getattr(_NEW_SOCKET, name) for name in _SOCKET_FIELDS)

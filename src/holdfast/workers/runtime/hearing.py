@@ -1,4 +1,4 @@
-"""Gives the events of one WebSocket to its listeners: the standard API's half of `half.py`.
+"""Gives the events of one WebSocket to its listeners: the standard API's half of `incoming.py`.
 
 Law 1: listeners are called in a task of whoever accepted the socket: an object's gate holds each step, and the object stays in memory for it.
 Law 2: messages are acknowledged when their listeners were called; beyond MAX_AT_WORK_BYTES in listeners that still run, when enough of them
@@ -27,7 +27,7 @@ _tasks: set[asyncio.Task[Any]] = set()
 
 
 class Heard(Protocol):
-    """The socket (`half.Half`)."""
+    """The socket (`incoming.Incoming`)."""
 
     def next_given(self) -> tuple[Any, ...] | None:
         """The next event for the listeners; None while there is none."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from holdfast.workers.runtime.half import Acceptance, Half, pair
+from holdfast.workers.runtime.half import Half, pair
 from holdfast.workers.runtime.handshake import checked_protocols, open_websocket, websocket_url
+from holdfast.workers.runtime.incoming import Acceptance
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.web.url_parsing import UrlRecord
 

@@ -17,7 +17,7 @@ from holdfast.workers.runtime.sockets import WebSocket
 if TYPE_CHECKING:
     from holdfast.workers.channel.binding import Binding
     from holdfast.workers.channel.session import Session
-    from holdfast.workers.runtime.half import SocketOwner
+    from holdfast.workers.runtime.incoming import SocketOwner
     from holdfast.workers.runtime.services import Far
 
 # Between our 101 and the question of our edge for it, which comes at once. As long as an edge keeps a parked connection.
@@ -27,7 +27,7 @@ Ask = Callable[[str], Coroutine[Any, Any, bool]]
 
 
 class Reception:
-    """Implements `channel.hub.Reception`. `owner` is who has hibernatable sockets (None: no object)."""
+    """Implements `channel.intake.Reception`. `owner` is who has hibernatable sockets (None: no object)."""
 
     def __init__(self, owner: SocketOwner | None = None) -> None:
         self.owner = owner

@@ -21,7 +21,8 @@ from holdfast.workers import values
 from holdfast.workers.channel.binding import Binding, decode, encode
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.runtime import close_codes, events
-from holdfast.workers.runtime.half import Acceptance, Half, Parked, SocketOwner, pair
+from holdfast.workers.runtime.half import Half, pair
+from holdfast.workers.runtime.incoming import Acceptance, Parked, SocketOwner
 from holdfast.workers.runtime.outgoing import connecting
 from holdfast.workers.runtime.outputs import Closing, Keeping, Sending
 from holdfast.workers.runtime.services import services

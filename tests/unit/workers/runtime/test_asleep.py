@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.workers.channel.session import Session
 from holdfast.workers.runtime.asleep import Asleep, sleep
-from holdfast.workers.runtime.half import Acceptance
+from holdfast.workers.runtime.incoming import Acceptance
 from holdfast.workers.runtime.sockets import WebSocket
 
 NAMES = ("Room", "ab" * 32, "lobby")

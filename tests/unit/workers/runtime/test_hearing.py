@@ -10,7 +10,7 @@ from holdfast.workers.runtime.events import Event, Listener
 from holdfast.workers.runtime.hearing import Hearing
 from holdfast.workers.runtime.services import services
 from holdfast.workers.runtime.sockets import WebSocketPair
-from tests.unit.workers.runtime.test_half import opened, turns
+from tests.unit.workers.runtime.halves import opened, turns
 
 
 class Heard:

@@ -8,7 +8,7 @@ import pytest
 from holdfast.workers.runtime import outgoing
 from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk.errors import JsException, NetworkError
-from tests.unit.workers.runtime.test_half import turns
+from tests.unit.workers.runtime.halves import turns
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from holdfast.workers.runtime import reception as receptions
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.sockets import WebSocketPair
 from tests.unit.workers.channel.test_session import FakeLink
-from tests.unit.workers.runtime.test_half import ROOM, Owner, listening, turns
+from tests.unit.workers.runtime.halves import ROOM, Owner, listening, turns
 
 
 def _session() -> Session:

@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.runtime import outgoing
-from holdfast.workers.runtime.half import Acceptance
+from holdfast.workers.runtime.incoming import Acceptance
 from holdfast.workers.runtime.services import services
 from holdfast.workers.runtime.sockets import (
     MAX_ATTACHMENT_BYTES,
@@ -19,7 +19,7 @@ from holdfast.workers.runtime.sockets import (
     WebSocketRequestResponsePair,
 )
 from holdfast.workers.sdk.errors import JsException
-from tests.unit.workers.runtime.test_half import ROOM, Owner, listening, opened, turns
+from tests.unit.workers.runtime.halves import ROOM, Owner, listening, opened, turns
 
 MINE: ContextVar[str] = ContextVar("mine", default="nobody's")
 
