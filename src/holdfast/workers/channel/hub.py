@@ -1,10 +1,10 @@
-"""All links of a script's process to the tunnel loops of all edges, and the sessions that come by them.
+"""All links of a script's process to the tunnel loops of all edges: who is there, what goes out, when what comes may happen.
 
-Law 1: the hub knows no user code: what opens or resumes goes to its Reception, which says who takes it; what nobody takes is answered
-UNKNOWN, and the edge closes it.
-Law 2: before anything happens to a socket, all of those that an edge kept are there: at the start, events wait until each link that
+What the records of a link mean is told in `intake.py`.
+
+Law 1: before anything happens to a socket, all of those that an edge kept are there: at the start, events wait until each link that
 is there has said READY, GATHER_S at most; so an object that wakes finds all its sockets.
-Law 3: a session may outlive its link for a moment (`away.py`).
+Law 2: a session may outlive its link for a moment (`away.py`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol
 
 from holdfast.workers.channel import records as wire
 from holdfast.workers.channel.acceptor import Acceptor
 from holdfast.workers.channel.away import Away, Mark
-from holdfast.workers.channel.binding import Binding, BindingError, decode
+from holdfast.workers.channel.intake import Intake, Reception
 from holdfast.workers.channel.link import Link
-from holdfast.workers.channel.records import FromEdge, ProcessHello, Record, RecordError, ToEdge
-from holdfast.workers.channel.session import Carrier, Receiver, Session
+from holdfast.workers.channel.records import ProcessHello, Record, RecordError, ToEdge
+from holdfast.workers.channel.session import Carrier, Session
 from holdfast.workers.channel.sleepers import Sleepers
 from holdfast.workers.channel.turn import Handlers, Turn
 
@@ -36,21 +35,6 @@ LINK_S = 5.0
 EDGE_CHARACTERS = 8
 # Sockets named in one MANY: their numbers are to fit into what a record has beside the longest message (`records.MAX_PAYLOAD_BYTES`).
 MAX_NAMES = 8_000
-
-_MESSAGES = frozenset({int(FromEdge.TEXT), int(FromEdge.BINARY)})
-
-
-class Reception(Protocol):
-    """Who knows what the sessions are for."""
-
-    def opened(self, session: Session, ticket: str) -> bool:
-        """A socket whose client waits for its 101 until it is bound, or the one that ADOPT asked for. Set `session.socket` and bind it, or return False."""
-
-    def resumed(self, session: Session, binding: Binding) -> bool:
-        """A socket of a process before this one. Set `session.socket`, or return False."""
-
-    def not_adopted(self, token: str) -> None:
-        """There is no such socket any more."""
 
 
 class Channels:
@@ -68,7 +52,6 @@ class Channels:
         in the turn of the loop that brought it; without them, whoever runs them flushes.
         """
         self._turn = Turn(handlers, self.flush)
-        self._reception = reception
         self._greeting = greeting
         self._report = report
         self._loop = asyncio.get_running_loop()
@@ -77,25 +60,14 @@ class Channels:
         self._marked: list[Link] = []
         self._is_flush_due = False
         self._autos: dict[int, bytes] = {}
-        # (socket, event) that has ended a process before: it is passed over.
-        self._poison: tuple[int, int] | None = None
         self._away = Away()
+        self._intake = Intake(reception, self._away, report)
         # What came before all had said what they kept; None once they have.
         self._early: list[tuple[Link, list[Record]]] | None = []
         self._changed = asyncio.Event()
         self._broadcasts = 0
         # What links that are gone have carried, by the name of the figure.
         self._carried: Counter[str] = Counter()
-        self._handlers: dict[int, Callable[[Link, Record], None]] = {
-            int(FromEdge.OPENED): self._opened,
-            int(FromEdge.RESUMED): self._resumed,
-            int(FromEdge.CLOSED): self._closed,
-            int(FromEdge.FAILED): self._failed,
-            int(FromEdge.BACKLOG): self._backlog,
-            int(FromEdge.AUTO_ANSWERED): self._auto_answered,
-            int(FromEdge.READY): self._ready,
-            int(FromEdge.ADOPT_FAILED): self._adopt_failed,
-        }
 
     # --- Life ---
 
@@ -104,7 +76,7 @@ class Channels:
 
         `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before.
         """
-        self._poison = poison
+        self._intake.poison = poison
         self._acceptor = Acceptor(listener, self._accepted, report=self._report)
         try:
             async with asyncio.timeout(GATHER_S):
@@ -256,21 +228,13 @@ class Channels:
             self._early.append((link, records))
             link.hold()
             return
-        sessions = link.sessions
-        for position, record in enumerate(records):
-            kind, _, sid, seq, payload = record
-            if kind in _MESSAGES:
-                session = sessions.get(sid) or link.session(sid)
-                new = 0 if session is None else _next(session, seq)
-                if session is not None and new and not (self._poison and self._is_poison(session, new)):
-                    link.messages_in += 1
-                    _socket_of(session).arrived(payload, new)
-                continue
-            handler = self._handlers.get(kind)
-            if handler is not None:
-                handler(link, record)
-            if kind == FromEdge.READY and self._early is not None:
-                self._early.append((link, records[position + 1 :]))
+        while (behind := self._intake.take(link, records)) is not None:
+            records = behind
+            link.is_ready = True
+            self._changed.set()
+            self._away.give_up((link.edge, link.loop))
+            if self._early is not None:
+                self._early.append((link, records))
                 link.hold()
                 return
 
@@ -300,83 +264,6 @@ class Channels:
         sessions, link.sessions = link.sessions, {}
         self._away.add((link.edge, link.loop), sessions.values())
 
-    # --- Records ---
-
-    def _opened(self, link: Link, record: Record) -> None:
-        _, _, sid, _, payload = record
-        session = self._new(link, Session(sid, link))
-        name = payload.decode("ascii", "replace")
-        if not self._reception.opened(session, name):
-            self._refuse(session)
-
-    def _resumed(self, link: Link, record: Record) -> None:
-        _, _, sid, seq, payload = record
-        taken_bytes, number, state = wire.resumed(payload)
-        known = self._away.take((link.edge, link.loop), sid)
-        if known is not None:
-            link.sessions[sid] = known
-            known.resume(link, next_seq=seq, taken_bytes=taken_bytes)
-            return
-        session = self._new(link, Session(sid, link, received=max(seq - 1, 0), taken_bytes=taken_bytes, number=number))
-        session.is_hibernatable = True
-        try:
-            binding = decode(state)
-        except BindingError as error:
-            self._report(f"a socket that an edge kept is given up: {error}")
-            self._refuse(session)
-            return
-        session.group = binding.group
-        link.joined(session.group)
-        if not self._reception.resumed(session, binding):
-            self._refuse(session)
-
-    def _new(self, link: Link, session: Session) -> Session:
-        if session.sid in link.sessions or session.sid in link.asleep:
-            raise RecordError(f"socket {session.sid:#x} is opened twice")
-        link.sessions[session.sid] = session
-        return session
-
-    def _refuse(self, session: Session) -> None:
-        if session.link is not None:
-            session.link.write(int(ToEdge.UNKNOWN), session.sid, b"")
-        session.over()
-
-    def _ready(self, link: Link, _: Record) -> None:
-        link.is_ready = True
-        self._changed.set()
-        self._away.give_up((link.edge, link.loop))
-
-    def _closed(self, link: Link, record: Record) -> None:
-        _, _, sid, seq, payload = record
-        session = link.session(sid)
-        if session is None:
-            return
-        code, reason, was_clean = wire.closed(payload)
-        if seq := _next(session, seq):
-            session.last_seq = seq
-            _socket_of(session).ended(code, reason, was_clean=was_clean, seq=seq)
-
-    def _failed(self, link: Link, record: Record) -> None:
-        _, _, sid, seq, payload = record
-        session = link.session(sid)
-        if session is not None and (seq := _next(session, seq)):
-            _socket_of(session).broke(payload.decode("utf-8", "replace"), seq)
-
-    def _backlog(self, link: Link, record: Record) -> None:
-        session = link.session(record[2])
-        if session is not None:
-            session.taken_bytes, session.unwritten_bytes = wire.backlog(record[4])
-
-    def _auto_answered(self, link: Link, record: Record) -> None:
-        session = link.sessions.get(record[2])
-        if session is not None:
-            _socket_of(session).auto_answered(wire.milliseconds(record[4]))
-        elif (sleeper := link.asleep.get(record[2])) is not None:
-            sleeper.answered(record[2], wire.milliseconds(record[4]))
-
-    def _adopt_failed(self, _: Link, record: Record) -> None:
-        self._reception.not_adopted(record[4].decode("ascii", "replace"))
-
     # --- Parts ---
 
     def _accepted(self, connection: socket.socket) -> None:
@@ -394,13 +281,6 @@ class Channels:
         self._is_flush_due = False
         self.flush()
 
-    def _is_poison(self, session: Session, seq: int) -> bool:
-        if self._poison != (session.sid, seq):
-            return False
-        self._poison = None
-        session.skip(seq)
-        return True
-
     def _guarded(self, link: Link, records: list[Record]) -> None:
         try:
             self.took(link, records)
@@ -409,26 +289,6 @@ class Channels:
 
     def _link_of(self, edge: str) -> Link | None:
         return next((link for link in self._links if link.is_ready and link.edge == edge), None)
-
-
-def _next(session: Session, seq: int) -> int:
-    """The number of an event that is new to `session`, which counts as given from now on; 0 for one that was given before."""
-    if seq != session.received + 1:
-        expected, seq = session.received + 1, session.number(seq)
-        if seq < expected:
-            return 0
-        if seq > expected:
-            raise RecordError(f"event {seq} of socket {session.sid:#x}; expected {expected}")
-    session.received = seq
-    if session.link is not None:
-        session.link.in_flight += 1
-    return seq
-
-
-def _socket_of(session: Session) -> Receiver:
-    if session.socket is None:
-        raise RecordError(f"an event for socket {session.sid:#x}, which nobody has")
-    return session.socket
 
 
 def _carried_by(link: Link) -> dict[str, int]:
