@@ -7,6 +7,7 @@ request, response           `workers.Request` and `workers.Response` over them
 entrypoints, context        the base classes of user code, and what the code that runs now belongs to
 fetching                    `fetch()`: redirects, decoding, upgrades, over the edge's way out
 threads, in_place, stacks   calls from threads, and handlers that wait without `await`
+plain_functions             those of ASGI applications in objects
 bridge                      what the script's process makes requests of, and reads responses with
 importing                   puts `path/` before everything else that can be imported
 """

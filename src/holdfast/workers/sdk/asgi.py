@@ -14,11 +14,12 @@ from typing import Any
 
 from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope, says_client_has_gone
 from holdfast.workers.sdk.asgi_websocket import WebSocketRun
-from holdfast.workers.sdk.context import wait_until
+from holdfast.workers.sdk.context import CurrentEnv, wait_until
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
 from holdfast.workers.sdk.gateway import BaseOptions, Target, web_request
 from holdfast.workers.sdk.in_place import called
 from holdfast.workers.sdk.lifespans import state_of
+from holdfast.workers.sdk.plain_functions import run_in_place
 from holdfast.workers.sdk.request import Request
 from holdfast.workers.sdk.web.pipes import TransformStream
 from holdfast.workers.sdk.web.request import Request as WebRequest
@@ -36,15 +37,18 @@ class Options(BaseOptions):
 async def fetch(
     app: Application,
     req: Request | WebRequest,
-    env: Any,  # noqa: ANN401 - the user's bindings
+    env: Any = None,  # noqa: ANN401 - the user's bindings
     ctx: object = None,
     *,
     options: Options | None = None,
 ) -> WebResponse:
-    """The application's answer to a request. Raises what it raises before it has begun to answer."""
+    """The application's answer to a request; without `env` with the bindings of the code that asks. Raises what it raises before it
+    has begun to answer.
+    """
     del ctx, options
+    run_in_place()
     request = web_request(req)
-    scope = scope_of(request, env, await state_of(app))
+    scope = scope_of(request, CurrentEnv() if env is None else env, await state_of(app))
     return await _HttpRun(app, scope, request).answer()
 
 
@@ -54,8 +58,9 @@ async def websocket(
     env: Any = None,  # noqa: ANN401 - the user's bindings
 ) -> WebResponse:
     """The application's answer to a WebSocket's handshake: 101, 403 where it closes first, or what it answers itself."""
+    run_in_place()
     request = web_request(req)
-    scope = scope_of(request, {} if env is None else env, await state_of(app), is_websocket=True)
+    scope = scope_of(request, CurrentEnv() if env is None else env, await state_of(app), is_websocket=True)
     return await WebSocketRun(app, scope).answer()
 
 

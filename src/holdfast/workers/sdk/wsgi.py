@@ -1,6 +1,7 @@
 """`workers.wsgi`: a WSGI application (Flask, Django, …) as a Worker.
 
-Law 1: the application runs on a thread, so what it waits for holds up nobody else; `run_sync` of there waits on the loop.
+Law 1: the application runs on a thread, so what it waits for holds up nobody else; `run_sync` of there waits on the loop. In a Durable Object
+it runs in place, as all code of the object does: one step at a time, and the object's storage is its own.
 Law 2: it reads the request's body as it comes, and its own is written no faster than the client takes it.
 """
 
@@ -10,12 +11,13 @@ import asyncio
 import io
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from holdfast.workers.sdk import ffi
+from holdfast.workers.durable.current import CURRENT
+from holdfast.workers.sdk import ffi, stacks
+from holdfast.workers.sdk.context import CurrentEnv
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
 from holdfast.workers.sdk.gateway import BaseOptions, Target, web_request
 from holdfast.workers.sdk.request import Request
@@ -37,25 +39,28 @@ class Options(BaseOptions):
 async def fetch(
     app: Application,
     req: Request | WebRequest,
-    env: Any,  # noqa: ANN401 - the user's bindings
+    env: Any = None,  # noqa: ANN401 - the user's bindings
     ctx: object = None,
     *,
     options: Options | None = None,
 ) -> WebResponse:
-    """The application's answer to a request. Raises what it raises before it has begun to answer."""
+    """The application's answer to a request; without `env` with the bindings of the code that asks. Raises what it raises before it
+    has begun to answer.
+    """
     del ctx, options
     request = web_request(req)
-    loop = asyncio.get_running_loop()
-    ffi.at_home(loop)
-    run = _Run(app, environ_of(request, env, loop))
-    first = await asyncio.to_thread(run.begin)
+    ffi.at_home(asyncio.get_running_loop())
+    apart = _threaded if CURRENT.get() is None else _in_place
+    bindings = CurrentEnv() if env is None else env
+    run = _Run(app, {**environ_of(request, bindings), "wsgi.multithread": apart is _threaded})
+    first = await apart(run.begin)
     status, reason = _status(run.status)
-    body = None if status in NULL_BODY_STATUSES else _body(run, first)
+    body = None if status in NULL_BODY_STATUSES else _body(run, first, apart)
     made = WebResponse(body, status=status, statusText=reason, encodeBody="manual")
     for name, value in run.headers:
         made.headers.append(name, value)
     if body is None:
-        await asyncio.to_thread(run.close)
+        await apart(run.close)
     return made
 
 
@@ -75,7 +80,6 @@ def entrypoint(app: Application, *, options: Options | None = None) -> type[Work
 def environ_of(
     request: WebRequest,
     env: Any,  # noqa: ANN401 - the user's bindings
-    loop: asyncio.AbstractEventLoop,
 ) -> dict[str, Any]:
     """The request as PEP 3333 describes one; `workers.env` has the bindings of the Worker."""
     target = Target.of(request)
@@ -91,7 +95,7 @@ def environ_of(
         "REMOTE_ADDR": target.client,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": target.scheme,
-        "wsgi.input": io.BufferedReader(_Input(request, loop)),
+        "wsgi.input": io.BufferedReader(_Input(request)),
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
@@ -110,13 +114,12 @@ def environ_of(
 
 
 class _Input(io.RawIOBase):
-    """The request's body, read by a thread from the loop."""
+    """The request's body, read from the loop by who waits for it."""
 
-    def __init__(self, request: WebRequest, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request: WebRequest) -> None:
         source = request.payload.take()
         self._held = source if isinstance(source, bytes) else b""
         self._source: AsyncIterator[bytes] | None = None if isinstance(source, bytes) else source
-        self._loop = loop
 
     def readable(self) -> bool:
         """It is."""
@@ -125,8 +128,7 @@ class _Input(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401 - any writable buffer
         """Wait for the next bytes; 0 at the end."""
         while not self._held and self._source is not None:
-            got: Future[bytes | None] = asyncio.run_coroutine_threadsafe(_next(self._source), self._loop)
-            chunk = got.result()
+            chunk = ffi.run_sync(_next(self._source))
             if chunk is None:
                 self._source = None
             else:
@@ -138,7 +140,7 @@ class _Input(io.RawIOBase):
 
 
 class _Run:
-    """The application with one request, on threads: `begin`, then `next_chunk` until the end, then `close`."""
+    """The application with one request: `begin`, then `next_chunk` until the end, then `close`."""
 
     def __init__(self, app: Application, environ: dict[str, Any]) -> None:
         self._app, self._environ = app, environ
@@ -192,17 +194,27 @@ class _Run:
         return self._written.append
 
 
-async def _body(run: _Run, first: bytes | object) -> AsyncIterator[bytes]:
+async def _threaded(act: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it gives
+    return await asyncio.to_thread(act)
+
+
+async def _in_place(act: Callable[[], Any]) -> Any:  # noqa: ANN401 - what it gives
+    return await stacks.on_stacks(act, ())
+
+
+async def _body(
+    run: _Run, first: bytes | object, apart: Callable[[Callable[[], Any]], Awaitable[Any]]
+) -> AsyncIterator[bytes]:
     chunk = first
     try:
         while isinstance(chunk, bytes):
             yield chunk
-            chunk = await asyncio.to_thread(run.next_chunk)
+            chunk = await apart(run.next_chunk)
     except Exception:
         logger.exception("Exception in WSGI application after response started")
         raise
     finally:
-        await asyncio.to_thread(run.close)
+        await apart(run.close)
 
 
 async def _next(source: AsyncIterator[bytes]) -> bytes | None:
