@@ -72,7 +72,8 @@ async def test_plain_functions_of_an_object_run_where_its_code_runs(tmp_path: Pa
 async def test_elsewhere_they_have_threads_also_after_an_object_had_some(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         await (await scene.stub().fetch("http://x/plain")).text()
-        running.set(Invocation(env=None, wait_until=asyncio.ensure_future))
+        begun: list[Any] = []
+        running.set(Invocation(env=None, wait_until=lambda work: begun.append(asyncio.ensure_future(work))))
         answer = await asgi.fetch(fast_app(None), WebRequest("http://x/plain"))
         assert (await answer.json()).thread != HOME
         answered = await wsgi.fetch(plain_app(None), WebRequest("http://x/", {"method": "POST", "body": "abc"}))
