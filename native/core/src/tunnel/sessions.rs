@@ -219,7 +219,7 @@ impl Running {
                     return;
                 };
                 let sid = session.sid;
-                (Half::session(session), end.map(|end| (sid, end)))
+                (self.leg_of(session), end.map(|end| (sid, end)))
             }
         };
         let joined = Joined {
@@ -234,6 +234,17 @@ impl Running {
             && let Some(key) = self.sessions.places.get(&sid).and_then(Place::key)
         {
             self.close_session(key, ending, now);
+        }
+    }
+
+    /// A session as the leg of a tunnel that opens. What it has been sent before goes ahead of all, also of a Close that the edge
+    /// has for the client.
+    fn leg_of(&mut self, mut session: Box<Session>) -> Half {
+        let input = &mut self.scratch.input;
+        let early = session.read(input).map_or(Vec::new(), |read| input[..read].to_vec());
+        Half {
+            early,
+            ..Half::session(session)
         }
     }
 

@@ -152,7 +152,8 @@ fn what_ends_between_its_binding_and_its_client_is_told_to_that() {
     ];
     for (flags, ends, reason) in cases {
         let (stage, script) = (Stage::new(), Script::new());
-        let (process, coming, sid) = bound(&stage, &script, flags);
+        let (mut process, coming, sid) = bound(&stage, &script, flags);
+        process.say(to_edge::TEXT, sid, b"last words");
         let process = ends(&script, process, sid);
         if process.is_none() {
             // The loop has seen its end when it has come again.
@@ -160,6 +161,7 @@ fn what_ends_between_its_binding_and_its_client_is_told_to_that() {
         }
         let mut client = join(&stage, coming);
         is_welcome(&mut client);
+        assert_eq!(frame(&mut client), (0x81, b"last words".to_vec()));
         assert_eq!(close_frame(&mut client), (1012, reason.into()));
         drop(client);
         assert_eq!(stage.record()["why"], "worker_restarted");
@@ -227,10 +229,14 @@ fn a_loop_that_ends_leaves_nobody_waiting() {
 #[test]
 fn an_edge_that_stops_closes_who_comes_late() {
     let (stage, script) = (Stage::new(), Script::new());
-    let (mut process, coming, _) = bound(&stage, &script, HIBERNATABLE);
+    let (mut process, coming, sid) = bound(&stage, &script, HIBERNATABLE);
+    process.say(to_edge::TEXT, sid, b"welcome");
+    process.say(to_edge::ADOPT, 0, b"");
+    process.expect(from_edge::ADOPT_FAILED);
     stage.tunnels.close_all("the edge stops", Instant::now() + PATIENCE);
     let mut client = join(&stage, coming);
     is_welcome(&mut client);
+    assert_eq!(frame(&mut client), (0x81, b"welcome".to_vec()));
     assert_eq!(close_frame(&mut client).0, 1001);
     assert_eq!(closed(&process.expect(from_edge::CLOSED).1).0, 1001);
 }
