@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from holdfast.app.local_project import KEPT_VERSIONS
-from holdfast.model.worker_host_messages import Done, Refused
+from holdfast.model.worker_host_messages import Delete, Done, Refused
 from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
 from tests.integration.releasing import released
 from tests.integration.waiting import poll
@@ -272,6 +272,21 @@ def test_code_without_a_class_that_has_objects_is_refused_and_its_sockets_stay(s
             assert (await told(socket, "without 2")).partition(" ")[0] == before.partition(" ")[0]
 
     asyncio.run(scenario())
+
+
+def test_sockets_of_a_script_that_is_removed_end_with_it() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as socket:
+            await told(socket, "before")
+            key = served.status().key
+            assert await asyncio.to_thread(served.ask, Delete(key=key)) == Done()
+            async with asyncio.timeout(10):
+                await socket.wait_closed()
+            assert socket.close_code == 1012
+            assert str(socket.close_reason).startswith("worker_restarted: ")
+
+    with worker_up() as served:
+        asyncio.run(scenario(served))
 
 
 def test_a_message_whose_handler_dies_is_tried_once_more_and_then_passed_over(served: ServedWorker) -> None:

@@ -159,11 +159,12 @@ class Scheduled(_Message, frozen=True, kw_only=True, tag="scheduled"):
 
 class Retire(_Message, frozen=True, kw_only=True, tag="retire"):
     """End what runs within `limit_s` seconds (`preShutdown` with `reason`), commit, acknowledge, let go of the objects; answers that still
-    go on, and what goes on behind answers, have `linger_s` more; then end."""
+    go on, and what goes on behind answers, have `linger_s` more; then end. `is_last`: no process comes after this one, and sockets are given up."""
 
     limit_s: float
     linger_s: float = 2.0
     reason: Literal["codeUpdated", "inactive"] = "codeUpdated"
+    is_last: bool = False
 
 
 # --- The process says ---

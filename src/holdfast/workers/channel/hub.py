@@ -93,10 +93,14 @@ class Channels:
             self._guarded(link, records)
             link.release()
 
-    async def retire(self) -> bool:
-        """Take no new links, say BYE on those that are there, and end them when all has gone out; whether it has."""
+    async def retire(self, *, is_last: bool = False) -> bool:
+        """Take no new links, say BYE on those that are there, and end them when all has gone out; whether it has. `is_last`: edges need not
+        keep sockets for a process that comes next."""
         is_all_here = not self._away
         self._stop_accepting()
+        if is_last:
+            for link in self._links:
+                link.give_up()
         have_gone = await asyncio.gather(*(link.leave() for link in list(self._links)))
         self._away.stop()
         return is_all_here and all(have_gone)

@@ -207,6 +207,12 @@ class Link:
         elif not self._is_reading:
             self.resume_reading()
 
+    def give_up(self) -> None:
+        """Have the edge close all sessions that it would keep for another process."""
+        kept = [sid for sid, session in self.sessions.items() if session.is_hibernatable]
+        for sid in (*kept, *self.asleep):
+            self.write(int(ToEdge.UNKNOWN), sid, b"")
+
     async def leave(self) -> bool:
         """Say BYE behind everything else, and end when the edge has taken it and closed, or after FAREWELL_S; whether it has."""
         if self.is_over:

@@ -147,9 +147,9 @@ class HostedScript:
         self._due.add(due, self._loop.time())
         self._carry_out([])
 
-    def stop(self) -> None:
-        """Serve no more; `script.is_over` says when that is so."""
-        self._carry_out(self.script.stop(self._loop.time()))
+    def stop(self, *, is_last: bool = False) -> None:
+        """Serve no more; `script.is_over` says when that is so. `is_last`: there is no such script any more."""
+        self._carry_out(self.script.stop(self._loop.time(), is_last=is_last))
 
     def kill(self) -> None:
         """End all processes at once."""

@@ -143,7 +143,7 @@ class Host:
         """End the script, and remove what it has."""
         hosted = self._scripts.get(key)
         if hosted is not None:
-            hosted.stop()
+            hosted.stop(is_last=True)
             await self._until(lambda: hosted.script.is_over)
             self._timetable.forget(key)
             if self._scripts.pop(key, None) is not None:

@@ -68,7 +68,7 @@ class Script:
         self._back_off = BackOff()
         self._restart_at: float | None = None
         self._blame = Blame()
-        self._is_stopping = False
+        self._is_stopping = self._is_last = False
         self.restarts = 0
         self.reason = ""
 
@@ -140,11 +140,11 @@ class Script:
             return [Conclude(ticket, "it has no version that has ever served")]
         return self.deploy(ticket, self._version, now)
 
-    def stop(self, now: float, *, reason: str = _ENDING) -> list[Command]:
-        """Serve no more, in an orderly way."""
+    def stop(self, now: float, *, reason: str = _ENDING, is_last: bool = False) -> list[Command]:
+        """Serve no more, in an orderly way. `is_last`: nor does another host after this one."""
         if self._is_stopping:
             return []
-        self._is_stopping, self._restart_at = True, None
+        self._is_stopping, self._is_last, self._restart_at = True, is_last, None
         tickets = [*_tickets(self._replacement), *_tickets(self._waiting)]
         self._replacement = self._waiting = self._incoming = None
         commands: list[Command] = [Conclude(one, reason) for one in tickets]
@@ -345,7 +345,12 @@ class Script:
             case Phase.STARTING | Phase.SERVING:
                 process.phase, process.due = Phase.RETIRING, now + RETIRE_LIMIT_S + RETIRE_MARGIN_S
                 why = "codeUpdated" if reason == "codeUpdated" else "inactive"
-                retire = Retire(limit_s=RETIRE_LIMIT_S, linger_s=self._linger_s, reason=why)  # type: ignore[arg-type]
+                retire = Retire(
+                    limit_s=RETIRE_LIMIT_S,
+                    linger_s=self._linger_s,
+                    reason=why,  # type: ignore[arg-type]
+                    is_last=self._is_last,
+                )
                 return [Tell(process.number, retire)]
             case Phase.LEAVING if self._is_stopping and process.due is not None:
                 process.due = min(process.due, now + EXIT_LIMIT_S)

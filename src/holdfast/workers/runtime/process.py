@@ -141,7 +141,7 @@ class Process:
 
     async def _retire(self, told: Retire) -> None:
         if self._serving is not None:
-            await self._serving.retire(told.limit_s)
+            await self._serving.retire(told.limit_s, is_last=told.is_last)
         self._host.say(Retired())
         if self._serving is not None:
             await self._serving.linger(told.linger_s)
@@ -241,8 +241,8 @@ class _Serving:
         self._is_serving = True
         self._count()
 
-    async def retire(self, limit_s: float) -> None:
-        """Let go of everything."""
+    async def retire(self, limit_s: float, *, is_last: bool = False) -> None:
+        """Let go of everything. `is_last`: of sockets, too, which the next process would have."""
         if self._counting is not None:
             self._counting.cancel()
         if self._is_serving:
@@ -252,7 +252,7 @@ class _Serving:
             await self._server.answered(min(limit_s, ANSWER_S))
             await self._reception.settled(min(limit_s, OPEN_S))
             await self._objects.retire(max(until - self._loop.time(), 0))
-            self._objects.parted(is_all_out=await self._hub.retire())
+            self._objects.parted(is_all_out=await self._hub.retire(is_last=is_last))
         self._host.say(self._counters())
 
     async def linger(self, limit_s: float) -> None:

@@ -446,6 +446,17 @@ async def test_retiring_says_goodbye_on_every_link(stage: Stage) -> None:
     assert stage.hub.statistics()["links"] == 0
 
 
+async def test_who_retires_last_gives_up_the_sockets_that_edges_would_keep(stage: Stage) -> None:
+    edge = await stage.serve()
+    asleep = await stage.open(edge)
+    FakeSleeper(asleep)
+    retiring = asyncio.create_task(stage.hub.retire(is_last=True))
+    assert (await edge.until(ToEdge.UNKNOWN))[2] == 7
+    await edge.until(ToEdge.BYE)
+    edge.close()
+    await asyncio.wait_for(retiring, 5)
+
+
 RECORDS = st.lists(
     st.tuples(
         st.sampled_from([*(int(kind) for kind in FromEdge), 99]),

@@ -352,6 +352,14 @@ def test_what_is_under_way_has_less_time_where_all_ends() -> None:
     assert script.next_moment() == 2.0 + EXIT_LIMIT_S
 
 
+def test_a_script_that_is_no_more_has_its_process_told_so() -> None:
+    script = serving()
+    (tell,) = script.stop(1.0, is_last=True)
+    assert isinstance(tell, Tell)
+    assert isinstance(tell.message, Retire)
+    assert tell.message.is_last
+
+
 def test_a_process_that_closes_its_link_is_given_a_moment_to_end() -> None:
     script = serving()
     assert script.link_ended(1, "", 0.0) == []
