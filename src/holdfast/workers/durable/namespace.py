@@ -8,7 +8,7 @@ Law 3: where another process has the objects by now (a deployment that a request
 # The original's methods keep their names.
 # ruff: noqa: N802
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -101,6 +101,16 @@ class Namespace:
 
     def __repr__(self) -> str:
         return f"<DurableObjectNamespace {self._kind.name}>"
+
+
+class Exports:
+    """`ctx.exports`: the script's own classes as namespaces, by name."""
+
+    def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
+        self.__dict__.update(namespaces)
+
+    def __getattr__(self, name: str) -> Namespace:
+        raise AttributeError(f"the script exports no Durable Object class '{name}'")
 
 
 class Stub:

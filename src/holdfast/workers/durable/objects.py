@@ -3,8 +3,7 @@
 An object is known here while it is in memory or has sockets; one that is neither takes no room at all.
 
 Law 1: nothing of an object is touched before the directory's lock is held (`start`), nor after it was given back (`retire`).
-Law 2: an object that does nothing for HIBERNATE_S, or less where there are many (`crowding.py`), leaves memory, unless it has a reason to
-stay; its sockets do not notice.
+Law 2: an object that does nothing leaves memory after a while (`crowding.py`), unless it has a reason to stay; its sockets do not notice.
 Law 3: at a retirement what runs may end, nothing new of a socket or an alarm begins, and what did not begin is the next process's.
 """
 
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,20 @@ from holdfast.model.object_names import unique_key
 from holdfast.model.worker_messages import MAX_BUSIEST, BusyObject
 from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
-from holdfast.store.objects.identity import Identity
 from holdfast.workers.durable.actor import Actor
 from holdfast.workers.durable.alarm_marks import AlarmMarks
 from holdfast.workers.durable.alarms import AlarmRun, Scheduler
-from holdfast.workers.durable.crowding import HIBERNATE_S, patience_s, room
+from holdfast.workers.durable.crowding import Crowd
 from holdfast.workers.durable.disk import Disk
+from holdfast.workers.durable.files import Files, storage_of
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.ledger import Ledger
-from holdfast.workers.durable.namespace import Namespace
+from holdfast.workers.durable.namespace import Exports, Namespace
 from holdfast.workers.durable.owed import Owed
 from holdfast.workers.durable.owner import Fenced, LocalOwner
 from holdfast.workers.durable.resting import Resting
 from holdfast.workers.durable.services import Channels, ObjectClass, Services, Start
-from holdfast.workers.durable.storage import Storage
 
-# After how long without an event it is said, once, why an object is still in memory.
-STAYS_S = 60.0
-# How often it is looked for objects that may leave.
-SWEEP_S = 1.0
-# The same where there are more than `room`.
-CROWDED_SWEEP_S = 0.1
 # How long edges keep sockets of a process that is gone; those that are not here by then never come.
 RESUMPTION_S = 90.0
 # Threads for commits: they wait for the disk, not for each other.
@@ -56,16 +49,6 @@ class Figures:
     known: int
     sockets: int
     happened: Mapping[str, int]
-
-
-class Exports:
-    """`ctx.exports`: the script's own classes as namespaces, by name."""
-
-    def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
-        self.__dict__.update(namespaces)
-
-    def __getattr__(self, name: str) -> Namespace:
-        raise AttributeError(f"the script exports no Durable Object class '{name}'")
 
 
 class Objects:
@@ -86,11 +69,12 @@ class Objects:
 
         `report(level, text, error)` tells the script's log. `start` is `runtime.pump.Pump.start`.
         """
+        self._files = Files(self._name_of)
         self.services = Services(
             start=start,
             disk=Disk(COMMIT_THREADS, around=self._in_turn),
-            open_file=self._open_file,
-            make_storage=self._make_storage,
+            open_file=self._files.open,
+            make_storage=partial(storage_of, now_ms=wall_ms),
             report=report,
             wall_ms=wall_ms,
         )
@@ -113,19 +97,12 @@ class Objects:
         # Those that came to be known since the last sweep: they may come to nothing.
         self._fresh: list[tuple[str, str]] = []
         self._live: dict[Actor, None] = {}
-        self._directory: Path | None = None
         self._table: AlarmTable | None = None
         self._marks: AlarmMarks | None = None
         self._owed: Owed | None = None
         self._scheduler: Scheduler | None = None
         self._resting = Resting(self._settle)
-        self._sweeper: asyncio.TimerHandle | None = None
-        # How many may be in memory, with their files open, before they leave it earlier.
-        self._room = room(memory_mb)
-        self._is_crowded = False
-        # How many were in memory when it was last looked for those that may leave.
-        self._live_before = 0
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._crowd = Crowd(self._live, memory_mb, look=self._look, report=report)
 
     # What the process gives and asks.
 
@@ -155,27 +132,27 @@ class Objects:
         """Own the objects below this directory, and begin with their alarms. Raises NotOwned, StorageError."""
         owner = LocalOwner(objects_dir)
         await owner.join(node, address)
-        self.owner, self._directory = owner, objects_dir
+        self.owner = owner
         kept = {kind.unique_key: kind.namespace for kind in self._kinds.values()}
         self._table = AlarmTable.open(
             objects_dir / FILE_NAME,
             lambda: objects_dir.glob("*/*.sqlite"),
             lambda path, written: kept.get(path.parent.name, written),
         )
+        self._files.found(objects_dir, self._table)
         self._marks = AlarmMarks(objects_dir)
         self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
         self._send_again(objects_dir)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
         self._scheduler.start()
-        self._sweep()
+        self._crowd.begin()
 
     async def retire(self, limit_s: float) -> None:
         """Let what runs end, take all objects out of memory, and give the lock back; `limit_s` bounds the waiting."""
         self.is_retiring = True
         if self._scheduler is not None:
             self._scheduler.stop()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        self._crowd.stop()
         until = asyncio.get_running_loop().time() + limit_s
         await self._handlers_end(min(limit_s, HANDLERS_LIMIT_S))
         await self._all_leave(until)
@@ -196,18 +173,7 @@ class Objects:
 
     def sweep(self, now: float) -> None:
         """Let objects leave that had no reason to stay for long enough by now (the loop's time), and forget those that are nothing."""
-        awake = [(actor, actor.instance) for actor in self._live if actor.instance is not None]
-        open_files = sum(instance.has_file for _, instance in awake)
-        hurried_s, self._is_crowded = patience_s(open_files, self._room), open_files > self._room
-        self._live_before = len(awake)
-        for actor, instance in awake:
-            if now - instance.idle_since < (hurried_s if instance.has_file else HIBERNATE_S):
-                continue
-            if instance.is_idle(now):
-                self._leave(actor)
-            elif now - instance.idle_since >= STAYS_S and not instance.is_explained:
-                instance.is_explained = True
-                self._explain(actor, instance.reasons(now))
+        self._crowd.sweep(now)
         if self._owed is not None:
             self._owed.sweep()
         self._resting.sweep(now)
@@ -244,7 +210,7 @@ class Objects:
                 events=instance.handled,
                 errors=instance.errors,
                 waiting=instance.queued,
-                stored_bytes=self._stored_bytes(actor),
+                stored_bytes=self._files.stored_bytes(actor.kind, str(actor.id)),
             )
             for actor, instance in found
         )
@@ -299,10 +265,7 @@ class Objects:
     def woke(self, actor: Actor) -> None:
         """It has an instance now."""
         self._live[actor] = None
-        if len(self._live) - self._live_before > self._room and not self.is_retiring:
-            # A rush, which a second later may have filled the memory.
-            self._live_before = len(self._live)
-            self._sweep_in(CROWDED_SWEEP_S)
+        self._crowd.woke()
 
     def slept(self, actor: Actor) -> None:
         """It has none any more."""
@@ -339,13 +302,16 @@ class Objects:
     async def _all_leave(self, until: float) -> None:
         loop = asyncio.get_running_loop()
         leaving = [loop.create_task(actor.leave("codeUpdated"), context=Context()) for actor in list(self._live)]
-        if leaving or self._leaving:
-            await asyncio.wait([*leaving, *self._leaving], timeout=max(until - loop.time(), LEAVE_LEAST_S))
+        if leaving or self._crowd.leaving:
+            await asyncio.wait([*leaving, *self._crowd.leaving], timeout=max(until - loop.time(), LEAVE_LEAST_S))
         self.has_left = True
         for actor in list(self._live):
             # Not even its last hours have ended: nothing of it may hold its file any more.
             if actor.instance is not None:
                 actor.instance.part()
+
+    def _name_of(self, kind: ObjectClass, digits: str) -> str | None:
+        return self._actors[kind.name, digits].id.name
 
     def _in_turn(self, act: Callable[[], object]) -> None:
         self.services.channels.in_turn(act)
@@ -353,20 +319,9 @@ class Objects:
     def _has_all_sockets(self) -> bool:
         return asyncio.get_running_loop().time() >= self._settled_at
 
-    def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.sweep(loop.time())
+    def _look(self) -> None:
+        self.sweep(asyncio.get_running_loop().time())
         self._guard()
-        self._sweep_in(CROWDED_SWEEP_S if self._is_crowded else SWEEP_S)
-
-    def _sweep_in(self, delay_s: float) -> None:
-        """Look for those that may leave so soon, or sooner where that is due."""
-        loop = asyncio.get_running_loop()
-        if self._sweeper is not None:
-            if loop.time() < self._sweeper.when() <= loop.time() + delay_s:
-                return
-            self._sweeper.cancel()
-        self._sweeper = loop.call_later(delay_s, self._sweep, context=Context())
 
     def _guard(self) -> None:
         """Stop everything where the objects are not ours any more."""
@@ -382,21 +337,6 @@ class Objects:
                 if actor.instance is not None:
                     actor.instance.break_(error)
 
-    def _explain(self, actor: Actor, reasons: list[str]) -> None:
-        why = ", ".join(dict.fromkeys(reasons))
-        text = f"{actor.kind.name} {actor.id} has had no event for {STAYS_S:.0f} s and cannot hibernate: {why}"
-        self.services.report("info", text, None)
-
-    def _leave(self, actor: Actor) -> None:
-        task = asyncio.Task(actor.leave("inactive"), loop=asyncio.get_running_loop(), context=Context())
-        self._leaving.add(task)
-        task.add_done_callback(self._left)
-
-    def _left(self, task: "asyncio.Task[None]") -> None:
-        self._leaving.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.services.report("error", "an object could not leave memory", error)
-
     def _run_alarm(self, row: Any, settled: Callable[[bool], None]) -> None:  # noqa: ANN401  `store.objects.alarms.AlarmRow`
         kind = self._kept.get(row.class_name)
         if kind is None:
@@ -410,9 +350,7 @@ class Objects:
     def _waits(self, row: Any) -> bool:  # noqa: ANN401  as above
         """Whether the object of a class that is not here waits for a version that has it again. One whose file is gone does not: the class
         was deleted, or moved to another script."""
-        if self._directory is None or self._table is None:
-            return True
-        if (self._directory / unique_key(self._script, row.class_name) / f"{row.object_id}.sqlite").exists():
+        if self._table is None or self._files.path(unique_key(self._script, row.class_name), row.object_id).exists():
             return True
         self._table.delete(row.class_name, row.object_id)
         return False
@@ -428,7 +366,7 @@ class Objects:
             if (kind := self._kept.get(namespace)) is None:
                 owed.drop((namespace, digits))
             else:
-                owed.read((namespace, digits), ObjectFile.open(self._path(kind, digits)))
+                owed.read((namespace, digits), self._files.open_as_it_is(kind, digits))
                 if (actor := self._actors.get((kind.name, digits))) is not None:
                     owed.resumed((namespace, digits), actor.sockets)
 
@@ -440,27 +378,6 @@ class Objects:
         self, kind: ObjectClass, digits: str, file: ObjectFile, sessions: Callable[[], Collection[Any]]
     ) -> Ledger | None:
         return None if self._owed is None else self._owed.ledger((kind.namespace, digits), file, sessions)
-
-    def _open_file(self, kind: ObjectClass, digits: str) -> ObjectFile:
-        actor = self._actors[kind.name, digits]
-        identity = Identity(kind.namespace, digits, actor.id.name)
-        return ObjectFile.open(self._path(kind, digits), identity=identity, alarms=self._table)
-
-    def _path(self, kind: ObjectClass, digits: str) -> Path:
-        if self._directory is None:
-            raise RuntimeError("objects have no directory before start()")
-        return self._directory / kind.unique_key / f"{digits}.sqlite"
-
-    def _stored_bytes(self, actor: Actor) -> int:
-        try:
-            return self._path(actor.kind, str(actor.id)).stat().st_size
-        except OSError:
-            # It has stored nothing.
-            return 0
-
-    def _make_storage(self, file: ObjectFile, instance: Any) -> Storage:  # noqa: ANN401  `instance.Instance`, a StorageHost
-        has_alarm = any(hasattr(instance.place.kind.code, name) for name in ("alarm", "on_alarm"))
-        return Storage(file, instance, now_ms=self.services.wall_ms, has_alarm_handler=has_alarm)
 
 
 # How long handlers may go on at a retirement: meanwhile the sockets of all objects wait for the next process.

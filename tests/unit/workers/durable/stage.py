@@ -161,7 +161,7 @@ class Stage:
     async def sleep_all(self) -> None:
         """Ten idle seconds pass, and what may hibernate has."""
         self.objects.sweep(asyncio.get_running_loop().time() + 11)
-        await until(lambda: not self.objects._leaving)
+        await until(lambda: not self.objects._crowd.leaving)
 
     @property
     def texts(self) -> list[str]:

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.durable.crowding import FILE_KIB, HIBERNATE_S, patience_s, room
-from holdfast.workers.durable.objects import Objects
+from holdfast.workers.durable.crowding import FILE_KIB, HIBERNATE_S, Crowd, patience_s, room
 from holdfast.workers.sdk.entrypoints import DurableObject
 from tests.unit.workers.durable.stage import stage, until
 
@@ -42,34 +41,34 @@ async def test_of_many_idle_objects_those_with_a_file_leave_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Who leaves on the way has the others stay longer.
-    monkeypatch.setattr(Objects, "_sweep_in", lambda *_: None)
+    monkeypatch.setattr(Crowd, "_look_in", lambda *_: None)
     async with stage(tmp_path, Room=Room) as scene:
-        scene.objects._room = 10
+        scene.objects._crowd.room = 10
         for number in range(40):
             await scene.stub(f"writes {number}").write()
         for number in range(40):
             await scene.stub(f"rests {number}").rest()
         later = asyncio.get_running_loop().time() + 1
         scene.objects.sweep(later)
-        await until(lambda: not scene.objects._leaving)
+        await until(lambda: not scene.objects._crowd.leaving)
         assert {reason.split()[0] for reason in scene.objects.reasons()} == {"Room"}
         assert scene.objects.figures().live == 40
         scene.objects.sweep(later + HIBERNATE_S)
-        await until(lambda: not scene.objects._leaving)
+        await until(lambda: not scene.objects._crowd.leaving)
         assert scene.objects.figures().live == 0
 
 
 async def test_a_rush_is_looked_at_while_it_lasts(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
-        scene.objects._room = 5
-        started = scene.objects._sweeper
+        scene.objects._crowd.room = 5
+        started = scene.objects._crowd.next
         assert started is not None
         for number in range(6):
             await scene.stub(f"{number}").write()
-        sooner = scene.objects._sweeper
+        sooner = scene.objects._crowd.next
         assert sooner is not None
         assert sooner.when() < started.when()
         # More that come do not put it off.
         for number in range(6, 18):
             await scene.stub(f"{number}").write()
-        assert scene.objects._sweeper is sooner or sooner.when() <= asyncio.get_running_loop().time()
+        assert scene.objects._crowd.next is sooner or sooner.when() <= asyncio.get_running_loop().time()

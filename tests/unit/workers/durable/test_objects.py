@@ -322,7 +322,7 @@ class Drive:
         def is_quiet() -> bool:
             self.disk.run()
             self.scene.objects.sweep(asyncio.get_running_loop().time() + 11)
-            return not self.scene.objects._live and not self.scene.objects._leaving
+            return not self.scene.objects._live and not self.scene.objects._crowd.leaving
 
         await until(is_quiet)
         for session in (*self.sessions["a"], *self.sessions["b"]):
