@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -34,15 +34,19 @@ class DataLock:
         except OSError as error:
             raise SetupError(f"the data directory {data_dir} cannot be used: {reason_of(error)}") from error
 
-    def take(self, *, limit_s: float = LIMIT_S) -> None:
-        """Hold it. Raises SetupError where somebody else does not let go of it in time."""
-        deadline = time.monotonic() + limit_s
+    def take(self, *, limit_s: float = LIMIT_S, waits: Callable[[str], None] | None = None, else_do: str = "") -> None:
+        """Hold it. Raises SetupError, with what to `else_do`, where somebody else does not let go of it in time; `waits` is told
+        that it takes some, by the sentence who has it.
+        """
+        deadline, told = time.monotonic() + limit_s, waits
         while not self.try_to_take():
+            owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            sentence = f"the data directory {self._data_dir} has a running {self._role} already (process {owner})"
             if time.monotonic() >= deadline:
-                owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-                raise SetupError(
-                    f"the data directory {self._data_dir} has a running {self._role} already (process {owner})"
-                )
+                raise SetupError(sentence + else_do)
+            if told is not None:
+                told(sentence)
+                told = None
             time.sleep(_POLL_S)
 
     def try_to_take(self) -> bool:

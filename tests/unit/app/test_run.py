@@ -52,8 +52,12 @@ def test_the_edge_and_control_each_get_their_listeners_and_the_edge_ends_first(
     assert [len(spec.inheritance.descriptors) for spec in asked] == [3, 1, 2]
     assert all(spec.inheritance.parsed_options() == found.config for spec in asked)
     assert '"event":"configuration_warning"' in (tmp_path / "log").read_text()
-    # But for the door of what Workers fetch, the supervisor leaves the data directory to its children.
-    assert {path.name for path in (tmp_path / "data").rglob("*")} <= {"workers", "egress.sock"}
+    # But for the door of what Workers fetch, and who has that, the supervisor leaves the data directory to its children.
+    assert {path.name for path in (tmp_path / "data").rglob("*")} <= {
+        "workers",
+        "egress.sock",
+        "workers-supervisor.lock",
+    }
 
 
 def test_a_port_that_is_taken_gives_the_others_back(tmp_path: Path) -> None:
