@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,26 @@ def entrypoint(app: Application, *, options: Options | None = None) -> type[Work
             return await fetch(app, request, self.env, self.ctx, options=options)
 
     return Default
+
+
+async def process_request(app: Application, req: Request | WebRequest, env: Any, ctx: object = None) -> WebResponse:  # noqa: ANN401
+    """`fetch`, for code that starts the application by itself."""
+    return await fetch(app, req, env, ctx)
+
+
+async def start_application(app: Application) -> Callable[[], Awaitable[None]]:
+    """Start it, unless it runs: it does so once a process. What it gives is for the end, which is the process's: it does nothing."""
+    await state_of(app)
+
+    async def shutdown() -> None:
+        """Nothing."""
+
+    return shutdown
+
+
+def request_to_scope(req: Request | WebRequest, env: Any, ws: bool = False) -> Scope:  # noqa: ANN401 - the user's bindings
+    """The request as ASGI describes one, for code that runs the application by itself."""
+    return scope_of(web_request(req), env, {}, is_websocket=ws)
 
 
 def scope_of(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from holdfast.workers.sdk.errors import JsException
@@ -78,6 +78,24 @@ class Proxy(Generic[Target]):
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the target's own
         return getattr(self._target, name)
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - the target's own
+        return self._target[key]  # type: ignore[index]  # TypeError where it has no items, as it should
+
+    def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401 - as above
+        self._target[key] = value  # type: ignore[index]  # as above
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._target)  # type: ignore[call-overload, no-any-return]  # as above
+
+    def __len__(self) -> int:
+        return len(self._target)  # type: ignore[arg-type]  # as above
+
+    def __bool__(self) -> bool:
+        return bool(self._target)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._target  # type: ignore[operator]  # as above
 
     def __eq__(self, other: object) -> bool:
         return self._target == (other._target if isinstance(other, Proxy) else other)

@@ -17,6 +17,8 @@ from holdfast.workers.sdk.asgi_types import Application, ClientGone, Receive, Sc
 from holdfast.workers.sdk.bridge import Parts, parts_of, request_from
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
+from holdfast.workers.sdk.request import Request
+from holdfast.workers.sdk.web.request import Request as WebRequest
 from tests.unit.workers.sdk.hearing import Heard
 
 ENV = {"KEY": "value"}
@@ -263,3 +265,30 @@ async def test_a_handler_that_is_cancelled_cancels_the_application() -> None:
     asking.cancel()
     async with asyncio.timeout(5):
         await ended.wait()
+
+
+async def test_code_that_runs_an_application_by_itself_has_what_it_needs_for_that() -> None:
+    asked: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope)
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            return
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": scope["env"]["A"]})
+
+    running.set(Invocation(env=None, wait_until=lambda work: asked.append(asyncio.ensure_future(work))))
+    shutdown = await asgi.start_application(app)
+    answer = await asgi.process_request(app, WebRequest("http://x/a?b=c"), {"A": b"of the script"})
+    assert await answer.text() == "of the script"
+    await shutdown()
+    scope = asgi.request_to_scope(Request("http://x/a%20b", headers={"A-B": "c"}), {"A": 1})
+    assert (scope["type"], scope["path"], scope["headers"], scope["env"]) == (
+        "http",
+        "/a b",
+        [(b"a-b", b"c")],
+        {"A": 1},
+    )
+    assert asgi.request_to_scope(WebRequest("http://x/"), {}, ws=True)["type"] == "websocket"

@@ -52,6 +52,23 @@ def test_waiting_without_await_is_possible_where_no_loop_runs() -> None:
     assert ffi.run_sync(value()) == 5
 
 
+def test_a_proxy_of_a_container_is_used_like_it() -> None:
+    mapping, items = {"a": 1}, [1, 2]
+    proxy, other = ffi.create_proxy(mapping), ffi.create_proxy(items)
+    proxy["b"] = 2
+    assert (mapping, proxy["a"], "b" in proxy, len(other), list(other), bool(ffi.create_proxy([]))) == (
+        {"a": 1, "b": 2},
+        1,
+        True,
+        2,
+        [1, 2],
+        False,
+    )
+    assert bool(ffi.create_proxy(len))
+    with pytest.raises(TypeError):
+        ffi.create_proxy(len)[0]
+
+
 async def test_a_proxy_of_what_can_be_awaited_can_be_awaited() -> None:
     proxy: Any = ffi.create_proxy(value())
     assert await asyncio.ensure_future(proxy) == 5

@@ -2,9 +2,26 @@
 
 from typing import Any
 
-from holdfast.workers.sdk.asgi import Options, entrypoint, fetch, websocket
+from holdfast.workers.sdk.asgi import (
+    Options,
+    entrypoint,
+    fetch,
+    process_request,
+    request_to_scope,
+    start_application,
+    websocket,
+)
 
-__all__ = ["Options", "entrypoint", "env", "fetch", "websocket"]
+__all__ = [
+    "Options",
+    "entrypoint",
+    "env",
+    "fetch",
+    "process_request",
+    "request_to_scope",
+    "start_application",
+    "websocket",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a dependency of FastAPI

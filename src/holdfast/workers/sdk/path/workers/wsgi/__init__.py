@@ -1,4 +1,4 @@
-"""Applications of Flask, Django and others that speak PEP 3333, on threads."""
+"""Applications of Flask, Django and others that speak PEP 3333."""
 
 from holdfast.workers.sdk.wsgi import Options, entrypoint, fetch
 
