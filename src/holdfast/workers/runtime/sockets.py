@@ -257,6 +257,12 @@ class WebSocketPair:
     def __getitem__(self, index: int | str) -> WebSocket:
         return self._halves[int(index)]
 
+    def __getattr__(self, name: str) -> WebSocket:
+        # `getattr(pair, "0")`: in JavaScript they are properties of it.
+        if name in {"0", "1"}:
+            return self._halves[int(name)]
+        raise AttributeError(f"'WebSocketPair' object has no attribute {name!r}")
+
     def object_values(self) -> tuple[WebSocket, WebSocket]:
         """Both."""
         return self._halves

@@ -49,6 +49,7 @@ def test_a_pair_can_be_taken_apart_in_every_way_that_is_in_use() -> None:
         [one, other]
         == [pair[0], pair[1]]
         == [pair["0"], pair["1"]]
+        == [getattr(pair, "0"), getattr(pair, "1")]
         == list(pair.values())
         == list(pair.object_values())
     )
@@ -56,6 +57,7 @@ def test_a_pair_can_be_taken_apart_in_every_way_that_is_in_use() -> None:
     assert len(pair) == 2
     with pytest.raises(IndexError):
         pair[2]
+    assert not hasattr(pair, "2")
 
 
 def test_sockets_are_equal_to_themselves_alone_and_may_be_kept_in_sets() -> None:
