@@ -4,7 +4,7 @@ It ends in one of two ways. It *leaves* (hibernates, or goes for a deploy): noth
 (an exception in its constructor or in `blockConcurrencyWhile`, `abort()`, a commit that failed): its code never goes on, what it
 had not made durable never was, none of its outputs leave, its callers are told why, its sockets are closed.
 
-How its writes become durable is told in `commits.py`, how its code runs alone in `sections.py`.
+How its writes become durable is told in `commits.py`, how its code runs alone in `sections.py`, what it does beside its events in `work.py`.
 
 Law 1: after `broken` is set, no step of user code runs and nothing of it leaves.
 Law 2: `reasons()` says everything for which the instance stays in memory; an instance without one may leave at any moment.
@@ -12,12 +12,10 @@ Law 3: whatever breaks it, and whatever fails on the way, everybody who waits fo
 """
 
 import asyncio
-import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from functools import partial
-from itertools import count
 from typing import Any, Protocol
 
 from holdfast.workers.durable import sections
@@ -28,10 +26,7 @@ from holdfast.workers.durable.events import Event, Progress
 from holdfast.workers.durable.gates import InputGate, OutputGate, gated, stepwise
 from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.services import Ledger, ObjectClass, Services, Socket
-
-# How long background work may keep an object in memory. Precedent: the original's, for waitUntil().
-WAIT_UNTIL_LIMIT_S = 15 * 60.0
-FOREVER = float("inf")
+from holdfast.workers.durable.work import Work
 
 
 class Place(Protocol):
@@ -53,14 +48,11 @@ class Instance:
     __slots__ = (
         "_changed_rows",
         "_file",
-        "_holds",
         "_ledger",
         "_queue",
         "_running",
         "_services",
         "_storage",
-        "_tasks",
-        "_tokens",
         "_waiters",
         "broken",
         "code",
@@ -75,6 +67,7 @@ class Instance:
         "outputs",
         "place",
         "progress",
+        "work",
     )  # fmt: skip
 
     def __init__(self, place: Place, services: Services) -> None:
@@ -96,11 +89,9 @@ class Instance:
         # None until there is something: an empty deque takes 760 bytes, and most never hold anything.
         self._queue: deque[Event] | None = None
         self._running: set[Event] = set()
-        self._tasks: dict[asyncio.Task[Any], tuple[Coroutine[Any, Any, Any], float]] = {}
-        self._holds: dict[int, tuple[str, float]] = {}
+        self.work = Work(self._touched, partial(self.report, "Uncaught exception in waitUntil"))
         # Who waits for its writes.
         self._waiters: set[asyncio.Future[None]] = set()
-        self._tokens = count()
         self._file: Any = None
         # What was counted of it (`changed_rows`).
         self._changed_rows = 0
@@ -153,11 +144,9 @@ class Instance:
 
     def reasons(self, now: float) -> list[str]:
         """Why it stays in memory: what runs, and what is not over."""
-        held = [reason for reason, until in self._holds.values() if now < until]
         return [
             *(event.label for event in self._running),
-            *(f"task {task.get_name()}" for task, (_, until) in self._tasks.items() if now < until),
-            *held,
+            *self.work.reasons(now),
             *(["events wait for its input gate"] if self._queue or self.gate.is_closed else []),
             *(["writes are not durable yet"] if self.commits.are_due or self.outputs.waiting else []),
         ]
@@ -166,7 +155,7 @@ class Instance:
         """Whether there is no reason."""
         if self._running or self._queue or self.commits.are_due or self.gate.is_closed or self.outputs.waiting:
             return False
-        return not any(now < until for held in (self._tasks, self._holds) for _, until in held.values())
+        return not self.work.is_there(now)
 
     @property
     def has_file(self) -> bool:
@@ -194,8 +183,7 @@ class Instance:
             self.broken = gone = ObjectReset(NO_LONGER_ACTIVE, retryable=True)
             self.gate.break_(gone)
             self.outputs.break_()
-            for task in list(self._tasks):
-                task.cancel()
+            self.work.end()
             running, self._running = self._running, set()
             self.place.kind.tally.forget(running)
             for event in running:
@@ -234,14 +222,11 @@ class Instance:
 
     def owns(self, task: "asyncio.Task[Any]", coroutine: Coroutine[Any, Any, Any]) -> None:
         """A task of user code: it keeps the instance in memory, and ends with it."""
-        self._tasks[task] = (coroutine, FOREVER)
-        task.add_done_callback(self._disown)
+        self.work.owns(task, coroutine)
 
     def hold(self, reason: str, *, limit_s: float | None = None) -> Callable[[], None]:
         """Keep the instance in memory until the returned function is called, or the time has passed."""
-        token = next(self._tokens)
-        self._holds[token] = (reason, FOREVER if limit_s is None else self.loop.time() + limit_s)
-        return partial(self._release, token)
+        return self.work.hold(reason, limit_s=limit_s)
 
     async def confirmed(self) -> None:
         """Wait until all writes so far are durable. Raises what broke the instance."""
@@ -250,18 +235,8 @@ class Instance:
         self.check()
 
     def wait_until(self, work: Awaitable[Any] | object) -> None:
-        """Keep the instance in memory until the work has ended, WAIT_UNTIL_LIMIT_S at most; its exception is reported."""
-        if not inspect.isawaitable(work):
-            # As in JavaScript, what is there already needs no waiting for.
-            return
-        future = asyncio.ensure_future(work)
-        until = self.loop.time() + WAIT_UNTIL_LIMIT_S
-        if future in self._tasks:
-            self._tasks[future] = (self._tasks[future][0], until)
-            release: Callable[[], None] | None = None
-        else:
-            release = self.hold("waitUntil()", limit_s=WAIT_UNTIL_LIMIT_S)
-        future.add_done_callback(partial(self._waited, release))
+        """Keep the instance in memory until the work has ended, for a while at most; its exception is reported."""
+        self.work.wait_until(work)
 
     # What storage asks (`storage.StorageHost`).
 
@@ -341,9 +316,7 @@ class Instance:
         self.broken = error
         self.gate.break_(error)
         self.outputs.break_()
-        for task in list(self._tasks):
-            task.cancel()
-        self._holds.clear()
+        self.work.end()
         for future in self._waiters:
             _resolve(future)
         running, queued = list(self._running), list(self._queue or ())
@@ -417,25 +390,8 @@ class Instance:
         finally:
             self._waiters.discard(future)
 
-    def _release(self, token: int) -> None:
-        if self._holds.pop(token, None) is not None:
-            self.idle_since = self.loop.time()
-
-    def _disown(self, task: "asyncio.Task[Any]") -> None:
+    def _touched(self) -> None:
         self.idle_since = self.loop.time()
-        owned = self._tasks.pop(task, None)
-        if owned is not None:
-            # Of a task that was cancelled before its first step nobody else would.
-            owned[0].close()
-        if self.broken is not None and not task.cancelled():
-            # It ended because of that; nobody is left to be told so.
-            task.exception()
-
-    def _waited(self, release: Callable[[], None] | None, future: "asyncio.Future[Any]") -> None:
-        if release is not None:
-            release()
-        if not future.cancelled() and (error := future.exception()) is not None and self.broken is None:
-            self.report("Uncaught exception in waitUntil", error)
 
 
 def _resolve(future: "asyncio.Future[None]") -> None:
