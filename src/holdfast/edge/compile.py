@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 
 from holdfast.edge.compile_error import CompileError
-from holdfast.edge.features import check_settings, features_of, tls_settings_of
+from holdfast.edge.features import check_settings, features_of, tls_settings_of, url_form_of
 from holdfast.edge.firewall.account import firewall_of
 from holdfast.edge.origin_rules import origin_rules_of
 from holdfast.edge.records import targets_of
@@ -47,7 +47,7 @@ def compile_zone(
     name = document.name
     _check_identity(document)
     check_settings(name, document.settings)
-    workers = workers_of(name, document.worker_routes, document.worker_domains)
+    workers = workers_of(name, document.worker_routes, document.worker_domains, url_form_of(document.settings))
     targets = targets_of(name, document.records, before=before.targets if before else None)
     if not document.paused:
         targets = with_domains(targets, document.worker_domains)

@@ -1,6 +1,8 @@
 """Compile what stands in front of a zone's origins: routes of Workers, and host names whose origin is one.
 
-Law: a document's routes compile as a whole or raise CompileError, which names zone, pattern and what was expected.
+Law 1: a document's routes compile as a whole or raise CompileError, which names zone, pattern and what was expected.
+Law 2: the path of a route is one as requests are compared with it: in the spelling that the zone's rules see. What a `*` stands for is the
+rest of a path, so its last segment is never taken for a whole one: `/.*` is of names that begin with a dot.
 """
 
 from __future__ import annotations
@@ -22,18 +24,19 @@ from holdfast.model.zone_document import CATCH_ALL, WorkerDomainDocument, Worker
 
 if TYPE_CHECKING:
     from holdfast.edge.worker_processes import Processes
+    from holdfast.rules.url_normalization import UrlForm
 
 _KEY = re.compile(r"[0-9a-f]{12}")
 
 
 def workers_of(
-    zone: str, routes: Sequence[WorkerRouteDocument], domains: Sequence[WorkerDomainDocument]
+    zone: str, routes: Sequence[WorkerRouteDocument], domains: Sequence[WorkerDomainDocument], form: UrlForm
 ) -> ZoneWorkers | None:
-    """The routes and domains of a zone; None where it has none. Raises CompileError."""
+    """The routes and domains of a zone, whose rules see paths in `form`; None where it has none. Raises CompileError."""
     if not routes and not domains:
         return None
     return ZoneWorkers(
-        RouteTable((_pattern(zone, one), _script(zone, one.key, one.name)) for one in routes),
+        RouteTable((_as_compared(_pattern(zone, one), form), _script(zone, one.key, one.name)) for one in routes),
         {_host(zone, one): _script(zone, one.key, one.name, needed=True) for one in domains},
     )
 
@@ -65,6 +68,16 @@ def _pattern(zone: str, document: WorkerRouteDocument) -> RoutePattern:
     if zone != CATCH_ALL and not pattern.is_of_zone(zone):
         raise CompileError(zone, "worker_routes", document.pattern, f"a pattern of a host of {zone}")
     return pattern
+
+
+def _as_compared(pattern: RoutePattern, form: UrlForm) -> RoutePattern:
+    # Loaded with the first route: most edges have none.
+    from holdfast.rules.url_normalization import normalized_path  # noqa: PLC0415
+
+    # A letter that is no digit of an escape stands for whatever a `*` is.
+    rest = "x" if pattern.is_path_open else ""
+    path = normalized_path(pattern.path + rest, form)
+    return msgspec.structs.replace(pattern, path=path.removesuffix(rest))
 
 
 def _host(zone: str, document: WorkerDomainDocument) -> str:

@@ -2,7 +2,7 @@
 
 Both are one header field: a map in MessagePack (so that what is not known here is passed over), in base64url without padding.
 
-Law 1: the edge alone says `Holdfast-Context`; a client's field of that name reaches no process.
+Law 1: the edge alone says `Holdfast-Context` and `Holdfast-Path`; a client's field of these names reaches no process.
 Law 2: `Holdfast-Egress` is the word of the operator's own code, about requests of its own. It says how far a request may go, and is
 believed for nothing that a client could gain by.
 Law 3: whatever a field holds, reading it gives a value or raises ValueError, a sentence.
@@ -19,6 +19,8 @@ import msgspec
 
 CONTEXT_FIELD = "Holdfast-Context"
 EGRESS_FIELD = "Holdfast-Egress"
+# The path as the zone's rules see it, where the request has another spelling: what the script sees, and so passes on. The edge's word, as the context is.
+PATH_FIELD = "Holdfast-Path"
 # On every answer to a call by a binding: who gives it, and what it is (`Outcome`). Not one of `Holdfast-*`, which no answer of a process
 # may have on its way to another; a process that was called lets nobody else write it.
 CALLED_FIELD = "X-Holdfast-Called"

@@ -2,6 +2,9 @@
 
 The process is an origin like others, but for what it is told (`Holdfast-Context`) and what the core believes of it (a session, a
 WebSocket passed on). `CDN-Loop` gets no member of ours: the request has not left this machine, and may go on from there.
+
+Law: which script it is, and what that sees as the path, is decided by the spelling that the zone's rules see. A Worker that guards
+`/admin` cannot be passed by as `/x/../admin`, neither by its route nor by what it compares: its `fetch` takes dots out of a path.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from holdfast.edge.view import View
 from holdfast.edge.worker_scripts import Script
 from holdfast.edge.zone_headers import zone_headers
 from holdfast.model.request import Request
-from holdfast.model.worker_egress import CONTEXT_FIELD, MAX_DEPTH, RequestContext, field_of
+from holdfast.model.worker_egress import CONTEXT_FIELD, MAX_DEPTH, PATH_FIELD, RequestContext, field_of
 from holdfast.rules.context import NOWHERE
 
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -37,9 +40,10 @@ def to_script(request: Request, view: View, script: Script) -> Decision:
     is_stripped = request.is_upgrade and features.strips_upgrades
     is_to_open = request.is_upgrade and not is_stripped
     origin, worker = view.snapshot.processes.of(script)
+    context = (CONTEXT_FIELD, field_of(_context(request, view, script)))
     return Forward(
         origin,
-        (*set_headers, *zone_headers(request, view), (CONTEXT_FIELD, field_of(_context(request, view, script)))),
+        (*set_headers, *zone_headers(request, view), context, *_other_path(request, view)),
         remove_headers,
         zone.id,
         "",
@@ -56,7 +60,8 @@ def script_of(request: Request, view: View) -> Script | None:
     workers = view.zone.workers
     if workers is None:
         return None
-    target = f"{request.path}?{request.query}" if request.query else request.path
+    path = _path(request, view)
+    target = f"{path}?{request.query}" if request.query else path
     return workers.script_of(request.scheme, request.host, target)
 
 
@@ -69,6 +74,22 @@ def named_port(request: Request, scheme: str) -> int:
     if not (digits.isdecimal() and digits.isascii() and 1 <= int(digits[:6]) <= 65_535):
         raise ValueError(f"expected a port from 1 to 65535, got {digits[:8]!r}")
     return int(digits)
+
+
+def _path(request: Request, view: View) -> str:
+    """The path as the zone's rules see it. That of `OPTIONS *` is "/": no Worker can be asked for another."""
+    # Loaded with the first Worker: most edges have none.
+    from holdfast.rules.url_normalization import normalized_path  # noqa: PLC0415
+
+    return "/" if request.path == "*" else normalized_path(request.path, view.zone.features.url_form)
+
+
+def _other_path(request: Request, view: View) -> tuple[tuple[str, str], ...]:
+    """What the process is told of the path, where that is not the one that was sent."""
+    if view.zone.features.url_form == "none":
+        return ()
+    path = _path(request, view)
+    return () if path == request.path else ((PATH_FIELD, path),)
 
 
 def _context(request: Request, view: View, script: Script) -> RequestContext:

@@ -19,7 +19,15 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any
 
-from holdfast.model.worker_egress import CALLED_FIELD, CONTEXT_FIELD, NO_HOST, Called, RequestContext, read_context
+from holdfast.model.worker_egress import (
+    CALLED_FIELD,
+    CONTEXT_FIELD,
+    NO_HOST,
+    PATH_FIELD,
+    Called,
+    RequestContext,
+    read_context,
+)
 from holdfast.model.worker_figures import Times
 from holdfast.workers.durable.errors import marked
 from holdfast.workers.remote.messages import BadFrame
@@ -43,6 +51,7 @@ SWITCHING = 101
 # A client that left before it was answered. Precedent: nginx.
 CLIENT_LEFT = 499
 _CALLED = CALLED_FIELD.lower().encode()
+_PATH = PATH_FIELD.lower().encode()
 # RFC 6455 §1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # Of a handshake's answer these are ours to write.
@@ -289,6 +298,9 @@ def _asked(exchange: Exchange, context: RequestContext) -> str:
 def _url(exchange: Exchange, context: RequestContext) -> str:
     host = exchange.field(b"host") or context.host or NO_HOST
     target = exchange.target if exchange.target.startswith("/") else "/"
+    if path := exchange.field(_PATH):
+        _, mark, query = target.partition("?")
+        target = path + mark + query
     return f"{context.scheme}://{host}{target}"
 
 

@@ -20,8 +20,8 @@ from http import HTTPStatus
 import h11
 
 CHUNK_BYTES = 64 * 1024
-# Longest head; edges themselves take 32 KiB of a client and add a few fields.
-MAX_HEAD_BYTES = 64 * 1024
+# Longest head; edges themselves take 32 KiB of a client, and add a few fields, of which one has a path of at most 16 KiB with three bytes for each.
+MAX_HEAD_BYTES = 128 * 1024
 # How long an edge may take to send the rest of a body that nobody reads, so that its connection can be used again.
 DRAIN_S = 1.0
 # Beyond these the rest of a body is not read for the connection's sake.
@@ -86,7 +86,7 @@ class Exchange:
         reason: str = "",
         length: int | None = None,
     ) -> None:
-        """Send the answer. `length`: of a body that comes in pieces, where it is known. Raises Gone, and whatever the body raises."""
+        """Send the answer. `length`: of a body that comes in pieces, or does not come (HEAD, 304), where it is known. Raises Gone, and whatever the body raises."""
         head = self._head(status, list(fields), body, reason, length)
         self.is_begun, self.status = True, status
         may_have_body = self.method != "HEAD" and status not in {204, 304}
@@ -111,12 +111,18 @@ class Exchange:
             return h11.InformationalResponse(status_code=status, headers=fields, reason=phrase)
         if self._connection.is_last:
             fields.append((b"connection", b"close"))
-        if status not in {204, 304}:
-            if isinstance(body, bytes) or body is None:
-                fields.append((b"content-length", b"%d" % len(body or b"")))
-            elif length is not None:
-                fields.append((b"content-length", b"%d" % length))
+        if (size := self._size(status, body, length)) is not None:
+            fields.append((b"content-length", b"%d" % size))
         return h11.Response(status_code=status, headers=fields, reason=phrase)
+
+    def _size(self, status: int, body: bytes | AsyncIterator[bytes] | None, length: int | None) -> int | None:
+        """What the head says of the body's size, if anything. RFC 9110 §8.6: to HEAD, and with 304, it is that of a body which is not sent."""
+        if status == HTTPStatus.NO_CONTENT:
+            return None
+        if isinstance(body, bytes):
+            return None if status == HTTPStatus.NOT_MODIFIED else len(body)
+        is_all = body is None and self.method != "HEAD" and status != HTTPStatus.NOT_MODIFIED
+        return 0 if is_all else length
 
 
 class Connection:

@@ -26,6 +26,7 @@ from holdfast.workers.sdk.web.streams import ReadableStream
 if TYPE_CHECKING:
     from holdfast.workers.runtime.sockets import WebSocket
 
+_NOT_MODIFIED = 304
 # Fields that say how a body is framed on one connection: the server of the script's process writes them itself.
 _FRAMING = frozenset(
     {
@@ -42,7 +43,7 @@ _FRAMING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """An answer as it goes out. `length`: the body's size where known (of an answer to HEAD: what
+    """An answer as it goes out. `length`: the body's size where known (of an answer to HEAD, and of a 304: what
     the body would have); `pass_token`: of a parked upstream to join."""
 
     status: int
@@ -92,7 +93,7 @@ def parts_of(result: object, request: Request | None = None, *, by: object = Non
         raise JsTypeError("Handler returned Response.error(), which is no answer to a client")
     headers = Headers(answer.headers)
     body, length = _body_of(answer, headers)
-    if body is None and request is not None and request.method == "HEAD":
+    if body is None and request is not None and (request.method == "HEAD" or answer.status == _NOT_MODIFIED):
         announced = headers.get("content-length") or ""
         length = int(announced) if announced.isdigit() else None
     parked = None if answer.webSocket is None else answer.webSocket.parked

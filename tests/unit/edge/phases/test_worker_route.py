@@ -14,7 +14,7 @@ from holdfast.edge.trace import trace_request
 from holdfast.edge.view import view_of
 from holdfast.edge.worker_processes import Processes
 from holdfast.model.worker_egress import MAX_DEPTH, RequestContext, read_context
-from holdfast.model.zone_document import WorkerRouteDocument
+from holdfast.model.zone_document import UrlNormalization, WorkerRouteDocument
 from holdfast.rules.context import Place
 from tests.unit.edge.origins import PORTS, a_zone, zone_id
 from tests.unit.requests import BROWSER_UPGRADE, a_request
@@ -56,6 +56,48 @@ def test_a_route_without_a_script_leads_to_the_origin(processes: Processes, path
     decision = to_worker(with_routes(processes), path=path)
     assert decision.worker is None
     assert decision.origin.label == "http://192.0.2.1:8443"
+
+
+@pytest.mark.parametrize(
+    ("form", "path", "script", "told"),
+    [
+        ({}, "/x/../only", KEY, "/only"),
+        ({}, "/%6Fnly", KEY, "/only"),
+        ({}, "//only", KEY, "/only"),
+        ({}, "/.\\only", KEY, "/only"),
+        ({}, "/only", KEY, None),
+        ({}, "/%C3%BCx", KEY, None),
+        ({}, "/%c3%bcx", KEY, "/%C3%BCx"),
+        ({}, "/.git", KEY, None),
+        ({}, "/only/../public", "", None),
+        ({}, "*", "", None),
+        ({"type": "rfc3986"}, "/x/../only", KEY, "/only"),
+        ({"type": "rfc3986"}, "//only", "", None),
+        ({"scope": "none"}, "/x/../only", "", None),
+        ({"scope": "none"}, "/only", KEY, None),
+    ],
+)
+def test_a_route_and_its_worker_see_the_path_as_rules_do(
+    processes: Processes, form: dict[str, Any], path: str, script: str, told: str | None
+) -> None:
+    patterns = ("example.com/%6fnly", "example.com/a/../ü*", "example.com/.*")
+    zone = a_zone(
+        "example.com",
+        worker_routes=tuple(WorkerRouteDocument(pattern=one, key=KEY, name="chat") for one in patterns),
+        url_normalization=UrlNormalization(**form),
+    )
+    snapshot = empty_snapshot(instance="00ff", ports=PORTS, processes=processes).with_changes([zone])
+    if form.get("scope") == "none" and script:
+        # Then a pattern means what it says, too.
+        zone = a_zone("example.com", worker_routes=ROUTES[2:], url_normalization=UrlNormalization(**form))
+        snapshot = snapshot.with_changes([zone])
+    decision = to_worker(snapshot, path=path)
+    assert decision.worker is (processes.target(KEY) if script else None)
+    assert dict(decision.set_headers).get("Holdfast-Path") == told
+
+
+def test_a_route_for_everything_has_what_is_asked_of_the_server_as_a_whole(processes: Processes) -> None:
+    assert to_worker(with_routes(processes), path="*").worker is processes.target(KEY)
 
 
 def test_a_host_without_a_route_goes_to_its_origin(processes: Processes) -> None:

@@ -86,6 +86,13 @@ async def test_a_request_has_its_url_its_fields_and_its_env() -> None:
     assert running.get() is None
 
 
+async def test_the_path_of_a_url_is_the_one_that_the_edge_says() -> None:
+    dispatcher, _ = _dispatcher(staticmethod(lambda request: Response(request.url)))
+    fields = [(b"holdfast-path", b"/admin")]
+    for target, url in (("/x/../admin?a=/../b", "admin?a=/../b"), ("//admin?", "admin?"), ("/%61dmin", "admin")):
+        assert (await _ask(dispatcher, target=target, fields=fields))[2] == f"https://example.com/{url}".encode()
+
+
 async def test_who_listens_hears_that_the_client_has_gone() -> None:
     heard: list[str] = []
     waits = asyncio.Event()

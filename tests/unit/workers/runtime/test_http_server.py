@@ -110,6 +110,29 @@ async def test_the_length_of_a_streamed_body_is_told_where_it_is_known(
     assert (body == b"") == (method == "HEAD")
 
 
+@pytest.mark.parametrize(
+    ("method", "status", "length", "expected"),
+    [
+        ("HEAD", 200, 185, [b"content-length: 185"]),
+        ("HEAD", 200, None, [b"transfer-encoding: chunked"]),
+        ("HEAD", 304, 185, [b"content-length: 185"]),
+        ("GET", 304, 185, [b"content-length: 185"]),
+        ("GET", 304, None, []),
+        ("GET", 204, 185, []),
+        ("GET", 200, None, [b"content-length: 0"]),
+    ],
+)
+async def test_the_length_of_what_is_not_sent_is_the_one_that_is_known(
+    stage: Any, method: str, status: int, length: int | None, expected: list[bytes]
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(status, [], None, length=length)
+
+    made = await stage(answer)
+    _, *fields = (await made.ask(f"{method} / HTTP/1.1\r\nHost: e\r\n\r\n".encode())).lower().split(b"\r\n")
+    assert fields == [*expected, b"", b""]
+
+
 async def test_answers_without_bodies_have_none(stage: Any) -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.answer(204, [], b"left out", reason="Nothing")

@@ -126,9 +126,10 @@ async def test_unless_it_is_in_that_coding_already_or_nobody_can() -> None:
     assert (unknown.body, unknown.headers) == (b"plain", [])
 
 
-def test_an_answer_to_head_says_how_long_the_body_would_be() -> None:
-    answer = WebResponse.received(200, "", Headers({"content-length": "5"}), Payload(None), "https://o.test/")
-    assert parts_of(answer, plain("HEAD")).length == 5
+@pytest.mark.parametrize(("method", "status", "length"), [("HEAD", 200, 5), ("GET", 304, 5), ("GET", 200, None)])
+def test_an_answer_that_has_no_body_says_how_long_it_would_be(method: str, status: int, length: int | None) -> None:
+    answer = WebResponse.received(status, "", Headers({"content-length": "5"}), Payload(None), "https://o.test/")
+    assert parts_of(answer, plain(method)).length == length
 
 
 def _forgets_to_answer() -> None:
