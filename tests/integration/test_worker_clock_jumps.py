@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_workers_survive import client, heard, told
+from tests.integration.speakers import client, heard, told
 from tests.integration.worker_up import ServedWorker, worker_up
 
 DAY_S = 86_400

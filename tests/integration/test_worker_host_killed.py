@@ -12,7 +12,7 @@ from holdfast.model.data_dir import local_home, workers_dir
 from holdfast.model.worker_host_messages import Done
 from tests.integration.command import children_of
 from tests.integration.releasing import released
-from tests.integration.test_workers_survive import client, told
+from tests.integration.speakers import client, told
 from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
 

@@ -5,7 +5,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.integration.test_workers_survive import client, heard, told
+from tests.integration.speakers import client, heard, told
 from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
