@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from holdfast.workers.channel.binding import Binding
     from holdfast.workers.channel.session import Session
 
-# Sent to a half that nobody has accepted yet. Precedent: what an edge holds unsent for one socket.
-MAX_HELD_BYTES = 16 * 1024 * 1024
+# Sent to a half that nobody has accepted yet: two of the longest messages. Precedent: what an edge holds unsent for a socket that reads.
+MAX_HELD_BYTES = 64 * 1024 * 1024
 # What a client is told whose socket's listeners have gone. Precedent: the original's texts.
 RESET = (1011, "Durable Object connection closed because the object was reset.")
 UPDATED = (1012, "Durable Object reset because its code was updated.")

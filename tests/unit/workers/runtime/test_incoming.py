@@ -135,6 +135,17 @@ async def test_a_half_that_nobody_accepts_holds_so_much_and_no_more(monkeypatch:
     assert one.held_bytes == 0
 
 
+async def test_two_of_the_longest_messages_may_go_ahead_of_the_client() -> None:
+    client, server = WebSocketPair.new()
+    server.accept_hibernatable(Owner(), ("a",), **ROOM)
+    client.use()
+    longest = bytes(32 * 1024 * 1024)
+    for _ in range(2):
+        server.send(longest)
+    _, link = opened(client)
+    assert [(kind, len(payload)) for kind, payload in link.written[:2]] == [(ToEdge.BINARY, len(longest))] * 2
+
+
 async def test_a_half_open_socket_answers_the_close_of_its_client_itself() -> None:
     client, server = WebSocketPair.new()
     server.accept({"allowHalfOpen": True})
