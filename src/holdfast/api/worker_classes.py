@@ -55,17 +55,11 @@ async def living_of(connection: AsyncConnection, script: Script) -> set[str]:
     """What lies beside a script and is wanted: what objects of its own classes stored, and of those that went to other scripts, which may not have
     fetched it yet."""
     living = namespaces_of(script)
-    for other in await came_from(connection, script):
+    for other in await store.heirs(connection, script.account_id, script.key):
         living |= {
             unique_key(other.name, one.namespace) for one in other.classes.values() if one.came_from == script.key
         }
     return living
-
-
-async def came_from(connection: AsyncConnection, script: Script) -> list[Script]:
-    """The scripts that have classes which came from this one, and may not have fetched what their objects stored."""
-    others = await store.of_account(connection, script.account_id)
-    return [one for one, _ in others if any(kind.came_from == script.key for kind in one.classes.values())]
 
 
 def sources_of(migrations: Migrations | None) -> set[str]:

@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdfast.api.access import Access
 from holdfast.api.context import WorkersUnavailable
 from holdfast.api.faults import ApiFault, Complaint, fault
-from holdfast.api.worker_classes import came_from
 from holdfast.api.worker_found import NOT_REACHED, RESOURCE, Before, audited, find_script, no_such_script
 from holdfast.model.data_dir import worker_key
 from holdfast.store import worker_scripts as store
@@ -70,7 +69,7 @@ async def _removed(access: Access, name: str, held: set[str], *, is_forced: bool
             await turns.enter_async_context(context.workers.turn(one))
         async with context.database.read() as connection:
             before = await find_script(connection, access.account_id, name)
-            heirs = await came_from(connection, before.script)
+            heirs = await store.heirs(connection, access.account_id, key)
             if not is_forced:
                 await _check_unused(connection, before.script)
         near = {one.came_from for one in before.script.classes.values() if one.came_from} | {one.key for one in heirs}

@@ -101,6 +101,18 @@ async def everywhere(connection: AsyncConnection) -> list[tuple[Script, Version]
     return await _with_versions(connection, sa.true())
 
 
+async def heirs(connection: AsyncConnection, account_id: str, key: str) -> list[Script]:
+    """The account's scripts with a class that came from the one with this key, by name."""
+    there = WORKER_SCRIPTS.c
+    # Few, found without reading the classes of all; a key may occur otherwise, too.
+    statement = sa.select(WORKER_SCRIPTS).where(
+        there.account_id == account_id, sa.cast(there.classes, sa.Text).contains(key, autoescape=True)
+    )
+    rows = (await connection.execute(statement.order_by(there.name))).mappings().all()
+    found = [_script(row) for row in rows]
+    return [one for one in found if any(kind.came_from == key for kind in one.classes.values())]
+
+
 async def find(connection: AsyncConnection, account_id: str, name: str) -> Script | None:
     """The account's script of this name."""
     return await _one(connection, sa.select(WORKER_SCRIPTS).where(_is(account_id, name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +74,18 @@ async def test_what_is_written_is_what_is_read(database: Database) -> None:
     async with database.write() as connection:
         await worker_scripts.delete(connection, SCRIPT.id)
         assert await worker_scripts.versions(connection, SCRIPT.id) == []
+
+
+async def test_scripts_with_a_class_that_came_from_another_are_found(database: Database) -> None:
+    came = {"Hall": DurableClass(namespace="chat-Room", came_from=SCRIPT.key)}
+    heir = msgspec.structs.replace(SCRIPT, id="b" * 32, name="hall", key="ba9876543210", classes=came)
+    other = msgspec.structs.replace(heir, id="c" * 32, name="namesake", key="ca9876543210")
+    named_so = {SCRIPT.key: DurableClass(namespace=SCRIPT.key)}
+    async with database.write() as connection:
+        for one in (SCRIPT, heir, msgspec.structs.replace(other, classes=named_so)):
+            await worker_scripts.insert(connection, one)
+        assert await worker_scripts.heirs(connection, ACCOUNT_ID, SCRIPT.key) == [heir]
+        assert await worker_scripts.heirs(connection, ACCOUNT_ID, "%") == []
 
 
 async def test_the_deployed_version_is_kept_however_old_it_is(database: Database) -> None:
