@@ -146,10 +146,12 @@ class AlarmTable:
             rows = self._read("SELECT * FROM _cf_ALARM WHERE next_ms <= ? ORDER BY next_ms LIMIT ?", (now_ms, limit))
             return [AlarmRow(*row) for row in rows]
 
-    def next_ms(self) -> int | None:
-        """When the next object is to be looked at. None: none is."""
+    def next_ms(self, after_ms: int | None = None) -> int | None:
+        """When the next object is to be looked at, of those after that time. None: none is."""
         with self._reader_lock:
-            found: int | None = self._read("SELECT min(next_ms) FROM _cf_ALARM").fetchone()[0]
+            after_ms = -1 if after_ms is None else after_ms
+            rows = self._read("SELECT min(next_ms) FROM _cf_ALARM WHERE next_ms > ?", (after_ms,))
+            found: int | None = rows.fetchone()[0]
             return found
 
     def retries(self) -> list[AlarmRow]:

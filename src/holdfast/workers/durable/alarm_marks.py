@@ -6,7 +6,8 @@ process before this one died, and has failed.
 
 Law 1: a mark is in the file before the handler's first step, and gone after its last.
 Law 2: marks are for the kernel, not for the disk: they outlive a process, not a power cut. Nothing depends on them but who waits a little.
-Law 3: whatever is in the file, it can be read; what is no mark is passed over.
+Law 3: one whose run reset its object is marked until the next run, and has failed likewise.
+Law 4: whatever is in the file, it can be read; what is no mark is passed over.
 """
 
 import os
@@ -27,7 +28,7 @@ class AlarmMarks:
         self._running: set[Key] = set()
 
     def take(self, key: Key) -> bool:
-        """Whether this one ran when the process before this one died; asked again, it did not."""
+        """Whether this one ran when the process before this one died, or its run reset its object; asked again, it did not."""
         if key not in self._left:
             return False
         self._left.discard(key)
@@ -44,6 +45,12 @@ class AlarmMarks:
         if key in self._running:
             self._running.discard(key)
             self._write()
+
+    def fail(self, key: Key) -> None:
+        """Its run has reset its object."""
+        self._running.discard(key)
+        self._left.add(key)
+        self._write()
 
     def close(self) -> None:
         """Nobody is marked any more."""

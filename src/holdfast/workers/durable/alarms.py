@@ -9,8 +9,10 @@ it, but not more than it can have been; the one that comes first counts (`alarm_
 
 Law 1: an object's alarm never runs twice at the same time.
 Law 2: a failed run is tried again after 2 s, 4 s, 8 s … (up to a quarter more, by chance), MAX_RETRIES times; then it is given up, and that is said.
-Law 3: a run that ended its process has failed (`alarm_marks.py`): an alarm that never ends does not kill one process after the other.
-Law 4: a run that could not begin or end (the object broke) is tried again likewise, and not counted: the cause is not the handler's.
+Law 3: a run that ended its process, or reset its object, has failed (`alarm_marks.py`): an alarm that never ends does not kill one process after
+the other.
+Law 4: a run that could not begin, or that the platform ended (storage that fails, new code), is tried again likewise, and not counted: the cause
+is not the handler's.
 Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as measured.
 """
 
@@ -20,9 +22,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import Any, Protocol, cast
 
+from holdfast.store.objects.errors import StorageError
 from holdfast.workers.durable.alarm_marks import AlarmMarks, Key
 from holdfast.workers.durable.alarm_retries import Retries
+from holdfast.workers.durable.errors import StorageReset
 from holdfast.workers.durable.events import Event, fitting
+from holdfast.workers.durable.owner import Fenced
 from holdfast.workers.durable.services import File
 
 MAX_RETRIES = 6
@@ -36,7 +41,7 @@ MAX_RUNNING = 256
 RECHECK_S = 10.0
 
 
-class ProcessDied(RuntimeError):
+class RunDied(RuntimeError):
     """What a run has failed of that did not live to say so."""
 
 
@@ -136,7 +141,12 @@ class AlarmRun(Event):
 
     def fail(self, error: BaseException) -> None:
         """The object broke, or could not be made: the alarm is still in its file."""
-        self._settle(retry=True)
+        if self._runs and not _is_the_platforms(error):
+            # The next run, at once, writes down that this one has failed: what this one writes is undone.
+            self._marks.fail(self._key)
+            self._settle(retry=False)
+        else:
+            self._settle(retry=True)
 
     def _write_down(self, error: BaseException | None) -> None:
         cell = self._host.file.alarm
@@ -177,7 +187,7 @@ class AlarmTable(Protocol):
     on_change: Callable[[], None] | None
 
     def due(self, now_ms: int, limit: int) -> Sequence[Any]: ...
-    def next_ms(self) -> int | None: ...
+    def next_ms(self, after_ms: int | None = None) -> int | None: ...
     def retries(self) -> Sequence[Any]: ...
     def retry_of(self, class_name: str, object_id: str) -> Any: ...  # noqa: ANN401
 
@@ -251,14 +261,16 @@ class Scheduler:
             self._run(row, lambda retry, key=key: self._settled(key, retry=retry))  # type: ignore[misc]  # bound per turn
 
     def _wait(self) -> None:
-        next_ms = self._table.next_ms()
-        if next_ms is None:
+        if self._table.next_ms() is None:
             return
-        until_s = (next_ms - self._wall_ms()) / 1000
-        if until_s <= 0:
-            # What is due and did not begin now: it runs, waits for another try, or for room. Each of those calls back.
-            soonest = min((at for _, at in self._failed.values()), default=self._loop.time() + RECHECK_S)
-            until_s = soonest - self._loop.time()
+        # What is due and did not begin now runs, waits for another try, or for room. Each of those calls back.
+        now_ms, soonest = (
+            self._wall_ms(),
+            min((at for _, at in self._failed.values()), default=self._loop.time() + RECHECK_S),
+        )
+        until_s = soonest - self._loop.time()
+        if (next_ms := self._table.next_ms(now_ms)) is not None:
+            until_s = min(until_s, (next_ms - now_ms) / 1000)
         if len(self._running) < MAX_RUNNING and (retry := self._retries.next()) is not None:
             until_s = min(until_s, retry - self._loop.time())
         self._wait_s(min(max(until_s, 0.0), RECHECK_S))
@@ -305,7 +317,14 @@ def _nothing() -> None:
 
 
 def _died() -> None:
-    raise ProcessDied("the process ended while the alarm ran: it took too long, too much memory, or was killed")
+    raise RunDied(
+        "the object was reset while the alarm ran, or its process ended: it took too long, too much memory, or was killed"
+    )
+
+
+def _is_the_platforms(error: BaseException) -> bool:
+    """Whether an object broke of what no handler can help."""
+    return isinstance(error, (StorageError, StorageReset, Fenced)) or bool(getattr(error, "retryable", False))
 
 
 def _ignored(retry: bool) -> None:

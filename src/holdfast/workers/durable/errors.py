@@ -40,6 +40,10 @@ class ObjectReset(ObjectError):
         self.durableObjectReset = True
 
 
+class StorageReset(ObjectReset):
+    """The instance is gone because its file is of no use any more."""
+
+
 class Overloaded(ObjectError):
     """The object has more to do than it may."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.store.objects.errors import StorageBroken, StorageError
 from holdfast.store.objects.kv import KeyValues, Range
-from holdfast.workers.durable.errors import ObjectReset
+from holdfast.workers.durable.errors import StorageReset
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
 from holdfast.workers.sdk.values import JsMap
 from holdfast.workers.values import decode, encode
@@ -146,7 +146,7 @@ class Keys:
 def translated(error: StorageError, host: StorageHost) -> JsException:
     """The error as user code gets it. The object is reset if its file is of no use any more."""
     if isinstance(error, StorageBroken):
-        reset = ObjectReset(f"Durable Object reset because its storage failed: {error}")
+        reset = StorageReset(f"Durable Object reset because its storage failed: {error}")
         host.break_(reset)
         return reset
     return JsException(str(error))
