@@ -96,6 +96,17 @@ async def test_a_tail_is_over_when_it_is_removed_when_its_time_is_up_and_with_it
         assert await client.refusal() == (404, [7003, 7000])
 
 
+async def test_a_script_of_the_same_name_that_is_made_later_has_no_tail_of_the_one_before(
+    worker_api: Api, script: str
+) -> None:
+    tail = await worker_api.result("POST", f"{base(worker_api)}/tails")
+    await worker_api.result("DELETE", base(worker_api))
+    await worker_api.result("PUT", base(worker_api), **upload())
+    assert await worker_api.result("GET", f"{base(worker_api)}/tails") == []
+    async with hearing(worker_api, tail) as client:
+        assert await client.refusal() == (404, [7003, 7000])
+
+
 async def test_a_script_has_so_many_tails_at_most(worker_api: Api, script: str) -> None:
     for _ in range(MAX_TAILS):
         await worker_api.result("POST", f"{base(worker_api)}/tails")

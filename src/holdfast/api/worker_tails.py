@@ -73,6 +73,8 @@ class _Tail(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     account_id: str
     script: str
+    # Another script may have the same name later.
+    script_id: str
     key: str
     filters: Filters
     principal: Principal
@@ -90,11 +92,11 @@ class Tails:
     def __init__(self) -> None:
         self._tails: dict[str, _Tail] = {}
 
-    def of_script(self, account_id: str, script: str, now: Moment) -> list[_Tail]:
+    def of_script(self, script_id: str, now: Moment) -> list[_Tail]:
         """Those of a script, the oldest first."""
         for one in [one for one in self._tails.values() if one.expires_on <= now]:
             del self._tails[one.id]
-        return [one for one in self._tails.values() if (one.account_id, one.script) == (account_id, script)]
+        return [one for one in self._tails.values() if one.script_id == script_id]
 
     def add(self, tail: _Tail) -> None:
         """One more."""
@@ -120,7 +122,7 @@ async def create_tail(request: Request, access: TailAccess, script_name: ScriptN
     async with access.context.database.read() as connection:
         script = (await find_script(connection, access.account_id, script_name)).script
     tails, now = _tails(request), access.context.clock()
-    if len(tails.of_script(access.account_id, script_name, now)) >= MAX_TAILS or len(tails) >= MAX_ALL:
+    if len(tails.of_script(script.id, now)) >= MAX_TAILS or len(tails) >= MAX_ALL:
         raise fault(429, TOO_MANY, f"There are {MAX_TAILS} tails of this Worker already")
     ident = secrets.token_hex(16)
     scheme = "wss" if request.url.scheme == "https" else "ws"
@@ -129,6 +131,7 @@ async def create_tail(request: Request, access: TailAccess, script_name: ScriptN
         id=ident,
         account_id=access.account_id,
         script=script_name,
+        script_id=script.id,
         key=script.key,
         filters=filters,
         principal=access.principal,
@@ -143,14 +146,16 @@ async def create_tail(request: Request, access: TailAccess, script_name: ScriptN
 async def list_tails(request: Request, access: TailAccess, script_name: ScriptName) -> Response:
     """The tails of a script that this token made."""
     async with access.context.database.read() as connection:
-        await find_script(connection, access.account_id, script_name)
-    return success([one.view() for one in _own(request, access, script_name)])
+        script = (await find_script(connection, access.account_id, script_name)).script
+    return success([one.view() for one in _own(request, access, script.id)])
 
 
 @router.delete("/{tail_id}", response_model=Envelope[None])
 async def delete_tail(request: Request, access: TailAccess, script_name: ScriptName, tail_id: str) -> Response:
     """Remove a tail that this token made; whoever hears it is told."""
-    if not any(one.id == tail_id for one in _own(request, access, script_name)):
+    async with access.context.database.read() as connection:
+        script = (await find_script(connection, access.account_id, script_name)).script
+    if not any(one.id == tail_id for one in _own(request, access, script.id)):
         raise not_found("tail")
     _tails(request).remove(tail_id)
     return success(None)
@@ -216,14 +221,15 @@ async def _known(websocket: WebSocket, ident: str) -> _Tail:
             token = await tokens.find(connection, of.owner_kind, of.owner_id, of.id)
             if token is None or token.status != "active" or (token.expires_on is not None and token.expires_on <= now):
                 raise no_route(websocket.url.path)
-            await find_script(connection, tail.account_id, tail.script)
+            if (await find_script(connection, tail.account_id, tail.script)).script.id != tail.script_id:
+                raise no_route(websocket.url.path)
     except StoreUnavailable as error:
         raise unavailable(str(error)) from error
     return tail
 
 
-def _own(request: Request, access: Access, script: str) -> list[_Tail]:
-    found = _tails(request).of_script(access.account_id, script, access.context.clock())
+def _own(request: Request, access: Access, script_id: str) -> list[_Tail]:
+    found = _tails(request).of_script(script_id, access.context.clock())
     return [one for one in found if one.principal.token.id == access.principal.token.id]
 
 
