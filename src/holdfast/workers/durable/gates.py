@@ -402,6 +402,8 @@ def task_factory(
     context: Context | None = None,
 ) -> "asyncio.Task[Any]":
     """Makes tasks: one that code of an object makes is the object's, held by its gate and counted among its reasons to stay."""
+    if Wanted.on_stacks is not None:
+        coroutine = Wanted.on_stacks(_itself, (coroutine,))
     activity = CURRENT.get() if context is None else context.get(CURRENT)
     if activity is None:
         return asyncio.Task(coroutine, loop=loop, name=name, context=context)
@@ -409,3 +411,7 @@ def task_factory(
     task = asyncio.Task(activity.adopt(coroutine, section), loop=loop, name=name, context=context)
     activity.owns(task, coroutine)
     return task
+
+
+def _itself(coroutine: Any) -> Any:  # noqa: ANN401
+    return coroutine

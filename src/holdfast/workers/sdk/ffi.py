@@ -173,7 +173,7 @@ def at_home(loop: asyncio.AbstractEventLoop) -> None:
 
 def run_sync(work: Awaitable[Result], /) -> Result:
     """Wait for `work` without `await`: in a handler, whose stack is put aside meanwhile, in threads of WSGI and ASGI applications, and
-    where no loop runs. RuntimeError where none of that can be, as in a task of user code or in `transactionSync`.
+    where no loop runs. RuntimeError where none of that can be, as in a listener of events or in `transactionSync`.
     """
     if is_elsewhere():
         home = Home.loop

@@ -97,17 +97,28 @@ def _step(step: Callable[[], Any]) -> Generator[Any, Any, tuple[bool, Any]]:
     given = stack.switch()
     while not stack.dead:
         try:
-            answer = yield from given.__await__()
+            # What is waited for is user code too, and may wait in place itself.
+            answer = yield from on_stacks(_itself, (given,)).__await__()
         except GeneratorExit:
             # Nobody listens any more, whatever it does. One of its own, for the traceback of this one holds the stack.
             with contextlib.suppress(BaseException):
-                stack.throw(GeneratorExit())
+                _behind_this(stack).throw(GeneratorExit())
             raise
         except BaseException as error:  # noqa: BLE001 - user code's to handle
-            given = stack.throw(error)
+            given = _behind_this(stack).throw(error)
         else:
-            given = stack.switch(answer)
+            given = _behind_this(stack).switch(answer)
     return cast("tuple[bool, Any]", given)
+
+
+def _behind_this(stack: Stack) -> Stack:
+    # Whoever goes on with it may be on another stack than who began it: one that is on a stack itself has had steps of its own meanwhile.
+    stack.parent = greenlet.getcurrent()
+    return stack
+
+
+def _itself(work: Awaitable[Any]) -> Awaitable[Any]:
+    return work
 
 
 def _ended(step: Callable[[], Any]) -> tuple[bool, Any]:

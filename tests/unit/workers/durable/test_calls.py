@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -392,51 +393,66 @@ async def test_the_socket_of_an_answer_that_nobody_has_ends_before_the_collector
             gc.enable()
 
 
-async def test_code_of_an_object_waits_in_place_and_goes_on_behind_its_gate(tmp_path: Path) -> None:
-    order: list[str] = []
+class Patient(DurableObject):
+    """Its plain methods wait in place; what happens is in `order`."""
 
-    class Patient(DurableObject):
-        def plain(self, number: int) -> int:
-            order.append("begins")
-            found = ffi.run_sync(self.add(number))
-            order.append("goes on")
-            return found
+    order: ClassVar[list[str]] = []
 
-        async def add(self, number: int) -> int:
-            await asyncio.wait_for(self.opened.wait(), 5)
-            return int(await self.ctx.storage.get("n") or 0) + number
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.opened = asyncio.Event()
 
-        async def section(self) -> None:
-            async def alone() -> None:
-                self.opened.set()
-                for _ in range(5):
-                    await asyncio.wait({asyncio.ensure_future(self.opened.wait())})
-                order.append("section ends")
+    def plain(self, number: int) -> int:
+        self.order.append("begins")
+        found = ffi.run_sync(self.add(number))
+        self.order.append("goes on")
+        return found
 
-            await self.ctx.blockConcurrencyWhile(alone)
+    async def add(self, number: int) -> int:
+        await asyncio.wait_for(self.opened.wait(), 5)
+        return int(await self.ctx.storage.get("n") or 0) + number
 
-        def whole(self) -> str:
-            try:
-                self.ctx.storage.transactionSync(lambda: ffi.run_sync(self.add(1)))
-            except RuntimeError as error:
-                return str(error)
-            return "nothing"
+    async def section(self) -> None:
+        async def alone() -> None:
+            self.opened.set()
+            for _ in range(5):
+                await asyncio.wait({asyncio.ensure_future(self.opened.wait())})
+            self.order.append("section ends")
 
-        def __init__(self, ctx: Any, env: Any) -> None:
-            super().__init__(ctx, env)
-            self.opened = asyncio.Event()
+        await self.ctx.blockConcurrencyWhile(alone)
 
+    async def by_a_task(self, number: int) -> int:
+        async def task() -> int:
+            return ffi.run_sync(self.add(number))
+
+        return await asyncio.create_task(task())
+
+    def whole(self) -> str:
+        try:
+            self.ctx.storage.transactionSync(lambda: ffi.run_sync(self.add(1)))
+        except RuntimeError as error:
+            return str(error)
+        return "nothing"
+
+
+@pytest.fixture
+def in_places() -> Iterator[None]:
     in_place.want()
-    try:
-        async with stage(tmp_path, Room=Patient) as scene:
-            stub = scene.stub()
-            waiting = asyncio.ensure_future(stub.plain(2))
-            await stub.section()
-            assert await waiting == 2
-            assert order == ["begins", "section ends", "goes on"]
-            assert await stub.whole() == "run_sync() cannot wait in transactionSync(): nothing may come between"
-    finally:
-        in_place.Wanted.on_stacks = None
+    Patient.order.clear()
+    yield
+    in_place.Wanted.on_stacks = None
+
+
+@pytest.mark.usefixtures("in_places")
+async def test_code_of_an_object_waits_in_place_and_goes_on_behind_its_gate(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Patient) as scene:
+        stub = scene.stub()
+        waiting = asyncio.ensure_future(stub.plain(2))
+        await stub.section()
+        assert await waiting == 2
+        assert Patient.order == ["begins", "section ends", "goes on"]
+        assert await stub.by_a_task(3) == 3
+        assert await stub.whole() == "run_sync() cannot wait in transactionSync(): nothing may come between"
 
 
 class Open(DurableObject):
