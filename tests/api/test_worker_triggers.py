@@ -77,3 +77,8 @@ async def test_the_domains_given_are_all_there_are_of_a_script_then(worker_api: 
     assert await api.result("GET", f"{records}?service=chat") == []
     await api.result("PUT", f"{other}/records", json={"origins": []})
     assert (await api.ask("GET", f"{records}/{made[0]['id']}")).status_code == 404
+
+
+async def test_a_route_for_every_host_is_of_the_zone_that_is_named(worker_api: Api, worker_zone_id: str) -> None:
+    given = [{"pattern": "*/a", "zone_id": worker_zone_id, "zone_name": "example.com"}]
+    assert await worker_api.result("PUT", f"{script_path(worker_api)}/routes", json=given) == ["*/a"]

@@ -203,7 +203,8 @@ async def _held(connection: AsyncConnection, access: Access, name: str) -> Scrip
 async def _wanted_route(connection: AsyncConnection, access: Access, route: RouteWanted) -> tuple[Zone, str]:
     """The zone of a route, which the token may change, and the spelling of its pattern. Raises ApiFault."""
     try:
-        host = parse_pattern(route.pattern).host.lstrip(".")
+        # One for every host is of the zone that is named beside it.
+        host = parse_pattern(route.pattern).host.lstrip(".") or route.zone_name or ""
     except ValueError as error:
         raise fault(400, INVALID_PATTERN, f"pattern: {error}", pointer="/pattern") from None
     zone = await zone_of(connection, access.account_id, host, zone_id=route.zone_id, zone_name=route.zone_name)

@@ -86,11 +86,11 @@ class WorkerWatch:
         self._said = why
 
 
-def seen(directories: tuple[Path, ...]) -> Seen:
-    """The files below `directories`, but for those that no project is made of."""
+def seen(watched: tuple[Path, ...]) -> Seen:
+    """The files of `watched`, and those below its directories but for those that no project is made of."""
     found: Seen = {}
-    for directory in directories:
-        for file in _files(directory):
+    for path in watched:
+        for file in _files(path) if path.is_dir() else (path,):
             if len(found) >= MAX_FILES:
                 return found
             try:

@@ -1,13 +1,14 @@
 """A Worker's project, read as it is: a directory with wrangler.toml, wrangler.json or wrangler.jsonc, such a file, or one `.py`.
 
 Law 1: a project is read whole or refused with one sentence; nothing of it is run.
-Law 2: the directory of the entry module is the root of imports, unless `base_dir` names one above it; the project's directory is that of
-its configuration, and no file outside of it goes along.
+Law 2: the directory of the entry module is the root of imports, unless `base_dir` names one above it, and no file outside of that goes
+along, by a link neither. Both are where the configuration says, which may be beside its own directory (`main = "../src/worker.py"`).
 Law 3: what is set for development (`.dev.vars`, `.env`) is kept apart, and never shown.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from holdfast.config.wrangler_keys import Modules, in_environment, modules_of, s
 from holdfast.config.wrangler_modules import check_bounds, collect_modules, collect_vendored
 from holdfast.config.wrangler_table import Table
 from holdfast.config.wrangler_text import FILES, read_configuration, read_inline
-from holdfast.config.wrangler_variables import read_variables
+from holdfast.config.wrangler_variables import read_variables, variable_files
 from holdfast.errors import SetupError, UsageError
 from holdfast.model.worker_script import MAX_NAME_CHARS, WorkerSettings
 
@@ -39,7 +40,7 @@ _USUAL_MAINS = (
 class WorkerProject:
     """A project. `files` are its modules by path below the root of imports, with "/"; `dev_variables` secrets for development.
 
-    `configuration` is the file that said so, None where there was none; `watched` are the directories that a change may be in.
+    `configuration` is the file that said so, None where there was none; `watched` are the directories, and files, that a change may be in.
     """
 
     settings: WorkerSettings
@@ -56,6 +57,10 @@ def read_worker(path: Path, env: str | None = None) -> WorkerProject:
         return _of_module(path, env)
     file = path if path.is_file() else _configuration_in(path)
     if file is None:
+        if not _usual_main(path):
+            raise UsageError(
+                "Worker", str(path), f"a directory with {', '.join(FILES)} or a module such as worker.py in it"
+            )
         return _of_table({}, path, None, env)
     return _of_table(read_configuration(file), file.parent, file, env)
 
@@ -79,7 +84,7 @@ def _of_module(file: Path, env: str | None) -> WorkerProject:
         files=files,
         dev_variables=read_variables(file.parent, env),
         configuration=file if values else None,
-        watched=(file.parent,),
+        watched=(file, *variable_files(file.parent, env)),
         warnings=warnings,
     )
 
@@ -99,7 +104,7 @@ def _of_table(values: Mapping[str, Any], directory: Path, file: Path | None, env
         files=files,
         dev_variables=read_variables(directory, env),
         configuration=file,
-        watched=(directory,),
+        watched=tuple(dict.fromkeys((directory, root))) if not _is_below(root, directory) else (directory,),
         warnings=warnings,
     )
 
@@ -111,17 +116,27 @@ def _usual_main(directory: Path) -> str:
 
 def _root_of(table: Table, directory: Path, modules: Modules) -> tuple[Path, str]:
     """The root of imports, and the entry module below it."""
-    project, main = directory.resolve(), (directory / modules.main).resolve()
-    if not main.is_relative_to(project):
-        table.refuse("main", f"a file below {directory}")
+    main = _meant(table, "main", directory, modules.main)
     if not main.is_file():
         raise SetupError(f"{table.key_of('main')}: there is no file {directory / modules.main}")
-    root = (directory / modules.base_dir).resolve() if modules.base_dir else main.parent
-    if not root.is_relative_to(project):
-        table.refuse("base_dir", f"a directory below {directory}")
+    root = _meant(table, "base_dir", directory, modules.base_dir) if modules.base_dir else main.parent
     if not main.is_relative_to(root):
         table.refuse("base_dir", f"a directory that {modules.main} is below of")
     return root, main.relative_to(root).as_posix()
+
+
+def _meant(table: Table, key: str, directory: Path, text: str) -> Path:
+    """The file or directory that is meant by `text`: one that is written as below the project is there, whatever links say."""
+    project = directory.resolve()
+    written = Path(os.path.normpath(project / text))
+    real, within = written.resolve(), project if written.is_relative_to(project) else written.parent.resolve()
+    if not real.is_relative_to(within):
+        table.refuse(key, f"no link that leads out of {within}")
+    return real
+
+
+def _is_below(path: Path, directory: Path) -> bool:
+    return path.resolve().is_relative_to(directory.resolve())
 
 
 def _name_of(text: str) -> str:

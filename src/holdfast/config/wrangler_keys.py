@@ -15,10 +15,13 @@ from typing import Any
 
 from holdfast.config.wrangler_modules import DEFAULT_EXCLUDES, TYPES, Rule
 from holdfast.config.wrangler_table import Table
-from holdfast.errors import UsageError, shown
+from holdfast.config.wrangler_text import json_value
+from holdfast.errors import UsageError
 from holdfast.model.cron import Cron
+from holdfast.model.hostname import parse_hostname
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
 from holdfast.model.worker_migrations import MigrationStep, RenamedClass, TransferredClass
+from holdfast.model.worker_route import parse_pattern
 from holdfast.model.worker_script import (
     EXPECTED_BINDING,
     EXPECTED_NAME,
@@ -215,10 +218,14 @@ def _check_names(table: Table, settings: WorkerSettings) -> None:
 
 
 def _variables(table: Table) -> dict[str, Any]:
-    found = dict(table.items())
-    for name, value in found.items():
+    found: dict[str, Any] = {}
+    for name, written in table.items():
         if not is_binding_name(name):
-            raise UsageError(table.key_of(shown(name)), None, EXPECTED_BINDING)
+            raise UsageError(table.key_of("").removesuffix("."), name, EXPECTED_BINDING)
+        try:
+            found[name] = value = json_value(written)
+        except ValueError as error:
+            raise UsageError(table.key_of(name), str(written), str(error)) from None
         if len(str(value).encode()) > MAX_VARIABLE_BYTES:
             table.refuse(name, f"at most {MAX_VARIABLE_BYTES} bytes")
     if len(found) > MAX_VARIABLES:
@@ -308,20 +315,22 @@ def _export(name: str, table: Table) -> MigrationStep:
     return table.refuse("state", _STATES)
 
 
-def _routes(table: Table) -> tuple[RouteSetting, ...]:
+def _routes(table: Table) -> tuple[RouteSetting, ...] | None:
     found = table.raw("routes")
     one = table.raw("route")
     if found is not None and one is not None:
         table.refuse("route", "either route or routes, not both")
     if found is not None and not isinstance(found, list):
         table.refuse("routes", "a list of patterns")
+    if found is None and one is None:
+        return None
     routes = []
-    for place, value in enumerate(found if found is not None else [] if one is None else [one]):
+    for place, value in enumerate(found if found is not None else [one]):
         key = f"routes[{place}]" if found is not None else "route"
         if isinstance(value, str):
-            routes.append(RouteSetting(pattern=value))
+            routes.append(_checked(RouteSetting(pattern=value, key=key), table.key_of(key)))
         elif isinstance(value, dict):
-            routes.append(_route(table.below(value, f"{key}.")))
+            routes.append(_route(table.below(value, f"{key}."), key))
         else:
             raise UsageError(
                 table.key_of(key), str(value), 'a pattern, or a table such as { pattern = "example.com/*" }'
@@ -329,13 +338,34 @@ def _routes(table: Table) -> tuple[RouteSetting, ...]:
     return tuple(routes)
 
 
-def _route(table: Table) -> RouteSetting:
-    return RouteSetting(
+def _route(table: Table, key: str) -> RouteSetting:
+    route = RouteSetting(
         pattern=table.needed_text("pattern", "a pattern such as example.com/*"),
         zone_id=table.text("zone_id"),
         zone_name=table.text("zone_name"),
         custom_domain=table.flag("custom_domain"),
+        key=key,
     )
+    return _checked(route, table.key_of("pattern"))
+
+
+def _checked(route: RouteSetting, key: str) -> RouteSetting:
+    """The route, where there can be such a one: what cannot is found out before anything is uploaded. Raises UsageError."""
+    if route.custom_domain:
+        try:
+            parse_hostname(route.pattern)
+        except ValueError:
+            expected = "a host name such as chat.example.com, for a custom domain has neither * nor a path"
+            raise UsageError(key, route.pattern, expected) from None
+        return route
+    try:
+        pattern = parse_pattern(route.pattern)
+    except ValueError as error:
+        raise UsageError(key, route.pattern, str(error).removeprefix("expected ").partition(", got ")[0]) from None
+    if not pattern.host and not (route.zone_id or route.zone_name):
+        expected = f'a zone_name beside it, for no host says of which zone it is: {{ pattern = "{pattern}", zone_name = "example.com" }}'
+        raise UsageError(key, route.pattern, expected)
+    return route
 
 
 def _limits(table: Table) -> WorkerLimits:

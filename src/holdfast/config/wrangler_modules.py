@@ -18,14 +18,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.errors import SetupError, reason_of
-from holdfast.model.worker_script import MAX_FILES, MAX_FILES_BYTES
+from holdfast.errors import SetupError, reason_of, shown
+from holdfast.model.worker_script import MAX_FILES, MAX_FILES_BYTES, is_module_path
 
 # Packages that go along, in the project and in the script's own tree.
 VENDORED = "python_modules"
 DEFAULT_EXCLUDES = ("**/*.pyc",)
 # Never part of a Worker: what tools leave behind. Names that begin with a dot are not, either.
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "venv"})
+# Of a virtual environment, whatever it is called (PEP 405).
+_ENVIRONMENT = "pyvenv.cfg"
 MAX_DEPTH = 32
 
 
@@ -50,7 +52,10 @@ DEFAULT_RULES = (
 def collect_modules(root: Path, main: str, rules: Sequence[Rule], *, find: bool = True) -> dict[str, bytes]:
     """Files by their path below `root`, with "/": `main`, and, where they are to be found, what rules name. Raises SetupError."""
     tree = _Tree(root)
-    patterns = [glob_pattern(glob) for rule in _in_force(rules) for glob in rule.globs] if find else []
+    if not find:
+        # What lies beside it is no business of a Worker's, nor is it looked at: it may be a home directory.
+        return tree.read([main])
+    patterns = [glob_pattern(glob) for rule in _in_force(rules) for glob in rule.globs]
     names = {main, *(name for name in tree.names(below=VENDORED) if any(one.fullmatch(name) for one in patterns))}
     return tree.read(sorted(names))
 
@@ -110,7 +115,11 @@ class _Tree:
             if len(here.parts) > MAX_DEPTH:
                 raise SetupError(f"{directory}: expected at most {MAX_DEPTH} directories in each other")
             directories[:] = sorted(
-                one for one in directories if self._is_wanted(one) and not (one == below and not here.parts)
+                one
+                for one in directories
+                if self._is_wanted(one)
+                and not (one == below and not here.parts)
+                and not (Path(directory) / one / _ENVIRONMENT).is_file()
             )
             for one in directories:
                 # `os.walk` does not go into it; what is meant by it would be missing without a word.
@@ -128,6 +137,10 @@ class _Tree:
         found: dict[str, bytes] = {}
         left = MAX_FILES_BYTES
         for name in names:
+            # What a form has for a double quote is something else at the other end.
+            if '"' in name or not is_module_path(name):
+                expected = "without control characters, double quotes and backslashes, in UTF-8"
+                raise SetupError(f"{self._root}: expected names of modules {expected}, found {shown(name)}")
             found[name] = self._content(name, left)
             left -= len(found[name])
         return found

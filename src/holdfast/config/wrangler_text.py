@@ -2,13 +2,15 @@
 
 Law 1: a file is read whole or refused with its name, and the line and column of the first thing that is wrong.
 Law 2: JSON may have comments and commas before a closing bracket (as wrangler reads it, whatever the file's ending); they become
-blanks, so that every place stays where it was.
+blanks, so that every place stays where it was. A text that is no Unicode (half of a surrogate pair) is refused with its key.
 Law 3: a single `.py` file may have its configuration within it, as the table `tool.wrangler` of its inline metadata (PEP 723).
 """
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -78,6 +80,19 @@ def without_comments(text: str) -> str:
     return _TEXT_OR_COMMA.sub(lambda match: match[0] if match[0] != "," else " ", _TEXT_OR_COMMENT.sub(blank, text))
 
 
+def json_value(value: object) -> object:
+    """A value of TOML or JSON as JSON has it: dates and times are texts, as wrangler writes them. Raises ValueError, what was expected."""
+    if isinstance(value, dict):
+        return {name: json_value(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [json_value(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number that JSON has")
+    if isinstance(value, datetime | time):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _json(text: str, file: Path) -> dict[str, Any]:
     # Loaded here and not with this module: most projects have TOML.
     import json  # noqa: PLC0415
@@ -88,7 +103,27 @@ def _json(text: str, file: Path) -> dict[str, Any]:
         raise SetupError(f"{file}: expected JSON, with comments or without: {error}") from error
     if not isinstance(found, dict):
         raise SetupError(f"{file}: expected an object of JSON, got {type(found).__name__}")
+    if "\\u" in text:
+        _check_texts(found, f"{file}: ")
     return found
+
+
+def _check_texts(value: object, key: str) -> None:
+    """Raise SetupError for a text that cannot be written anywhere."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise SetupError(
+                f"{key}: expected a text of Unicode, without halves of surrogate pairs, got {value!r}"
+            ) from None
+    elif isinstance(value, list):
+        for place, one in enumerate(value):
+            _check_texts(one, f"{key}[{place}]")
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            _check_texts(name, f"{key} {name!r}")
+            _check_texts(one, f"{key}{name}" if key.endswith(" ") else f"{key}.{name}")
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -28,15 +28,27 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 def read_variables(directory: Path, env: str | None) -> dict[str, str]:
     """What is set for development in `directory`, for the environment `env`. Raises SetupError."""
-    for name in [f".dev.vars.{env}"] * bool(env) + [".dev.vars"]:
+    first, names = _names(env)
+    for name in first:
         if (file := directory / name).is_file():
             return parse_variables(read_text(file), str(file))
-    names = [".env", ".env.local", *([f".env.{env}", f".env.{env}.local"] if env else ())]
     found: dict[str, str] = {}
     for name in names:
         if (file := directory / name).is_file():
             found |= parse_variables(read_text(file), str(file))
     return found
+
+
+def variable_files(directory: Path, env: str | None) -> tuple[Path, ...]:
+    """Every file in which something may be set for development, there or not."""
+    first, names = _names(env)
+    return tuple(directory / name for name in (*first, *names))
+
+
+def _names(env: str | None) -> tuple[list[str], list[str]]:
+    """Of the files of which the first counts that is there, and of those that count together where none of these is."""
+    first = [*([f".dev.vars.{env}"] if env else ()), ".dev.vars"]
+    return first, [".env", ".env.local", *([f".env.{env}", f".env.{env}.local"] if env else ())]
 
 
 def parse_variables(text: str, where: str) -> dict[str, str]:

@@ -56,12 +56,13 @@ HandlerName = Literal["fetch", "scheduled", "queue"]
 
 class RouteSetting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A route as a project asks for one: `pattern` as written, of the zone named by id, by name, or by the pattern's host.
-    With `custom_domain` the pattern is a host name, and the Worker its origin."""
+    With `custom_domain` the pattern is a host name, and the Worker its origin. `key` is where the project says it, for errors."""
 
     pattern: str
     zone_id: str = ""
     zone_name: str = ""
     custom_domain: bool = False
+    key: str = ""
 
 
 class DevSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,8 +79,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """What a project says about its Worker. `main` is the entry module's file, relative to the root of imports, with "/".
 
     `migrations` are in their order; `exports` are the classes said the other way, by state instead of by steps, None where
-    they are not. `required_secrets` are names that a deployment must have. `keep_vars` keeps what was set by other means. `crons`
-    are None where they are not said: then a deployment leaves those that there are.
+    they are not. `required_secrets` are names that a deployment must have. `keep_vars` keeps what was set by other means. `routes`
+    and `crons` are None where they are not said: then a deployment leaves those that there are.
     """
 
     name: str
@@ -92,7 +93,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     version_metadata: str = ""
     migrations: tuple[MigrationStep, ...] = ()
     exports: tuple[MigrationStep, ...] | None = None
-    routes: tuple[RouteSetting, ...] = ()
+    routes: tuple[RouteSetting, ...] | None = None
     crons: tuple[str, ...] | None = None
     limits: WorkerLimits = WorkerLimits()
     required_secrets: tuple[str, ...] = ()

@@ -91,13 +91,54 @@ def test_base_dir_is_the_root_of_imports(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base_dir", "main", "names"),
+    [
+        ("", "worker.py", {"worker.py", "more.py"}),
+        ("../src", "worker.py", {"worker.py", "more.py"}),
+        ("..", "src/worker.py", {"src/worker.py", "src/more.py", "lib.py"}),
+    ],
+)
+def test_a_module_may_lie_beside_the_directory_of_its_configuration(
+    tmp_path: Path, base_dir: str, main: str, names: set[str]
+) -> None:
+    base = f'base_dir = "{base_dir}"\n' if base_dir else ""
+    files = {"deploy/wrangler.toml": f'name = "a"\nmain = "../src/worker.py"\n{base}', "src/worker.py": ""}
+    project = read_worker(written(tmp_path, {**files, "src/more.py": "", "lib.py": ""}) / "deploy")
+    assert (project.settings.main, set(project.files)) == (main, names)
+    assert project.watched == (tmp_path / "deploy", tmp_path if base_dir == ".." else tmp_path / "src")
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "sentence"),
+    [
+        ('main = "worker.py"', "worker.py", "main: expected no link that leads out of"),
+        ('main = "../other/worker.py"', "../other/worker.py", "main: expected no link that leads out of"),
+        ('main = "entry.py"\nbase_dir = "lib"', "lib", "base_dir: expected no link that leads out of"),
+    ],
+)
+def test_a_link_to_elsewhere_is_no_part_of_a_project(tmp_path: Path, text: str, link: str, sentence: str) -> None:
+    written(tmp_path, {"a/wrangler.toml": text, "a/entry.py": "", "other/x": "", "secret/worker.py": ""})
+    (tmp_path / "a" / link).symlink_to(tmp_path / "secret" / ("" if link == "lib" else "worker.py"))
+    with pytest.raises(HoldfastError, match=sentence):
+        read_worker(tmp_path / "a")
+
+
+def test_what_lies_beside_a_single_module_is_not_looked_at(tmp_path: Path) -> None:
+    written(tmp_path, {"one.py": "", "far/" * 40 + "x.py": ""})
+    (tmp_path / "link").symlink_to(tmp_path / "far")
+    project = read_worker(tmp_path / "one.py")
+    assert set(project.files) == {"one.py"}
+    assert {one.name for one in project.watched} == {"one.py", ".dev.vars", ".env", ".env.local"}
+
+
+@pytest.mark.parametrize(
     ("files", "path", "env", "sentence"),
     [
         ({}, "gone", None, "Worker: expected a directory, a .py file or one of wrangler.json"),
-        ({"a/x.txt": ""}, "a", None, "main: expected the path of a .py file"),
+        ({"a/x.txt": ""}, "a", None, "Worker: expected a directory with wrangler.json, wrangler.jsonc, wrangler.toml or a module such as worker.py in it"),
+        ({"wrangler.toml": ""}, "", None, "main: expected the path of a .py file"),
         ({"wrangler.toml": 'main = "gone.py"'}, "", None, "main: there is no file"),
-        ({"a/wrangler.toml": 'main = "../x.py"', "x.py": ""}, "a", None, "main: expected a file below"),
-        ({"wrangler.toml": 'main = "a.py"\nbase_dir = ".."', "a.py": ""}, "", None, "base_dir: expected a directory below"),
+        ({"a/wrangler.toml": 'main = "../gone.py"'}, "a", None, "main: there is no file"),
         ({"wrangler.toml": 'main = "a.py"\nbase_dir = "b"', "a.py": "", "b/x": ""}, "", None, "base_dir: expected a directory that a.py"),
         ({"a.py": SINGLE}, "a.py", "staging", "--env: expected an environment of"),
         ({"a.py": SINGLE.replace('name = "one"', 'main = "b.py"')}, "a.py", None, "tool.wrangler.main: expected a.py"),

@@ -1,5 +1,6 @@
 """The keys of a Worker's configuration: what each comes to, and what is refused or told."""
 
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
@@ -46,10 +47,17 @@ def settings(**values: object) -> tuple[WorkerSettings, tuple[str, ...]]:
                       MigrationStep(renamed_classes=(RenamedClass(before="Was", after="Is"),)),
                       MigrationStep(departed_classes=("Left",)),
                       MigrationStep(transferred_classes=(TransferredClass(before="Came", script="old", after="Came"),)))}),
-        ({"route": "example.com/*"}, {"routes": (RouteSetting(pattern="example.com/*"),)}),
+        ({"route": "example.com/*"}, {"routes": (RouteSetting(pattern="example.com/*", key="route"),)}),
+        ({"routes": []}, {"routes": ()}),
+        ({"routes": [{"pattern": "*/a", "zone_id": "a"}]}, {"routes": (RouteSetting(pattern="*/a", zone_id="a", key="routes[0]"),)}),
+        ({"vars": {"DAY": date(2026, 1, 1), "AT": datetime(2026, 1, 1, 7, 32, tzinfo=UTC), "HERE": datetime.fromisoformat("2026-01-01T07:32"),
+                   "TIME": [{"a": time(7, 32)}]}},
+         {"vars": {"DAY": "2026-01-01", "AT": "2026-01-01T07:32:00.000Z", "HERE": "2026-01-01T07:32:00.000",
+                   "TIME": [{"a": "07:32:00.000"}]}}),
         ({"routes": ["a.com/*", {"pattern": "b.com", "custom_domain": True}, {"pattern": "c.com/*", "zone_name": "c.com"}]},
-         {"routes": (RouteSetting(pattern="a.com/*"), RouteSetting(pattern="b.com", custom_domain=True),
-                     RouteSetting(pattern="c.com/*", zone_name="c.com"))}),
+         {"routes": (RouteSetting(pattern="a.com/*", key="routes[0]"),
+                     RouteSetting(pattern="b.com", custom_domain=True, key="routes[1]"),
+                     RouteSetting(pattern="c.com/*", zone_name="c.com", key="routes[2]"))}),
         ({"triggers": {"crons": ["0 * * * *"]}}, {"crons": ("0 * * * *",)}),
         ({"triggers": {"crons": []}}, {"crons": ()}),
         ({"triggers": {}}, {"crons": None}),
@@ -68,7 +76,7 @@ def test_each_key_comes_to_a_setting_and_no_warning(values: dict[str, Any], expe
     [
         ({"name": "Chat Room"}, "name: expected lower-case letters"),
         ({"compatibility_date": "today"}, "compatibility_date: expected a date such as 2026-11-01, got 'today'"),
-        ({"vars": {"A-B": 1}}, "vars.'A-B': expected a name such as ROOMS"),
+        ({"vars": {"A-B": 1}}, "vars: expected a name such as ROOMS: letters, digits and _, not beginning with a digit, got 'A-B'"),
         ({"vars": {"A": "x" * 6000}}, "vars.A: expected at most 5120 bytes"),
         ({"vars": {f"A{n}": 1 for n in range(200)}}, "vars: expected at most 128 variables, got '200'"),
         ({"durable_objects": {"bindings": [{"name": "R"}]}},
@@ -90,6 +98,16 @@ def test_each_key_comes_to_a_setting_and_no_warning(values: dict[str, Any], expe
         ({"routes": "a/*"}, "routes: expected a list of patterns, got 'a/*'"),
         ({"routes": [5]}, "routes[0]: expected a pattern, or a table"),
         ({"routes": [{}]}, "routes[0].pattern: expected a pattern"),
+        ({"routes": ["a.com/*", "a.com/a*b"]},
+         "wrangler.toml: routes[1]: expected a * nowhere in the path but at its end, got 'a.com/a*b'"),
+        ({"route": "ftp://a.com/"}, "route: expected http:// or https:// or no scheme, got 'ftp://a.com/'"),
+        ({"routes": [""]}, "routes[0]: expected a pattern such as"),
+        ({"routes": [{"pattern": "a.com/a?b=c"}]}, "routes[0].pattern: expected a path without a query"),
+        ({"routes": ["*/a"]}, "routes[0]: expected a zone_name beside it, for no host says of which zone it is"),
+        ({"routes": [{"pattern": "*.a.com", "custom_domain": True}]}, "routes[0].pattern: expected a host name such as"),
+        ({"routes": [{"pattern": "a.com/b", "custom_domain": True}]}, "routes[0].pattern: expected a host name such as"),
+        ({"vars": {"E": float("inf")}}, "vars.E: expected a number that JSON has, got 'inf'"),
+        ({"vars": {"E": {"a": [float("nan")]}}}, "vars.E: expected a number that JSON has"),
         ({"triggers": {"crons": ["0 * * * *", "* * * *"]}},
          "triggers.crons: expected cron expressions (expected five fields such as */5 9-17 * * MON-FRI"),
         ({"triggers": {"crons": ["99 * * * *"]}}, "triggers.crons: expected cron expressions (minute: expected"),

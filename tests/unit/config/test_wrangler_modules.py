@@ -1,5 +1,6 @@
 """Which files of a project go along with its Worker."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,22 @@ def test_a_link_to_a_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in/pkg").symlink_to(tmp_path / "outside")
     with pytest.raises(SetupError, match="pkg: expected a directory, not a link to one"):
         collect_modules(tmp_path / "in", "entry.py", ())
+
+
+def test_a_virtual_environment_is_passed_over_whatever_it_is_called(tmp_path: Path) -> None:
+    project(tmp_path, "entry.py", "my-env/pyvenv.cfg", "my-env/lib/x.py")
+    (tmp_path / "my-env/lib64").symlink_to(tmp_path / "my-env/lib")
+    assert set(collect_modules(tmp_path, "entry.py", ())) == {"entry.py"}
+
+
+@pytest.mark.parametrize("name", [b"a\xff.txt", b'a"q.txt', b"a\n.txt", b"a\t.txt", b"a\\b.txt"])
+def test_a_name_that_would_not_arrive_as_it_is_is_refused(tmp_path: Path, name: bytes) -> None:
+    project(tmp_path, "entry.py")
+    (tmp_path / os.fsdecode(name)).write_text("")
+    with pytest.raises(SetupError) as caught:
+        collect_modules(tmp_path, "entry.py", ())
+    assert str(caught.value).startswith(f"{tmp_path}: expected names of modules without control characters")
+    assert str(caught.value).endswith(f"found {os.fsdecode(name)!r}")
 
 
 def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:

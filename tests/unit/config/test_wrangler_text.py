@@ -39,6 +39,12 @@ def test_a_configuration_is_read(tmp_path: Path, name: str, text: str, found: di
         ("wrangler.jsonc", b'{"a": 1}\n/* never', "the comment that begins on line 2 has no end"),
         ("wrangler.jsonc", b"[]", "expected an object of JSON, got list"),
         ("wrangler.jsonc", b'{"a": NaN}', "NaN is no number of JSON"),
+        (
+            "wrangler.jsonc",
+            b'{"vars": {"A": "\\ud800"}}',
+            "vars.A: expected a text of Unicode, without halves of surrogate pairs",
+        ),
+        ("wrangler.jsonc", b'{"a": [{"\\udc00": 1}]}', "a[0]"),
         ("wrangler.jsonc", b"[" * 100_000, "expected JSON"),
         ("wrangler.jsonc", b'{"a": "\xff"}', "expected text in UTF-8"),
         ("wrangler.jsonc", b" " * (MAX_BYTES + 1), f"at most {MAX_BYTES} bytes"),

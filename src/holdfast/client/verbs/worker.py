@@ -1,7 +1,7 @@
 """`holdfast worker`: scripts of Workers: deployed from a project, listed, heard, removed; and their secrets.
 
 Law 1: a project is read whole before anything is asked of the API; what is deployed is told with what of the project means nothing here.
-Law 2: routes of the project are made after the script serves. One that another script has is refused, and stays as it is.
+Law 2: routes of the project are made after the script serves (`worker_routing`).
 Law 3: a secret comes from standard input, or from a prompt that shows nothing; it is printed nowhere.
 """
 
@@ -16,22 +16,21 @@ from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from holdfast.client.api.answer import ApiRefused, JsonObject, as_object, as_objects, id_of, text_of
+from holdfast.client.api.answer import JsonObject, as_object, as_objects, id_of, text_of
 from holdfast.client.api.options import ApiOptions
 from holdfast.client.api.paths import path_of
-from holdfast.client.api.zones import find_account, find_zone, the_only
+from holdfast.client.api.zones import find_account, the_only
 from holdfast.client.printable import printable_lines
 from holdfast.client.verbs.group import Verb, group_of
 from holdfast.client.verbs.output import Output, cell
+from holdfast.client.worker_routing import led_to
 from holdfast.client.worker_upload import parts_of
 from holdfast.errors import HoldfastError, UsageError
 from holdfast.model.option import spelled, switch
-from holdfast.model.worker_route import parse_pattern
 from holdfast.model.worker_script import (
     EXPECTED_BINDING,
     EXPECTED_NAME,
     MAX_VARIABLE_BYTES,
-    RouteSetting,
     WorkerSettings,
     is_binding_name,
     is_script_name,
@@ -194,8 +193,7 @@ def deploy(project: Project, options: WorkerDeployOptions, api: Api, output: Out
 
 def _led_to(api: Api, account: str, name: str, settings: WorkerSettings) -> Iterator[str]:
     """Have the Worker, which serves, asked by its routes and at its times; a sentence for each that is done. Raises HoldfastError."""
-    for route in settings.routes:
-        yield _routed(api, account, name, route)
+    yield from led_to(api, account, name, settings.routes)
     if settings.crons is not None:
         # None leaves those that there are, an empty list removes them: as wrangler has it.
         body = [{"cron": cron} for cron in settings.crons]
@@ -327,43 +325,6 @@ def _missing_secrets(api: Api, account: str, name: str, required: Sequence[str])
     what = f"list the secrets of {name}"
     found = as_objects(api.get(f"{_script(account, name)}/secrets", what=what), what=what)
     return sorted(set(required) - {text_of(one, "name") for one in found})
-
-
-def _routed(api: Api, account: str, name: str, route: RouteSetting) -> str:
-    """Have the requests of a route go to the Worker; a sentence about it. Raises HoldfastError."""
-    what = f"route {route.pattern} to {name}"
-    if route.custom_domain:
-        domains = path_of("accounts", account, "workers", "domains")
-        there = as_objects(api.get(domains, what=what), what=what)
-        made = as_object(
-            api.send("PUT", domains, what=what, body={"hostname": route.pattern, "service": name}), what=what
-        )
-        before = next((text_of(one, "service") for one in there if one.get("id") == made.get("id")), name)
-        return f"{route.pattern} has {name} for its origin{'' if before == name else f' (before: {before})'}"
-    try:
-        pattern = str(parse_pattern(route.pattern))
-    except ValueError as error:
-        raise UsageError("routes", route.pattern, str(error).removeprefix("expected ")) from None
-    routes = f"{path_of('zones', _zone_id(api, route, pattern))}/workers/routes"
-    there = as_objects(api.get(routes, what=what), what=what)
-    if any((text_of(one, "pattern"), text_of(one, "script")) == (pattern, name) for one in there):
-        return f"{pattern} goes to {name}, as before"
-    api.send("POST", routes, what=what, body={"pattern": pattern, "script": name})
-    return f"{pattern} goes to {name}"
-
-
-def _zone_id(api: Api, route: RouteSetting, pattern: str) -> str:
-    if route.zone_id or route.zone_name:
-        return find_zone(api, route.zone_id or route.zone_name).id
-    host = parse_pattern(pattern).host.removeprefix(".")
-    labels = host.split(".")
-    for at in range(len(labels) - 1):
-        name = ".".join(labels[at:])
-        what = f"find the zone of {host}"
-        found = as_objects(api.get("/zones", what=what, query={"name": name}), what=what)
-        if found:
-            return id_of(found[0], what=what)
-    raise ApiRefused(f"cannot route {pattern}: this token sees no zone of {host}: name it with zone_name", status=404)
 
 
 VERBS: Mapping[str, Verb] = {

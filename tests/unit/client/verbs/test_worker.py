@@ -19,7 +19,6 @@ from tests.unit.client.verbs.fake_api import ACCOUNT_ID, IN_ZONE, ZONE, Failure,
 
 SCRIPTS = f"/accounts/{ACCOUNT_ID}/workers/scripts"
 CHAT = f"{SCRIPTS}/chat"
-DOMAINS = f"/accounts/{ACCOUNT_ID}/workers/domains"
 MADE: dict[str, object] = {"id": "chat", "deployment_id": "d" * 32, "startup_time_ms": 12}
 ACCOUNTS = [{"id": ACCOUNT_ID, "name": "Main"}]
 
@@ -38,9 +37,7 @@ def fake(**answers: object) -> FakeApi:
             "GET /zones": [ZONE],
             f"PUT {CHAT}": MADE,
             f"GET {IN_ZONE}/workers/routes": [],
-            f"POST {IN_ZONE}/workers/routes": {"id": "r" * 32},
-            f"GET {DOMAINS}": [],
-            f"PUT {DOMAINS}": {"id": "d" * 32},
+            f"PUT {CHAT}/routes": ["example.com/*"],
             **answers,
         }
     )
@@ -115,53 +112,6 @@ def test_what_means_nothing_here_is_told() -> None:
         "wrangler.toml: url: not known here, and passed over",
         "chat: these secrets are required, and not set: TOKEN",
     ]
-
-
-@pytest.mark.parametrize(
-    ("route", "there", "written", "said"),
-    [
-        (RouteSetting(pattern="Example.com/*"), [], [(f"POST {IN_ZONE}/workers/routes", {"pattern": "example.com/*", "script": "chat"})],
-         "example.com/* goes to chat"),
-        (RouteSetting(pattern="example.com/*"), [{"pattern": "example.com/*", "script": "chat"}], [],
-         "example.com/* goes to chat, as before"),
-        (RouteSetting(pattern="example.com/*", zone_name="example.com"), [],
-         [(f"POST {IN_ZONE}/workers/routes", {"pattern": "example.com/*", "script": "chat"})], "example.com/* goes to chat"),
-        (RouteSetting(pattern="chat.example.com", custom_domain=True), [],
-         [(f"PUT /accounts/{ACCOUNT_ID}/workers/domains", {"hostname": "chat.example.com", "service": "chat"})],
-         "chat.example.com has chat for its origin"),
-    ],
-)  # fmt: skip
-def test_routes_are_made_after_the_script_serves(
-    route: RouteSetting, there: list[object], written: list[tuple[str, object]], said: str
-) -> None:
-    api = fake(**{f"GET {IN_ZONE}/workers/routes": there})
-    out, _ = deployed(api, a_project(routes=(route,)))
-    assert api.written()[1:] == written
-    assert out.splitlines()[1] == said
-
-
-@pytest.mark.parametrize(
-    ("route", "answers", "error", "words"),
-    [
-        (RouteSetting(pattern="a b"), {}, UsageError, "routes: expected a pattern such as"),
-        (RouteSetting(pattern="example.org/*"), {"GET /zones": []}, ApiRefused, "this token sees no zone of example.org"),
-        (RouteSetting(pattern="example.com/*"), {f"POST {IN_ZONE}/workers/routes": Failure(409, 10020, "A route exists")},
-         ApiRefused, "cannot route example.com/* to chat: code 10020"),
-    ],
-)  # fmt: skip
-def test_a_route_that_cannot_be_made_is_told(
-    route: RouteSetting, answers: dict[str, object], error: type[Exception], words: str
-) -> None:
-    with pytest.raises(error) as caught:
-        deployed(fake(**answers), a_project(routes=(route,)))
-    assert words in str(caught.value)
-
-
-@pytest.mark.parametrize(("service", "said"), [("old", " (before: old)"), ("chat", "")])
-def test_whom_a_custom_domain_is_taken_from_is_told(service: str, said: str) -> None:
-    api = fake(**{f"GET {DOMAINS}": [{"id": "e" * 32, "service": "none"}, {"id": "d" * 32, "service": service}]})
-    out, _ = deployed(api, a_project(routes=(RouteSetting(pattern="chat.example.com", custom_domain=True),)))
-    assert out.splitlines()[1] == f"chat.example.com has chat for its origin{said}"
 
 
 def test_what_has_been_done_is_told_where_the_next_step_fails() -> None:
