@@ -29,6 +29,7 @@ from holdfast.workers.durable.errors import StorageReset
 from holdfast.workers.durable.events import Event, fitting
 from holdfast.workers.durable.owner import Fenced
 from holdfast.workers.durable.services import File
+from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 
 MAX_RETRIES = 6
 FIRST_RETRY_MS = 2_000
@@ -120,8 +121,8 @@ class AlarmRun(Event):
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """Write down how it ended, in the transaction of what the handler wrote."""
         host = self.host
-        if host.broken is not None:
-            # `fail` has told the scheduler.
+        if host.broken is not None or isinstance(error, DurableObjectAbort):
+            # `fail` has told the scheduler, or will.
             return
         if error is not None:
             host.failed(self)
