@@ -2,13 +2,14 @@
 
 Law 1: a hibernatable session outlives its link for RESUME_S: an edge that lives comes back at once. One that did not come back, or
 came back without it, ends as a disconnect. Others end with their link.
-Law 2: while anybody is away, not everything that was sent is with the kernel: what is held for them is not.
+Law 2: while anybody is away, not everything that was sent is with the kernel: what is held for them is not. When they are back, their links
+have it, and the kernel when these have passed it on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from holdfast.workers.channel.records import GONE
@@ -29,6 +30,8 @@ class Away:
         self._loop = asyncio.get_running_loop()
         self._sessions: dict[Key, dict[int, Session]] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
+        # How often somebody has gone away.
+        self.times = 0
 
     def __bool__(self) -> bool:
         return bool(self._sessions)
@@ -45,6 +48,7 @@ class Away:
                 away[session.sid] = session
             else:
                 _lose(session)
+        self.times += bool(away)
         if away and key not in self._timers:
             self._timers[key] = self._loop.call_later(RESUME_S, self.give_up, key)
         elif not away:
@@ -70,15 +74,24 @@ class Away:
 class Mark:
     """How far the links were at one moment."""
 
-    __slots__ = ("_away", "_links")
+    __slots__ = ("_away", "_links", "_marks", "_times")
 
-    def __init__(self, links: list[tuple[Link, int]], away: Away) -> None:
-        self._links = links
-        self._away = away
+    def __init__(self, marks: Callable[[], list[tuple[Link, int]]], away: Away) -> None:
+        """`marks`: how far each link goes that has anything to send, when it is asked."""
+        self._marks, self._away = marks, away
+        self._links = marks()
+        # Of who is away nothing is known.
+        self._times = -1 if away else away.times
 
     def is_passed(self) -> bool:
         """Whether the kernel has all that was sent until then; what is held for sockets that are away it has not."""
-        return not self._away and all(link.has_passed(mark) for link, mark in self._links)
+        away = self._away
+        if away:
+            return False
+        if away.times != self._times:
+            # Who was away meanwhile is back, or is given up: what was held for them is with their links now.
+            self._times, self._links = away.times, self._marks()
+        return all(link.has_passed(mark) for link, mark in self._links)
 
 
 def _lose(session: Session) -> None:

@@ -107,7 +107,7 @@ class Channels:
 
     def mark(self) -> Mark:
         """How far everything goes that was sent until now."""
-        return Mark([(link, link.mark()) for link in self._links if link.has_waiting], self._away)
+        return Mark(self._marks, self._away)
 
     def statistics(self) -> dict[str, int]:
         """`links`, `sessions`, `sessions_hibernatable`, `sessions_away`, `events_in_flight` (with their handlers), `waiting_bytes` (to go
@@ -269,6 +269,9 @@ class Channels:
         self._away.add((link.edge, link.loop), sessions.values())
 
     # --- Parts ---
+
+    def _marks(self) -> list[tuple[Link, int]]:
+        return [(link, link.mark()) for link in self._links if link.has_waiting]
 
     def _accepted(self, connection: socket.socket) -> None:
         if len(self._links) >= MAX_LINKS:
