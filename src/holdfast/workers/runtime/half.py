@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from holdfast.workers.channel.binding import Binding, encode, group_of
+from holdfast.workers.channel.records import GONE
 from holdfast.workers.runtime import console
 from holdfast.workers.runtime.incoming import NOBODY, Acceptance, Incoming, Parked, SocketOwner, soon
 from holdfast.workers.sdk.errors import JsException, JsTypeError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 # What an edge keeps beside a socket is 64 KiB (`Session` of the core), and 16 KiB of that are for its attachment.
 MAX_BINDING_BYTES = 47 * 1024
-DISCONNECTED = "WebSocket disconnected without sending Close frame."
 
 
 class Half(Incoming):
@@ -57,6 +57,7 @@ class Half(Incoming):
         self._far: Half | ref[Half] | None = None
         # By user code.
         self._was_closed = False
+        # Of `new WebSocket()`: it cannot be returned with a 101.
         self._is_constructed = False
         self._attachment: bytes | None = None
         self.parked: Parked | None = None
@@ -99,11 +100,6 @@ class Half(Incoming):
     def is_over(self) -> bool:
         """Whether both sides have closed, or it was reset."""
         return self._sent_close and self._got_close
-
-    @property
-    def is_constructed(self) -> bool:
-        """Whether it came of `new WebSocket()`; such a one cannot be returned with a 101."""
-        return self._is_constructed
 
     def check_hibernatable(self) -> None:
         """Raise what `ctx.acceptWebSocket()` raises for a socket that cannot be heard by an object."""
@@ -186,7 +182,7 @@ class Half(Incoming):
     def lost(self) -> None:
         """The client of a used half never came."""
         if self._peer is not None and self._peer.session is None:
-            self._peer.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+            self._peer.ended(1006, GONE, was_clean=False, seq=0)
 
     def cut_off(self) -> None:
         """The peer, in this process, was reset."""
@@ -194,7 +190,7 @@ class Half(Incoming):
             # Its client has not come yet: it will not be wanted.
             self._held, self.held_bytes = None, 0
         else:
-            self.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+            self.ended(1006, GONE, was_clean=False, seq=0)
 
     def give_up(self) -> None:
         """User code wants the connection of a `new WebSocket()` no more, which has not come about: it fails (WebSockets standard, `close()`)."""
@@ -255,7 +251,7 @@ def _dropped(loop: asyncio.AbstractEventLoop, left: ref[Half], _peer: object) ->
 
 def _disconnected(left: ref[Half]) -> None:
     if (half := left()) is not None:
-        half.ended(1006, DISCONNECTED, was_clean=False, seq=0)
+        half.ended(1006, GONE, was_clean=False, seq=0)
 
 
 def pair(one: Half, other: Half) -> None:

@@ -15,6 +15,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from holdfast.workers.durable.errors import RESET_BY_CODE, SOCKET_LOST
 from holdfast.workers.runtime import events
 from holdfast.workers.runtime.hearing import Hearing
 from holdfast.workers.runtime.services import services
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 # Sent to a half that nobody has accepted yet: two of the longest messages. Precedent: what an edge holds unsent for a socket that reads.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # What a client is told whose socket's listeners have gone. Precedent: the original's texts.
-RESET = (1011, "Durable Object connection closed because the object was reset.")
-UPDATED = (1012, "Durable Object reset because its code was updated.")
+RESET = (1011, SOCKET_LOST)
+UPDATED = (1012, RESET_BY_CODE)
 
 # Callbacks of the runtime run as nobody's.
 NOBODY = Context()
@@ -198,14 +199,12 @@ class Incoming:
 
     def _give_owner(self, owner: SocketOwner, item: tuple[Any, ...]) -> None:
         match item:
-            case ("message", data, seq):
-                owner.message(self, data if isinstance(data, str) else ArrayBuffer(data), seq)
             case ("close", code, reason, was_clean, seq):
                 owner.closed(self, code, reason, was_clean, seq)
             case ("error", error, seq):
                 owner.failed(self, str(getattr(error, "message", error)), seq)
             case _:
-                # "open": whoever hears it by an object was open before.
+                # "open": whoever hears it by an object was open before. Messages take a shorter way (`arrived`).
                 return
 
     def done(self, seq: int) -> None:

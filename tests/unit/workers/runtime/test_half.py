@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from holdfast.workers.channel.binding import Binding
-from holdfast.workers.channel.records import ToEdge
+from holdfast.workers.channel.records import GONE, ToEdge
 from holdfast.workers.channel.session import Session
-from holdfast.workers.runtime import half as halves
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair
 from tests.unit.workers.channel.test_session import FakeLink
 from tests.unit.workers.runtime.halves import ROOM, Owner, listening, opened, turns
@@ -32,7 +31,7 @@ async def test_a_client_that_never_comes_is_told_as_a_disconnect() -> None:
     server.accept_hibernatable(owner, (), **ROOM)
     client.use()
     client.lost()
-    assert owner.heard == [("closed", 1006, halves.DISCONNECTED, False, 0, 3)]
+    assert owner.heard == [("closed", 1006, GONE, False, 0, 3)]
 
 
 async def test_an_aborted_socket_tells_its_peer_and_not_its_object() -> None:
@@ -43,7 +42,7 @@ async def test_an_aborted_socket_tells_its_peer_and_not_its_object() -> None:
     heard = listening(client)
     server.abort(1006, "reset")
     await turns()
-    assert (owner.heard, heard) == ([], [(1006, halves.DISCONNECTED, False)])
+    assert (owner.heard, heard) == ([], [(1006, GONE, False)])
     away, there = WebSocketPair.new()
     there.accept_hibernatable(owner, (), **ROOM)
     away.use()
@@ -88,8 +87,8 @@ async def test_a_half_whose_peer_is_dropped_has_ended(*, is_hibernatable: bool) 
     del client
     assert (owner.heard, heard) == ([], [])
     await turns()
-    assert owner.heard == [("closed", 1006, halves.DISCONNECTED, False, 0, 3)] * is_hibernatable
-    assert heard == [(1006, halves.DISCONNECTED, False)] * (not is_hibernatable)
+    assert owner.heard == [("closed", 1006, GONE, False, 0, 3)] * is_hibernatable
+    assert heard == [(1006, GONE, False)] * (not is_hibernatable)
     assert server.readyState == WebSocket.CLOSED
     server.send("to nobody")
 
@@ -102,7 +101,7 @@ async def test_a_half_whose_peer_is_dropped_in_another_thread_has_ended() -> Non
     del client
     await asyncio.to_thread(kept.clear)
     await turns()
-    assert owner.heard == [("closed", 1006, halves.DISCONNECTED, False, 0, 3)]
+    assert owner.heard == [("closed", 1006, GONE, False, 0, 3)]
 
 
 async def test_a_half_is_heard_whose_peer_only_its_listeners_have() -> None:
