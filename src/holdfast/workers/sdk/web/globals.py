@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -119,7 +120,7 @@ class JSON:
         """The text of a value: dates as ISO texts, NaN and infinities as null. TypeError for what has none, or a cycle."""
         separators = (",", ":") if not space else (",", ": ")
         try:
-            return json.dumps(
+            text = json.dumps(
                 _json_value(value, 0),
                 ensure_ascii=False,
                 allow_nan=False,
@@ -128,10 +129,20 @@ class JSON:
             )
         except (ValueError, RecursionError) as error:
             raise JsTypeError(f"Converting circular structure to JSON: {error}") from None
+        return _SURROGATES.sub(_well_formed, text)
 
 
 # Nesting of a value that is written; beyond it, it is taken for a cycle.
 _MAX_DEPTH = 500
+
+
+# Python's text may have halves of characters, also two that belong together.
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
+
+
+def _well_formed(found: re.Match[str]) -> str:
+    halves = found[0]
+    return halves.encode("utf-16", "surrogatepass").decode("utf-16") if len(halves) == 2 else f"\\u{ord(halves):04x}"
 
 
 def _json_value(value: object, depth: int) -> object:

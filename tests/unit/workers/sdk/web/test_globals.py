@@ -33,6 +33,11 @@ def test_json_is_written_as_javascript_writes_it() -> None:
     assert JSON.parse('{"a": {"b": 1}}').a.b == 1
 
 
+def test_json_is_well_formed_whatever_halves_of_characters_a_text_has() -> None:
+    pair = "\ud83d" + "\ude00"
+    assert JSON.stringify({"\ud800": f"a\udfff{pair}\ud83dé"}) == '{"\\ud800":"a\\udfff\U0001f600\\ud83dé"}'
+
+
 def test_what_has_no_json_is_refused() -> None:
     circle: list[Any] = []
     circle.append(circle)
