@@ -8,6 +8,8 @@ Law 3: sockets outlive a hibernation and a deploy; a reset closes all of them.
 """
 
 import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Protocol
 
 from holdfast.workers.durable.broadcasts import Broadcast
@@ -154,6 +156,16 @@ class Actor:
     def queued(self) -> int:
         """How many events wait."""
         return len(self._waiting or ()) + (0 if self.instance is None else self.instance.queued)
+
+    @property
+    def waiting(self) -> Iterator[Event]:
+        """The events that wait."""
+        return chain(self._waiting or (), () if self.instance is None else self.instance.waiting)
+
+    @property
+    def at_work(self) -> Iterable[Event]:
+        """The events that run."""
+        return () if self.instance is None else self.instance.at_work
 
     @property
     def running(self) -> int:

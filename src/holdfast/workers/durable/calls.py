@@ -10,7 +10,7 @@ Law 3: what waits for an object is bounded, in number and time; beyond it the ca
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, cast
@@ -26,7 +26,7 @@ from holdfast.workers.durable.errors import (
     ObjectReset,
     Overloaded,
 )
-from holdfast.workers.durable.events import Event, Progress
+from holdfast.workers.durable.events import Event, Progress, SocketEvent
 from holdfast.workers.durable.streaming import keep_at_home
 from holdfast.workers.durable.transfer import Reference, copied, copied_error
 from holdfast.workers.sdk.bridge import no_response
@@ -333,10 +333,21 @@ def _depart(find: Callable[[], Actor], call: Call) -> None:
 
 def _arrive(find: Callable[[], Actor], call: Call) -> None:
     actor = find()
-    if actor.queued >= MAX_QUEUED or actor.running >= MAX_RUNNING:
+    if _is_full(actor):
         call.fail(Overloaded(TOO_MANY_QUEUED))
     else:
         actor.deliver(call)
+
+
+def _is_full(actor: Actor) -> bool:
+    # Messages of sockets have a bound of their own, what an edge sends ahead: they keep nobody from calling.
+    if actor.queued < MAX_QUEUED and actor.running < MAX_RUNNING:
+        return False
+    return _calls_in(actor.waiting) >= MAX_QUEUED or _calls_in(actor.at_work) >= MAX_RUNNING
+
+
+def _calls_in(events: Iterable[Event]) -> int:
+    return sum(event.kind != SocketEvent.kind for event in events)
 
 
 def _settle(future: "asyncio.Future[Any]", result: Any = None, *, error: BaseException | None = None) -> None:  # noqa: ANN401

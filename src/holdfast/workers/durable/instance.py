@@ -13,7 +13,7 @@ Law 3: whatever breaks it, and whatever fails on the way, everybody who waits fo
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import Context
 from functools import partial
 from typing import Any, Protocol
@@ -131,6 +131,16 @@ class Instance:
             self._queue.append(event)
         else:
             self._begin(event)
+
+    @property
+    def waiting(self) -> Iterable[Event]:
+        """The events that wait."""
+        return self._queue or ()
+
+    @property
+    def at_work(self) -> Iterable[Event]:
+        """The events that run."""
+        return self._running
 
     @property
     def queued(self) -> int:

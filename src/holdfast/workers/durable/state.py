@@ -176,7 +176,7 @@ class DurableObjectState:
         sockets = [
             ws
             for ws in self._owner.sockets
-            if ws.readyState == OPEN and (wanted is None or wanted in ws.tags) and ws not in left_out
+            if (wanted is None or wanted in ws.tags) and ws.readyState == OPEN and ws not in left_out
         ]
         self._owner.broadcast(sockets, data, drop=drop, max_backlog_bytes=max_backlog_bytes)
         return len(sockets)

@@ -266,6 +266,24 @@ async def test_more_calls_than_may_wait_are_refused(tmp_path: Path, monkeypatch:
         assert [await one for one in waiting] == [1, 2, 3]
 
 
+async def test_messages_that_wait_keep_nobody_from_calling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hears(Acceptor, Room):
+        """Says nothing to what it hears."""
+
+    monkeypatch.setattr(calls, "MAX_QUEUED", 2)
+    async with stage(tmp_path, Room=Hears) as scene:
+        session = await scene.client(scene.stub())
+        opens = await blocked(scene)
+        for number in range(10):
+            session.says(str(number))
+        waiting = [scene.stub().add(1) for _ in range(2)]
+        await turn()
+        with pytest.raises(ObjectError, match="Too many requests queued"):
+            await scene.stub().add(1)
+        opens.set()
+        assert [await one for one in waiting] == [1, 2]
+
+
 async def test_a_call_that_waited_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         opens = await blocked(scene)
