@@ -18,7 +18,8 @@ from typing import Protocol
 
 from holdfast.workers.durable.disk import Job
 from holdfast.workers.durable.errors import STORAGE_STALLED, ObjectReset
-from holdfast.workers.durable.gates import InputGate, OutputGate
+from holdfast.workers.durable.gates import InputGate
+from holdfast.workers.durable.output_gate import OutputGate
 
 # Precedent: the original's.
 COMMIT_LIMIT_S = 30.0

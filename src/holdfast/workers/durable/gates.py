@@ -1,17 +1,14 @@
-"""The two gates of an object: who may go on inside it (input), and what of it may be seen outside (output).
+"""The input gate of an object: who may go on inside it. What of it may be seen outside: `output_gate.py`.
 
-The input gate holds the *steps* of user code, from one suspension to the next: a coroutine whose awaited thing has happened
+The gate holds the *steps* of user code, from one suspension to the next: a coroutine whose awaited thing has happened
 goes on only when the gate admits it. It is closed by a section (`blockConcurrencyWhile`, a transaction), to all but that
 section's own code, by a commit, to everybody, and by an event that settles (`settling.py`), to other events. A read that is awaited in place
 needs no closing: it never suspends, so nothing can come between.
 
-The output gate holds *actions* (a send, an answer, a call, an acknowledgement) until the writes that came before them are durable.
-
 Law 1: while a section is open, no step of code outside of it runs; code of an inner section shuts out that of the outer.
 Law 2: who waits at the input gate is admitted in the order of arrival; but whoever awaits a section goes on before all of them when
 it ends, since what it does next belongs to the section's event, and to the commit of what the section wrote; where that has begun, behind it.
-Law 3: actions leave in the order in which they were emitted, each after all confirmed writes that came before it.
-Law 4: a broken gate lets no step run and no action leave, ever.
+Law 3: a broken gate lets no step run, ever.
 Source: workerd `io-gate.h`, and the product's documentation of input and output gates.
 """
 
@@ -19,8 +16,7 @@ import asyncio
 import contextlib
 import types
 from bisect import insort
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from itertools import count
 from typing import Any, cast
@@ -227,70 +223,6 @@ class InputGate:
             self._called += 1
             if not waiter.future.done():
                 waiter.future.set_result(None)
-
-
-class OutputGate:
-    """Keeps what an object lets out until the writes before it are durable. Generation n of writes is the nth commit."""
-
-    __slots__ = ("_durable", "_is_broken", "_lock", "_next", "_waiting", "failed")
-
-    def __init__(self, failed: Callable[[BaseException], None]) -> None:
-        self.failed = failed
-        # None until there is something: an empty deque takes 760 bytes, and most never hold anything.
-        self._waiting: deque[tuple[int, Callable[[], None]]] | None = None
-        self._next = 1
-        self._lock = 0
-        self._durable = 0
-        self._is_broken = False
-
-    @property
-    def is_clear(self) -> bool:
-        """Whether what is emitted now leaves now."""
-        return self._lock <= self._durable and not self._waiting and not self._is_broken
-
-    @property
-    def waiting(self) -> int:
-        """How many actions wait."""
-        return len(self._waiting or ())
-
-    @property
-    def actions(self) -> Iterator[Callable[[], None]]:
-        """What waits, in order."""
-        return (action for _, action in self._waiting or ())
-
-    def wrote(self) -> None:
-        """There is a write which what is emitted from now on must wait for."""
-        self._lock = self._next
-
-    def emit(self, action: Callable[[], None]) -> None:
-        """Do it now, or when the writes so far are durable; never, if they fail."""
-        if self._lock <= self._durable and not self._waiting:
-            if not self._is_broken:
-                action()
-        elif not self._is_broken:
-            self._waiting = self._waiting or deque()
-            self._waiting.append((self._lock, action))
-
-    def begin(self) -> int:
-        """A commit of all writes so far begins; this is its generation."""
-        generation = self._next
-        self._next += 1
-        return generation
-
-    def confirm(self, generation: int) -> None:
-        """The writes up to this generation are durable: what waited for them leaves."""
-        self._durable = generation
-        while self._waiting and self._waiting[0][0] <= generation:
-            _, action = self._waiting.popleft()
-            try:
-                action()
-            except Exception as error:  # noqa: BLE001  the next one's action is not to suffer from it
-                self.failed(error)
-
-    def break_(self) -> None:
-        """Nothing of what waits leaves, nor anything later."""
-        self._is_broken = True
-        self._waiting = None
 
 
 def living(section: Section | None) -> Section | None:

@@ -23,8 +23,9 @@ from holdfast.workers.durable.commits import Commits
 from holdfast.workers.durable.current import CURRENT, Section
 from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, ObjectReset
 from holdfast.workers.durable.events import Event, Progress
-from holdfast.workers.durable.gates import InputGate, OutputGate, gated, stepwise
+from holdfast.workers.durable.gates import InputGate, gated, stepwise
 from holdfast.workers.durable.ids import DurableObjectId
+from holdfast.workers.durable.output_gate import OutputGate
 from holdfast.workers.durable.services import Ledger, ObjectClass, Services, Socket
 from holdfast.workers.durable.work import Work
 
