@@ -100,7 +100,7 @@ async def written(served: ServedWorker, first: int, how: str, *, most: int) -> t
     ("how", "said_so"),
     [
         ("little", "The object's writes could not be made durable: the object is reset"),
-        ("much", "told ObjectReset: Durable Object reset because its storage failed: "),
+        ("much", "told StorageReset: Durable Object reset because its storage failed: "),
     ],
 )
 def test_nothing_that_was_acknowledged_is_lost_and_with_room_again_it_goes_on(
