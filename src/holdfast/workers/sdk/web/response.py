@@ -8,7 +8,6 @@ The texts of errors are the original's (workerd).
 from __future__ import annotations
 
 import http
-import json
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,6 +16,7 @@ from holdfast.workers.sdk.values import as_js, options_of
 from holdfast.workers.sdk.web import url_parsing
 from holdfast.workers.sdk.web.bodies import Payload, payload_of
 from holdfast.workers.sdk.web.body_mixin import BodyMixin
+from holdfast.workers.sdk.web.globals import JSON
 from holdfast.workers.sdk.web.headers import Headers
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Response(BodyMixin):
         headers = Headers(options.pop("headers", None))
         if not headers.has("content-type"):
             headers.set("content-type", "application/json")
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+        text = JSON.stringify(data)
         return cls(text, headers=headers, **options)
 
     @classmethod

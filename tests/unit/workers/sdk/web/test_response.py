@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.workers.runtime.sockets import WebSocketPair
 from holdfast.workers.sdk.errors import BodyUsedError, JsRangeError, JsTypeError
+from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.response import Response, reason_phrase
 
 
@@ -25,6 +26,10 @@ async def test_json_makes_one_and_reads_one() -> None:
     assert (response.status, response.headers.get("content-type")) == (201, "application/json")
     assert await response.clone().text() == '{"a":[1,"ü"]}'
     assert (await response.json()).a == [1, "ü"]
+    assert (
+        await Response.json([float("nan"), Date.new(0), "\ud800"]).bytes()
+        == rb'[null,"1970-01-01T00:00:00.000Z","\ud800"]'
+    )
     assert Response.json(1, {"headers": {"Content-Type": "x/y"}}).headers.get("content-type") == "x/y"
 
 
