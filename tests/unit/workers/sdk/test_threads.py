@@ -57,16 +57,19 @@ async def test_on_the_loop_a_call_is_made_when_it_is_made() -> None:
 @pytest.mark.usefixtures("at_home")
 async def test_background_work_of_a_thread_is_the_loops() -> None:
     kept: list[object] = []
-    context = ExecutionContext(kept.append)
-    running.set(Invocation(env=None, wait_until=kept.append))
+
+    def keep(work: object) -> None:
+        kept.append((work, threading.current_thread()))
+
+    context = ExecutionContext(keep)
+    running.set(Invocation(env=None, wait_until=keep))
 
     def in_thread() -> None:
         context.waitUntil("first")  # type: ignore[arg-type]  # as above
         wait_until("second")  # type: ignore[arg-type]  # as above
-        assert not kept
 
     await asyncio.to_thread(in_thread)
-    assert kept == ["first", "second"]
+    assert kept == [("first", threading.main_thread()), ("second", threading.main_thread())]
 
 
 async def test_without_a_loop_to_go_to_a_call_is_made_where_it_is() -> None:
