@@ -46,7 +46,7 @@ async def test_what_happens_is_told_at_the_address_to_whoever_knows_it(
     async with hearing(worker_api, tail) as client:
         assert (await client.next())["type"] == "websocket.accept"
         event = await client.message()
-        assert event["event"]["request"] | {"headers": {}, "cf": {}} == event["event"]["request"]
+        assert event["event"]["request"] | {"cf": {}} == event["event"]["request"]
         assert (event["event"]["request"]["url"], event["event"]["response"]) == ("http://a.example/x", {"status": 200})
         assert [one["message"] for one in event["logs"]] == [["hello"]]
         assert (event["outcome"], event["scriptName"]) == ("ok", "chat")

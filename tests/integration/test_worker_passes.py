@@ -112,6 +112,17 @@ def test_a_worker_and_the_origin_behind_it_see_one_path(served: ServedWorker, ta
     assert answer.value("x-seen") == f"http://{served.address}{path}"
 
 
+def test_an_upload_that_breaks_off_is_no_fault_of_the_workers() -> None:
+    with worker_up("--watch", code=CODE) as served:
+        host, _, port = served.address.rpartition(":")
+        with wire.connect((host, int(port))) as client:
+            client.send(wire.request("POST", "/count/broken", "Content-Length: 100", host=served.address) + b"abc")
+        served.printed(f"[info] POST http://{served.address}/count/broken 499")
+        ask(served, "GET", "/count/after")
+        served.printed(f"[info] GET http://{served.address}/count/after 200")
+        assert not [text for text in list(served.command.log_lines) if text.startswith("[error]")]
+
+
 def test_what_is_asked_of_the_server_as_a_whole_goes_to_the_worker(served: ServedWorker) -> None:
     answer, body = ask(served, "OPTIONS", "*")
     assert (body, answer.value("x-seen")) == ("OPTIONS / HTTP/1.1", f"http://{served.address}/")

@@ -134,7 +134,9 @@ def _invocation(end: Log | None) -> dict[str, Any] | None:
     if end.kind == "scheduled":
         return {"cron": end.fields.get("cron", ""), "scheduledTime": end.fields.get("scheduled_ms", 0)}
     method, _, rest = end.message.partition(" ")
-    request = {"method": end.fields.get("method", method), "url": rest.rpartition(" ")[0], "headers": {}, "cf": {}}
+    # Of the header fields the one by which a person finds the request that a page of an error names.
+    headers = {"cf-ray": end.ray} if end.ray else {}
+    request = {"method": end.fields.get("method", method), "url": rest.rpartition(" ")[0], "headers": headers, "cf": {}}
     return {"request": request, "response": {"status": end.fields.get("status", 0)}}
 
 

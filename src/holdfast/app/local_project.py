@@ -30,9 +30,12 @@ _VERSION_DIGITS = 16
 _RUN_BYTES = 8
 
 
-def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
-    """Read the project at `path`, and write it below `data_dir` where that has not been done. Raises SetupError, UsageError."""
-    project = read_worker(path)
+def placed(path: Path, data_dir: Path, env: str | None = None) -> tuple[LocalWorker, WorkerProject]:
+    """Read the project at `path` in its environment `env`, and write it below `data_dir` where that has not been done.
+
+    Raises SetupError, UsageError.
+    """
+    project = read_worker(path, env)
     settings = project.settings
     worker = LocalWorker(
         key=worker_key(LOCAL_ACCOUNT, settings.name),
@@ -47,13 +50,13 @@ def placed(path: Path, data_dir: Path) -> tuple[LocalWorker, WorkerProject]:
     return worker, project
 
 
-def placed_all(paths: Sequence[Path], data_dir: Path) -> tuple[LocalWorker, tuple[str, ...]]:
-    """Read all of these projects, and write them: the first one answers clients, the others are beside it. With it, what there is to be
+def placed_all(paths: Sequence[Path], data_dir: Path, env: str | None = None) -> tuple[LocalWorker, tuple[str, ...]]:
+    """Read all of these projects, each in its environment `env`, and write them: the first one answers clients, the others are beside it. With it, what there is to be
     said of them. Raises SetupError, UsageError."""
     run = secrets.token_hex(_RUN_BYTES)
     found = [
         (msgspec.structs.replace(worker, run=run), project)
-        for worker, project in (placed(path, data_dir) for path in paths)
+        for worker, project in (placed(path, data_dir, env) for path in paths)
     ]
     names = [worker.name for worker, _ in found]
     for name in names:

@@ -82,7 +82,7 @@ def _worker(options: UpOptions) -> Iterator[tuple[LocalWorker | None, int, tuple
     from holdfast.app.kept_pair import kept_pair  # noqa: PLC0415
     from holdfast.app.local_project import placed_all  # noqa: PLC0415
 
-    worker, warnings = placed_all(options.worker, options.data_dir)
+    worker, warnings = placed_all(options.worker, options.data_dir, options.env)
     for warning in warnings:
         sys.stderr.write(f"{_COMMAND}: {warning}\n")
     with egress_listener(local_home(options.data_dir)) as egress, kept_pair() as kept:

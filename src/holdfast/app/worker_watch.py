@@ -34,9 +34,11 @@ Seen = dict[str, tuple[int, int]]
 class WorkerWatch:
     """Looks after one project for as long as `run` runs."""
 
-    def __init__(self, path: Path, data_dir: Path, worker: LocalWorker, *, say: Callable[[str], None]) -> None:
-        self._path, self._data_dir, self._worker, self._say = path, data_dir, worker, say
-        self._watched = _watched(path)
+    def __init__(
+        self, path: Path, data_dir: Path, worker: LocalWorker, *, say: Callable[[str], None], env: str | None = None
+    ) -> None:
+        self._path, self._env, self._data_dir, self._worker, self._say = path, env, data_dir, worker, say
+        self._watched = _watched(path, env)
         # The version that was refused last, and what was said last.
         self._refused = self._said = ""
 
@@ -58,7 +60,7 @@ class WorkerWatch:
     async def take_up(self, host: Host, *, is_settled: bool = True) -> None:
         """Serve the project as it is now. Where it is not `is_settled`, most of it may be as it was: what was said of that is not said again."""
         try:
-            worker, project = await asyncio.to_thread(placed, self._path, self._data_dir)
+            worker, project = await asyncio.to_thread(placed, self._path, self._data_dir, self._env)
         except HoldfastError as error:
             self._not_taken_up(str(error), is_settled=is_settled)
             return
@@ -109,9 +111,9 @@ def _files(directory: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted((*names, *links)))
 
 
-def _watched(path: Path) -> tuple[Path, ...]:
+def _watched(path: Path, env: str | None) -> tuple[Path, ...]:
     try:
-        project: WorkerProject = read_worker(path)
+        project: WorkerProject = read_worker(path, env)
     except HoldfastError:
         return (path if path.is_dir() else path.parent,)
     return project.watched

@@ -161,7 +161,8 @@ class _Role:
             from holdfast.app.worker_watch import WorkerWatch  # noqa: PLC0415
 
             known = msgspec.structs.replace(worker, version="") if has_begun else worker
-            watch = WorkerWatch(watched, self._options.data_dir, known, say=_say)
+            env = self._options.env if isinstance(self._options, UpOptions) else None
+            watch = WorkerWatch(watched, self._options.data_dir, known, say=_say, env=env)
             tasks.append(asyncio.create_task(watch.run(host)))
         return tasks
 

@@ -106,6 +106,13 @@ def _origin(text: str, field: str) -> OriginUrl:
     return OriginUrl.parse(text, field=field)
 
 
+def environment_of(text: str, field: str) -> str:
+    """The name of an environment. Raises UsageError, naming `field`."""
+    if not text or not text.isprintable():
+        raise UsageError(field, text, "the name of an environment, as a configuration has it below env")
+    return text
+
+
 def path_of(text: str, field: str) -> Path:
     """The path in `text`, ~ resolved. Raises UsageError, naming `field`."""
     if not text or "\0" in text:
@@ -181,6 +188,7 @@ WORKER = spelled(
     path_of,
     is_many=True,
 )
+WORKER_ENV = spelled("--env", "NAME", "This environment of the Workers' configurations.", environment_of)
 WATCH = switch("--watch", "Serve the Worker anew when its files change, and print what it logs.")
 LISTEN = spelled(
     "--listen",

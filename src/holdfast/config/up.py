@@ -28,6 +28,7 @@ class UpOptions:
 
     origin: OriginUrl | None = dataclasses.field(default=None, metadata=spellings.ORIGIN)
     worker: tuple[Path, ...] = dataclasses.field(default=(), metadata=spellings.WORKER)
+    env: str | None = dataclasses.field(default=None, metadata=spellings.WORKER_ENV)
     watch: bool = dataclasses.field(default=False, metadata=spellings.WATCH)
     listen: tuple[ListenAddress, ...] = dataclasses.field(
         default=(ListenAddress("127.0.0.1", 8080),), metadata=spellings.LISTEN
@@ -64,6 +65,8 @@ class UpOptions:
             raise UsageError("ORIGIN", None, "the URL of an origin, or a Worker by --worker")
         if self.watch and not self.worker:
             raise UsageError("--watch", "yes", "--worker, which says what to watch")
+        if self.env is not None and not self.worker:
+            raise UsageError("--env", self.env, "--worker, whose environment it is")
         if self.origin_ca and self.ssl is SslMode.FULL:
             raise UsageError("--ssl", self.ssl.value, "strict, since --origin-ca says whom to trust")
 

@@ -33,6 +33,7 @@ class WorkerDevOptions:
             "PATH", "DIR|FILE", "A directory with wrangler.toml or .jsonc, or a .py file.", spellings.path_of
         )
     )
+    env: str | None = dataclasses.field(default=None, metadata=spellings.WORKER_ENV)
     origin: OriginUrl | None = dataclasses.field(
         default=None,
         metadata=spelled(
@@ -58,10 +59,11 @@ class WorkerDevOptions:
 
     def as_up(self) -> UpOptions:
         """What `holdfast up` is asked to do. Raises UsageError, and SetupError for a project that cannot be read."""
-        listen = self.listen or (_address_of(self.path),)
+        listen = self.listen or (_address_of(self.path, self.env),)
         return UpOptions(
             origin=self.origin,
             worker=(self.path,),
+            env=self.env,
             watch=True,
             listen=listen,
             data_dir=self.data_dir,
@@ -71,8 +73,8 @@ class WorkerDevOptions:
         )
 
 
-def _address_of(path: Path) -> ListenAddress:
-    dev = read_worker(path).settings.dev
+def _address_of(path: Path, env: str | None) -> ListenAddress:
+    dev = read_worker(path, env).settings.dev
     ip = USUAL_IP if dev.ip in {"", "localhost"} else dev.ip
     return ListenAddress.parse(
         f"[{ip}]:{dev.port or USUAL_PORT}" if ":" in ip else f"{ip}:{dev.port or USUAL_PORT}", field="dev.ip"

@@ -38,6 +38,13 @@ def test_a_run_by_the_clock_says_how_it_ended() -> None:
     assert (event["outcome"], event["event"]) == ("exception", {"cron": "* * * * *", "scheduledTime": 60_000})
 
 
+def test_an_event_names_the_ray_of_its_request() -> None:
+    for ray, headers in (("230b030023ae2822-LOC", {"cf-ray": "230b030023ae2822-LOC"}), ("", {})):
+        end = said("GET http://a.test/ 500", ray=ray, kind="request", fields={"method": "GET", "status": 500})
+        (event,) = Traces("chat").feed(end, 0)
+        assert event["event"]["request"] == {"method": "GET", "url": "http://a.test/", "headers": headers, "cf": {}}
+
+
 def test_a_request_whose_client_left_is_canceled() -> None:
     left = said("GET http://a.example/x 499", kind="request", fields={"status": 499, "outcome": "canceled"})
     (event,) = Traces("chat").feed(left, 0)

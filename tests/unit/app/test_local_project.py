@@ -126,6 +126,16 @@ def test_several_projects_are_served_together_and_it_is_said_what_their_bindings
     ]
 
 
+def test_an_environment_of_a_project_is_a_worker_of_its_own(tmp_path: Path) -> None:
+    here = project(tmp_path / "p", configuration=f'{CONFIGURATION}\n[env.staging.vars]\nGREETING = "hi"\n')
+    (here / ".dev.vars").write_text("TOKEN=all\n", encoding="utf-8")
+    (here / ".dev.vars.staging").write_text("TOKEN=staged\n", encoding="utf-8")
+    worker, _ = placed_all([here], tmp_path / "d", "staging")
+    assert (worker.key, worker.name) == (worker_key("", "chat-staging"), "chat-staging")
+    version = described(tmp_path / "d", worker.key, worker.version)
+    assert version.vars == {"GREETING": "hi", "TOKEN": "staged"}
+
+
 def test_two_projects_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HoldfastError, match="two of the projects are called 'chat'; expected names that differ"):
         placed_all([project(tmp_path / "a"), project(tmp_path / "b")], tmp_path / "d")

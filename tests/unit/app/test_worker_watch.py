@@ -9,6 +9,7 @@ import pytest
 from holdfast.app import worker_watch
 from holdfast.app.local_project import placed
 from holdfast.app.worker_watch import Seen, WorkerWatch, seen
+from holdfast.config.wrangler import read_worker
 from holdfast.model.worker_host_messages import Answer, Done, Refused
 
 
@@ -55,6 +56,24 @@ def test_a_change_is_deployed_once(tmp_path: Path) -> None:
     assert said.startswith("reloaded: chat, version ")
     assert project.take_up(host) == []
     assert [key for key, _ in host.deployed] == [project.worker.key]
+
+
+def test_what_is_watched_is_read_in_its_environment(tmp_path: Path) -> None:
+    project, host = Project(tmp_path), FakeHost()
+    project.write("x = 2\n", more="[env.staging.vars]\nA = 1\n")
+    worker, _ = placed(project.path, project.data_dir, "staging")
+    project.watch = WorkerWatch(project.path, project.data_dir, worker, say=project.said.append, env="staging")
+    assert project.take_up(host) == []
+    project.write("x = 2\n", more="[env.staging.vars]\nA = 2\n")
+    (said,) = project.take_up(host)
+    assert said.startswith("reloaded: chat-staging, version ")
+
+
+def test_the_files_of_a_single_module_are_looked_at_and_nothing_beside_them(tmp_path: Path) -> None:
+    for name in ("one.py", "other.py", ".dev.vars"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    watched = read_worker(tmp_path / "one.py").watched
+    assert set(seen(watched)) == {str(tmp_path / "one.py"), str(tmp_path / ".dev.vars")}
 
 
 def test_a_change_of_its_times_is_taken_up_when_it_serves(tmp_path: Path) -> None:

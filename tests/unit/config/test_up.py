@@ -98,5 +98,5 @@ def test_a_path_in_the_home_directory_may_be_short(monkeypatch: pytest.MonkeyPat
 
 def test_each_field_has_one_spelling_and_no_two_share_one() -> None:
     flags = [spelling_of(field).flag for field in dataclasses.fields(UpOptions)]
-    assert len(flags) == len(set(flags)) == 16
+    assert len(flags) == len(set(flags)) == 17
     assert all(spelling_of(field).help.endswith(".") for field in dataclasses.fields(UpOptions))

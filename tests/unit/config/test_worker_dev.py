@@ -1,6 +1,7 @@
 """`holdfast worker dev` is `holdfast up --worker --watch` on a port of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,30 @@ def test_it_is_up(tmp_path: Path) -> None:
         threads=1,
         log_file=Path("/d/up/dev.log"),
     )
+
+
+def test_an_environment_says_where_it_listens_and_is_ups(tmp_path: Path) -> None:
+    path = project(tmp_path, "[dev]\nport = 9000\n[env.staging.dev]\nport = 9001")
+    up = WorkerDevOptions.parse({"path": str(path), "env": "staging"}).as_up()
+    assert (up.env, up.listen) == ("staging", (ListenAddress("127.0.0.1", 9001),))
+    with pytest.raises(UsageError, match=r"--env: expected an environment of .* \(there: staging\), got 'other'"):
+        WorkerDevOptions.parse({"path": str(path), "env": "other"}).as_up()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"worker": ["/p"], "env": ""}, "--env: expected the name of an environment"),
+        (
+            {"origin": "http://127.0.0.1:1", "env": "staging"},
+            "--env: expected --worker, whose environment it is, got 'staging'",
+        ),
+    ],
+)
+def test_an_environment_of_nothing_is_refused(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        UpOptions.parse(given)
+    assert sentence in str(caught.value)
 
 
 def test_an_address_that_is_none_is_a_sentence(tmp_path: Path) -> None:

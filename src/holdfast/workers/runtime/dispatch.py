@@ -48,6 +48,8 @@ PREFIX = b"holdfast-"
 SESSION, PASS, FAULT = b"Holdfast-Session", b"Holdfast-Pass", b"Holdfast-Fault"
 UNCAUGHT = b"1101"
 SWITCHING = 101
+# How a request ended (`outcome` of its line in the log); the third is "canceled".
+_OK, _EXCEPTION = "ok", "exception"
 # A client that left before it was answered. Precedent: nginx.
 CLIENT_LEFT = 499
 _CALLED = CALLED_FIELD.lower().encode()
@@ -87,7 +89,7 @@ class Dispatcher:
         """Answer a request. Raises Gone."""
         context = self._context(exchange)
         began = time.monotonic()
-        status, outcome = 500, "ok"
+        status, outcome = 500, _EXCEPTION
         self.requests += 1
         self.running += 1
         # A task of its own: what user code sets or cancels ends with the request.
@@ -98,7 +100,7 @@ class Dispatcher:
         )
         task = asyncio.get_running_loop().create_task(run, context=copy_context())
         try:
-            status = await task
+            status, outcome = await task
         except (Gone, asyncio.CancelledError):
             # No fault of the script's.
             status, outcome = exchange.status or CLIENT_LEFT, "canceled"
@@ -137,14 +139,14 @@ class Dispatcher:
         if self._background:
             await asyncio.wait(list(self._background), timeout=limit_s)
 
-    async def _run(self, exchange: Exchange, context: RequestContext) -> int:
+    async def _run(self, exchange: Exchange, context: RequestContext) -> tuple[int, str]:
         running.set(Invocation(env=self._env, wait_until=self.wait_until, request=context))
         console.entrypoint.set(DEFAULT)
         request: Request | None = None
         try:
             request = self._request(exchange, context)
             result = await self._handle(request)
-            return await self._send(exchange, bridge.parts_of(result, request, by=self._script.fetch))
+            return await self._send(exchange, bridge.parts_of(result, request, by=self._script.fetch)), _OK
         except Gone:
             self._left(request)
             raise
@@ -153,12 +155,11 @@ class Dispatcher:
                 self._left(request)
                 raise
             self.report(error, f"{exchange.method} {_url(exchange, context)}")
-            if exchange.is_begun:
-                return 500
-            await exchange.answer(
-                500, [(FAULT, UNCAUGHT), (b"content-type", b"text/plain")], b"Worker threw exception\n"
-            )
-            return 500
+            if not exchange.is_begun:
+                await exchange.answer(
+                    500, [(FAULT, UNCAUGHT), (b"content-type", b"text/plain")], b"Worker threw exception\n"
+                )
+            return 500, _EXCEPTION
 
     def _left(self, request: Request | None) -> None:
         """Tell whoever listens to the signal of a request that its client is not there any more."""
@@ -168,23 +169,23 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  a listener of user code
             self.report(error, "abort")
 
-    async def _run_called(self, exchange: Exchange, context: RequestContext, called: Called) -> int:
+    async def _run_called(self, exchange: Exchange, context: RequestContext, called: Called) -> tuple[int, str]:
         running.set(Invocation(env=self._env, wait_until=self.wait_until, request=context))
         console.entrypoint.set(_entrypoint(context))
         try:
             if called.is_rpc:
                 await self._called.rpc(exchange, called)
-                return 200
+                return 200, _OK
             request = self._request(exchange, context)
             parts = bridge.parts_of(await self._called.fetched(request, called), request)
             parts.headers[:] = [one for one in parts.headers if one[0].lower() != _CALLED]
             parts.headers.append(mark("answer"))
-            return await self._send(exchange, parts)
+            return await self._send(exchange, parts), _OK
         except Gone:
             raise
         except Unbegun:
             await exchange.answer(503, [mark("unbegun")], b"")
-            return 503
+            return 503, _OK
         except BaseException as error:  # user code's, whatever it is
             if _is_cancelled(error):
                 raise
@@ -192,7 +193,7 @@ class Dispatcher:
                 self.report(error, f"{_entrypoint(context)} (called by {called.caller})")
             if not exchange.is_begun:
                 await exchange.answer(500, [mark("exception")], failure(marked(error, remote=True)))
-            return 500
+            return 500, _EXCEPTION
 
     async def _handle(self, request: Request) -> object:
         script = self._script

@@ -136,7 +136,7 @@ class Connection:
         self.is_last = False
         # Set when what it was asked last is answered, and when it has ended.
         self.answered = asyncio.Event()
-        self._is_reading = False
+        self._is_reading = self._has_ended = False
 
     async def next_request(self) -> h11.Request | None:
         """The next request, or None when there is none any more."""
@@ -213,10 +213,15 @@ class Connection:
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as error:
+                if self._has_ended:
+                    # In the midst of something: the client has broken off, and the edge with it.
+                    raise Gone(str(error)) from error
                 raise NoHttp(f"what an edge sent is no HTTP: {error}") from error
             if event is h11.NEED_DATA:
                 try:
-                    self._h11.receive_data(await self._reader.read(CHUNK_BYTES))
+                    data = await self._reader.read(CHUNK_BYTES)
+                    self._has_ended = not data
+                    self._h11.receive_data(data)
                 except OSError as error:
                     raise Gone(str(error)) from error
             elif isinstance(event, (h11.Request, h11.Data, h11.EndOfMessage)):

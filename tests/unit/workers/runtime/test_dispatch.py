@@ -140,6 +140,17 @@ async def test_an_answer_that_its_client_leaves_has_the_status_that_was_sent() -
     }
 
 
+async def test_the_line_of_a_request_says_how_it_ended() -> None:
+    async def answers(_self: object, _request: object) -> Response:
+        return Response("no such page", status=500)
+
+    for fetch, outcome in ((answers, "ok"), (_fails, "exception"), (_no_response, "exception")):
+        dispatcher, log = _dispatcher(fetch)
+        await _ask(dispatcher)
+        ((_, _, more),) = [one for one in log.lines if one[2]["kind"] == "request"]
+        assert (more["fields"]["status"], more["fields"]["outcome"]) == (500, outcome)
+
+
 async def test_the_older_style_gets_as_many_arguments_as_it_takes() -> None:
     for function, expected in (
         (lambda request: Response(f"{request.url} {type(request) is WebRequest}"), b"https://example.com/ True"),

@@ -217,6 +217,23 @@ async def test_what_is_no_http_is_not_answered(stage: Any) -> None:
     assert [report.partition(":")[0] for report in made.reports] == ["what an edge sent is no HTTP"] * 2
 
 
+@pytest.mark.parametrize("sent", [_get()[:20], b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 100\r\n\r\nabc"])
+async def test_who_breaks_off_is_heard_by_who_reads_and_told_to_nobody(stage: Any, sent: bytes) -> None:
+    heard: list[str] = []
+
+    async def reads(exchange: Exchange) -> None:
+        try:
+            heard.extend([chunk.decode() async for chunk in exchange.body()])
+        except http_server.Gone as error:
+            heard.append(type(error).__name__)
+            raise
+
+    made = await stage(reads)
+    assert await made.ask(sent) == b""
+    assert heard == (["Gone"] if sent.startswith(b"POST") else [])
+    assert made.reports == []
+
+
 async def test_a_body_cannot_be_read_behind_the_answer(stage: Any) -> None:
     outcomes: list[object] = []
     tasks: list[asyncio.Task[None]] = []
