@@ -226,6 +226,8 @@ class _Going:
         if any(one.after == name for one in self.transferred):
             raise MigrationError(f"cannot delete the class {name!r}{where}: it is transferred by the same upload")
         self.deleted.append(self.classes.pop(name).namespace)
+        # Also of a class that these steps have made: who applies all of them each time (`app.local_project`) has its files from before.
+        self._taken |= {self.deleted[-1]}
 
     def _rename(self, one: RenamedClass, where: str) -> None:
         if one.before not in self.classes:

@@ -52,7 +52,10 @@ def deleted(*names: str) -> MigrationStep:
             [made("Room"), renamed("Room", "Hall"), made("Room")],
             Migrated({"Hall": ROOM, "Room": DurableClass(namespace="Room~2")}),
         ),
-        ([made("Room"), deleted("Room"), made("Room")], Migrated({"Room": ROOM}, ("Room",))),
+        (
+            [made("Room"), deleted("Room"), made("Room")],
+            Migrated({"Room": DurableClass(namespace="Room~2")}, ("Room",)),
+        ),
         ([], Migrated({})),
     ],
 )
