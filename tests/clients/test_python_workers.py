@@ -141,6 +141,38 @@ def test_a_websocket_outlives_a_deployment_and_the_object_keeps_what_it_stored(
         assert client.recv(timeout=LIMIT_S) == f"two {count + 1} b"
 
 
+def test_a_route_that_is_taken_out_of_the_project_goes_and_one_that_cannot_be_changes_nothing(
+    installed: Installation, deployed: Path
+) -> None:
+    routes = 'routes = ["chat.example.com/*"]'
+
+    def written(more: str) -> None:
+        (deployed / "wrangler.toml").write_text(TOML.replace(routes, more), encoding="utf-8")
+
+    try:
+        written('routes = ["chat.example.com/kept/*", "chat.example.com/%c3%bc/../gone*"]')
+        said = installed.did("worker", "deploy", str(deployed))
+        assert "chat.example.com/* goes to chat no more" in said
+        # In whatever spelling: the origin answers 200.
+        spelled = ("/kept/a", "/x/..//kept/a", "/gone", "/other")
+        assert [asked(installed, path).status_code for path in spelled] == [203, 203, 203, 200]
+        written('routes = ["chat.example.com/kept/*"]')
+        said = installed.did("worker", "deploy", str(deployed))
+        assert "/gone* goes to chat no more" in said
+        assert asked(installed, "/gone").status_code == 200
+        written('routes = ["chat.example.com/*", "chat.example.com/a*b"]')
+        said = installed.refused("worker", "deploy", str(deployed))
+        assert "wrangler.toml: routes[1]: expected a * nowhere in the path but at its end" in said
+        assert asked(installed, "/other").status_code == 200
+        written("routes = []")
+        assert "no route goes to chat" in installed.did("worker", "deploy", str(deployed))
+        assert asked(installed, "/kept/a").status_code == 200
+    finally:
+        written(routes)
+        installed.did("worker", "deploy", str(deployed))
+    assert asked(installed).status_code == 203
+
+
 def test_what_cannot_be_imported_is_refused_and_the_version_before_goes_on(
     installed: Installation, deployed: Path, tmp_path: Path
 ) -> None:

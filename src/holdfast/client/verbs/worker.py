@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _ACCOUNTS_A_PAGE = 50
 _NAMESPACES = 1_000
+_FROM_STDIN = "the secret on standard input"
 MAX_TAIL_LINES = 200
 MAX_MESSAGE_CHARS = 1_000
 
@@ -294,14 +295,19 @@ def delete_secret(options: SecretOptions, api: Api, output: Output) -> None:
 
 def _typed(name: str) -> str:
     """The secret, without the end of its line. Raises UsageError."""
-    if sys.stdin is not None and sys.stdin.isatty():
-        text = getpass(f"{name}: ")
-    else:
-        text = "" if sys.stdin is None else sys.stdin.read(MAX_VARIABLE_BYTES + 2)
-        text = text.removesuffix("\n").removesuffix("\r")
-    if not text or len(text.encode(errors="surrogatepass")) > MAX_VARIABLE_BYTES:
-        # It is not shown, whatever it is.
-        raise UsageError("the secret on standard input", None, f"a text of at most {MAX_VARIABLE_BYTES} bytes")
+    expected = f"a text of at most {MAX_VARIABLE_BYTES} bytes, in UTF-8"
+    # It is not shown, whatever it is.
+    try:
+        if sys.stdin is not None and sys.stdin.isatty():
+            text = getpass(f"{name}: ")
+        else:
+            text = "" if sys.stdin is None else sys.stdin.read(MAX_VARIABLE_BYTES + 2)
+            text = text.removesuffix("\n").removesuffix("\r")
+        size = len(text.encode())
+    except UnicodeError:
+        raise UsageError(_FROM_STDIN, "bytes of another kind", expected) from None
+    if not 0 < size <= MAX_VARIABLE_BYTES:
+        raise UsageError(_FROM_STDIN, f"{size} bytes" if size else None, expected)
     return text
 
 

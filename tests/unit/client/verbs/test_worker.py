@@ -206,13 +206,25 @@ def test_a_secret_comes_from_standard_input_and_is_shown_nowhere(monkeypatch: py
     assert run(api, SECRET_VERBS["delete"], name="chat", secret="TOKEN")[0].startswith("chat: TOKEN is removed")
 
 
-@pytest.mark.parametrize("text", ["", "\n", "s3cret" * 1000])
-def test_what_is_no_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    with pytest.raises(
-        UsageError, match="the secret on standard input: expected a text of at most 5120 bytes"
-    ) as caught:
+@pytest.mark.parametrize(
+    ("content", "errors", "got"),
+    [
+        (b"", "strict", "nothing"),
+        (b"\n", "strict", "nothing"),
+        (b"s3cret" * 1000, "strict", "'5122 bytes'"),
+        (b"s3cret\xff", "strict", "'bytes of another kind'"),
+        # As standard input is read where the locale is "C".
+        (b"s3cret\xff", "surrogateescape", "'bytes of another kind'"),
+    ],
+)
+def test_what_is_no_secret_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, errors: str, got: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors=errors))
+    with pytest.raises(UsageError) as caught:
         run(fake(), SECRET_VERBS["put"], name="chat", secret="TOKEN")
+    sentence = "the secret on standard input: expected a text of at most 5120 bytes, in UTF-8, got"
+    assert str(caught.value) == f"{sentence} {got}"
     assert "s3cret" not in str(caught.value)
 
 
