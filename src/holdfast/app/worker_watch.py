@@ -106,7 +106,7 @@ def seen(watched: tuple[Path, ...]) -> Seen:
 def _files(directory: Path) -> Iterator[Path]:
     for place, directories, names in os.walk(directory):
         directories[:] = sorted(name for name in directories if name not in _PASSED_OVER)
-        # A link to a directory is refused in a project: that it is gone is a change.
+        # A link to a directory is told of a project, or refused: that it is gone is a change.
         links = (name for name in directories if Path(place, name).is_symlink())
         yield from (Path(place, name) for name in sorted((*names, *links)))
 

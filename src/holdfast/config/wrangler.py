@@ -95,17 +95,17 @@ def _of_table(values: Mapping[str, Any], directory: Path, file: Path | None, env
     modules = modules_of(table, _usual_main(directory))
     root, main = _root_of(table, directory, modules)
     settings, warnings = settings_of(table, main=main, default_name=_name_of(directory.resolve().name))
-    files = collect_modules(root, main, modules.rules, find=modules.find) | collect_vendored(
-        directory, modules.excludes
-    )
+    links: list[Path] = []
+    files = collect_modules(root, main, modules.rules, find=modules.find, left_out=links)
+    files |= collect_vendored(directory, modules.excludes)
     check_bounds(files, directory)
     return WorkerProject(
         settings=settings,
         files=files,
         dev_variables=read_variables(directory, env),
         configuration=file,
+        warnings=(*warnings, *(f"{one}: left out, being a link to a directory" for one in links)),
         watched=tuple(dict.fromkeys((directory, root))) if not _is_below(root, directory) else (directory,),
-        warnings=warnings,
     )
 
 

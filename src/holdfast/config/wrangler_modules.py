@@ -1,6 +1,7 @@
 """The modules of a Worker: which files of a project go along with its entry, and their content.
 
-Law 1: what is collected lies below the project, links included: a link that leads out of it is refused, by name.
+Law 1: what is collected lies below the project, links included: a link that leads out of it is refused, by name. A link to a directory is
+left out and told, as wrangler goes into none; in `python_modules`, where a package would be missing, it is refused.
 Law 2: files, their bytes together and the depth of directories have a bound; beyond it the project is refused as a whole.
 Law 3: the order is that of names, so that the same project is always the same bytes.
 
@@ -49,9 +50,14 @@ DEFAULT_RULES = (
 )
 
 
-def collect_modules(root: Path, main: str, rules: Sequence[Rule], *, find: bool = True) -> dict[str, bytes]:
-    """Files by their path below `root`, with "/": `main`, and, where they are to be found, what rules name. Raises SetupError."""
-    tree = _Tree(root)
+def collect_modules(
+    root: Path, main: str, rules: Sequence[Rule], *, find: bool = True, left_out: list[Path] | None = None
+) -> dict[str, bytes]:
+    """Files by their path below `root`, with "/": `main`, and, where they are to be found, what rules name.
+
+    To `left_out` links to directories are added; without it they are refused. Raises SetupError.
+    """
+    tree = _Tree(root, left_out)
     if not find:
         # What lies beside it is no business of a Worker's, nor is it looked at: it may be a home directory.
         return tree.read([main])
@@ -103,8 +109,8 @@ def _in_force(rules: Sequence[Rule]) -> Iterator[Rule]:
 class _Tree:
     """The files below one directory."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, left_out: list[Path] | None = None) -> None:
+        self._root, self._left_out = root, left_out
         self._real_root = root.resolve()
 
     def names(self, *, below: str = "") -> list[str]:
@@ -121,10 +127,11 @@ class _Tree:
                 and not (one == below and not here.parts)
                 and not (Path(directory) / one / _ENVIRONMENT).is_file()
             )
-            for one in directories:
-                # `os.walk` does not go into it; what is meant by it would be missing without a word.
-                if (Path(directory) / one).is_symlink():
-                    raise SetupError(f"{Path(directory) / one}: expected a directory, not a link to one")
+            # `os.walk` does not go into them; what is meant by one would be missing without a word.
+            for link in filter(Path.is_symlink, (Path(directory) / one for one in directories)):
+                if self._left_out is None:
+                    raise SetupError(f"{link}: expected a directory, not a link to one")
+                self._left_out.append(link)
             found += [(here / one).as_posix() for one in sorted(files) if self._is_wanted(one)]
             if len(found) > 16 * MAX_FILES:
                 raise SetupError(f"{self._root}: expected at most {16 * MAX_FILES} files in the directory of a Worker")

@@ -123,6 +123,14 @@ def test_a_link_to_elsewhere_is_no_part_of_a_project(tmp_path: Path, text: str, 
         read_worker(tmp_path / "a")
 
 
+def test_a_link_to_a_directory_is_told(tmp_path: Path) -> None:
+    written(tmp_path, {"a/wrangler.toml": 'name = "a"\nmain = "entry.py"', "a/entry.py": "", "lib/x.py": ""})
+    (tmp_path / "a/lib").symlink_to(tmp_path / "lib")
+    project = read_worker(tmp_path / "a")
+    assert set(project.files) == {"entry.py"}
+    assert project.warnings == (f"{tmp_path}/a/lib: left out, being a link to a directory",)
+
+
 def test_what_lies_beside_a_single_module_is_not_looked_at(tmp_path: Path) -> None:
     written(tmp_path, {"one.py": "", "far/" * 40 + "x.py": ""})
     (tmp_path / "link").symlink_to(tmp_path / "far")

@@ -60,11 +60,17 @@ def test_a_link_within_the_project_is_followed_and_one_that_leads_out_is_refused
         collect_modules(tmp_path / "in", "entry.py", ())
 
 
-def test_a_link_to_a_directory_is_refused(tmp_path: Path) -> None:
-    project(tmp_path, "outside/x.py", "in/entry.py")
+def test_a_link_to_a_directory_is_left_out_and_told_or_refused(tmp_path: Path) -> None:
+    project(tmp_path, "outside/x.py", "in/entry.py", "in/python_modules/a.py")
     (tmp_path / "in/pkg").symlink_to(tmp_path / "outside")
-    with pytest.raises(SetupError, match="pkg: expected a directory, not a link to one"):
+    (tmp_path / "in/python_modules/pkg").symlink_to(tmp_path / "outside")
+    told: list[Path] = []
+    assert set(collect_modules(tmp_path / "in", "entry.py", (), left_out=told)) == {"entry.py"}
+    assert told == [tmp_path / "in/pkg"]
+    with pytest.raises(SetupError, match="in/pkg: expected a directory, not a link to one"):
         collect_modules(tmp_path / "in", "entry.py", ())
+    with pytest.raises(SetupError, match="python_modules/pkg: expected a directory, not a link to one"):
+        collect_vendored(tmp_path / "in", ())
 
 
 def test_a_virtual_environment_is_passed_over_whatever_it_is_called(tmp_path: Path) -> None:
