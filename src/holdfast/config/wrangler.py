@@ -104,8 +104,22 @@ def _of_table(values: Mapping[str, Any], directory: Path, file: Path | None, env
         files=files,
         dev_variables=read_variables(directory, env),
         configuration=file,
-        warnings=(*warnings, *(f"{one}: left out, being a link to a directory" for one in links)),
+        warnings=(
+            *_unnamed(values, env, where),
+            *warnings,
+            *(f"{one}: left out, being a link to a directory" for one in links),
+        ),
         watched=tuple(dict.fromkeys((directory, root))) if not _is_below(root, directory) else (directory,),
+    )
+
+
+def _unnamed(values: Mapping[str, Any], env: str | None, where: str) -> tuple[str, ...]:
+    """What there is to be said where a project has environments, and none is named: as wrangler, that it is meant is not sure."""
+    known = values.get("env")
+    if env is not None or not isinstance(known, dict) or not known:
+        return ()
+    return (
+        f"{where}: env: none of its environments ({', '.join(sorted(known))}) is named by --env: the top level counts",
     )
 
 

@@ -51,7 +51,9 @@ def test_a_directory_with_a_configuration_is_read_with_its_modules_and_packages(
     assert project.dev_variables == {"TOKEN": "hidden"}
     assert "hidden" not in repr(project)
     assert project.configuration == tmp_path / "wrangler.toml"
-    assert project.warnings == ()
+    assert project.warnings == (
+        f"{tmp_path}/wrangler.toml: env: none of its environments (staging) is named by --env: the top level counts",
+    )
     assert list(project.settings.classes_to_try()) == ["Room"]
     assert read_worker(tmp_path / "wrangler.toml").files == project.files
 
@@ -59,6 +61,7 @@ def test_a_directory_with_a_configuration_is_read_with_its_modules_and_packages(
 def test_an_environment_is_read(tmp_path: Path) -> None:
     project = read_worker(written(tmp_path, {"wrangler.toml": TOML, "src/entry.py": ""}), "staging")
     assert (project.settings.name, project.settings.vars) == ("chat-staging", {"A": "b"})
+    assert project.warnings == ()
 
 
 def test_json_comes_before_toml_and_what_is_unknown_is_told(tmp_path: Path) -> None:
