@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from holdfast.model.worker_messages import VARIABLE
-from holdfast.workers.runtime import isolation
+from holdfast.workers.runtime import console, isolation
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.process import Process
 from holdfast.workers.runtime.turns import Selector, Turns
@@ -36,6 +36,7 @@ def main() -> int:
     except BaseException:  # noqa: BLE001 - a fault of ours, or user code that ended the loop (`sys.exit()` in a task)
         traceback.print_exc(file=sys.__stderr__)
         status = 1
+    console.let_go()
     sys.stdout.flush()
     sys.stderr.flush()
     host.finish(FINISH_S)

@@ -1,7 +1,9 @@
 """What user code prints and logs, as lines of the script's log: with the ray of the request and the class that said it.
 
 Law 1: `print`, `logging`, `warnings` and `console` all come here; what is written in one call is one line of the log, line breaks included.
-Law 2: nothing here raises for what user code prints.
+Law 2: text without a line break is held for whoever wrote it, and goes out when they end the line, when their event or request has ended
+(`over`), or when nothing was added to it for MAX_HELD_S: never with what others write.
+Law 3: nothing here raises for what user code prints.
 """
 
 from __future__ import annotations
@@ -9,8 +11,11 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -24,6 +29,10 @@ from holdfast.workers.sdk.web.console import console
 entrypoint: ContextVar[str] = ContextVar("entrypoint", default="")
 # A text without a line break is held so long.
 MAX_HELD_CHARACTERS = 64 * 1024
+# Texts that are held at once; beyond it the oldest goes out as it is.
+MAX_HELD = 256
+# How long a text is held to which nothing is added.
+MAX_HELD_S = 10.0
 
 # Told a level, a message, and who said it: the ray and the entrypoint.
 Say = Callable[[LogLevel, str, str, str], None]
@@ -39,14 +48,59 @@ def who() -> tuple[str, str]:
     return ("" if event is None else services.ray_of(event[0])), entrypoint.get()
 
 
+# Who writes: the stream's level, the ray, the entrypoint, and the thread, where only that tells them apart.
+_Hand = tuple[LogLevel, str, str, int]
+
+
+@dataclass(slots=True)
+class _Unended:
+    say: Say
+    texts: list[str] = field(default_factory=list)
+    characters: int = 0
+    at_s: float = 0.0
+
+
+# Oldest first. Whoever ends events looks whether there is anything.
+HELD: dict[_Hand, _Unended] = {}
+
+
+def _hand(level: LogLevel) -> _Hand:
+    ray, name = who()
+    return level, ray, name, 0 if ray else threading.get_ident()
+
+
+def _let_go(hand: _Hand) -> None:
+    if (held := HELD.pop(hand, None)) is not None and (text := "".join(held.texts).rstrip("\n")):
+        held.say(hand[0], text, hand[1], hand[2])
+
+
+def over(ray: str, name: str) -> None:
+    """What had this ray and entrypoint has ended, on this thread: lines that it did not end are."""
+    thread = 0 if ray else threading.get_ident()
+    levels: tuple[LogLevel, ...] = ("log", "error")
+    for level in levels:
+        _let_go((level, ray, name, thread))
+
+
+def over_in(context: Context) -> None:
+    """The same, of what ran in this context."""
+    over(*context.copy().run(who))
+
+
+def let_go(*, older_than_s: float = 0.0) -> None:
+    """Give on what nothing was added to for so long; all of it where none is said."""
+    now = time.monotonic()
+    for hand, held in list(HELD.items()):
+        if now - held.at_s >= older_than_s:
+            _let_go(hand)
+
+
 class Writer(io.TextIOBase):
     """A text stream that gives what is written to it on, each time a line ends."""
 
     def __init__(self, level: LogLevel, say: Say) -> None:
         self._level: LogLevel = level
         self._say = say
-        self._held: list[str] = []
-        self._held_characters = 0
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # the base class has it as an attribute
@@ -59,10 +113,18 @@ class Writer(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Give it on, if it ends a line."""
-        self._held.append(text)
-        self._held_characters += len(text)
-        if text.endswith("\n") or self._held_characters > MAX_HELD_CHARACTERS:
-            self.flush()
+        hand = _hand(self._level)
+        held = HELD.get(hand)
+        if held is None:
+            if len(HELD) >= MAX_HELD:
+                _let_go(next(iter(HELD)))
+            held = HELD[hand] = _Unended(self._say)
+        held.texts.append(text)
+        held.characters += len(text)
+        if text.endswith("\n") or held.characters > MAX_HELD_CHARACTERS:
+            _let_go(hand)
+        else:
+            held.at_s = time.monotonic()
         return len(text)
 
     def writelines(self, lines: Iterable[Any]) -> None:
@@ -71,10 +133,8 @@ class Writer(io.TextIOBase):
             self.write(text)
 
     def flush(self) -> None:
-        """Give on what there is."""
-        held, self._held, self._held_characters = "".join(self._held), [], 0
-        if text := held.rstrip("\n"):
-            self._say(self._level, text, *who())
+        """Give on what there is of whoever asks."""
+        _let_go(_hand(self._level))
 
 
 class Handler(logging.Handler):

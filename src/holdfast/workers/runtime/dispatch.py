@@ -110,6 +110,7 @@ class Dispatcher:
             self.running -= 1
             self._answers[f"answers_{_outcome(status)}"] += 1
             self._times.add(took_s)
+            console.over(context.ray, _entrypoint(context))
             self._log.log(
                 "info",
                 f"{_asked(exchange, context)} {status}",

@@ -142,6 +142,7 @@ class Process:
     async def _retire(self, told: Retire) -> None:
         if self._serving is not None:
             await self._serving.retire(told.limit_s, is_last=told.is_last)
+        console.let_go()
         self._host.say(Retired())
         if self._serving is not None:
             await self._serving.linger(told.linger_s)
@@ -182,6 +183,8 @@ class _Serving:
             failed=partial(self._fault, "an event could not be ended"),
             turns=turns,
             known=(running, current_event, console.entrypoint),
+            held=console.HELD,
+            over=console.over_in,
         )
         self._objects = Objects(
             script=message.name,
@@ -288,6 +291,7 @@ class _Serving:
         return str(getattr(session.socket, "ray", "")) if session is not None else ""
 
     def _count(self) -> None:
+        console.let_go(older_than_s=console.MAX_HELD_S)
         counters = self._counters()
         if counters != self._counted:
             self._counted = counters

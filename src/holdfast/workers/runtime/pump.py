@@ -23,7 +23,7 @@ import asyncio
 import types
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator
 from contextvars import Context, ContextVar
 from typing import Any, Final
 
@@ -110,10 +110,14 @@ class Pump:
         failed: Callable[[BaseException], None],
         turns: Turns,
         known: tuple[ContextVar[Any], ...] = (),
+        held: Collection[object] = (),
+        over: Callable[[Context], None] | None = None,
     ) -> None:
-        """`failed` hears what a `done` raised: a fault of ours. `turns` is told whose event has the loop."""
+        """`failed` hears what a `done` raised: a fault of ours. `turns` is told whose event has the loop. `over` hears of contexts in which a
+        handler has ended, while there is anything in `held`."""
         self._turns = turns
         self._known = known
+        self._held_for, self._over = held, over
         # Asking for the running loop costs a system call.
         self._loop = asyncio.get_running_loop()
         self._at_rest = at_rest
@@ -318,6 +322,8 @@ class Pump:
         # Whom it tells has it as what runs: neither is to keep the other, with what it is given and answers, until the collector comes round.
         del started._done  # noqa: SLF001
         started._args = ()  # noqa: SLF001
+        if self._held_for and self._over is not None:
+            self._over(started._context)  # noqa: SLF001
         try:
             if error is None:
                 done(result, None)

@@ -91,6 +91,7 @@ class Scheduling:
         try:
             outcome = await self._handled(due)
         finally:
+            console.over(context.ray, DEFAULT)
             self._log.log(
                 "info",
                 f'"{due.cron}" {outcome}',

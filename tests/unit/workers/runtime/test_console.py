@@ -2,9 +2,11 @@
 
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 from holdfast.model.worker_egress import RequestContext
@@ -93,3 +95,68 @@ def test_text_without_an_end_is_not_kept_for_ever() -> None:
     assert said[1][1] == "rest"
     writer.flush()
     assert len(said) == 2
+
+
+@contextmanager
+def request(ray: str) -> Iterator[None]:
+    """As within a handler of this request."""
+    token = running.set(Invocation(env=None, wait_until=lambda _: None, request=RequestContext(ray=ray, script="k")))
+    name = console.entrypoint.set("Default")
+    yield
+    running.reset(token)
+    console.entrypoint.reset(name)
+
+
+def test_a_line_that_is_not_ended_is_never_put_before_what_another_request_prints() -> None:
+    with captured() as lines:
+        with request("a"):
+            print("partial", end="")  # noqa: T201
+        with request("b"):
+            print("mine")  # noqa: T201
+        with request("a"):
+            print(" whole")  # noqa: T201
+    assert lines == [("log", "mine", "b", "Default"), ("log", "partial whole", "a", "Default")]
+
+
+def test_what_was_printed_without_an_end_goes_out_with_its_request() -> None:
+    with captured() as lines:
+        with request("a"):
+            print("a's", end="")  # noqa: T201
+            print("a's error", end="", file=sys.stderr)  # noqa: T201
+            mine = copy_context()
+        with request("b"):
+            print("b's", end="")  # noqa: T201
+        console.over_in(mine)
+        assert lines == [("log", "a's", "a", "Default"), ("error", "a's error", "a", "Default")]
+        console.over("b", "Default")
+    assert lines[2:] == [("log", "b's", "b", "Default")]
+    assert not console.HELD
+
+
+def test_what_nobody_ends_goes_out_when_it_is_old_or_the_process_ends() -> None:
+    with captured() as lines:
+        print("of a module", end="")  # noqa: T201
+        console.let_go(older_than_s=60)
+        assert not lines
+        console.let_go()
+    assert lines == [("log", "of a module", "", "")]
+
+
+def test_threads_without_a_request_do_not_mix_their_lines() -> None:
+    with captured() as lines:
+        print("ours ", end="")  # noqa: T201
+        thread = threading.Thread(target=lambda: print("the thread's"))  # noqa: T201
+        thread.start()
+        thread.join()
+        print("alone")  # noqa: T201
+    assert [line[1] for line in lines] == ["the thread's", "ours alone"]
+
+
+def test_few_texts_are_held_at_once() -> None:
+    with captured() as lines:
+        for number in range(console.MAX_HELD + 1):
+            with request(f"r{number}"):
+                print("x", end="")  # noqa: T201
+        assert lines == [("log", "x", "r0", "Default")]
+        console.let_go()
+    assert len(lines) == console.MAX_HELD + 1
