@@ -173,3 +173,90 @@ def test_a_window_of_the_editor_loses_nothing_when_the_process_dies(page: Page) 
             expect(ann.get_by_role("status")).to_have_text("saved")
         for one in (ann, bob):
             expect(one.get_by_label("Editor")).to_have_value("one and two and three and ")
+
+
+def written_at_the_end_of(page: Page, line: int, text: str) -> None:
+    page.get_by_label("Editor").press("Control+Home")
+    for _ in range(line):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("End")
+    page.keyboard.insert_text(text)
+
+
+def test_windows_of_the_editor_that_write_here_and_there_while_offline_keep_all_of_it(page: Page) -> None:
+    with example_up("editor") as served, windows(page, served) as (ann, bob):
+        texts = [one.get_by_label("Editor") for one in (ann, bob)]
+        for one in (ann, bob):
+            expect(one.get_by_role("status")).to_have_text("saved")
+        texts[0].fill("Milk\nBread\nEggs\nButter\n")
+        expect(texts[1]).to_have_value("Milk\nBread\nEggs\nButter\n")
+        page.context.set_offline(True)
+        for one in (ann, bob):
+            one.evaluate("socket.close()")
+            expect(one.get_by_role("status")).to_have_class("closed")
+        for line, text in enumerate((" 1 l", "", " 😀", " 250 g")):
+            written_at_the_end_of(ann, line, text)
+        for line, text in enumerate((" (oat)", " (rye)", "", " (salted)")):
+            written_at_the_end_of(bob, line, text)
+        # Where Ann wrote behind it he writes something else.
+        written_at_the_end_of(bob, 2, "")
+        for _ in range(4):
+            bob.keyboard.press("Backspace")
+        bob.keyboard.insert_text("Oil")
+        page.context.set_offline(False)
+        for one in (ann, bob):
+            expect(one.get_by_role("status")).to_have_text("saved", timeout=LIMIT_MS)
+        expect(texts[0]).to_have_value(re.compile(r"Milk.*\n.*\n.*Oil"))
+        expect(texts[1]).to_have_value(texts[0].input_value())
+        milk, bread, third, butter, rest = texts[0].input_value().split("\n")
+        assert milk in {"Milk 1 l (oat)", "Milk (oat) 1 l"}
+        assert bread == "Bread (rye)"
+        assert sorted(third) == sorted("Oil 😀")
+        assert butter in {"Butter 250 g (salted)", "Butter (salted) 250 g"}
+        assert rest == ""
+        # Who types on, types where the caret was.
+        bob.keyboard.insert_text("ive")
+        expect(texts[0]).to_have_value(re.compile("Oilive"))
+
+
+TYPE_SOMEWHERE = """token => {
+  const area = document.getElementById("text"), ends = [0, ...[...area.value.matchAll(/>/g)].map(({index}) => index + 1)];
+  const at = ends[Math.floor(Math.random() * ends.length)];
+  area.setRangeText(token, at, at, "end");
+  area.dispatchEvent(new Event("input"));
+}"""
+
+
+def test_windows_of_the_editor_have_each_word_once_though_process_and_connections_die(page: Page) -> None:
+    with example_up("editor") as served, windows(page, served) as (ann, bob):
+        tokens = list[str]()
+        for one in (ann, bob):
+            expect(one.get_by_role("status")).to_have_text("saved")
+        for turn in range(60):
+            for name, one in (("a", ann), ("b", bob)):
+                tokens.append(f"<{name}{turn}é👋>")
+                one.evaluate(TYPE_SOMEWHERE, tokens[-1])
+            if turn % 10 == 3:
+                os.kill(served.process, signal.SIGKILL)
+            if turn % 10 == 7:
+                bob.evaluate("socket.close()")
+            if turn % 20 == 19:
+                for one in (ann, bob):
+                    expect(one.get_by_role("status")).to_have_text("saved")
+        for one in (ann, bob):
+            expect(one.get_by_role("status")).to_have_text("saved")
+            one.wait_for_function("count => area.value.split('>').length === count + 1", arg=len(tokens))
+        text = ann.get_by_label("Editor").input_value()
+        expect(bob.get_by_label("Editor")).to_have_value(text)
+        assert sorted(re.findall("<[^>]*>", text)) == sorted(tokens)
+        bob.reload()
+        expect(bob.get_by_label("Editor")).to_have_value(text)
+
+
+def test_half_a_character_does_not_keep_the_editor_from_saving(page: Page) -> None:
+    with example_up("editor") as served, windows(page, served) as (ann, bob):
+        expect(ann.get_by_role("status")).to_have_text("saved")
+        ann.get_by_label("Editor").fill("after")
+        ann.evaluate("area.setRangeText('\\ud83d!', 0, 0, 'end'); area.dispatchEvent(new Event('input'))")
+        expect(bob.get_by_label("Editor")).to_have_value("\ufffd!after")
+        expect(ann.get_by_role("status")).to_have_text("saved")

@@ -76,7 +76,7 @@ class Command:
             status = self.stop()
             assert kind is not None or status == 0, f"status {status} after SIGINT: {self.log_lines[-5:]}"
         self.kill()
-        panics = [line for line in self.log_lines if "panicked at" in line]
+        panics = [line for line in self.log_lines if "panicked at" in line and "worker_log" not in line]
         assert kind is not None or not panics, panics
 
     def stop(self) -> int:

@@ -1,6 +1,7 @@
 """The editor of `examples/workers`: writers who write at once, die in between, or speak Yjs end with the same text."""
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from pycrdt import (
     YSyncMessageType,
     create_awareness_message,
     create_sync_message,
+    create_update_message,
     handle_sync_message,
 )
 from websockets.asyncio.client import ClientConnection
@@ -26,35 +28,56 @@ from tests.integration.worker_examples import ServedExample, client, example_up,
 
 
 class Writer:
-    """What the page of the editor does, in Python, without anybody who types while it waits."""
+    """What the page of the editor does, in Python, by somebody who does not type while he waits for an answer."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, writer: int) -> None:
+        self.writer, self.text, self.base = writer, "", 0
+        self._asked: list[tuple[int, int, str]] = []
+        self._is_asked = False
+        self._socket: ClientConnection | None = None
+
+    async def come(self, socket: ClientConnection) -> None:
+        """Say again what got no answer, or ask for what is new."""
         self._socket = socket
-        self.text, self.number = "", 0
-
-    async def begin(self) -> int:
-        """Have the text; which of this page's exchanges are in it."""
-        whole = await told(self._socket)
-        self.text = whole["whole"]
-        return int(whole["number"])
+        await self.say()
+        await self.answered()
 
     async def write(self, *edits: tuple[int, int, str]) -> None:
         """Do this to the text, say so, and take what others did."""
-        for edit in edits:
-            self._do(*edit)
-        await self.say(*edits)
+        self.type(*edits)
+        await self.say()
         await self.answered()
 
-    async def say(self, *edits: tuple[int, int, str]) -> None:
-        self.number += 1
-        await self._socket.send(json.dumps({"number": self.number, "edits": edits}))
+    def type(self, *edits: tuple[int, int, str]) -> None:
+        """Do this to the text."""
+        assert not self._is_asked
+        for edit in edits:
+            self._do(*edit)
+            self._asked.append(edit)
+
+    async def say(self) -> None:
+        """Say what was typed, or what was said before and got no answer."""
+        assert self._socket is not None
+        self._is_asked = True
+        await self._socket.send(json.dumps({"base": self.base, "edits": self._asked}))
 
     async def answered(self) -> None:
+        assert self._socket is not None
         while (answer := await told(self._socket)) == {"news": True}:
             pass
-        assert answer["number"] == self.number
-        for edit in answer["edits"]:
+        if "whole" in answer:
+            assert self.base == 0, "a number was forgotten"
+            self.text = answer["whole"]
+        for edit in answer.get("edits", ()):
             self._do(*edit)
+        self.base = answer["base"]
+        self._asked.clear()
+        self._is_asked = False
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether what was said last got no answer."""
+        return self._is_asked
 
     def _do(self, at: int, delete: int, insert: str) -> None:
         self.text = self.text[:at] + insert + self.text[at + delete :]
@@ -72,11 +95,15 @@ def editor() -> Iterator[ServedExample]:
         yield served
 
 
+def path_of(document: str, writer: int) -> str:
+    return f"/docs/{document}?client=writer-{writer}"
+
+
 @asynccontextmanager
-async def writer(served: ServedExample, document: str, name: str) -> AsyncIterator[Writer]:
-    async with client(served, f"/docs/{document}?client=writer-{name}") as socket:
-        one = Writer(socket)
-        await one.begin()
+async def writer(served: ServedExample, document: str, number: int) -> AsyncIterator[Writer]:
+    async with client(served, path_of(document, number)) as socket:
+        one = Writer(number)
+        await one.come(socket)
         yield one
 
 
@@ -89,11 +116,10 @@ def test_writers_of_a_text_who_write_at_once_end_with_the_same_text(editor: Serv
                 await one.write((0, 1, one.text[0]), (len(one.text), 0, ""))
 
     async def scenario() -> None:
-        names = ["ann", "bob", "eve"]
         async with (
-            writer(editor, "much", "ann") as ann,
-            writer(editor, "much", "bob") as bob,
-            writer(editor, "much", "eve") as eve,
+            writer(editor, "much", 1) as ann,
+            writer(editor, "much", 2) as bob,
+            writer(editor, "much", 3) as eve,
         ):
             alphabet = ["ab", "é😀", "\n\u4e2d"]
             writers = [ann, bob, eve]
@@ -102,10 +128,10 @@ def test_writers_of_a_text_who_write_at_once_end_with_the_same_text(editor: Serv
             for one in writers:
                 await one.write()
             assert ann.text == bob.text == eve.text
-            assert len(names) * 80 <= len(ann.text) + 40
+            assert len(ann.text) + 40 >= 240
             for character in "b😀\u4e2d":
                 assert ann.text.count(character) >= 40
-        async with writer(editor, "much", "new-one") as new:
+        async with writer(editor, "much", 4) as new:
             assert new.text == ann.text
 
     asyncio.run(scenario())
@@ -113,7 +139,7 @@ def test_writers_of_a_text_who_write_at_once_end_with_the_same_text(editor: Serv
 
 def test_edits_at_the_same_place_are_all_kept_and_deletions_meet(editor: ServedExample) -> None:
     async def scenario() -> None:
-        async with writer(editor, "same", "ann-ann") as ann, writer(editor, "same", "bob-bob") as bob:
+        async with writer(editor, "same", 1) as ann, writer(editor, "same", 2) as bob:
             await ann.write((0, 0, "one two three"))
             await bob.write()
             assert bob.text == "one two three"
@@ -133,30 +159,92 @@ def test_edits_at_the_same_place_are_all_kept_and_deletions_meet(editor: ServedE
 @pytest.mark.timeout(120)
 def test_what_was_written_when_the_process_died_is_in_the_text_once(editor: ServedExample) -> None:
     async def round_of(number: int) -> None:
-        path = f"/docs/killed?client=killed-{number}"
-        async with client(editor, path) as socket:
-            one = Writer(socket)
-            await one.begin()
-            await one.say((0, 0, f"<{number}>"))
+        one = Writer(number + 1)
+        async with client(editor, path_of("killed", one.writer)) as socket:
+            await one.come(socket)
+            one.type((0, 0, f"<{number}>"))
+            await one.say()
             os.kill(editor.process, signal.SIGKILL)
-            try:
-                async with asyncio.timeout(5):
-                    message = await until(socket, lambda one: "news" not in json.loads(one))
-            except TimeoutError:
-                message = ""
-        if message and json.loads(message).get("number") == 1:
-            return
-        # No answer, or the whole without it: it comes back, and is told whether it was heard.
-        async with client(editor, path) as socket:
-            again = Writer(socket)
-            if await again.begin() == 0:
-                await again.write((0, 0, f"<{number}>"))
+        # It saw no answer, whether there was one or not.
+        async with client(editor, path_of("killed", one.writer)) as socket:
+            await one.come(socket)
+            assert one.text.count(f"<{number}>") == 1
 
     async def scenario() -> None:
         for number in range(4):
             await round_of(number)
-        async with writer(editor, "killed", "reader") as reader:
+        async with writer(editor, "killed", 9) as reader:
             assert sorted(reader.text) == sorted("".join(f"<{number}>" for number in range(4)))
+
+    asyncio.run(scenario())
+
+
+FILLER = "-" * 40
+# Each character that is typed is another, so that it shows when one is there twice.
+FIRST_TYPED, LAST_TYPED = 0x4E00, 0x9FFF
+
+
+class Party:
+    """Writers of one document who come and go."""
+
+    def __init__(self, served: ServedExample, document: str, chance: random.Random) -> None:
+        self._served, self._document, self._chance = served, document, chance
+        self._characters = map(chr, range(FIRST_TYPED, LAST_TYPED))
+        self.written = list[str]()
+        self.writers = [Writer(number) for number in (1, 2, 3)]
+
+    def scattered(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Edits at places far from each other: what is typed, and a little of the filler taken away."""
+        for _ in range(self._chance.randint(0, 4)):
+            at, delete = self._chance.randint(0, len(text)), self._chance.randint(0, 2)
+            if text[at : at + delete] != "-" * delete:
+                delete = 0
+            insert = "".join(itertools.islice(self._characters, self._chance.randint(1, 3)))
+            self.written.extend(insert)
+            yield at, delete, insert
+            text = text[:at] + insert + text[at + delete :]
+
+    async def visit(self, one: Writer, *, is_heard: bool) -> None:
+        """Online for some exchanges; the last may get no answer."""
+        async with client(self._served, path_of(self._document, one.writer)) as socket:
+            await one.come(socket)
+            for _ in range(self._chance.randint(0, 3)):
+                await one.write(*self.scattered(one.text))
+            if not is_heard:
+                one.type(*self.scattered(one.text))
+                await one.say()
+
+    async def turn(self) -> None:
+        """Some come, all at once; then all write offline who do not wait for an answer."""
+        visitors = self._chance.sample(self.writers, self._chance.randint(1, 3))
+        await asyncio.gather(*(self.visit(one, is_heard=self._chance.random() < 0.5) for one in visitors))
+        for one in self.writers:
+            # Offline, who knows no text yet has none to write in.
+            if one.base and not one.is_asked:
+                one.type(*self.scattered(one.text))
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("seed", range(3))
+def test_whoever_is_offline_dies_or_is_not_answered_finds_each_character_once(seed: int, editor: ServedExample) -> None:
+    async def scenario() -> None:
+        document = f"random-{seed}"
+        party = Party(editor, document, random.Random(seed))
+        async with writer(editor, document, 100) as first:
+            await first.write((0, 0, FILLER))
+        for number in range(20):
+            await party.turn()
+            if number % 4 == 3:
+                os.kill(editor.process, signal.SIGKILL)
+        for one in party.writers:
+            await party.visit(one, is_heard=True)
+        async with writer(editor, document, 101) as reader:
+            for one in party.writers:
+                async with client(editor, path_of(document, one.writer)) as socket:
+                    await one.come(socket)
+                assert one.text == reader.text
+        assert sorted(reader.text.replace("-", "")) == sorted(party.written)
+        assert reader.text.count("-") < len(FILLER)
 
     asyncio.run(scenario())
 
@@ -173,7 +261,7 @@ def test_a_yjs_client_and_a_page_write_in_the_same_text(editor: ServedExample) -
                 answer = handle_sync_message(body_of(message), mine)
                 assert answer is not None
                 await socket.send(answer)
-            async with writer(editor, "shared", "page") as page:
+            async with writer(editor, "shared", 1) as page:
                 assert page.text == "from yjs "
                 await page.write((9, 0, "and é from the page"))
                 while str(text) != page.text:
@@ -187,35 +275,117 @@ def test_a_yjs_client_and_a_page_write_in_the_same_text(editor: ServedExample) -
     asyncio.run(scenario())
 
 
+def test_a_page_whose_number_nobody_knows_is_told_the_whole_and_its_edits_are_not_in_it(editor: ServedExample) -> None:
+    async def scenario() -> None:
+        async with writer(editor, "forgotten", 1) as one:
+            await one.write((0, 0, "kept"))
+        async with client(editor, path_of("forgotten", 2)) as socket:
+            for base in (0, 17, one.base + 1, 2**70, -1):
+                await socket.send(json.dumps({"base": base, "edits": [[0, 0, "lost"]]}))
+                assert await told(socket) == {"base": one.base, "whole": "kept"}
+
+    asyncio.run(scenario())
+
+
+def test_a_page_sees_an_image_of_an_editor_as_one_character_and_may_delete_it(editor: ServedExample) -> None:
+    async def scenario() -> None:
+        mine: Doc[Any] = Doc()
+        text = mine.get("text", type=Text)
+        text += "aéz"
+        text.insert_embed(3, {"image": "x"})
+        page = Writer(1)
+        async with client(editor, "/yjs/embed") as socket, client(editor, path_of("embed", 1)) as pages:
+            await page.come(pages)
+            await socket.send(create_update_message(mine.get_update()))
+            await until(pages, lambda one: one == json.dumps({"news": True}))
+            await page.write()
+            await page.write((0, 0, "<"))
+            assert page.text == "<aé\ufffcz"
+            await page.write((5, 0, ">"), (4, 0, "\ufffc"))
+            async with writer(editor, "embed", 2) as other:
+                assert other.text == page.text == "<aé\ufffc\ufffcz>"
+                await other.write((3, 1, ""), (3, 1, "é"))
+                await page.write()
+                assert other.text == page.text == "<aééz>"
+
+    asyncio.run(scenario())
+
+
+def test_what_a_page_says_of_the_same_number_a_second_time_changes_nothing(editor: ServedExample) -> None:
+    async def scenario() -> None:
+        async with writer(editor, "again", 1) as one:
+            await one.write((0, 0, "base"))
+            base = one.base
+            await one.write((2, 0, "a"))
+            await one.write((0, 0, "!"))
+        for said in ("a", "other", "😀"):
+            async with client(editor, path_of("again", 1)) as socket:
+                await socket.send(json.dumps({"base": base, "edits": [[2, 0, said]]}))
+                assert await told(socket) == {"base": one.base, "edits": [[0, 0, "!"]]}
+        async with writer(editor, "again", 2) as reader:
+            assert reader.text == "!baase"
+
+    asyncio.run(scenario())
+
+
+def test_an_update_of_yjs_that_contradicts_another_closes_its_client_and_harms_no_text(editor: ServedExample) -> None:
+    async def scenario() -> None:
+        docs = [Doc[Any](client_id=77) for _ in range(2)]
+        for doc, text in zip(docs, ("a", "😀"), strict=True):
+            doc["text"] = Text(text)
+        # The second as one would say it who had heard of the first: it begins within a character.
+        updates = [docs[0].get_update(), docs[1].get_update(docs[0].get_state())]
+        async with client(editor, "/yjs/contradicted") as socket:
+            for update in updates:
+                await socket.send(create_update_message(update))
+            with pytest.raises(ConnectionClosed) as closed:
+                await until(socket, lambda _: False)
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "an update contradicts another")
+        async with writer(editor, "contradicted", 1) as one:
+            assert one.text == "a"
+            await one.write((1, 0, "b"))
+        async with writer(editor, "contradicted", 2) as two:
+            assert two.text == "ab"
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/docs/bad?client=bad-client", "no JSON"),
-        ("/docs/bad?client=bad-client", "[]"),
-        ("/docs/bad?client=bad-client", '{"number": 1, "edits": [[0, 1, ""]]}'),
-        ("/docs/bad?client=bad-client", '{"number": 1, "edits": [[-1, 0, "x"]]}'),
-        ("/docs/bad?client=bad-client", json.dumps({"number": 1, "edits": [[0, 0, "x" * 50_001]]})),
-        ("/docs/bad?client=bad-client", json.dumps({"number": 1, "edits": [[0, 0, "x"]] * 101})),
-        ("/docs/bad?client=bad-client", b"\xff"),
+        ("/docs/bad?client=writer-1", "no JSON"),
+        ("/docs/bad?client=writer-1", "[]"),
+        ("/docs/bad?client=writer-1", '{"base": NOW, "edits": [[0, 1, ""]]}'),
+        ("/docs/bad?client=writer-1", '{"base": NOW, "edits": [[-1, 0, "x"]]}'),
+        ("/docs/bad?client=writer-1", '{"base": NOW, "edits": [[0, 0, "' + "x" * 50_001 + '"]]}'),
+        ("/docs/bad?client=writer-1", '{"base": NOW, "edits": [' + ", ".join(['[0, 0, "x"]'] * 101) + "]}"),
+        ("/docs/bad?client=writer-1", b"\xff"),
         ("/yjs/bad", "text"),
         ("/yjs/bad", b"\x00"),
         ("/yjs/bad", b"\x00\x02"),
         ("/yjs/bad", b"\x01" + bytes(1024 * 1024)),
         ("/yjs/bad", b"\x00\x02\x03abc"),
         ("/yjs/bad", b"\x00\x02\xff\xff\xff\xff\xff"),
-        ("/docs/bad?client=some-client", json.dumps({"number": 2**70, "edits": [[0, 0, "a"]]})),
-        ("/docs/bad?client=some-client", "[" * 100_000),
+        ("/docs/bad?client=writer-2", '{"base": "0", "edits": []}'),
+        ("/docs/bad?client=writer-2", '{"base": NOW, "edits": [[0, 0, "\\ud83d"]]}'),
+        ("/docs/bad?client=writer-2", "[" * 100_000),
     ],
 )
 def test_an_editor_closes_a_client_that_makes_no_sense(path: str, message: str | bytes, editor: ServedExample) -> None:
     async def scenario() -> None:
         async with client(editor, path) as socket:
-            await socket.send(message)
+            sent = message
+            if isinstance(sent, str) and path.startswith("/docs/"):
+                one = Writer(9)
+                await one.come(socket)
+                sent = sent.replace("NOW", str(one.base))
+            await socket.send(sent)
             with pytest.raises(ConnectionClosed) as closed:
                 await until(socket, lambda _: False)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1008
-        async with writer(editor, "bad", "reader") as reader:
+        async with writer(editor, "bad", 9) as reader:
             assert reader.text == ""
 
     asyncio.run(scenario())

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from holdfast.app.local_project import placed
 from holdfast.model.worker_host_messages import Answer, Deploy, ListScripts, Scripts, ScriptStatus
 from tests.integration.command import Command
+from tests.integration.waiting import poll
 from tests.integration.worker_up import READY, asked
 
 # The machine may be busy with other tests.
@@ -35,8 +36,8 @@ class ServedExample:
 
     @property
     def process(self) -> int:
-        """The process that runs the Worker's code."""
-        return self.status.pid
+        """The process that runs the Worker's code, as soon as there is one: to a process 0 no signal may be sent."""
+        return poll(lambda: self.status.pid, what="a process of the Worker")
 
     @property
     def status(self) -> ScriptStatus:

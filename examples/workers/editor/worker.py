@@ -4,11 +4,12 @@
     GET /docs/NAME?client=ID     a WebSocket for a page; ID is its own for as long as it is open
     GET /yjs/NAME                a WebSocket for what speaks Yjs itself: y-websocket and the editors it binds to
 
-A page has no CRDT. Page and object speak in turns:
-    object to page: {"whole": TEXT, "number": N}: the text; of this page's exchanges those up to N are in it
-    page to object: {"number": N, "edits": [...]}: what was typed since the last answer, maybe nothing. Then it waits
-    object to page: {"number": N, "edits": [...]}: what others did meanwhile, to the text with the page's own edits;
-                    or {"whole"...}, where it has slept or started again since
+A page has no CRDT. Page and object speak in turns, and the page begins:
+    page to object: {"base": N, "edits": [...]}: what was typed since the last answer, maybe nothing, to the text as it was at the number N.
+                    Then it waits. What got no answer is said again, as it was
+    object to page: {"base": N, "edits": [...]}: what others did meanwhile, to the text with the page's own edits; the number it has now
+                    {"base": N, "whole": TEXT}: the text instead, where the number of the page is not known (0 is that of a new one);
+                    the page's edits are not in it
     object to page: {"news": true}: somebody else wrote; ask when you like
 """
 
@@ -18,8 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from history import History
 from js import WebSocket, WebSocketPair
-from pycrdt import Doc, TransactionEvent, YMessageType, create_sync_message, create_update_message, handle_sync_message
+from pycrdt import (
+    Doc,
+    TransactionEvent,
+    YMessageType,
+    YSyncMessageType,
+    create_sync_message,
+    create_update_message,
+    handle_sync_message,
+)
 from replica import Edit, Replica
 from workers import DurableObject, Request, Response, WorkerEntrypoint
 from workers.entrypoints import DurableObjectContext, Env
@@ -29,13 +39,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 CLIENT = re.compile(r"[A-Za-z0-9-]{8,64}")
 MAX_EDITS = 100
-# What a page counts to exactly.
-MAX_NUMBER = 2**53 - 1
 MAX_MESSAGE_BYTES = 1024 * 1024
-# Beyond so many updates they are written again as one.
-MAX_UPDATES = 500
-# Of how many pages it is known what they sent last.
-MAX_CLIENTS = 1_000
 
 
 class Document(DurableObject):
@@ -43,18 +47,18 @@ class Document(DurableObject):
 
     def __init__(self, ctx: DurableObjectContext, env: Env) -> None:
         super().__init__(ctx, env)
-        self.sql = self.ctx.storage.sql
-        self.sql.exec("CREATE TABLE IF NOT EXISTS updates (id INTEGER PRIMARY KEY, data BLOB)")
-        self.sql.exec(
-            "CREATE TABLE IF NOT EXISTS exchanges (id INTEGER PRIMARY KEY, client TEXT UNIQUE, number INTEGER)"
-        )
+        self.history = History(self.ctx.storage.sql)
+        self.load()
+
+    def load(self) -> None:
+        """Make the document of what is on the disk."""
         self.doc: Doc[Any] = Doc()
-        for row in self.sql.exec("SELECT data FROM updates ORDER BY id"):
-            self.doc.apply_update(row["data"])
+        for update in self.history.updates(self.history.newest):
+            self.doc.apply_update(update)
         # Updates that are not written yet: what a message changed.
         self.fresh: list[bytes] = []
         self.watch = self.doc.observe(self.changed)
-        # Lost with the memory: a page whose replica is not here is sent the whole.
+        # Lost with the memory, and made again of the number that a page says.
         self.replicas: dict[WebSocket, Replica] = {}
 
     async def fetch(self, request: Request) -> Response:
@@ -64,7 +68,6 @@ class Document(DurableObject):
             server.send(create_sync_message(self.doc))
         else:
             self.ctx.acceptWebSocket(server, ["page", client_of(request)])
-            server.send(self.whole(server))
         return Response(None, status=101, web_socket=client)
 
     async def webSocketMessage(self, ws: WebSocket, message: str | bytes) -> None:
@@ -73,32 +76,46 @@ class Document(DurableObject):
             # Nothing in it awaits: a message is taken, kept and told as a whole.
             heard(ws, checked(message))
         except ValueError as error:
-            self.replicas.pop(ws, None)
             ws.close(1008, str(error)[:100])
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            # How pycrdt ends over an update that contradicts another: what is in memory may be half of it.
+            self.load()
+            ws.close(1008, "an update contradicts another")
 
     async def webSocketClose(self, ws: WebSocket, code: int, reason: str, wasClean: bool) -> None:
         self.replicas.pop(ws, None)
 
     def heard_page(self, ws: WebSocket, message: str | bytes) -> None:
-        """A page's exchange."""
-        number, edits = exchange_of(message)
-        replica = self.replicas.get(ws)
-        if replica is None:
-            ws.send(self.whole(ws))
-            return
-        if edits:
+        """A page's turn."""
+        base, edits = turn_of(message)
+        client = self.ctx.getTags(ws)[1]
+        replica = self.replicas.pop(ws, None)
+        if replica is None or replica.number != base:
+            if not self.history.oldest <= base <= self.history.newest:
+                whole = str(self.replica(self.history.newest))
+                ws.send(json.dumps({"base": self.history.newest, "whole": whole}))
+                return
+            replica = self.replica(base)
+        if edits and (update := self.history.update_of(client, base)):
+            # The answer was lost.
+            replica.done(update)
+        elif edits:
             replica.edit(edits)
             self.doc.apply_update(replica.doc.get_update(self.doc.get_state()))
-            self.note(self.ctx.getTags(ws)[1], number)
-            self.keep(ws)
-        others = replica.merge(self.doc.get_update(replica.doc.get_state()))
-        ws.send(json.dumps({"number": number, "edits": others}))
+            self.keep(ws, client)
+        others = replica.merge(self.history.newest, self.doc.get_update(replica.doc.get_state()))
+        self.replicas[ws] = replica
+        ws.send(json.dumps({"base": replica.number, "edits": others}))
 
     def heard_yjs(self, ws: WebSocket, message: str | bytes) -> None:
         """A message of the Yjs protocol. Awareness (who is where) is for the others, and not kept."""
         if isinstance(message, str) or len(message) < 2:
             raise ValueError("expected a message of the Yjs protocol")
         if message[0] == YMessageType.SYNC:
+            if self.history.is_full and message[1] != YSyncMessageType.SYNC_STEP1:
+                raise ValueError("the document is full")
             try:
                 answer = handle_sync_message(bytes(message[1:]), self.doc)
             except (AssertionError, IndexError) as error:
@@ -114,30 +131,20 @@ class Document(DurableObject):
         """The document has another state."""
         self.fresh.append(event.update)
 
-    def keep(self, writer: WebSocket) -> None:
+    def keep(self, writer: WebSocket, client: str | None = None) -> None:
         """Write what changed, and tell everybody but the writer. Telling waits for the disk by itself."""
         fresh, self.fresh = self.fresh, []
         for update in fresh:
-            row = self.sql.exec("INSERT INTO updates (data) VALUES (?) RETURNING id", update).one()
-            if row["id"] > MAX_UPDATES:
-                self.sql.exec("DELETE FROM updates")
-                self.sql.exec("INSERT INTO updates (data) VALUES (?)", self.doc.get_update())
+            self.history.append(update, client)
             self.ctx.broadcast(create_update_message(update), tag="yjs", exclude=writer)
         if fresh:
             self.ctx.broadcast(json.dumps({"news": True}), tag="page", exclude=writer)
 
-    def note(self, client: str, number: int) -> None:
-        """Write down, with the edits themselves, that they are in the text: a page that gets no answer asks by coming back."""
-        row = self.sql.exec(
-            "INSERT OR REPLACE INTO exchanges (client, number) VALUES (?, ?) RETURNING id", client, number
-        ).one()
-        self.sql.exec("DELETE FROM exchanges WHERE id <= ?", row["id"] - MAX_CLIENTS)
-
-    def whole(self, ws: WebSocket) -> str:
-        """The text, for a page that begins anew."""
-        replica = self.replicas[ws] = Replica(self.doc.get_update())
-        found = self.sql.exec("SELECT number FROM exchanges WHERE client = ?", self.ctx.getTags(ws)[1]).toArray()
-        return json.dumps({"whole": str(replica), "number": found[0]["number"] if found else 0})
+    def replica(self, number: int) -> Replica:
+        """The document as it was at that number."""
+        is_now = number == self.history.newest
+        updates = [self.doc.get_update()] if is_now else self.history.updates(number)
+        return Replica(number, updates)
 
 
 class Default(WorkerEntrypoint):
@@ -175,16 +182,16 @@ def checked(message: str | bytes) -> str | bytes:
     return message
 
 
-def exchange_of(message: str | bytes) -> tuple[int, list[Edit]]:
-    """The number and the edits of a page's message. ValueError for anything else."""
+def turn_of(message: str | bytes) -> tuple[int, list[Edit]]:
+    """The base and the edits of a page's message. ValueError for anything else."""
     try:
-        exchange = json.loads(message)
+        turn = json.loads(message)
     except RecursionError:
-        exchange = None
-    match exchange:
-        case {"number": int(number), "edits": list(edits)} if 0 <= number <= MAX_NUMBER and len(edits) <= MAX_EDITS:
-            return number, [edit_of(edit) for edit in edits]
-    raise ValueError(f'expected {{"number": N, "edits": [at most {MAX_EDITS}]}}')
+        turn = None
+    match turn:
+        case {"base": int(base), "edits": list(edits)} if len(edits) <= MAX_EDITS:
+            return base, [edit_of(edit) for edit in edits]
+    raise ValueError(f'expected {{"base": N, "edits": [at most {MAX_EDITS}]}}')
 
 
 def edit_of(edit: object) -> Edit:
