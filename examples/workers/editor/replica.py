@@ -31,8 +31,8 @@ class Replica:
     def __str__(self) -> str:
         return self._characters().replace(EMBEDDED, SHOWN)
 
-    def edit(self, edits: Sequence[Edit]) -> None:
-        """Do what the page did. ValueError for what does not fit its text; then nothing is done."""
+    def edit(self, edits: Sequence[Edit]) -> bytes:
+        """Do what the page did; the update that it is, if it is any. ValueError for what does not fit its text; then nothing is done."""
         text = self._characters()
         places = list[tuple[int, int, str]]()
         for at, delete, insert in edits:
@@ -44,13 +44,17 @@ class Replica:
             text = text[:at] + insert + text[at + delete :]
         if len(text) > MAX_CHARACTERS:
             raise ValueError(f"a document has at most {MAX_CHARACTERS} characters")
+        updates = list[bytes]()
+        watch = self.doc.observe(lambda event: updates.append(event.update))
         with self.doc.transaction():
             for start, end, insert in places:
                 if start < end:
                     del self._text[start:end]
                 if insert:
                     self._text.insert(start, insert)
+        self.doc.unobserve(watch)
         self._deltas.clear()
+        return b"".join(updates)
 
     def done(self, update: bytes) -> None:
         """Do what the page did, as it was done before."""

@@ -101,9 +101,10 @@ class Document(DurableObject):
         if edits and (update := self.history.update_of(client, base)):
             # The answer was lost.
             replica.done(update)
-        elif edits:
-            replica.edit(edits)
-            self.doc.apply_update(replica.doc.get_update(self.doc.get_state()))
+        elif edits and (update := replica.edit(edits)):
+            self.doc.apply_update(update)
+            # As the page did it: what others had deleted before is no change here, and is one of the page's.
+            self.fresh = [update]
             self.keep(ws, client)
         others = replica.merge(self.history.newest, self.doc.get_update(replica.doc.get_state()))
         self.replicas[ws] = replica
