@@ -23,7 +23,9 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 MAX_NAME = 32
 MAX_TEXT = 2_000
-# What a newcomer is shown, and what a room keeps.
+# No room says more than that.
+MAX_DIGITS = 15
+# What one who comes is shown, and what a room keeps.
 SHOWN, KEPT = 100, 1_000
 
 
@@ -39,12 +41,12 @@ class Room(DurableObject):
 
     async def fetch(self, request: Request) -> Response:
         query = parse_qs(urlsplit(request.url).query)
-        who, since = query["as"][0], query.get("since", ["0"])[0]
+        who, since = query["as"][0], id_of(query.get("since", [""])[0])
         is_new = not self.ctx.getWebSockets(who)
         client, server = WebSocketPair.new().object_values()
         # The name is the socket's tag. It stays with the socket while the room sleeps, and finds all sockets of a person.
         self.ctx.acceptWebSocket(server, [who])
-        server.send(json.dumps({"here": self.here(), "said": self.said_since(int(since) if since.isdigit() else 0)}))
+        server.send(json.dumps({"here": self.here(), "said": self.said_since(since)}))
         if is_new:
             self.ctx.broadcast(json.dumps({"came": who}), exclude=server)
         return Response(None, status=101, web_socket=client)
@@ -95,6 +97,11 @@ class Default(WorkerEntrypoint):
             return Response(f"as: expected a name of 1 to {MAX_NAME} characters.\n", status=400)
         answer: Response = await self.env.ROOMS.getByName(room).fetch(request)
         return answer
+
+
+def id_of(text: str) -> int:
+    """Of a message that a client has seen; 0 for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else 0
 
 
 def text_of(message: str | bytes) -> str | None:
