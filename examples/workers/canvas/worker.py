@@ -10,12 +10,13 @@ Binary messages. Cells are three bytes each: x, y, colour (0 to 15).
 Text messages of the canvas say how many draw: {"people": N}.
 
 The revision goes up by one with each CHANGES. A client that misses one (it was too slow, or the process crashed between writing and
-sending) sees the gap, and asks for the whole.
+sending) sees the gap, and asks for the whole. The last before a pause is followed by one without cells, which nobody goes without.
 """
 
 import asyncio
 import json
 import struct
+import time
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,8 @@ SNAPSHOT, CHANGES = 0, 1
 MAX_CELLS = 128
 # How long what is painted is gathered before it is written and sent: one message to each client, however many paint.
 BATCH_S = 0.05
+# After how long without a batch there is one without cells.
+PAUSE_MS = 1_000
 # A client that has more than this unsent goes without a batch, and asks for the whole canvas later.
 MAX_BACKLOG_BYTES = 256 * 1024
 
@@ -78,7 +81,16 @@ class Canvas(DurableObject):
     async def send_batch(self) -> None:
         """Write what was painted, and send it, after a moment."""
         await asyncio.sleep(BATCH_S)
+        await self.ctx.storage.setAlarm(time.time_ns() // 1_000_000 + PAUSE_MS)
         painted, self.painted, self.batch = self.painted, {}, None
+        self.send(painted, drop=True)
+
+    async def alarm(self, info: object) -> None:
+        """Nobody paints: who went without the last batch is told that there was one."""
+        self.send({}, drop=False)
+
+    def send(self, painted: dict[int, int], *, drop: bool) -> None:
+        """Write cells, and tell everybody, or with `drop` everybody who keeps up."""
         self.revision += 1
         # No await of anything else in between: all of this is one transaction.
         self.ctx.storage.kv.put("revision", self.revision)
@@ -87,7 +99,7 @@ class Canvas(DurableObject):
             self.cells[place] = colour
         changes = b"".join(CELL.pack(place % WIDTH, place // WIDTH, colour) for place, colour in painted.items())
         self.ctx.broadcast(
-            struct.pack("<BI", CHANGES, self.revision) + changes, drop=True, max_backlog_bytes=MAX_BACKLOG_BYTES
+            struct.pack("<BI", CHANGES, self.revision) + changes, drop=drop, max_backlog_bytes=MAX_BACKLOG_BYTES
         )
 
     def snapshot(self) -> bytes:
