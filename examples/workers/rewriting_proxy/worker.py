@@ -29,6 +29,9 @@ Rewrite = Callable[[Message], Message | None]
 # A side that reads so slowly that more than this waits for it is closed: what waits is in memory.
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 TOO_SLOW = (1013, "this side reads too slowly")
+# A text that is longer is not looked into: while one is, all others wait.
+MAX_TEXT = 256 * 1024
+TOO_LONG = (1009, f"a text has at most {MAX_TEXT} characters here")
 # Codes that tell what happened, and are never sent (RFC 6455 §7.4.1).
 NEVER_SENT = {1004, 1005, 1006, 1015}
 
@@ -91,13 +94,15 @@ def relay(source: WebSocket, sink: WebSocket, rewrite: Rewrite) -> None:
     """Send what comes from `source` on to `sink`, as `rewrite` has it, and close the one as the other was closed."""
 
     def arrived(event: Any) -> None:
-        rewritten = rewrite(event.data)
-        if rewritten is None or sink.readyState != WebSocket.OPEN:
+        is_too_long = isinstance(event.data, str) and len(event.data) > MAX_TEXT
+        # Before the message: one may be as long as it likes, if all before it were read.
+        if is_too_long or sink.bufferedAmount > MAX_WAITING_BYTES:
+            for side in (sink, source):
+                side.close(*(TOO_LONG if is_too_long else TOO_SLOW))
             return
-        sink.send(rewritten)
-        if sink.bufferedAmount > MAX_WAITING_BYTES:
-            sink.close(*TOO_SLOW)
-            source.close(*TOO_SLOW)
+        rewritten = rewrite(event.data)
+        if rewritten is not None and sink.readyState == WebSocket.OPEN:
+            sink.send(rewritten)
 
     def closed(event: Any) -> None:
         if event.code == 1005:
