@@ -61,6 +61,49 @@ def test_two_windows_of_the_chat_see_each_other_and_what_was_said(page: Page) ->
         expect(ann.locator("#said li.note").last).to_have_text("bob went")
 
 
+def test_the_log_of_the_chat_has_room_on_a_phone_stays_where_it_is_read_and_turns_no_line(page: Page) -> None:
+    with example_up("chat") as served, windows(page, served) as (ann, bob):
+        joined(ann, "ann")
+        bob.set_viewport_size({"width": 320, "height": 640})
+        joined(bob, "W" * 32)
+        for number in range(40):
+            said(ann, f"line {number}")
+        said(ann, "\u202eturned \u05d0\u05d1")
+        expect(bob.locator("#said li.said")).to_have_count(41)
+        # It stood at the end, and stays there.
+        assert bob.evaluate("at('said').scrollHeight - at('said').scrollTop - at('said').clientHeight") < 2
+        line = bob.locator("#said li.said").last
+        left = [part.bounding_box() for part in line.locator("b, span, time").all()]
+        assert all(one is not None for one in left)
+        assert [one["y"] * 1000 + one["x"] for one in left if one] == sorted(
+            one["y"] * 1000 + one["x"] for one in left if one
+        )
+        bob.evaluate("Array.from({length: 60}, (_, one) => handlers.came(`somebody ${one}`)); at('said').scrollTop = 0")
+        box = bob.locator("#said").bounding_box()
+        assert box is not None
+        assert box["height"] > 640 / 4
+        said(ann, "the end")
+        expect(bob.locator("#said li.said")).to_have_count(42)
+        assert bob.evaluate("at('said').scrollTop") == 0
+        assert bob.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_a_window_of_the_chat_says_how_many_messages_it_was_not_told(page: Page) -> None:
+    with example_up("chat") as served, windows(page, served) as (ann, bob):
+        joined(ann, "ann")
+        joined(bob, "bob")
+        said(bob, "first")
+        expect(ann.locator("#said li.said")).to_have_count(1)
+        bob.evaluate("for (let one = 0; one < 120; one += 1) socket.send(JSON.stringify({say: `line ${one}`}))")
+        expect(bob.locator("#said li.said")).to_have_count(121)
+        ann.reload()
+        # As one who saw the first message and was away since.
+        ann.evaluate("last = 1")
+        joined(ann, "ann")
+        expect(ann.locator("#said li.said")).to_have_count(100)
+        expect(ann.locator("#said li.note").first).to_have_text("20 more were said before these")
+
+
 def place_of(page: Page, x: int, y: int) -> tuple[float, float]:
     """Where the middle of a cell is in the window."""
     box = page.locator("canvas").bounding_box()
@@ -94,10 +137,27 @@ def test_two_windows_of_the_canvas_draw_together_by_pointer_and_by_keys(page: Pa
         for x in (3, 4, 45, 90):
             assert until_painted(bob, x, 7) == colour(ann, x, 7) == BLUE
         bob.get_by_label("red").check()
+        expect(bob.locator("#cursor")).to_be_hidden()
         bob.locator("canvas").press("ArrowRight")
+        expect(bob.locator("#cursor")).to_be_visible()
         bob.locator("canvas").press("Space")
         assert until_painted(ann, 49, 32) == RED
         assert colour(ann, 48, 32) == [255, 255, 255]
+        # Two fingers draw two lines. Chromium knows none of them.
+        ann.evaluate("canvas.setPointerCapture = () => {}")
+        for kind, x, y in (
+            ("down", 10, 50),
+            ("down", 80, 55),
+            ("move", 12, 50),
+            ("move", 82, 55),
+            ("up", 12, 50),
+            ("up", 82, 55),
+        ):
+            at_x, at_y = place_of(ann, x, y)
+            pointer = {"pointerId": y, "clientX": at_x, "clientY": at_y}
+            ann.evaluate("([kind, pointer]) => canvas[`onpointer${kind}`]?.(pointer)", [kind, pointer])
+        assert until_painted(bob, 12, 50) == until_painted(bob, 82, 55) == BLUE
+        assert colour(ann, 46, 52) == colour(ann, 46, 53) == [255, 255, 255]
         bob.reload()
         assert until_painted(bob, 49, 32) == RED
         bob.close()

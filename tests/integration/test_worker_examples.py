@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -94,6 +95,9 @@ def test_a_chat_refuses_what_it_cannot_keep_and_answers_pings_without_waking() -
                 assert list(await told(ann)) == ["refused"]
             await ann.send("ping")
             assert await heard(ann) == "pong"
+        for since in ("\u00b2", "9" * 20, "-1", "x", ""):
+            async with client(served, f"/rooms/lobby?as=eve&since={quote(since)}") as eve:
+                assert (await told(eve))["said"] == []
         assert await status_of(served, "/rooms/lobby") == 400
         assert await status_of(served, f"/rooms/lobby?as={'x' * 33}") == 400
         assert await status_of(served, "/rooms/?as=ann") == 404
@@ -172,6 +176,19 @@ def test_a_canvas_is_the_same_for_all_who_draw_and_batches_what_they_paint() -> 
 
     with example_up("canvas") as served:
         asyncio.run(scenario(served))
+
+
+def test_a_canvas_sends_a_batch_without_cells_when_all_have_paused(canvas: ServedExample) -> None:
+    async def scenario() -> None:
+        async with client(canvas, "/canvases/paused") as socket:
+            ann = await Drawing(socket).begin()
+            await ann.paint((1, 1, 3))
+            await ann.until_has((1, 1, 3))
+            assert ann.revision == 1
+            # Who went without the last batch sees it by this one's number.
+            assert await until(socket, lambda one: isinstance(one, bytes)) == struct.pack("<BI", CHANGES, 2)
+
+    asyncio.run(scenario())
 
 
 def test_a_canvas_lives_on_when_its_process_is_killed_while_somebody_paints() -> None:
@@ -302,6 +319,21 @@ def test_a_proxy_hands_over_what_the_origin_says_of_handshake_and_close(proxy: S
                 assert closed.value.rcvd is not None
                 assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, reason)
         assert proxy.get("/status/200").status_code == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_proxy_passes_long_messages_on_and_looks_into_no_text_that_is_too_long(proxy: ServedExample) -> None:
+    async def scenario() -> None:
+        async with client(proxy, "/echo", max_size=None) as socket:
+            for long in (bytes(10 * 1024 * 1024), "1 " * 128 * 1024):
+                await socket.send(long)
+                assert await heard(socket) == long
+            await socket.send("1" * (256 * 1024 + 1))
+            with pytest.raises(ConnectionClosed) as closed:
+                await heard(socket)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1009
 
     asyncio.run(scenario())
 
