@@ -38,6 +38,12 @@ class Room(DurableObject):
             self.ctx.acceptWebSocket(server)
             self.may_answer.clear()
             await self.may_answer.wait()
+        elif request.url.endswith("/async-object"):
+            server.accept()
+            async def answer(event):
+                self.ctx.storage.kv.put("last", event.data)
+                server.send(event.data)
+            server.addEventListener("message", answer)
         elif request.url.endswith("/standard-object"):
             server.accept()
             server.addEventListener("message", lambda event: server.send(event.data))
@@ -94,7 +100,7 @@ class Default(WorkerEntrypoint):
         path = request.url.rpartition("/")[2]
         if path == "closes":
             return Response.json(CLOSES)
-        if path in {"room", "standard-object"}:
+        if path in {"room", "standard-object", "async-object"}:
             return await self.env.ROOM.getByName("lobby").fetch(request)
         if path == "left":
             return Response.json(len(LEFT))
@@ -184,6 +190,19 @@ async def test_a_client_that_closes_is_answered_and_user_code_is_told(served: Se
         await socket.close(4010, f"enough of {path}")
         assert socket.close_code == 4010
     await told(served, [4010, f"enough of {path}", True, 3])
+
+
+@pytest.mark.parametrize("path", ["room", "standard", "standard-object", "async-object"])
+async def test_who_closes_behind_its_messages_gets_the_answers_to_all_of_them(served: ServedWorker, path: str) -> None:
+    messages = [str(number) for number in range(100)]
+    async with client(served, path) as socket:
+        # One write: the Close is there before anybody could have answered.
+        for message in messages:
+            socket.protocol.send_text(message.encode())
+        socket.protocol.send_close(4006, "done")
+        socket.send_data()
+        assert [await heard(socket) for _ in messages] == messages
+        assert await ended(socket) == (4006, "done")
 
 
 @pytest.mark.parametrize("path", ["room", "standard"])

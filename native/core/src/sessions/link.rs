@@ -32,6 +32,8 @@ const TELL_TAKEN: Duration = Duration::from_millis(250);
 const TELL_ANSWERED: Duration = Duration::from_secs(1);
 /// How long a process may take to say whose a session is that it has been told of.
 pub(crate) const UNBOUND: Duration = Duration::from_secs(10);
+/// How long the Close of a client may wait for what the process makes of what came before it.
+const ANSWER: Duration = Duration::from_secs(5);
 /// Beyond so much that the process has not taken, nothing is added but what must be.
 pub(crate) const MAX_OUT_BYTES: usize = 1024 * 1024;
 
@@ -64,6 +66,8 @@ pub(crate) enum Wants {
     Figures,
     /// It has not said whose some sessions are.
     Bindings,
+    /// Closes of clients have waited long enough for their answers.
+    Answers,
 }
 
 // Each of them is true or not whatever the others are.
@@ -97,6 +101,8 @@ pub(crate) struct Link {
     /// Sessions that the process was told of, when, and that were without an owner then; and how long it may take with one.
     unbound: VecDeque<(Instant, u64)>,
     patience: Duration,
+    /// Sessions whose clients' Closes wait for their answers, and since when. They wait on when there is another process.
+    closing: VecDeque<(Instant, u64)>,
     socket: Option<UnixStream>,
     /// The process has said who it is.
     is_greeted: bool,
@@ -136,6 +142,7 @@ impl Link {
             untold_since: None,
             unbound: VecDeque::new(),
             patience,
+            closing: VecDeque::new(),
             socket: None,
             is_greeted: false,
             is_readable: false,
@@ -336,6 +343,18 @@ impl Link {
         self.unbound.pop_front().map(|(_, sid)| sid)
     }
 
+    /// Notes that the Close of a client waits for its answer.
+    pub(crate) fn answers_later(&mut self, sid: u64, now: Instant) {
+        self.closing.push_back((now, sid));
+    }
+
+    /// A session whose client's Close need not wait any more.
+    pub(crate) fn take_unanswered(&mut self, now: Instant) -> Option<u64> {
+        let first = self.closing.front().filter(|(since, _)| *since + ANSWER <= now);
+        first?;
+        self.closing.pop_front().map(|(_, sid)| sid)
+    }
+
     /// Tells what has been answered: before anything else is said.
     pub(crate) fn tell_answered(&mut self) {
         if self.answered.is_empty() || !self.is_open() {
@@ -359,6 +378,7 @@ impl Link {
             told.map(|since| since + TELL_ANSWERED),
             self.untold_since.map(|since| since + TELL_TAKEN),
             self.unbound.front().map(|(since, _)| *since + self.patience),
+            self.closing.front().map(|(since, _)| *since + ANSWER),
         ]
         .into_iter()
         .flatten()
@@ -384,6 +404,9 @@ impl Link {
         }
         if is_over(self.unbound.front().map(|(since, _)| *since), self.patience) {
             return Wants::Bindings;
+        }
+        if is_over(self.closing.front().map(|(since, _)| *since), ANSWER) {
+            return Wants::Answers;
         }
         if is_over(self.retry_at, Duration::ZERO) {
             return Wants::Connection;

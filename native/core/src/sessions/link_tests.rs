@@ -65,6 +65,21 @@ fn silence_matters_to_sessions_alone_and_ends_with_a_hello() {
 }
 
 #[test]
+fn a_close_of_a_client_waits_for_its_answer_so_long_and_whichever_process_there_is() {
+    let now = Instant::now();
+    let mut link = link(now);
+    link.answers_later(7, now);
+    link.answers_later(8, now + ANSWER);
+    link.disconnect(now);
+    (link.retry_at, link.silent_since) = (None, None);
+    assert_eq!((link.due(), link.look(now)), (Some(now + ANSWER), Wants::Nothing));
+    assert_eq!(link.look(now + ANSWER), Wants::Answers);
+    assert_eq!(link.take_unanswered(now + ANSWER), Some(7));
+    assert_eq!(link.take_unanswered(now + ANSWER), None);
+    assert_eq!(link.due(), Some(now + 2 * ANSWER));
+}
+
+#[test]
 fn a_process_that_takes_all_at_once_gets_a_part_of_it_in_a_round() {
     let path = std::env::temp_dir().join(format!("holdfast-link-{}.sock", std::process::id()));
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();

@@ -8,6 +8,8 @@
 //! Law 3: CLOSED is the last event, and comes once, unless the process has given the session up.
 //! Law 4: it hears nothing of its peer before its process has said whose it is: until then nobody knows who answers a Close.
 //! Law 5: an idle session owns no buffers.
+//! Law 6: where the edge answers its peer's Close, the answer goes out behind what the process makes of what came before that
+//!        Close: when it has acknowledged all of it, or when it has been waited for long enough ([`Session::reply`]).
 
 mod inbound;
 mod outbound;
@@ -81,6 +83,19 @@ struct Standing {
     is_finished: bool,
     /// There was no room for what came.
     is_blocked: bool,
+    /// The process has closed it itself.
+    is_closed_by_process: bool,
+    /// The peer's Close has just come to wait for its answer.
+    has_begun_to_wait: bool,
+}
+
+/// What is to become of a session, and has not yet: it may be that most have nothing of the kind for hours.
+#[derive(Debug)]
+enum Pending {
+    /// Its tunnel must end it.
+    Fault(Fault),
+    /// Its peer's Close is to be answered with this.
+    Reply { code: u16, reason: Box<str> },
 }
 
 /// A peer that is owed more than [`MAX_UNSENT_BYTES`].
@@ -119,7 +134,7 @@ pub struct Session {
     assembler: Assembler,
     outbox: Queue,
     standing: Standing,
-    fault: Option<Box<Fault>>,
+    pending: Option<Box<Pending>>,
     kit: Arc<Kit>,
     /// What of `kit` it has.
     held: usize,
@@ -157,7 +172,7 @@ impl Session {
             assembler: Assembler::new(!way.is_masked, way.may_compress),
             outbox: Queue::default(),
             standing: Standing::default(),
-            fault: None,
+            pending: None,
             kit,
             held: 0,
             unsent: 0,
@@ -211,7 +226,8 @@ impl Session {
     /// Its peer sends no more, or its tunnel has ended.
     pub fn end_input(&mut self) {
         self.tell_closed(1006, false, GONE);
-        self.standing.is_finished = true;
+        // Who has closed and sends no more may still read its answers.
+        self.standing.is_finished |= !self.has_to_reply();
         self.recount();
     }
 
@@ -239,9 +255,36 @@ impl Session {
 
     /// The process sends a Close.
     pub fn close(&mut self, code: u16, reason: &str) {
+        self.standing.is_closed_by_process |= !self.standing.has_closed;
         self.put_close(code, reason);
         self.standing.is_finished |= self.standing.is_closed;
         self.recount();
+    }
+
+    /// Answers the Close of its peer, where that waits for what the process makes of what came before. False where none waits.
+    pub fn reply(&mut self) -> bool {
+        let Some(Pending::Reply { code, reason }) = self.pending.take_if(|it| is_reply(it)).map(|it| *it) else {
+            return false;
+        };
+        self.put_close(code, &reason);
+        self.standing.is_finished = true;
+        self.recount();
+        true
+    }
+
+    fn has_to_reply(&self) -> bool {
+        self.pending.as_deref().is_some_and(is_reply)
+    }
+
+    /// True where the Close of its peer waits for its answer since it was last asked.
+    pub fn has_begun_to_wait(&mut self) -> bool {
+        std::mem::take(&mut self.standing.has_begun_to_wait)
+    }
+
+    /// True where the process has sent a Close before its peer did.
+    #[must_use]
+    pub fn is_closed_by_process(&self) -> bool {
+        self.standing.is_closed_by_process
     }
 
     fn put_close(&mut self, code: u16, reason: &str) {
@@ -310,7 +353,10 @@ impl Session {
     /// Events up to this one are done with.
     pub fn acknowledge(&mut self, seq: u32) {
         self.journal.acknowledge(seq);
-        self.recount();
+        // Nothing is left but its end: what the process had to say to the rest has come, for it came before this.
+        if self.journal.events() > 1 || !self.reply() {
+            self.recount();
+        }
     }
 
     /// Its process, or the connection to it, is gone: what is not acknowledged is told again.
@@ -343,6 +389,10 @@ impl Drop for Session {
         self.kit.held.change(self.held, 0);
         self.kit.unsent.fetch_sub(self.unsent, Ordering::Relaxed);
     }
+}
+
+fn is_reply(pending: &Pending) -> bool {
+    matches!(pending, Pending::Reply { .. })
 }
 
 /// Whether a Close frame may have this code (RFC 6455 §7.4, and the registry of close codes).

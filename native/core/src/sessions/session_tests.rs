@@ -106,6 +106,51 @@ fn a_close_is_told_and_answered() {
 }
 
 #[test]
+fn a_close_is_answered_behind_what_the_process_makes_of_what_came_before_it() {
+    let (mut session, _autos) = bound(true);
+    let messages = [frame(0x81, b"one", MASK), frame(0x81, b"two", MASK)].concat();
+    session.receive(&[messages, frame(0x88, b"\x0f\xa0enough", MASK)].concat());
+    assert!(session.has_begun_to_wait() && !session.has_begun_to_wait());
+    assert_eq!(events(&mut session).len(), 3);
+    session.send(&Message::new(true, b"to one"));
+    session.acknowledge(1);
+    // Whoever has closed and then sends no more reads all the same.
+    session.end_input();
+    assert_eq!(output(&mut session), (vec![text("to one")], false));
+    session.send(&Message::new(true, b"to two"));
+    session.acknowledge(2);
+    let close = Said::Close(b"\x0f\xa0enough".to_vec());
+    assert_eq!(output(&mut session), (vec![text("to two"), close], true));
+    session.acknowledge(3);
+    assert!(session.is_over() && !session.is_closed_by_process() && !session.reply());
+}
+
+#[test]
+fn a_close_that_waits_is_answered_by_the_processs_or_when_it_has_waited_long_enough() {
+    let waiting = || {
+        let (mut session, _autos) = bound(true);
+        session.receive(&[frame(0x81, b"one", MASK), frame(0x88, b"\x0f\xa0enough", MASK)].concat());
+        session
+    };
+    let mut session = waiting();
+    session.close(4001, "of the process");
+    session.send(&Message::new(true, b"too late"));
+    let close = Said::Close(b"\x0f\xa1of the process".to_vec());
+    assert_eq!(output(&mut session), (vec![close], true));
+    session.acknowledge(1);
+    assert_eq!(output(&mut session), (vec![], true));
+    let mut session = waiting();
+    session.disown();
+    assert!(session.reply());
+    let close = Said::Close(b"\x0f\xa0enough".to_vec());
+    assert_eq!(output(&mut session), (vec![close], true));
+    let mut session = waiting();
+    session.closed_by_edge(1001, "the edge goes");
+    assert!(session.reply());
+    assert_eq!(output(&mut session), (vec![], true));
+}
+
+#[test]
 fn a_close_that_is_not_answered_waits_for_the_script() {
     let (mut session, _autos) = bound(false);
     session.receive(&frame(0x88, b"\x03\xe8", MASK));

@@ -12,7 +12,7 @@ use mio::Token;
 
 use super::coming::{Ending, Outlook};
 use super::event_loop::Running;
-use super::scripts::{HIBERNATABLE, INTERNAL_ERROR, LINKS};
+use super::scripts::{CLOSED, HIBERNATABLE, INTERNAL_ERROR, LINKS};
 use super::sessions::{Place, collect, tell_taken};
 use super::spin::Awaited;
 use crate::registry::{Line, Why};
@@ -62,6 +62,7 @@ impl Running {
                 Wants::Abandonment => self.abandon(id, now),
                 Wants::Figures => self.tell_figures(id),
                 Wants::Bindings => self.end_unbound(id, now),
+                Wants::Answers => self.answer_closes(id, now),
             }
         }
     }
@@ -253,6 +254,21 @@ impl Running {
 }
 
 impl Running {
+    /// Answers the Closes of clients that have waited long enough for what the process makes of what came before.
+    fn answer_closes(&mut self, id: usize, now: Instant) {
+        while let Some(sid) = self.sessions.links[id].take_unanswered(now) {
+            let Some(Place::Open { key, .. }) = self.sessions.places.get(&sid) else {
+                continue;
+            };
+            let key = *key as usize;
+            if let Some((_, session)) = self.tunnels[key].1.session()
+                && session.reply()
+            {
+                self.sessions.touch(key, session);
+            }
+        }
+    }
+
     /// Ends the sessions that nobody has said anything about.
     fn end_unbound(&mut self, id: usize, now: Instant) {
         let mut ended = 0;
@@ -282,8 +298,12 @@ impl Running {
     }
 }
 
-/// Tells of a session that outlived a connection. One that was not bound is told of again as new.
+/// Tells of a session that outlived a connection. One that was not bound is told of again as new; of one that is over the process
+/// before knew the end, though its client may be there yet.
 fn resume(link: &mut Link, session: &mut Session) {
+    if session.is_over() {
+        return;
+    }
     let Some(binding) = session.binding.as_ref().filter(|binding| binding.is_hibernatable) else {
         return;
     };
@@ -294,7 +314,7 @@ fn resume(link: &mut Link, session: &mut Session) {
     ]
     .concat();
     let head = Head {
-        flags: HIBERNATABLE,
+        flags: HIBERNATABLE | if session.is_closed_by_process() { CLOSED } else { 0 },
         seq: session.journal.first_seq(),
         ..Head::of(from_edge::RESUMED, session.sid)
     };

@@ -31,6 +31,8 @@ pub(super) const INTERNAL_ERROR: u16 = 1011;
 /// Bits of flags.
 pub(super) const HIBERNATABLE: u8 = 1;
 const AUTO_REPLY: u8 = 2;
+/// Of RESUMED: a process before has closed it.
+pub(super) const CLOSED: u8 = 2;
 const MANY_BINARY: u8 = 1;
 const MANY_DROPS: u8 = 2;
 

@@ -316,6 +316,9 @@ impl Running {
         let link = &mut self.sessions.links[session.link];
         report(link, session, beside, now);
         collect(link, session);
+        if session.has_begun_to_wait() {
+            link.answers_later(session.sid, now);
+        }
         if session.is_starved() && !std::mem::replace(&mut session.is_starving, true) {
             self.sessions.starved.push_back(session.sid);
         }
@@ -351,8 +354,13 @@ impl Running {
         says || is_unblocked
     }
 
-    /// Closes the tunnel of a session.
+    /// Closes the tunnel of a session, which its process has no more. A client that has closed it has its Close answered instead.
     pub(super) fn close_session(&mut self, key: usize, (code, why, sentence): Ending, now: Instant) {
+        if let Some((_, session)) = self.tunnels[key].1.session()
+            && session.reply()
+        {
+            return self.sessions.touch(key, session);
+        }
         let close = OwnClose {
             code,
             reason: why.reason(sentence).into(),

@@ -203,8 +203,19 @@ class CloseEvent(SocketEvent):
         """Who forgets the socket afterwards."""
         self._forget = forget
 
+    def _run(self, method: Callable[..., Any]) -> Any:  # noqa: ANN401  whatever user code returns
+        """As any event's. Only now the socket is closed: the handlers that began before it could answer."""
+        self._close()
+        return super()._run(method)
+
+    def _close(self) -> None:
+        _, code, reason, was_clean = self._args
+        self.socket.closes(code, reason, was_clean=was_clean)
+
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """As any event's; then the socket is gone."""
+        # There may have been no handler.
+        self._close()
         self._forget(self.socket)
         super().done(result, error)
 

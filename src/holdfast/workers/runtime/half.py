@@ -202,7 +202,7 @@ class Half(Incoming):
         if self.acceptance is not Acceptance.CONNECTING:
             return
         self.acceptance, self.is_heard = Acceptance.LISTENERS, True
-        self._sent_close = self._got_close = True
+        self._sent_close = self._got_close = self._has_ended = True
         self.give(("error", error, 0))
         self.give(("close", 1006, "Failed to establish WebSocket connection", False, 0))
 

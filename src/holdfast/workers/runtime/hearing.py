@@ -1,9 +1,9 @@
 """Gives the events of one WebSocket to its listeners: the standard API's half of `incoming.py`.
 
 Law 1: listeners are called in a task of whoever accepted the socket: an object's gate holds each step, and the object stays in memory for it.
-Law 2: messages are acknowledged when their listeners were called; beyond MAX_AT_WORK_BYTES in listeners that still run, when enough of them
-have ended. What a listener raises is told, and the others are called.
-Law 3: the close event is the last one.
+Law 2: messages are acknowledged when their listeners were called, those that are `async` have begun, and what they wrote is durable; beyond
+MAX_AT_WORK_BYTES in listeners that still run, when enough of them have ended. What a listener raises is told, and the others are called.
+Law 3: the close event is the last one; what is `async` has begun before it: a socket is not closed to who hears a message of before.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 
+from holdfast.workers.durable import current
 from holdfast.workers.runtime import events
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.buffers import ArrayBuffer
@@ -38,16 +39,21 @@ class Heard(Protocol):
     def done(self, seq: int) -> None:
         """Everything up to this event is done with."""
 
+    def closes(self, code: int, reason: str, *, was_clean: bool) -> None:
+        """The close event begins."""
+
 
 class Hearing:
     """See above. `wake` it when there is something."""
 
-    __slots__ = ("_at_work_bytes", "_owed_seq", "_socket", "_waker")
+    __slots__ = ("_at_work_bytes", "_begun_seq", "_has_begun", "_owed_seq", "_socket", "_waker")
 
     def __init__(self, socket: Heard) -> None:
         self._socket = socket
         # In listeners that run; and up to which event is acknowledged when that is little enough.
         self._at_work_bytes = self._owed_seq = 0
+        # Whether there are `async` listeners whose first step is to come, and the last event they are of.
+        self._has_begun, self._begun_seq = False, 0
         self._waker: asyncio.Future[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
@@ -62,11 +68,23 @@ class Hearing:
     async def _listen(self) -> None:
         while True:
             while (item := self._socket.next_given()) is not None:
+                if self._has_begun and item[0] != "message":
+                    await self._begin()
                 if self._fire(item):
                     return
+            if self._has_begun:
+                await self._begin()
+                continue
             self._waker = asyncio.get_running_loop().create_future()
             await self._waker
             self._waker = None
+
+    async def _begin(self) -> None:
+        """Let listeners take their first step, all that were called at once; in JavaScript each has when it was called."""
+        self._has_begun = False
+        await asyncio.sleep(0)
+        seq, self._begun_seq = self._begun_seq, 0
+        self._done(seq)
 
     def _fire(self, item: tuple[Any, ...]) -> bool:
         """Call the listeners of an event; whether it was the last one."""
@@ -77,6 +95,7 @@ class Hearing:
                 size = len(data) + LISTENER_BYTES
                 event = events.MessageEvent(self._socket, data if isinstance(data, str) else ArrayBuffer(data))
             case ("close", code, reason, was_clean, seq):
+                self._socket.closes(code, reason, was_clean=was_clean)
                 event = events.CloseEvent(self._socket, code, reason, was_clean)
             case ("error", error, seq):
                 event = events.ErrorEvent(self._socket, error)
@@ -84,17 +103,27 @@ class Hearing:
                 event = events.OpenEvent(self._socket)
         for listener in self._socket.listeners_of(event.type):
             self._call(listener, event, size)
+        if event.type == "close":
+            self._done(seq)
+            return True
         if size and self._at_work_bytes > MAX_AT_WORK_BYTES:
             self._owed_seq = seq
+        elif self._has_begun:
+            self._begun_seq = seq
         else:
-            self._socket.done(seq)
-        return event.type == "close"
+            self._done(seq)
+        return False
+
+    def _done(self, seq: int) -> None:
+        """Behind what the listeners have let out, which may wait for what they wrote."""
+        current.emit(partial(self._socket.done, seq))
 
     def _call(self, listener: Callable[[events.Event], Any], event: events.Event, size: int) -> None:
         try:
             result = listener(event)
             if isinstance(result, Coroutine):
                 task = _kept(result)
+                self._has_begun = True
                 self._at_work_bytes += size
                 task.add_done_callback(partial(self._heard, event.type, size))
         except Exception as error:  # noqa: BLE001 - user code's: told, and the other listeners are called
@@ -104,7 +133,7 @@ class Hearing:
         self._at_work_bytes -= size
         if self._owed_seq and self._at_work_bytes <= MAX_AT_WORK_BYTES:
             seq, self._owed_seq = self._owed_seq, 0
-            self._socket.done(seq)
+            self._done(seq)
         if not task.cancelled() and (error := task.exception()) is not None:
             services.report(error, f"a listener of '{event_type}'")
 

@@ -3,6 +3,7 @@
 Law 1: what nobody has accepted yet is held, up to MAX_HELD_BYTES; beyond them the socket is closed with 1013.
 Law 2: events are given in the order they came, whoever hears them, and never from within a call of user code.
 Law 3: a Close is answered here, and `ended` is the last that anybody hears.
+Law 4: a socket is open until whoever hears it is given its end (`closes`): what came before that is handled by code that may answer.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ class Incoming:
 
     __slots__ = (
         "_got_close",
+        "_has_ended",
         "_hearing",
         "_held",
         "_listeners",
@@ -107,6 +109,8 @@ class Incoming:
         self.held_bytes = 0
         # By anybody on this side; by the peer.
         self._sent_close = self._got_close = False
+        # The last event is there, given or not.
+        self._has_ended = False
         self._listeners: events.Listeners | None = None
         # While listeners hear it.
         self._hearing: Hearing | None = None
@@ -137,13 +141,20 @@ class Incoming:
 
     def ended(self, code: int, reason: str, *, was_clean: bool, seq: int) -> None:
         """The peer closed, and has been answered; or it is gone."""
-        if self._got_close:
+        if self._has_ended or self._got_close:
             self.done(seq)
             return
+        self._has_ended = True
+        self.give(("close", code, reason, was_clean, seq))
+
+    def closes(self, code: int, reason: str, *, was_clean: bool) -> None:
+        """Whoever hears it is about to be given its end: it is closed from now on."""
+        answers = was_clean and not self._sent_close and not self.is_half_open
         self._got_close = True
         # What ended without a Close, or by the edge, has nobody to answer.
         self._sent_close |= not (self.is_half_open and was_clean)
-        self.give(("close", code, reason, was_clean, seq))
+        if answers and self._peer is not None:
+            self._peer.echoed(code, reason)
 
     def broke(self, error: str, seq: int) -> None:
         """Something that is no disconnect went wrong."""
@@ -176,13 +187,10 @@ class Incoming:
 
     def _take(self, item: tuple[Any, ...]) -> None:
         """What the peer in this process sent, now that it is this socket's turn."""
-        if item[0] != "close":
+        if item[0] == "close":
+            self.ended(item[1], item[2], was_clean=True, seq=0)
+        else:
             self.arrived(item[1], 0)
-            return
-        answers = not self._sent_close and not self.is_half_open
-        self.ended(item[1], item[2], was_clean=True, seq=0)
-        if answers and self._peer is not None:
-            self._peer.echoed(item[1], item[2])
 
     def echoed(self, code: int, reason: str) -> None:
         """The peer answered our Close."""
@@ -225,7 +233,7 @@ class Incoming:
             item = self._held.popleft()
             if item[0] == "message":
                 self.held_bytes = max(self.held_bytes - len(item[1]), 0)
-            elif item[0] == "close" and self._peer is not None and not self._got_close:
+            elif item[0] == "close" and self._peer is not None and not self._has_ended:
                 # Held from before accept(): a Close of the peer in this process is answered as one that comes later.
                 self._take(item)
                 continue

@@ -26,6 +26,7 @@ class Owner:
         self.heard.append((data, seq))
 
     def closed(self, ws: WebSocket, code: int, reason: str, was_clean: bool, seq: int) -> None:
+        ws.closes(code, reason, was_clean=was_clean)
         self.heard.append(("closed", code, reason, was_clean, seq, ws.readyState))
 
     def failed(self, ws: WebSocket, error: str, seq: int) -> None:

@@ -30,6 +30,9 @@ class Heard:
     def done(self, seq: int) -> None:
         self.ends.append(seq)
 
+    def closes(self, code: int, reason: str, *, was_clean: bool) -> None:
+        self.ends.append(-code)
+
 
 async def test_each_event_is_given_in_its_class_and_the_close_is_the_last() -> None:
     heard: list[str] = []
@@ -49,7 +52,7 @@ async def test_each_event_is_given_in_its_class_and_the_close_is_the_last() -> N
         "ErrorEvent(error=ValueError('odd'), message='odd')",
         "CloseEvent(code=4000, reason='bye', wasClean=True)",
     ]
-    assert socket.ends == [0, 1, 2, 3, 4]
+    assert socket.ends == [0, 1, 2, 3, -4000, 4]
 
 
 async def test_what_a_listener_raises_is_told_and_the_others_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +70,7 @@ async def test_what_a_listener_raises_is_told_and_the_others_are_called(monkeypa
     socket.events = [("close", 1000, "", True, 1)]
     await Hearing(socket).start()
     await turns(1)
-    assert (called, socket.ends) == (["close"], [1])
+    assert (called, socket.ends) == (["close"], [-1000, 1])
     assert told == [("at once", "a listener of 'close'"), ("later", "a listener of 'close'")]
 
 
@@ -103,3 +106,17 @@ async def test_what_listeners_still_work_at_is_bounded(monkeypatch: pytest.Monke
         one.set_result(None)
     await turns()
     assert session.acknowledged == 6
+
+
+async def test_a_message_is_done_with_when_its_listener_has_begun_and_an_end_waits_for_that() -> None:
+    heard: list[str] = []
+
+    async def begins(event: Event) -> None:
+        heard.append(f"{event.type} {socket.ends}")
+
+    socket = Heard(begins)
+    socket.events = [("message", "a", 1), ("message", "b", 2), ("close", 4000, "bye", True, 3)]
+    await Hearing(socket).start()
+    await turns(1)
+    assert heard == ["message []", "message []", "close [2, -4000, 3]"]
+    assert socket.ends == [2, -4000, 3]

@@ -1,6 +1,7 @@
 """What comes for one half of a pair, within one process and through a session."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,33 @@ async def test_listeners_hear_their_session_and_each_event_is_acknowledged() -> 
     assert (session.acknowledged, session.is_over) == (2, True)
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_what_came_before_the_end_is_answered_though_that_is_there(*, is_async: bool) -> None:
+    client, server = WebSocketPair.new()
+    server.accept()
+    states: list[int] = []
+
+    def answer(event: Any) -> None:
+        states.append(server.readyState)
+        server.send(event.data)
+
+    async def answer_later(event: Any) -> None:
+        answer(event)
+
+    server.onmessage = answer_later if is_async else answer
+    server.onclose = lambda _: states.append(server.readyState)
+    client.use()
+    session, link = opened(client)
+    session.last_seq = 3
+    server.arrived("one", 1)
+    server.arrived("two", 2)
+    server.ended(4000, "", was_clean=True, seq=3)
+    await turns()
+    assert [payload for kind, payload in link.written if kind == ToEdge.TEXT] == [b"one", b"two"]
+    assert states == [WebSocket.OPEN, WebSocket.OPEN, WebSocket.CLOSED]
+    assert (session.acknowledged, session.is_over) == (3, True)
+
+
 async def test_a_half_that_is_accepted_after_its_client_came_hears_all_of_it() -> None:
     client, server = WebSocketPair.new()
     client.use()
@@ -197,6 +225,7 @@ async def test_a_half_open_socket_that_is_cut_off_has_nobody_to_answer() -> None
     client.use()
     opened(client)
     server.ended(1006, "", was_clean=False, seq=1)
+    await turns()
     assert server.readyState == WebSocket.CLOSED
 
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Fault, MAX_UNSENT_BYTES, Session, may_be_sent};
+use super::{Fault, MAX_UNSENT_BYTES, Pending, Session, may_be_sent};
 use crate::messages::Refusal;
 use crate::sessions::assembler::{Event, Kind, unmask};
 use crate::sessions::autos::Pair;
@@ -196,7 +196,15 @@ impl Session {
         self.tell_closed(code, true, reason);
         if self.binding.as_ref().is_none_or(|binding| binding.auto_reply) {
             // As the original: a browser shows what comes back as the reason of the end.
-            self.put_close(if payload.is_empty() { 0 } else { code }, reason);
+            let code = if payload.is_empty() { 0 } else { code };
+            // Behind its end nothing comes: what else is kept came before.
+            if self.journal.events() > 1 && !self.standing.has_closed {
+                let reason = reason.into();
+                self.pending = Some(Pending::Reply { code, reason }.into());
+                self.standing.has_begun_to_wait = true;
+            } else {
+                self.put_close(code, reason);
+            }
         }
         self.standing.is_finished |= self.standing.has_closed;
         Ok(())
@@ -212,12 +220,15 @@ impl Session {
             self.tell(from_edge::FAILED, text.as_bytes());
         }
         self.tell_closed(fault.code(), false, &fault.reason());
-        self.fault = Some(fault.into());
+        self.pending = Some(Pending::Fault(fault).into());
     }
 
     /// Why its tunnel must end it. Said once.
     pub fn take_fault(&mut self) -> Option<Fault> {
-        self.fault.take().map(|fault| *fault)
+        match *self.pending.take_if(|it| matches!(**it, Pending::Fault(_)))? {
+            Pending::Fault(fault) => Some(fault),
+            Pending::Reply { .. } => None,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{
-    Debt, Fault, MAX_UNSENT_BYTES, MAX_UNSENT_OF_READER_BYTES, MAX_UNSENT_OF_SCRIPT_BYTES, PATIENCE, SOME_UNSENT_BYTES,
-    Session,
+    Debt, Fault, MAX_UNSENT_BYTES, MAX_UNSENT_OF_READER_BYTES, MAX_UNSENT_OF_SCRIPT_BYTES, PATIENCE, Pending,
+    SOME_UNSENT_BYTES, Session,
 };
 use crate::sessions::outgoing::Message;
 use crate::sessions::queue::SHARED_FROM;
@@ -48,7 +48,10 @@ impl Session {
 
     /// Whether so much more may wait for its peer. Where it is too much, the session ends.
     pub(super) fn may_owe(&mut self, payload_len: usize, limit: usize) -> bool {
-        if self.standing.has_closed || self.standing.is_finished || self.fault.is_some() {
+        if self.standing.has_closed
+            || self.standing.is_finished
+            || matches!(self.pending.as_deref(), Some(Pending::Fault(_)))
+        {
             return false;
         }
         let waiting = self.outbox.len();
@@ -61,7 +64,7 @@ impl Session {
         if is_slow {
             let fault = Fault::Slow;
             self.tell_closed(fault.code(), false, &fault.reason());
-            self.fault = Some(fault.into());
+            self.pending = Some(Pending::Fault(fault).into());
         }
         !is_slow
     }
