@@ -1,5 +1,6 @@
 //! Sessions over a real loop: the test is the client, and the script's process at the other end of the channel.
 
+mod closing;
 mod coming;
 mod delivery;
 mod hostile;
@@ -174,6 +175,24 @@ impl Process {
         assert_eq!(payload, ticket.as_bytes());
         head.sid
     }
+}
+
+/// A session that is bound, and its client.
+fn bound(stage: &Stage, script: &Script, process: &mut Process, ticket: &str, flags: u8) -> (TcpStream, u64) {
+    let client = script.open(stage, ticket, |_| {});
+    let sid = process.opened(ticket);
+    process.bind(sid, flags, ticket.as_bytes());
+    (client, sid)
+}
+
+/// A stage with a script and a process that has one session.
+fn begun(flags: u8) -> (Stage, Script, Process, TcpStream, u64) {
+    let (stage, script) = (Stage::new(), Script::new());
+    let client = script.open(&stage, "a", |_| {});
+    let mut process = script.ready_process();
+    let sid = process.opened("a");
+    process.bind(sid, flags, b"state");
+    (stage, script, process, client, sid)
 }
 
 /// A frame of a client's; the mask is not zero.
