@@ -1,7 +1,8 @@
 """A stand-in for a script's process, for tests of the host alone: it keeps to the link, and does what its code says in words.
 
 The entry module is lines of `word` or `word argument`. While it loads: `refuse SENTENCE`, `exit STATUS`, `print TEXT`, `log TEXT`, `hang`,
-`flood COUNT`, `garbage`, `environment`. When it serves: `spin` (an event that never lets the loop go), `hog MIB`, `die`, `stubborn` (does not
+`flood COUNT`, `garbage`, `environment`. When it serves: `spin` (an event that never lets the loop go; with
+an argument, that is its stack, and it hears no signal), `hog MIB`, `die`, `stubborn` (does not
 retire). It answers each connection on its HTTP socket with its version, one line, while it holds the lock of its objects.
 """
 
@@ -104,6 +105,10 @@ class Script:
         """What a script does that does not keep to its limits."""
         match word:
             case "spin":
+                if argument:
+                    # As code does that lets no signal in: its stack is all that it leaves.
+                    signal.signal(signal.SIGPROF, signal.SIG_IGN)
+                    Path("stack").write_text(argument)
                 with Path(self.given["turn_file"]).open("r+b") as file:
                     turn = mmap.mmap(file.fileno(), 64)
                 turn[: TURN.size] = TURN.pack(1, 7, 3, 1)

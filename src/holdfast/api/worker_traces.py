@@ -122,6 +122,8 @@ def missed(name: str, lines: int, now_ms: int) -> dict[str, Any]:
 def _outcome(end: Log | None, *, is_thrown: bool) -> str:
     if end is not None and end.kind == "scheduled":
         return str(end.fields.get("outcome", "unknown"))
+    if end is not None and end.fields.get("outcome") == "exceededCpu":
+        return "exceededCpu"
     if is_thrown or end is None:
         return "exception" if is_thrown else "ok"
     return str(end.fields.get("outcome", "ok"))

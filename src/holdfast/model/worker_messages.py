@@ -192,6 +192,8 @@ class Serving(_Message, frozen=True, kw_only=True, tag="serving"):
     """It accepts."""
 
 
+# In the directory of a process: where its code stood when it was to be ended (`runtime.hangs`).
+STACK_NAME = "stack"
 LogKind = Literal["console", "exception", "request", "scheduled", "object", "host"]
 LogLevel = Literal["debug", "info", "log", "warn", "error"]
 

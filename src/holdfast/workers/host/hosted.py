@@ -51,6 +51,10 @@ from holdfast.workers.host.script import Script
 from holdfast.workers.host.sockets import ScriptSockets
 from holdfast.workers.host.watch import Watch
 
+# How long a process whose code has the loop may take to tell where it stands; a log line, or a stack by the kernel's leave.
+TELL_S = 0.3
+# What a watch says of events that do not let the loop go.
+_OF_TIME = frozenset({"cpu", "blocked"})
 _RUN, _OBJECTS_MODE = "run", 0o700
 
 # Gives the secrets of a version, in plain text, by name. Raises HoldfastError.
@@ -215,8 +219,16 @@ class HostedScript:
                 is_serving=number == serving,
             )
             if sentence:
-                self._carry_out(self.script.limit_hit(number, sentence))
+                self._end(running, self.script.limit_hit(number, sentence))
         return is_any_busy
+
+    def _end(self, running: _Running, commands: list[Command]) -> None:
+        """End a process that has exceeded a limit: one whose code has the loop tells where it stands first."""
+        if commands and running.watch.exceeded in _OF_TIME:
+            running.process.ask_where()
+            self._loop.call_later(TELL_S, self._carry_out, commands)
+        else:
+            self._carry_out(commands)
 
     # --- What processes do ---
 
@@ -254,10 +266,17 @@ class HostedScript:
         commands = self.script.exited(number, how, turn, self._loop.time())
         if running is not None:
             self._ledger.ended(running.counters, running.cpu_ms)
+            if stack := running.process.stack:
+                self._told_where(stack, running.version.version)
         if self.script.restarts > restarts:
             why = running.watch.exceeded if running is not None else ""
             self._ledger.count(f"restarts_{why or 'crash'}")
         self._carry_out(commands)
+
+    def _told_where(self, stack: str, version: str) -> None:
+        text = f"it was ended here:\n{stack}"
+        log = Log(level="error", message=text, ts_ms=_now_ms(), kind="exception", version=version)
+        self.log.write(log, self._loop.time())
 
     # --- Below: commands ---
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from holdfast import spare as spare_processes
-from holdfast.model.worker_messages import VARIABLE, HostMessage, ProcessMessage, Turn, WorkerLimits
+from holdfast.model.worker_messages import STACK_NAME, VARIABLE, HostMessage, ProcessMessage, Turn, WorkerLimits
 from holdfast.workers.host.figures import TurnFile
 from holdfast.workers.host.link import Link, OutputPipe
 
@@ -30,6 +30,8 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_
 # What a script's process runs, without the working directory on its path (-P); then come the host's number and the limit of memory.
 PROGRAM = (sys.executable, "-P", "-m", "holdfast.workers.host.launch")
 _TURN_NAME = "turn"
+# Of what it left of its stack, so much is read. faulthandler(3) writes 100 frames at most.
+MAX_STACK_BYTES = 16 * 1024
 
 
 class Listener(Protocol):
@@ -89,6 +91,8 @@ class ScriptProcess:
                 os.close(writing)
             undo.pop_all()
         self.pid = pid
+        # Once it is over: where its code stood, if it was asked and could not tell by itself.
+        self.stack = ""
         self._link = Link(ours, self._heard, self._link_ended)
         self._output = OutputPipe(reading, self._printed)
         self._pidfd = os.pidfd_open(self.pid)
@@ -112,6 +116,11 @@ class ScriptProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    def ask_where(self) -> None:
+        """Have it tell where its code stands, and end."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, signal.SIGPROF)
+
     def _reap(self) -> None:
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
@@ -124,6 +133,7 @@ class ScriptProcess:
         self._output.close()
         turn = self._turn_file.turn()
         self._turn_file.close()
+        self.stack = _read(self._run_dir / STACK_NAME)
         shutil.rmtree(self._run_dir, ignore_errors=True)
         self._listener.exited(self._number, _how(status), turn)
 
@@ -153,6 +163,16 @@ def _forked(around: Surroundings, link: int, output: int) -> int | None:
         with suppress(ChildProcessError):
             os.waitpid(spare.pid, 0)
     return spare.pid if is_taken else None
+
+
+def _read(path: Path) -> str:
+    """What the process left there, which may have made it anything."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            return (file.read(MAX_STACK_BYTES) or b"").decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
 
 
 def _reaped(pid: int) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import socket
 import sys
 import traceback
+from pathlib import Path
 
 from holdfast.model.worker_messages import VARIABLE
 from holdfast.workers.runtime import console, isolation
+from holdfast.workers.runtime.hangs import Hangs
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.process import Process
 from holdfast.workers.runtime.turns import Selector, Turns
@@ -26,13 +29,16 @@ def main() -> int:
         return 2
     host = HostLink(socket.socket(fileno=int(number)))
     isolation.scrub_environment()
-    isolation.tell_hangs()
+    # What ends it at once, as a fault of a library's, is told by what it printed.
+    faulthandler.enable(file=2)
+    hangs = Hangs(host, Path.cwd())
+    hangs.listen()
     turns = Turns()
     loop = asyncio.SelectorEventLoop(Selector(turns))
     asyncio.set_event_loop(loop)
     status = 0
     try:
-        loop.run_until_complete(_run(host, turns))
+        loop.run_until_complete(_run(host, turns, hangs))
     except BaseException:  # noqa: BLE001 - a fault of ours, or user code that ended the loop (`sys.exit()` in a task)
         traceback.print_exc(file=sys.__stderr__)
         status = 1
@@ -44,8 +50,8 @@ def main() -> int:
     os._exit(status)
 
 
-async def _run(host: HostLink, turns: Turns) -> None:
-    await Process(host, turns).run()
+async def _run(host: HostLink, turns: Turns, hangs: Hangs) -> None:
+    await Process(host, turns, hangs).run()
 
 
 if __name__ == "__main__":

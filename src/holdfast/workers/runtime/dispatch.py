@@ -50,6 +50,8 @@ UNCAUGHT = b"1101"
 SWITCHING = 101
 # How a request ended (`outcome` of its line in the log); the third is "canceled".
 _OK, _EXCEPTION = "ok", "exception"
+# The original's word for it.
+_EXCEEDED = "exceededCpu"
 # A client that left before it was answered. Precedent: nginx.
 CLIENT_LEFT = 499
 _CALLED = CALLED_FIELD.lower().encode()
@@ -80,6 +82,8 @@ class Dispatcher:
         self._log = log
         self._called = Serving(script, env, objects, self.report, self.wait_until)
         self._background: set[asyncio.Future[Any]] = set()
+        # What is asked and not answered, and since when.
+        self._open: dict[Exchange, tuple[RequestContext, float]] = {}
         self.requests = self.exceptions = self.running = 0
         # Answers by their status, and how long they took.
         self._answers: Counter[str] = Counter()
@@ -90,6 +94,7 @@ class Dispatcher:
         context = self._context(exchange)
         began = time.monotonic()
         status, outcome = 500, _EXCEPTION
+        self._open[exchange] = context, began
         self.requests += 1
         self.running += 1
         # A task of its own: what user code sets or cancels ends with the request.
@@ -108,22 +113,28 @@ class Dispatcher:
         finally:
             took_s = time.monotonic() - began
             self.running -= 1
+            del self._open[exchange]
             self._answers[f"answers_{_outcome(status)}"] += 1
             self._times.add(took_s)
             console.over(context.ray, _entrypoint(context))
-            self._log.log(
-                "info",
-                f"{_asked(exchange, context)} {status}",
-                ray=context.ray,
-                entrypoint=_entrypoint(context),
-                kind="request",
-                fields={
-                    "method": exchange.method,
-                    "status": status,
-                    "outcome": outcome,
-                    "wall_ms": round(took_s * 1000),
-                },
-            )
+            self._note(exchange, context, status, outcome, took_s)
+
+    def cut(self, ray: str) -> None:
+        """The process is ended since this ray's code has the loop for too long: what it asked for is answered by the edge."""
+        now = time.monotonic()
+        for exchange, (context, began) in self._open.items():
+            if ray and context.ray == ray:
+                self._note(exchange, context, 500, _EXCEEDED, now - began)
+
+    def _note(self, exchange: Exchange, context: RequestContext, status: int, outcome: str, took_s: float) -> None:
+        self._log.log(
+            "info",
+            f"{_asked(exchange, context)} {status}",
+            ray=context.ray,
+            entrypoint=_entrypoint(context),
+            kind="request",
+            fields={"method": exchange.method, "status": status, "outcome": outcome, "wall_ms": round(took_s * 1000)},
+        )
 
     def figures(self) -> dict[str, int]:
         """What was counted, by name (`model.worker_figures`)."""

@@ -42,7 +42,8 @@ class HostLink:
         self._out = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._heard: Heard = lambda _: None
-        self._is_writing = self._is_over = False
+        self._is_writing = self._is_over = self._is_at_it = False
+        self._afterwards: Callable[[], None] | None = None
         self._left_out = 0
         # Since the start.
         self.lines_left_out = 0
@@ -66,10 +67,25 @@ class HostLink:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self.say, message)
             return
-        if not self._is_over:
+        if self._is_over:
+            return
+        self._is_at_it = True
+        try:
             self._out += line(message)
             if not self._is_writing:
                 self._write()
+        finally:
+            self._is_at_it = False
+        if self._afterwards is not None:
+            act, self._afterwards = self._afterwards, None
+            act()
+
+    def at_rest(self, act: Callable[[], None]) -> None:
+        """For a handler of a signal, which may come in the midst of a message: act now, or when that is said."""
+        if self._is_at_it:
+            self._afterwards = act
+        else:
+            act()
 
     def log(
         self,

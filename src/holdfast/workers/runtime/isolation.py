@@ -12,12 +12,10 @@ Law 4: whatever asks for a module by its name gets none of Holdfast's, but Holdf
 from __future__ import annotations
 
 import _posixsubprocess
-import faulthandler
 import importlib.util
 import os
 import posix
 import re
-import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable
@@ -94,12 +92,6 @@ def scrub_environment(environ: dict[str, str] | os._Environ[str] = os.environ) -
     for name in list(environ):
         if name not in KEPT:
             del environ[name]
-
-
-def tell_hangs() -> None:
-    """Have SIGPROF print where the code stands and end the process: the host sends it where user code hangs."""
-    faulthandler.enable(file=2)
-    faulthandler.register(signal.SIGPROF, file=2, all_threads=False, chain=True)
 
 
 class Refusal:

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
@@ -125,6 +125,16 @@ def user_trace(error: BaseException, root: Path) -> str:
         return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
     except Exception as why:  # noqa: BLE001  its class is user code, and so is what it may hold
         return f"{type(error).__name__}: an exception that cannot be shown ({type(why).__name__})"
+
+
+def user_stack(frame: FrameType | None, root: Path) -> str:
+    """Where the code stands, as a traceback shows it: from its first frame below `root` on; all of it where there is none."""
+    stack = list(traceback.walk_stack(frame))[::-1]
+    first = next((at for at, (one, _) in enumerate(stack) if one.f_code.co_filename.startswith(f"{root}/")), 0)
+    shown = traceback.StackSummary.extract(iter(stack[first:]), limit=-MAX_FRAMES)
+    kept = [one for one in shown if not one.filename.startswith(_OURS)]
+    lines = traceback.StackSummary.from_list(kept or list(shown)).format()
+    return "".join(("Traceback (most recent call last):\n", *lines)).rstrip()
 
 
 _OURS = (f"{Path(__file__).parents[2]}/", "<frozen import")

@@ -45,6 +45,7 @@ from holdfast.workers.durable.objects import Objects
 from holdfast.workers.runtime import console, egress, isolation
 from holdfast.workers.runtime.dispatch import Dispatcher
 from holdfast.workers.runtime.environment import elsewhere, environment_of
+from holdfast.workers.runtime.hangs import Hangs
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import Exchange, HttpServer
 from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
@@ -74,8 +75,9 @@ CAREFUL_S = 2.0
 class Process:
     """See above; made on the running loop."""
 
-    def __init__(self, host: HostLink, turns: Turns) -> None:
+    def __init__(self, host: HostLink, turns: Turns, hangs: Hangs) -> None:
         self._host = host
+        self._hangs = hangs
         self._turns = turns
         self._loop = asyncio.get_running_loop()
         self._said: asyncio.Queue[HostMessage | None] = asyncio.Queue()
@@ -136,6 +138,7 @@ class Process:
             self._host.say(LoadFailed(error=str(error), traceback=error.trace))
             return
         self._script = script
+        self._hangs.root, self._hangs.cut = script.root, self._serving.cut
         _settle_memory()
         self._host.say(Loaded(handlers=script.handlers, classes=script.classes))
 
@@ -265,6 +268,10 @@ class _Serving:
             await self._server.retire(limit_s)
             await self._dispatcher.retire(max(until - self._loop.time(), 0))
             await lifespans.shut_down(max(until - self._loop.time(), 0.1))
+
+    def cut(self, ray: str) -> None:
+        """What this ray asked for is ended with the process."""
+        self._dispatcher.cut(ray)
 
     def _answering(self, message: Load) -> Callable[[Exchange], Awaitable[None]]:
         if not message.is_dev:

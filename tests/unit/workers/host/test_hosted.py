@@ -106,6 +106,16 @@ def test_an_event_that_never_lets_the_loop_go_is_ended_and_not_delivered_again(t
     asyncio.run(scenario())
 
 
+def test_code_that_cannot_tell_where_it_stands_is_told_of_by_what_it_left(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path, limits=WorkerLimits(cpu_ms=200)) as one:
+            await one.deploy("v1", "spin in-endless")
+            await one.until(lambda: "it was ended here:\nin-endless" in one.logged(), "where it stood")
+            await one.until(lambda: any("limits.cpu_ms is 200" in text for text in one.logged()), "the limit")
+
+    asyncio.run(scenario())
+
+
 def test_a_process_that_has_too_much_memory_is_ended(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path, limits=WorkerLimits(memory_mb=64)) as one:

@@ -69,22 +69,6 @@ def test_all_else_is_nobodys_business(event: str, arguments: tuple[Any, ...]) ->
     Refusal(DATA, OWN)(event, arguments)
 
 
-def test_a_process_that_hangs_says_where_and_ends() -> None:
-    source = (
-        "import os, signal\nfrom holdfast.workers.runtime.isolation import tell_hangs\n"
-        "tell_hangs()\ndef endless():\n    os.kill(os.getpid(), signal.SIGPROF)\n    while True: pass\nendless()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        capture_output=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, "PYTHONPATH": "src"},
-    )
-    assert done.returncode == -27
-    assert b"in endless" in done.stderr
-
-
 def test_a_path_is_seen_from_where_it_starts(tmp_path: Path) -> None:
     (tmp_path / "data" / "workers").mkdir(parents=True)
     refusal, directory = Refusal(tmp_path / "data", []), os.open(tmp_path, os.O_RDONLY)
