@@ -23,6 +23,7 @@ from msgspec.msgpack import Ext
 
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.values import JsDict, JsList
+from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.values_errors import DataCloneError
 
 # Whatever user code keeps; its types are what this module is about.
@@ -306,7 +307,7 @@ def _extension(code: int, data: memoryview) -> Value:
             return bytes(data).decode("utf-8", "surrogatepass")
         case _Code.DATETIME:
             text = bytes(data).decode("ascii")
-            return datetime.fromisoformat(text.rstrip("~")).replace(fold=int(text.endswith("~")))
+            return Date.fromisoformat(text.rstrip("~")).replace(fold=int(text.endswith("~")))
         case _:
             pass
     raise ValueError(f"extension {code} of {len(data)} bytes is not of this format")

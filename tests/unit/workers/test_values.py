@@ -185,3 +185,17 @@ def test_a_value_over_the_limit_is_refused_with_both_numbers() -> None:
     with pytest.raises(DataCloneError, match="103 bytes could not be cloned: at most 102"):
         encode("x" * 100, limit_bytes=102)
     assert len(encode("x" * 99, limit_bytes=102)) == 102
+
+
+@given(st.datetimes(timezones=st.none() | st.sampled_from([dt.UTC, dt.timezone(dt.timedelta(hours=-7))])))
+def test_a_kept_date_has_javascripts_names_and_stays_a_datetime(moment: dt.datetime) -> None:
+    back = decode(encode({"at": moment, "more": {moment: 1}}))
+    assert back["at"] == moment
+    assert isinstance(back["at"], Date)
+    assert (back["at"].tzinfo, back["at"].microsecond) == (moment.tzinfo, moment.microsecond)
+    assert moment in back["more"]
+
+
+def test_a_kept_date_tells_its_time_as_javascript_does() -> None:
+    back = decode(encode(dt.datetime(2026, 11, 26, 9, tzinfo=dt.UTC)))
+    assert (back.getTime(), back.toISOString()) == (1_795_683_600_000, "2026-11-26T09:00:00.000Z")

@@ -13,7 +13,6 @@ Source: workerd `actor-state.c++`, `hibernation-manager.c++`; limits as measured
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any, NoReturn, Protocol
 
 from holdfast.workers.durable.errors import ObjectReset
@@ -23,6 +22,7 @@ from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
 from holdfast.workers.sdk.sending import sendable, well_formed
 from holdfast.workers.sdk.values import JsList
+from holdfast.workers.sdk.web.dates import Date
 
 # The original's limits, all of them.
 MAX_TAGS = 10
@@ -139,10 +139,10 @@ class DurableObjectState:
         pair = self._owner.auto_response
         return None if pair is None else AutoResponse(*pair)
 
-    def getWebSocketAutoResponseTimestamp(self, ws: Any) -> datetime | None:  # noqa: ANN401  `runtime.sockets.WebSocket`
+    def getWebSocketAutoResponseTimestamp(self, ws: Any) -> Date | None:  # noqa: ANN401  `runtime.sockets.WebSocket`
         """When a text of this socket was last answered (UTC), or None."""
         at_ms: int | None = ws.auto_answered_ms
-        return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
+        return None if at_ms is None else Date.of_ms(at_ms)
 
     def setHibernatableWebSocketEventTimeout(self, timeout_ms: float | None = None) -> None:
         """End a handler of a socket's event after so long; 0 or None: no longer."""

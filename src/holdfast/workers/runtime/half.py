@@ -33,12 +33,12 @@ class Half(Incoming):
         "__dict__",
         "__weakref__",
         "_attachment",
+        "_binary_type",
         "_far",
         "_is_constructed",
         "_was_closed",
         "acceptance",
         "accepted_ms",
-        "binaryType",
         "class_name",
         "extensions",
         "object_id",
@@ -66,7 +66,7 @@ class Half(Incoming):
         self.object_name: str | None = None
         self.accepted_ms = 0
         self.ray = ""
-        self.binaryType = "arraybuffer"
+        self._binary_type = "arraybuffer"
         self.url: str | None = None
         self.protocol = self.extensions = ""
 

@@ -27,6 +27,7 @@ from holdfast.workers.runtime.outgoing import connecting
 from holdfast.workers.runtime.outputs import Closing, Keeping, Sending
 from holdfast.workers.runtime.services import services
 from holdfast.workers.sdk.errors import DOMException, JsException, JsTypeError
+from holdfast.workers.sdk.proxied import Constructed
 from holdfast.workers.sdk.sending import sendable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ MAX_ATTACHMENT_BYTES = 16_384
 NOT_ACCEPTED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages."
 
 
-class WebSocket(Half):
+class WebSocket(Half, Constructed):
     """See above. The public names are the platform's; `session`, `owner`, `tags`, `binding` are the runtime's."""
 
     CONNECTING = READY_STATE_CONNECTING = 0
@@ -217,13 +218,16 @@ class WebSocket(Half):
         return JsTypeError(NOT_ACCEPTED)
 
     @property
-    def binary_type(self) -> str:
-        """As `binaryType`."""
-        return self.binaryType
+    def binaryType(self) -> str:  # noqa: N802 - the platform's name
+        """`arraybuffer` or `blob`; another is not heard. What is binary can be read as either, whatever is set."""
+        return self._binary_type
 
-    @binary_type.setter
-    def binary_type(self, value: str) -> None:
-        self.binaryType = value
+    @binaryType.setter
+    def binaryType(self, value: str) -> None:  # noqa: N802 - as above
+        if value in {"arraybuffer", "blob"}:
+            self._binary_type = value
+
+    binary_type = binaryType
 
     def __repr__(self) -> str:
         state = ("CONNECTING", "OPEN", "CLOSING", "CLOSED")[self.readyState]

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.proxied import Constructed
 
 _ABSENT = object()
 
 
-class ArrayMethods:
+class ArrayMethods(Constructed):
     """Mixed into a class that is a sequence, and is made of an iterable. It comes last: what the others have is theirs."""
 
     if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Bytes as user code gets them: `bytes` and `bytearray` of Python that answer to the names of JavaScript's buffers too.
 
 Law: an ArrayBuffer is `bytes` (equal, hashable, sliced as such); a typed array is a `bytearray`. Neither copies to convert.
+A message is read in either way of the original, whatever `binaryType` says: at once as an ArrayBuffer, awaited as a Blob.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from typing import Any, TypeAlias
 from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.array_methods import ArrayMethods
 from holdfast.workers.sdk.errors import JsSyntaxError
+from holdfast.workers.sdk.proxied import Constructed
 
 # What user code may hand over where bytes are asked for.
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 
 
-class ArrayBuffer(bytes):
-    """Binary data that came from outside: a message, a body."""
+class ArrayBuffer(bytes, Constructed):
+    """Binary data that came from outside: a message, a body. It answers to a Blob's names as well."""
+
+    # As a Blob: of no type.
+    type = ""
 
     @classmethod
     def new(cls, length: int = 0) -> ArrayBuffer:
@@ -73,6 +78,24 @@ class ArrayBuffer(bytes):
     def slice(self, start: int = 0, end: int | None = None) -> ArrayBuffer:
         """A copy of a part; negative positions count from the end."""
         return ArrayBuffer(self[start:end])
+
+    @property
+    def size(self) -> int:
+        """How many bytes, as a Blob says it."""
+        return len(self)
+
+    async def arrayBuffer(self) -> ArrayBuffer:  # noqa: N802 - JavaScript's name
+        """This."""
+        return self
+
+    async def text(self) -> str:
+        """It decoded as UTF-8, what is not replaced by U+FFFD."""
+        return self.decode("utf-8", "replace")
+
+    # Last: further up it would be taken for the type.
+    async def bytes(self) -> ArrayBuffer:
+        """This."""
+        return self
 
 
 class Uint8Array(bytearray, ArrayMethods):

@@ -10,13 +10,13 @@ original's; the snake_case names are aliases.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.storage import Storage
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketRequestResponsePair
 from holdfast.workers.sdk.values import JsList
+from holdfast.workers.sdk.web.dates import Date
 
 Result = TypeVar("Result")
 
@@ -67,7 +67,7 @@ class DurableObjectContext(Protocol):
     def getWebSocketAutoResponse(self) -> AutoResponse | None:
         """What is answered so."""
 
-    def getWebSocketAutoResponseTimestamp(self, ws: WebSocket) -> datetime | None:
+    def getWebSocketAutoResponseTimestamp(self, ws: WebSocket) -> Date | None:
         """When a text of this socket was last answered so."""
 
     def setHibernatableWebSocketEventTimeout(self, timeout_ms: float | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.array_methods import ListMethods
 from holdfast.workers.sdk.buffers import ArrayBuffer, Uint8Array
+from holdfast.workers.sdk.proxied import Constructed, Constructor
 
 Value = TypeVar("Value")
 Item = TypeVar("Item")
@@ -24,6 +25,8 @@ class JsDict(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
+            if name == "constructor":
+                return Constructor(type(self))
             raise AttributeError(name) from None
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -68,7 +71,7 @@ class JsList(list[Item], ListMethods, Generic[Item]):
         return self
 
 
-class JsMap(dict[Any, Any]):
+class JsMap(dict[Any, Any], Constructed):
     """`js.Map`, and what storage lists: a dictionary with a map's names."""
 
     @classmethod

@@ -81,7 +81,18 @@ def environ_of(
     request: WebRequest,
     env: Any,  # noqa: ANN401 - the user's bindings
 ) -> dict[str, Any]:
-    """The request as PEP 3333 describes one; `workers.env` has the bindings of the Worker."""
+    """The request, with its body as it comes. It is told on its loop, and read on threads."""
+    environ = build_environ(request, env, io.BufferedReader(_Input(request)))
+    return {**environ, "wsgi.input_terminated": True, "wsgi.multithread": True}
+
+
+def build_environ(
+    req: Request | WebRequest,
+    env: Any,  # noqa: ANN401 - the user's bindings
+    body: bytes | bytearray | io.IOBase,
+) -> dict[str, Any]:
+    """The request as PEP 3333 describes one, with `body`, as bytes or as what is read; `workers.env` has the bindings of the Worker."""
+    request = web_request(req)
     target = Target.of(request)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -95,10 +106,9 @@ def environ_of(
         "REMOTE_ADDR": target.client,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": target.scheme,
-        "wsgi.input": io.BufferedReader(_Input(request)),
-        "wsgi.input_terminated": True,
+        "wsgi.input": io.BytesIO(body) if isinstance(body, (bytes, bytearray)) else body,
         "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
+        "wsgi.multithread": False,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         "workers.env": env,
@@ -110,6 +120,8 @@ def environ_of(
             continue
         key = name.upper().replace("-", "_")
         environ[key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"] = value
+    if isinstance(body, (bytes, bytearray)) and body:
+        environ.setdefault("CONTENT_LENGTH", str(len(body)))
     return environ
 
 

@@ -168,7 +168,9 @@ async def test_when_an_edge_answered_last_is_known(tmp_path: Path) -> None:
         (socket,) = ctx.getWebSockets()
         assert ctx.getWebSocketAutoResponseTimestamp(socket) is None
         session.socket.auto_answered(1_700_000_000_500)
-        assert ctx.getWebSocketAutoResponseTimestamp(socket) == datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
+        at = ctx.getWebSocketAutoResponseTimestamp(socket)
+        assert at == datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
+        assert (at.getTime(), at.toISOString()) == (1_700_000_000_500, "2023-11-14T22:13:20.500Z")
 
 
 async def test_the_timeout_of_events_has_the_bounds_of_the_original(tmp_path: Path) -> None:

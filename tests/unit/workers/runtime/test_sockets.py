@@ -314,3 +314,24 @@ async def test_a_socket_of_our_own_opens_and_speaks(monkeypatch: pytest.MonkeyPa
 def test_what_edges_answer_can_be_asked_by_both_names() -> None:
     pair = WebSocketRequestResponsePair.new("ping", "pong")
     assert (pair.request, pair.response) == (pair.getRequest(), pair.getResponse()) == ("ping", "pong")
+
+
+def test_its_binary_type_is_one_of_two() -> None:
+    socket = WebSocket()
+    assert socket.binaryType == "arraybuffer"
+    socket.binaryType = "blob"
+    socket.binary_type = "nonsense"
+    assert socket.binaryType == socket.binary_type == "blob"
+
+
+@pytest.mark.parametrize("kind", ["blob", "arraybuffer"])
+async def test_binary_messages_are_read_as_blobs_and_as_buffers(kind: str) -> None:
+    client, server = WebSocketPair.new()
+    client.accept()
+    server.accept()
+    server.binaryType = kind
+    heard = listening(server)
+    client.send(b"\xc3\xa9")
+    await turns()
+    (data,) = heard
+    assert ((await data.arrayBuffer()).to_bytes(), await data.text(), data.to_bytes()) == (b"\xc3\xa9", "é", data)

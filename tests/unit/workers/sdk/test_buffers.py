@@ -97,3 +97,11 @@ def test_what_has_no_bytes_is_refused_by_name() -> None:
     assert bytes_of(memoryview(b"x"), what="data") == b"x"
     with pytest.raises(TypeError, match=r"^data: expected bytes, got str$"):
         bytes_of("x", what="data")
+
+
+@given(st.binary())
+async def test_what_came_is_read_as_a_blob_too(data: bytes) -> None:
+    message = ArrayBuffer(data)
+    read = await message.arrayBuffer()
+    assert (read.to_bytes(), await message.bytes(), message.size, message.type) == (data, data, len(data), "")
+    assert await message.text() == data.decode("utf-8", "replace")

@@ -1,6 +1,7 @@
 """WSGI applications as Workers: on threads, streaming both ways."""
 
 import asyncio
+import io
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -145,3 +146,20 @@ async def test_a_failure_behind_the_start_breaks_the_body_off() -> None:
     assert await anext(body) == b"begun"
     with pytest.raises(ValueError, match="too late"):
         await anext(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "length", "read"),
+    [(b"abc", "3", b"abc"), (b"", None, b""), (bytearray(b"ab"), "2", b"ab"), (io.BytesIO(b"xyz"), None, b"xyz")],
+)
+async def test_an_environ_is_built_for_who_runs_an_application_itself(
+    body: bytes | io.IOBase, length: str | None, read: bytes
+) -> None:
+    request = request_from("POST", "https://a.test:8443/%C3%A9?q=%20", [(b"x-a", b"1"), (b"x_a", b"2")], None)
+    environ = wsgi.build_environ(request, {"KEY": 1}, body)
+    assert environ.get("CONTENT_LENGTH") == length
+    assert environ["wsgi.input"].read() == read
+    assert environ["REQUEST_METHOD"] == "POST"
+    assert (environ["PATH_INFO"], environ["QUERY_STRING"]) == ("/Ã©", "q=%20")
+    assert (environ["SERVER_NAME"], environ["SERVER_PORT"], environ["wsgi.url_scheme"]) == ("a.test", "8443", "https")
+    assert (environ["HTTP_X_A"], environ["workers.env"], environ["wsgi.multithread"]) == ("1", {"KEY": 1}, False)

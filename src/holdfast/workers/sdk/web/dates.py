@@ -1,6 +1,8 @@
 """`js.Date`: an aware `datetime` in UTC that answers to JavaScript's names too, so that it can be stored and compared as one.
 
-Law: times have milliseconds, as JavaScript's; `Date.new(date.getTime())` is `date`.
+Law 1: what is made here has milliseconds, as JavaScript's dates; `Date.new(date.getTime())` is `date`.
+Law 2: what was a datetime (`Date.of`: out of storage) is equal to it, in its zone and with its microseconds; JavaScript's names say its moment in UTC.
+Law 3: a Date does not change. JavaScript's setters are refused, with what to do instead.
 """
 
 from __future__ import annotations
@@ -8,14 +10,15 @@ from __future__ import annotations
 import email.utils
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
-from holdfast.workers.sdk.errors import JsRangeError
+from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
+from holdfast.workers.sdk.proxied import Constructed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Date(datetime):
+class Date(datetime, Constructed):
     """A moment. Local time is UTC, as in Workers; months count from 0 where JavaScript's do."""
 
     @classmethod
@@ -39,6 +42,21 @@ class Date(datetime):
             raise JsRangeError("Invalid time value") from None
         day, clock = moment.date(), moment.time()
         return cls(day.year, day.month, day.day, clock.hour, clock.minute, clock.second, clock.microsecond, tzinfo=UTC)
+
+    @classmethod
+    def of(cls, moment: datetime) -> Date:
+        """A datetime by JavaScript's names too."""
+        return cls(
+            moment.year,
+            moment.month,
+            moment.day,
+            moment.hour,
+            moment.minute,
+            moment.second,
+            moment.microsecond,
+            tzinfo=moment.tzinfo,
+            fold=moment.fold,
+        )
 
     @classmethod
     def now(cls, tz: Any = None) -> int:  # type: ignore[override]  # noqa: ANN401, ARG003 - JavaScript's `Date.now()`
@@ -78,53 +96,53 @@ class Date(datetime):
 
     def toISOString(self) -> str:  # noqa: N802 - JavaScript's name
         """`2026-11-26T09:00:00.000Z`."""
-        return f"{self.strftime('%Y-%m-%dT%H:%M:%S').rjust(19, '0')}.{self.microsecond // 1000:03d}Z"
+        return f"{self._utc.strftime('%Y-%m-%dT%H:%M:%S').rjust(19, '0')}.{self._utc.microsecond // 1000:03d}Z"
 
     toJSON = toISOString  # noqa: N815 - JavaScript's name
 
     def toUTCString(self) -> str:  # noqa: N802 - JavaScript's name
         """As HTTP writes it."""
-        return email.utils.format_datetime(self, usegmt=True)
+        return email.utils.format_datetime(self._utc, usegmt=True)
 
     def getUTCFullYear(self) -> int:  # noqa: N802 - JavaScript's name
         """The year."""
-        return self.year
+        return self._utc.year
 
     def getUTCMonth(self) -> int:  # noqa: N802 - JavaScript's name
         """The month, from 0."""
-        return self.month - 1
+        return self._utc.month - 1
 
     def getUTCDate(self) -> int:  # noqa: N802 - JavaScript's name
         """The day of the month."""
-        return self.day
+        return self._utc.day
 
     def getUTCDay(self) -> int:  # noqa: N802 - JavaScript's name
         """The day of the week, Sunday 0."""
-        return self.isoweekday() % 7
+        return self._utc.isoweekday() % 7
 
     def getUTCHours(self) -> int:  # noqa: N802 - JavaScript's name
         """Hours."""
-        return self.hour
+        return self._utc.hour
 
     def getUTCMinutes(self) -> int:  # noqa: N802 - JavaScript's name
         """Minutes."""
-        return self.minute
+        return self._utc.minute
 
     def getUTCSeconds(self) -> int:  # noqa: N802 - JavaScript's name
         """Seconds."""
-        return self.second
+        return self._utc.second
 
     def getUTCMilliseconds(self) -> int:  # noqa: N802 - JavaScript's name
         """Ms."""
-        return self.microsecond // 1000
+        return self._utc.microsecond // 1000
 
     def toDateString(self) -> str:  # noqa: N802 - JavaScript's name
         """`Thu Nov 26 2026`."""
-        return self.strftime("%a %b %d %Y")
+        return self._utc.strftime("%a %b %d %Y")
 
     def toString(self) -> str:  # noqa: N802 - JavaScript's name
         """`Thu Nov 26 2026 09:00:00 GMT+0000 (Coordinated Universal Time)`."""
-        return self.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
+        return self._utc.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
 
     getMilliseconds = getUTCMilliseconds  # noqa: N815 - JavaScript's name
     getFullYear, getMonth, getDate, getDay = getUTCFullYear, getUTCMonth, getUTCDate, getUTCDay  # noqa: N815
@@ -134,9 +152,21 @@ class Date(datetime):
         """Minutes: none."""
         return 0
 
-    def to_py(self) -> datetime:
+    def to_py(self, **_options: object) -> datetime:
         """This: it is Python's already."""
         return self
+
+    @property
+    def _utc(self) -> datetime:
+        return self if self.tzinfo is UTC else self.astimezone(UTC)
+
+    def _set(self, *_numbers: float) -> NoReturn:
+        raise JsTypeError(
+            "A Date does not change here, as it is a datetime: make another, as Date.new(date.getTime() + ms)"
+        )
+
+    setTime = setFullYear = setMonth = setDate = setHours = setMinutes = setSeconds = setMilliseconds = _set  # noqa: N815
+    setUTCFullYear = setUTCMonth = setUTCDate = setUTCHours = setUTCMinutes = setUTCSeconds = setUTCMilliseconds = _set  # noqa: N815
 
 
 def _ms_of(moment: datetime) -> int:

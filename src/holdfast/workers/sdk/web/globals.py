@@ -15,6 +15,7 @@ from typing import Any
 
 from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
+from holdfast.workers.sdk.proxied import Constructed
 from holdfast.workers.sdk.values import JsDict, JsList, as_js
 from holdfast.workers.sdk.values import JsMap as Map
 
@@ -198,7 +199,7 @@ setattr(Array, "from", Array.from_)
 __all__ = ["JSON", "Array", "Map", "Object", "Set", "structuredClone"]
 
 
-class Set(set[Any]):
+class Set(set[Any], Constructed):
     """`js.Set`."""
 
     @classmethod

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.sdk.errors import JsRangeError
+from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
 from holdfast.workers.sdk.web.dates import Date
 
 
@@ -56,3 +56,18 @@ def test_it_is_written_as_javascript_writes_it() -> None:
 
 def test_now_is_in_milliseconds() -> None:
     assert abs(Date.new().getTime() - Date.now()) < 60_000
+
+
+def test_a_datetime_of_another_zone_is_told_in_utc_and_stays_what_it_was() -> None:
+    moment = datetime(2026, 1, 1, 1, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=2)))
+    date = Date.of(moment)
+    assert (date, date.tzinfo, date.microsecond) == (moment, moment.tzinfo, 123_456)
+    assert date.toISOString() == "2025-12-31T23:30:00.123Z"
+    assert (date.getFullYear(), date.getMonth(), date.getDate(), date.getHours()) == (2025, 11, 31, 23)
+    assert date.toUTCString() == "Wed, 31 Dec 2025 23:30:00 GMT"
+
+
+@pytest.mark.parametrize("setter", ["setTime", "setHours", "setUTCDate", "setMonth"])
+def test_a_setter_says_that_dates_do_not_change(setter: str) -> None:
+    with pytest.raises(JsTypeError, match=r"make another, as Date\.new"):
+        getattr(Date.new(0), setter)(1)
