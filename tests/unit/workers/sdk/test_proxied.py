@@ -64,8 +64,7 @@ def test_fields_become_a_dictionary_by_way_of_to_py() -> None:
 def test_a_constructor_has_javascripts_name_and_is_the_class(one: Any, name: str) -> None:
     constructor = one.constructor
     assert constructor.name == name
-    assert constructor in [type(one)]
-    assert constructor in {type(one)}
+    assert {type(one): name}[constructor] == name
     assert constructor == one.constructor
     assert constructor not in [object, name]
     assert copy.copy(constructor) == constructor
