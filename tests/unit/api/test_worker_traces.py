@@ -45,6 +45,14 @@ def test_an_event_names_the_ray_of_its_request() -> None:
         assert event["event"]["request"] == {"method": "GET", "url": "http://a.test/", "headers": headers, "cf": {}}
 
 
+def test_a_request_that_was_cut_says_so_beside_where_its_code_stood() -> None:
+    cut = said("GET http://a.example/x 500", kind="request", fields={"status": 500, "outcome": "exceededCpu"})
+    traces = Traces("chat")
+    assert list(traces.feed(THROWN, 0)) == []
+    (event,) = traces.feed(cut, 1)
+    assert (event["outcome"], len(event["exceptions"])) == ("exceededCpu", 1)
+
+
 def test_a_request_whose_client_left_is_canceled() -> None:
     left = said("GET http://a.example/x 499", kind="request", fields={"status": 499, "outcome": "canceled"})
     (event,) = Traces("chat").feed(left, 0)

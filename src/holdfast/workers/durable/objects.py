@@ -83,6 +83,8 @@ class Objects:
         self.is_retiring = False
         # Another process has the objects: what asks for one here is sent there, or told so.
         self.has_left = False
+        # Called when they were taken from us: this process is to end.
+        self.lost: Callable[[], None] = _nothing
         # By class: its namespace there.
         self.elsewhere: Mapping[str, Namespace] = {}
         self.owner: LocalOwner | None = None
@@ -336,6 +338,7 @@ class Objects:
             for actor in list(self._live):
                 if actor.instance is not None:
                     actor.instance.break_(error)
+            self.lost()
 
     def _run_alarm(self, row: Any, settled: Callable[[bool], None]) -> None:  # noqa: ANN401  `store.objects.alarms.AlarmRow`
         kind = self._kept.get(row.class_name)
@@ -384,6 +387,10 @@ class Objects:
 HANDLERS_LIMIT_S = 5.0
 # How long all objects together may take to leave, however late it is.
 LEAVE_LEAST_S = 1.0
+
+
+def _nothing() -> None:
+    """Who makes objects without a process, as tests do, has none to end."""
 
 
 def _kind(name: str, code: type, namespace: str, script: str) -> ObjectClass:

@@ -208,6 +208,7 @@ class _Serving:
         env = environment_of(message, self._objects, neighbours)
         environment.set_default(env)
         self._objects.channels = self._channels
+        self._objects.lost = self._fenced
         self._objects.env = env
         self._objects.elsewhere = elsewhere(message, neighbours)
         self._objects.services.event_seen = see_event
@@ -285,6 +286,11 @@ class _Serving:
         if self._channels is None:
             raise RuntimeError("no channels yet")
         return self._channels
+
+    def _fenced(self) -> None:
+        """Nothing that is asked of objects can be answered here any more: the next process takes them, or is told that it may not."""
+        self._note("error", "the objects are not its own any more, and it ends")
+        self._loop.call_later(END_S, os._exit, 1)
 
     def _flush(self) -> None:
         if self._channels is not None:

@@ -12,19 +12,20 @@ from tests.integration.runtime_process import LIMIT_S, ScriptUnderTest, script
 from tests.integration.waiting import poll
 
 WORKER = """
-import time
+import signal, sys, time
 from workers import WorkerEntrypoint
 
 def endless(how):
-    print("begun", end="")
-    print(" now")
-    print("held", end="")
+    print("held", end="", file=sys.stderr)
+    print("begun now")
     while how == "loop":
         pass
     while how == "print":
         print("again")
     if how == "sleep":
         time.sleep(1000)
+    # The signal comes when this has computed for a while.
+    signal.setitimer(signal.ITIMER_PROF, 0.1)
     sum(iter(int, 1))
 
 class Default(WorkerEntrypoint):
@@ -83,7 +84,6 @@ def test_code_that_lets_no_signal_in_leaves_its_stack_in_a_file(worker: ScriptUn
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(worker.client.ask, "/library")
         process.hear(Log, containing="begun now")
-        process.process.send_signal(signal.SIGPROF)
         left = worker.directory / STACK_NAME
         poll(left.read_bytes, what="a stack")
         process.kill()

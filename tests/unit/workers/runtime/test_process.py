@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.model.data_dir import worker_objects_dir
 from holdfast.model.worker_messages import Counters, DurableObjectBinding, Loaded, LoadFailed, Log, Retired, Serving
+from holdfast.workers.durable.owner import LOCK_NAME
 from tests.integration.runtime_process import LIMIT_S, ScriptUnderTest, script
 
 WORKER = """
@@ -94,6 +95,15 @@ def test_a_process_without_a_host_says_so(worker: ScriptUnderTest) -> None:
     )
     assert done.returncode == 2
     assert b"HOLDFAST_WORKER_FD: expected the number of a descriptor, got ''" in done.stderr
+
+
+def test_a_process_whose_objects_were_taken_says_so_and_ends_and_the_next_one_has_them(worker: ScriptUnderTest) -> None:
+    process = worker.serving()
+    record = worker.directory / "objects" / LOCK_NAME
+    record.rename(record.with_name("moved"))
+    assert process.hear(Log, containing="not its own any more").level == "error"
+    assert process.process.wait(LIMIT_S) == 1
+    assert worker.serving().retire() == 0
 
 
 STUBBORN = """
