@@ -320,3 +320,20 @@ def test_half_a_character_does_not_keep_the_editor_from_saving(page: Page) -> No
         ann.evaluate("area.setRangeText('\\ud83d!', 0, 0, 'end'); area.dispatchEvent(new Event('input'))")
         expect(bob.get_by_label("Editor")).to_have_value("\ufffd!after")
         expect(ann.get_by_role("status")).to_have_text("saved")
+
+
+def test_what_is_too_long_for_the_editor_is_saved_once_it_is_shorter(page: Page) -> None:
+    with example_up("editor") as served, windows(page, served) as (ann, bob):
+        texts = [one.get_by_label("Editor") for one in (ann, bob)]
+        expect(ann.get_by_role("status")).to_have_text("saved")
+        # More than one may type into a window, so that it takes two.
+        ann.evaluate("area.value = '-'.repeat(49990) + 'end'; typed()")
+        expect(texts[1]).to_have_value(re.compile("end$"))
+        texts[1].press("Control+End")
+        bob.evaluate("area.setRangeText('and much more', area.value.length, area.value.length, 'end'); typed()")
+        expect(bob.get_by_role("status")).to_have_text("closed: 1008 a document has at most 50000 characters")
+        for _ in "d much more":
+            bob.keyboard.press("Backspace")
+        expect(bob.get_by_role("status")).to_have_text("saved")
+        for text in texts:
+            expect(text).to_have_value("-" * 49990 + "endan")
