@@ -3,7 +3,8 @@
 What the records of a link mean is told in `intake.py`.
 
 Law 1: before anything happens to a socket, all of those that an edge kept are there: at the start, events wait until each link that
-is there has said READY, GATHER_S at most; so an object that wakes finds all its sockets.
+is there has said READY, GATHER_S at most, and for those that are to come (`keepers.py`), RETURN_S at most; so an object that wakes finds
+all its sockets.
 Law 2: a session may outlive its link for a moment (`away.py`).
 """
 
@@ -13,12 +14,14 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 
 from holdfast.workers.channel import records as wire
 from holdfast.workers.channel.acceptor import Acceptor
 from holdfast.workers.channel.away import Away, Mark
 from holdfast.workers.channel.intake import Intake, Reception
+from holdfast.workers.channel.keepers import Keepers
 from holdfast.workers.channel.link import Link
 from holdfast.workers.channel.records import ProcessHello, Record, RecordError, ToEdge
 from holdfast.workers.channel.session import Carrier, Session
@@ -27,6 +30,9 @@ from holdfast.workers.channel.turn import Handlers, Turn
 
 # Edges that are there answer within a millisecond; one that is stopped or overloaded must not hold up the others.
 GATHER_S = 1.0
+# How long it is waited for an edge that lives and kept sockets: longer than one takes that has no processor for seconds. And how often it is looked whether it lives.
+RETURN_S = 5.0
+LOOK_S = 0.05
 # One link for each loop of each edge; an edge has a loop a core, and up to 16 edges of earlier releases may be there.
 MAX_LINKS = 4096
 # How long a record to an edge that is about to connect waits for its link.
@@ -64,6 +70,7 @@ class Channels:
         self._intake = Intake(reception, self._away, report)
         # What came before all had said what they kept; None once they have.
         self._early: list[tuple[Link, list[Record]]] | None = []
+        self._keepers: Keepers | None = None
         self._changed = asyncio.Event()
         self._broadcasts = 0
         # What links that are gone have carried, by the name of the figure.
@@ -71,12 +78,17 @@ class Channels:
 
     # --- Life ---
 
-    async def gather(self, listener: socket.socket, *, poison: tuple[int, int] | None = None) -> None:
-        """Accept links on `listener` from now on; returns when those that wait there have told what they keep. Then `release`.
+    async def gather(
+        self, listener: socket.socket, *, poison: tuple[int, int] | None = None, keepers: Keepers | None = None
+    ) -> None:
+        """Accept links on `listener` from now on; returns when those that wait there, and those that had sockets before, have told what they
+        keep. Then `release`.
 
-        `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before.
+        `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before. `keepers`: who had
+        sockets, and where it is written down from now on.
         """
         self._intake.poison = poison
+        self._keepers = keepers
         self._acceptor = Acceptor(listener, self._accepted, report=self._report)
         try:
             async with asyncio.timeout(GATHER_S):
@@ -85,6 +97,19 @@ class Channels:
                     await self._changed.wait()
         except TimeoutError:
             self._report(f"after {GATHER_S:g} s not every edge has said which sockets it keeps; serving all the same")
+        if keepers is not None:
+            await self._gather_missed(keepers)
+
+    async def _gather_missed(self, keepers: Keepers) -> None:
+        until = self._loop.time() + RETURN_S
+        while keepers.still_missed() and (left_s := until - self._loop.time()) > 0:
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, LOOK_S)):
+                    await self._changed.wait()
+        if keepers.missed:
+            self._report(f"after {RETURN_S:g} s not every edge that keeps sockets has come back; serving all the same")
+            keepers.give_up()
 
     def release(self) -> None:
         """Let happen what happens to the sockets that were gathered, and to all that come."""
@@ -101,8 +126,11 @@ class Channels:
         if is_last:
             for link in self._links:
                 link.give_up()
+                self.emptied(link)
         have_gone = await asyncio.gather(*(link.leave() for link in list(self._links)))
         self._away.stop()
+        if self._keepers is not None:
+            self._keepers.close()
         return is_all_here and all(have_gone)
 
     def mark(self) -> Mark:
@@ -235,6 +263,10 @@ class Channels:
         while (behind := self._intake.take(link, records)) is not None:
             records = behind
             link.is_ready = True
+            if self._keepers is not None:
+                self._keepers.came((link.edge, link.loop))
+                if not link.has_objects:
+                    self._keepers.discard((link.edge, link.loop))
             self._changed.set()
             self._away.give_up((link.edge, link.loop))
             if self._early is not None:
@@ -251,8 +283,15 @@ class Channels:
 
     def before_bind(self, link: Link, group: int) -> None:
         """The first socket of `group` comes on `link`: its answer goes ahead of it."""
+        if self._keepers is not None:
+            self._keepers.add((link.edge, link.loop), link.pid)
         if (payload := self._autos.get(group)) is not None:
             link.write(int(ToEdge.AUTO), group, payload)
+
+    def emptied(self, link: Link) -> None:
+        """`link` has no sockets of objects any more."""
+        if self._keepers is not None:
+            self._keepers.discard((link.edge, link.loop))
 
     def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
         """`link` is gone."""

@@ -27,8 +27,8 @@ class Reception(Protocol):
     def opened(self, session: Session, ticket: str) -> bool:
         """A socket whose client waits for its 101 until it is bound, or the one that ADOPT asked for. Set `session.socket` and bind it, or return False."""
 
-    def resumed(self, session: Session, binding: Binding) -> bool:
-        """A socket of a process before this one. Set `session.socket`, or return False."""
+    def resumed(self, session: Session, binding: Binding, *, is_closed: bool) -> bool:
+        """A socket of a process before this one, which may have closed it. Set `session.socket`, or return False."""
 
     def not_adopted(self, token: str) -> None:
         """There is no such socket any more."""
@@ -79,7 +79,7 @@ class Intake:
             self._refuse(session)
 
     def _resumed(self, link: Link, record: Record) -> None:
-        _, _, sid, seq, payload = record
+        _, flags, sid, seq, payload = record
         taken_bytes, number, state = wire.resumed(payload)
         known = self._away.take((link.edge, link.loop), sid)
         if known is not None:
@@ -96,7 +96,7 @@ class Intake:
             return
         session.group = binding.group
         link.joined(session.group)
-        if not self._reception.resumed(session, binding):
+        if not self._reception.resumed(session, binding, is_closed=bool(flags & wire.RESUMED_CLOSED)):
             self._refuse(session)
 
     def _new(self, link: Link, session: Session) -> Session:

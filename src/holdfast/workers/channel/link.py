@@ -71,6 +71,9 @@ class LinkOwner(Protocol):
     def before_bind(self, link: Link, group: int) -> None:
         """The first socket of `group` is about to be told of on `link`."""
 
+    def emptied(self, link: Link) -> None:
+        """`link` has no sockets of objects any more."""
+
     def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
         """`link` is gone."""
 
@@ -86,7 +89,7 @@ class Sleeper(Protocol):
 
 
 class Link:
-    """See above. `edge` and `loop` say whose it is once HELLO came."""
+    """See above. `edge`, `loop` and `pid` say whose it is once HELLO came."""
 
     def __init__(self, connection: socket.socket, owner: LinkOwner, greeting: ProcessHello) -> None:
         self._socket = connection
@@ -109,7 +112,7 @@ class Link:
         # Sessions that are put away while nothing happens to them, by who has them.
         self.asleep: Sleepers[Sleeper] = Sleepers()
         self.edge = ""
-        self.loop = -1
+        self.loop, self.pid = -1, 0
         self.is_ready = self.is_over = False
         connection.setblocking(False)  # noqa: FBT003 - the method takes nothing else
         self.write(int(ToEdge.HELLO), 0, hello(greeting))
@@ -191,6 +194,13 @@ class Link:
             self._groups[session.group] = count
         else:
             self._groups.pop(session.group, None)
+            if session.group and not self.has_objects:
+                self._owner.emptied(self)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether sockets of objects are told of on this link; 0 is who has none."""
+        return len(self._groups) > (0 in self._groups)
 
     def has(self, group: int) -> bool:
         """Whether a session of `group` is told of on this link."""
@@ -309,7 +319,7 @@ class Link:
         if record[0] != _HELLO:
             raise RecordError(f"the first record is of kind {record[0]}; expected HELLO of version {VERSION}")
         greeting = edge_hello(record[4])
-        self.edge, self.loop = greeting.edge, greeting.loop
+        self.edge, self.loop, self.pid = greeting.edge, greeting.loop, greeting.pid
         self._owner.greeted(self)
 
     def _send(self) -> None:

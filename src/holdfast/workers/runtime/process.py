@@ -38,6 +38,8 @@ from holdfast.model.worker_messages import (
     Serving,
 )
 from holdfast.workers.channel.hub import Channels
+from holdfast.workers.channel.keepers import FILE_NAME as KEEPERS
+from holdfast.workers.channel.keepers import Keepers
 from holdfast.workers.channel.records import VERSION, ProcessHello
 from holdfast.workers.durable import gates
 from holdfast.workers.durable.instance import Instance
@@ -241,7 +243,8 @@ class _Serving:
         if message.is_after_crash:
             self._pump.be_careful(CAREFUL_S)
         # Sockets first: an alarm that is due wakes its object as soon as the objects are ours.
-        await self._hub.gather(_listener(self._load.channel_fd), poison=poison)
+        keepers = Keepers(Path(self._load.objects_dir) / KEEPERS, partial(self._note, "warn"))
+        await self._hub.gather(_listener(self._load.channel_fd), poison=poison, keepers=keepers)
         await self._objects.start(Path(self._load.objects_dir))
         self._hub.release()
         await self._server.serve(_listener(self._load.http_fd))

@@ -76,11 +76,13 @@ class Reception:
         self._came.set()
         return half.opened(session)
 
-    def resumed(self, session: Session, binding: Binding) -> bool:
-        """A hibernatable socket of a process before this one."""
+    def resumed(self, session: Session, binding: Binding, *, is_closed: bool = False) -> bool:
+        """A hibernatable socket of a process before this one. `is_closed`: user code has closed it there, and its client is yet to answer."""
         if self.owner is None:
             return False
-        return self.owner.resumed(WebSocket.resumed(session, binding, self.owner), binding)
+        ws = WebSocket.resumed(session, binding, self.owner)
+        ws.goes_on(is_closed=is_closed)
+        return self.owner.resumed(ws, binding)
 
     def not_adopted(self, token: str) -> None:
         """Nobody has the connection that `adopt` asked for."""

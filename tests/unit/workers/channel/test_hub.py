@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 from pathlib import Path
@@ -16,6 +17,7 @@ from holdfast.workers.channel import away
 from holdfast.workers.channel import hub as hubs
 from holdfast.workers.channel.binding import Binding, encode
 from holdfast.workers.channel.hub import MAX_NAMES, Channels
+from holdfast.workers.channel.keepers import Keepers
 from holdfast.workers.channel.link import Link
 from holdfast.workers.channel.records import (
     MAX_PAYLOAD_BYTES,
@@ -32,6 +34,8 @@ from holdfast.workers.channel.session import Session
 from holdfast.workers.sdk.sending import MAX_MESSAGE_BYTES
 
 GREETING = ProcessHello(version=1, script="s", script_version="v", pid=1)
+# Beyond what the kernel gives (proc(5), `pid_max`).
+ENDED_PID = 1 << 30
 BINDING = Binding(class_name="Room", object_id="0" * 15 + "5" + "0" * 48)
 
 
@@ -60,6 +64,7 @@ class FakeReception:
         self.sockets: list[FakeSocket] = []
         self.bindings: list[Binding] = []
         self.not_there: list[str] = []
+        self.closed: list[int] = []
         self.is_hibernatable = True
 
     def opened(self, session: Session, ticket: str) -> bool:
@@ -69,7 +74,8 @@ class FakeReception:
         session.bind(5, encode(BINDING), is_hibernatable=self.is_hibernatable)
         return True
 
-    def resumed(self, session: Session, binding: Binding) -> bool:
+    def resumed(self, session: Session, binding: Binding, *, is_closed: bool) -> bool:
+        self.closed += [session.sid] * is_closed
         self.bindings.append(binding)
         self._take(session)
         return binding.class_name == "Room"
@@ -95,14 +101,19 @@ class Edge:
 
     async def connect(self, *, edge: str = "0badcafe", loop: int = 0) -> "Edge":
         await asyncio.get_running_loop().sock_connect(self.socket, str(self.path))
-        self.send(FromEdge.HELLO, payload=msgspec.msgpack.encode({"version": 1, "edge": edge, "loop": loop}))
+        self.send(
+            FromEdge.HELLO,
+            payload=msgspec.msgpack.encode({"version": 1, "edge": edge, "loop": loop, "pid": os.getpid()}),
+        )
         return self
 
     def send(self, kind: int, sid: int = 0, payload: bytes = b"", *, seq: int = 0, flags: int = 0) -> None:
         self.socket.send(record(kind, sid, payload, seq=seq, flags=flags))
 
-    def resumed(self, sid: int, state: bytes, *, next_seq: int = 1, taken: int = 0, number: int = 0) -> None:
-        self.send(FromEdge.RESUMED, sid, struct.pack("<QI", taken, number) + state, seq=next_seq, flags=1)
+    def resumed(
+        self, sid: int, state: bytes, *, next_seq: int = 1, taken: int = 0, number: int = 0, flags: int = 1
+    ) -> None:
+        self.send(FromEdge.RESUMED, sid, struct.pack("<QI", taken, number) + state, seq=next_seq, flags=flags)
 
     async def until(self, kind: int) -> Record:
         """The next record of this kind; others are passed over."""
@@ -221,6 +232,68 @@ async def test_an_edge_that_says_nothing_holds_up_nobody_for_long(
     await stage.edge()
     await asyncio.wait_for(stage.gather(), 5)
     assert "not every edge" in stage.reports[0]
+
+
+async def test_a_loop_that_kept_sockets_is_waited_for_until_it_is_back_or_its_edge_has_ended(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "RETURN_S", 30.0)
+    path = tmp_path / "keepers"
+    # As a process that was killed has left it: loops of an edge that lives, and of one that does not.
+    before = Keepers(path, stage.reports.append)
+    before.add(("0badcafe", 1), os.getpid())
+    before.add(("dead0000", 0), ENDED_PID)
+    first = await stage.edge(loop=0)
+    first.resumed(7, encode(BINDING))
+    first.send(FromEdge.READY)
+    first.send(FromEdge.TEXT, 7, b"waits", seq=1)
+    serving = asyncio.create_task(stage.gather(keepers=Keepers(path, stage.reports.append)))
+    await _turns(lambda: stage.reception.sockets)
+    second = await stage.edge(loop=1)
+    second.resumed(8, encode(BINDING), flags=3)
+    await _turns(lambda: len(stage.reception.sockets) == 2)
+    assert not serving.done()
+    assert stage.reception.sockets[0].events == []
+    second.send(FromEdge.READY)
+    await asyncio.wait_for(serving, 5)
+    await _turns(lambda: stage.reception.sockets[0].events == [("waits", 1)])
+    assert (stage.reports, stage.reception.closed) == ([], [8])
+    assert set(Keepers(path, stage.reports.append).missed) == {("0badcafe", 0), ("0badcafe", 1)}
+
+
+async def test_a_loop_that_does_not_come_back_is_waited_for_once_and_so_long(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubs, "RETURN_S", 0.1)
+    path = tmp_path / "keepers"
+    Keepers(path, stage.reports.append).add(("0badcafe", 3), os.getpid())
+    await asyncio.wait_for(stage.gather(keepers=Keepers(path, stage.reports.append)), 5)
+    assert "not every edge that keeps sockets" in stage.reports[0]
+    assert not Keepers(path, stage.reports.append).missed
+
+
+async def test_a_loop_is_written_down_from_its_first_socket_until_its_last_is_done_with(
+    stage: Stage, tmp_path: Path
+) -> None:
+    path = tmp_path / "keepers"
+    edge = await stage.serve(keepers=Keepers(path, stage.reports.append))
+
+    def missed() -> list[tuple[str, int]]:
+        return list(Keepers(path, stage.reports.append).missed)
+
+    assert missed() == []
+    one, other = await stage.open(edge, 7), await stage.open(edge, 8)
+    assert missed() == [("0badcafe", 0)]
+    for found in (one, other):
+        assert missed() == [("0badcafe", 0)]
+        edge.send(FromEdge.CLOSED, found.session.sid, struct.pack("<HB", 1000, 1), seq=1)
+        await _turns(lambda found=found: found.events)
+        found.session.ack(1)
+    assert missed() == []
+    await stage.open(edge, 9)
+    assert missed() == [("0badcafe", 0)]
+    await stage.hub.retire(is_last=True)
+    assert missed() == []
 
 
 async def test_what_an_edge_kept_and_nobody_wants_is_answered_unknown(stage: Stage) -> None:

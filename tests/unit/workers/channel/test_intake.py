@@ -36,7 +36,8 @@ class Nobody:
     def opened(self, *_: object) -> bool:
         return False
 
-    resumed = opened
+    def resumed(self, *_: object, is_closed: bool) -> bool:
+        return is_closed
 
     def not_adopted(self, token: str) -> None:
         """Nobody asked."""

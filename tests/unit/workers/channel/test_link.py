@@ -41,6 +41,9 @@ class FakeHub:
     def before_bind(self, link: Link, group: int) -> None:
         self.told.append(group)
 
+    def emptied(self, link: Link) -> None:
+        self.told.append(0)
+
     def ended(self, link: Link, reason: str, *, is_fault: bool) -> None:
         self.is_fault = is_fault
         self.reasons.append(reason)
@@ -177,7 +180,8 @@ async def test_the_hub_is_asked_before_the_first_socket_of_a_group(ends: Any) ->
         session.over()
     assert not link.has(5)
     sessions[2].bind(5, b"", is_hibernatable=True)
-    assert hub.told == [5, 5]
+    # 0: it has none of any object meanwhile.
+    assert hub.told == [5, 0, 5]
     link.end("test")
 
 

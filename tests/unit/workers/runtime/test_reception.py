@@ -1,6 +1,7 @@
 """Tickets and tokens: good once, for a while, and for nobody else."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -73,6 +74,16 @@ async def test_who_has_objects_is_asked_for_sockets_of_before() -> None:
     binding = Binding(class_name="Room", object_id="0" * 64)
     assert Reception(owner).resumed(_session(), binding)
     assert not Reception(None).resumed(_session(), binding)
+
+
+async def test_what_a_process_before_has_closed_is_closing() -> None:
+    for is_closed in (False, True):
+        session = _session()
+        Reception(Owner()).resumed(session, Binding(class_name="Room", object_id="0" * 64), is_closed=is_closed)
+        ws: Any = session.socket
+        assert ws.readyState == (2 if is_closed else 1)
+        with pytest.raises(TypeError) if is_closed else nullcontext():
+            ws.send("more")
 
 
 async def test_who_waits_for_what_is_expected_waits_until_it_came_or_not_at_all() -> None:
