@@ -153,8 +153,8 @@ class Date(datetime, Constructed):
         return 0
 
     def to_py(self, **_options: object) -> datetime:
-        """This: it is Python's already."""
-        return self
+        """It as a plain datetime, for what takes those alone (orjson, msgspec)."""
+        return datetime.combine(self.date(), self.timetz())
 
     @property
     def _utc(self) -> datetime:

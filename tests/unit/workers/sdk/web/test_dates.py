@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +66,13 @@ def test_a_datetime_of_another_zone_is_told_in_utc_and_stays_what_it_was() -> No
     assert date.toISOString() == "2025-12-31T23:30:00.123Z"
     assert (date.getFullYear(), date.getMonth(), date.getDate(), date.getHours()) == (2025, 11, 31, 23)
     assert date.toUTCString() == "Wed, 31 Dec 2025 23:30:00 GMT"
+
+
+@given(st.datetimes(timezones=st.none() | st.just(UTC)), st.integers(0, 1))
+def test_to_py_gives_a_plain_datetime_with_all_that_it_has(moment: datetime, fold: int) -> None:
+    plain = Date.of(moment.replace(fold=fold)).to_py()
+    assert (type(plain), plain, plain.fold) == (datetime, moment, fold)
+    assert msgspec.json.decode(msgspec.json.encode(plain), type=datetime) == moment
 
 
 @pytest.mark.parametrize("setter", ["setTime", "setHours", "setUTCDate", "setMonth"])
