@@ -83,7 +83,7 @@ class AlarmHost(Protocol):
 class AlarmRun(Event):
     """One run of an object's alarm. `settled(retry)` is called once: `retry` where it could not begin or end."""
 
-    __slots__ = ("_key", "_marks", "_now_ms", "_retry_count", "_runs", "_settled")
+    __slots__ = ("_key", "_marks", "_now_ms", "_retry_count", "_runs", "_settled", "seen")
 
     label = "an alarm"
     kind = "alarm"
@@ -96,6 +96,12 @@ class AlarmRun(Event):
         self._settled = settled
         self._retry_count = 0
         self._runs = False
+        self.seen: Callable[[], object] | None = None
+
+    def prepare(self, context: Context) -> None:
+        """Let what it says be found."""
+        if self.seen is not None:
+            context.run(self.seen)
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The handler, if the file says that there is something to run."""

@@ -95,7 +95,19 @@ class Event(ABC):
 class SocketEvent(Event):
     """A message on a socket, its end, or an error of it. `names` are those that user code may have given the handler."""
 
-    __slots__ = ("_args", "_last", "_names", "_timer", "has_ended", "is_late", "is_suspect", "seen", "seq", "socket")
+    __slots__ = (
+        "_args",
+        "_last",
+        "_names",
+        "_timer",
+        "has_ended",
+        "is_expired",
+        "is_late",
+        "is_suspect",
+        "seen",
+        "seq",
+        "socket",
+    )
 
     label = "a handler of a WebSocket"
     kind = "websocket"
@@ -114,7 +126,7 @@ class SocketEvent(Event):
         self.is_suspect = False
         self.has_ended = False
         # Its time is over, and that for being cancelled too.
-        self.is_late = False
+        self.is_expired = self.is_late = False
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The first of the names that user code has; nothing to run where it has none of them."""
@@ -140,6 +152,7 @@ class SocketEvent(Event):
         self._timer = asyncio.get_running_loop().call_later(delay_s, act, context=Context())
 
     def _expired(self) -> None:
+        self.is_expired = True
         self._end_in(CANCEL_LIMIT_S, self._give_up)
         self.cancel()
 
@@ -157,7 +170,7 @@ class SocketEvent(Event):
         host = self.host
         if self._timer is not None:
             self._timer.cancel()
-        if error is not None and not _is_silent(error) and host.broken is None:
+        if error is not None and not self._is_silent(error) and host.broken is None:
             host.failed(self)
             host.report(f"Uncaught exception in {self._names[0]}", error)
         if self.seq and (last := host.progress.ended(self)):
@@ -176,6 +189,10 @@ class SocketEvent(Event):
         """Its acknowledgement waits for a commit (`outbox.Output`)."""
         if (session := self.socket.session) is not None:
             outbox.done_with(session, self._last)
+
+    def _is_silent(self, error: BaseException) -> bool:
+        """Whether it is told elsewhere, or what was wished: a reset by user code; a handler that its own limit has cancelled."""
+        return isinstance(error, DurableObjectAbort) or (self.is_expired and isinstance(error, asyncio.CancelledError))
 
     @property
     def _host(self) -> SocketHost:
@@ -302,8 +319,3 @@ def _limited(steps: Coroutine[Any, Any, Any], event: SocketEvent) -> Generator[A
 
 def _nothing() -> None:
     """The handler of an object that has none for this."""
-
-
-def _is_silent(error: BaseException) -> bool:
-    # A cancellation is a timeout's or a reset's doing; both are told elsewhere.
-    return isinstance(error, asyncio.CancelledError | DurableObjectAbort)

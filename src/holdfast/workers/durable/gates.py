@@ -17,7 +17,7 @@ import contextlib
 import types
 from bisect import insort
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, copy_context
 from itertools import count
 from typing import Any, cast
 
@@ -326,6 +326,27 @@ def end(steps: Any) -> None:  # noqa: ANN401
         steps.close()
 
 
+class Task(asyncio.Task[Any]):
+    """One that knows its context, as those of Python 3.12 do: who reports what nobody awaited asks there whose it was."""
+
+    __slots__ = ("_made_in",)
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        loop: asyncio.AbstractEventLoop,
+        name: str | None,
+        context: Context | None,
+    ) -> None:
+        self._made_in = copy_context() if context is None else context
+        super().__init__(coroutine, loop=loop, name=name, context=self._made_in)
+
+    def get_context(self) -> Context:
+        """What it was made in."""
+        return self._made_in
+
+
 def task_factory(
     loop: asyncio.AbstractEventLoop,
     coroutine: Any,  # noqa: ANN401
@@ -338,9 +359,9 @@ def task_factory(
         coroutine = Wanted.on_stacks(_itself, (coroutine,))
     activity = CURRENT.get() if context is None else context.get(CURRENT)
     if activity is None:
-        return asyncio.Task(coroutine, loop=loop, name=name, context=context)
+        return Task(coroutine, loop=loop, name=name, context=context)
     section = SECTION.get() if context is None else context.get(SECTION)
-    task = asyncio.Task(activity.adopt(coroutine, section), loop=loop, name=name, context=context)
+    task = Task(activity.adopt(coroutine, section), loop=loop, name=name, context=context)
     activity.owns(task, coroutine)
     return task
 

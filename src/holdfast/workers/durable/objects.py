@@ -348,7 +348,9 @@ class Objects:
         actor = self.actor(kind, DurableObjectId(row.object_id, name=row.object_name))
         marks = self._marks
         if marks is not None:
-            actor.deliver(AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled))
+            run = AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled)
+            run.seen = self.services.run_seen
+            actor.deliver(run)
 
     def _waits(self, row: Any) -> bool:  # noqa: ANN401  as above
         """Whether the object of a class that is not here waits for a version that has it again. One whose file is gone does not: the class

@@ -147,6 +147,8 @@ class Services:
     # Set into the context of every handler: what the SDK and the ledger ask there.
     context: Callable[[Any], None] | None = None
     event_seen: Callable[[int, int], object] | None = None
+    # Called in the context of each run of an alarm.
+    run_seen: Callable[[], object] | None = None
     # Set whenever something has ended, while somebody waits for that.
     rested: asyncio.Event | None = None
     statistics: Counter[str] = field(default_factory=Counter)

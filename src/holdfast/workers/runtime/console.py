@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import secrets
 import sys
 import threading
 import time
@@ -18,6 +19,7 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from holdfast.model.worker_messages import LogLevel
 from holdfast.workers.runtime.services import services
@@ -27,6 +29,10 @@ from holdfast.workers.sdk.web.console import console
 
 # The class whose handler runs now.
 entrypoint: ContextVar[str] = ContextVar("entrypoint", default="")
+# The ray of what runs for no request: a run of an alarm.
+own_ray: ContextVar[str] = ContextVar("own_ray", default="")
+# Who started each thread (`strays.watch_threads`); a thread begins with an empty context.
+STARTED_BY: WeakKeyDictionary[threading.Thread, tuple[str, str]] = WeakKeyDictionary()
 # A text without a line break is held so long.
 MAX_HELD_CHARACTERS = 64 * 1024
 # Texts that are held at once; beyond it the oldest goes out as it is.
@@ -44,8 +50,17 @@ def who() -> tuple[str, str]:
     request = None if invocation is None else invocation.request
     if request is not None:
         return request.ray, entrypoint.get()
+    if ray := own_ray.get():
+        return ray, entrypoint.get()
     event = current_event.get()
+    if event is None and not entrypoint.get():
+        return STARTED_BY.get(threading.current_thread(), ("", ""))
     return ("" if event is None else services.ray_of(event[0])), entrypoint.get()
+
+
+def see_run() -> None:
+    """The code of this context is a run of its own: what it says has a ray by which it is found."""
+    own_ray.set(secrets.token_hex(8))
 
 
 # Who writes: the stream's level, the ray, the entrypoint, and the thread, where only that tells them apart.

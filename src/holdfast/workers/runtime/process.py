@@ -44,7 +44,7 @@ from holdfast.workers.channel.records import VERSION, ProcessHello
 from holdfast.workers.durable import gates
 from holdfast.workers.durable.instance import Instance
 from holdfast.workers.durable.objects import Objects
-from holdfast.workers.runtime import console, egress, isolation
+from holdfast.workers.runtime import console, egress, isolation, strays
 from holdfast.workers.runtime.dispatch import Dispatcher
 from holdfast.workers.runtime.environment import elsewhere, environment_of
 from holdfast.workers.runtime.hangs import Hangs
@@ -124,6 +124,7 @@ class Process:
             self._host.say(LoadFailed(error=f"the script's directory cannot be used: {reason_of(error)}"))
             return
         console.capture(partial(_console, self._host))
+        strays.watch_threads(self._thread_failed)
         # DATA/workers/<key>/objects: what is Holdfast's begins two above the script's directory.
         isolation.confine(script_dir.parent.parent, own)
         # What a module reads of it at its top level; the namespaces come when the classes are there.
@@ -158,14 +159,22 @@ class Process:
             # asyncio tries to accept again and again.
             return
         error = told.get("exception")
+        ray, entrypoint = strays.whose(told)
         text = str(told.get("message", "an error of the event loop"))
         if error is not None:
-            root = self._script.root if self._script is not None else Path("/")
-            text = f"{text}\n{user_trace(error, root)}"
-        self._host.log("error", text, kind="exception")
+            text = f"{text}\n{user_trace(error, self._root)}"
+        self._host.log("error", text, ray=ray, entrypoint=entrypoint, kind="exception")
         if "socket" in told and isinstance(error, OSError) and error.errno == errno.EMFILE:
             self._is_ending = True
             self._out_of_descriptors()
+
+    def _thread_failed(self, error: BaseException, ray: str, entrypoint: str) -> None:
+        text = f"Uncaught exception in a thread\n{user_trace(error, self._root)}"
+        self._host.log("error", text, ray=ray, entrypoint=entrypoint, kind="exception")
+
+    @property
+    def _root(self) -> Path:
+        return self._script.root if self._script is not None else Path("/")
 
     def _out_of_descriptors(self) -> None:
         """Nobody can be accepted any more, and user code will not give back what it has lost: the next process begins with none."""
@@ -187,7 +196,7 @@ class _Serving:
             at_rest=self._flush,
             failed=partial(self._fault, "an event could not be ended"),
             turns=turns,
-            known=(running, current_event, console.entrypoint),
+            known=(running, current_event, console.entrypoint, console.own_ray),
             held=console.HELD,
             over=console.over_in,
         )
@@ -214,6 +223,7 @@ class _Serving:
         self._objects.env = env
         self._objects.elsewhere = elsewhere(message, neighbours)
         self._objects.services.event_seen = see_event
+        self._objects.services.run_seen = console.see_run
         self._objects.services.context = _named
         egress.configure(message.egress_path, message.key)
         self._dispatcher = Dispatcher(
@@ -293,6 +303,8 @@ class _Serving:
     def _fenced(self) -> None:
         """Nothing that is asked of objects can be answered here any more: the next process takes them, or is told that it may not."""
         self._note("error", "the objects are not its own any more, and it ends")
+        # Who comes now waits for the next one.
+        self._server.stop()
         self._loop.call_later(END_S, os._exit, 1)
 
     def _flush(self) -> None:

@@ -166,6 +166,20 @@ async def test_a_handler_that_does_not_let_itself_be_cancelled_goes_no_further(
         assert scene.reports == []
 
 
+async def test_a_cancellation_that_a_handler_raises_itself_is_reported(tmp_path: Path) -> None:
+    class Cancelled(Echo):
+        async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name
+            raise asyncio.CancelledError(message)
+
+    async with stage(tmp_path, Room=Cancelled) as scene:
+        session = await scene.client(scene.stub())
+        session.says("mine")
+        await until(lambda: session.acks == [session.seq])
+        assert [(text.partition(" (")[0], repr(error)) for _, text, error in scene.reports] == [
+            ("Uncaught exception in webSocketMessage", "CancelledError('mine')")
+        ]
+
+
 async def test_a_timeout_holds_for_the_next_event_though_it_has_come_before_it_was_set(tmp_path: Path) -> None:
     class Changing(Echo):
         async def webSocketMessage(self, ws: Any, message: Any) -> None:  # noqa: N802  the platform's name

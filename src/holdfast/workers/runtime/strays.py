@@ -1,0 +1,52 @@
+"""What user code leaves to itself: whose was a task, a callback or a thread that failed where nobody waits for it.
+
+Law 1: a task knows the context that it was made in for as long as it lives (Python 3.12 has that: `Task.get_context`), a thread who started it.
+Law 2: what a thread raises is one line of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from typing import Any
+
+from holdfast.workers.runtime import console
+
+# Where loops name, in what they tell their exception handler, who failed.
+_NAMED = ("task", "future", "handle")
+# Told an exception of a thread and who started it.
+Report = Callable[[BaseException, str, str], None]
+
+
+def whose(told: Mapping[str, Any]) -> tuple[str, str]:
+    """(ray, entrypoint) of whatever a loop tells of (`loop.call_exception_handler`)."""
+    for name in _NAMED:
+        if (failed := told.get(name)) is not None and (context := _context_of(failed)) is not None:
+            return context.copy().run(console.who)
+    return console.who()
+
+
+def _context_of(failed: asyncio.Future[Any] | asyncio.Handle) -> Context | None:
+    if isinstance(failed, asyncio.Handle):
+        context = getattr(failed, "_context", None)
+    else:
+        context = failed.get_context() if hasattr(failed, "get_context") else None
+    return context if isinstance(context, Context) else None
+
+
+def watch_threads(report: Report) -> None:
+    """From now on, for good: threads know who starts them, and what they raise is reported."""
+    start = threading.Thread.start
+
+    def started(self: threading.Thread) -> None:
+        console.STARTED_BY[self] = console.who()
+        start(self)
+
+    def failed(told: threading.ExceptHookArgs) -> None:
+        if told.exc_value is not None and not issubclass(told.exc_type, SystemExit):
+            report(told.exc_value, *console.who())
+
+    threading.Thread.start = started  # type: ignore[method-assign]  # as long as this process runs
+    threading.excepthook = failed

@@ -1,0 +1,145 @@
+"""What fails where nobody waits for it, and whose it was."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.model.worker_egress import RequestContext
+from holdfast.model.worker_messages import DurableObjectBinding, Log
+from holdfast.workers.durable.gates import task_factory
+from holdfast.workers.runtime import console, strays
+from holdfast.workers.sdk.context import Invocation, running
+from tests.integration.runtime_process import ScriptUnderTest, script
+
+RAY = "0123456789abcdef"
+WORKER = """
+import asyncio, gc, threading
+import js
+from workers import DurableObject, Response, WorkerEntrypoint
+
+def fails():
+    raise ValueError("on purpose")
+async def failing():
+    fails()
+async def told():
+    task = asyncio.create_task(failing())
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+class Room(DurableObject):
+    async def fetch(self, request):
+        await self.ctx.storage.setAlarm(1)
+        return Response("set")
+    async def alarm(self):
+        print("alarmed")
+        fails()
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        match request.url.rpartition("/")[2]:
+            case "task":
+                self.ctx.waitUntil(told())
+            case "timer":
+                js.setTimeout(fails, 1)
+            case "callback":
+                asyncio.get_running_loop().call_later(0.001, fails)
+            case "thread":
+                thread = threading.Thread(target=lambda: (print("in a thread"), fails()))
+                thread.start()
+                thread.join()
+            case "alarm":
+                return await self.env.ROOM.getByName("x").fetch(request)
+            case "cancelled":
+                raise asyncio.CancelledError
+        return Response("hello")
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[ScriptUnderTest]:
+    with script(tmp_path, WORKER) as under_test:
+        yield under_test
+
+
+@pytest.mark.parametrize(
+    ("how", "title"),
+    [
+        ("task", "Task exception was never retrieved"),
+        ("timer", "Uncaught exception in a timer: on purpose"),
+        ("callback", "Exception in callback"),
+        ("thread", "Uncaught exception in a thread"),
+    ],
+)
+def test_what_a_request_left_behind_fails_by_its_ray_in_one_line(worker: ScriptUnderTest, how: str, title: str) -> None:
+    process = worker.serving()
+    assert worker.client.ask(f"/{how}").status == 200
+    told = process.hear(Log, containing="on purpose")
+    assert (told.kind, told.level, told.ray, told.entrypoint) == ("exception", "error", RAY, "Default")
+    lines = told.message.splitlines()
+    assert lines[0].startswith(title)
+    assert (lines[1], lines[-1]) == ("Traceback (most recent call last):", "ValueError: on purpose")
+
+
+def test_what_a_thread_prints_is_of_who_started_it(worker: ScriptUnderTest) -> None:
+    process = worker.serving()
+    assert worker.client.ask("/thread").status == 200
+    printed = process.hear(Log, containing="in a thread")
+    assert (printed.ray, printed.entrypoint) == (RAY, "Default")
+
+
+def test_a_cancellation_that_a_handler_raises_itself_is_an_exception_of_its(worker: ScriptUnderTest) -> None:
+    process = worker.serving()
+    assert worker.client.ask("/cancelled").status == 500
+    assert process.hear(Log, containing="CancelledError").ray == RAY
+
+
+def test_each_run_of_an_alarm_has_a_ray_of_its_own(worker: ScriptUnderTest) -> None:
+    process = worker.serving(durable_objects=(DurableObjectBinding(name="ROOM", class_name="Room"),))
+    assert worker.client.ask("/alarm").status == 200
+    printed = process.hear(Log, containing="alarmed")
+    failed = process.hear(Log, containing="on purpose")
+    assert printed.ray
+    assert printed.ray != RAY
+    assert (failed.kind, failed.ray, failed.entrypoint) == ("exception", printed.ray, "Room")
+
+
+def test_a_task_and_a_callback_tell_whose_they_are() -> None:
+    async def nothing() -> None:
+        """Done at once."""
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(task_factory)
+        invocation = Invocation(env=None, wait_until=lambda _: None, request=RequestContext(ray=RAY, script="k"))
+        before = running.set(invocation)
+        task, handle = loop.create_task(nothing()), loop.call_soon(asyncio.sleep, 0)
+        handle.cancel()
+        running.reset(before)
+        assert strays.whose({"task": task}) == strays.whose({"handle": handle}) == (RAY, "")
+        assert strays.whose({"future": loop.create_future()}) == strays.whose({}) == ("", "")
+        await task
+
+    asyncio.run(scenario())
+
+
+def test_a_thread_that_exits_is_no_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.start)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    told: list[tuple[str, str, str]] = []
+    strays.watch_threads(lambda error, ray, name: told.append((repr(error), ray, name)))
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    def fail() -> None:
+        raise ValueError("x")
+
+    token = console.own_ray.set("r")
+    for target in (leave, fail):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+    console.own_ray.reset(token)
+    assert told == [("ValueError('x')", "r", "")]
