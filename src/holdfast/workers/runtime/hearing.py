@@ -46,14 +46,14 @@ class Heard(Protocol):
 class Hearing:
     """See above. `wake` it when there is something."""
 
-    __slots__ = ("_at_work_bytes", "_begun_seq", "_has_begun", "_owed_seq", "_socket", "_waker")
+    __slots__ = ("_at_work_bytes", "_has_begun", "_heard_seq", "_owed_seq", "_socket", "_waker")
 
     def __init__(self, socket: Heard) -> None:
         self._socket = socket
         # In listeners that run; and up to which event is acknowledged when that is little enough.
         self._at_work_bytes = self._owed_seq = 0
-        # Whether there are `async` listeners whose first step is to come, and the last event they are of.
-        self._has_begun, self._begun_seq = False, 0
+        # Whether there are `async` listeners whose first step is to come; and the last event that can be acknowledged, once for all of a turn.
+        self._has_begun, self._heard_seq = False, 0
         self._waker: asyncio.Future[None] | None = None
 
     def start(self) -> asyncio.Task[None]:
@@ -75,6 +75,8 @@ class Hearing:
             if self._has_begun:
                 await self._begin()
                 continue
+            if self._heard_seq:
+                self._done_with_heard()
             self._waker = asyncio.get_running_loop().create_future()
             await self._waker
             self._waker = None
@@ -83,7 +85,10 @@ class Hearing:
         """Let listeners take their first step, all that were called at once; in JavaScript each has when it was called."""
         self._has_begun = False
         await asyncio.sleep(0)
-        seq, self._begun_seq = self._begun_seq, 0
+        self._done_with_heard()
+
+    def _done_with_heard(self) -> None:
+        seq, self._heard_seq = self._heard_seq, 0
         self._done(seq)
 
     def _fire(self, item: tuple[Any, ...]) -> bool:
@@ -108,10 +113,8 @@ class Hearing:
             return True
         if size and self._at_work_bytes > MAX_AT_WORK_BYTES:
             self._owed_seq = seq
-        elif self._has_begun:
-            self._begun_seq = seq
         else:
-            self._done(seq)
+            self._heard_seq = seq
         return False
 
     def _done(self, seq: int) -> None:

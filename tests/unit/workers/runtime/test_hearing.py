@@ -52,7 +52,7 @@ async def test_each_event_is_given_in_its_class_and_the_close_is_the_last() -> N
         "ErrorEvent(error=ValueError('odd'), message='odd')",
         "CloseEvent(code=4000, reason='bye', wasClean=True)",
     ]
-    assert socket.ends == [0, 1, 2, 3, -4000, 4]
+    assert socket.ends == [3, -4000, 4]
 
 
 async def test_what_a_listener_raises_is_told_and_the_others_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
