@@ -12,10 +12,12 @@ Law 3: a commit that fails, or takes longer than COMMIT_LIMIT_S, is told once; a
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from typing import Protocol
 
+from holdfast.store.objects.errors import StorageError
 from holdfast.workers.durable.disk import Job
 from holdfast.workers.durable.errors import STORAGE_STALLED, ObjectReset
 from holdfast.workers.durable.gates import InputGate
@@ -208,7 +210,9 @@ class Commits:
     def _close(self, file: Committable, until: "asyncio.Future[None]", _commit: object) -> None:
         # In the thread of the commit.
         try:
-            file.rollback()
+            # Nobody's any more: what is not written is undone when it is opened.
+            with suppress(StorageError):
+                file.rollback()
             file.close()
         finally:
             if not self._loop.is_closed():

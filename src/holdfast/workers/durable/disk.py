@@ -47,7 +47,10 @@ class Job:
         with _ending:
             self.has_ended = True
         for then in self._then:
-            then(self)
+            try:
+                then(self)
+            except BaseException as error:  # noqa: BLE001  the thread has others' jobs to do
+                self.error = self.error or error
 
     def then(self, then: Callable[[Job], object]) -> None:
         """Tell this one too, by the thread; at once where it has ended."""

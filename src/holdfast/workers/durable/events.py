@@ -227,7 +227,7 @@ class CloseEvent(SocketEvent):
 
     def _close(self) -> None:
         _, code, reason, was_clean = self._args
-        self.socket.closes(code, reason, was_clean=was_clean)
+        self.socket.closes(code, reason, was_clean=was_clean, emit=self._host.emit)
 
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """As any event's; then the socket is gone."""

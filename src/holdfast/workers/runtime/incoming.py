@@ -16,6 +16,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from holdfast.workers.durable import current
 from holdfast.workers.durable.errors import RESET_BY_CODE, SOCKET_LOST
 from holdfast.workers.runtime import events
 from holdfast.workers.runtime.hearing import Hearing
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # Sent to a half that nobody has accepted yet: two of the longest messages. Precedent: what an edge holds unsent for a socket that reads.
 MAX_HELD_BYTES = 64 * 1024 * 1024
+# RFC 6455 §7.1.5: what a Close without a code is told as.
+NO_CODE = 1005
 # What a client is told whose socket's listeners have gone. Precedent: the original's texts.
 RESET = (1011, SOCKET_LOST)
 UPDATED = (1012, RESET_BY_CODE)
@@ -147,13 +150,20 @@ class Incoming:
         self._has_ended = True
         self.give(("close", code, reason, was_clean, seq))
 
-    def closes(self, code: int, reason: str, *, was_clean: bool) -> None:
-        """Whoever hears it is about to be given its end: it is closed from now on."""
+    def closes(
+        self, code: int, reason: str, *, was_clean: bool, emit: Callable[[Callable[[], None]], None] = current.emit
+    ) -> None:
+        """Whoever hears it is about to be given its end: it is closed from now on, and what is still at work cannot answer. `emit` is whoever
+        hears it letting something out.
+        """
         answers = was_clean and not self._sent_close and not self.is_half_open
         self._got_close = True
         # What ended without a Close, or by the edge, has nobody to answer.
         self._sent_close |= not (self.is_half_open and was_clean)
-        if answers and self._peer is not None:
+        if answers and self.session is not None:
+            # Behind what has been sent, as that is behind its writes: the edge has its own answer wait for those that may be still to come.
+            emit(partial(self.session.close, code if code != NO_CODE else 0, reason))
+        elif answers and self._peer is not None:
             self._peer.echoed(code, reason)
 
     def broke(self, error: str, seq: int) -> None:

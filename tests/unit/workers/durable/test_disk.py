@@ -121,3 +121,23 @@ async def test_what_was_submitted_is_done_and_told_before_the_end_and_what_is_la
     later = disk.submit(lambda: done.append(10), told.append)
     assert (later.has_ended, done[-1], told[-1]) == (True, 10, later)
     disk.shutdown()
+
+
+async def test_who_fails_to_be_told_by_the_thread_does_not_end_it() -> None:
+    disk = Disk(1)
+
+    def fails(_: Job) -> None:
+        raise OSError("no disk")
+
+    open_gate = threading.Event()
+    failing = disk.submit(open_gate.wait)
+    failing.then(fails)
+    open_gate.set()
+    failing.wait()
+    done = list[int]()
+    told = list[Job]()
+    disk.submit(lambda: done.append(1), told.append)
+    await until(lambda: told)
+    assert done == [1]
+    assert isinstance(failing.error, OSError)
+    disk.shutdown()

@@ -191,6 +191,20 @@ async def test_a_half_open_socket_answers_the_close_of_its_client_itself() -> No
     assert (link.flags[0], session.is_over) == (0, True)
 
 
+async def test_the_edge_need_not_wait_any_longer_once_the_end_is_given() -> None:
+    client, server = WebSocketPair.new()
+    server.accept()
+    heard = listening(server)
+    client.use()
+    session, link = opened(client)
+    session.received = session.last_seq = 1
+    server.ended(4001, "bye", was_clean=True, seq=1)
+    await turns()
+    assert heard == [(4001, "bye", True)]
+    assert [kind for kind, _ in link.written] == [ToEdge.BIND, ToEdge.CLOSE]
+    assert session.is_over
+
+
 async def test_a_half_open_socket_that_closes_before_its_client_came_is_over_when_that_has_answered() -> None:
     client, server = WebSocketPair.new()
     server.accept({"allowHalfOpen": True})

@@ -18,6 +18,7 @@ from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
 from holdfast.workers.sdk.proxied import Constructed
 from holdfast.workers.sdk.values import JsDict, JsList, as_js
 from holdfast.workers.sdk.values import JsMap as Map
+from holdfast.workers.sdk.web.numbers import String
 
 
 class Object:
@@ -154,7 +155,9 @@ def _json_value(value: object, depth: int) -> object:
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _json_value(item, depth + 1) for name, item in value.items()}
+        return {
+            name if type(name) is str else String(name): _json_value(item, depth + 1) for name, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [_json_value(item, depth + 1) for item in value]
     if (to_json := getattr(value, "toJSON", None)) is not None:

@@ -164,6 +164,8 @@ class String:
         """As JavaScript says it: `true`, `null`, `1` for 1.0."""
         if value is None or isinstance(value, bool):
             return "null" if value is None else str(value).lower()
+        if isinstance(value, float) and not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
     @staticmethod

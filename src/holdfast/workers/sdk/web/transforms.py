@@ -135,13 +135,15 @@ async def _decompressed(chunks: Chunks, bits: int) -> Chunks:
     inflater = zlib.decompressobj(bits)
     try:
         async for chunk in _bytes(chunks):
-            pending: bytes = bytes(chunk)
-            while pending:
+            pending, is_full = bytes(chunk), False
+            while pending or is_full:
                 if inflater.eof:
                     raise JsTypeError("Trailing bytes after end of compressed data")
                 if piece := inflater.decompress(pending, _PIECE_BYTES):
                     yield Uint8Array(piece)
                 pending = inflater.unconsumed_tail or inflater.unused_data
+                # There may be more of what it has taken already.
+                is_full = len(piece) == _PIECE_BYTES and not inflater.eof
     except zlib.error as error:
         raise JsTypeError(f"Decompression failed: {error}") from error
     if not inflater.eof:

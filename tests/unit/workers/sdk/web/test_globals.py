@@ -29,6 +29,7 @@ def test_json_is_written_as_javascript_writes_it() -> None:
     assert JSON.stringify(value) == (
         '{"a":[1,null,[true,null]],"d":"1970-01-01T00:00:00.000Z","p":"2026-01-01T00:00:00+00:00","5":"ü"}'
     )
+    assert JSON.stringify({True: 1, None: 2, 3.0: 3, "a": 4}) == '{"true":1,"null":2,"3":3,"a":4}'
     assert JSON.stringify([1], None, 2) == "[\n  1\n]"
     assert JSON.parse('{"a": {"b": 1}}').a.b == 1
 

@@ -51,6 +51,14 @@ async def test_the_formats_are_those_that_everybody_reads() -> None:
     assert gzip.decompress(packed[0]) == zlib.decompress(packed[1]) == zlib.decompress(packed[2], -15) == b"hello"
 
 
+@pytest.mark.parametrize("more", [0, *range(15, 40)])
+async def test_what_fills_a_piece_to_its_last_byte_is_not_incomplete(more: int) -> None:
+    data = bytes(256 * 1024 + more)
+    packer = zlib.compressobj(wbits=-15)
+    pieces = await through(DecompressionStream("deflate-raw"), chunks=[packer.compress(data) + packer.flush()])
+    assert b"".join(pieces) == data
+
+
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
