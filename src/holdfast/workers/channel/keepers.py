@@ -22,29 +22,31 @@ FILE_NAME = ".keepers"
 SPARE_LINES = 1024
 # An edge, which of its loops; as in its HELLO.
 Key = tuple[str, int]
+# A process: its id, and when it began (`started`), for ids are given again.
+Process = tuple[int, str]
 
 
 class Keepers:
-    """See above. `missed` are those that a process before this one left there, and their edges' process ids."""
+    """See above. `missed` are those that a process before this one left there, and their edges' processes."""
 
     def __init__(self, path: Path, report: Callable[[str], None]) -> None:
         self._path, self._report = path, report
         self._descriptor: int | None = None
         self._is_broken = False
         self._lines = 0
-        self._keys: dict[Key, int] = self._read()
+        self._keys: dict[Key, Process] = self._read()
         self.missed = dict(self._keys)
 
     def add(self, key: Key, pid: int) -> None:
         """This loop keeps a socket, or is about to; the process id of its edge."""
-        if self._keys.get(key) != pid:
-            self._keys[key] = pid
-            self._put(_line("+", key, pid))
+        if self._keys.get(key, (0, ""))[0] != pid:
+            self._keys[key] = (pid, started(pid))
+            self._put(_line("+", key, *self._keys[key]))
 
     def discard(self, key: Key) -> None:
         """It keeps none any more."""
         if self._keys.pop(key, None) is not None:
-            self._put(_line("-", key, 0))
+            self._put(_line("-", key, 0, ""))
 
     def came(self, key: Key) -> None:
         """This loop has told what it keeps."""
@@ -52,7 +54,7 @@ class Keepers:
 
     def still_missed(self) -> bool:
         """Whether somebody is missed whose edge lives: who has ended has no sockets, and is forgotten."""
-        for key in [key for key, pid in self.missed.items() if not _lives(pid)]:
+        for key in [key for key, (pid, start) in self.missed.items() if not start or started(pid) != start]:
             del self.missed[key]
             self.discard(key)
         return bool(self.missed)
@@ -70,7 +72,7 @@ class Keepers:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _read(self) -> dict[Key, int]:
+    def _read(self) -> dict[Key, Process]:
         try:
             lines = self._path.read_text("ascii", "replace").splitlines()
         except FileNotFoundError:
@@ -79,12 +81,12 @@ class Keepers:
             self._fails(error)
             return {}
         self._lines = len(lines)
-        keys: dict[Key, int] = {}
+        keys: dict[Key, Process] = {}
         for line in lines:
             match line.split(" "):
-                case ["+", edge, loop, pid] if loop.isdecimal() and pid.isdecimal():
-                    keys[edge, int(loop)] = int(pid)
-                case ["-", edge, loop, _] if loop.isdecimal():
+                case ["+", edge, loop, pid, start] if loop.isdecimal() and pid.isdecimal():
+                    keys[edge, int(loop)] = (int(pid), start)
+                case ["-", edge, loop, _, _] if loop.isdecimal():
                     keys.pop((edge, int(loop)), None)
                 case _:
                     # Nothing that this version wrote.
@@ -109,7 +111,7 @@ class Keepers:
             self._descriptor = None
         beside = self._path.with_name(f"{FILE_NAME}.new")
         beside.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(b"".join(_line("+", key, pid) for key, pid in self._keys.items()))
+        beside.write_bytes(b"".join(_line("+", key, *process) for key, process in self._keys.items()))
         beside.replace(self._path)
         self._lines = len(self._keys)
         self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -119,18 +121,15 @@ class Keepers:
         self._report(f"which edges keep sockets cannot be written down in {self._path.name}: {reason_of(error)}")
 
 
-def _line(sign: str, key: Key, pid: int) -> bytes:
-    return f"{sign} {key[0]} {key[1]} {pid}\n".encode("ascii", "replace")
+def _line(sign: str, key: Key, pid: int, start: str) -> bytes:
+    return f"{sign} {key[0]} {key[1]} {pid} {start}\n".encode("ascii", "replace")
 
 
-def _lives(pid: int) -> bool:
+def started(pid: int) -> str:
+    """When a process began: which boot, and how many ticks after it (proc(5), `stat`); "" of one that has ended."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OverflowError:
-        return False
-    except OSError:
-        # Another user's.
-        return True
-    return pid > 0
+        state, *fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    return "" if state in {"Z", "X"} else f"{boot}/{fields[18]}"

@@ -64,6 +64,7 @@ class Crowd:
 
     def begin(self) -> None:
         """Look now, and again and again."""
+        self.next = None
         self._look()
         self._look_in(CROWDED_SWEEP_S if self._is_crowded else SWEEP_S)
 
@@ -99,7 +100,8 @@ class Crowd:
         """Look for those that may leave so soon, or sooner where that is due."""
         loop = asyncio.get_running_loop()
         if self.next is not None:
-            if loop.time() < self.next.when() <= loop.time() + delay_s:
+            # Also one that is due already, and that what happens now has come before.
+            if self.next.when() <= loop.time() + delay_s:
                 return
             self.next.cancel()
         self.next = loop.call_later(delay_s, self.begin, context=Context())

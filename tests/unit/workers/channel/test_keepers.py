@@ -12,7 +12,7 @@ ENDED_PID = 1 << 30
 
 
 def missed(path: Path) -> dict[tuple[str, int], int]:
-    return Keepers(path, _never).missed
+    return {key: pid for key, (pid, _) in Keepers(path, _never).missed.items()}
 
 
 def _never(text: str) -> None:
@@ -62,7 +62,15 @@ def test_who_has_ended_is_not_waited_for(tmp_path: Path) -> None:
     assert list(missed(path)) == [("lives", 0)], "it keeps them still"
 
 
-@pytest.mark.parametrize("written", [b"\xff\xfe\n\n+ a\n+ a b c\n- a\n* a 1 2\n", b"+ 0badcafe 1"])
+def test_another_process_of_the_same_number_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / ".keepers"
+    Keepers(path, _never).add(("edge", 0), os.getpid())
+    assert Keepers(path, _never).still_missed()
+    path.write_text(path.read_text().strip() + "1\n")
+    assert not Keepers(path, _never).still_missed()
+
+
+@pytest.mark.parametrize("written", [b"\xff\xfe\n\n+ a\n+ a b c\n- a\n* a 1 2\n", b"+ 0badcafe 1", b"+ 0badcafe 1 7\n"])
 def test_what_nobody_wrote_is_passed_over(tmp_path: Path, written: bytes) -> None:
     path = tmp_path / ".keepers"
     path.write_bytes(written)

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -72,3 +73,21 @@ async def test_a_rush_is_looked_at_while_it_lasts(tmp_path: Path) -> None:
         for number in range(6, 18):
             await scene.stub(f"{number}").write()
         assert scene.objects._crowd.next is sooner or sooner.when() <= asyncio.get_running_loop().time()
+
+
+async def test_a_look_that_is_late_is_not_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, loop, now = list[float](), asyncio.get_running_loop(), [0.0]
+    live: dict[Any, None] = {}
+    crowd = Crowd(live, 64, look=lambda: looks.append(1), report=lambda *_: None)
+    crowd.begin()
+    due = crowd.next
+    assert due is not None
+    began = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: began + now[0])
+    for _ in range(5):
+        now[0] += 10.0
+        for _ in range(2 * crowd.room):
+            live[object()] = None
+            crowd.woke()
+    assert crowd.next is due
+    crowd.stop()
