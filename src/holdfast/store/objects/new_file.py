@@ -4,7 +4,8 @@ Making it must not wait for the disk: it happens at the first write, on the thre
 anything of the journal is. Until then a power cut may leave any part of it, or nothing:
 
 Law 1: before its first commit has begun, a file is a beginning of `schema.empty_file()`, perhaps with holes of zeros; nobody was told of it.
-       Such a file is made again. Anything else is somebody's data, and is never written over.
+       Such a file is made again. Anything else is somebody's data, and is never written over. A beginning without holes is not written
+       either: what was committed since may be in its journal alone, and be moved here by whoever closes it in this moment.
 Law 2: nothing is committed to a file that is not on the disk with its directory.
 Law 3: the descriptor that wrote it stays open as long as SQLite has the file: POSIX drops all locks of a process on a file as soon as any
        descriptor of it is closed.
@@ -35,12 +36,19 @@ class NewFile:
         self._is_synced = False
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            content = memoryview(schema.empty_file())
-            while content:
-                content = content[os.write(self._descriptor, content) :]
+            self._write()
         except OSError:
             self.close()
             raise
+
+    def _write(self) -> None:
+        whole = schema.empty_file()
+        found = os.pread(self._descriptor, len(whole) + 1, 0)
+        if found == whole or not _is_beginning(found, whole):
+            return
+        content = memoryview(whole)
+        while content:
+            content = content[os.write(self._descriptor, content) :]
 
     def sync(self) -> None:
         """Bring it to the disk, with the directories it is in; blocks. Raises OSError."""
@@ -64,6 +72,13 @@ def is_to_be_made(path: Path) -> bool:
         content = path.read_bytes()
     except FileNotFoundError:
         return True
+    return _is_beginning(content, whole)
+
+
+def _is_beginning(content: bytes, whole: bytes) -> bool:
+    """Whether it is what comes first of `whole`, perhaps with holes of zeros."""
+    if len(content) > len(whole):
+        return False
     blocks = (slice(at, min(at + BLOCK_BYTES, len(content))) for at in range(0, len(content), BLOCK_BYTES))
     return all(content[block] == whole[block] or not any(content[block]) for block in blocks)
 

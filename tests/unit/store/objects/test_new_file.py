@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.store.objects import file
 from holdfast.store.objects.file import ObjectFile
 from holdfast.store.objects.kv import KeyValues
 from holdfast.store.objects.new_file import BLOCK_BYTES, NewFile, is_to_be_made
@@ -86,3 +87,23 @@ def test_a_file_with_its_data_in_the_journal_is_kept(tmp_path: Path) -> None:
     assert KeyValues(other).get("a") == b"1"
     other.close()
     file.close()
+
+
+def test_what_is_moved_into_a_file_while_it_is_opened_again_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.sqlite"
+    before = ObjectFile.open(path)
+    KeyValues(before).put("key", b"value")
+    before.commit()
+    assert is_to_be_made(path), "what was committed is in the journal alone"
+
+    def closes_then(asked: Path) -> bool:
+        answer = is_to_be_made(asked)
+        before.close()
+        return answer
+
+    monkeypatch.setattr(file, "is_to_be_made", closes_then)
+    after = ObjectFile.open(path)
+    assert KeyValues(after).get("key") == b"value"
+    after.close()
