@@ -18,6 +18,7 @@ import types
 from bisect import insort
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
+from functools import partial
 from itertools import count
 from typing import Any, cast
 
@@ -355,8 +356,15 @@ def task_factory(
     context: Context | None = None,
 ) -> "asyncio.Task[Any]":
     """Makes tasks: one that code of an object makes is the object's, held by its gate and counted among its reasons to stay."""
-    if Wanted.on_stacks is not None:
-        coroutine = Wanted.on_stacks(_itself, (coroutine,))
+    if Wanted.on_stacks is None:
+        return _task(loop, coroutine, name, context)
+    task = _task(loop, Wanted.on_stacks(_itself, (coroutine,)), name, context)
+    # Where the task is cancelled before its first step, what goes on stacks has not come to it, and nobody else would close it.
+    task.add_done_callback(partial(_close, coroutine))
+    return task
+
+
+def _task(loop: asyncio.AbstractEventLoop, coroutine: Any, name: str | None, context: Context | None) -> Task:  # noqa: ANN401
     activity = CURRENT.get() if context is None else context.get(CURRENT)
     if activity is None:
         return Task(coroutine, loop=loop, name=name, context=context)
@@ -368,3 +376,7 @@ def task_factory(
 
 def _itself(coroutine: Any) -> Any:  # noqa: ANN401
     return coroutine
+
+
+def _close(coroutine: Any, _: "asyncio.Task[Any]") -> None:  # noqa: ANN401
+    end(coroutine)
