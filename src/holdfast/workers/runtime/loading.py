@@ -5,6 +5,8 @@ import is Holdfast: modules under the root of the code are run with an `__import
 
 Law 1: a script that does not load raises LoadError with the user's own traceback: our frames and the import system's are left out.
 Law 2: nothing of the script is run but its modules' top level.
+Law 3: whether the script waits in place is known before its first handler: modules are asked as they are imported, the script's own that
+have not been before as well.
 """
 
 from __future__ import annotations
@@ -12,17 +14,19 @@ from __future__ import annotations
 import builtins
 import importlib.machinery
 import importlib.util
+import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType, ModuleType, TracebackType
+from types import CodeType, FrameType, ModuleType, TracebackType
 from typing import Any
 
 from holdfast.model.worker_messages import CLASS_NOT_EXPORTED
-from holdfast.workers.sdk import importing
+from holdfast.workers.sdk import importing, in_place
 from holdfast.workers.sdk.entrypoints import (
     DurableObject,
     WorkerEntrypoint,
@@ -104,6 +108,8 @@ def load(code_dir: Path, main: str, *, wanted: Sequence[str] = (), kept: Iterabl
     root = path.parent
     _use(code_dir.resolve(), root)
     module = _imported(path)
+    if in_place.Wanted.on_stacks is None and _waits_in_place(code_dir.resolve()):
+        in_place.want()
     try:
         classes, functions = exported_classes(module), global_handlers(module)
     except (TypeError, ValueError) as error:
@@ -218,8 +224,38 @@ def _use(code_dir: Path, root: Path) -> None:
     sys.dont_write_bytecode = True
 
 
+def _waits_in_place(code_dir: Path) -> bool:
+    """Whether a module of the script's own, which a handler may import, names `run_sync`."""
+    return any(_is_named_in(path) for path in _own(code_dir))
+
+
+def _own(code_dir: Path) -> Iterator[Path]:
+    for directory, below, names in os.walk(code_dir):
+        # Packages may be many and large; of those each is asked when it is imported.
+        below[:] = [name for name in below if name != VENDORED]
+        yield from (Path(directory, name) for name in names if name.endswith(".py"))
+
+
+def _is_named_in(path: Path) -> bool:
+    try:
+        source = path.read_bytes()
+        # Few have the name, and to compile takes a hundred times as long.
+        with warnings.catch_warnings(action="ignore"):
+            return b"run_sync" in source and in_place.is_named_in(compile(source, path, "exec", dont_inherit=True))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        # It cannot be imported either.
+        return False
+
+
 class _UserLoader(importlib.machinery.SourceFileLoader):
     """Runs a module with builtins of its own."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """What it runs; it is asked whether it waits in place."""
+        code = super().get_code(fullname)
+        if code is not None and in_place.Wanted.on_stacks is None and in_place.is_named_in(code):
+            in_place.want()
+        return code
 
     def exec_module(self, module: ModuleType) -> None:
         """Run its top level."""

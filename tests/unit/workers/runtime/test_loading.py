@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.workers.runtime.loading import MAX_FRAMES, LoadError, Script, load, user_trace
+from holdfast.workers.sdk import in_place
 
 WORKER = """
 from workers import DurableObject, Response, WorkerEntrypoint
@@ -166,3 +167,45 @@ def test_an_exception_that_cannot_be_shown_is_told_by_its_name(tmp_path: Path) -
     expected = "{}: an exception that cannot be shown (KeyError)"
     assert user_trace(Unreadable(), tmp_path) == expected.format("Unreadable")
     assert user_trace(ExceptionGroup("many", [Unreadable()]), tmp_path) == expected.format("ExceptionGroup")
+
+
+NAMES_IT = {
+    "of the module, in a handler": {
+        "worker.py": "import pyodide.ffi\ndef waits(work):\n    return pyodide.ffi.run_sync(work)\n"
+    },
+    "in a module that a handler imports": {
+        "worker.py": "def waits(work):\n    import parts.later\n    return parts.later.waits(work)\n",
+        "parts/later.py": "import pyodide.ffi\ndef waits(work):\n    return pyodide.ffi.run_sync(work)\n",
+    },
+    "in a package": {
+        "worker.py": "from package import waits\n",
+        "python_modules/package.py": "def waits(work):\n    from pyodide.ffi import run_sync\n    return run_sync(work)\n",
+    },
+}
+
+
+@pytest.mark.parametrize("how", NAMES_IT)
+async def test_the_first_request_of_a_script_that_names_run_sync_may_wait_in_place(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def value() -> int:
+        return 5
+
+    monkeypatch.setattr(in_place.Wanted, "on_stacks", None)
+    files = dict(NAMES_IT[how])
+    files["worker.py"] += "from workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint):\n    pass\n"
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    script = load(tmp_path, "worker.py")
+    assert await in_place.called(script.module.waits, value()) == 5
+
+
+def test_other_scripts_pay_nothing_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_place.Wanted, "on_stacks", None)
+    (tmp_path / "unfinished.py").write_text("import pyodide.ffi\ndef f(:\n    pyodide.ffi.run_sync(1)\n")
+    (tmp_path / "worker.py").write_text(
+        "from pyodide.ffi import to_js\nfrom workers import WorkerEntrypoint\nclass Default(WorkerEntrypoint):\n    pass\n"
+    )
+    load(tmp_path, "worker.py")
+    assert in_place.Wanted.on_stacks is None

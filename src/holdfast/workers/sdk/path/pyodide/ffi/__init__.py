@@ -1,6 +1,7 @@
 """The border to JavaScript, where there is none: conversions leave values as they are.
 
-`run_sync` is had by asking for it: from then on handlers run so that they can wait in place.
+`run_sync` and `can_run_sync` are had by asking for them: from then on handlers run so that they can wait in place. Of a script that
+names them this is known when it is loaded.
 """
 
 from typing import TYPE_CHECKING
@@ -23,7 +24,6 @@ from holdfast.workers.sdk.ffi import (
     JsOnceCallable,
     JsProxy,
     JsTypedArray,
-    can_run_sync,
     create_once_callable,
     create_proxy,
     destroy_proxies,
@@ -32,7 +32,7 @@ from holdfast.workers.sdk.ffi import (
 from holdfast.workers.sdk.web.promises import Promise as JsPromise
 
 if TYPE_CHECKING:
-    from holdfast.workers.sdk.ffi import run_sync
+    from holdfast.workers.sdk.ffi import can_run_sync, run_sync
 
 # JavaScript's null and undefined are both None.
 jsnull = None
@@ -67,11 +67,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name == "run_sync":
+    if name in {"run_sync", "can_run_sync"}:
         from holdfast.workers.sdk import ffi, in_place  # noqa: PLC0415 - rarely wanted
 
         in_place.want()
-        globals()["run_sync"] = ffi.run_sync
-        return ffi.run_sync
+        globals().update(run_sync=ffi.run_sync, can_run_sync=ffi.can_run_sync)
+        return globals()[name]
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
