@@ -55,7 +55,7 @@ async def fetch(
     if fetcher is not None:
         answer = fetcher(Request(request))
         return _wrapped(await answer if inspect.isawaitable(answer) else answer)
-    return Response.wrapping(await unless_aborted(_fetched(request), request.heeded))
+    return Response.wrapping(await _answer(request))
 
 
 @wherever
@@ -65,7 +65,11 @@ def js_fetch(resource: object, init: object = None, **given: object) -> Promise[
 
 
 async def _js_fetched(resource: object, init: object, given: dict[str, object]) -> WebResponse:
-    request = WebRequest(resource, init, **given)
+    return await _answer(WebRequest(resource, init, **given))
+
+
+@wherever
+async def _answer(request: WebRequest) -> WebResponse:
     return await unless_aborted(_fetched(request), request.heeded)
 
 

@@ -21,6 +21,7 @@ from holdfast.workers.sdk.context import CurrentEnv
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
 from holdfast.workers.sdk.gateway import BaseOptions, Target, web_request
 from holdfast.workers.sdk.request import Request
+from holdfast.workers.sdk.threads import is_elsewhere
 from holdfast.workers.sdk.web.request import Request as WebRequest
 from holdfast.workers.sdk.web.response import NULL_BODY_STATUSES
 from holdfast.workers.sdk.web.response import Response as WebResponse
@@ -49,7 +50,8 @@ async def fetch(
     """
     del ctx, options
     request = web_request(req)
-    ffi.at_home(asyncio.get_running_loop())
+    if not is_elsewhere():
+        ffi.at_home(asyncio.get_running_loop())
     apart = _threaded if CURRENT.get() is None else _in_place
     bindings = CurrentEnv() if env is None else env
     run = _Run(app, {**environ_of(request, bindings), "wsgi.multithread": apart is _threaded})

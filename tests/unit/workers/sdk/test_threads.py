@@ -76,3 +76,60 @@ async def test_without_a_loop_to_go_to_a_call_is_made_where_it_is() -> None:
     seen: list[object] = []
     await asyncio.to_thread(soon, seen.append, "here")
     assert seen == ["here"]
+
+
+@pytest.mark.usefixtures("at_home")
+async def test_a_thread_with_a_loop_of_its_own_has_its_call_made_at_home_too() -> None:
+    thing = Thing()
+    kept: list[object] = []
+
+    async def keep(work: object) -> None:
+        kept.append((work, threading.current_thread()))
+
+    async def main() -> list[int]:
+        assert is_elsewhere()
+        who.set("a loop elsewhere")
+        soon(kept.append, "soon")
+        first = thing.call(1, more=4)
+        assert not thing.calls
+        await wherever(keep)("awaited")
+        return [await first, *await asyncio.gather(thing.call(2), thing.call(3)), ffi.run_sync(thing.call(4))]
+
+    assert await asyncio.to_thread(asyncio.run, main()) == [5, 2, 3, 4]
+    assert thing.calls == [(number, "a loop elsewhere", threading.main_thread()) for number in (1, 2, 3, 4)]
+    assert kept == ["soon", ("awaited", threading.main_thread())]
+
+
+@pytest.mark.usefixtures("at_home")
+async def test_what_is_given_up_elsewhere_is_cancelled_at_home() -> None:
+    begun, ended = threading.Event(), asyncio.Event()
+
+    @wherever
+    async def long() -> None:
+        begun.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(long())
+        assert await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    await asyncio.to_thread(asyncio.run, main())
+    async with asyncio.timeout(20):
+        await ended.wait()
+
+
+async def test_a_home_that_has_ended_is_nobodys() -> None:
+    thing = Thing()
+    gone = asyncio.new_event_loop()
+    gone.close()
+    Home.loop = gone
+    try:
+        assert (is_elsewhere(), await thing.call(1)) == (False, 1)
+    finally:
+        Home.loop = None

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 from holdfast.workers.sdk.errors import BodyUsedError, JsException, JsTypeError
+from holdfast.workers.sdk.threads import wherever
 from holdfast.workers.sdk.web.blobs import Blob
 from holdfast.workers.sdk.web.encodings import decoded
 from holdfast.workers.sdk.web.forms import FormData, parse_form, serialize_form
@@ -60,6 +61,7 @@ class Payload:
             self._readable = ReadableStream(decoded(self._coded.chunks(), self.coding), self._coded.abandon)
         return self._readable
 
+    @wherever
     async def read(self) -> bytes:
         """All of it. BodyUsedError if it has been read; JsException if it is larger than a script may hold."""
         source = self.take()
