@@ -65,7 +65,10 @@ class Crowd:
     def begin(self) -> None:
         """Look now, and again and again."""
         self.next = None
-        self._look()
+        try:
+            self._look()
+        except Exception as error:  # noqa: BLE001  the disk's, which may be there again at the next look
+            self._report("error", "objects that may leave memory could not be looked for", error)
         self._look_in(CROWDED_SWEEP_S if self._is_crowded else SWEEP_S)
 
     def stop(self) -> None:

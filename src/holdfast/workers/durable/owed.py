@@ -11,6 +11,7 @@ Law 4: whatever is in the file, it can be read; an outbox that cannot be read is
 
 import os
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,17 @@ class Names:
         """Nothing in their outboxes is of use."""
         self._names.difference_update(keys)
         if self._lines > 2 * len(self._names) + SPARE_LINES:
-            beside = self._path.with_name(f"{FILE_NAME}.new")
-            beside.write_bytes(b"".join(map(_line, self._names)))
-            beside.replace(self._path)
-            os.close(self._descriptor)
-            self._descriptor, self._lines = _opened(self._path), len(self._names)
+            # Where there is no room for another, the longer one is as good.
+            with suppress(OSError):
+                self._write_anew()
+
+    def _write_anew(self) -> None:
+        beside = self._path.with_name(f"{FILE_NAME}.new")
+        beside.write_bytes(b"".join(map(_line, self._names)))
+        descriptor = _opened(beside)
+        beside.replace(self._path)
+        os.close(self._descriptor)
+        self._descriptor, self._lines = descriptor, len(self._names)
 
     def close(self, *, is_all_out: bool) -> None:
         """This process ends; `is_all_out`: its edges have everything."""

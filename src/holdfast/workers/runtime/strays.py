@@ -36,12 +36,18 @@ def _context_of(failed: asyncio.Future[Any] | asyncio.Handle) -> Context | None:
     return context if isinstance(context, Context) else None
 
 
+# Whose threads are started once, and work for whoever comes: what they do next is not known to be of who started them.
+_POOLS = ("concurrent.futures.", "anyio.", "asgiref.", "holdfast.")
+
+
 def watch_threads(report: Report) -> None:
     """From now on, for good: threads know who starts them, and what they raise is reported."""
     start = threading.Thread.start
 
     def started(self: threading.Thread) -> None:
-        console.STARTED_BY[self] = console.who()
+        target = getattr(self, "_target", None)
+        if not str(getattr(target, "__module__", "")).startswith(_POOLS):
+            console.STARTED_BY[self] = console.who()
         start(self)
 
     def failed(told: threading.ExceptHookArgs) -> None:

@@ -24,6 +24,7 @@ class ArrayMethods(Constructed):
     if TYPE_CHECKING:
 
         def __len__(self) -> int: ...
+        def __getitem__(self, position: int) -> Any: ...  # noqa: ANN401 - an item
         def __iter__(self) -> Iterator[Any]: ...
 
     @property
@@ -33,7 +34,7 @@ class ArrayMethods(Constructed):
 
     def at(self, position: int) -> Any:  # noqa: ANN401 - an item
         """The item there, from the end if negative; None where there is none."""
-        return list(self)[position] if -len(self) <= position < len(self) else None
+        return self[position] if -len(self) <= position < len(self) else None
 
     def entries(self) -> list[tuple[int, Any]]:
         """(position, item) pairs."""

@@ -91,3 +91,16 @@ async def test_a_look_that_is_late_is_not_put_off(monkeypatch: pytest.MonkeyPatc
             crowd.woke()
     assert crowd.next is due
     crowd.stop()
+
+
+async def test_a_look_that_fails_is_not_the_last() -> None:
+    told = list[tuple[str, str, BaseException | None]]()
+
+    def fails() -> None:
+        raise OSError("no disk")
+
+    crowd = Crowd({}, 64, look=fails, report=lambda *one: told.append(one))
+    crowd.begin()
+    assert crowd.next is not None
+    assert [level for level, _, _ in told] == ["error"]
+    crowd.stop()

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,14 @@ def test_a_thread_that_exits_is_no_exception(monkeypatch: pytest.MonkeyPatch) ->
         thread.join()
     console.own_ray.reset(token)
     assert told == [("ValueError('x')", "r", "")]
+
+
+def test_a_thread_of_a_pool_is_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.start)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    strays.watch_threads(lambda *_: None)
+    token = console.own_ray.set("first")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        console.own_ray.reset(token)
+        assert pool.submit(console.who).result() == ("", "")
