@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 import types
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
@@ -16,6 +17,9 @@ from typing import Any
 # What a script has from `pyodide.ffi`, and what may be the name of that.
 NAMES = frozenset({"run_sync", "can_run_sync"})
 _MODULES = frozenset({"pyodide", "pyodide.ffi", "ffi"})
+
+
+_STACKS = "holdfast.workers.sdk.stacks"
 
 
 class Wanted:
@@ -57,8 +61,6 @@ async def called(function: Callable[..., Any], *args: Any) -> Any:  # noqa: ANN4
 
 def held(where: str) -> AbstractContextManager[None]:
     """Let nothing inside wait in place: nothing may come between. `where` is for the error."""
-    if Wanted.on_stacks is None:
-        return contextlib.nullcontext()
-    from holdfast.workers.sdk import stacks  # noqa: PLC0415 - see in_place.py
-
-    return stacks.held(where)
+    # Applications (`wsgi`) may be put on a stack though no script has asked for it.
+    stacks = sys.modules.get(_STACKS)
+    return contextlib.nullcontext() if stacks is None else stacks.held(where)

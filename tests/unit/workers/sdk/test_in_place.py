@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from holdfast.workers.durable import gates
-from holdfast.workers.sdk import ffi, in_place
+from holdfast.workers.sdk import ffi, in_place, stacks
 
 
 @pytest.fixture
@@ -37,6 +37,16 @@ async def test_a_script_that_wants_to_waits_in_place_but_for_where_it_may_not() 
         return ffi.run_sync(value())
 
     assert await in_place.called(handler) == 5
+
+
+async def test_an_application_on_a_stack_may_not_either_though_no_script_has_asked() -> None:
+    def application() -> None:
+        with in_place.held("a transaction"):
+            stacks.wait(value())
+
+    assert in_place.Wanted.on_stacks is None
+    with pytest.raises(RuntimeError, match="in a transaction"):
+        await stacks.on_stacks(application, ())
 
 
 def test_only_who_asks_for_run_sync_pays_for_it() -> None:
