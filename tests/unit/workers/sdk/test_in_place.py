@@ -42,7 +42,7 @@ async def test_a_script_that_wants_to_waits_in_place_but_for_where_it_may_not() 
 async def test_an_application_on_a_stack_may_not_either_though_no_script_has_asked() -> None:
     def application() -> None:
         with in_place.held("a transaction"):
-            stacks.wait(value())
+            stacks.wait(asyncio.get_running_loop().create_future())
 
     assert in_place.Wanted.on_stacks is None
     with pytest.raises(RuntimeError, match="in a transaction"):
