@@ -85,6 +85,7 @@ async def test_who_asks_later_is_told_at_once_and_who_waits_when_it_ends(disk: D
     job.then(lambda _: told.append("by the thread"))
     assert (job.has_ended, told) == (False, [])
     go.set()
+    await until(lambda: told)
     job.wait()
     job.then(lambda _: told.append("at once"))
     assert told == ["by the thread", "at once"]

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from holdfast.workers.sdk.arity import as_many
@@ -121,16 +122,17 @@ class JSON:
     def stringify(value: object, _replacer: object = None, space: int | str | None = None) -> str:
         """The text of a value: dates as ISO texts, NaN and infinities as null. TypeError for what has none, or a cycle."""
         separators = (",", ":") if not space else (",", ": ")
+        dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False, indent=space or None, separators=separators)
         try:
-            text = json.dumps(
-                _json_value(value, 0),
-                ensure_ascii=False,
-                allow_nan=False,
-                indent=space or None,
-                separators=separators,
-            )
-        except (ValueError, RecursionError) as error:
-            raise JsTypeError(f"Converting circular structure to JSON: {error}") from None
+            # Nearly always Python says what JavaScript would, in a fifth of the time that it takes to look at each value.
+            text = dumps(value)
+        except (TypeError, ValueError, RecursionError):
+            text = ""
+        if not text or _PYTHONS_NUMBER.search(text):
+            try:
+                text = dumps(_json_value(value, 0))
+            except (ValueError, RecursionError) as error:
+                raise JsTypeError(f"Converting circular structure to JSON: {error}") from None
         return _SURROGATES.sub(_well_formed, text)
 
 
@@ -138,6 +140,8 @@ class JSON:
 _MAX_DEPTH = 500
 
 
+# What may be a number that JavaScript writes otherwise: 1 for 1.0, 10000000000000000 for 1e+16; also as a key.
+_PYTHONS_NUMBER = re.compile(r"[0-9](?:\.0(?![0-9])|e\+)")
 # Python's text may have halves of characters, also two that belong together.
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 

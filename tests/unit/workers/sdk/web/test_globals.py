@@ -1,5 +1,6 @@
 """JavaScript's own objects on plain Python values."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.workers.runtime.sockets import WebSocketPair
 from holdfast.workers.sdk.errors import DOMException, JsSyntaxError, JsTypeError
+from holdfast.workers.sdk.web import globals as web_globals
 from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.globals import JSON, Array, Map, Object, Set, structuredClone
 
@@ -22,6 +24,18 @@ PLAIN = st.recursive(
 @given(PLAIN)
 def test_json_that_is_written_is_read_the_same(value: Any) -> None:
     assert JSON.parse(JSON.stringify(value)) == value
+
+
+@given(PLAIN)
+def test_json_that_is_written_fast_is_the_same(value: Any) -> None:
+    looked_at = json.dumps(web_globals._json_value(value, 0), ensure_ascii=False, separators=(",", ":"))
+    assert JSON.stringify(value) == looked_at
+
+
+@pytest.mark.parametrize("value", [1.0, -0.0, 1e16, [1e21], {2.0: 1}, "1.0", "1e+5", [0.05, 1.05, 10.0], {"a.0": 2.5}])
+def test_numbers_are_written_as_javascript_writes_them(value: Any) -> None:
+    looked_at = json.dumps(web_globals._json_value(value, 0), ensure_ascii=False, separators=(",", ":"))
+    assert JSON.stringify(value) == looked_at
 
 
 def test_json_is_written_as_javascript_writes_it() -> None:
