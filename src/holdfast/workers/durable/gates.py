@@ -70,6 +70,7 @@ class InputGate:
         "broken",
         "current",
         "ended",
+        "has_branched",
         "is_closed",
         "is_used",
     )
@@ -86,9 +87,9 @@ class InputGate:
         self.ended: asyncio.Task[Any] | None = None
         # Closed to somebody: what every step looks at first.
         self.is_closed = False
-        # Whose step runs: an event is any object that is nobody else's. And whether this step has used the storage.
+        # Whose step runs: an event is any object that is nobody else's. And whether this step has used the storage, and made a task.
         self.current: object = None
-        self.is_used = False
+        self.is_used = self.has_branched = False
         self._settling = Settling(self._look)
 
     def admits(self, section: Section | None, event: object = None) -> bool:
@@ -99,9 +100,16 @@ class InputGate:
             return self._sections[-1] is living(section)
         return self._settling.event is None or self._settling.event is event
 
+    def suspended(self, event: object) -> None:
+        """A step of this event used the storage, and suspends: for a task that it has made, or for anything else, which lets others in."""
+        if self.has_branched:
+            self.settle(event)
+        else:
+            self.is_used = False
+
     def settle(self, event: object) -> None:
-        """Code of this event used the storage, and suspends or ends: others wait until it has gone on, or longer than that takes."""
-        self.is_used = False
+        """Code of this event used the storage, and is awaited: others wait until whoever awaits it has gone on, or longer than that takes."""
+        self.is_used = self.has_branched = False
         if event is not None and not self._sections and self.broken is None:
             self.is_closed = True
             self._settling.begin(event)
@@ -238,7 +246,7 @@ async def gated(function: Callable[..., Any], args: tuple[Any, ...], gate: Input
     if gate.is_closed:
         await gate.admission(section)
     gate.current = event = object()
-    gate.is_used = False
+    gate.is_used = gate.has_branched = False
     try:
         result = function(*args) if Wanted.on_stacks is None else Wanted.on_stacks(function, args)
         # Asked by type first: nearly all are coroutines, and the other question costs a microsecond.
@@ -281,7 +289,7 @@ def driven(awaitable: Awaitable[Any], gate: InputGate, section: Section | None, 
         while True:
             gate.current = answer = error = None
             if gate.is_used:
-                gate.settle(event)
+                gate.suspended(event)
             try:
                 answer = yield awaited
             except GeneratorExit:

@@ -229,6 +229,7 @@ class Instance:
 
     def adopt(self, coroutine: Coroutine[Any, Any, Any], section: Section | None) -> Coroutine[Any, Any, Any]:
         """The coroutine, each step of it held by the input gate."""
+        self.gate.has_branched = True
         return stepwise(coroutine, self.gate, section, self.gate.current)
 
     def owns(self, task: "asyncio.Task[Any]", coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -3,7 +3,8 @@
 `await get(key)` never suspends, so nothing can come between it and what follows. `await gather(get(a), get(b))` does, for a few turns of the
 loop, though the answers are there: so long the event *settles*, and no other one goes on (`gates.InputGate`).
 
-Law 1: an event settles from the end of the step that used the storage, for SETTLING_TURNS, or until it ends.
+Law 1: an event settles from the end of a step that used the storage and made a task, or of a task whose last step used it, for SETTLING_TURNS, or
+until it ends. What suspends for anything else lets others in, so that what many of them write is one commit.
 Law 2: turns in which the gate is held for everybody (a commit) do not count.
 """
 
