@@ -25,6 +25,12 @@ from holdfast.workers.durable.output_gate import OutputGate
 
 # Precedent: the original's.
 COMMIT_LIMIT_S = 30.0
+# Turns of the loop that a commit waits for events that settle, one after the other: some milliseconds, as a commit takes.
+MOST_WAITED = 500
+# From the end of one to the first step of the next, where there is a next one.
+QUIET_TURNS = 3
+# The context of what is nobody's.
+_NOBODY = Context()
 
 
 class Committable(Protocol):
@@ -52,8 +58,8 @@ class Threads(Protocol):
 class Commits:
     """See above. `soon` is how a commit begins; `failed` hears of one that did not come about, `settled` of each that did."""
 
-    __slots__ = ("_began_at", "_disk", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_running", "_settled", "_soon",
-                 "_transactions", "_waiters", "_watch", "file", "ledger")  # fmt: skip
+    __slots__ = ("_began_at", "_disk", "_failed", "_gate", "_is_dirty", "_is_scheduled", "_is_stopped", "_loop", "_outputs", "_quiet", "_running", "_settled", "_soon",
+                 "_transactions", "_waited", "_waiters", "_watch", "file", "ledger")  # fmt: skip
 
     def __init__(
         self,
@@ -80,7 +86,7 @@ class Commits:
         self._began_at = 0.0
         # One for many commits: a timer for each would cost more than what it watches.
         self._watch: asyncio.TimerHandle | None = None
-        self._transactions = 0
+        self._transactions = self._waited = self._quiet = 0
         self._waiters: set[asyncio.Future[None]] = set()
 
     @property
@@ -161,6 +167,12 @@ class Commits:
         self._is_scheduled = False
         if self._is_stopped or self._transactions or not self._is_dirty or self.file is None:
             return
+        if self._gate.has_settled and self._waits():
+            self._is_scheduled = True
+            self._loop.call_soon(self._begin, context=_NOBODY)
+            return
+        self._waited = self._quiet = 0
+        self._gate.has_settled = False
         if self.ledger is not None:
             try:
                 self.ledger.write_down(self._outputs.actions)
@@ -174,6 +186,14 @@ class Commits:
         if self._watch is None:
             self._watch = self._loop.call_later(COMMIT_LIMIT_S, self._look, context=Context())
         self._running = self._disk.submit(self.file.commit, partial(self._ended, generation))
+
+    def _waits(self) -> bool:
+        """Whether an event settles, or has just done so: it goes on within a few turns, and is likely to write, and so is the next one. All
+        of them go into one commit.
+        """
+        self._waited += 1
+        self._quiet = 0 if self._gate.is_settling else self._quiet + 1
+        return self._waited <= MOST_WAITED and self._quiet < QUIET_TURNS
 
     def _ended(self, generation: int, job: Job) -> None:
         self._running = None

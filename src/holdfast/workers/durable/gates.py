@@ -71,6 +71,7 @@ class InputGate:
         "current",
         "ended",
         "has_branched",
+        "has_settled",
         "is_closed",
         "is_used",
     )
@@ -91,6 +92,8 @@ class InputGate:
         self.current: object = None
         self.is_used = self.has_branched = False
         self._settling = Settling(self._look)
+        # Whether an event has settled since the last commit.
+        self.has_settled = False
 
     def admits(self, section: Section | None, event: object = None) -> bool:
         """Whether code of this section (None: of none) and event may run now, but for the line."""
@@ -111,8 +114,13 @@ class InputGate:
         """Code of this event used the storage, and is awaited: others wait until whoever awaits it has gone on, or longer than that takes."""
         self.is_used = self.has_branched = False
         if event is not None and not self._sections and self.broken is None:
-            self.is_closed = True
+            self.is_closed = self.has_settled = True
             self._settling.begin(event)
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether an event settles: it is about to go on."""
+        return self._settling.event is not None
 
     def over(self, event: object) -> None:
         """This event has ended."""

@@ -108,14 +108,15 @@ async def test_an_event_that_waits_for_something_else_lets_others_in(tmp_path: P
         assert await waiting == 1
 
 
-async def test_what_many_events_write_that_wait_for_something_else_is_few_commits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reading", ["_and_waits", "_together", "_in_time"])
+async def test_what_many_events_write_is_few_commits(tmp_path: Path, reading: str) -> None:
     OPENED[0] = asyncio.Event()
     async with stage(tmp_path, Room=Counter) as scene:
         stub = scene.stub()
         await stub.counted("_together")
         commits = scene.objects._kinds["Room"].tally.happened
         before = commits["commits"]
-        counting = [asyncio.ensure_future(stub.counted("_and_waits")) for _ in range(100)]
+        counting = [asyncio.ensure_future(stub.counted(reading)) for _ in range(100)]
         await turn()
         OPENED[0].set()
         await asyncio.gather(*counting)
