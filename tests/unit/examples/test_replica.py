@@ -54,14 +54,14 @@ def test_pages_that_do_as_they_are_told_have_the_text_of_all(turns: list[tuple[i
     document: Doc[Any] = Doc()
     text = document.get("text", type=Text)
     text += "begin é"
-    replicas = [editor_replica.Replica(document.get_update()) for _ in range(3)]
+    replicas = [editor_replica.Replica(0, [document.get_update()]) for _ in range(3)]
     pages = [str(replica) for replica in replicas]
     everybody = [(who, list[Edit]()) for who in range(3)]
     for who, edits in [*turns, *everybody]:
         mine = fitting(pages[who], edits)
         replicas[who].edit(mine)
         document.apply_update(replicas[who].doc.get_update(document.get_state()))
-        others = replicas[who].merge(document.get_update(replicas[who].doc.get_state()))
+        others = replicas[who].merge(0, document.get_update(replicas[who].doc.get_state()))
         pages[who] = done(done(pages[who], mine), others)
         assert pages[who] == str(replicas[who]) == str(text)
     assert pages == [str(text)] * 3
@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_refused_and_nothing_of_it_done(edits: list[Edit]) 
     document: Doc[Any] = Doc()
     text = document.get("text", type=Text)
     text += "héllo"
-    replica = editor_replica.Replica(document.get_update())
+    replica = editor_replica.Replica(0, [document.get_update()])
     with pytest.raises(ValueError, match=r"no such place|at most"):
         replica.edit(edits)
     assert str(replica) == "héllo"
