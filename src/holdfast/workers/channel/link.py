@@ -3,8 +3,8 @@
 The edge connects and says HELLO, so do we; then come RESUMED for each session it keeps for this script, READY, and what happens.
 
 Law 1: what is written in one turn of the loop goes out together (`flush`), acknowledgements last, or where somebody asks how far they go.
-Law 2: while more than HIGH_BYTES wait to go out, nothing is read: who echoes to an edge that takes nothing stops hearing from it.
-Beyond MAX_WAITING_BYTES (a script that sends without being sent anything) the link is given up.
+Law 2: while more than HIGH_BYTES wait to go out, nothing is read: who echoes to an edge that takes nothing stops hearing from it. A
+socket that a script sends far more than an edge takes for it is closed (`waiting.py`); beyond MAX_WAITING_BYTES the link is given up.
 Law 3: while more than MAX_IN_FLIGHT events are with their handlers, nothing is read either.
 Law 4: a link ends once, for whatever reason, and says so to its hub once.
 """
@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.workers.channel.records import (
     HEADER,
-    HEADER_BYTES,
     VERSION,
     FromEdge,
     ProcessHello,
@@ -26,16 +24,18 @@ from holdfast.workers.channel.records import (
     Record,
     RecordError,
     ToEdge,
+    close,
     edge_hello,
     hello,
 )
+from holdfast.workers.channel.session import TOO_MUCH, TRY_AGAIN_LATER
 from holdfast.workers.channel.sleepers import Sleepers, another
+from holdfast.workers.channel.waiting import Waiting
 
 if TYPE_CHECKING:
     from holdfast.workers.channel.session import Session
 
-# About one write. One read: a thousand messages that all wait for their handlers cost more than reading more often.
-CHUNK_BYTES = 256 * 1024
+# One read: a thousand messages that all wait for their handlers cost more than reading more often.
 READ_BYTES = 64 * 1024
 # A read of what is left of a long record.
 LONG_READ_BYTES = 1024 * 1024
@@ -47,7 +47,11 @@ LOW_BYTES = 1024 * 1024
 MAX_IN_FLIGHT = 65_536
 # A handler that sends and sends has what it sends leave after each so many bytes, though the loop does not come round.
 SEND_EACH_BYTES = 1024 * 1024
-# Longest message is 32 MiB; an edge that leaves four of them and more untaken is not there.
+# What may wait for one socket, looked at when so much more waits for all of them: an edge holds no more for a client that reads. When
+# too much waits for all, it is what an edge holds for one that does not (`native/core/src/sessions`).
+MAX_SOCKET_BYTES = 64 * 1024 * 1024
+MAX_SOCKET_BYTES_OF_MANY = 16 * 1024 * 1024
+# Longest message is 32 MiB; an edge that leaves four of them and more untaken, of many sockets, is not there.
 MAX_WAITING_BYTES = 256 * 1024 * 1024
 # An edge that is told goodbye closes its end at once.
 FAREWELL_S = 1.0
@@ -96,9 +100,10 @@ class Link:
         self._owner = owner
         self._reader = Reader()
         self._loop = asyncio.get_running_loop()
-        self._out: deque[bytes] = deque()
+        self._out = Waiting()
         self._rest = memoryview(b"")
-        self._waiting_bytes = 0
+        # When it is looked at whom so much is for.
+        self._look_at_bytes = MAX_SOCKET_BYTES
         self._send_at_bytes = HIGH_BYTES
         # Events that have been given to the sockets of this link and are not acknowledged.
         self.in_flight = 0
@@ -121,37 +126,31 @@ class Link:
     @property
     def waiting_bytes(self) -> int:
         """Bytes that the edge has not taken."""
-        return self._waiting_bytes
+        return self._out.size
 
     @property
     def has_waiting(self) -> bool:
         """Whether anything was written or acknowledged that the edge has not taken."""
-        return bool(self._waiting_bytes or self._unacknowledged)
+        return bool(self._out.size or self._unacknowledged)
 
     def mark(self) -> int:
         """How far everything goes that was written or acknowledged until now."""
         if self._unacknowledged:
             self._put_acknowledgements()
-        return self.bytes_out + self._waiting_bytes
+        return self._out.mark()
 
     def has_passed(self, mark: int) -> bool:
         """Whether the kernel has everything up to there: whatever becomes of us, it gives that to the edge."""
-        return self.is_over or self.bytes_out >= mark
+        return self.is_over or self._out.has_passed(mark)
 
     def write(self, kind: int, sid: int, payload: bytes, *, flags: int = 0, seq: int = 0) -> None:
         """Have a record sent with the next flush; nothing happens once the link is over."""
         if self.is_over:
             return
-        length = len(payload)
-        head = HEADER.pack(length, kind, flags, 0, sid, seq)
-        if length < CHUNK_BYTES:
-            self._out.append(head + payload)
-        else:
-            self._out.append(head)
-            self._out.append(payload)
-        self._waiting_bytes += HEADER_BYTES + length
-        if self._waiting_bytes > self._send_at_bytes:
-            self._send_at_bytes = self._waiting_bytes + SEND_EACH_BYTES
+        out = self._out
+        out.put(HEADER.pack(len(payload), kind, flags, 0, sid, seq), payload)
+        if out.size > self._send_at_bytes:
+            self._send_at_bytes = out.size + SEND_EACH_BYTES
             self._send()
         if not self._is_marked:
             self._mark()
@@ -233,14 +232,13 @@ class Link:
         self.resume_reading()
         self.flush()
         await asyncio.wait([self._gone], timeout=FAREWELL_S)
-        has_gone = not self._waiting_bytes
+        has_gone = not self._out.size
         self.end("this process said goodbye")
         return has_gone
 
     def _put_acknowledgements(self) -> None:
         for sid, session in self._unacknowledged.items():
-            self._out.append(HEADER.pack(0, _ACK, 0, 0, sid, session.acknowledged & 0xFFFF_FFFF))
-            self._waiting_bytes += HEADER.size
+            self._out.put(HEADER.pack(0, _ACK, 0, 0, sid, session.acknowledged & 0xFFFF_FFFF), b"")
         self._unacknowledged.clear()
 
     def end(self, reason: str, *, is_fault: bool = False) -> None:
@@ -275,7 +273,7 @@ class Link:
 
     def resume_reading(self) -> None:
         """Read on, unless too much waits to go out."""
-        has_room = self._waiting_bytes < HIGH_BYTES and self.in_flight < MAX_IN_FLIGHT
+        has_room = self._out.size < HIGH_BYTES and self.in_flight < MAX_IN_FLIGHT
         may_read = self._is_leaving or (not self._is_held and has_room)
         if may_read and not self._is_reading and not self.is_over:
             self._is_reading = True
@@ -324,11 +322,11 @@ class Link:
 
     def _send(self) -> None:
         try:
-            while self._rest or self._out:
+            while self._rest or (chunk := self._out.next_chunk()):
                 if not self._rest:
-                    self._rest = memoryview(self._next_chunk())
+                    self._rest = memoryview(chunk)
                 sent = self._socket.send(self._rest)
-                self._waiting_bytes -= sent
+                self._out.went(sent)
                 self.bytes_out += sent
                 self._rest = self._rest[sent:]
         except BlockingIOError:
@@ -342,25 +340,30 @@ class Link:
             self._loop.remove_writer(self._socket)
         self.resume_reading()
 
-    def _next_chunk(self) -> bytes:
-        out = self._out
-        if self._waiting_bytes <= CHUNK_BYTES:
-            chunk = b"".join(out)
-            out.clear()
-            return chunk
-        chunks, size = [], 0
-        while out and size < CHUNK_BYTES:
-            chunks.append(out.popleft())
-            size += len(chunks[-1])
-        return b"".join(chunks) if len(chunks) > 1 else chunks[0]
-
     def _wait_to_write(self) -> None:
         if not self._is_writing:
             self._is_writing = True
             self._loop.add_writer(self._socket, self._send)
-        if self._waiting_bytes > MAX_WAITING_BYTES:
-            self.end(f"the edge leaves {self._waiting_bytes} bytes untaken", is_fault=True)
-        elif self._waiting_bytes > HIGH_BYTES and not self._is_leaving:
+        if self._out.size > self._look_at_bytes:
+            self._relieve()
+        if self._out.size > MAX_WAITING_BYTES:
+            self.end(f"the edge leaves {self._out.size} bytes untaken", is_fault=True)
+        elif self._out.size > HIGH_BYTES and not self._is_leaving:
             self.pause_reading()
-        elif self._waiting_bytes < LOW_BYTES:
+        elif self._out.size < LOW_BYTES:
+            self._look_at_bytes = MAX_SOCKET_BYTES
             self.resume_reading()
+
+    def _relieve(self) -> None:
+        """Close the sockets that most of what waits is for, where that is too much."""
+        out = self._out
+        sids = out.larger_than(MAX_SOCKET_BYTES if out.size <= MAX_WAITING_BYTES else MAX_SOCKET_BYTES_OF_MANY)
+        if sids:
+            out.give_up(sids)
+        self._look_at_bytes = out.size + MAX_SOCKET_BYTES
+        for sid in sids:
+            if (session := self.session(sid)) is not None:
+                session.drown()
+            else:
+                # It has closed this one, and would not wait for what becomes of it.
+                self.write(int(ToEdge.ABORT), sid, close(TRY_AGAIN_LATER, TOO_MUCH))

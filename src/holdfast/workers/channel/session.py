@@ -16,6 +16,8 @@ from holdfast.workers.channel.records import AUTO_REPLY, HIBERNATABLE, ToEdge, b
 
 # Sends held for a session without a link. Precedent: what an edge holds unsent for one socket (16 MiB) before it closes it.
 MAX_HELD_BYTES = 16 * 1024 * 1024
+# How an edge closes a socket whose client takes too little (IANA registry of close codes: "Try Again Later").
+TRY_AGAIN_LATER, TOO_MUCH = 1013, "too much waits to be taken"
 
 _SEQ, _HALF = 0xFFFF_FFFF, 0x8000_0000
 _TEXT, _BINARY = int(ToEdge.TEXT), int(ToEdge.BINARY)
@@ -138,6 +140,12 @@ class Session:
         if not self.is_over:
             self._write(int(ToEdge.ABORT), close(code, reason))
             self.over()
+
+    def drown(self) -> None:
+        """Close at once: far more was sent than its edge takes, which would close it for the same. Its socket hears of it."""
+        self.abort(TRY_AGAIN_LATER, TOO_MUCH)
+        if self.socket is not None:
+            self.socket.ended(TRY_AGAIN_LATER, TOO_MUCH, was_clean=False, seq=0)
 
     def number(self, seq: int) -> int:
         """The number of the event that comes as `seq`: on the channel they wrap at 32 bits."""

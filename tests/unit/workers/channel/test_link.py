@@ -10,8 +10,19 @@ import pytest
 
 from holdfast.workers.channel import link as links
 from holdfast.workers.channel.link import Link
-from holdfast.workers.channel.records import HEADER, FromEdge, ProcessHello, Record, RecordError, ToEdge, record
+from holdfast.workers.channel.records import (
+    HEADER,
+    FromEdge,
+    ProcessHello,
+    Reader,
+    Record,
+    RecordError,
+    ToEdge,
+    close,
+    record,
+)
 from holdfast.workers.channel.session import Session
+from holdfast.workers.channel.waiting import CHUNK_BYTES
 
 GREETING = ProcessHello(version=1, script="s", script_version="v", pid=1)
 HELLO = record(FromEdge.HELLO, payload=msgspec.msgpack.encode({"version": 1, "edge": "0badcafe", "loop": 2}))
@@ -131,7 +142,7 @@ async def test_acknowledgements_go_out_last_and_once_a_session(ends: Any) -> Non
 async def test_nothing_is_read_while_too_much_waits_to_go_out(ends: Any) -> None:
     hub = FakeHub()
     link = Link(ends[0], hub, GREETING)
-    size = links.HIGH_BYTES + 2 * links.CHUNK_BYTES
+    size = links.HIGH_BYTES + 2 * CHUNK_BYTES
     link.write(ToEdge.BINARY, 7, bytes(size))
     link.flush()
     assert link.waiting_bytes > links.HIGH_BYTES
@@ -153,6 +164,73 @@ async def test_a_link_whose_edge_takes_nothing_is_given_up(ends: Any, monkeypatc
     link.flush()
     assert link.is_over
     assert "untaken" in hub.reasons[0]
+
+
+class Heard:
+    """Who has a socket: what it is told at the end."""
+
+    def __init__(self) -> None:
+        self.ends: list[tuple[int, str, bool, int]] = []
+
+    def arrived(self, data: str | bytes, seq: int) -> None:
+        raise AssertionError((data, seq))
+
+    def ended(self, code: int, reason: str, *, was_clean: bool, seq: int) -> None:
+        self.ends.append((code, reason, was_clean, seq))
+
+    def broke(self, error: str, seq: int) -> None:
+        raise AssertionError((error, seq))
+
+    def auto_answered(self, at_ms: int) -> None:
+        raise AssertionError(at_ms)
+
+
+@pytest.mark.parametrize("most", ["MAX_SOCKET_BYTES", "MAX_WAITING_BYTES"], ids=["of one", "of all"])
+async def test_a_socket_that_is_sent_far_more_than_its_edge_takes_is_closed_alone(
+    most: str, ends: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "MAX_SOCKET_BYTES", 1 << 20)
+    if most == "MAX_WAITING_BYTES":
+        monkeypatch.setattr(links, "MAX_WAITING_BYTES", 2 << 20)
+        monkeypatch.setattr(links, "MAX_SOCKET_BYTES_OF_MANY", 600_000)
+    hub = FakeHub()
+    link = Link(ends[0], hub, GREETING)
+    sockets = [Heard(), Heard(), Heard()]
+    for sid, socket_ in enumerate(sockets):
+        link.sessions[sid] = Session(sid, link)
+        link.sessions[sid].socket = socket_
+    flooded = [link.sessions[0]] if most == "MAX_SOCKET_BYTES" else [link.sessions[0], link.sessions[1]]
+    other = link.sessions[2]
+    other.send("before")
+    link.flush()
+    sent = 0
+    while not all(session.is_over for session in flooded):
+        for session in flooded:
+            session.send(b"%7d" % sent + bytes(99_993))
+        sent += 1
+        link.flush()
+        assert sent < 100
+    other.send("behind")
+    assert [socket_.ends for socket_ in sockets] == [
+        *([(1013, "too much waits to be taken", False, 0)] for _ in flooded),
+        *([] for _ in sockets[len(flooded) :]),
+    ]
+    leaving = asyncio.create_task(link.leave())
+    reader, records = Reader(), list[Record]()
+    while not records or records[-1][0] != ToEdge.BYE:
+        records += reader.feed(await _read(ends[1], 1))
+    ends[1].close()
+    await asyncio.wait_for(leaving, 5)
+    assert hub.reasons == ["the edge closed it"]
+    assert [one[4] for one in records if one[0] == ToEdge.TEXT] == [b"before", b"behind"]
+    for session in flooded:
+        *messages, end = [
+            one for one in records if one[2] == session.sid and one[0] != ToEdge.HELLO and one[0] != ToEdge.BYE
+        ]
+        assert (end[0], end[4]) == (ToEdge.ABORT, close(1013, "too much waits to be taken"))
+        # None is missing between.
+        assert [int(one[4][:7]) for one in messages] == list(range(len(messages)))
+        assert len(messages) < sent
 
 
 async def test_it_leaves_behind_everything_it_has_to_say(ends: Any) -> None:
