@@ -101,7 +101,7 @@ class HostedScript:
         may_serve: bool,
         changed: Callable[[], None],
     ) -> None:
-        self.key, self.sockets, self.log = key, sockets, LogBook()
+        self.key, self.sockets, self.log = key, sockets, LogBook(self._tell)
         self.script = Script(may_serve=may_serve)
         self._setting, self._changed = setting, changed
         self._loop = asyncio.get_running_loop()
@@ -376,9 +376,16 @@ class HostedScript:
             )
 
     def _note(self, event: str, level: LogLevel, message: str) -> None:
-        self.log.write(Log(level=level, message=message, ts_ms=_now_ms(), kind="host"), self._loop.time())
-        name = self._described.name if self._described is not None else ""
-        self._setting.record(event, {"worker": name, "key": self.key, "reason": message})
+        self.log.note(Log(level=level, message=message, ts_ms=_now_ms(), kind="host"))
+        self._setting.record(event, {"worker": self._name(), "key": self.key, "reason": message})
+
+    def _tell(self, log: Log) -> None:
+        """What a process says of itself, as its host does."""
+        said = {"worker": self._name(), "key": self.key, "level": log.level, "reason": log.message}
+        self._setting.record("worker_notice", said)
+
+    def _name(self) -> str:
+        return self._described.name if self._described is not None else ""
 
     def _check(self, version: str) -> None:
         self._described = versions.described(self._setting.data_dir, self.key, version)

@@ -48,7 +48,9 @@ class Reader:
 class LogBook:
     """The log of one script."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Log], None]) -> None:
+        """`tell` gets what is said of the script and not by its code (kind "host"), but for what is passed to `note`."""
+        self._tell = tell
         self._kept: deque[Log] = deque(maxlen=KEPT_LINES)
         self._readers: list[Reader] = []
         self._allowance = float(BURST)
@@ -58,18 +60,22 @@ class LogBook:
         self.lines = self.lines_left_out = 0
 
     def write(self, log: Log, now: float) -> None:
-        """Take one line, at `now` of a clock that does not jump."""
+        """Take one line of the script's process, at `now` of a clock that does not jump."""
         self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * RATE)
         self._allowed_at = now
-        if self._allowance < 1 and log.kind != "host":
+        if self._allowance < 1:
             self._left_out += 1
             self.lines_left_out += 1
             return
         self._allowance -= 1
-        if self._left_out:
-            text = f"{self._left_out} lines are left out: more than {RATE} a second"
-            self._left_out = 0
-            self._pass_on(Log(level="warn", message=text, ts_ms=log.ts_ms, kind="host"))
+        self._say_what_is_left_out(log.ts_ms)
+        self._pass_on(log := _cut(log))
+        if log.kind == "host":
+            self._tell(log)
+
+    def note(self, log: Log) -> None:
+        """Take a line of the host itself, who tells of it elsewhere: there are not many."""
+        self._say_what_is_left_out(log.ts_ms)
         self._pass_on(_cut(log))
 
     def read(self, wake: Callable[[], None], *, lines: int) -> Reader:
@@ -88,6 +94,14 @@ class LogBook:
         """There is no such script any more: wake whoever waits for a line of it."""
         for reader in self._readers:
             reader.wake()
+
+    def _say_what_is_left_out(self, ts_ms: int) -> None:
+        if self._left_out:
+            text = f"{self._left_out} lines are left out: more than {RATE} a second"
+            self._left_out = 0
+            log = Log(level="warn", message=text, ts_ms=ts_ms, kind="host")
+            self._pass_on(log)
+            self._tell(log)
 
     def _pass_on(self, log: Log) -> None:
         self.lines += 1
