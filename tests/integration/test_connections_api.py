@@ -195,13 +195,18 @@ def test_those_that_are_meant_are_closed_with_code_and_reason_and_no_others(worl
 
 
 def test_no_question_costs_an_edge_its_link(world: World) -> None:
+    def losses() -> int:
+        return sum("control_lost" in line for line in world.run.log_lines)
+
+    # On a busy machine an edge may have missed control before that was there.
+    before = losses()
     with world.client() as (_, name):
         for client_ip in ("fe80::1%eth0", "fe80::1%1/64"):
             assert world.ask("GET", client_ip=client_ip).status_code == 400
             assert world.ask("POST", "close", body={"filter": {"client_ip": client_ip}}).status_code == 400
         assert world.ids(client_ip="::ffff:127.0.0.1") == world.ids(client_ip="::ffff:7f00:0/104") == [name]
         assert world.ids(client_ip="::1") == []
-    assert not [line for line in world.run.log_lines if "control_lost" in line]
+    assert losses() == before
 
 
 def test_opens_and_closes_are_followed_as_they_happen(world: World) -> None:

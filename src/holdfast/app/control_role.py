@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # How long requests in flight may take when control stops, and then the service itself.
 GRACE_S = 5
-STOP_LIMIT_S = 3.0
+STOP_LIMIT_S = 6.0
 # How long a client may take nothing of an answer. Precedent: the edge's own 60 s.
 CLIENT_STALL_MS = 60_000
 # Longest request head that is waited for; one that comes in a single read may be as long as that, 256 KiB.

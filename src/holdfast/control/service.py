@@ -47,7 +47,7 @@ from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
 
 # How long what is done in the background may take to end.
-STOP_LIMIT_S = 5.0
+STOP_LIMIT_S = 1.0
 # How long the edge of an earlier control has to come back. It looks for us every 50 ms.
 EDGE_LIMIT_S = 1.0
 # How long whoever changed what takes long waits for the edges. Reading and compiling the 100,000 items of a list takes each side
@@ -172,6 +172,7 @@ class Control:
         """Let edges go and close the database. Zones stay in force on the edges."""
         self._pacing.stop()
         if self._tasks:
+            # Those that only wait have ended; a thread that still reads rules is at its end when it is.
             _, late = await asyncio.wait(self._tasks, timeout=STOP_LIMIT_S)
             for task in late:
                 task.cancel()
