@@ -107,6 +107,17 @@ class _Server(uvicorn.Server):
             raise SetupError("the server of the API cannot start; the log says why") from None
         self.on_started()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nobody more, and serve all who are accepted: another control may listen already, and a client cannot tell."""
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listener in server.sockets:
+                loop.remove_reader(listener)
+        # Who is accepted has a connection a turn of the loop later (asyncio), and is dropped where its server has closed by then.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
+
 
 def _settings(service: Service, config: Config) -> uvicorn.Config:
     return uvicorn.Config(

@@ -4,10 +4,12 @@ Law 1: a client that owes us something, a head or the rest of a body, owes it fo
 Law 2: a client that waits for us is never cut by this, nor is one whose connection has become a WebSocket (`stream_limits`).
 Law 3: one address takes no more than its part of the places there are. Whoever finds none is told so, and whoever has one
 keeps it.
-Law 4: a handshake of a WebSocket is one where there is a WebSocket; elsewhere it is the ordinary request that it also is.
+Law 4: when control stops, a client that is about to ask still gets its answer, for LINGER_S, and with it the end of its connection.
+Law 5: a handshake of a WebSocket is one where there is a WebSocket; elsewhere it is the ordinary request that it also is.
 
 uvicorn limits only the silence between two requests of one connection (`timeout_keep_alive`), so a thousand connections
-that send nothing would take every place there is, for good; and its `limit_concurrency` refuses those who are connected, too.
+that send nothing would take every place there is, for good; its `limit_concurrency` refuses those who are connected, too; and when it
+stops, it closes connections whose requests are on their way.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from holdfast.app.stream_limits import StreamProtocol, written
 HEAD_LIMIT_S = 10.0
 # From the head to the end of the body, which the API keeps small.
 BODY_LIMIT_S = 30.0
+# How long who is connected may still ask when control stops. A request follows its connection within a round trip or two.
+LINGER_S = 1.0
 # Connections at once; beyond it 503. The API has a handful of clients, each of which has a rate limit.
 MAX_CONNECTIONS = 1_000
 # Those of one address (of IPv6: one /64); beyond it 429. Precedents: browsers have 6 to one host, HTTP libraries 100.
@@ -58,6 +62,7 @@ class LimitedProtocol(H11Protocol):
     _is_refused: bool = False
     _owed: type | None = None
     _timer: asyncio.TimerHandle | None = None
+    _is_ending: bool = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """asyncio's call: the client is there."""
@@ -78,11 +83,21 @@ class LimitedProtocol(H11Protocol):
             return
         super().data_received(data)
         self._look()
+        self._end_with_the_answer()
 
     def on_response_complete(self) -> None:
         """uvicorn's call: an answer has been written."""
         super().on_response_complete()
         self._look()
+        self._end_with_the_answer()
+
+    def shutdown(self) -> None:
+        """uvicorn's call: control stops."""
+        self._is_ending = True
+        if self._is_asked():
+            super().shutdown()
+        else:
+            self.loop.call_later(LINGER_S, self._end_unasked)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio's call: the client is gone."""
@@ -94,6 +109,23 @@ class LimitedProtocol(H11Protocol):
         """uvicorn's question: whether this request is to become a WebSocket."""
         is_stream = self.scope["method"] == "GET" and _STREAM.fullmatch(self.scope["path"]) is not None
         return is_stream and super()._should_upgrade()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """uvicorn's call: this request is the handshake of a WebSocket."""
+        super().handle_websocket_upgrade(event)
+        if self._is_ending and isinstance(stream := self.transport.get_protocol(), StreamProtocol):
+            stream.shutdown()
+
+    def _is_asked(self) -> bool:
+        return self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
+
+    def _end_with_the_answer(self) -> None:
+        if self._is_ending and self._is_asked():
+            self.cycle.keep_alive = False
+
+    def _end_unasked(self) -> None:
+        if not self._is_asked() and not self.transport.is_closing():
+            super().shutdown()
 
     def _refusal(self) -> ApiFault | None:
         """Why there is no place for this client; None if there is one."""

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import h11
 import pytest
 import uvicorn
 
+from holdfast.app import http_limits
 from holdfast.app.http_limits import LimitedProtocol
 
 LIMIT_S = 0.2
@@ -44,6 +45,13 @@ async def port() -> AsyncIterator[int]:
     server.close()
     assert not state.connections
     await asyncio.gather(*state.tasks, return_exceptions=True)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    """Return when this is so."""
+    async with asyncio.timeout(10):
+        while not what():
+            await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.01)
 
 
 async def talk(port: int, *pieces: bytes) -> tuple[bytes, float]:
@@ -100,6 +108,50 @@ async def test_each_request_of_a_connection_has_its_own_time(port: int) -> None:
     request = b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"
     answer, _ = await talk(port, request, request)
     assert answer.count(b"HTTP/1.1 200 ") == 2
+
+
+@pytest.mark.parametrize("has_asked_before", [False, True])
+async def test_who_is_about_to_ask_when_control_stops_is_answered_and_goes_then(has_asked_before: bool) -> None:
+    config = uvicorn.Config(application, interface="asgi3", http=LimitedProtocol, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    config.load()
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(
+        lambda: LimitedProtocol(config=config, server_state=server.server_state, app_state={}, _loop=loop),
+        "127.0.0.1",
+        0,
+    )
+    server.servers, server.lifespan = [listener], config.lifespan_class(config)
+    request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.sockets[0].getsockname()[1])
+    if has_asked_before:
+        writer.write(request)
+        assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200 ")
+    await until(lambda: bool(server.server_state.connections))
+    stopping = asyncio.create_task(server.shutdown())
+    await until(lambda: not listener.is_serving())
+    writer.write(request)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    await asyncio.wait_for(stopping, 10)
+    assert not server.server_state.connections
+
+
+async def test_who_asks_nothing_when_control_stops_keeps_it_no_longer_than_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_limits, "LINGER_S", LIMIT_S)
+    config = uvicorn.Config(application, interface="asgi3", http=LimitedProtocol, log_config=None, lifespan="off")
+    config.load()
+    state = uvicorn.server.ServerState()
+    one = LimitedProtocol(config=config, server_state=state, app_state={}, _loop=asyncio.get_running_loop())
+    peer = Peer("192.0.2.1")
+    one.connection_made(peer)
+    one.shutdown()
+    assert not peer.is_closed
+    await until(lambda: peer.is_closed)
+    one.connection_lost(None)
 
 
 class Crowded(LimitedProtocol):
