@@ -1,8 +1,9 @@
 """`holdfast worker dev`: a project is read again when its files change, and what it has become is served.
 
 Law 1: what cannot be read, or does not load, is said with its traceback, and what was served before goes on.
-Law 2: files are compared by their times and sizes, so that an editor may write them in whatever way; a change is taken up when nothing
-has changed for one look, so that a half-written project is not. Where something changes all the time, it is read all the same after MOST_LOOKS.
+Law 2: files are compared by their times and sizes, so that an editor may write them in whatever way; by the time of their state too, which no
+program gives back to what it has written. A change is taken up when nothing has changed for one look, so that a half-written project is not.
+Where something changes all the time, it is read all the same after MOST_LOOKS.
 Law 3: whatever is wrong with a project, the next change of it is looked at.
 """
 
@@ -27,8 +28,8 @@ MOST_LOOKS = 8
 MAX_FILES = 10_000
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", ".git", ".venv", ".wrangler", ".mypy_cache", ".ruff_cache"})
 
-# Path -> (time of the last change in nanoseconds, size).
-Seen = dict[str, tuple[int, int]]
+# Path -> (times of the last changes of its content and of its state, in nanoseconds, size).
+Seen = dict[str, tuple[int, int, int]]
 
 
 class WorkerWatch:
@@ -99,7 +100,7 @@ def seen(watched: tuple[Path, ...]) -> Seen:
                 state = file.lstat() if file.is_dir() else file.stat()
             except OSError:
                 continue
-            found[str(file)] = (state.st_mtime_ns, state.st_size)
+            found[str(file)] = (state.st_mtime_ns, state.st_ctime_ns, state.st_size)
     return found
 
 

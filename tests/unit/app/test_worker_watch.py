@@ -1,6 +1,8 @@
 """A project that is read again when it changes."""
 
 import asyncio
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +131,7 @@ def test_a_project_in_which_something_is_written_all_the_time_is_taken_up_all_th
             project.write("x = 3\n")
         if look == 80:
             raise EOFError
-        return {"noise.log": (look, 0)}
+        return {"noise.log": (look, look, 0)}
 
     monkeypatch.setattr(worker_watch, "seen", always_other)
     project.write("x =\n")
@@ -172,3 +174,16 @@ def test_what_is_seen_changes_with_the_files_of_the_project_alone(tmp_path: Path
     (project.path / "loop").unlink()
     assert seen((project.path,)) == after
     assert seen((project.path / "nowhere",)) == {}
+
+
+def test_a_file_is_seen_to_change_where_its_size_and_its_time_stay(tmp_path: Path) -> None:
+    file = tmp_path / "worker.py"
+    file.write_text("x = 1", encoding="utf-8")
+    before, times = seen((file,)), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+    until = time.monotonic() + 10
+    while seen((file,)) == before and time.monotonic() < until:
+        # Clocks of file systems tick some hundred times a second.
+        file.write_text("x = 2", encoding="utf-8")
+        os.utime(file, ns=times)
+    assert seen((file,)) != before
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (5, times[1])
