@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.faults import ApiFault, fault
-from holdfast.model.worker_script import ScriptVersion
+from holdfast.model.worker_script import ScriptVersion, told_of_itself
 from holdfast.store import worker_scripts as store
 from holdfast.store.worker_scripts import Script, Version
 
@@ -64,7 +64,9 @@ def described(of: Before) -> ScriptVersion:
     """The version as whoever runs it reads it."""
     script, version = of.script, of.version
     settings = version.settings
-    metadata = {"id": str(UUID(hex=version.id)), "tag": version.tag, "timestamp": version.created_on // 1000}
+    itself = told_of_itself(
+        settings.version_metadata, str(UUID(hex=version.id)), tag=version.tag, created=version.created_on
+    )
     return ScriptVersion(
         key=script.key,
         name=script.name,
@@ -74,7 +76,7 @@ def described(of: Before) -> ScriptVersion:
         number=version.number,
         compatibility_date=settings.compatibility_date,
         compatibility_flags=settings.compatibility_flags,
-        vars={**settings.vars, **({settings.version_metadata: metadata} if settings.version_metadata else {})},
+        vars={**settings.vars, **itself},
         sealed_secrets=version.secrets,
         durable_objects=settings.durable_objects,
         services=settings.services,

@@ -22,7 +22,7 @@ from holdfast.errors import SetupError, reason_of
 from holdfast.model.data_dir import local_home, worker_key, worker_version_dir
 from holdfast.model.local_worker import LOCAL_ACCOUNT, LocalWorker
 from holdfast.model.worker_migrations import DurableClass, MigrationError, declared, migrated, with_bound
-from holdfast.model.worker_script import ScriptVersion, WorkerSettings
+from holdfast.model.worker_script import ScriptVersion, WorkerSettings, told_of_itself
 
 # Versions that are kept beside the newest: a process of one may still be retiring.
 KEPT_VERSIONS = 8
@@ -87,6 +87,7 @@ def _unserved(settings: WorkerSettings, served: Mapping[str, WorkerSettings]) ->
 
 def _described(worker: LocalWorker, project: WorkerProject) -> ScriptVersion:
     settings = project.settings
+    now = time.time_ns() // 1_000
     return ScriptVersion(
         key=worker.key,
         name=worker.name,
@@ -96,12 +97,16 @@ def _described(worker: LocalWorker, project: WorkerProject) -> ScriptVersion:
         compatibility_date=settings.compatibility_date,
         compatibility_flags=settings.compatibility_flags,
         # On this machine only, in a file of the same mode as the one they are from.
-        vars={**settings.vars, **project.dev_variables},
+        vars={
+            **settings.vars,
+            **project.dev_variables,
+            **told_of_itself(settings.version_metadata, worker.version, tag="", created=now),
+        },
         durable_objects=settings.durable_objects,
         services=settings.services,
         classes=_classes(settings),
         limits=settings.limits,
-        created_ms=time.time_ns() // 1_000_000,
+        created_ms=now // 1_000,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from holdfast.model.moment import Moment, written
 from holdfast.model.worker_messages import DurableObjectBinding, ServiceBinding, WorkerLimits
 from holdfast.model.worker_migrations import (
     DurableClass,
@@ -112,6 +113,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         """
         found = declared({}, tried(self.exports)) if self.exports is not None else migrated({}, tried(self.migrations))
         return with_bound(found.classes, self.own_classes())
+
+
+def told_of_itself(binding: str, version: str, *, tag: str, created: Moment) -> dict[str, dict[str, str]]:
+    """The variable by which a version knows itself: `id`, `tag`, and as text the time it was made. None where `binding` is empty.
+
+    Source: "Version metadata", https://developers.cloudflare.com/workers/runtime-apis/bindings/version-metadata/.
+    """
+    return {binding: {"id": version, "tag": tag, "timestamp": written(created)}} if binding else {}
 
 
 class ScriptVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

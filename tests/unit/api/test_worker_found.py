@@ -27,7 +27,8 @@ def test_whoever_runs_it_is_told_all_of_a_version_and_the_classes_of_its_script(
     told = described(BEFORE)
     assert (told.key, told.name, told.version, told.number, told.account) == ("k", "chat", "1" * 32, 1, "a")
     assert (told.classes, told.moved) == (BEFORE.script.classes, BEFORE.script.moved)
-    assert told.vars == {"A": "hidden", "V": {"id": str(UUID(hex="1" * 32)), "tag": "t", "timestamp": 5}}
+    itself = {"id": str(UUID(hex="1" * 32)), "tag": "t", "timestamp": "1970-01-01T00:00:00.005000Z"}
+    assert told.vars == {"A": "hidden", "V": itself}
     assert (told.sealed_secrets, told.created_ms) == ({"TOKEN": b"sealed"}, 5)
 
 

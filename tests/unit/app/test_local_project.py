@@ -9,6 +9,7 @@ import pytest
 from holdfast.app.local_project import KEPT_VERSIONS, placed, placed_all
 from holdfast.errors import HoldfastError
 from holdfast.model.data_dir import local_home, worker_key, worker_version_dir
+from holdfast.model.moment import written
 from holdfast.model.worker_script import ScriptVersion
 
 CONFIGURATION = """
@@ -45,6 +46,15 @@ def test_a_project_becomes_a_version_that_is_complete(tmp_path: Path) -> None:
     assert version.main == "worker.py"
     code = worker_version_dir(local_home(tmp_path / "d"), worker.key, worker.version) / "code"
     assert {name: (code / name).read_bytes() for name in read.files} == dict(read.files)
+
+
+def test_a_version_knows_itself_where_its_project_asks_for_that(tmp_path: Path) -> None:
+    here = project(tmp_path / "p", configuration=f'version_metadata = {{ binding = "VERSION" }}\n{CONFIGURATION}')
+    worker, _ = placed(here, tmp_path / "d")
+    version = described(tmp_path / "d", worker.key, worker.version)
+    made = written(version.created_ms * 1_000)
+    assert version.vars["VERSION"] | {"timestamp": made} == {"id": worker.version, "tag": "", "timestamp": made}
+    assert version.vars["VERSION"]["timestamp"][:23] == made[:23]
 
 
 def test_the_times_at_which_a_project_runs_by_itself_go_along(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """`env`: the bindings of a script, made of what it was loaded with.
 
-Law: a binding of the script's own that cannot be what it says is refused when the script is loaded, never when a request comes to use it.
+Law 1: a variable that is no text is plain Python, and answers to JavaScript's names too: `env.LIMITS.people`, as `env.LIMITS["people"]`.
+Law 2: a binding of the script's own that cannot be what it says is refused when the script is loaded, never when a request comes to use it.
 One that names another script is not: that may be deployed later, or anew.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import Protocol
 
 from holdfast.model.worker_messages import Load
@@ -16,6 +16,7 @@ from holdfast.workers.remote.calling import Way
 from holdfast.workers.runtime.loading import LoadError
 from holdfast.workers.runtime.neighbours import Neighbours, is_foreign
 from holdfast.workers.sdk.context import Env
+from holdfast.workers.sdk.values import as_js
 
 
 class Namespaces(Protocol):
@@ -39,7 +40,7 @@ def elsewhere(message: Load, neighbours: Neighbours) -> dict[str, RemoteNamespac
 
 def environment_of(message: Load, namespaces: Namespaces, neighbours: Neighbours) -> Env:
     """The bindings of a script. Raises LoadError."""
-    bindings: dict[str, object] = copy.deepcopy(message.vars)
+    bindings: dict[str, object] = {name: as_js(value) for name, value in message.vars.items()}
     bindings.update(message.secrets)
     for binding in message.durable_objects:
         far: ObjectClass | None = None

@@ -42,6 +42,15 @@ def test_bindings_are_read_by_attribute_and_by_name() -> None:
     assert "s3cret" not in repr(env)
 
 
+def test_variables_that_are_no_texts_answer_to_javascripts_names_and_are_the_scripts_own() -> None:
+    variables = {"VERSION": {"id": "1", "tag": ""}, "ROOMS": [{"name": "lobby"}], "N": 3, "NONE": None}
+    env = environment_of(_load(vars=variables), Namespaces(), Neighbours())
+    assert (env.VERSION.id, env.VERSION["id"], env.VERSION.to_py()) == ("1", "1", {"id": "1", "tag": ""})
+    assert (env.ROOMS.length, env.ROOMS[0].name, env.N, env.NONE) == (1, "lobby", 3, None)
+    env.ROOMS[0]["name"] = "attic"
+    assert variables["ROOMS"] == [{"name": "lobby"}]
+
+
 @pytest.mark.parametrize(
     ("more", "text"),
     [
