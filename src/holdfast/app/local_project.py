@@ -21,7 +21,7 @@ from holdfast.config.wrangler import WorkerProject, read_worker
 from holdfast.errors import SetupError, reason_of
 from holdfast.model.data_dir import local_home, worker_key, worker_version_dir
 from holdfast.model.local_worker import LOCAL_ACCOUNT, LocalWorker
-from holdfast.model.worker_migrations import DurableClass, MigrationError, declared, migrated, with_bound
+from holdfast.model.worker_migrations import DurableClass, MigrationError
 from holdfast.model.worker_script import ScriptVersion, WorkerSettings, told_of_itself
 
 # Versions that are kept beside the newest: a process of one may still be retiring.
@@ -111,11 +111,8 @@ def _described(worker: LocalWorker, project: WorkerProject) -> ScriptVersion:
 
 
 def _classes(settings: WorkerSettings) -> dict[str, DurableClass]:
-    bound = [one.class_name for one in settings.durable_objects if one.script_name in {"", settings.name}]
     try:
-        steps = settings.migrations
-        found = declared({}, settings.exports) if settings.exports is not None else migrated({}, steps)
-        return with_bound(found.classes, bound)
+        return settings.classes_to_try()
     except MigrationError as error:
         raise SetupError(f"the Worker {settings.name}: {error}") from error
 

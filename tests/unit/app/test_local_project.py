@@ -57,6 +57,19 @@ def test_a_version_knows_itself_where_its_project_asks_for_that(tmp_path: Path) 
     assert version.vars["VERSION"]["timestamp"][:23] == made[:23]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        '[[migrations]]\ntag = "v1"\ntransferred_classes = [{ from = "Old", from_script = "older", to = "Room" }]\n',
+        '[exports.Room]\ntype = "durable-object"\nstorage = "sqlite"\nstate = "expecting-transfer"\ntransfer_from = "older"\n',
+    ],
+)
+def test_a_class_that_comes_from_another_worker_is_new_where_a_project_is_tried_out(tmp_path: Path, said: str) -> None:
+    here = project(tmp_path / "p", configuration=f"{CONFIGURATION}\n{said}")
+    worker, _ = placed(here, tmp_path / "d")
+    assert described(tmp_path / "d", worker.key, worker.version).storages == {"Room": "sqlite"}
+
+
 def test_the_times_at_which_a_project_runs_by_itself_go_along(tmp_path: Path) -> None:
     here = project(tmp_path / "p", configuration=f'triggers.crons = ["0 * * * *"]\n{CONFIGURATION}')
     assert placed(here, tmp_path / "d")[0].crons == ("0 * * * *",)
