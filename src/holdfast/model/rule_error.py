@@ -7,7 +7,6 @@ Source: Cloudflare API v4, "Rulesets"; sentences as its clients know them.
 
 from __future__ import annotations
 
-INVALID_RULES = 20021
 INVALID_VALUE = 20120
 MISSING = 20122
 BLANK_EXPRESSION = 20125

@@ -100,7 +100,7 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
 
     `key` names the script's directory, `name` the script, `version` the code. `code_dir` is absolute and the root of imports; `main` is
     the entry module's file, relative to it. `vars` are plain text and JSON, `secrets` texts (never logged). `http_fd` and `channel_fd`
-    are listening Unix sockets, inherited; `channel_path` is where the latter is bound. `egress_path` is where every `fetch()` connects. `objects_dir`
+    are listening Unix sockets, inherited. `egress_path` is where every `fetch()` connects. `objects_dir`
     holds the objects' files, `run_dir` is for what lives as long as the process. `storages`: class name -> "sqlite" | "legacy-kv";
     `namespaces`: class name -> the name that its objects are kept under, where that is another (a class that was renamed, or came from
     another script). `moved`: name of a class that is not here any more -> what ids of its objects are made with; bindings may name it.
@@ -120,7 +120,6 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     run_dir: str
     turn_file: str
     account: str = ""
-    channel_path: str = ""
     compatibility_date: str = ""
     compatibility_flags: tuple[str, ...] = ()
     vars: dict[str, Any] = {}

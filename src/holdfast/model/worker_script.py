@@ -10,7 +10,7 @@ Source: wrangler's config-schema.json, Cloudflare API v4 "Workers scripts".
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -51,8 +51,6 @@ _BINDING = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_BINDING_CHARS - 1}}}")
 # A part of a path: not "." and "..", and nothing that a file system takes for more than a name.
 _PART = re.compile(r"(?!\.{1,2}$)[^/\\\0]{1,255}")
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
-
-HandlerName = Literal["fetch", "scheduled", "queue"]
 
 
 class RouteSetting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -47,7 +47,6 @@ class _Mark(IntEnum):
 
 _SET, _MAP, _TUPLE, _ERROR = (Ext(_Code.MARK, bytes([mark])) for mark in _Mark)
 _KEYABLE = (str, bytes, int, float, datetime, type(None), tuple, frozenset)
-_ENDS = (datetime, BaseException)
 _INT64 = range(-(2**63), 2**64)
 
 

@@ -168,13 +168,6 @@ class AlarmTable:
             ).fetchone()
             return None if found is None else AlarmRow(*found)
 
-    def forget_class(self, class_name: str) -> int:
-        """Forget all objects of a class that was deleted; how many those were."""
-        with self._lock:
-            count = self._execute("DELETE FROM _cf_ALARM WHERE class_name = ?", (class_name,)).rowcount
-        self._announce()
-        return count
-
     def rebuild(self, files: Iterable[Path], named: Callable[[Path, str], str] | None = None) -> int:
         """Make the table again from the objects' files, when it was lost; how many alarms were found. Raises StorageError."""
         rows = list(_alarms_in(files, named or _as_written))

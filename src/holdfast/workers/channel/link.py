@@ -57,7 +57,7 @@ MAX_WAITING_BYTES = 256 * 1024 * 1024
 FAREWELL_S = 1.0
 
 _ACK = int(ToEdge.ACK)
-_HELLO, _READY = int(FromEdge.HELLO), int(FromEdge.READY)
+_HELLO = int(FromEdge.HELLO)
 
 
 class LinkOwner(Protocol):

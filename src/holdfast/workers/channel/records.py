@@ -76,11 +76,10 @@ class ToEdge(IntEnum):
     ADOPT = 44
 
 
-# Flags of RESUMED and BIND, of RESUMED (a process has closed it), of BIND, of MANY.
+# Flags of RESUMED and BIND; of RESUMED (a process has closed it); of BIND; of MANY.
 HIBERNATABLE = 1
 RESUMED_CLOSED = 2
 AUTO_REPLY = 2
-SENDS_WAIT = 4
 MANY_BINARY = 1
 MANY_DROPS = 2
 

@@ -266,9 +266,6 @@ class Instance:
         """There was a write; what is let out from now on waits for it, unless it was not to be `confirmed`."""
         self.commits.wrote(confirmed=confirmed)
 
-    def alarm_changed(self, at_ms: int | None) -> None:
-        """The alarm was set (Unix milliseconds) or deleted: the table of alarms, which the commit tells, says so to their scheduler."""
-
     def exclusive(self, callback: Callable[[], Any]) -> "asyncio.Task[Any]":
         """Run the callback alone, and commit nothing before it has ended; its exception comes back, and breaks nothing."""
         return sections.exclusive(self, callback)

@@ -184,7 +184,6 @@ class _Operations:
             self._file.alarm.set(at_ms)
         if self._file.writes != before:
             self._host.wrote(confirmed=confirmed)
-            self._host.alarm_changed(at_ms)
 
     def _use(self, operation: str, options: object, keywords: Mapping[str, object]) -> None:
         """Shut others out until this event has gone on, unless `allowConcurrency`. Raises as `_check`."""

@@ -54,9 +54,6 @@ class StorageHost(Protocol):
     def confirmed(self) -> Awaitable[None]:
         """All writes so far are durable."""
 
-    def alarm_changed(self, at_ms: int | None) -> None:
-        """The alarm was set (Unix milliseconds) or deleted."""
-
     def exclusive(self, callback: Callable[[], Awaitable[Any]]) -> Awaitable[Any]:
         """Run the callback with no other event of the object, and no commit, until it has ended."""
 

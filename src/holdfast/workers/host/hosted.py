@@ -19,7 +19,6 @@ import msgspec
 
 from holdfast.errors import HoldfastError, reason_of
 from holdfast.model.data_dir import (
-    worker_channel_socket,
     worker_dir,
     worker_objects_dir,
     worker_version_dir,
@@ -348,7 +347,6 @@ class HostedScript:
             main=version.main,
             http_fd=self.sockets.http.fileno(),
             channel_fd=self.sockets.channel.fileno(),
-            channel_path=str(worker_channel_socket(data_dir, self.key)),
             egress_path=str(workers_egress_socket(data_dir)),
             objects_dir=str(worker_objects_dir(data_dir, self.key)),
             run_dir=str(process.turn_path.parent),

@@ -323,10 +323,6 @@ def _is_cancelled(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
-async def _settled(result: Any) -> object:  # noqa: ANN401 - user code's
-    return await result if inspect.isawaitable(result) else result
-
-
 def called_with(function: Callable[..., Any], *offered: object) -> Any:  # noqa: ANN401 - user code's
     """`function` with as many of these arguments as it takes, as the original calls handlers."""
     bound = getattr(function, "__self__", None) is not None

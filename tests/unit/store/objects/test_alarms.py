@@ -61,12 +61,6 @@ def test_rows_are_there_after_it_was_opened_again(table: AlarmTable, tmp_path: P
     other.close()
 
 
-def test_a_class_that_was_deleted_is_forgotten(table: AlarmTable) -> None:
-    table.put(A, Alarm(100, 100))
-    table.put(Identity("Other", "a" * 64), Alarm(200, 200))
-    assert (table.forget_class("Room"), table.forget_class("Room"), table.next_ms()) == (1, 0, 200)
-
-
 def test_changes_are_announced(table: AlarmTable) -> None:
     told: list[int | None] = []
     table.on_change = lambda: told.append(table.next_ms())

@@ -28,9 +28,6 @@ class Host:
         self.file.commit()
         self.told.append("confirmed")
 
-    def alarm_changed(self, at_ms: int | None) -> None:
-        self.told.append(("alarm", at_ms))
-
     async def exclusive(self, callback: Callable[[], Awaitable[Any]]) -> Any:
         return await callback()
 
