@@ -20,7 +20,9 @@ from holdfast.workers.remote.errors import error_of
 from holdfast.workers.remote.functions import LOST
 from holdfast.workers.remote.messages import MAX_FRAME_BYTES, BadFrame, Frames, Message
 from holdfast.workers.runtime import egress
-from holdfast.workers.runtime.egress import AnswerBody, Incoming, NoPlace, Outgoing
+from holdfast.workers.runtime.egress import NoPlace
+from holdfast.workers.runtime.egress_answer import AnswerBody, Incoming
+from holdfast.workers.runtime.egress_request import Outgoing
 from holdfast.workers.sdk.errors import NetworkError
 from holdfast.workers.sdk.web import url_parsing
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from holdfast.workers.runtime import egress
-from holdfast.workers.runtime.egress import Outgoing, Parked
+from holdfast.workers.runtime.egress_answer import Parked
+from holdfast.workers.runtime.egress_request import Outgoing
 from holdfast.workers.sdk.errors import JsSyntaxError, NetworkError
 from holdfast.workers.sdk.web import url_parsing
 from holdfast.workers.sdk.web.url_parsing import UrlError, UrlRecord

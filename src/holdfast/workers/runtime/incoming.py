@@ -41,7 +41,7 @@ NOBODY = Context()
 
 
 class Parked(Protocol):
-    """A connection of ours that an edge keeps for a while (`runtime.egress`)."""
+    """A connection of ours that an edge keeps for a while (`runtime.egress_answer`)."""
 
     @property
     def token(self) -> str:

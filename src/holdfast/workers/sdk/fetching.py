@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 from holdfast.workers.runtime import egress, handshake
-from holdfast.workers.runtime.egress import Incoming, Outgoing
+from holdfast.workers.runtime.egress_answer import Incoming
+from holdfast.workers.runtime.egress_request import Outgoing
 from holdfast.workers.runtime.sockets import WebSocket
 from holdfast.workers.sdk.errors import JsTypeError, NetworkError
 from holdfast.workers.sdk.request import FetchKwargs, Request, RequestInit

@@ -9,7 +9,7 @@ import pytest
 from holdfast.model.worker_egress import Called, RequestContext
 from holdfast.workers.remote import serving
 from holdfast.workers.remote.messages import ALIVE, LENGTH_BYTES, Frames, frame
-from holdfast.workers.runtime.egress import Outgoing
+from holdfast.workers.runtime.egress_request import Outgoing
 from holdfast.workers.sdk.entrypoints import DurableObject, WorkerEntrypoint
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.response import Response

@@ -14,7 +14,8 @@ from holdfast.workers.remote.bindings import RemoteNamespace, Service, foreign_c
 from holdfast.workers.remote.calling import Way
 from holdfast.workers.runtime import egress
 from holdfast.workers.runtime.dispatch import Dispatcher
-from holdfast.workers.runtime.egress import Incoming, Outgoing
+from holdfast.workers.runtime.egress_answer import Incoming
+from holdfast.workers.runtime.egress_request import Outgoing
 from holdfast.workers.runtime.http_server import Exchange
 from holdfast.workers.runtime.loading import Script
 from holdfast.workers.runtime.reception import Reception
