@@ -30,6 +30,8 @@ Steps = Generator[Any, Any, Any]
 
 # The place of who awaits a section that has ended: before all others, whose places are counted from 0.
 _FIRST = -1
+# How many are called at once, at most: as many as wait, in all but an endless line.
+_ALL = 1 << 20
 
 
 class Exited(RuntimeError):
@@ -56,12 +58,14 @@ class InputGate:
     """Admits the steps of an object's code.
 
     When it opens, those who wait are *called*, and each looks for itself whether it may pass when the loop has come to it. Until
-    all of them have, the gate is closed to whoever comes anew.
+    all of them have, the gate is closed to whoever comes anew. Where one of them closes it again (it settles), the others were called for nothing: then
+    fewer are called at once, and twice as many again each time that all of them have passed.
     """
 
     __slots__ = (
         "_called",
         "_holds",
+        "_most",
         "_numbers",
         "_opened",
         "_sections",
@@ -82,6 +86,7 @@ class InputGate:
         self._holds = 0
         self._waiting: list[Waiter] = []
         self._called = 0
+        self._most = _ALL
         self._numbers = count()
         self.broken: BaseException | None = None
         # The task of a section that has just ended; who awaits it is on its way.
@@ -184,8 +189,13 @@ class InputGate:
         while True:
             error = yield from self._stand(waiter)
             thrown = error or thrown
-            if self.broken is not None or (waiter.is_called and self.admits(section, event)):
+            if self.broken is not None:
                 return thrown
+            if waiter.is_called:
+                if self.admits(section, event):
+                    return thrown
+                if not self._holds:
+                    self._most = 1
 
     def _stand(self, waiter: Waiter) -> Generator[Any, Any, BaseException | None]:
         waiter.is_called = False
@@ -231,8 +241,11 @@ class InputGate:
             self._opened()
 
     def _call(self) -> None:
+        if not self._waiting or (self._holds and self.broken is None):
+            return
         waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
+        most = self._most if self.broken is None else _ALL
+        for place, waiter in enumerate(waiting):
             if self.broken is None and not self.admits(waiter.section, waiter.event):
                 self._waiting.append(waiter)
                 continue
@@ -240,6 +253,11 @@ class InputGate:
             self._called += 1
             if not waiter.future.done():
                 waiter.future.set_result(None)
+            if self._called >= most:
+                self._waiting += waiting[place + 1 :]
+                break
+        if self._called:
+            self._most = min(2 * self._most, _ALL)
 
 
 def living(section: Section | None) -> Section | None:

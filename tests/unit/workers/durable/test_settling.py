@@ -1,7 +1,7 @@
 """An answer of the storage that is awaited by way of a task: no other event comes between it and what its own event does next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.workers.durable.gates import InputGate, gated, stepwise
+from holdfast.workers.durable.gates import InputGate, Waiter, gated, stepwise
 from holdfast.workers.durable.settling import SETTLING_TURNS
 from tests.unit.workers.durable.stage import Echo, stage, turn
 
@@ -146,6 +146,27 @@ async def test_an_event_settles_anew_where_a_commit_came_between() -> None:
     await asyncio.gather(one, two)
     assert happened == ["used", "other"]
     assert not gate.is_closed
+
+
+async def test_those_who_wait_while_others_settle_are_not_called_again_and_again() -> None:
+    class Watched(InputGate):
+        stood = 0
+
+        def _stand(self, waiter: Waiter) -> Generator[Any, Any, BaseException | None]:
+            self.stood += 1
+            return super()._stand(waiter)
+
+    gate, order, events = Watched(lambda: None), list[int](), 200
+
+    async def uses(number: int) -> None:
+        gate.is_used = gate.has_branched = True
+        await turn()
+        order.append(number)
+
+    await asyncio.gather(*(gated(uses, (number,), gate, None) for number in range(events)))
+    assert order == list(range(events))
+    # Once for who waits, and a few for who were called beside the one that went on; not each for each.
+    assert gate.stood < 5 * events
 
 
 async def test_nobody_is_shut_out_for_long() -> None:
