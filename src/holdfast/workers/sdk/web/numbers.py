@@ -1,4 +1,4 @@
-"""JavaScript's numbers: `Number`, `Math`, `parseInt` and their like, and `String`, `Boolean` and `BigInt` as functions.
+"""JavaScript's numbers: `Number`, `parseInt` and their like, and `String`, `Boolean` and `BigInt` as functions.
 
 Law: each takes plain Python values, and gives a number, a text or a boolean of Python's.
 """
@@ -6,7 +6,6 @@ Law: each takes plain Python values, and gives a number, a text or a boolean of 
 from __future__ import annotations
 
 import math
-import random
 import re
 import sys
 
@@ -75,40 +74,6 @@ class Number:
     def isNaN(value: object) -> bool:  # noqa: N802 - JavaScript's name
         """Whether it is NaN."""
         return isinstance(value, float) and math.isnan(value)
-
-
-class Math:
-    """`js.Math`: what Python spells otherwise."""
-
-    PI, E, LN2, LN10, SQRT2 = math.pi, math.e, math.log(2), math.log(10), math.sqrt(2)
-    abs, max, min, pow = abs, max, min, pow
-    floor, ceil, trunc, sqrt, cbrt = math.floor, math.ceil, math.trunc, math.sqrt, math.cbrt
-    log, log2, log10, log1p, exp, hypot = math.log, math.log2, math.log10, math.log1p, math.exp, math.hypot
-    sin, cos, tan, asin, acos, atan, atan2 = (
-        math.sin,
-        math.cos,
-        math.tan,
-        math.asin,
-        math.acos,
-        math.atan,
-        math.atan2,
-    )
-    sinh, cosh, tanh = math.sinh, math.cosh, math.tanh
-
-    @staticmethod
-    def random() -> float:
-        """In [0, 1)."""
-        return random.random()  # noqa: S311 - as JavaScript's, for no secrets
-
-    @staticmethod
-    def round(value: float) -> int:
-        """Halves go up, as JavaScript rounds."""
-        return math.floor(value + 0.5)
-
-    @staticmethod
-    def sign(value: float) -> int:
-        """-1, 0 or 1."""
-        return (value > 0) - (value < 0)
 
 
 _LEADING = re.compile(r"[+-]?(Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")

@@ -9,7 +9,6 @@ from holdfast.workers.sdk.errors import JsSyntaxError
 from holdfast.workers.sdk.web.numbers import (
     BigInt,
     Boolean,
-    Math,
     Number,
     String,
     isFinite,
@@ -17,12 +16,6 @@ from holdfast.workers.sdk.web.numbers import (
     parseFloat,
     parseInt,
 )
-
-
-def test_numbers_are_rounded_as_javascript_rounds() -> None:
-    assert [Math.round(value) for value in (0.5, 1.5, 2.5, -0.5, -1.5)] == [1, 2, 3, 0, -1]
-    assert (Math.floor(1.9), Math.max(1, 2), Math.sign(-3), Math.sign(0)) == (1, 2, -1, 0)
-    assert 0 <= Math.random() < 1
 
 
 @pytest.mark.parametrize(

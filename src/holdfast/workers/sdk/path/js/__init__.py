@@ -27,11 +27,11 @@ from holdfast.workers.sdk.web.dates import Date
 from holdfast.workers.sdk.web.forms import FormData
 from holdfast.workers.sdk.web.globals import JSON, Array, Map, Object, Set, structuredClone
 from holdfast.workers.sdk.web.headers import Headers
+from holdfast.workers.sdk.web.mathematics import Math
 from holdfast.workers.sdk.web.numbers import (
     BigInt,
     Boolean,
     Infinity,
-    Math,
     NaN,
     Number,
     String,
