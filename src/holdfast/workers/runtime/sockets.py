@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SocketOwner", "WebSocket", "WebSocketPair", "WebSocketRequestResponsePair"]
 
-# The original's limit of `serializeAttachment`.
-MAX_ATTACHMENT_BYTES = 16_384
+# The original's limit of `serializeAttachment`; its own encoding has a byte more, so the longest text that fits there is the longest here.
+MAX_ATTACHMENT_BYTES, _MORE_THERE = 16_384, 1
 NOT_ACCEPTED = "You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages."
 
 
@@ -182,10 +182,9 @@ class WebSocket(Half, Constructed):
     def serializeAttachment(self, value: object) -> None:  # noqa: N802 - the platform's name
         """Keep a copy of `value` with this connection, for as long as it is there."""
         data = values.encode(value)
-        if len(data) > MAX_ATTACHMENT_BYTES:
+        if (size := len(data) + _MORE_THERE) > MAX_ATTACHMENT_BYTES:
             raise JsException(
-                f"A WebSocket 'attachment' cannot be larger than {MAX_ATTACHMENT_BYTES} bytes."
-                f"'attachment' was {len(data)} bytes."
+                f"A WebSocket 'attachment' cannot be larger than {MAX_ATTACHMENT_BYTES} bytes.'attachment' was {size} bytes."
             )
         self._attachment = data
         if self.session is not None and self.acceptance is Acceptance.OBJECT:

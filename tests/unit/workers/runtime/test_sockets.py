@@ -13,7 +13,6 @@ from holdfast.workers.runtime import outgoing
 from holdfast.workers.runtime.incoming import Acceptance
 from holdfast.workers.runtime.services import services
 from holdfast.workers.runtime.sockets import (
-    MAX_ATTACHMENT_BYTES,
     WebSocket,
     WebSocketPair,
     WebSocketRequestResponsePair,
@@ -119,7 +118,7 @@ def _accept_by_object(socket: WebSocket) -> None:
         (_fresh, lambda ws: ws.close(), TypeError, "You must call one of accept()"),
         (_used, lambda ws: ws.send("a"), TypeError, "You must call one of accept()"),
         (_closed, lambda ws: ws.send("a"), TypeError, "Can't call WebSocket send() after close()."),
-        (_accepted, lambda ws: ws.send(7), TypeError, "takes text or bytes, not int"),
+        (_accepted, lambda ws: ws.send(None), TypeError, "takes text or bytes, not NoneType"),
         (_accepted, lambda ws: ws.send({"a": 1}), TypeError, "takes text or bytes, not dict"),
         (_accepted, lambda ws: ws.close(1005), JsException, "Invalid WebSocket close code: 1005."),
         (_accepted, lambda ws: ws.close(None, "bye"), JsException, "must also specify a code"),
@@ -134,7 +133,7 @@ def _accept_by_object(socket: WebSocket) -> None:
         (_of_an_object, _accept_by_object, JsException, "Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`"),
         (_used, _accept_by_object, TypeError, "Tried to make already accepted"),
         (_peer_of_used, _accept_by_object, JsException, "because its pair has already been accepted or used in a Response."),
-        (_fresh, lambda ws: ws.serializeAttachment("x" * MAX_ATTACHMENT_BYTES), JsException, "A WebSocket 'attachment' cannot be larger than 16384 bytes.'attachment' was 16388 bytes."),
+        (_fresh, lambda ws: ws.serializeAttachment("x" * 16_380), JsException, "A WebSocket 'attachment' cannot be larger than 16384 bytes.'attachment' was 16385 bytes."),
         (_fresh, lambda ws: ws.serializeAttachment(print), JsException, "could not be cloned"),
         (_fresh, lambda ws: ws.addEventListener("message", 7), TypeError, "got int"),
     ],
@@ -225,6 +224,12 @@ async def test_an_attachment_is_a_copy() -> None:
     kept = socket.deserialize_attachment()
     assert kept == {"user": "ü", "seen": [1, 2]}
     assert kept is not socket.deserializeAttachment()
+
+
+async def test_the_longest_text_that_the_original_attaches_fits() -> None:
+    socket = await _fresh()
+    socket.serializeAttachment("x" * 16_379)
+    assert socket.deserializeAttachment() == "x" * 16_379
 
 
 async def test_the_edge_keeps_an_attachment_from_when_it_is_there() -> None:
