@@ -18,7 +18,7 @@ import hmac
 import os
 import re
 
-from holdfast.workers.sdk.sending import well_formed
+from holdfast.workers.sdk.sending import as_text
 
 HALF_BYTES = 16
 JURISDICTIONS = ("eu", "fedramp", "fedramp-high", "us")
@@ -74,14 +74,13 @@ class IdSpace:
     def __init__(self, unique_key: str) -> None:
         self._key = hashlib.sha256(unique_key.encode()).digest()
 
-    def from_name(self, name: str, *, jurisdiction: str | None = None) -> DurableObjectId:
-        """The id that a name means. Raises TypeError where the name is no string."""
-        if not isinstance(name, str):
-            raise TypeError(f"idFromName(): the name is {type(name).__name__}, a str was expected")
+    def from_name(self, name: str | int, *, jurisdiction: str | None = None) -> DurableObjectId:
+        """The id that a name means. Raises TypeError where the name is neither text nor number."""
         # Names of a browser may hold lone surrogates; they must not end in an error of an encoding.
-        name = well_formed(name)
-        half = self._mac(name.encode())
-        return DurableObjectId(self._whole(half), name=name, jurisdiction=jurisdiction)
+        if (text := as_text(name)) is None:
+            raise TypeError(f"idFromName(): the name is {type(name).__name__}, a str was expected")
+        half = self._mac(text.encode())
+        return DurableObjectId(self._whole(half), name=text, jurisdiction=jurisdiction)
 
     def from_string(self, digits: str, *, jurisdiction: str | None = None) -> DurableObjectId:
         """The id that 64 hex digits are. Raises TypeError, in the original's words, where they are none of this namespace."""

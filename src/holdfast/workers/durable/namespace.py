@@ -40,7 +40,7 @@ class Namespace:
         self._jurisdiction = jurisdiction
         self._away = away or _is_here
 
-    def idFromName(self, name: str) -> DurableObjectId:
+    def idFromName(self, name: str | int) -> DurableObjectId:
         """The id that this name means, always the same."""
         return self._kind.ids.from_name(name, jurisdiction=self._jurisdiction)
 
@@ -65,7 +65,7 @@ class Namespace:
             )
         return self._stub(id)
 
-    def getByName(self, name: str, options: Any = None) -> "Stub":  # noqa: ANN401  the original's
+    def getByName(self, name: str | int, options: Any = None) -> "Stub":  # noqa: ANN401  the original's
         """A stub of the object that this name means."""
         return self._stub(self.idFromName(name))
 

@@ -20,7 +20,7 @@ from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.services import Socket
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
-from holdfast.workers.sdk.sending import sendable, well_formed
+from holdfast.workers.sdk.sending import as_text, sendable, well_formed
 from holdfast.workers.sdk.values import JsList
 from holdfast.workers.sdk.web.dates import Date
 
@@ -147,8 +147,12 @@ class DurableObjectState:
     def setHibernatableWebSocketEventTimeout(self, timeout_ms: float | None = None) -> None:
         """End a handler of a socket's event after so long; 0 or None: no longer."""
         wanted = timeout_ms or 0
-        # What is no number at all (NaN) is not between them either.
-        if not 0 <= wanted <= MAX_EVENT_TIMEOUT_MS:
+        if wanted < 0:
+            raise JsTypeError(
+                "The value cannot be converted because it is negative and this API expects a positive number."
+            )
+        # What is no number at all (NaN) is not below it either.
+        if not wanted <= MAX_EVENT_TIMEOUT_MS:
             raise JsException(f"Event timeout should not exceed {MAX_EVENT_TIMEOUT_MS} ms.")
         self._owner.event_timeout_ms = int(wanted)
 
@@ -232,13 +236,13 @@ def tags_of(tags: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _tag(tag: object) -> str:
-    if not isinstance(tag, str):
+    if (text := as_text(tag)) is None:
         raise JsTypeError(f"acceptWebSocket(): a tag is {type(tag).__name__}, a str was expected")
-    return well_formed(tag)
+    return text
 
 
-def _asked(tag: str | None) -> str | None:
-    return well_formed(tag) if isinstance(tag, str) else tag
+def _asked(tag: str | int | None) -> str | None:
+    return None if tag is None else as_text(tag)
 
 
 def _check_socket(ws: object, method: str) -> None:

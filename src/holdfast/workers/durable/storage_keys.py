@@ -16,6 +16,7 @@ from holdfast.store.objects.errors import StorageBroken, StorageError
 from holdfast.store.objects.kv import KeyValues, Range
 from holdfast.workers.durable.errors import StorageReset
 from holdfast.workers.sdk.errors import JsException, JsRangeError, JsTypeError
+from holdfast.workers.sdk.sending import as_text
 from holdfast.workers.sdk.values import JsMap
 from holdfast.workers.values import decode, encode
 
@@ -72,7 +73,7 @@ class Keys:
 
     def get(self, key: object) -> Any:  # noqa: ANN401 - what was put
         """The value, None if there is none."""
-        name = key if type(key) is str else _key(key)
+        name = key if type(key) is str and key.isascii() else _key(key)
         self._host.check()
         try:
             data = self._kv.get(name)
@@ -93,7 +94,7 @@ class Keys:
 
     def put(self, key: object, value: object, *, confirmed: bool = True) -> None:
         """Keep the value under the key."""
-        name = key if type(key) is str else _key(key)
+        name = key if type(key) is str and key.isascii() else _key(key)
         data = _encoded(name, value)
         self._host.check()
         try:
@@ -191,12 +192,10 @@ def range_of(options: Mapping[str, Any]) -> Range:
 
 
 def _key(key: object) -> str:
-    """The key as text: JavaScript makes one of a number. Raises JsTypeError for anything else."""
-    if isinstance(key, str):
-        return str(key)
-    if isinstance(key, int) and not isinstance(key, bool):
-        return str(key)
-    raise JsTypeError(f"a key must be a string, got {type(key).__name__}")
+    """The key as text. Raises JsTypeError where it is neither text nor number."""
+    if (text := as_text(key)) is None:
+        raise JsTypeError(f"a key must be a string, got {type(key).__name__}")
+    return text
 
 
 def _several(keys: Iterable[object]) -> list[str]:

@@ -16,6 +16,7 @@ from holdfast.store.objects.sql import Binding, Row, Rows, run
 from holdfast.workers.durable.storage_keys import StorageHost, translated, translating
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
+from holdfast.workers.sdk.sending import well_formed
 from holdfast.workers.values import JsDict, JsList
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ class SqlStorage:
             raise JsTypeError(f"exec(): expected the text of a query, got {type(query).__name__}")
         self._host.check()
         changes = self._file.writes
+        # Texts of a client's JSON may hold halves of surrogate pairs, which UTF-8 has not.
+        bound = [well_formed(one) if type(one) is str else one for one in bindings]
         try:
-            rows = run(self._file, query, bindings)
+            rows = run(self._file, well_formed(query), bound)
         except StorageError as error:
             raise translated(error, self._host) from error
         finally:

@@ -111,6 +111,18 @@ class DurableObjectContext(Protocol):
     def set_websocket_auto_response(self, pair: WebSocketRequestResponsePair | None = None) -> None:
         """`setWebSocketAutoResponse`."""
 
+    def get_websocket_auto_response(self) -> AutoResponse | None:
+        """`getWebSocketAutoResponse`."""
+
+    def get_websocket_auto_response_timestamp(self, ws: WebSocket) -> Date | None:
+        """`getWebSocketAutoResponseTimestamp`."""
+
+    def set_hibernatable_websocket_event_timeout(self, timeout_ms: float | None = None) -> None:
+        """`setHibernatableWebSocketEventTimeout`."""
+
+    def get_hibernatable_websocket_event_timeout(self) -> int | None:
+        """`getHibernatableWebSocketEventTimeout`."""
+
     def block_concurrency_while(self, callback: Callable[[], Awaitable[Result]]) -> Awaitable[Result]:
         """`blockConcurrencyWhile`."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -69,9 +70,14 @@ def test_an_id_with_one_digit_changed_is_refused(position: int, change: int) -> 
         SPACE.from_string(digits[:position] + other + digits[position + 1 :])
 
 
-def test_a_name_that_is_no_text_is_refused() -> None:
-    with pytest.raises(TypeError, match="int"):
-        SPACE.from_name(5)  # type: ignore[arg-type]  # what user code may do
+@pytest.mark.parametrize("name", [None, True, b"a", ["a"], 1.5])
+def test_a_name_that_is_neither_text_nor_number_is_refused(name: Any) -> None:
+    with pytest.raises(TypeError, match=f"the name is {type(name).__name__}, a str was expected"):
+        SPACE.from_name(name)
+
+
+def test_a_number_is_its_digits_as_a_name() -> None:
+    assert (SPACE.from_name(5), SPACE.from_name(5).name) == (SPACE.from_name("5"), "5")
 
 
 def test_an_id_keeps_its_jurisdiction_and_is_equal_to_no_other_thing() -> None:

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.store.objects.errors import StorageError
 from holdfast.store.objects.file import ObjectFile
-from holdfast.store.objects.kv import Range
+from holdfast.store.objects.kv import KeyValues, Range
 from holdfast.workers.durable.storage_keys import Keys, range_of, whole
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from tests.unit.workers.durable.storage_host import Host
+
+PUT = KeyValues.put
 
 
 @pytest.fixture
@@ -19,11 +22,26 @@ def host(tmp_path: Path) -> Iterator[Host]:
     file.close()
 
 
-def test_several_keys_are_put_all_or_none(host: Host) -> None:
+def test_several_keys_are_put_all_or_none(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(self: KeyValues, key: str, value: bytes) -> None:
+        if key == "b":
+            raise StorageError("the disk is full")
+        PUT(self, key, value)
+
     keys = Keys(host.file, host)
-    with pytest.raises(JsException, match="lone surrogate"):
-        keys.put_many({"a": 1, "\ud800": 2})
+    monkeypatch.setattr(KeyValues, "put", put)
+    with pytest.raises(JsException, match="the disk is full"):
+        keys.put_many({"a": 1, "b": 2})
     assert (keys.get("a"), host.told) == (None, [])
+
+
+@pytest.mark.parametrize(("key", "text"), [("\ud800x", "\ufffdx"), ("\ud83c\udf88", "🎈"), (7, "7")])
+def test_every_text_and_number_is_a_key(host: Host, key: str | int, text: str) -> None:
+    keys = Keys(host.file, host)
+    keys.put(key, 1)
+    keys.put_many({key: 2})
+    assert (keys.get(key), dict(keys.get_many([key])), dict(keys.list({}))) == (2, {text: 2}, {text: 2})
+    assert keys.delete(key)
 
 
 def test_what_is_whole_is_forgotten_as_a_whole(host: Host) -> None:

@@ -33,6 +33,14 @@ def test_rows_are_dicts_with_attributes(sql: SqlStorage) -> None:
     assert (type(rows[0]), rows[1].name) == (JsDict, "b")
 
 
+def test_halves_of_surrogate_pairs_are_kept_as_replacement_characters(sql: SqlStorage) -> None:
+    sql.exec("INSERT INTO t (name) VALUES (?)", "a\ud800b")
+    assert sql.exec("SELECT name, '\ud800' AS other FROM t WHERE id = 4").one() == {
+        "name": "a\ufffdb",
+        "other": "\ufffd",
+    }
+
+
 def test_a_cursor_gives_each_row_once_by_whatever_way(sql: SqlStorage) -> None:
     cursor = sql.exec("SELECT id, name FROM t")
     assert cursor.next() == {"done": False, "value": {"id": 1, "name": "a"}}

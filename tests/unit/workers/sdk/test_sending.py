@@ -26,13 +26,17 @@ from holdfast.workers.sdk.sending import sendable, well_formed
         (memoryview(b"abcd")[::2], b"ac"),
         (array("H", [1, 256]), b"\1\0\0\1"),
         (ArrayBuffer(b"ab"), b"ab"),
+        (10**10, "10000000000"),
+        (1.5, "1.5"),
+        (2.0, "2"),
+        (True, "true"),
     ],
 )
 def test_text_and_bytes_go_out(message: object, sent: str | bytes) -> None:
     assert sendable(message, by="send()") == sent
 
 
-@pytest.mark.parametrize("wrong", [5, 10**10, None, [1, 2], {}, 1.5])
+@pytest.mark.parametrize("wrong", [None, [1, 2], {}])
 def test_what_is_neither_is_refused(wrong: Any) -> None:
     with pytest.raises(JsTypeError, match=rf"^broadcast\(\) takes text or bytes, not {type(wrong).__name__}$"):
         sendable(wrong, by="broadcast()")
