@@ -34,6 +34,8 @@ _USUAL_MAINS = (
     "index.py",
     "worker.py",
 )
+# Of a configuration, whatever it is called.
+_SUFFIXES = frozenset(Path(name).suffix for name in FILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ def read_worker(path: Path, env: str | None = None) -> WorkerProject:
     """The project at `path`, in the environment `env`. Raises SetupError or UsageError."""
     if path.suffix == ".py":
         return _of_module(path, env)
-    file = path if path.is_file() else _configuration_in(path)
+    file = path if path.is_file() and path.suffix in _SUFFIXES else _configuration_in(path)
     if file is None:
         if not _usual_main(path):
             raise UsageError(

@@ -38,26 +38,12 @@ from holdfast.model.worker_script import (
     is_script_name,
 )
 
-# Of an environment alone, never taken over from the top level.
-NOT_INHERITED = frozenset(
-    {
-        "vars",
-        "define",
-        "durable_objects",
-        "services",
-        "secrets",
-        "kv_namespaces",
-        "r2_buckets",
-        "d1_databases",
-        "queues",
-    }
-)
 # Known to wrangler, and without a meaning here: how it builds, where it sends a Worker, what it shows.
 _WITHOUT_MEANING = frozenset(
     {
         "$schema", "workers_dev", "preview_urls", "placement", "observability", "logpush", "upload_source_maps", "minify",
         "no_bundle", "define", "tsconfig", "send_metrics", "dependencies_instrumentation", "first_party_worker",
-        "keep_names", "tail_consumers", "alias", "jsx_factory", "jsx_fragment",
+        "keep_names", "tail_consumers", "streaming_tail_consumers", "alias", "jsx_factory", "jsx_fragment",
     }
 )  # fmt: skip
 # Bindings that a script would call, to find nothing, each with what it is to wrangler.
@@ -67,14 +53,25 @@ _NOT_THERE = {
     "analytics_engine_datasets": "Analytics Engine", "dispatch_namespaces": "dispatch namespaces", "mtls_certificates": "mTLS certificates",
     "pipelines": "pipelines", "send_email": "email", "images": "Images", "wasm_modules": "modules of WebAssembly as bindings",
     "text_blobs": "text blobs", "data_blobs": "data blobs", "secrets_store_secrets": "a secrets store", "ratelimits": "rate limits as bindings",
-    "vpc_services": "VPC services", "worker_loaders": "loaders of Workers",
+    "vpc_services": "VPC services", "vpc_networks": "VPC networks", "worker_loaders": "loaders of Workers", "ai_search": "AI Search",
+    "ai_search_namespaces": "AI Search", "artifacts": "artifacts", "flagship": "Flagship", "media": "Media", "stream": "Stream",
+    "unsafe_hello_world": "unsafe kinds", "unsafe": "unsafe kinds",
 }  # fmt: skip
 _THERE = "there are durable_objects, whose storage has keys and SQL, services, vars, secrets and version_metadata"
 _NAMED_BY_KEY = frozenset({"wasm_modules", "text_blobs", "data_blobs"})
+# Where kinds of a table have their bindings.
+_NAMED_WITHIN = {"queues": "producers", "unsafe": "bindings"}
 # When an object has new code (`durable_objects.code_update_strategy`). Precedent of the bound: the original's, a day.
 _UPDATES, MAX_UPDATE_DELAY_S = ("deferred", "immediate"), 86_400
 # What a Worker lives without: nothing of it is in `env`.
-_PASSED_OVER = ("site", "unsafe", "containers")
+_PASSED_OVER = ("site", "containers", "cloudchamber")
+# Of an environment alone, never taken over from the top level. Source: what is `notInheritable` in wrangler 4.86.
+NOT_INHERITED = frozenset(
+    {
+        "vars", "define", "durable_objects", "services", "secrets", "version_metadata", "containers", "cloudchamber", "tail_consumers",
+        *_NOT_THERE.keys() - _NAMED_BY_KEY - {"assets"},
+    }
+)  # fmt: skip
 _CLASS = "the name of a class"
 _STATES = "created, deleted, renamed, transferred or expecting-transfer"
 
@@ -195,9 +192,8 @@ def _missing(table: Table) -> list[str]:
 
 def _bound(name: str, value: object) -> str:
     """The names that bindings of one kind would have in `env`, "" where there are none."""
-    if name == "queues" and isinstance(value, dict):
-        # Its consumers are no bindings.
-        value = value.get("producers")
+    if name in _NAMED_WITHIN and isinstance(value, dict):
+        value = value.get(_NAMED_WITHIN[name])
     if name in _NAMED_BY_KEY and isinstance(value, dict):
         return ", ".join(value)
     found = value if isinstance(value, list) else [value]

@@ -146,6 +146,7 @@ def test_what_lies_beside_a_single_module_is_not_looked_at(tmp_path: Path) -> No
     ("files", "path", "env", "sentence"),
     [
         ({}, "gone", None, "Worker: expected a directory, a .py file or one of wrangler.json"),
+        ({"index.js": "export default {}"}, "index.js", None, "Worker: expected a directory, a .py file or one of wrangler.json"),
         ({"a/x.txt": ""}, "a", None, "Worker: expected a directory with wrangler.json, wrangler.jsonc, wrangler.toml or a module such as worker.py in it"),
         ({"wrangler.toml": ""}, "", None, "main: expected the path of a .py file"),
         ({"wrangler.toml": 'main = "gone.py"'}, "", None, "main: there is no file"),

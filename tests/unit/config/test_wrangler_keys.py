@@ -120,6 +120,8 @@ def test_each_key_comes_to_a_setting_and_no_warning(values: dict[str, Any], expe
         ({"d1_databases": [{"binding": "DB"}]}, "d1_databases: expected no bindings of D1: there are none here (there are durable_objects"),
         ({"queues": {"producers": [{"binding": "Q", "queue": "q"}]}}, "queues: expected no bindings of queues"),
         ({"ai": {"binding": "AI"}}, "ai: expected no bindings of AI"),
+        ({"unsafe": {"bindings": [{"name": "LIMITER", "type": "ratelimit", "namespace_id": "1"}]}},
+         "unsafe: expected no bindings of unsafe kinds: there are none here (there are durable_objects"),
         ({"workflows": [{"name": "w", "binding": "W", "class_name": "A"}]}, "workflows: expected no bindings of workflows"),
         ({"assets": {"directory": "./public", "binding": "ASSETS"}}, "assets: expected no bindings of static assets"),
         ({"durable_objects": {"code_update_strategy": {"mode": "later"}}},
@@ -147,6 +149,7 @@ AT_ONCE = "new code takes effect at once, hibernatable WebSockets stay open, and
         ({"observability": {"enabled": True}, "workers_dev": True, "$schema": "x"}, []),
         ({"comptibility_date": "2026-01-01"}, ["comptibility_date: not known here, and passed over"]),
         ({"assets": {"directory": "./public"}}, ["assets: not there here, and passed over"]),
+        ({"unsafe": {"metadata": {"a": 1}}}, ["unsafe: not there here, and passed over"]),
         ({"queues": {"consumers": [{"queue": "q"}]}}, ["queues: not there here, and passed over"]),
         ({"build": {"command": "make"}}, ["build.command: not run here: build before you deploy"]),
         ({"durable_objects": {"code_update_strategy": {"mode": "immediate"}, "x": 1}},
@@ -166,6 +169,8 @@ TOP = {
     "vars": {"A": 1},
     "route": "a.com/*",
     "durable_objects": {"bindings": []},
+    "ai": {"binding": "AI"},
+    "version_metadata": {"binding": "VERSION"},
     "env": {"staging": {"vars": {"A": 2}}, "named": {"name": "other", "routes": ["b.com/*"], "main": "b.py"}},
 }
 
@@ -173,10 +178,7 @@ TOP = {
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        (
-            None,
-            {"name": "chat", "main": "a.py", "vars": {"A": 1}, "route": "a.com/*", "durable_objects": {"bindings": []}},
-        ),
+        (None, {name: value for name, value in TOP.items() if name != "env"}),
         ("staging", {"name": "chat-staging", "main": "a.py", "route": "a.com/*", "vars": {"A": 2}}),
         ("named", {"name": "other", "main": "b.py", "routes": ["b.com/*"]}),
     ],
