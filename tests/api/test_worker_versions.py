@@ -47,6 +47,11 @@ async def test_an_earlier_version_is_deployed_again(worker_api: Api, workers: Fa
     assert (answer.status_code, codes(answer)) == (404, [10336])
     (script,) = await api.result("GET", f"/accounts/{api.account_id}/workers/scripts")
     assert script["etag"] == first["etag"]
+    gone, kept = deployments[1], [deployments[0], *deployments[2:]]
+    assert await api.result("DELETE", f"{base(api)}/deployments/{gone['id']}") is None
+    assert codes(await api.ask("DELETE", f"{base(api)}/deployments/{gone['id']}")) == [10336]
+    assert codes(await api.ask("DELETE", f"{base(api)}/deployments/{made['id']}")) == [10406]
+    assert (await api.result("GET", f"{base(api)}/deployments"))["deployments"] == kept
     third = await api.result("PUT", base(api), **upload({"entry.py": b"x = 3"}))
     assert workers.versions[-1][0].number == 3
     assert third["deployment_id"] != first["deployment_id"]

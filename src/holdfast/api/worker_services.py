@@ -1,21 +1,25 @@
-"""Scripts by another name: services with one environment, as wrangler asks for them before it deploys or removes one.
+"""Scripts by another name: services with one environment, as wrangler asks for them before it deploys or removes one, and as they are searched.
 
-Source: wrangler, `deploy`, `delete`, `versions`: what it asks of Cloudflare's API v4 beside what is documented.
+Source: wrangler, `deploy`, `delete`, `versions`: what it asks of Cloudflare's API v4 beside what is documented; "Workers scripts: search".
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from holdfast.api.access import Access, account_access
-from holdfast.api.envelope import Envelope, View, success
+from holdfast.api.envelope import Envelope, PageEnvelope, View, page_of, success
+from holdfast.api.paging import Page, paged
+from holdfast.api.text import Text
 from holdfast.api.worker_found import find_script
 from holdfast.api.worker_removing import references_to, remove_script
 from holdfast.api.worker_shapes import ScriptName, ScriptView, script_view
 from holdfast.model.moment import written
 from holdfast.store import worker_scripts as store
+from holdfast.store.worker_scripts import Script
 
 router = APIRouter(prefix="/accounts/{account_id}/workers", tags=["Workers services"])
 
@@ -23,6 +27,7 @@ storage_router = APIRouter(prefix="/accounts/{account_id}/storage/kv", tags=["Wo
 
 ReadAccess = Annotated[Access, Depends(account_access("Workers Scripts Read"))]
 WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))]
+SearchPage = paged(largest=100, default=20)
 # The one environment of each service.
 ENVIRONMENT = "production"
 
@@ -44,6 +49,18 @@ class ServiceView(View):
     modified_on: str
     default_environment: EnvironmentView
     environments: list[EnvironmentView]
+
+
+class FoundView(View):
+    """A script that was searched."""
+
+    id: str
+    script_name: str
+    service_name: str
+    environment_name: str
+    environment_is_default: bool
+    created_on: str
+    modified_on: str
 
 
 class ServiceReferenceView(View):
@@ -78,6 +95,39 @@ class ReferencesView(View):
     services: ServiceReferencesView
     durable_objects: list[ObjectsReferenceView]
     dispatch_outbounds: list[None]
+
+
+@router.get("/scripts-search", response_model=PageEnvelope[list[FoundView]])
+async def search_scripts(
+    access: ReadAccess,
+    page: SearchPage,  # type: ignore[valid-type]  # made by a function
+    name: Annotated[Text, Query(max_length=255)] = "",
+    tag: Annotated[Text, Query(alias="id", max_length=64)] = "",
+    order_by: Annotated[Literal["name", "created_on", "modified_on"], Query()] = "name",
+) -> Response:
+    """The account's scripts whose name has `name` in it and whose tag is `id`, where those are given."""
+    async with access.context.database.read() as connection:
+        scripts = [script for script, _ in await store.of_account(connection, access.account_id)]
+    found = [one for one in scripts if name in one.name and tag in {"", one.id}]
+    if order_by != "name":
+        found.sort(key=lambda one: one.created_on if order_by == "created_on" else one.modified_on)
+    return _shown(found, page)
+
+
+def _shown(found: Sequence[Script], page: Page) -> Response:
+    views = [
+        {
+            "id": one.id,
+            "script_name": one.name,
+            "service_name": one.name,
+            "environment_name": ENVIRONMENT,
+            "environment_is_default": True,
+            "created_on": written(one.created_on),
+            "modified_on": written(one.modified_on),
+        }
+        for one in found[page.offset : page.offset + page.size]
+    ]
+    return page_of(views, page, len(found))
 
 
 @router.get("/services/{script_name}", response_model=Envelope[ServiceView])

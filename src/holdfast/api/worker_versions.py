@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdfast.api.access import Access, account_access
 from holdfast.api.envelope import Envelope, PageEnvelope, json_answer, page_info, success
-from holdfast.api.faults import fault, invalid
+from holdfast.api.faults import ApiFault, fault, invalid
 from holdfast.api.paging import Page, paged
 from holdfast.api.text import Text
 from holdfast.api.worker_deploying import Wanted, add_version, redeploy
@@ -46,6 +46,9 @@ WriteAccess = Annotated[Access, Depends(account_access("Workers Scripts Write"))
 ListPage = paged(largest=100, default=25)
 # Cloudflare's code.
 NO_DEPLOYMENT = 10336
+# Ours.
+DEPLOYMENT_SERVES = 10406
+DEPLOYMENT_RESOURCE = "worker_deployment"
 
 
 class DeployedVersion(BaseModel):
@@ -133,7 +136,25 @@ async def show_deployment(access: ReadAccess, script_name: ScriptName, deploymen
         for found in await _deployments(connection, access, script_name):
             if kept_id(found["id"]) == deployment_id:
                 return success(found)
-    raise fault(404, NO_DEPLOYMENT, "There is no such deployment of this Worker, or it is not remembered any more")
+    raise _no_such_deployment()
+
+
+@router.delete("/deployments/{deployment_id}", response_model=Envelope[None])
+async def delete_deployment(access: WriteAccess, script_name: ScriptName, deployment_id: DeploymentId) -> Response:
+    """Forget a deployment. The newest one serves, and is not forgotten."""
+    async with access.context.database.write() as connection:
+        known = {kept_id(one["id"]): one for one in await _deployments(connection, access, script_name)}
+        if deployment_id not in known:
+            raise _no_such_deployment()
+        if deployment_id == next(iter(known)):
+            raise fault(
+                400,
+                DEPLOYMENT_SERVES,
+                "The newest deployment serves, and cannot be deleted: deploy another version first",
+            )
+        await store.delete_deployment(connection, deployment_id)
+        await access.record(connection, "delete", DEPLOYMENT_RESOURCE, deployment_id, old=known[deployment_id])
+    return success(None)
 
 
 @router.post("/deployments", response_model=Envelope[DeploymentView])
@@ -156,6 +177,10 @@ async def create_deployment(
     message = (body.annotations and body.annotations.message) or ""
     _, deployment = await redeploy(access, script_name, version_id, message=message, is_forced=force)
     return success(deployment_view(deployment))
+
+
+def _no_such_deployment() -> ApiFault:
+    return fault(404, NO_DEPLOYMENT, "There is no such deployment of this Worker, or it is not remembered any more")
 
 
 async def _deployments(connection: AsyncConnection, access: Access, name: str) -> list[dict[str, Any]]:

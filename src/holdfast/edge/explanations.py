@@ -236,7 +236,10 @@ EXPLANATIONS: dict[int, Explanation] = {
         "Workers lead to Workers without end",
         Side.ORIGIN,
         None,
-        ("See which requests of its own the Worker of this host name makes: one of them leads back to it.",),
+        (
+            "See which requests of its own the Worker of this host name makes: one of them leads back to it.",
+            "`holdfast up --worker` has the Worker for its own origin: give an ORIGIN where fetch(request) is to go.",
+        ),
     ),
     1020: Explanation(
         "access_denied",

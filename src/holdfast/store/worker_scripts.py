@@ -210,6 +210,11 @@ async def deployments(connection: AsyncConnection, script_id: str) -> list[Deplo
     return [Deployment(**row) for row in rows]
 
 
+async def delete_deployment(connection: AsyncConnection, deployment_id: str) -> None:
+    """Forget a deployment."""
+    await connection.execute(sa.delete(WORKER_DEPLOYMENTS).where(WORKER_DEPLOYMENTS.c.id == deployment_id))
+
+
 def packed(files: Mapping[str, bytes]) -> bytes:
     """Files as they are kept: up to a second for the largest, so in a thread."""
     return zlib.compress(msgspec.msgpack.encode(dict(sorted(files.items()))), 6)
