@@ -99,6 +99,7 @@ ODD = [
         id="after 2,000 others",
     ),
     pytest.param("class Odd(Exception):\n    def __str__(self): raise KeyError\n    __repr__ = __str__\nraise Odd", id="without text"),
+    pytest.param("class Odd(Exception):\n    def __str__(self): raise SystemExit(4)\n    __repr__ = __str__\nraise Odd", id="whose text exits"),
     pytest.param("class Odd(Exception):\n    def __setattr__(self, *_): raise KeyError\nraise Odd", id="that takes nothing"),
     pytest.param("class Odd(Exception):\n    def __getattribute__(self, _): raise KeyError\nraise Odd", id="that shows nothing"),
     pytest.param("class Odd(Exception):\n    def __init__(self, a, b): pass\nraise Odd(1, 2)", id="that cannot be made again"),
@@ -147,6 +148,51 @@ def test_a_handler_that_ends_its_process_is_passed_over_and_no_other_event_with_
         logged(served, said)
         # Where an event only comes near such a death it may take one more, until it is known which one it was.
         assert times <= served.status().restarts <= times + 1
+
+
+LATER = "await asyncio.to_thread(lambda: (time.sleep(0.05), os._exit(8)))"
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        pytest.param("os._exit(6)", "it ended with status 6", id="_exit"),
+        pytest.param(LATER, "it ended with status 8", id="_exit, later"),
+        pytest.param("while True: pass", "limits.cpu_ms is 500", id="an endless loop"),
+    ],
+)
+def test_an_end_of_a_socket_whose_handler_ends_its_process_is_passed_over_and_the_socket_is_gone(
+    code: str, said: str
+) -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served, "left") as leaving:
+            await leaving.send("echo before")
+            assert await heard(leaving) == "echo before"
+            await leaving.close(4000, code)
+        await asyncio.to_thread(logged, served, said)
+        async with asyncio.timeout(RECOVERY_S):
+            while await run(served, "left", "return len(ctx.getWebSockets())") != "0":
+                assert await run(served, "another", "return 2") in {"2", "500"}
+
+    with worker_up(code=CODE, more=LIMITS) as served:
+        asyncio.run(scenario(served))
+        assert served.status().restarts <= 2
+
+
+def test_a_handler_that_ends_its_process_later_is_found_among_others_and_none_of_them_is_lost() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served, "bad") as bad, client(served, "busy") as busy:
+            await bad.send(LATER)
+            for number in range(500):
+                await busy.send(f"echo {number}")
+                assert await heard(busy, limit_s=RECOVERY_S) == f"echo {number}"
+            await bad.send("echo after")
+            assert await heard(bad, limit_s=RECOVERY_S) == "echo after"
+
+    with worker_up(code=CODE, more=LIMITS) as served:
+        asyncio.run(scenario(served))
+        logged(served, "it ended with status 8")
+        assert served.status().restarts <= 4
 
 
 # What a process gets over without anybody noticing.

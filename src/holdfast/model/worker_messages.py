@@ -142,11 +142,13 @@ class Serve(_Message, frozen=True, kw_only=True, tag="serve"):
     """The process before is gone: take the lock of `objects_dir`, accept.
 
     `died_in`: an event that has ended a process before (by a limit, or twice in a row by a crash): it is not to be delivered again.
-    `is_after_crash`: the process before has crashed; events begin one at a time for a while, so that it is seen which one does it.
+    `is_after_crash`: the process before has crashed; events begin one at a time for a while, so that it is seen which one does it: each when
+    the one before has ended, or after `wait_s` seconds.
     """
 
     died_in: Event | None = None
     is_after_crash: bool = False
+    wait_s: float = 0.0
 
 
 class Scheduled(_Message, frozen=True, kw_only=True, tag="scheduled"):

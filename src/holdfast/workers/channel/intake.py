@@ -4,6 +4,7 @@ Law 1: nothing here knows user code: what opens or resumes goes to the Reception
 UNKNOWN, and the edge closes it.
 Law 2: an event is given to its session once, in its turn: one that was given before is passed over, one that is missing is a RecordError.
 Law 3: a kind that is not known here is passed over, so that an edge may be newer than a process.
+Law 4: of an event that has ended a process user code hears nothing; what it means for the session holds.
 """
 
 from __future__ import annotations
@@ -60,9 +61,13 @@ class Intake:
             if kind in _MESSAGES:
                 session = sessions.get(sid) or link.session(sid)
                 new = 0 if session is None else _next(session, seq)
-                if session is not None and new and not (self.poison and self._is_poison(session, new)):
-                    link.messages_in += 1
-                    _socket_of(session).arrived(payload, new)
+                if session is None or not new:
+                    continue
+                if self.poison and self._is_poison(session, new):
+                    session.skip(new)
+                    continue
+                link.messages_in += 1
+                _socket_of(session).arrived(payload, new)
                 continue
             if kind == FromEdge.READY:
                 return records[position + 1 :]
@@ -118,12 +123,19 @@ class Intake:
         code, reason, was_clean = wire.closed(payload)
         if seq := _next(session, seq):
             session.last_seq = seq
+            if self._is_poison(session, seq):
+                # It is done with when its socket is.
+                session.skipped_seq = seq
             _socket_of(session).ended(code, reason, was_clean=was_clean, seq=seq)
 
     def _failed(self, link: Link, record: Record) -> None:
         _, _, sid, seq, payload = record
         session = link.session(sid)
-        if session is not None and (seq := _next(session, seq)):
+        if session is None or not (seq := _next(session, seq)):
+            return
+        if self._is_poison(session, seq):
+            session.skip(seq)
+        else:
             _socket_of(session).broke(payload.decode("utf-8", "replace"), seq)
 
     def _backlog(self, link: Link, record: Record) -> None:
@@ -145,7 +157,6 @@ class Intake:
         if self.poison != (session.sid, seq):
             return False
         self.poison = None
-        session.skip(seq)
         return True
 
 

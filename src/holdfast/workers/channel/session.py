@@ -92,7 +92,7 @@ class Session:
         self.is_over = self.is_half_open = False
         # The number of the last event that was given to the socket, and of the last one that is done with.
         self.received = self.acknowledged = received
-        # The number of CLOSED, once it came: with its acknowledgement all is over.
+        # The number of CLOSED, once it came: with its acknowledgement all is over; and of an event that user code is not to hear of.
         self.last_seq = self.skipped_seq = 0
         self.sent_bytes = self.taken_bytes = taken_bytes
         self.unwritten_bytes = 0
@@ -154,7 +154,7 @@ class Session:
     def ack(self, seq: int) -> None:
         """Everything up to and including `seq` is done with."""
         if seq > self.acknowledged:
-            seq = seq + 1 if seq + 1 == self.skipped_seq else seq
+            seq = seq + 1 if seq + 1 == self.skipped_seq != self.last_seq else seq
             done, self.acknowledged = seq - self.acknowledged, seq
             if self.link is not None:
                 self.link.in_flight -= done

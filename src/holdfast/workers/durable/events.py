@@ -220,6 +220,11 @@ class CloseEvent(SocketEvent):
         """Who forgets the socket afterwards."""
         self._forget = forget
 
+    def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        """As any event's; nothing to run where that has ended a process before."""
+        found, session = super().handler(), self.socket.session
+        return (_nothing, ()) if session is not None and self.seq and session.skipped_seq == self.seq else found
+
     def _run(self, method: Callable[..., Any]) -> Any:  # noqa: ANN401  whatever user code returns
         """As any event's. Only now the socket is closed: the handlers that began before it could answer."""
         self._close()

@@ -42,7 +42,7 @@ class Socket(Protocol):
     @property
     def tags(self) -> tuple[str, ...]: ...
     @property
-    def session(self) -> Any: ...  # noqa: ANN401  its `ack(seq)` is all that is used here
+    def session(self) -> Any: ...  # noqa: ANN401  a `channel.session.Session`
     @property
     def auto_answered_ms(self) -> int | None: ...
     @property

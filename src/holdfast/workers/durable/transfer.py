@@ -104,7 +104,7 @@ class Copier:
         """The error as the caller gets it: a new one of the same class, with the text of where it happened as a note."""
         try:
             return self._same_error(error)
-        except Exception:  # noqa: BLE001  its class is user code, which may refuse whatever is done with it
+        except BaseException:  # noqa: BLE001  its class is user code, which may refuse whatever is done with it
             return marked(JsException(text_of(error), name=type(error).__name__), remote=True)
 
     def _same_error(self, error: BaseException) -> BaseException:
@@ -129,7 +129,7 @@ class Copier:
     def _or_text(self, value: object) -> object:
         try:
             return self.copy(value)
-        except Exception:  # noqa: BLE001  as above
+        except BaseException:  # noqa: BLE001  as above
             return text_of(value, repr)
 
     def _keep(self, original: object, copy: Any) -> Any:  # noqa: ANN401  as above
@@ -152,7 +152,7 @@ def text_of(value: object, said: Callable[[object], str] = str) -> str:
     """What a value says of itself, or that it cannot."""
     try:
         return said(value)
-    except Exception as error:  # noqa: BLE001  user code's, as `__str__` is
+    except BaseException as error:  # noqa: BLE001  user code's, as `__str__` is
         return f"<{type(value).__name__}, whose text failed: {type(error).__name__}>"
 
 

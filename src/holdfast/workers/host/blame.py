@@ -2,6 +2,8 @@
 
 Law 1: an event that had the loop when a limit ended the process is; so is one that had it, or was the last one to have it, twice in a row.
 Law 2: one that had let the loop go is not to blame when somebody outside kills the process, unless that happens KILLS_BLAMED times in a row.
+Law 3: the more ends in a row have nobody to blame, the longer the next process waits for the end of an event before another begins (`wait_s`):
+the last one to have the loop is the one that did it then, however long it takes for that.
 """
 
 from __future__ import annotations
@@ -10,18 +12,34 @@ from holdfast.model.worker_messages import Event, Turn
 
 # From outside, or by code that kills its own process: SIGKILL does not say.
 KILLS_BLAMED = 5
+# The first wait; each further one is STEP times as long.
+FIRST_WAIT_S, STEP, MOST_WAIT_S = 0.1, 4, 10.0
+# Ends by somebody outside that count as one: they seldom are an event's.
+KILLS_COUNTED = 3
 
 
 class Blame:
     """See above. `died_in` is the event that is passed over; `suspect` one that will be, if the process dies in it or after it again."""
 
-    __slots__ = ("_killed_after", "_kills", "died_in", "suspect")
+    __slots__ = ("_ends", "_killed_after", "_kills", "died_in", "suspect")
 
     def __init__(self) -> None:
         self.died_in: Event | None = None
         self.suspect: Event | None = None
         self._killed_after: Event | None = None
         self._kills = 0
+        # Ends in a row with nobody to blame, in parts of KILLS_COUNTED.
+        self._ends = 0
+
+    @property
+    def wait_s(self) -> float:
+        """How long the next process waits for the end of an event before another begins."""
+        ends = min(self._ends // KILLS_COUNTED, 10)
+        return min(FIRST_WAIT_S * STEP ** (ends - 1), MOST_WAIT_S) if ends else 0.0
+
+    def was_well(self) -> None:
+        """A process has served for long."""
+        self._ends = 0
 
     def judge(self, turn: Turn | None, *, is_at_fault: bool, was_killed: bool) -> None:
         """A process has ended at `turn`: because a limit of ours ended it (`is_at_fault`), or by SIGKILL of somebody else (`was_killed`)."""
@@ -29,13 +47,14 @@ class Blame:
         if turn is None or not turn.sid:
             return
         event = Event(sid=turn.sid, seq=turn.seq)
+        self._ends += 1 if was_killed else KILLS_COUNTED
         if turn.is_past and was_killed:
             self._kills = self._kills + 1 if event == self._killed_after else 1
             self._killed_after = event
             if self._kills >= KILLS_BLAMED:
-                self.died_in = event
+                self.died_in, self._ends = event, 0
         # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.
         elif (is_at_fault and not turn.is_past) or event == suspect:
-            self.died_in = event
+            self.died_in, self._ends = event, 0
         else:
             self.suspect = event

@@ -22,6 +22,8 @@ LINGER_S = 30.0
 LINGER_AT_END_S = 2.0
 # Processes that are only there for such; one more, and the oldest ends.
 MOST_LINGERING = 4
+# One that has served for as long has got over what the one before died of.
+WELL_AFTER_S = 60.0
 # For a process that has nothing more to do to end; with what is under way, where all is to end, and where it said that it cannot load.
 EXIT_MARGIN_S = 1.0
 EXIT_LIMIT_S = LINGER_AT_END_S + EXIT_MARGIN_S
@@ -54,6 +56,8 @@ class Process:
     is_at_fault: bool = False
     # By somebody outside: no limit of ours did it.
     was_killed: bool = False
+    # Since when it serves.
+    served_at: float | None = None
 
 
 def too_late(phase: Phase) -> str:

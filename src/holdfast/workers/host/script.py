@@ -35,6 +35,7 @@ from holdfast.workers.host.phases import (
     RETIRE_LIMIT_S,
     RETIRE_MARGIN_S,
     SERVE_LIMIT_S,
+    WELL_AFTER_S,
     Phase,
     Process,
     too_late,
@@ -187,7 +188,7 @@ class Script:
         process = self._processes.get(number)
         if process is None or process.phase is not Phase.STARTING:
             return []
-        process.phase, process.due = Phase.SERVING, None
+        process.phase, process.due, process.served_at = Phase.SERVING, None, now
         self._back_off.ready(now)
         self.reason = ""
         if self._incoming is not None:
@@ -263,7 +264,7 @@ class Script:
             return self._take_place(now)
         if process.phase is Phase.RETIRING:
             # What it did not retire for is not to keep the next one from serving.
-            self._judge(process, turn)
+            self._judge(process, turn, now)
             said = Note("worker_lost", "warn", f"version {process.version} did not retire in an orderly way: {reason}")
             return [said, *self._take_place(now)]
         return [] if self._is_stopping else self._crashed(process, reason, turn, now)
@@ -336,8 +337,10 @@ class Script:
 
     def _serve(self, process: Process, now: float) -> list[Command]:
         process.phase, process.due = Phase.STARTING, now + SERVE_LIMIT_S
+        blame = self._blame
+        is_careful = blame.suspect is not None or blame.wait_s > 0
         return [
-            Tell(process.number, Serve(died_in=self._blame.died_in, is_after_crash=self._blame.suspect is not None))
+            Tell(process.number, Serve(died_in=blame.died_in, is_after_crash=is_careful, wait_s=blame.wait_s)),
         ]
 
     def _let_go(self, process: Process, now: float, *, reason: str) -> list[Command]:
@@ -369,7 +372,7 @@ class Script:
     def _crashed(self, process: Process, reason: str, turn: Turn | None, now: float) -> list[Command]:
         self.restarts += 1
         self.reason = reason
-        self._judge(process, turn)
+        self._judge(process, turn, now)
         note = f"version {process.version} has crashed: {reason}"
         commands: list[Command] = [Note("worker_crashed", "error", _with_trace(note, process))]
         if self._replacement is not None and self._incoming is None:
@@ -388,7 +391,9 @@ class Script:
             return commands
         return [*commands, *self._spawn_current(now)]
 
-    def _judge(self, process: Process, turn: Turn | None) -> None:
+    def _judge(self, process: Process, turn: Turn | None, now: float) -> None:
+        if process.served_at is not None and now - process.served_at >= WELL_AFTER_S:
+            self._blame.was_well()
         self._blame.judge(turn, is_at_fault=process.is_at_fault, was_killed=process.was_killed)
 
 

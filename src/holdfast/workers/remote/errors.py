@@ -28,7 +28,7 @@ def record_of(error: BaseException) -> Record:
     """What there is to say of an exception."""
     try:
         return _record(error)
-    except Exception:  # noqa: BLE001  its class is user code, which may refuse whatever is asked of it
+    except BaseException:  # noqa: BLE001  its class is user code, which may refuse whatever is asked of it
         return {
             "type": type(error).__name__,
             "module": "",
@@ -73,14 +73,14 @@ def error_of(record: object) -> Exception:
 def _text(error: BaseException) -> str:
     try:
         return str(error)[:MAX_TEXT_CHARS]
-    except Exception:  # noqa: BLE001  `__str__` is user code's
+    except BaseException:  # noqa: BLE001  `__str__` is user code's
         return ""
 
 
 def _plain(value: object) -> object:
     try:
         return values.decode(values.encode(value, limit_bytes=MAX_DETAIL_BYTES))
-    except Exception:  # noqa: BLE001  DataCloneError, or what user code raises when it is looked at
+    except BaseException:  # noqa: BLE001  DataCloneError, or what user code raises when it is looked at
         return text_of(value, repr)[:MAX_TEXT_CHARS]
 
 
@@ -111,6 +111,6 @@ def _made(kind: type[Exception], args: list[Any], text: str) -> Exception:
     try:
         # Of other classes than Python's the constructor is not called: it may want something else than `args`, and has done its work.
         made: object = kind(*args) if kind.__module__ == "builtins" else kind.__new__(kind, *args)
-    except Exception:  # noqa: BLE001  whatever a class does
+    except BaseException:  # noqa: BLE001  whatever a class does
         return Exception(text)
     return made if isinstance(made, Exception) else Exception(text)

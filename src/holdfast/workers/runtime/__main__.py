@@ -9,6 +9,7 @@ import socket
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from holdfast.model.worker_messages import VARIABLE
 from holdfast.workers.runtime import console, isolation
@@ -19,6 +20,25 @@ from holdfast.workers.runtime.turns import Selector, Turns
 
 # How long the host may take to take the last words.
 FINISH_S = 2.0
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """One that user code cannot stop: with it everybody would."""
+
+    def __init__(self, selector: Selector) -> None:
+        super().__init__(selector)
+        self._until: asyncio.Future[Any] | None = None
+
+    def run_until_complete(self, future: Any) -> Any:  # noqa: ANN401  as its base class
+        """As any loop does; until then it runs."""
+        self._until = asyncio.ensure_future(future, loop=self)
+        return super().run_until_complete(self._until)
+
+    def stop(self) -> None:
+        """Stop when all has ended. Raises RuntimeError before that."""
+        if self._until is not None and not self._until.done():
+            raise RuntimeError("The event loop of a Worker cannot be stopped")
+        super().stop()
 
 
 def main() -> int:
@@ -34,7 +54,7 @@ def main() -> int:
     hangs = Hangs(host, Path.cwd())
     hangs.listen()
     turns = Turns()
-    loop = asyncio.SelectorEventLoop(Selector(turns))
+    loop = Loop(Selector(turns))
     asyncio.set_event_loop(loop)
     status = 0
     try:

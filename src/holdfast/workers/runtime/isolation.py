@@ -31,7 +31,7 @@ Found = TypeVar("Found")
 
 # Whose modules nobody else gets, and where its code is; the SDK's modules have names that user code knows.
 PACKAGE = __name__.partition(".")[0]
-_CODE = f"{Path(__file__).parents[2]}/"
+CODE = f"{Path(__file__).parents[2]}/"
 KEPT = frozenset(
     {"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONHASHSEED"}
 )
@@ -169,7 +169,7 @@ def _for_us(find: Callable[Given, Found]) -> Callable[Given, Found]:
     def found(*args: Given.args, **kwargs: Given.kwargs) -> Found:
         name = str(args[0] if args else kwargs.get("name"))
         full = f"{args[1] if len(args) > 1 else kwargs.get('package')}{name}" if name.startswith(".") else name
-        if full.partition(".")[0] == PACKAGE and not sys._getframe(1).f_code.co_filename.startswith(_CODE):  # noqa: SLF001  who asks
+        if full.partition(".")[0] == PACKAGE and not sys._getframe(1).f_code.co_filename.startswith(CODE):  # noqa: SLF001  who asks
             raise ModuleNotFoundError(f"No module named '{full}'", name=full)
         return find(*args, **kwargs)
 

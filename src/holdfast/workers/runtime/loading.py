@@ -129,7 +129,7 @@ def user_trace(error: BaseException, root: Path) -> str:
     """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none. Raises nothing."""
     try:
         return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
-    except Exception as why:  # noqa: BLE001  its class is user code, and so is what it may hold
+    except BaseException as why:  # noqa: BLE001  its class is user code, and so is what it may hold
         return f"{type(error).__name__}: an exception that cannot be shown ({type(why).__name__})"
 
 

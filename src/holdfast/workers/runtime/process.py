@@ -72,6 +72,8 @@ HURRIED = Retire(limit_s=10.0)
 END_S = 0.1
 # How long events begin one at a time after a crash: what was under way then comes at once.
 CAREFUL_S = 2.0
+# The same, in waits for the end of one.
+CAREFUL_WAITS = 4
 
 
 class Process:
@@ -125,6 +127,7 @@ class Process:
             return
         console.capture(partial(_console, self._host))
         strays.watch_threads(self._thread_failed)
+        strays.hide_tasks()
         # DATA/workers/<key>/objects: what is Holdfast's begins two above the script's directory.
         isolation.confine(script_dir.parent.parent, own)
         # What a module reads of it at its top level; the namespaces come when the classes are there.
@@ -251,7 +254,7 @@ class _Serving:
         """Take the objects, then accept."""
         poison = None if message.died_in is None else (message.died_in.sid, message.died_in.seq)
         if message.is_after_crash:
-            self._pump.be_careful(CAREFUL_S)
+            self._pump.be_careful(max(CAREFUL_S, CAREFUL_WAITS * message.wait_s), message.wait_s)
         # Sockets first: an alarm that is due wakes its object as soon as the objects are ours.
         keepers = Keepers(Path(self._load.objects_dir) / KEEPERS, partial(self._note, "warn"))
         await self._hub.gather(_listener(self._load.channel_fd), poison=poison, keepers=keepers)
@@ -268,6 +271,7 @@ class _Serving:
         if self._is_serving:
             until = self._loop.time() + limit_s
             services.is_retiring = True
+            self._pump.be_bold()
             self._server.stop()
             await self._server.answered(min(limit_s, ANSWER_S))
             await self._reception.settled(min(limit_s, OPEN_S))

@@ -29,6 +29,9 @@ class Link:
     def acknowledge(self, session: Session) -> None:
         self.acknowledged.append(session.acknowledged)
 
+    def left(self, session: Session) -> None:
+        del self.sessions[session.sid]
+
 
 class Nobody:
     """Takes no session."""
@@ -97,6 +100,30 @@ async def test_an_event_that_has_ended_a_process_is_acknowledged_and_not_given(s
     scene.link.sessions[SID].ack(1)
     assert scene.link.acknowledged == [2]
     assert scene.intake.poison is None
+
+
+async def test_an_end_that_has_ended_a_process_is_told_to_no_handler_and_is_the_end(scene: Scene) -> None:
+    session = scene.link.sessions[SID]
+    session.socket = SimpleNamespace(
+        arrived=lambda *what: scene.heard.append(what),
+        ended=lambda *what, was_clean, seq: scene.heard.append((*what, was_clean, seq)),
+    )
+    scene.intake.poison = (SID, 2)
+    scene.take(text(1), (int(FromEdge.CLOSED), 1, SID, 2, b"\xe8\x03\x01bye"))
+    assert scene.heard == [("x", 1), (1000, "bye", True, 2)]
+    # What hears it by this has no handler run, and is done with it then.
+    assert session.skipped_seq == 2
+    session.ack(1)
+    assert (scene.link.acknowledged, session.is_over) == ([1], False)
+    session.ack(2)
+    assert (scene.link.acknowledged, session.is_over) == ([1, 2], True)
+
+
+async def test_an_error_that_has_ended_a_process_is_passed_over(scene: Scene) -> None:
+    scene.intake.poison = (SID, 1)
+    scene.take((int(FromEdge.FAILED), 0, SID, 1, b"broken"), text(2))
+    assert scene.heard == [("x", 2)]
+    assert scene.link.acknowledged == [1]
 
 
 async def test_an_event_for_a_session_that_nobody_has_is_refused(scene: Scene) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.worker_messages import Event, Turn
-from holdfast.workers.host.blame import KILLS_BLAMED, Blame
+from holdfast.workers.host.blame import FIRST_WAIT_S, KILLS_BLAMED, KILLS_COUNTED, MOST_WAIT_S, Blame
 
 A = Event(sid=1, seq=7)
 # How a process ended: by a limit of ours, killed by somebody, by itself.
@@ -47,3 +47,40 @@ def test_who_was_at_nothing_blames_nobody_and_clears_the_suspect() -> None:
     before = blame.suspect
     blame.judge(None, **ITSELF)
     assert (before, blame.suspect, blame.died_in) == (A, None, None)
+
+
+@pytest.mark.parametrize(("how", "each"), [(ITSELF, 1), (KILLED, KILLS_COUNTED)])
+def test_the_more_ends_nobody_is_to_blame_for_the_longer_the_next_process_waits(
+    how: dict[str, bool], each: int
+) -> None:
+    blame, waits = Blame(), []
+    for end in range(12):
+        # Another event each time: the one that does it has let the loop go long ago.
+        for kill in range(each):
+            blame.judge(at(Event(sid=1, seq=end * each + kill), is_past=True), **how)
+        waits.append(blame.wait_s)
+    assert waits[0] == FIRST_WAIT_S
+    assert waits == sorted(waits)
+    assert waits[-1] == MOST_WAIT_S
+    # With a verdict, or a process that was well, that is over.
+    blame.was_well()
+    assert blame.wait_s == 0.0
+
+
+def test_a_verdict_ends_the_waiting() -> None:
+    blame = Blame()
+    blame.judge(at(A), **ITSELF)
+    waited = blame.wait_s
+    blame.judge(at(A), **ITSELF)
+    assert (waited, blame.wait_s, blame.died_in) == (FIRST_WAIT_S, 0.0, A)
+
+
+@pytest.mark.parametrize("late", [1, 4])
+def test_an_event_that_ends_the_process_later_is_found_among_others_that_go_on(late: int) -> None:
+    # Each process begins the same events in turn; the third ends it when `late` others have begun behind it, unless it is waited for.
+    blame, ends = Blame(), 0
+    while blame.died_in is None:
+        last = 3 if blame.wait_s >= FIRST_WAIT_S * late else 3 + late + ends % 2
+        blame.judge(at(Event(sid=1, seq=last), is_past=True), **ITSELF)
+        ends += 1
+    assert blame.died_in == Event(sid=1, seq=3)

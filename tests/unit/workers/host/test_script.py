@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.model.worker_messages import Event, Retire, Serve, Turn
-from holdfast.workers.host.blame import KILLS_BLAMED
+from holdfast.workers.host.blame import FIRST_WAIT_S, KILLS_BLAMED, KILLS_COUNTED, STEP
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
 from holdfast.workers.host.phases import (
     EXIT_LIMIT_S,
@@ -19,6 +19,7 @@ from holdfast.workers.host.phases import (
     RETIRE_LIMIT_S,
     RETIRE_MARGIN_S,
     SERVE_LIMIT_S,
+    WELL_AFTER_S,
 )
 from holdfast.workers.host.script import Script
 
@@ -238,7 +239,9 @@ def test_what_a_process_dies_of_twice_is_not_delivered_again(turns: list[Turn | 
         script.serving_began(number + 1, now)
     # Who is suspected is watched: events begin one at a time then.
     is_suspected = expected is None and turns[-1] is not None and turns[-1].sid != 0
-    assert told == [Tell(len(turns) + 1, Serve(died_in=expected, is_after_crash=is_suspected))]
+    ends = sum(1 for turn in turns if turn is not None and turn.sid) if expected is None else 0
+    wait_s = FIRST_WAIT_S * STEP ** (ends - 1) if ends else 0.0
+    assert told == [Tell(len(turns) + 1, Serve(died_in=expected, is_after_crash=is_suspected, wait_s=wait_s))]
 
 
 def test_what_a_limit_ends_is_not_delivered_again_the_first_time() -> None:
@@ -258,7 +261,13 @@ def test_a_limit_that_is_hit_after_an_event_is_its_fault_the_second_time() -> No
         script.time_passed(10.0 * number + 5)
         told = script.loaded(number + 1, 10.0 * number + 6)
         script.serving_began(number + 1, 10.0 * number + 6)
-        assert told == [Tell(number + 1, Serve(died_in=expected, is_after_crash=expected is None))]
+        is_open = expected is None
+        assert told == [
+            Tell(
+                number + 1,
+                Serve(died_in=expected, is_after_crash=is_open, wait_s=FIRST_WAIT_S if is_open else 0.0),
+            )
+        ]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +289,21 @@ def test_who_is_killed_from_outside_while_it_rests_blames_an_event_late(
         script.time_passed(10.0 * number + 5)
         told = script.loaded(number + 1, 10.0 * number + 6)
         script.serving_began(number + 1, 10.0 * number + 6)
-    assert told == [Tell(kills + 1, Serve(died_in=expected, is_after_crash=False))]
+    is_odd = expected is None and kills >= KILLS_COUNTED
+    wait_s = FIRST_WAIT_S if is_odd else 0.0
+    assert told == [Tell(kills + 1, Serve(died_in=expected, is_after_crash=is_odd, wait_s=wait_s))]
+
+
+def test_a_process_that_has_served_long_is_as_good_as_the_first() -> None:
+    script, now = serving(), 0.0
+    told: list[Command] = []
+    for number in (1, 2):
+        now += WELL_AFTER_S + 10.0
+        script.exited(number, CRASHED, at(5, number), now)
+        script.time_passed(now + 6)
+        told = script.loaded(number + 1, now + 6)
+        script.serving_began(number + 1, now + 6)
+    assert told == [Tell(3, Serve(is_after_crash=True, wait_s=FIRST_WAIT_S))]
 
 
 def test_what_a_process_does_not_retire_for_is_not_delivered_to_the_next() -> None:

@@ -114,7 +114,7 @@ async def test_a_careful_pump_lets_what_a_handler_leaves_behind_come_before_the_
             await gate.wait()
 
     for number in range(3):
-        stage.start(partial(handler, waits=number == 1), number)
+        stage.start(partial(handler, waits=number == 1), number, context=of_event(number + 1))
     await stage.until(2)
     gate.set()
     await stage.until(3)
@@ -126,12 +126,51 @@ async def test_a_pump_is_careful_for_a_while() -> None:
     stage = Stage()
     stage.pump.be_careful(-1)
     for number in range(3):
-        stage.start(lambda one: one, number)
+        stage.start(lambda one: one, number, context=of_event(number + 1))
     await stage.until(3)
     assert stage.done == [0, 1, 2]
-    stage.start(lambda: stage.pump.start(lambda: None, (), copy_context(), stage._done))
+    stage.start(lambda: stage.pump.start(lambda: None, (), of_event(5), stage._done), context=of_event(4))
     await stage.until(5)
     assert stage.rests == 4
+
+
+@pytest.mark.parametrize("ends", ["by itself", "too late", "with the care"])
+async def test_a_careful_pump_begins_no_event_before_the_one_before_has_ended_or_takes_too_long(ends: str) -> None:
+    stage, gate = Stage(), asyncio.Event()
+    stage.pump.be_careful(60, 60 if ends != "too late" else 0.01)
+    stage.start(gate.wait, context=of_event(1))
+    stage.start(lambda: "the next", context=of_event(2))
+    # Whoever it waits for is no event of a socket.
+    stage.start(lambda: "a call")
+    await stage.until(1)
+    if ends == "by itself":
+        stage.start(gate.set)
+        await stage.until(4)
+        assert stage.done == ["a call", None, True, "the next"]
+        return
+    if ends == "with the care":
+        assert await quiet(stage) == ["a call"]
+        stage.pump.be_bold()
+    await stage.until(2)
+    assert stage.done == ["a call", "the next"]
+    gate.set()
+    await stage.until(3)
+
+
+async def quiet(stage: Stage) -> list[Any]:
+    """What was done after some turns of the loop."""
+    for _ in range(20):
+        turn = asyncio.get_running_loop().create_future()
+        turn.get_loop().call_soon(turn.set_result, None)
+        await turn
+    return list(stage.done)
+
+
+def of_event(seq: int) -> Context:
+    """A context of an event of a socket."""
+    context = copy_context()
+    context.run(see_event, 7, seq)
+    return context
 
 
 @given(suspends=st.lists(st.booleans(), min_size=1, max_size=12))

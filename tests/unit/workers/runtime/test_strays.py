@@ -39,7 +39,7 @@ class Room(DurableObject):
         fails()
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        match request.url.rpartition("/")[2]:
+        match request.url.rpartition("/")[2].replace("-", " "):
             case "task":
                 self.ctx.waitUntil(told())
             case "timer":
@@ -52,6 +52,13 @@ class Default(WorkerEntrypoint):
                 thread.join()
             case "alarm":
                 return await self.env.ROOM.getByName("x").fetch(request)
+            case "all tasks":
+                mine = asyncio.create_task(asyncio.sleep(60))
+                [one.cancel() for one in asyncio.all_tasks() if one is not asyncio.current_task()]
+                await asyncio.wait([mine])
+                return Response(f"{mine.cancelled()}")
+            case "stop":
+                asyncio.get_running_loop().stop()
             case "cancelled":
                 raise asyncio.CancelledError
         return Response("hello")
@@ -94,6 +101,32 @@ def test_a_cancellation_that_a_handler_raises_itself_is_an_exception_of_its(work
     process = worker.serving()
     assert worker.client.ask("/cancelled").status == 500
     assert process.hear(Log, containing="CancelledError").ray == RAY
+
+
+def test_who_ends_all_tasks_ends_its_own_alone(worker: ScriptUnderTest) -> None:
+    worker.serving()
+    assert worker.client.ask("/all-tasks").body == b"True"
+    assert worker.client.ask("/hello").body == b"hello"
+
+
+def test_who_stops_the_loop_is_told_that_it_cannot_be_stopped(worker: ScriptUnderTest) -> None:
+    process = worker.serving()
+    assert worker.client.ask("/stop").status == 500
+    assert process.hear(Log, containing="The event loop of a Worker cannot be stopped").ray == RAY
+    assert worker.client.ask("/hello").body == b"hello"
+
+
+async def test_all_tasks_of_another_loop_are_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio, "all_tasks", asyncio.all_tasks)
+    monkeypatch.setattr(asyncio.tasks, "all_tasks", asyncio.all_tasks)
+    strays.hide_tasks()
+
+    async def count() -> int:
+        task = asyncio.create_task(asyncio.Event().wait())
+        return len(asyncio.all_tasks() & {task, asyncio.current_task()})
+
+    assert await asyncio.to_thread(asyncio.run, count()) == 2
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def test_each_run_of_an_alarm_has_a_ray_of_its_own(worker: ScriptUnderTest) -> None:
