@@ -32,8 +32,8 @@ from holdfast.model.worker_host_messages import KEPT_LINES, Logged, Refused
 from holdfast.model.worker_messages import Log
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.workers.host import sockets, versions
+from holdfast.workers.host.beginning import Setting
 from holdfast.workers.host.desk import Desk
-from holdfast.workers.host.hosted import Setting
 from holdfast.workers.host.hosting import Host
 from holdfast.workers.host.kept_sockets import KeptSockets
 from holdfast.workers.host.sockets import ScriptSockets

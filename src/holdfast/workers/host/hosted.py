@@ -9,25 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 
 from holdfast.errors import HoldfastError, reason_of
-from holdfast.model.data_dir import (
-    worker_dir,
-    worker_objects_dir,
-    worker_version_dir,
-    workers_egress_socket,
-)
 from holdfast.model.worker_host_messages import ScriptStatus
 from holdfast.model.worker_messages import (
     Counters,
-    Load,
     Loaded,
     LoadFailed,
     Log,
@@ -41,51 +31,20 @@ from holdfast.model.worker_messages import (
 )
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.workers.host import figures, versions
+from holdfast.workers.host.beginning import Setting, load_of, surroundings_of
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
 from holdfast.workers.host.ledger import Ledger
 from holdfast.workers.host.log_book import LogBook
-from holdfast.workers.host.process import PROGRAM, ScriptProcess, Surroundings
+from holdfast.workers.host.process import ScriptProcess
+from holdfast.workers.host.running import Running
 from holdfast.workers.host.schedules import Waiting
 from holdfast.workers.host.script import Script
 from holdfast.workers.host.sockets import ScriptSockets
-from holdfast.workers.host.watch import Watch
 
 # How long a process whose code has the loop may take to tell where it stands; a log line, or a stack by the kernel's leave.
 TELL_S = 0.3
 # What a watch says of events that do not let the loop go.
 _OF_TIME = frozenset({"cpu", "blocked"})
-_RUN, _OBJECTS_MODE = "run", 0o700
-
-# Gives the secrets of a version, in plain text, by name. Raises HoldfastError.
-Unseal = Callable[[ScriptVersion], Mapping[str, str]]
-# Takes a record for the log of Holdfast's own: its name, and fields.
-Record = Callable[[str, Mapping[str, str | int]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What all scripts of a host have in common. `is_dev`: their code is being edited. `program` is what their processes run."""
-
-    data_dir: Path
-    unseal: Unseal
-    record: Record
-    is_dev: bool = False
-    program: tuple[str, ...] = PROGRAM
-
-
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    process: ScriptProcess
-    version: ScriptVersion
-    watch: Watch
-    counters: Counters = field(default_factory=Counters)
-    cpu_ms: int = 0
-
-    def look(self) -> int:
-        """Milliseconds of processor time, those of the last look where the process is gone."""
-        cpu_s = figures.cpu_s(self.process.pid)
-        self.cpu_ms = max(self.cpu_ms, round((cpu_s or 0.0) * 1000))
-        return self.cpu_ms
 
 
 class HostedScript:
@@ -100,11 +59,11 @@ class HostedScript:
         may_serve: bool,
         changed: Callable[[], None],
     ) -> None:
-        self.key, self.sockets, self.log = key, sockets, LogBook(self._tell)
+        self.key, self.sockets, self.log = key, sockets, LogBook(self._noticed)
         self.script = Script(may_serve=may_serve)
         self._setting, self._changed = setting, changed
         self._loop = asyncio.get_running_loop()
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._ledger = Ledger()
         self._tickets: dict[int, asyncio.Future[Conclude]] = {}
         self._numbers = itertools.count(1)
@@ -184,7 +143,7 @@ class HostedScript:
             restarts=script.restarts,
             reason=script.reason,
             rss_bytes=(figures.rss_bytes(pid) or 0) if pid else 0,
-            cpu_ms=running.look() if running is not None else 0,
+            cpu_ms=running.cpu_ms_now() if running is not None else 0,
             counters=counters.counters,
             objects=counters.objects,
             busiest=counters.busiest,
@@ -193,7 +152,7 @@ class HostedScript:
         )
 
     def _totals(self) -> dict[str, int]:
-        of_processes = self._ledger.totals([(one.counters, one.look()) for one in self._running.values()])
+        of_processes = self._ledger.totals([(one.counters, one.cpu_ms_now()) for one in self._running.values()])
         # Lines that do not come out of a process are told by the log itself.
         left_out = of_processes.get("log_lines_left_out", 0) + self.log.lines_left_out
         return {**of_processes, "log_lines": self.log.lines, "log_lines_left_out": left_out}
@@ -203,25 +162,13 @@ class HostedScript:
         is_any_busy = False
         serving = self.script.serving.number if self.script.serving is not None else 0
         for number, running in list(self._running.items()):
-            turn, pid = running.process.turn(), running.process.pid
-            is_busy = running.watch.is_busy(turn)
+            is_busy, sentence = running.look(self._loop.time(), is_serving=number == serving)
             is_any_busy = is_any_busy or is_busy
-            cpu_s = figures.cpu_s(pid) if is_busy else None
-            if cpu_s is not None:
-                running.cpu_ms = max(running.cpu_ms, round(cpu_s * 1000))
-            sentence = running.watch.look(
-                turn,
-                cpu_s,
-                figures.rss_bytes(pid),
-                self._loop.time(),
-                is_at_work=(is_busy or running.watch.is_suspect(turn)) and figures.is_at_work(pid),
-                is_serving=number == serving,
-            )
             if sentence:
                 self._end(running, self.script.limit_hit(number, sentence))
         return is_any_busy
 
-    def _end(self, running: _Running, commands: list[Command]) -> None:
+    def _end(self, running: Running, commands: list[Command]) -> None:
         """End a process that has exceeded a limit: one whose code has the loop tells where it stands first."""
         if commands and running.watch.exceeded in _OF_TIME:
             running.process.ask_where()
@@ -309,7 +256,7 @@ class HostedScript:
             version = versions.described(self._setting.data_dir, self.key, command.version)
             running = self._started(number, version)
             self._running[number] = running
-            running.process.tell(self._load(running.process, version))
+            running.process.tell(load_of(version, running.process.turn_path, self.sockets, self._setting))
         except (HoldfastError, WorkerLinkError, OSError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else str(error)
             # What it leads to comes after what this is part of.
@@ -322,48 +269,10 @@ class HostedScript:
         else:
             self.exited(number, "no process", None)
 
-    def _started(self, number: int, version: ScriptVersion) -> _Running:
-        directory = worker_dir(self._setting.data_dir, self.key)
-        objects = worker_objects_dir(self._setting.data_dir, self.key)
-        objects.mkdir(mode=_OBJECTS_MODE, exist_ok=True)
-        around = Surroundings(
-            program=self._setting.program,
-            descriptors=(self.sockets.http.fileno(), self.sockets.channel.fileno()),
-            # Of this host: another may have processes of the same script, with the same numbers.
-            run_dir=directory / _RUN / f"{os.getpid()}-{number}",
-            limits=version.limits,
-        )
+    def _started(self, number: int, version: ScriptVersion) -> Running:
+        around = surroundings_of(number, version, self.sockets, self._setting)
         self._described = version
-        return _Running(process=ScriptProcess(number, around, self), version=version, watch=Watch(version.limits))
-
-    def _load(self, process: ScriptProcess, version: ScriptVersion) -> Load:
-        data_dir = self._setting.data_dir
-        return Load(
-            key=self.key,
-            name=version.name,
-            account=version.account,
-            version=version.version,
-            code_dir=str(worker_version_dir(data_dir, self.key, version.version) / versions.CODE),
-            main=version.main,
-            http_fd=self.sockets.http.fileno(),
-            channel_fd=self.sockets.channel.fileno(),
-            egress_path=str(workers_egress_socket(data_dir)),
-            objects_dir=str(worker_objects_dir(data_dir, self.key)),
-            run_dir=str(process.turn_path.parent),
-            turn_file=str(process.turn_path),
-            compatibility_date=version.compatibility_date,
-            compatibility_flags=version.compatibility_flags,
-            vars=version.vars,
-            secrets=dict(self._setting.unseal(version)),
-            durable_objects=version.durable_objects,
-            services=version.services,
-            storages=version.storages,
-            namespaces={name: one.namespace for name, one in version.classes.items() if one.namespace != name},
-            moved={name: one.unique_key for name, one in version.moved.items() if name not in version.classes},
-            awaited=version.awaited,
-            limits=version.limits,
-            is_dev=self._setting.is_dev,
-        )
+        return Running(ScriptProcess(number, around, self), version)
 
     def _activate(self, version: str) -> None:
         try:
@@ -377,7 +286,7 @@ class HostedScript:
         self.log.note(Log(level=level, message=message, ts_ms=_now_ms(), kind="host"))
         self._setting.record(event, {"worker": self._name(), "key": self.key, "reason": message})
 
-    def _tell(self, log: Log) -> None:
+    def _noticed(self, log: Log) -> None:
         """What a process says of itself, as its host does."""
         said = {"worker": self._name(), "key": self.key, "level": log.level, "reason": log.message}
         self._setting.record("worker_notice", said)

@@ -21,8 +21,9 @@ from holdfast.model.data_dir import worker_dir
 from holdfast.model.local_worker import LocalWorker
 from holdfast.model.worker_host_messages import Answer, Done, Refused, Scripts
 from holdfast.workers.host import sockets, versions
+from holdfast.workers.host.beginning import Setting
 from holdfast.workers.host.commands import Conclude
-from holdfast.workers.host.hosted import HostedScript, Setting
+from holdfast.workers.host.hosted import HostedScript
 from holdfast.workers.host.kept_sockets import KeptSockets
 from holdfast.workers.host.phases import EXIT_LIMIT_S, RETIRE_LIMIT_S, RETIRE_MARGIN_S
 from holdfast.workers.host.schedules import ScheduleError, Timetable, seconds_to_next_look

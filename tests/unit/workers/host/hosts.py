@@ -14,7 +14,7 @@ from holdfast.model.worker_host_messages import KEPT_LINES, Logged, ScriptStatus
 from holdfast.model.worker_messages import WorkerLimits
 from holdfast.model.worker_script import ScriptVersion
 from holdfast.workers.host import sockets
-from holdfast.workers.host.hosted import Setting
+from holdfast.workers.host.beginning import Setting
 from holdfast.workers.host.hosting import Host
 
 STAND_IN = Path(__file__).parents[3] / "integration" / "stand_in_script.py"
