@@ -26,6 +26,7 @@ from holdfast.workers.durable.events import Event, Progress
 from holdfast.workers.durable.gates import InputGate, gated, stepwise
 from holdfast.workers.durable.ids import DurableObjectId
 from holdfast.workers.durable.output_gate import OutputGate
+from holdfast.workers.durable.own_file import OwnFile
 from holdfast.workers.durable.services import Ledger, ObjectClass, Services, Socket
 from holdfast.workers.durable.work import Work
 
@@ -47,18 +48,16 @@ class Instance:
     """See above. `construct()` makes the user's object; then `deliver()` gives it events."""
 
     __slots__ = (
-        "_changed_rows",
-        "_file",
-        "_ledger",
+        "_own",
         "_queue",
         "_running",
         "_services",
-        "_storage",
         "_waiters",
         "broken",
         "code",
         "commits",
-        "context", "emit",
+        "context",
+        "emit",
         "errors",
         "gate",
         "handled",
@@ -69,7 +68,7 @@ class Instance:
         "place",
         "progress",
         "work",
-    )  # fmt: skip
+    )
 
     def __init__(self, place: Place, services: Services) -> None:
         self.place = place
@@ -93,11 +92,6 @@ class Instance:
         self.work = Work(self._touched, partial(self.report, "Uncaught exception in waitUntil"))
         # Who waits for its writes.
         self._waiters: set[asyncio.Future[None]] = set()
-        self._file: Any = None
-        # What was counted of it (`changed_rows`).
-        self._changed_rows = 0
-        self._ledger: Ledger | None = None
-        self._storage: Any = None
         self.commits = Commits(
             self.gate,
             self.outputs,
@@ -106,6 +100,7 @@ class Instance:
             failed=self._not_durable,
             settled=self._committed,
         )
+        self._own = OwnFile(place, services, self.commits)
         self.context = Context()
         self.context.run(CURRENT.set, self)
         if services.context is not None:
@@ -171,7 +166,7 @@ class Instance:
     @property
     def has_file(self) -> bool:
         """Whether its file is open."""
-        return self._file is not None
+        return self._own.file is not None
 
     @property
     def is_at_rest(self) -> bool:
@@ -273,37 +268,27 @@ class Instance:
     @property
     def storage(self) -> Any:  # noqa: ANN401  `storage.Storage`, which knows this only as its host
         """The object's storage; its file is opened now, if it is not."""
-        if self._storage is None:
-            self._storage = self._services.make_storage(self.file, self)
-        return self._storage
+        if self._own.storage is None:
+            self._own.storage = self._services.make_storage(self.file, self)
+        return self._own.storage
 
     @property
     def file(self) -> Any:  # noqa: ANN401  `services.File`
         """The object's file, opened now if it is not. Raises what broke the instance."""
         self.check()
-        if self._file is None:
+        if self._own.file is None:
             try:
-                self._open()
+                self._own.open()
             except Exception as error:
                 self.report("The object's file cannot be opened: the object is reset", error)
                 self.break_(error)
                 raise
-        return self._file
+        return self._own.file
 
     @property
     def ledger(self) -> Ledger | None:
         """What the file says of events and outputs; None where no file is open."""
-        return self._ledger
-
-    def _open(self) -> None:
-        self._file = self.commits.file = self._services.open_file(self.place.kind, str(self.place.id))
-        if self._services.open_ledger is not None:
-            self._ledger = self.commits.ledger = self._services.open_ledger(
-                self.place.kind, str(self.place.id), self._file, self._sessions
-            )
-
-    def _sessions(self) -> list[Any]:
-        return [ws.session for ws in self.place.sockets if ws.session is not None]
+        return self._own.ledger
 
     # What `ctx` asks.
 
@@ -364,9 +349,8 @@ class Instance:
     # Little things.
 
     def _let_go(self) -> "asyncio.Future[None] | None":
-        self._file = self._storage = self._ledger = None
         try:
-            return self.commits.let_go()
+            return self._own.let_go()
         except Exception as error:  # noqa: BLE001  of a file that nobody uses any more
             self.report("The object's file could not be closed", error)
             return None
@@ -378,11 +362,7 @@ class Instance:
     def _committed(self) -> None:
         happened = self.place.kind.tally.happened
         happened["commits"] += 1
-        if self._file is not None:
-            changed = self._file.changed_rows
-            # A file that was emptied begins anew.
-            happened["rows_changed"] += changed - self._changed_rows if changed >= self._changed_rows else changed
-            self._changed_rows = changed
+        happened["rows_changed"] += self._own.rows_changed()
         self._rest()
 
     def _rest(self) -> None:
