@@ -39,6 +39,10 @@ from holdfast.workers.durable.services import Channels, ObjectClass, Services, S
 RESUMPTION_S = 90.0
 # Threads for commits: they wait for the disk, not for each other.
 COMMIT_THREADS = 4
+# How long handlers may go on at a retirement: meanwhile the sockets of all objects wait for the next process.
+HANDLERS_LIMIT_S = 5.0
+# How long all objects together may take to leave, however late it is.
+LEAVE_LEAST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,12 +387,6 @@ class Objects:
         self, kind: ObjectClass, digits: str, file: ObjectFile, sessions: Callable[[], Collection[Any]]
     ) -> Ledger | None:
         return None if self._owed is None else self._owed.ledger((kind.namespace, digits), file, sessions)
-
-
-# How long handlers may go on at a retirement: meanwhile the sockets of all objects wait for the next process.
-HANDLERS_LIMIT_S = 5.0
-# How long all objects together may take to leave, however late it is.
-LEAVE_LEAST_S = 1.0
 
 
 def _nothing() -> None:

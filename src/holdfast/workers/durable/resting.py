@@ -4,7 +4,7 @@ Law 1: it is done between events, RESTED_AT_ONCE objects at a time, and tried TR
 until it has been in memory again.
 Law 2: what stays of an object lies where there was room while its sockets came, each piece in a page of its own that nothing else is in any more. So it is
 made again, in one place, when they have gone (`settle`).
-Law 3: memory is collected and given back (`runtime.memory`, a step each second) when many have gone, and COLLECT_EVERY_S after the last time at
+Law 3: memory is collected and given back (`runtime.memory`, a step each sweep) when many have gone, and COLLECT_EVERY_S after the last time at
 the earliest.
 """
 
@@ -41,7 +41,7 @@ class Rester(Protocol):
 
 
 class Resting:
-    """See above; `sweep` it each second."""
+    """See above; `sweep` it whenever it is looked for objects that may leave (`crowding.Crowd`)."""
 
     def __init__(self, settle: Callable[[], object]) -> None:
         """`settle`: what else is to be done where `Rester.settle` was called for all that were put away."""
