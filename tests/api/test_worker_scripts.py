@@ -217,9 +217,12 @@ async def test_a_bad_upload_is_refused_by_what_is_wrong(
     assert workers.versions == []
 
 
-async def test_a_binding_may_be_to_a_class_of_another_script(worker_api: Api) -> None:
+async def test_a_binding_may_be_to_a_class_of_another_script(worker_api: Api, workers: FakeWorkers) -> None:
     await worker_api.result("PUT", f"{base(worker_api)}/rooms", **upload(migrations=ROOM_MADE))
     await worker_api.result("PUT", f"{base(worker_api)}/chat", **upload(bindings=[{**ROOM, "script_name": "rooms"}]))
+    version, _ = workers.versions[-1]
+    assert [(one.class_name, one.script_name) for one in version.durable_objects] == [(ROOM["class_name"], "rooms")]
+    assert version.classes == {}
 
 
 async def test_a_script_with_objects_is_removed_only_by_force(worker_api: Api, workers: FakeWorkers) -> None:

@@ -51,8 +51,8 @@ async def test_an_answer_is_found_by_what_was_asked_for_until_its_time(clock: Cl
     assert await cache.match(URL) is None
 
 
-async def test_an_answer_is_forgotten_and_caches_are_apart(clock: Clock) -> None:
-    assert clock.now
+@pytest.mark.usefixtures("clock")
+async def test_an_answer_is_forgotten_and_caches_are_apart() -> None:
     storage = CacheStorage()
     named = await storage.open("v1")
     assert await storage.open("v1") is named
@@ -81,8 +81,8 @@ def test_how_long_is_what_it_says_or_the_default(status: int, control: str, seco
     assert lifetime_s(Response("", headers={"set-cookie": "a=b"})) == 0
 
 
-async def test_what_is_kept_is_bounded_and_the_oldest_goes_first(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert clock.now
+@pytest.mark.usefixtures("clock")
+async def test_what_is_kept_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 10)
     monkeypatch.setattr(module, "MAX_BODY_BYTES", 6)
     cache = CacheStorage().default
@@ -106,14 +106,14 @@ async def test_what_is_kept_is_bounded_and_the_oldest_goes_first(clock: Clock, m
         (URL, "text", "expected a Response, got str"),
     ],
 )
-async def test_what_cannot_be_kept_is_refused(clock: Clock, request_: object, response: object, error: str) -> None:
-    assert clock.now
+@pytest.mark.usefixtures("clock")
+async def test_what_cannot_be_kept_is_refused(request_: object, response: object, error: str) -> None:
     with pytest.raises(JsTypeError, match=error):
         await CacheStorage().default.put(request_, response)
 
 
-async def test_an_answer_that_has_been_read_is_not_kept(clock: Clock) -> None:
-    assert clock.now
+@pytest.mark.usefixtures("clock")
+async def test_an_answer_that_has_been_read_is_not_kept() -> None:
     answer = Response("x")
     await answer.text()
     with pytest.raises(JsTypeError, match="already used"):
