@@ -3,7 +3,7 @@
 Law 1: what has served before is served again without anybody asking: after a restart, a crash, a release.
 Law 2: as the successor of another host it loads everything beside that, with the same listening sockets, and serves when it is told
 that the one before is gone.
-Law 3: so many scripts are loaded at a time as there are processors, so that a start with a hundred of them is no storm.
+Law 3: so many scripts are loaded at a time as there are processors, or two, so that a start with a hundred of them is no storm.
 Law 4: its end is bounded: what has not retired in time is killed.
 """
 

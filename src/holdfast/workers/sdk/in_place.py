@@ -17,8 +17,6 @@ from typing import Any
 # What a script has from `pyodide.ffi`, and what may be the name of that.
 NAMES = frozenset({"run_sync", "can_run_sync"})
 _MODULES = frozenset({"pyodide", "pyodide.ffi", "ffi"})
-
-
 _STACKS = "holdfast.workers.sdk.stacks"
 
 
