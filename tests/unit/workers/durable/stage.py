@@ -39,7 +39,7 @@ class Session:
         self.aborted: tuple[int, str] | None = None
         self.is_hibernatable = False
         self.buffered_bytes = 0
-        self.seq = self.last_number = 0
+        self.seq = self.last_number = self.skipped_seq = 0
         # Under which numbers what was sent had been written down.
         self.numbers_sent: list[int] = []
 

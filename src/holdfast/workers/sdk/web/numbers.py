@@ -76,7 +76,6 @@ class Number:
         return isinstance(value, float) and math.isnan(value)
 
 
-_LEADING = re.compile(r"[+-]?(Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -93,7 +92,7 @@ def parseInt(text: object, base: int = 10) -> float:  # noqa: N802 - JavaScript'
 
 def parseFloat(text: object) -> float:  # noqa: N802 - JavaScript's name
     """The number that a text begins with; NaN where it begins with none."""
-    found = _LEADING.match(str(text).strip())
+    found = _DECIMAL.match(str(text).strip())
     return Number(found.group()) if found is not None else math.nan
 
 
