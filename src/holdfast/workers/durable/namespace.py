@@ -104,13 +104,15 @@ class Namespace:
 
 
 class Exports:
-    """`ctx.exports`: the script's own classes as namespaces, by name."""
+    """`ctx.exports`: the script's own classes by name, those of objects as namespaces."""
 
-    def __init__(self, namespaces: Mapping[str, Namespace]) -> None:
-        self.__dict__.update(namespaces)
+    stays_as = "Exports"
 
-    def __getattr__(self, name: str) -> Namespace:
-        raise AttributeError(f"the script exports no Durable Object class '{name}'")
+    def __init__(self, classes: Mapping[str, Any]) -> None:
+        self.__dict__.update(classes)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  a namespace, or an entrypoint
+        raise AttributeError(f"the script exports no class '{name}'")
 
 
 class Stub:

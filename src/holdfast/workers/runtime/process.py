@@ -52,6 +52,7 @@ from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import Exchange, HttpServer
 from holdfast.workers.runtime.loading import LoadError, Script, load, user_trace
 from holdfast.workers.runtime.neighbours import Neighbours, neighbours_of
+from holdfast.workers.runtime.own_entrypoints import exports_of
 from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.runtime.scheduling import Scheduling
@@ -231,6 +232,12 @@ class _Serving:
         egress.configure(message.egress_path, message.key)
         self._dispatcher = Dispatcher(
             script, env, key=message.key, reception=self._reception, log=host, objects=self._objects
+        )
+        environment.exports = self._objects.services.exports = exports_of(
+            {name: self._objects.namespace(name) for name in script.objects if name not in message.moved},
+            script.entrypoints,
+            env,
+            self._dispatcher.wait_until,
         )
         self.scheduling = Scheduling(
             script,

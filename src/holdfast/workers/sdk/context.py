@@ -70,6 +70,8 @@ class Environment:
 
     def __init__(self) -> None:
         self._default: Any = Env()
+        # `ctx.exports` of all code of the script; None outside of a script's process.
+        self.exports: Any = None
         self._patched: ContextVar[Any] = ContextVar("patched_env")
 
     def set_default(self, env: object) -> None:
@@ -190,6 +192,11 @@ class ExecutionContext:
         soon(self._wait_until, work)
 
     wait_until = waitUntil
+
+    @property
+    def exports(self) -> Any:  # noqa: ANN401 - the script's own classes
+        """What the script exports, by class: namespaces of its objects, and its entrypoints."""
+        return environment.exports
 
     def passThroughOnException(self) -> None:  # noqa: N802 - the platform's name
         """Accepted and without effect: an exception is answered with 500 here, never by asking the origin again."""

@@ -46,7 +46,7 @@ class DurableObjectContext(Protocol):
 
     @property
     def exports(self) -> Any:  # noqa: ANN401 - the script's own classes
-        """The script's namespaces, by class."""
+        """The script's own classes by name: namespaces of its objects, and its entrypoints."""
 
     @property
     def props(self) -> dict[str, Any]:
