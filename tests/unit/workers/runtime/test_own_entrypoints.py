@@ -31,7 +31,7 @@ class Admin(WorkerEntrypoint):
         raise LookupError("nobody")
 
     async def later(self) -> None:
-        self.ctx.waitUntil(asyncio.sleep(0))
+        self.ctx.waitUntil(turn())
 
     async def fetch(self, request: Request) -> Response:
         return Response(f"{request.method} {request.url} {await request.text()}", status=201)
