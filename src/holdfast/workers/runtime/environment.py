@@ -38,10 +38,14 @@ def elsewhere(message: Load, neighbours: Neighbours) -> dict[str, RemoteNamespac
     }
 
 
+def variables_of(message: Load) -> dict[str, object]:
+    """What a module may read at its top level: variables and secrets, by name."""
+    return {name: as_js(value) for name, value in message.vars.items()} | message.secrets
+
+
 def environment_of(message: Load, namespaces: Namespaces, neighbours: Neighbours) -> Env:
     """The bindings of a script. Raises LoadError."""
-    bindings: dict[str, object] = {name: as_js(value) for name, value in message.vars.items()}
-    bindings.update(message.secrets)
+    bindings = variables_of(message)
     for binding in message.durable_objects:
         far: ObjectClass | None = None
         if is_foreign(binding.script_name, message):

@@ -126,21 +126,26 @@ def load(code_dir: Path, main: str, *, wanted: Sequence[str] = (), kept: Iterabl
 
 
 def user_trace(error: BaseException, root: Path) -> str:
-    """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none. Raises nothing."""
+    """The traceback of an exception of user code: from its first frame below `root` on; all of it where there is none. Its files are
+    named as the project has them, for whoever looks there finds a copy. Raises nothing."""
     try:
-        return _shown(error, _from_user(error.__traceback__, root) or error.__traceback__)
+        return _brief(_shown(error, _from_user(error.__traceback__, root) or error.__traceback__), root)
     except BaseException as why:  # noqa: BLE001  its class is user code, and so is what it may hold
         return f"{type(error).__name__}: an exception that cannot be shown ({type(why).__name__})"
 
 
 def user_stack(frame: FrameType | None, root: Path) -> str:
-    """Where the code stands, as a traceback shows it: from its first frame below `root` on; all of it where there is none."""
+    """Where the code stands, as `user_trace` shows it."""
     stack = list(traceback.walk_stack(frame))[::-1]
     first = next((at for at, (one, _) in enumerate(stack) if one.f_code.co_filename.startswith(f"{root}/")), 0)
     shown = traceback.StackSummary.extract(iter(stack[first:]), limit=-MAX_FRAMES)
     kept = [one for one in shown if not one.filename.startswith(_OURS)]
     lines = traceback.StackSummary.from_list(kept or list(shown)).format()
-    return "".join(("Traceback (most recent call last):\n", *lines)).rstrip()
+    return _brief("".join(("Traceback (most recent call last):\n", *lines)).rstrip(), root)
+
+
+def _brief(trace: str, root: Path) -> str:
+    return trace.replace(f'File "{root}/', 'File "')
 
 
 _OURS = (f"{Path(__file__).parents[2]}/", "<frozen import")
@@ -198,7 +203,7 @@ def _imported(path: Path) -> ModuleType:
     except BaseException as error:
         sentence = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         sentence = "; ".join((sentence, *getattr(error, "__notes__", ())))
-        trace = _shown(error, _from_user(error.__traceback__, root))
+        trace = _brief(_shown(error, _from_user(error.__traceback__, root)), root)
         raise LoadError(" ".join(sentence.split()), trace) from error
     return module
 

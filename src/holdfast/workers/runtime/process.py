@@ -46,7 +46,7 @@ from holdfast.workers.durable.instance import Instance
 from holdfast.workers.durable.objects import Objects
 from holdfast.workers.runtime import console, egress, isolation, strays
 from holdfast.workers.runtime.dispatch import Dispatcher
-from holdfast.workers.runtime.environment import elsewhere, environment_of
+from holdfast.workers.runtime.environment import elsewhere, environment_of, variables_of
 from holdfast.workers.runtime.hangs import Hangs
 from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.http_server import Exchange, HttpServer
@@ -132,7 +132,7 @@ class Process:
         # DATA/workers/<key>/objects: what is Holdfast's begins two above the script's directory.
         isolation.confine(script_dir.parent.parent, own)
         # What a module reads of it at its top level; the namespaces come when the classes are there.
-        environment.set_default(Env({**message.vars, **message.secrets}))
+        environment.set_default(Env(variables_of(message)))
         try:
             script = load(
                 Path(message.code_dir),

@@ -144,6 +144,7 @@ def test_a_traceback_begins_where_user_code_does_and_has_an_end(tmp_path: Path) 
     trace = user_trace(caught.value, script.root)
     assert "test_loading.py" not in trace
     assert trace.endswith("ValueError: deep")
+    assert f'File "{Path(script.module.__file__ or "").name}", line ' in trace
     assert trace.count("in fails") <= MAX_FRAMES
     with pytest.raises(ValueError, match="ours") as caught:
         raise ValueError("ours")
@@ -157,6 +158,7 @@ def test_errors_of_the_sdk_have_the_names_that_user_code_knows_them_by(tmp_path:
     lines = caught.value.trace.splitlines()
     assert "TypeError: Unsupported type in Response: int" in lines
     assert lines[-1] == "ValueError: of mine"
+    assert str(tmp_path) not in caught.value.trace
 
 
 def test_an_exception_that_cannot_be_shown_is_told_by_its_name(tmp_path: Path) -> None:

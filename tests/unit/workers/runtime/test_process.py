@@ -130,10 +130,10 @@ class Default(WorkerEntrypoint):
 
 
 def test_a_module_may_read_its_variables_when_it_is_loaded(worker: ScriptUnderTest) -> None:
-    worker.write("from workers import env\nprint('loaded with', env.GREETING, env.KEY)\n" + WORKER)
+    worker.write("from workers import env\nprint('loaded with', env.GREETING, env.KEY, env.VERSION.id)\n" + WORKER)
     process = worker.start()
-    process.load(vars={"GREETING": "hello"}, secrets={"KEY": "hush"})
-    process.hear(Log, containing="loaded with hello hush")
+    process.load(vars={"GREETING": "hello", "VERSION": {"id": "v1"}}, secrets={"KEY": "hush"})
+    process.hear(Log, containing="loaded with hello hush v1")
     process.hear(Loaded)
 
 
