@@ -17,12 +17,10 @@ import contextlib
 import types
 from bisect import insort
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import Context, copy_context
-from functools import partial
 from itertools import count
 from typing import Any, cast
 
-from holdfast.workers.durable.current import CURRENT, SECTION, Section
+from holdfast.workers.durable.current import Section
 from holdfast.workers.durable.settling import Settling
 from holdfast.workers.sdk.in_place import Wanted
 
@@ -359,67 +357,3 @@ def end(steps: Any) -> None:  # noqa: ANN401
     # It may await, or raise, where nobody listens any more.
     with contextlib.suppress(BaseException):
         steps.close()
-
-
-class Task(asyncio.Task[Any]):
-    """One that knows its context, as those of Python 3.12 do: who reports what nobody awaited asks there whose it was. And what it was
-    made of, whatever holds the steps of that."""
-
-    __slots__ = ("_made_in", "made_of")
-
-    def __init__(
-        self,
-        coroutine: Coroutine[Any, Any, Any],
-        *,
-        loop: asyncio.AbstractEventLoop,
-        name: str | None,
-        context: Context | None,
-        made_of: Any = None,  # noqa: ANN401
-    ) -> None:
-        self.made_of = coroutine if made_of is None else made_of
-        self._made_in = copy_context() if context is None else context
-        super().__init__(coroutine, loop=loop, name=name, context=self._made_in)
-
-    def get_context(self) -> Context:
-        """What it was made in."""
-        return self._made_in
-
-
-def task_factory(
-    loop: asyncio.AbstractEventLoop,
-    coroutine: Any,  # noqa: ANN401
-    *,
-    name: str | None = None,
-    context: Context | None = None,
-) -> "asyncio.Task[Any]":
-    """Makes tasks: one that code of an object makes is the object's, held by its gate and counted among its reasons to stay."""
-    if Wanted.on_stacks is None:
-        return _task(loop, coroutine, coroutine, name, context)
-    task = _task(loop, Wanted.on_stacks(_itself, (coroutine,)), coroutine, name, context)
-    # Where the task is cancelled before its first step, what goes on stacks has not come to it, and nobody else would close it.
-    task.add_done_callback(partial(_close, coroutine))
-    return task
-
-
-def _task(
-    loop: asyncio.AbstractEventLoop,
-    coroutine: Any,  # noqa: ANN401
-    made_of: Any,  # noqa: ANN401
-    name: str | None,
-    context: Context | None,
-) -> Task:
-    activity = CURRENT.get() if context is None else context.get(CURRENT)
-    if activity is None:
-        return Task(coroutine, loop=loop, name=name, context=context, made_of=made_of)
-    section = SECTION.get() if context is None else context.get(SECTION)
-    task = Task(activity.adopt(coroutine, section), loop=loop, name=name, context=context, made_of=made_of)
-    activity.owns(task, coroutine)
-    return task
-
-
-def _itself(coroutine: Any) -> Any:  # noqa: ANN401
-    return coroutine
-
-
-def _close(coroutine: Any, _: "asyncio.Task[Any]") -> None:  # noqa: ANN401
-    end(coroutine)

@@ -41,9 +41,9 @@ from holdfast.workers.channel.hub import Channels
 from holdfast.workers.channel.keepers import FILE_NAME as KEEPERS
 from holdfast.workers.channel.keepers import Keepers
 from holdfast.workers.channel.records import VERSION, ProcessHello
-from holdfast.workers.durable import gates
 from holdfast.workers.durable.instance import Instance
 from holdfast.workers.durable.objects import Objects
+from holdfast.workers.durable.tasks import task_factory
 from holdfast.workers.runtime import console, egress, isolation, strays
 from holdfast.workers.runtime.dispatch import Dispatcher
 from holdfast.workers.runtime.environment import elsewhere, environment_of, variables_of
@@ -89,7 +89,7 @@ class Process:
         self._load: Load | None = None
         self._script: Script | None = None
         self._serving: _Serving | None = None
-        self._loop.set_task_factory(gates.task_factory)
+        self._loop.set_task_factory(task_factory)
         self._is_ending = False
         self._loop.set_exception_handler(self._uncaught)
 

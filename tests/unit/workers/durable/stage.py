@@ -11,9 +11,9 @@ import pytest
 
 from holdfast.workers.durable.current import CURRENT
 from holdfast.workers.durable.disk import Job
-from holdfast.workers.durable.gates import task_factory
 from holdfast.workers.durable.namespace import Stub
 from holdfast.workers.durable.objects import Objects
+from holdfast.workers.durable.tasks import task_factory
 from holdfast.workers.runtime.pump import Pump
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair
 from holdfast.workers.runtime.turns import Turns

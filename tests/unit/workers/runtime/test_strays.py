@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.model.worker_egress import RequestContext
 from holdfast.model.worker_messages import DurableObjectBinding, Log
-from holdfast.workers.durable.gates import task_factory
+from holdfast.workers.durable.tasks import task_factory
 from holdfast.workers.runtime import console, strays
 from holdfast.workers.sdk.context import Invocation, running
 from tests.integration.runtime_process import ScriptUnderTest, script

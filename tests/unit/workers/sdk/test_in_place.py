@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.workers.durable import gates
+from holdfast.workers.durable.tasks import task_factory
 from holdfast.workers.sdk import ffi, in_place, stacks
 
 
@@ -85,7 +85,7 @@ async def test_a_task_cancelled_before_its_first_step_leaves_nothing_that_was_ne
     wanted: None, recwarn: pytest.WarningsRecorder
 ) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_task_factory(gates.task_factory)
+    loop.set_task_factory(task_factory)
     try:
         task = loop.create_task(value())
         task.cancel()
