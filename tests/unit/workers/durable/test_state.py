@@ -241,7 +241,7 @@ async def test_the_context_knows_the_id_and_the_scripts_classes(tmp_path: Path) 
         assert ctx.id == scene.stub().id
         assert ctx.exports.Other is scene.objects.namespace("Other")
         assert ctx.props == {}
-        with pytest.raises(AttributeError, match="no Durable Object class 'Nope'"):
+        with pytest.raises(AttributeError, match="exports no class 'Nope'"):
             _ = ctx.exports.Nope
 
 
