@@ -27,6 +27,16 @@ def test_a_part_without_a_file_is_called_as_it_is_itself() -> None:
     assert modules_of([Part("a.py", "", "", b"x")])[0] == {"a.py": b"x"}
 
 
+def test_a_module_is_called_as_its_part_where_the_entry_module_is_named_so() -> None:
+    parts = [
+        module("entry.py", b"x", part="worker.py"),
+        module("b.py", part="lib/b.py"),
+        module("c.py", part="files[]"),
+    ]
+    assert set(modules_of(parts, "worker.py")[0]) == {"worker.py", "lib/b.py", "c.py"}
+    assert set(modules_of(parts, "entry.py")[0]) == set(modules_of(parts)[0]) == {"entry.py", "b.py", "c.py"}
+
+
 def test_source_maps_are_no_modules() -> None:
     files = modules_of([module("a.py"), module("a.py.map", kind="application/source-map")])[0]
     assert set(files) == {"a.py"}

@@ -98,12 +98,12 @@ async def download_content(
 async def upload_content(request: Request, access: WriteAccess, script_name: ScriptName) -> Response:
     """Deploy other modules, with all that the version before runs with: a form whose `metadata` names the `main_module`."""
     parts = await read_parts(request)
-    files, notes = modules_of(parts)
     metadata = [part.content for part in parts if part.name == "metadata"]
     try:
         main = msgspec.json.decode(metadata[0], type=_ContentMetadata).main_module if metadata else ""
     except msgspec.DecodeError as error:
         raise refused(f"metadata: {error}", "/metadata") from None
+    files, notes = modules_of(parts, main)
 
     def want(before: Before | None) -> Wanted:
         if before is None:

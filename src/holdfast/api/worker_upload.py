@@ -141,7 +141,7 @@ async def read_upload(request: Request) -> Upload:
     """The upload in the request. Raises ApiFault."""
     parts = await read_parts(request)
     metadata = metadata_of(parts)
-    files, notes = modules_of(parts)
+    files, notes = modules_of(parts, metadata.main_module)
     if metadata.body_part or not metadata.main_module:
         raise refused("main_module: expected the name of a module: scripts are modules here", "/metadata/main_module")
     if metadata.main_module not in files:
@@ -187,14 +187,16 @@ def metadata_of(parts: Sequence[Part]) -> Metadata:
         raise refused(f"metadata: {error}", "/metadata") from None
 
 
-def modules_of(parts: Sequence[Part]) -> tuple[dict[str, bytes], tuple[tuple[int, str], ...]]:
-    """The modules by path, and what is to be told. Raises ApiFault."""
+def modules_of(parts: Sequence[Part], main: str = "") -> tuple[dict[str, bytes], tuple[tuple[int, str], ...]]:
+    """The modules by path, and what is to be told. A module is called as its file; as its part where `main`, the entry module, is the
+    name of a part and of no file (`curl -F worker.py=@src/entry.py`). Raises ApiFault."""
     files: dict[str, bytes] = {}
     notes: list[tuple[int, str]] = []
-    for part in parts:
-        if part.name == "metadata" or part.content_type in _NO_MODULES:
-            continue
-        name = part.filename if part.name in _LISTS else part.filename or part.name
+    modules = [part for part in parts if part.name != "metadata" and part.content_type not in _NO_MODULES]
+    by_part = main not in {part.filename for part in modules} and main in {part.name for part in modules}
+    for part in modules:
+        is_named = part.name not in _LISTS and (by_part or not part.filename)
+        name = part.name if is_named else part.filename
         if part.content_type == _REQUIREMENT:
             notes.append(
                 (INVALID_UPLOAD, f"{name[:80]}: packages are not installed here: put them into python_modules")
