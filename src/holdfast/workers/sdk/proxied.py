@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 # Classes that are called otherwise in JavaScript.
-_NAMES = {"JsDict": "Object", "JsList": "Array", "JsMap": "Map"}
+_NAMES = {"JsDict": "Object", "ClientFacts": "Object", "JsList": "Array", "JsMap": "Map"}
 
 
 class Constructor:

@@ -14,6 +14,7 @@ from holdfast.workers.sdk.web import url_parsing
 from holdfast.workers.sdk.web.aborting import AbortSignal
 from holdfast.workers.sdk.web.bodies import Payload, payload_of
 from holdfast.workers.sdk.web.body_mixin import BodyMixin
+from holdfast.workers.sdk.web.client_facts import ClientFacts
 from holdfast.workers.sdk.web.headers import Headers
 
 # Fetch §2.2.1: these are written in capitals however they are given; others are not.
@@ -65,7 +66,8 @@ class Request(BodyMixin):
         """A request that came over the wire; nothing is checked or rewritten."""
         made = cls.__new__(cls)
         made.method, made.url, made.headers, made.payload = method, url, headers, payload
-        made.redirect, made.cf, made.heeded = "manual", as_js(cf), None
+        made.redirect, made.heeded = "manual", None
+        made.cf = ClientFacts(as_js(cf)) if isinstance(cf, dict) else None
         return made
 
     @property

@@ -8,6 +8,7 @@ from holdfast.workers.sdk.web.bodies import Payload
 from holdfast.workers.sdk.web.headers import Headers
 from holdfast.workers.sdk.web.request import Request
 from holdfast.workers.sdk.web.urls import URL
+from holdfast.workers.values import decode, encode
 
 
 async def test_it_is_made_with_options_in_every_way() -> None:
@@ -99,7 +100,10 @@ def test_a_received_request_is_as_it_came() -> None:
         True,
     )
     assert request.cf is not None
-    assert request.cf.colo == "X"
+    assert (request.cf.colo, request.cf.country, request.cf.tlsVersion) == ("X", None, None)
+    with pytest.raises(AttributeError, match="contry"):
+        _ = request.cf.contry
+    assert (dict(request.cf), decode(encode(request.cf))) == ({"colo": "X"}, {"colo": "X"})
     assert repr(request) == "Request(method='GET', url='https://A.test')"
 
 
