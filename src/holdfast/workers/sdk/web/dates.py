@@ -8,7 +8,10 @@ Law 3: a Date does not change. JavaScript's setters are refused, with what to do
 from __future__ import annotations
 
 import email.utils
+import math
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -16,6 +19,19 @@ from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
 from holdfast.workers.sdk.proxied import Constructed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What Python's own readers do not take, and JavaScript does.
+_FORMATS = (
+    "%Y",
+    "%Y-%m",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%b %d, %Y %H:%M:%S",
+    "%B %d, %Y %H:%M:%S",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%m/%d/%Y",
+    "%m/%d/%Y %H:%M:%S",
+)
 
 
 class Date(datetime, Constructed):
@@ -64,15 +80,11 @@ class Date(datetime, Constructed):
         return int(time.time() * 1000)
 
     @classmethod
-    def parse(cls, text: str) -> int:
-        """Ms of Unix time of an ISO 8601 or an HTTP date. RangeError for what is none."""
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            try:
-                moment = email.utils.parsedate_to_datetime(text)
-            except ValueError:
-                raise JsRangeError("Invalid time value") from None
+    def parse(cls, text: str) -> float:
+        """Ms of Unix time of an ISO 8601 or an HTTP date, or one as people write it; NaN for what is none."""
+        moment = _read(str(text))
+        if moment is None:
+            return math.nan
         return _ms_of(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
 
     @classmethod
@@ -167,6 +179,18 @@ class Date(datetime, Constructed):
 
     setTime = setFullYear = setMonth = setDate = setHours = setMinutes = setSeconds = setMilliseconds = _set  # noqa: N815
     setUTCFullYear = setUTCMonth = setUTCDate = setUTCHours = setUTCMinutes = setUTCSeconds = setUTCMilliseconds = _set  # noqa: N815
+
+
+def _read(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, email.utils.parsedate_to_datetime, *map(_reader, _FORMATS)):
+        # Of some texts that are no dates the one for HTTP says a TypeError, or more.
+        with suppress(ValueError, TypeError, IndexError, OverflowError):
+            return read(text)
+    return None
+
+
+def _reader(form: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007 - UTC where it names no other
 
 
 def _ms_of(moment: datetime) -> int:

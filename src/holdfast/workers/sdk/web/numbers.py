@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from decimal import Decimal
 
 from holdfast.workers.sdk.errors import JsSyntaxError
 
@@ -82,7 +83,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 def parseInt(text: object, base: int = 10) -> float:  # noqa: N802 - JavaScript's name
     """The whole number that a text begins with; NaN where it begins with none."""
     said = str(text).strip().lower()
-    sign, said = (-1 if said.startswith("-") else 1), said.removeprefix("-").removeprefix("+")
+    sign, said = (-1 if said.startswith("-") else 1), said[1:] if said[:1] in {"-", "+"} else said
     if said.startswith("0x") and base in {0, 10, 16}:
         base, said = 16, said[2:]
     digits = re.match(f"[{_DIGITS[: base or 10]}]{{0,400}}", said)
@@ -121,6 +122,17 @@ def Boolean(value: object = None) -> bool:  # noqa: N802 - JavaScript's name
     return value is not None
 
 
+def _decimal(value: float) -> str:
+    """As JavaScript writes what is finite: with an exponent from 1e21 on, and below 1e-6."""
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    power = int(exponent)
+    return f"{mantissa}e{power:+d}" if power >= 0 or power < -6 else f"{Decimal(repr(value)):f}"
+
+
 class String:
     """`js.String`: texts of Python's."""
 
@@ -130,7 +142,7 @@ class String:
             return "null" if value is None else str(value).lower()
         if isinstance(value, float) and not math.isfinite(value):
             return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        return _decimal(value) if isinstance(value, float) else str(value)
 
     @staticmethod
     def fromCharCode(*codes: int) -> str:  # noqa: N802 - JavaScript's name

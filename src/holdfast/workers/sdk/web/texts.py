@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import re
 from urllib.parse import quote, unquote
@@ -12,6 +11,9 @@ from holdfast.workers.sdk.buffers import Uint8Array, bytes_of
 from holdfast.workers.sdk.errors import DOMException, JsRangeError, JsSyntaxError, JsTypeError
 from holdfast.workers.sdk.sending import well_formed
 from holdfast.workers.sdk.values import JsDict
+
+_NO_SPACES = dict.fromkeys(map(ord, " \t\n\f\r"))
+_HALF_ESCAPED = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class TextEncoder:
@@ -52,6 +54,8 @@ class TextDecoder:
         self.encoding, self.fatal = label.lower(), bool(chosen.get("fatal", False))
         self.ignoreBOM = bool(chosen.get("ignoreBOM", False))
         self._pieces: codecs.IncrementalDecoder | None = None
+        # Whether the text that is decoded has begun: a mark at its beginning is no part of it.
+        self._has_begun = False
 
     @classmethod
     def new(cls, label: str = "utf-8", options: object = None, **given: object) -> TextDecoder:
@@ -64,28 +68,30 @@ class TextDecoder:
         """
         raw = bytes_of(data, what="decode(data)")
         is_last = not {**(options if isinstance(options, dict) else {}), **given}.get("stream")
-        pieces = self._pieces or self._begun()
+        pieces = self._pieces or codecs.getincrementaldecoder(self.encoding)("strict" if self.fatal else "replace")
         try:
             text = pieces.decode(raw, is_last)
         except UnicodeDecodeError:
-            self._pieces = None
+            self._pieces, self._has_begun = None, False
             raise JsTypeError("Failed to decode input.") from None
+        begins, self._has_begun = not self._has_begun, not is_last and (self._has_begun or text != "")
         self._pieces = None if is_last else pieces
-        return text
-
-    def _begun(self) -> codecs.IncrementalDecoder:
-        # A mark at the beginning is no part of a text.
-        codec = "utf-8-sig" if self.encoding in {"utf-8", "utf8"} and not self.ignoreBOM else self.encoding
-        return codecs.getincrementaldecoder(codec)("strict" if self.fatal else "replace")
+        return text.removeprefix("\ufeff") if begins and not self.ignoreBOM else text
 
 
 def atob(text: str) -> str:
     """Base64 decoded, each byte one character. InvalidCharacterError for what is none."""
-    cleaned = "".join(text.split())
+    cleaned = str(text).translate(_NO_SPACES)
+    if len(cleaned) % 4 == 0:
+        # What it is filled up with may be there or not, but is all of it then.
+        cleaned = cleaned.removesuffix("==") if cleaned.endswith("==") else cleaned.removesuffix("=")
+    refusal = DOMException("atob() called with invalid base64-encoded data.", "InvalidCharacterError")
+    if "=" in cleaned:
+        raise refusal
     try:
         return base64.b64decode(cleaned + "=" * (-len(cleaned) % 4), validate=True).decode("latin-1")
-    except (binascii.Error, ValueError):
-        raise DOMException("atob() called with invalid base64-encoded data.", "InvalidCharacterError") from None
+    except ValueError:
+        raise refusal from None
 
 
 def btoa(text: str | bytes) -> str:
@@ -99,17 +105,35 @@ def btoa(text: str | bytes) -> str:
     return base64.b64encode(raw).decode("ascii")
 
 
+def _malformed() -> JsSyntaxError:
+    return JsSyntaxError("URI malformed", name="URIError")
+
+
+def _escaped(text: str, kept: str) -> str:
+    try:
+        return quote(text, safe=kept)
+    except UnicodeEncodeError:
+        pass
+    try:
+        # Halves of surrogate pairs that belong together are their character.
+        return quote(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le"), safe=kept)
+    except UnicodeDecodeError:
+        raise _malformed() from None
+
+
 def encodeURIComponent(text: str) -> str:  # noqa: N802 - JavaScript's name
-    """As JavaScript's `encodeURIComponent`."""
-    return quote(text, safe="-_.!~*'()")
+    """As JavaScript's `encodeURIComponent`. URIError (ValueError) for half of a surrogate pair."""
+    return _escaped(text, "-_.!~*'()")
 
 
 def decodeURIComponent(text: str) -> str:  # noqa: N802 - JavaScript's name
-    """As JavaScript's `decodeURIComponent`. URIError (ValueError) for what is not UTF-8."""
+    """As JavaScript's `decodeURIComponent`. URIError (ValueError) for what is not UTF-8, or a % that escapes nothing."""
+    if _HALF_ESCAPED.search(text):
+        raise _malformed()
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        raise JsSyntaxError("URI malformed") from None
+        raise _malformed() from None
 
 
 # What has a meaning of its own between the parts of a URL.
@@ -117,8 +141,8 @@ _RESERVED = ";/?:@&=+$,#"
 
 
 def encodeURI(text: str) -> str:  # noqa: N802 - JavaScript's name
-    """As JavaScript's `encodeURI`: what separates a URL's parts stays."""
-    return quote(text, safe=f"-_.!~*'(){_RESERVED}")
+    """As JavaScript's `encodeURI`: what separates a URL's parts stays. URIError (ValueError) for half of a surrogate pair."""
+    return _escaped(text, f"-_.!~*'(){_RESERVED}")
 
 
 def decodeURI(text: str) -> str:  # noqa: N802 - JavaScript's name

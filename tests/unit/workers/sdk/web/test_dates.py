@@ -1,5 +1,6 @@
 """`js.Date`: a datetime by JavaScript's names."""
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
@@ -27,6 +28,11 @@ def test_a_time_is_its_milliseconds(milliseconds: int) -> None:
         (("2026-11-26T10:00:00.123+01:00",), "2026-11-26T09:00:00.123Z"),
         (("Thu, 26 Nov 2026 09:00:00 GMT",), "2026-11-26T09:00:00.000Z"),
         ((2026, 10, 26, 9, 1, 2, 3), "2026-11-26T09:01:02.003Z"),
+        (("2026",), "2026-01-01T00:00:00.000Z"),
+        (("2026-11",), "2026-11-01T00:00:00.000Z"),
+        (("Nov 26, 2026",), "2026-11-26T00:00:00.000Z"),
+        (("26 November 2026",), "2026-11-26T00:00:00.000Z"),
+        (("11/26/2026 09:01:02",), "2026-11-26T09:01:02.000Z"),
         ((2026, 12), "2027-01-01T00:00:00.000Z"),
         ((datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=2))),), "2026-01-01T22:00:00.000Z"),
     ],
@@ -39,6 +45,11 @@ def test_it_is_made_in_every_way(given: tuple[object, ...], iso: str) -> None:
 def test_what_is_no_time_is_refused(given: tuple[object, ...]) -> None:
     with pytest.raises(JsRangeError, match="Invalid time value"):
         Date.new(*given)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "2026-13-01", "//", "Tue,2020-01-01T10:00T", "25:00"])
+def test_what_reads_as_no_time_is_not_a_number(text: str) -> None:
+    assert math.isnan(Date.parse(text))
 
 
 def test_its_parts_count_as_javascript_counts() -> None:

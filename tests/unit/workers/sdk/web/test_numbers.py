@@ -80,6 +80,7 @@ def test_whole_numbers_have_bases() -> None:
         12,
     ]
     assert isNaN(parseInt("9", 8))
+    assert isNaN(parseInt("-+e", 16))
 
 
 def test_what_cannot_be_read_as_a_number_is_nan() -> None:
@@ -103,6 +104,17 @@ def test_nan_is_not_true() -> None:
 def test_texts_and_large_numbers_are_made() -> None:
     values: list[Any] = [1.0, 1.5, None, True, "a"]
     assert [String(value) for value in values] == ["1", "1.5", "null", "true", "a"]
+    numbers = [1e20, 1e21, -1.5e300, 1e-6, 1.5e-5, 1e-7, -2.5e-10, -0.0]
+    assert [String(number) for number in numbers] == [
+        "100000000000000000000",
+        "1e+21",
+        "-1.5e+300",
+        "0.000001",
+        "0.000015",
+        "1e-7",
+        "-2.5e-10",
+        "0",
+    ]
     assert (String.fromCharCode(72, 0xD83D, 0xDE00), String.fromCodePoint(72, 0x1F600)) == ("H😀", "H😀")
     assert BigInt("12345678901234567890") == 12345678901234567890
     for value in ("1.5", "x", 0.5):

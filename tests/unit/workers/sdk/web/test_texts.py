@@ -50,7 +50,8 @@ def test_whole_urls_keep_what_separates_their_parts() -> None:
 
 def test_what_is_no_base64_is_refused() -> None:
     assert btoa(b"\xff") == "/w=="
-    for function, text in ((atob, "a*b"), (btoa, "☃")):
+    assert [atob(text) for text in ("YQ==", "YQ", " Y\nQ\t=\r=", "YWI=", "")] == ["a", "a", "a", "ab", ""]
+    for function, text in ((atob, "a*b"), (atob, "YWI/="), (atob, "YQ="), (atob, "YQ==="), (atob, "Y"), (btoa, "☃")):
         with pytest.raises(DOMException) as caught:
             function(text)
         assert caught.value.name == "InvalidCharacterError"
@@ -59,8 +60,18 @@ def test_what_is_no_base64_is_refused() -> None:
 def test_components_of_urls() -> None:
     assert encodeURIComponent("a b/ü!") == "a%20b%2F%C3%BC!"
     assert decodeURIComponent("a%20b%2F%C3%BC!") == "a b/ü!"
-    with pytest.raises(JsSyntaxError):
-        decodeURIComponent("%ff")
+    assert encodeURIComponent("\ud83d\ude00") == "%F0%9F%98%80"
+    for function, text in (
+        (decodeURIComponent, "%ff"),
+        (decodeURIComponent, "100%"),
+        (decodeURI, "a%2"),
+        (decodeURI, "%zz"),
+        (encodeURIComponent, "\ud83d"),
+        (encodeURI, "\ude00"),
+    ):
+        with pytest.raises(JsSyntaxError, match="URI malformed") as caught:
+            function(text)
+        assert caught.value.name == "URIError"
 
 
 @given(st.text(), st.lists(st.integers(0, 40)), st.booleans())
@@ -72,6 +83,24 @@ def test_any_pieces_of_a_text_give_the_text(text: str, cuts: list[int], has_mark
     heard = "".join(decoder.decode(piece, {"stream": True}) for piece in pieces)
     assert heard + decoder.decode() == text.lstrip("\ufeff")
     assert decoder.decode(b"again") == "again"
+
+
+@pytest.mark.parametrize("start", [b"\xef", b"\xef\xbb"])
+def test_the_beginning_of_a_mark_alone_is_no_mark(start: bytes) -> None:
+    assert TextDecoder().decode(start) == "\ufffd"
+    with pytest.raises(JsTypeError):
+        TextDecoder("utf-8", {"fatal": True}).decode(start)
+
+
+def test_a_decoder_leaves_out_one_mark_of_each_text() -> None:
+    decoder = TextDecoder()
+    assert [decoder.decode(b"\xef\xbb\xbf" * 2 + b"a") for _ in range(2)] == ["\ufeffa"] * 2
+    assert [decoder.decode(data, {"stream": True}) for data in (b"\xef\xbb", b"\xbfa", b"\xef\xbb\xbf")] == [
+        "",
+        "a",
+        "\ufeff",
+    ]
+    assert TextDecoder("utf-8", {"ignoreBOM": True}).decode(b"\xef\xbb\xbfa") == "\ufeffa"
 
 
 def test_a_character_that_never_becomes_whole_is_told_at_the_end() -> None:
