@@ -119,7 +119,11 @@ class DurableObjectState:
         """The tags it was accepted with. JsException for a socket that is not hibernatable."""
         _check_socket(ws, "getTags")
         if ws not in self._owner.sockets:
-            raise JsException("only hibernatable websockets can have tags.")
+            raise JsException(
+                "only hibernatable websockets can have tags."
+                if ws.is_heard
+                else "you must call 'acceptWebSocket()' before attempting to access the tags of a WebSocket."
+            )
         return JsList(ws.tags)
 
     def setWebSocketAutoResponse(self, pair: Any = None) -> None:  # noqa: ANN401  a WebSocketRequestResponsePair

@@ -89,8 +89,12 @@ async def test_sockets_and_tags_answer_to_the_names_of_javascripts_arrays(tmp_pa
 async def test_the_tags_of_a_socket_that_is_not_hibernatable_cannot_be_asked(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         ctx = await state_of(scene)
+        _, half = WebSocketPair.new()
+        with pytest.raises(JsException, match=r"you must call 'acceptWebSocket\(\)' before"):
+            ctx.getTags(half)
+        half.accept()
         with pytest.raises(JsException, match="only hibernatable websockets can have tags"):
-            ctx.getTags(WebSocketPair.new()[0])
+            ctx.getTags(half)
 
 
 async def test_what_is_no_socket_is_not_accepted(tmp_path: Path) -> None:
