@@ -278,8 +278,9 @@ class Visitor:
             result = function(*args)
             if isinstance(result, Awaitable):
                 result = await result
-        except Exception as error:  # noqa: BLE001  the caller is told
-            call.done(None, error)
+        except BaseException as error:  # noqa: BLE001  the caller is told, whatever it is: nobody else waits for it, and a loop may end by it
+            if not call.future.get_loop().is_closed():
+                call.done(None, error)
         else:
             call.done(result, None)
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Iterator
+from contextvars import Context
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -194,6 +195,17 @@ async def test_an_error_of_a_function_reaches_who_called_it(tmp_path: Path) -> N
 
         with pytest.raises(LookupError, match="the object"):
             await scene.stub().ask(here)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError("mine"), SystemExit("mine"), KeyboardInterrupt("mine")])
+async def test_whatever_a_function_of_no_object_raises_its_caller_is_told_and_the_loop_goes_on(
+    error: BaseException,
+) -> None:
+    async def fails() -> None:
+        raise error
+
+    with pytest.raises(ObjectError, match="mine"):
+        await calls.RemoteFunction(fails, Context())()
 
 
 async def test_a_function_of_an_instance_that_is_gone_says_so(tmp_path: Path) -> None:
