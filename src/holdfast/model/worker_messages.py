@@ -141,12 +141,14 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
 class Serve(_Message, frozen=True, kw_only=True, tag="serve"):
     """The process before is gone: take the lock of `objects_dir`, accept.
 
-    `died_in`: an event that has ended a process before (by a limit, or twice in a row by a crash): it is not to be delivered again.
+    `died_in`: an event that has ended a process before (by a limit, or twice in a row by a crash): it is not to be delivered again; nor are
+    those that did earlier (`died_before`).
     `is_after_crash`: the process before has crashed; events begin one at a time for a while, so that it is seen which one does it: each when
     the one before has ended, or after `wait_s` seconds.
     """
 
     died_in: Event | None = None
+    died_before: tuple[Event, ...] = ()
     is_after_crash: bool = False
     wait_s: float = 0.0
 

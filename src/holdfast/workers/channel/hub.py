@@ -79,12 +79,12 @@ class Channels:
     # --- Life ---
 
     async def gather(
-        self, listener: socket.socket, *, poison: tuple[int, int] | None = None, keepers: Keepers | None = None
+        self, listener: socket.socket, *, poison: frozenset[tuple[int, int]] = frozenset(), keepers: Keepers | None = None
     ) -> None:
         """Accept links on `listener` from now on; returns when those that wait there, and those that had sockets before, have told what they
         keep. Then `release`.
 
-        `poison`: (sid, seq) of a message that is acknowledged without being given to anybody: it has ended a process before. `keepers`: who had
+        `poison`: (sid, seq) of events that are acknowledged without being given to anybody: each has ended a process before. `keepers`: who had
         sockets, and where it is written down from now on.
         """
         self._intake.poison = poison

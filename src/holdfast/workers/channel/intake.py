@@ -41,8 +41,8 @@ class Intake:
     def __init__(self, reception: Reception, away: Away, report: Callable[[str], None]) -> None:
         """`away`: who may come back. `report` is told, in a sentence, of what an edge kept and nobody can read."""
         self._reception, self._away, self._report = reception, away, report
-        # (socket, event) that has ended a process before: it is passed over.
-        self.poison: tuple[int, int] | None = None
+        # (socket, event) that have ended a process before: they are passed over.
+        self.poison: frozenset[tuple[int, int]] = frozenset()
         self._handlers: dict[int, Callable[[Link, Record], None]] = {
             int(FromEdge.OPENED): self._opened,
             int(FromEdge.RESUMED): self._resumed,
@@ -154,10 +154,7 @@ class Intake:
         self._reception.not_adopted(record[4].decode("ascii", "replace"))
 
     def _is_poison(self, session: Session, seq: int) -> bool:
-        if self.poison != (session.sid, seq):
-            return False
-        self.poison = None
-        return True
+        return (session.sid, seq) in self.poison
 
 
 def _next(session: Session, seq: int) -> int:

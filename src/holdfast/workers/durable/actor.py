@@ -8,7 +8,7 @@ Law 3: sockets outlive a hibernation and a deploy; a reset closes all of them.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, Protocol
 
@@ -143,6 +143,12 @@ class Actor:
                 self._waiting = self._waiting or []
                 self._waiting.append(event)
                 return
+            if (
+                isinstance(event, SocketEvent)
+                and self._services.begins is not None
+                and event.socket.session is not None
+            ):
+                self._services.begins(event.socket.session.sid, event.seq)
             try:
                 instance = self._wake()
             except BaseException as error:  # noqa: BLE001  user code's constructor; the event tells who asked
@@ -194,6 +200,12 @@ class Actor:
     def closed(self, ws: Any, code: int, reason: str, was_clean: bool, seq: int) -> None:  # noqa: ANN401  a WebSocket
         """It has closed; after the handler the object has it no more."""
         if ws not in self.sockets:
+            return
+        if self.instance is None and seq and ws.session.skipped_seq == seq:
+            # It has ended a process before: an object that is not there is not even made for it.
+            self._forget(ws)
+            ws.closes(code, reason, was_clean=was_clean, emit=_at_once)
+            ws.session.ack(seq)
             return
         event = CloseEvent(ws, CLOSE_NAMES, (ws, code, reason, was_clean), seq)
         event.forget_by(self._forget)
@@ -311,6 +323,10 @@ class Actor:
         waiting, self._waiting = self._waiting, None
         for event in waiting or ():
             self.deliver(event)
+
+
+def _at_once(action: Callable[[], None]) -> None:
+    action()
 
 
 def _acceptance(ws: Socket) -> int:

@@ -8,15 +8,19 @@ Law 1: a mark is in the file before the handler's first step, and gone after its
 Law 2: marks are for the kernel, not for the disk: they outlive a process, not a power cut. Nothing depends on them but who waits a little.
 Law 3: one whose run reset its object is marked until the next run, and has failed likewise.
 Law 4: whatever is in the file, it can be read; what is no mark is passed over.
+Law 5: whose object is being made for its alarm is marked with how often its process has died of that: it waits longer each time (`died_at_birth`).
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 FILE_NAME = ".alarms"
 Key = tuple[str, str]
 # A class's name and 64 hex digits, for all that may run at once, many times over.
 MAX_BYTES = 256 * 1024
+# Of how often something has died.
+MAX_DIGITS = 10
 
 
 class AlarmMarks:
@@ -24,8 +28,23 @@ class AlarmMarks:
 
     def __init__(self, directory: Path) -> None:
         self._descriptor = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._left = _read(os.pread(self._descriptor, MAX_BYTES, 0))
+        self._left, self._births = _read(os.pread(self._descriptor, MAX_BYTES, 0))
         self._running: set[Key] = set()
+
+    @property
+    def died_at_birth(self) -> Mapping[Key, int]:
+        """Whose objects could not be made because the process died, and how often in a row."""
+        return self._births
+
+    def bear(self, key: Key) -> None:
+        """Its object is about to be made, if it is not there."""
+        self._births[key] = self._births.get(key, 0) + 1
+        self._write()
+
+    def born(self, key: Key) -> None:
+        """It is there, or could not be made."""
+        if self._births.pop(key, 0):
+            self._write()
 
     def take(self, key: Key) -> bool:
         """Whether this one ran when the process before this one died, or its run reset its object; asked again, it did not."""
@@ -56,16 +75,28 @@ class AlarmMarks:
         """Nobody is marked any more."""
         self._left.clear()
         self._running.clear()
+        self._births.clear()
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
     def _write(self) -> None:
-        text = "".join(f"{name} {digits}\n" for name, digits in (*self._left, *self._running)).encode()
+        marks = [f"{name} {digits}\n" for name, digits in (*self._left, *self._running)]
+        births = [f"{name} {digits} {times}\n" for (name, digits), times in self._births.items()]
+        text = "".join((*marks, *births)).encode()
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
 
-def _read(data: bytes) -> set[Key]:
+def _read(data: bytes) -> tuple[set[Key], dict[Key, int]]:
     lines = data.decode("utf-8", "replace").splitlines()
-    pairs = (line.split(" ") for line in lines)
-    return {(pair[0], pair[1]) for pair in pairs if len(pair) == 2}
+    marks: set[Key] = set()
+    births: dict[Key, int] = {}
+    for line in lines:
+        match line.split(" "):
+            case [name, digits]:
+                marks.add((name, digits))
+            case [name, digits, times] if times.isascii() and times.isdigit() and len(times) < MAX_DIGITS:
+                births[name, digits] = int(times)
+            case _:
+                continue
+    return marks, births

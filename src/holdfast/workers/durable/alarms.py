@@ -11,15 +11,16 @@ Law 1: an object's alarm never runs twice at the same time.
 Law 2: a failed run is tried again after 2 s, 4 s, 8 s … (up to a quarter more, by chance), MAX_RETRIES times; then it is given up, and that is said.
 Law 3: a run that ended its process, or reset its object, has failed (`alarm_marks.py`): an alarm that never ends does not kill one process after
 the other.
-Law 4: a run that could not begin, or that the platform ended (storage that fails, new code), is tried again likewise, and not counted: the cause
+Law 4: a run that could not begin (an object that cannot be made, also where its process dies of it), or that the platform ended (storage that fails, new code), is tried again likewise, and not counted: the cause
 is not the handler's.
 Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as measured.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from holdfast.store.objects.errors import StorageError
@@ -105,6 +106,7 @@ class AlarmRun(Event):
 
     def handler(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The handler, if the file says that there is something to run."""
+        self._marks.born(self._key)
         cell = self._host.file.alarm
         alarm = cell.stored()
         # When another try is due is the scheduler's to know.
@@ -148,6 +150,7 @@ class AlarmRun(Event):
 
     def fail(self, error: BaseException) -> None:
         """The object broke, or could not be made: the alarm is still in its file."""
+        self._marks.born(self._key)
         if self._runs and not _is_the_platforms(error):
             # The next run, at once, writes down that this one has failed: what this one writes is undone.
             self._marks.fail(self._key)
@@ -221,8 +224,11 @@ class Scheduler:
         self._is_stopped = False
         self._loop = asyncio.get_running_loop()
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, died_at_birth: Mapping[Key, int] = MappingProxyType({})) -> None:
+        """Begin. `died_at_birth`: how often processes before this one have died of making these objects for their alarms."""
+        for key, times in died_at_birth.items():
+            wait_ms = backoff_ms(times - 1, random.random())  # noqa: S311  spread, not a secret
+            self._failed[key] = (times, self._loop.time() + wait_ms / 1000)
         self._table.on_change = self._changed
         self._expect_all(self._table.retries)
         self.look()

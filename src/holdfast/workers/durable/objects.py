@@ -150,7 +150,7 @@ class Objects:
         self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
         self._send_again(objects_dir)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
-        self._scheduler.start()
+        self._scheduler.start(self._marks.died_at_birth)
         self._crowd.begin()
 
     async def retire(self, limit_s: float) -> None:
@@ -354,6 +354,7 @@ class Objects:
         if marks is not None:
             run = AlarmRun((row.class_name, row.object_id), marks, self.services.wall_ms, settled)
             run.seen = self.services.run_seen
+            marks.bear((row.class_name, row.object_id))
             actor.deliver(run)
 
     def _waits(self, row: Any) -> bool:  # noqa: ANN401  as above

@@ -1,12 +1,15 @@
-"""Which event is to blame for the end of a script's process, and is not delivered again.
+"""Which events are to blame for ends of a script's processes, and are not delivered again.
 
 Law 1: an event that had the loop when a limit ended the process is; so is one that had it, or was the last one to have it, twice in a row.
 Law 2: one that had let the loop go is not to blame when somebody outside kills the process, unless that happens KILLS_BLAMED times in a row.
 Law 3: the more ends in a row have nobody to blame, the longer the next process waits for the end of an event before another begins (`wait_s`):
 the last one to have the loop is the one that did it then, however long it takes for that.
+Law 4: who is to blame stays known when another is too: a process that dies has acknowledged nothing of what it passed over.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 from holdfast.model.worker_messages import Event, Turn
 
@@ -18,17 +21,38 @@ FIRST_WAIT_S, STEP, MOST_WAIT_S = 0.1, 4, 10.0
 KILLS_COUNTED = 3
 
 
-class Blame:
-    """See above. `died_in` is the event that is passed over; `suspect` one that will be, if the process dies in it or after it again."""
+# Precedent: what an edge sends ahead of one socket is 1,024 events; few of a script's end a process.
+MOST_BLAMED = 256
 
-    __slots__ = ("_ends", "_killed_after", "_kills", "died_in", "suspect")
+
+class Blame:
+    """See above. `died_in` is the last event that is passed over, `before` those before it; `suspect` one that will be, if the process dies in
+    it or after it again."""
+
+    __slots__ = ("_ends", "_found", "_killed_after", "_kills", "suspect")
 
     def __init__(self) -> None:
-        self.died_in: Event | None = None
+        self._found: deque[Event] = deque(maxlen=MOST_BLAMED)
         self.suspect: Event | None = None
         self._killed_after: Event | None = None
         self._kills = 0
         # Ends in a row with nobody to blame, in parts of KILLS_COUNTED.
+        self._ends = 0
+
+    @property
+    def died_in(self) -> Event | None:
+        """The event that a process died in last, of those to blame."""
+        return self._found[-1] if self._found else None
+
+    @property
+    def before(self) -> tuple[Event, ...]:
+        """Those found to blame before that one."""
+        return tuple(self._found)[:-1]
+
+    def _blame(self, event: Event) -> None:
+        if event in self._found:
+            self._found.remove(event)
+        self._found.append(event)
         self._ends = 0
 
     @property
@@ -52,9 +76,9 @@ class Blame:
             self._kills = self._kills + 1 if event == self._killed_after else 1
             self._killed_after = event
             if self._kills >= KILLS_BLAMED:
-                self.died_in, self._ends = event, 0
+                self._blame(event)
         # One that has let the loop go may have left behind what ends the process: it is the last one twice only where it came again.
         elif (is_at_fault and not turn.is_past) or event == suspect:
-            self.died_in, self._ends = event, 0
+            self._blame(event)
         else:
             self.suspect = event

@@ -340,7 +340,10 @@ class Script:
         blame = self._blame
         is_careful = blame.suspect is not None or blame.wait_s > 0
         return [
-            Tell(process.number, Serve(died_in=blame.died_in, is_after_crash=is_careful, wait_s=blame.wait_s)),
+            Tell(
+                process.number,
+                Serve(died_in=blame.died_in, died_before=blame.before, is_after_crash=is_careful, wait_s=blame.wait_s),
+            )
         ]
 
     def _let_go(self, process: Process, now: float, *, reason: str) -> list[Command]:

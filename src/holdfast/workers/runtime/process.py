@@ -227,6 +227,7 @@ class _Serving:
         self._objects.env = env
         self._objects.elsewhere = elsewhere(message, neighbours)
         self._objects.services.event_seen = see_event
+        self._objects.services.begins = turns.begin
         self._objects.services.run_seen = console.see_run
         self._objects.services.context = _named
         egress.configure(message.egress_path, message.key)
@@ -259,7 +260,8 @@ class _Serving:
 
     async def serve(self, message: Serve) -> None:
         """Take the objects, then accept."""
-        poison = None if message.died_in is None else (message.died_in.sid, message.died_in.seq)
+        died_in = () if message.died_in is None else (message.died_in,)
+        poison = frozenset((event.sid, event.seq) for event in (*died_in, *message.died_before))
         if message.is_after_crash:
             self._pump.be_careful(max(CAREFUL_S, CAREFUL_WAITS * message.wait_s), message.wait_s)
         # Sockets first: an alarm that is due wakes its object as soon as the objects are ours.

@@ -367,7 +367,7 @@ async def test_an_event_that_has_ended_a_process_is_passed_over(stage: Stage) ->
     edge = await stage.edge()
     edge.resumed(7, encode(BINDING), next_seq=4)
     edge.send(FromEdge.READY)
-    await stage.gather(poison=(7, 4))
+    await stage.gather(poison=frozenset({(7, 4)}))
     edge.send(FromEdge.TEXT, 7, b"kills", seq=4)
     edge.send(FromEdge.TEXT, 7, b"b", seq=5)
     assert (await edge.until(ToEdge.ACK))[3] == 4

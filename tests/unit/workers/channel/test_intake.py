@@ -94,12 +94,14 @@ async def test_what_comes_behind_ready_is_for_later(scene: Scene) -> None:
 
 
 async def test_an_event_that_has_ended_a_process_is_acknowledged_and_not_given(scene: Scene) -> None:
-    scene.intake.poison = (SID, 2)
+    scene.intake.poison = frozenset({(SID, 2)})
     scene.take(text(1), text(2, "poison"), text(3))
     assert scene.heard == [("x", 1), ("x", 3)]
     scene.link.sessions[SID].ack(1)
     assert scene.link.acknowledged == [2]
-    assert scene.intake.poison is None
+    # As often as it comes: who passed it over before may have died before it said so.
+    scene.take(text(2, "poison"))
+    assert scene.heard == [("x", 1), ("x", 3)]
 
 
 async def test_an_end_that_has_ended_a_process_is_told_to_no_handler_and_is_the_end(scene: Scene) -> None:
@@ -108,7 +110,7 @@ async def test_an_end_that_has_ended_a_process_is_told_to_no_handler_and_is_the_
         arrived=lambda *what: scene.heard.append(what),
         ended=lambda *what, was_clean, seq: scene.heard.append((*what, was_clean, seq)),
     )
-    scene.intake.poison = (SID, 2)
+    scene.intake.poison = frozenset({(SID, 2)})
     scene.take(text(1), (int(FromEdge.CLOSED), 1, SID, 2, b"\xe8\x03\x01bye"))
     assert scene.heard == [("x", 1), (1000, "bye", True, 2)]
     # What hears it by this has no handler run, and is done with it then.
@@ -120,7 +122,7 @@ async def test_an_end_that_has_ended_a_process_is_told_to_no_handler_and_is_the_
 
 
 async def test_an_error_that_has_ended_a_process_is_passed_over(scene: Scene) -> None:
-    scene.intake.poison = (SID, 1)
+    scene.intake.poison = frozenset({(SID, 1)})
     scene.take((int(FromEdge.FAILED), 0, SID, 1, b"broken"), text(2))
     assert scene.heard == [("x", 2)]
     assert scene.link.acknowledged == [1]

@@ -106,6 +106,35 @@ async def test_the_end_of_a_socket_is_told_with_the_socket_still_there_and_then_
         assert scene.objects.figures().sockets == 0
 
 
+async def test_an_end_that_has_ended_a_process_makes_no_object_and_has_no_handler_run(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        one, other = [await scene.client(scene.stub()) for _ in range(2)]
+        number = await scene.stub().number
+        one.skipped_seq = 1
+        one.ends(4010, "x")
+        await until(lambda: one.acks == [1])
+        assert (await scene.stub().closed, one.closed) == ([], (4010, "x"))
+        await scene.sleep_all()
+        other.skipped_seq = 1
+        other.ends(4011, "y")
+        assert (other.acks, other.closed, scene.objects.figures().sockets) == ([1], (4011, "y"), 0)
+        assert scene.objects.figures().happened["woken"] == 1
+        assert await scene.stub().number == number + 1
+
+
+async def test_who_has_the_loop_while_an_object_is_made_is_known(tmp_path: Path) -> None:
+    async with stage(tmp_path, Room=Room) as scene:
+        session = await scene.client(scene.stub())
+        begun: list[tuple[int, int]] = []
+        scene.objects.services.begins = lambda *event: begun.append(event)
+        session.says("awake")
+        await until(lambda: session.acks == [1])
+        await scene.sleep_all()
+        session.says("asleep")
+        await until(lambda: session.acks == [1, 2])
+        assert begun == [(session.sid, 2)]
+
+
 async def test_an_error_of_a_socket_is_told(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())

@@ -34,7 +34,25 @@ def test_a_process_that_ends_as_it_should_leaves_no_marks(tmp_path: Path) -> Non
     assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"Room", b"Room a b\n", b"\n\n"])
+def test_how_often_processes_died_of_making_an_object_is_known_until_one_makes_it(tmp_path: Path) -> None:
+    for died in range(3):
+        marks = AlarmMarks(tmp_path)
+        assert marks.died_at_birth == ({A: died} if died else {})
+        marks.bear(A)
+        marks.bear(B)
+        marks.born(B)
+    marks.born(A)
+    marks.begin(A)
+    after = AlarmMarks(tmp_path)
+    assert (after.died_at_birth, after.take(A)) == ({}, True)
+    after.bear(B)
+    after.close()
+    assert AlarmMarks(tmp_path).died_at_birth == {}
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\xfe", b"Room", b"Room a b\n", b"Room a 99999999999\n", b"Room a 1 2", b"\n\n"]
+)
 def test_what_is_no_mark_is_passed_over(tmp_path: Path, text: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(text + b"\nRoom " + b"a" * 64 + b"\n")
     assert AlarmMarks(tmp_path).take(A)

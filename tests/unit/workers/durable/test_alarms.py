@@ -110,6 +110,14 @@ async def test_what_is_due_begins_once_and_in_the_order_of_time() -> None:
     assert clock.look(9000) == []
 
 
+async def test_what_processes_died_of_before_waits_the_longer_the_more_did_and_keeps_no_other_waiting() -> None:
+    clock = Clock(Table(Row("Room", "a", 800), Row("Room", "b", 900)))
+    clock.scheduler.start({("Room", "a"): 2})
+    assert clock.begun == ["b"]
+    assert 3.5 < clock.waits_s <= 5.0
+    clock.scheduler.stop()
+
+
 @pytest.mark.usefixtures("passes_s")
 async def test_it_waits_until_the_next_one_is_due_but_not_long_for_a_clock_may_be_set() -> None:
     clock = Clock(Table(Row("Room", "a", 4000)))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.worker_messages import Event, Turn
-from holdfast.workers.host.blame import FIRST_WAIT_S, KILLS_BLAMED, KILLS_COUNTED, MOST_WAIT_S, Blame
+from holdfast.workers.host.blame import FIRST_WAIT_S, KILLS_BLAMED, KILLS_COUNTED, MOST_BLAMED, MOST_WAIT_S, Blame
 
 A = Event(sid=1, seq=7)
 # How a process ended: by a limit of ours, killed by somebody, by itself.
@@ -84,3 +84,14 @@ def test_an_event_that_ends_the_process_later_is_found_among_others_that_go_on(l
         blame.judge(at(Event(sid=1, seq=last), is_past=True), **ITSELF)
         ends += 1
     assert blame.died_in == Event(sid=1, seq=3)
+
+
+def test_who_is_to_blame_stays_known_when_another_is() -> None:
+    blame = Blame()
+    for seq in (1, 2, 1, 3):
+        for _ in range(2):
+            blame.judge(at(Event(sid=1, seq=seq)), **ITSELF)
+    assert (blame.died_in, blame.before) == (Event(sid=1, seq=3), (Event(sid=1, seq=2), Event(sid=1, seq=1)))
+    for seq in range(10, 10 + 2 * MOST_BLAMED):
+        blame.judge(at(Event(sid=1, seq=seq)), **LIMIT)
+    assert len(blame.before) == MOST_BLAMED - 1
