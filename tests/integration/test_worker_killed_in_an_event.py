@@ -36,20 +36,28 @@ class Default(WorkerEntrypoint):
 BUSY_TICKS = 40
 
 
+def fields_of(pid: int) -> list[str]:
+    """What is told of a process from its state on (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+
+
 def ticks(pid: int) -> int:
-    """Processor time of a process so far (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    """Processor time of a process so far."""
+    fields = fields_of(pid)
     return int(fields[11]) + int(fields[12])
 
 
 async def killed(served: ServedWorker, *, busy: bool) -> None:
-    """Kill the process, once it computes if it is to be `busy`, and wait for the next one."""
+    """Kill the process, once it computes if it is to be `busy`, and once its loop waits if not, and wait for the next one."""
     before = await asyncio.to_thread(served.status)
     if busy:
         began = ticks(before.pid)
         await asyncio.to_thread(
             poll, lambda: ticks(before.pid) > began + BUSY_TICKS, what="a handler that computes", limit_s=30.0
         )
+    else:
+        # What its client has heard leaves before the turn ends.
+        await asyncio.to_thread(poll, lambda: fields_of(before.pid)[0] == "S", what="a loop that waits")
     os.kill(before.pid, signal.SIGKILL)
     await asyncio.to_thread(served.until_restarted, before)
 

@@ -79,7 +79,11 @@ class Channels:
     # --- Life ---
 
     async def gather(
-        self, listener: socket.socket, *, poison: frozenset[tuple[int, int]] = frozenset(), keepers: Keepers | None = None
+        self,
+        listener: socket.socket,
+        *,
+        poison: frozenset[tuple[int, int]] = frozenset(),
+        keepers: Keepers | None = None,
     ) -> None:
         """Accept links on `listener` from now on; returns when those that wait there, and those that had sockets before, have told what they
         keep. Then `release`.

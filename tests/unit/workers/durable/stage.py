@@ -34,7 +34,6 @@ class Session:
         self.socket: Any = None
         self.sent: list[str | bytes] = []
         self.acks: list[int] = []
-        self.skipped_seq = 0
         self.kept: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.aborted: tuple[int, str] | None = None

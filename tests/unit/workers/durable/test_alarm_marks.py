@@ -35,6 +35,7 @@ def test_a_process_that_ends_as_it_should_leaves_no_marks(tmp_path: Path) -> Non
 
 
 def test_how_often_processes_died_of_making_an_object_is_known_until_one_makes_it(tmp_path: Path) -> None:
+    marks = AlarmMarks(tmp_path)
     for died in range(3):
         marks = AlarmMarks(tmp_path)
         assert marks.died_at_birth == ({A: died} if died else {})
