@@ -4,7 +4,6 @@ import json
 import os
 import resource
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -228,14 +227,14 @@ def test_a_large_snapshot_does_not_keep_requests_waiting(parts: Bench) -> None:
     parts.control.welcome()
     parts.control.full(zone())
     many = tuple(zone(f"zone-{number}.test") for number in range(5_000))
-    slowest: list[float] = []
+    answered = 0
     done = threading.Event()
 
     def ask() -> None:
+        nonlocal answered
         while not done.is_set():
-            began = time.perf_counter()
             assert upgrade_status(parts) == 101
-            slowest.append(time.perf_counter() - began)
+            answered += 1
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -245,9 +244,8 @@ def test_a_large_snapshot_does_not_keep_requests_waiting(parts: Bench) -> None:
         done.set()
         asking.join()
     assert upgrade_status(parts, "zone-4999.test") == 101
-    assert len(slowest) > 3
-    # An upgrade takes a few milliseconds of this machine; compiling 5,000 zones at a stretch takes 200 and more.
-    assert max(slowest) < 1.0
+    # While 5,000 zones are compiled some hundreds are; a handful are where that is done at a stretch.
+    assert answered > 80
 
 
 def test_control_that_says_nothing_is_waited_for_without_harm(parts: Bench) -> None:
