@@ -37,17 +37,24 @@ Notice = Callable[[str], None]
 
 
 def follow(
-    options: ApiOptions, path: str, query: Mapping[str, str], *, what: str, notice: Notice
+    options: ApiOptions,
+    path: str,
+    query: Mapping[str, str],
+    *,
+    what: str,
+    notice: Notice,
+    again: Callable[[], Mapping[str, str]] | None = None,
 ) -> Iterator[JsonObject]:
-    """What the stream at `path` says, message by message, for good. Raises HoldfastError where it may not go on."""
+    """What the stream at `path` says, message by message, for good. `again` says with which query it is opened another time, where not with
+    the same. Raises HoldfastError where it may not go on."""
     if options.token is None:
         raise UsageError("--token", None, "an API token, best in the environment as HOLDFAST_TOKEN")
-    url = f"ws{options.api.text.removeprefix('http')}{path}{'?' if query else ''}{urlencode(query)}"
     pause_s, has_begun = FIRST_RETRY_S, False
     while True:
         with ExitStack() as stack:
+            asked = again() if has_begun and again is not None else query
             try:
-                connection = stack.enter_context(_opened(options, url, what))
+                connection = stack.enter_context(_opened(options, _url(options, path, asked), what))
             except ApiFailed as error:
                 if not has_begun:
                     raise
@@ -62,6 +69,10 @@ def follow(
                     notice(f"the stream has ended: {end}")
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, LAST_RETRY_S)
+
+
+def _url(options: ApiOptions, path: str, query: Mapping[str, str]) -> str:
+    return f"ws{options.api.text.removeprefix('http')}{path}{'?' if query else ''}{urlencode(query)}"
 
 
 class _EndedError(Exception):

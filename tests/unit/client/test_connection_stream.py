@@ -85,6 +85,24 @@ def test_a_stream_that_may_go_on_is_opened_again_and_that_is_said(code: int) -> 
     assert said[1] == "the stream goes on; what happened meanwhile is not known"
 
 
+def test_a_stream_that_is_opened_again_may_be_asked_for_something_else() -> None:
+    def handler(connection: ServerConnection, number: int) -> None:
+        connection.send(f'{{"count": {number}}}')
+        connection.close(1012, "why")
+
+    with served(handler) as api:
+        messages = follow(
+            api.options,
+            PATH,
+            {"a": "1"},
+            what="follow",
+            notice=lambda _: None,
+            again=lambda: {"b": str(len(api.asked))},
+        )
+        assert [next(messages)["count"] for _ in range(3)] == [1, 2, 3]
+    assert [path.rpartition("?")[2] for path, _ in api.asked[:3]] == ["a=1", "b=1", "b=2"]
+
+
 def test_an_end_without_a_close_is_one_of_those() -> None:
     def handler(connection: ServerConnection, number: int) -> None:
         connection.send(f'{{"count": {number}}}')

@@ -247,11 +247,15 @@ def delete(options: WorkerDeleteOptions, api: Api, output: Output) -> None:
 def tail(options: WorkerTailOptions, api: Api, output: Output) -> None:
     """Print what a Worker logs, until Ctrl-C."""
     from holdfast.client.connection_stream import follow  # noqa: PLC0415  only who follows pays for it
+    from holdfast.client.log_memory import LogMemory  # noqa: PLC0415  likewise
 
+    memory = LogMemory()
     path = _script(_account(api, options.account), options.name) + "/tail"
-    query = {"lines": str(options.lines)}
+    query, what = {"lines": str(options.lines)}, f"hear the Worker {options.name}"
     try:
-        for message in follow(options, path, query, what=f"hear the Worker {options.name}", notice=output.notice):
+        for message in follow(options, path, query, what=what, notice=output.notice, again=memory.opened_again):
+            if not memory.is_new(message):
+                continue
             if options.as_json:
                 output.line(json.dumps(message).replace("\x7f", "\\u007f"))
             elif message.get("type") == "missed":
