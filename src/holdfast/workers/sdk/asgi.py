@@ -13,7 +13,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope, says_client_has_gone
+from holdfast.workers.sdk.asgi_types import (
+    Application,
+    ClientGone,
+    Message,
+    Scope,
+    failure_of,
+    says_client_has_gone,
+    was_ended,
+)
 from holdfast.workers.sdk.asgi_websocket import WebSocketRun
 from holdfast.workers.sdk.context import CurrentEnv, wait_until
 from holdfast.workers.sdk.entrypoints import WorkerEntrypoint
@@ -163,16 +171,21 @@ class _HttpRun:
             await called(self._app, self._scope, self._receive, self._send)
             self._check_answered()
             await self._finish(None)
-        except Exception as error:
-            if says_client_has_gone(error):
-                return
-            if not self._answer.done():
-                self._answer.set_exception(error)
-                return
-            logger.exception("Exception in ASGI application after response started")
-            await self._finish(error)
+        except BaseException as raised:
+            if was_ended(raised):
+                raise
+            await self._failed(failure_of(raised))
         finally:
             self._has_ended.set()
+
+    async def _failed(self, error: Exception) -> None:
+        if says_client_has_gone(error):
+            return
+        if not self._answer.done():
+            self._answer.set_exception(error)
+            return
+        logger.error("Exception in ASGI application after response started", exc_info=error)
+        await self._finish(error)
 
     def _check_answered(self) -> None:
         if not self._answer.done():

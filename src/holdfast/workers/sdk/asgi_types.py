@@ -1,9 +1,12 @@
-"""The shapes of ASGI 3: an application, what it receives and sends."""
+"""The shapes of ASGI 3: an application, what it receives and sends, and how it may end."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
+
+from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -14,6 +17,23 @@ Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 class ClientGone(OSError):
     """The client is not there any more: raised by `send`, as ASGI 2.4 asks."""
+
+
+def was_ended(raised: BaseException) -> bool:
+    """Whether an application has raised this since it was ended: with its handler, or its object."""
+    if isinstance(raised, GeneratorExit | DurableObjectAbort):
+        return True
+    task = asyncio.current_task()
+    return isinstance(raised, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def failure_of(raised: BaseException) -> Exception:
+    """What an application has raised, or what says so where that is no Exception: of `sys.exit()`, of a task that it awaits and that was cancelled."""
+    if isinstance(raised, Exception):
+        return raised
+    error = RuntimeError(f"The application raised {raised!r}")
+    error.__cause__ = raised
+    return error
 
 
 def says_client_has_gone(error: BaseException) -> bool:

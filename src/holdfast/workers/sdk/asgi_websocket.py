@@ -14,7 +14,15 @@ import logging
 from typing import Any
 
 from holdfast.workers.runtime.sockets import WebSocket, WebSocketPair
-from holdfast.workers.sdk.asgi_types import Application, ClientGone, Message, Scope, says_client_has_gone
+from holdfast.workers.sdk.asgi_types import (
+    Application,
+    ClientGone,
+    Message,
+    Scope,
+    failure_of,
+    says_client_has_gone,
+    was_ended,
+)
 from holdfast.workers.sdk.context import wait_until
 from holdfast.workers.sdk.web.response import Response as WebResponse
 
@@ -53,18 +61,26 @@ class WebSocketRun:
             raise
 
     async def _run(self) -> None:
-        code = 1000
         try:
             await self._app(self._scope, self._receive, self._send)
             self._check_answered()
-        except Exception as error:
-            if says_client_has_gone(error):
-                return
-            if not self._answer.done():
-                self._answer.set_exception(error)
-                return
-            code = 1011
-            logger.exception("Exception in ASGI application")
+        except BaseException as raised:
+            if was_ended(raised):
+                raise
+            self._failed(failure_of(raised))
+        else:
+            self._end(1000)
+
+    def _failed(self, error: Exception) -> None:
+        if says_client_has_gone(error):
+            return
+        if not self._answer.done():
+            self._answer.set_exception(error)
+            return
+        logger.error("Exception in ASGI application", exc_info=error)
+        self._end(1011)
+
+    def _end(self, code: int) -> None:
         if self._socket is not None and not self._has_closed and not self._is_gone:
             self._socket.close(code, "")
 

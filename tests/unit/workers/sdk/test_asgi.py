@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -132,6 +132,38 @@ async def test_what_an_application_raises_before_its_answer_is_the_handlers() ->
 
     with pytest.raises(RuntimeError, match="did not generate a response"):
         await answer_of(silent)
+
+
+async def awaits_what_was_cancelled() -> None:
+    task = asyncio.create_task(asyncio.Event().wait())
+    task.cancel()
+    await task
+
+
+async def exits() -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [(awaits_what_was_cancelled, "raised CancelledError"), (exits, r"raised SystemExit\(3\)")],
+)
+async def test_what_is_no_exception_leaves_nobody_waiting_either(
+    ends: Callable[[], Awaitable[None]], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    @only_http
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"] == "/late":
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        await ends()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match=told):
+            await answer_of(app)
+        with pytest.raises(RuntimeError, match=told):
+            await body_of(await answer_of(app, path="/late"))
+    assert "after response started" in caplog.text
 
 
 async def test_bodies_go_out_in_the_coding_that_the_application_wrote() -> None:

@@ -1,6 +1,12 @@
-"""What `send` raises when nobody is there, and how that is known again."""
+"""What `send` raises when nobody is there, and how that is known again; and how else an application may end."""
 
-from holdfast.workers.sdk.asgi_types import ClientGone, says_client_has_gone
+import asyncio
+
+import pytest
+
+from holdfast.workers.sdk.asgi_types import ClientGone, failure_of, says_client_has_gone, was_ended
+from holdfast.workers.sdk.entrypoints import DurableObjectAbort
+from tests.unit.workers.durable.stage import turn
 
 
 def chained(cause: Exception) -> Exception:
@@ -23,3 +29,38 @@ def test_errors_that_answer_it_are_known_and_others_are_not() -> None:
     circle.__context__ = chained(OSError())
     circle.__context__.__cause__ = circle
     assert not says_client_has_gone(circle)
+
+
+def test_what_is_no_exception_becomes_one_that_says_what_it_was() -> None:
+    error = ValueError("as it is")
+    assert failure_of(error) is error
+    raised = SystemExit(3)
+    told = failure_of(raised)
+    assert (str(told), told.__cause__) == ("The application raised SystemExit(3)", raised)
+
+
+async def test_a_cancellation_ends_an_application_only_where_it_is_its_own_tasks() -> None:
+    seen: list[bool] = []
+
+    async def run() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as raised:
+            seen.append(was_ended(raised))
+            raise
+
+    assert not was_ended(asyncio.CancelledError())
+    task = asyncio.create_task(run())
+    await turn()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == [True]
+
+
+@pytest.mark.parametrize(
+    ("raised", "is_so"),
+    [(GeneratorExit(), True), (DurableObjectAbort("enough"), True), (SystemExit(), False), (ValueError(), False)],
+)
+async def test_an_object_that_breaks_ends_it_too(raised: BaseException, *, is_so: bool) -> None:
+    assert was_ended(raised) is is_so

@@ -180,6 +180,20 @@ async def test_what_an_application_does_wrong_before_it_accepts_is_the_handlers(
         await handshake(app)
 
 
+async def test_what_is_no_exception_leaves_nobody_waiting_either() -> None:
+    @only_websockets
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"] == "/late":
+            await send({"type": "websocket.accept"})
+        raise asyncio.CancelledError
+
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="raised CancelledError"):
+            await handshake(app)
+    client = Client((await handshake(app, "/late")).web_socket)
+    assert await client.next() == (1011, "")
+
+
 async def test_accepting_twice_fails_and_closes_with_1011() -> None:
     @only_websockets
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
