@@ -109,10 +109,10 @@ HOSTILE = [
 def test_no_request_makes_the_rules_slow(part: str) -> None:
     much = (part * 16_000)[:16_000]
     request = msgspec.structs.replace(a_request(headers=(("Host", "example.com"), ("Cookie", much))), query=much)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     list(ALL_ON.matches(EvaluationContext(request), ()))
     # Some 5 ms on an idle machine. What is not linear takes seconds.
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 def test_there_are_rules_for_every_theme_and_their_ids_stay() -> None:
