@@ -19,7 +19,7 @@ from holdfast.workers.durable.calls import Promise
 from holdfast.workers.durable.ids import DurableObjectId, IdSpace
 from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.durable.services import ObjectClass
-from holdfast.workers.remote.calling import Caller, StubBroken, Way
+from holdfast.workers.remote.calling import Caller, StubBroken, Way, lost
 from holdfast.workers.remote.conversations import Asking
 from holdfast.workers.sdk.context import running
 from holdfast.workers.sdk.errors import JsTypeError
@@ -87,6 +87,9 @@ class Remote:
         except StubBroken as broken:
             self._broken = broken.error
             _tell(future, broken.error)
+        except asyncio.CancelledError as error:
+            # Of what makes the body of a request, for instance: nobody has this task to cancel it.
+            _tell(future, lost(repr(error)))
         except Exception as error:  # noqa: BLE001  whoever called is told
             _tell(future, error)
         else:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from holdfast.model.worker_egress import RequestContext
+from holdfast.model.worker_egress import BoundCall, RequestContext
+from holdfast.workers.durable.errors import ObjectError
 from holdfast.workers.durable.ids import IdSpace
 from holdfast.workers.remote.bindings import MAX_NAME_BYTES
+from holdfast.workers.runtime.egress_answer import Incoming
+from holdfast.workers.runtime.egress_request import Outgoing
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject, WorkerEntrypoint
 from holdfast.workers.sdk.errors import DOMException, JsTypeError
@@ -209,6 +212,17 @@ async def test_a_call_is_for_the_request_that_is_being_answered(two: TwoScripts)
         running.set(None)
     assert two.contexts == [context, context]
     assert [call.cf for call in two.calls] == [{"country": "DE"}, {}]
+
+
+async def test_who_calls_is_told_where_what_sends_the_call_is_cancelled(two: TwoScripts) -> None:
+    def cancelled(_outgoing: Outgoing, _bound: BoundCall) -> Incoming:
+        raise asyncio.CancelledError("mine")
+
+    two.answers = [cancelled]
+    async with asyncio.timeout(5):
+        with pytest.raises(ObjectError, match="Network connection lost") as caught:
+            await two.service().plain(1)
+    assert caught.value.retryable
 
 
 async def test_there_are_no_other_sockets_and_no_chains(two: TwoScripts) -> None:
