@@ -31,7 +31,7 @@ def started_edges(command: Command) -> list[int]:
 
 def newest_edge(command: Command, *, number: int) -> int:
     """The process of the edge that was ready as the `number`th, waiting for it."""
-    command.changes.until(lambda: len(started_edges(command)) >= number, what=f"{number} edges", limit_s=20)
+    command.changes.until(lambda: len(started_edges(command)) >= number, what=f"{number} edges", limit_s=60)
     return started_edges(command)[number - 1]
 
 

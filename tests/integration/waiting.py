@@ -12,7 +12,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Longest any test waits for something that should happen at once. The machine may be busy with other tests.
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 # How often /proc is read while waiting for a number of another process to change.
 POLL_S = 0.02
 
