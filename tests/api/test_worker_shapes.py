@@ -14,7 +14,7 @@ VERSION = Version(
         main="entry.py",
         vars={"B": {"c": 1}, "A": "x"},
         durable_objects=(DurableObjectBinding(name="ROOMS", class_name="Room", script_name="rooms"),),
-        services=(ServiceBinding(name="OTHER", service="other"),),
+        services=(ServiceBinding(name="OTHER", service="other", props={"user": "x"}),),
         version_metadata="V",
     ),
     secrets={"TOKEN": b"sealed"},
@@ -31,7 +31,7 @@ def test_bindings_are_shown_by_name_and_secrets_without_their_text() -> None:
     assert bindings_view(VERSION) == [
         {"name": "A", "type": "plain_text", "text": "x"},
         {"name": "B", "type": "json", "json": {"c": 1}},
-        {"name": "OTHER", "type": "service", "service": "other"},
+        {"name": "OTHER", "type": "service", "service": "other", "props": {"user": "x"}},
         {"name": "ROOMS", "type": "durable_object_namespace", "class_name": "Room", "script_name": "rooms"},
         {"name": "TOKEN", "type": "secret_text"},
         {"name": "V", "type": "version_metadata"},

@@ -54,6 +54,12 @@ def test_modules_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         modules_of([module("a.py"), module("a.py")])
 
 
+@pytest.mark.parametrize("props", [["x"], "x", {"a": "x" * 4096}])
+def test_props_of_a_service_are_a_small_object(props: object) -> None:
+    with pytest.raises(ApiFault, match=r"props: expected an object of at most 4096 bytes"):
+        bindings_of([{"type": "service", "name": "A", "service": "other", "props": props}])
+
+
 def test_what_is_said_of_bindings_shows_nothing_of_a_secret() -> None:
     found = bindings_of([{"type": "secret_text", "name": "A", "text": "s3cret"}])
     assert found.secrets == {"A": "s3cret"}

@@ -254,7 +254,8 @@ def bindings_view(version: Version) -> list[dict[str, Any]]:
         found.append(shown | ({"script_name": binding.script_name} if binding.script_name else {}))
     for service in settings.services:
         shown = {"name": service.name, "type": "service", "service": service.service}
-        found.append(shown | ({"entrypoint": service.entrypoint} if service.entrypoint else {}))
+        entrypoint = {"entrypoint": service.entrypoint} if service.entrypoint else {}
+        found.append(shown | entrypoint | ({"props": service.props} if service.props else {}))
     if settings.version_metadata:
         found.append({"name": settings.version_metadata, "type": "version_metadata"})
     return sorted(found, key=lambda one: str(one["name"]))

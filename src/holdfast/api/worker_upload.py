@@ -27,6 +27,7 @@ from holdfast.model.worker_script import (
     MAX_FILES,
     MAX_FILES_BYTES,
     MAX_MEMORY_MB,
+    MAX_PROPS_BYTES,
     MAX_VARIABLE_BYTES,
     MAX_VARIABLES,
     MIN_MEMORY_MB,
@@ -384,8 +385,14 @@ def _service(one: Mapping[str, Any], where: str, pointer: str) -> ServiceBinding
     service = _member(one, "service", where, pointer)
     if not is_script_name(service):
         raise refused(f"{where}.service: expected the name of a Worker, got {service[:40]!r}", f"{pointer}/service")
+    props = one.get("props") or {}
+    if not isinstance(props, dict) or len(msgspec.json.encode(props)) > MAX_PROPS_BYTES:
+        raise refused(f"{where}.props: expected an object of at most {MAX_PROPS_BYTES} bytes", f"{pointer}/props")
     return ServiceBinding(
-        name=one["name"], service=service, entrypoint=_member(one, "entrypoint", where, pointer, default="")
+        name=one["name"],
+        service=service,
+        entrypoint=_member(one, "entrypoint", where, pointer, default=""),
+        props=props,
     )
 
 

@@ -71,7 +71,8 @@ def _bindings(settings: WorkerSettings) -> list[dict[str, Any]]:
         )
     for service in settings.services:
         entrypoint = {"entrypoint": service.entrypoint} if service.entrypoint else {}
-        found.append({"type": "service", "name": service.name, "service": service.service, **entrypoint})
+        props = {"props": service.props} if service.props else {}
+        found.append({"type": "service", "name": service.name, "service": service.service, **entrypoint, **props})
     if settings.version_metadata:
         found.append({"type": "version_metadata", "name": settings.version_metadata})
     return found

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from holdfast.config.wrangler_modules import DEFAULT_EXCLUDES, TYPES, Rule
 from holdfast.config.wrangler_table import Table
 from holdfast.config.wrangler_text import json_value
@@ -27,6 +29,7 @@ from holdfast.model.worker_script import (
     EXPECTED_NAME,
     MAX_CPU_MS,
     MAX_MEMORY_MB,
+    MAX_PROPS_BYTES,
     MAX_VARIABLE_BYTES,
     MAX_VARIABLES,
     MIN_MEMORY_MB,
@@ -248,7 +251,18 @@ def _service(table: Table) -> ServiceBinding:
         name=table.needed_text("binding", EXPECTED_BINDING, is_binding_name),
         service=table.needed_text("service", f"the name of a Worker: {EXPECTED_NAME}", is_script_name),
         entrypoint=table.text("entrypoint"),
+        props=_props(table),
     )
+
+
+def _props(table: Table) -> dict[str, Any]:
+    try:
+        found = json_value(table.raw("props") or {})
+    except ValueError as error:
+        raise UsageError(table.key_of("props"), str(table.raw("props")), str(error)) from None
+    if not isinstance(found, dict) or len(msgspec.json.encode(found)) > MAX_PROPS_BYTES:
+        table.refuse("props", f"a table of at most {MAX_PROPS_BYTES} bytes")
+    return found
 
 
 def _step(table: Table) -> MigrationStep:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -45,12 +45,14 @@ class Deployed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """Whom a call is for: an entrypoint of `script` ("": the default one), or an object of `class_name`. `caller` is a script's name."""
+    """Whom a call is for: an entrypoint of `script` ("": the default one) with the binding's `props`, or an object of `class_name`. `caller` is
+    a script's name."""
 
     script: Script
     caller: str
     entrypoint: str = ""
     class_name: str = ""
+    props: dict[str, Any] = {}
 
 
 class NotBound(Exception):
@@ -96,7 +98,7 @@ class WorkerBindings:
                 f'the Worker "{binding.service}" is not deployed, which the binding "{binding.name}" of the Worker '
                 f'"{caller.name}" names'
             )
-        return Target(script, caller.name, entrypoint=binding.entrypoint)
+        return Target(script, caller.name, entrypoint=binding.entrypoint, props=binding.props)
 
     def _object(self, caller: Deployed, call: BoundCall) -> Target:
         if not _DIGITS.fullmatch(call.object_id):

@@ -60,6 +60,7 @@ def decide_call(request: Request, egress: Egress, call: BoundCall, snapshot: Sna
         called=Called(
             caller=target.caller,
             entrypoint=target.entrypoint,
+            props=target.props,
             class_name=target.class_name,
             object_id=call.object_id,
             object_name=call.object_name,

@@ -57,10 +57,11 @@ class BoundCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, g
 
 class Called(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a request asks for that came by a binding of a script: an entrypoint of the called one ("" the default one), or an object of
-    `class_name`. `caller` names the script that has the binding, for people."""
+    `class_name`. `caller` names the script that has the binding, for people; `props` are the binding's."""
 
     caller: str
     entrypoint: str = ""
+    props: dict[str, Any] = {}
     class_name: str = ""
     object_id: str = ""
     object_name: str | None = None

@@ -50,11 +50,12 @@ class DurableObjectBinding(_Value, frozen=True, kw_only=True):
 
 
 class ServiceBinding(_Value, frozen=True, kw_only=True):
-    """`env.<name>` is the entrypoint of another script; `entrypoint` "" is its default one."""
+    """`env.<name>` is the entrypoint of another script; `entrypoint` "" is its default one, `props` what that has as `ctx.props`."""
 
     name: str
     service: str
     entrypoint: str = ""
+    props: dict[str, Any] = {}
 
 
 class WorkerLimits(_Value, frozen=True, kw_only=True):

@@ -39,6 +39,8 @@ MAX_PATH_CHARS = 1_024
 # Variables and secrets of a script, and the longest of them. Precedent: the original's paid plan (128 of 5 KB).
 MAX_VARIABLES = 128
 MAX_VARIABLE_BYTES = 5 * 1024
+# Of `props` of a service binding, as JSON: they go along with each call, in its head.
+MAX_PROPS_BYTES = 4 * 1024
 # Of `limits.cpu_ms`. Precedent: the original's 5 minutes.
 MAX_CPU_MS = 300_000
 MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 65_536

@@ -22,7 +22,7 @@ SETTINGS = WorkerSettings(
         DurableObjectBinding(name="ROOMS", class_name="Room"),
         DurableObjectBinding(name="OTHERS", class_name="Other", script_name="other"),
     ),
-    services=(ServiceBinding(name="S", service="other", entrypoint="E"),),
+    services=(ServiceBinding(name="S", service="other", entrypoint="E", props={"user": "x"}),),
     version_metadata="V",
     migrations=(
         MigrationStep(tag="v1", new_sqlite_classes=("Room",)),

@@ -39,7 +39,7 @@ def snapshot(tmp_path: Path) -> Snapshot:
     deployed(
         tmp_path,
         "chat",
-        services=(ServiceBinding(name="STORE", service="store", entrypoint="Admin"),),
+        services=(ServiceBinding(name="STORE", service="store", entrypoint="Admin", props={"user": "ü"}),),
         durable_objects=(DurableObjectBinding(name="SHELF", class_name="Shelf", script_name="store"),),
     )
     deployed(tmp_path, "store", classes={"Shelf": DurableClass(namespace="Shelf")})
@@ -105,7 +105,7 @@ def test_a_call_goes_to_the_process_of_the_script_and_says_by_whom_and_for_whom(
         client_ip="203.0.113.7",
         depth=3,
         cf={"country": "DE"},
-        called=Called(caller="chat", entrypoint="Admin"),
+        called=Called(caller="chat", entrypoint="Admin", props={"user": "ü"}),
     )
 
 

@@ -166,7 +166,7 @@ class Serving:
         if (kind := self.script.entrypoints.get(name)) is None:
             there = ", ".join(sorted(self.script.entrypoints)) or "none"
             raise JsTypeError(f'This Worker has no entrypoint "{name}"; expected one of: {there}')
-        return kind(ExecutionContext(self.wait_until), self.env)
+        return kind(ExecutionContext(self.wait_until, called.props), self.env)
 
 
 class Unbegun(Exception):

@@ -26,6 +26,9 @@ class Default(WorkerEntrypoint):
         await type(self).release.wait()
         return "slow"
 
+    async def props(self) -> dict[str, Any]:
+        return self.ctx.props
+
     async def leaves(self) -> None:
         raise SystemExit(3)
 
@@ -84,6 +87,11 @@ async def test_what_is_no_call_is_answered_as_an_exception(two: TwoScripts, body
         (message,) = Frames().feed(content or b"")
         assert (status, said) in {(500, b"exception"), (200, b"answer")}
         assert "type" in (message["failed"] if said == b"answer" else message)
+
+
+async def test_an_entrypoint_has_the_props_of_the_binding_that_it_is_called_by(two: TwoScripts) -> None:
+    assert await two.service().props() == {"user": "x"}
+    assert await two.service("Default").props() == {}
 
 
 async def test_what_is_not_there_says_what_is(two: TwoScripts) -> None:

@@ -130,6 +130,7 @@ class TwoScripts:
         called = Called(
             caller="chat",
             entrypoint=bound.binding if bound.binding != "OTHER" else "",
+            props={"user": "x"} if bound.binding == "OTHER" else {},
             class_name="Room" if bound.object_id else "",
             object_id=bound.object_id,
             object_name=bound.object_name,
