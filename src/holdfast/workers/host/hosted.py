@@ -190,6 +190,8 @@ class HostedScript:
                 self._carry_out(self.script.serving_began(number, now))
             case Retired():
                 self._carry_out(self.script.retired(number, now))
+            case Log() if message.fields.get("where") == "time" and self.script.is_loading(number):
+                self.script.stood(number, message.message)
             case Log():
                 self.log.write(msgspec.structs.replace(message, version=self._version_of(number)), now)
             case Counters():
@@ -314,7 +316,15 @@ class HostedScript:
 
     def _time_passed(self) -> None:
         self._timer = None
-        self._carry_out(self.script.time_passed(self._loop.time()))
+        commands = self.script.time_passed(self._loop.time())
+        late = [one.number for one in commands if isinstance(one, Kill) and self.script.is_loading(one.number)]
+        for number in late:
+            if (running := self._running.get(number)) is not None:
+                running.process.ask_where()
+        if late:
+            self._loop.call_later(TELL_S, self._carry_out, commands)
+        else:
+            self._carry_out(commands)
 
 
 def _tell(process: ScriptProcess, command: Tell | Kill) -> None:

@@ -183,6 +183,16 @@ class Script:
         # Whoever asked need not wait for its end, nor for what comes next.
         return self._refused(process, now) if process is self._incoming else []
 
+    def is_loading(self, number: int) -> bool:
+        """Whether the process imports its code still."""
+        process = self._processes.get(number)
+        return process is not None and process.phase is Phase.LOADING
+
+    def stood(self, number: int, where: str) -> None:
+        """The process, which has not loaded in time, says where its code stands: told with its refusal."""
+        if self.is_loading(number):
+            self._processes[number].traceback = where
+
     def serving_began(self, number: int, now: float) -> list[Command]:
         """The process accepts."""
         process = self._processes.get(number)

@@ -23,15 +23,16 @@ from holdfast.workers.runtime.loading import user_stack
 
 # How long the host may take to take it: it waits little longer itself.
 TELL_S = 0.2
+NOT_LOADED = "RuntimeError: the Worker was not loaded in time: its module had not come to its end, and was ended here"
 TOO_LONG = "RuntimeError: the Worker exceeded its time: its event did not let the loop go, and was ended here"
 
 
 class Hangs:
-    """Tells it. `root` is where the user's code is, once it is loaded; `cut` is told the ray of what ran."""
+    """Tells it. `root` is where the user's code is; `cut` is told the ray of what ran, once there is something that runs."""
 
     def __init__(self, host: HostLink, directory: Path) -> None:
         self.root = Path("/")
-        self.cut: Callable[[str], None] = lambda _ray: None
+        self.cut: Callable[[str], None] | None = None
         self._host = host
         self._file = os.open(directory / STACK_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
 
@@ -48,9 +49,10 @@ class Hangs:
         try:
             ray, entrypoint = console.who()
             console.let_go()
-            text = f"{user_stack(frame, self.root)}\n{TOO_LONG}"
+            text = f"{user_stack(frame, self.root)}\n{NOT_LOADED if self.cut is None else TOO_LONG}"
             self._host.log("error", text, ray=ray, entrypoint=entrypoint, kind="exception", fields={"where": "time"})
-            self.cut(ray)
+            if self.cut is not None:
+                self.cut(ray)
             self._host.finish(TELL_S)
             os.ftruncate(self._file, 0)
         finally:

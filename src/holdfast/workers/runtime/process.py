@@ -133,6 +133,7 @@ class Process:
         isolation.confine(script_dir.parent.parent, own)
         # What a module reads of it at its top level; the namespaces come when the classes are there.
         environment.set_default(Env(variables_of(message)))
+        self._hangs.root = Path(message.code_dir, message.main).resolve().parent
         try:
             script = load(
                 Path(message.code_dir),
@@ -145,7 +146,7 @@ class Process:
             self._host.say(LoadFailed(error=str(error), traceback=error.trace))
             return
         self._script = script
-        self._hangs.root, self._hangs.cut = script.root, self._serving.cut
+        self._hangs.cut = self._serving.cut
         _settle_memory()
         self._host.say(Loaded(handlers=script.handlers, classes=script.classes))
 

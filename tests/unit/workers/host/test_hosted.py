@@ -72,6 +72,20 @@ def test_what_does_not_load_is_refused_and_the_one_before_goes_on(
     asyncio.run(scenario())
 
 
+def test_what_is_not_loaded_in_time_is_refused_with_where_it_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with hosting(tmp_path) as one:
+            await one.deploy("v1")
+            monkeypatch.setattr("holdfast.workers.host.script.LOAD_LIMIT_S", 2.0)
+            refused = await one.deploy("v2", "hang in-endless")
+            assert refused == Refused(error="it was not loaded within 30 s", traceback="in-endless")
+            assert (await one.ask(), "in-endless" in one.logged()) == ("v1", False)
+
+    asyncio.run(scenario())
+
+
 def test_a_version_that_is_not_there_is_refused(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with hosting(tmp_path) as one:

@@ -68,6 +68,19 @@ def test_the_log_says_where_it_stood_by_ray_and_entrypoint_and_how_its_request_e
     assert (worker.directory / STACK_NAME).read_bytes() == b""
 
 
+def test_a_module_that_does_not_come_to_its_end_is_told_with_its_own_frames(worker: ScriptUnderTest) -> None:
+    worker.write(WORKER + '\nendless("loop")\n')
+    process = worker.start()
+    process.load()
+    process.hear(Log, containing="begun now")
+    process.process.send_signal(signal.SIGPROF)
+    told = process.hear(Log, containing="was not loaded in time")
+    lines = told.message.splitlines()
+    assert (lines[1].startswith('  File "main.py", line '), lines[1].endswith("in <module>")) == (True, True)
+    assert ("in endless" in told.message, told.fields) == (True, {"where": "time"})
+    assert process.process.wait(LIMIT_S) == -signal.SIGPROF
+
+
 def test_a_line_that_was_not_ended_is_told_before(worker: ScriptUnderTest) -> None:
     process = worker.serving()
     with ThreadPoolExecutor(1) as threads:
