@@ -9,6 +9,7 @@ for a mapping, and an array of pairs is what dictionaries are made of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
 from holdfast.workers.sdk.arity import as_many
@@ -128,6 +129,11 @@ class ArrayMethods(Constructed):
 
     def _made(self, items: Iterable[Any]) -> Any:  # noqa: ANN401 - one of its class
         return type(self)(list(items))  # type: ignore[call-arg]  # the class it is mixed into takes them
+
+
+def in_order(items: Iterable[Any], compare: Callable[[Any, Any], float] | None) -> list[Any]:
+    """Numbers by size, or as `compare(a, b)` has them."""
+    return sorted(items) if compare is None else sorted(items, key=cmp_to_key(compare))  # type: ignore[arg-type]  # of any sign
 
 
 class ListMethods(ArrayMethods):

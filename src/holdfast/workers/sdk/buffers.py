@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from holdfast.workers.sdk.arity import as_many
-from holdfast.workers.sdk.array_methods import ArrayMethods
+from holdfast.workers.sdk.array_methods import ArrayMethods, in_order
 from holdfast.workers.sdk.errors import JsSyntaxError
 from holdfast.workers.sdk.proxied import Constructed
 
@@ -151,6 +151,11 @@ class Uint8Array(bytearray, ArrayMethods):
 
     def _made(self, items: Iterable[Any]) -> Uint8Array:
         return Uint8Array.new(items)
+
+    def sort(self, compare: Callable[[int, int], float] | None = None) -> Uint8Array:
+        """Put the numbers in order; this array."""
+        self[:] = bytes(in_order(self, compare))
+        return self
 
     def toBase64(self, _options: object = None) -> str:  # noqa: N802 - JavaScript's name
         """Base64 of them."""

@@ -100,3 +100,11 @@ def test_callbacks_may_change_what_they_are_called_for() -> None:
 def test_nothing_cannot_be_joined_into_one() -> None:
     with pytest.raises(TypeError, match=r"^Reduce of empty array with no initial value$"):
         JsList([]).reduce(operator.add)
+
+
+def test_arrays_of_numbers_are_put_in_order_in_place() -> None:
+    octets, numbers = Uint8Array.new([5, 1, 3]), Int16Array.new([5, -1, 3])
+    assert octets.sort() is octets
+    assert list(octets) == [1, 3, 5]
+    assert list(numbers.sort()) == [-1, 3, 5]
+    assert list(numbers.sort(lambda one, other: other - one)) == [5, 3, -1]

@@ -1,6 +1,7 @@
 """WritableStream and TransformStream: what is written at one end is read at the other, one chunk after the other.
 
-Law 1: a `write` ends when its chunk has been taken, so who awaits it writes no faster than is read.
+Law 1: a `write` ends when its chunk has been taken, by a sink when that is done with it, so who awaits it writes no faster than is read. Where the
+sink fails, so does whatever is written.
 Law 2: what JavaScript starts when it is called (`write`, `close`, `abort`) starts here too, awaited or not.
 """
 
@@ -11,6 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.web.callbacks import members_of, settled, started
 from holdfast.workers.sdk.web.streams import ReadableStream, StreamController
@@ -26,9 +28,7 @@ class WritableStream:
     @classmethod
     def new(cls, sink: object = None, _strategy: object = None, **given: object) -> WritableStream:
         """Of an underlying sink: a mapping or an object with `write`, `close` and `abort`."""
-        pipe = _Pipe()
-        _ = started(_feed_sink(pipe, members_of(sink, given)))
-        return cls(pipe)
+        return cls(_Sink(members_of(sink, given)))
 
     @property
     def locked(self) -> bool:
@@ -215,6 +215,81 @@ class _Pipe:
             await self._changed.wait()
 
 
+class _Sink(_Pipe):
+    """Chunks for a sink of user code; a write is done when the sink is done with it, and so is the end."""
+
+    def __init__(self, member: Callable[[str], Callable[..., object] | None]) -> None:
+        super().__init__()
+        self._member = member
+        self._is_over = False
+        self._feeding = started(self._feed())
+
+    def close(self) -> asyncio.Future[None]:
+        self._is_closed = True
+        self._changed.set()
+        return self.ended()
+
+    def ended(self) -> asyncio.Future[None]:
+        done = _future()
+        if self._error is not None or self._is_over:
+            self._tell(done)
+        else:
+            self._watching.append(done)
+        return done
+
+    def abort(self, reason: object = None) -> asyncio.Future[None]:
+        if self._error is not None or self._is_over:
+            done = _future()
+            done.set_result(None)
+            return done
+        _ = super().abort(reason)
+        return started(self._aborted(reason))
+
+    async def _aborted(self, reason: object) -> None:
+        # What the sink is at is done first.
+        await self._feeding
+        if (abort := self._member("abort")) is not None:
+            await settled(as_many(abort, reason))
+
+    async def _feed(self) -> None:
+        write, close = self._member("write"), self._member("close")
+        controller = SinkController(self)
+        try:
+            if (start := self._member("start")) is not None:
+                await settled(as_many(start, controller))
+            while await self._has_next():
+                chunk, done = self._waiting[0]
+                if write is not None:
+                    await settled(as_many(write, chunk, controller))
+                if self._error is None:
+                    self._waiting.popleft()
+                    _resolve(done)
+            if self._error is None and close is not None:
+                await settled(close())
+        except Exception as error:  # noqa: BLE001 - user code's, and who writes hears it
+            self.refuse(error)
+        if self._error is None:
+            self._is_over = True
+            self._told_end()
+
+    async def _has_next(self) -> bool:
+        while not (self._waiting or self._is_closed or self._error is not None):
+            self._changed.clear()
+            await self._changed.wait()
+        return bool(self._waiting) and self._error is None
+
+
+class SinkController:
+    """What a sink is given to say that it has failed."""
+
+    def __init__(self, pipe: _Sink) -> None:
+        self._pipe = pipe
+
+    def error(self, reason: object = None) -> None:
+        """Whoever writes gets this error."""
+        self._pipe.refuse(reason if isinstance(reason, BaseException) else JsException(str(reason)))
+
+
 async def _telling(pipe: _Pipe, made: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
     """What comes out; where that fails, whoever writes is told."""
     try:
@@ -244,22 +319,6 @@ async def _transformed(
         await settled(flush(controller))
     for made in controller.taken():
         yield made
-
-
-async def _feed_sink(pipe: _Pipe, member: Callable[[str], Callable[..., object] | None]) -> None:
-    if (start := member("start")) is not None:
-        await settled(start(None))
-    write, close, abort = member("write"), member("close"), member("abort")
-    try:
-        async for chunk in pipe.chunks():
-            if write is not None:
-                await settled(write(chunk))
-    except Exception as error:
-        if abort is not None:
-            await settled(abort(error))
-        raise
-    if close is not None:
-        await settled(close())
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -37,6 +37,9 @@ class Writer(Protocol):
     def abort(self, reason: object = None) -> asyncio.Future[None]:
         """Break off."""
 
+    def releaseLock(self) -> None:  # noqa: N802 - JavaScript's name
+        """Others may write on."""
+
 
 class Writable(Protocol):
     """A WritableStream (`pipes.py`)."""
@@ -125,24 +128,34 @@ class ReadableStream(Proxied):
         fork = _Fork(self)
         return JsList((ReadableStream(fork.branch(0)), ReadableStream(fork.branch(1))))
 
-    def pipeTo(self, target: Writable, _options: object = None) -> asyncio.Future[None]:  # noqa: N802
-        """Write everything to `target`, then close it."""
-        return started(self._pipe(target))
+    def pipeTo(self, target: Writable, options: object = None) -> asyncio.Future[None]:  # noqa: N802
+        """Write everything to `target`, then close it. `options`: `{"preventClose": True}` leaves it open, `preventAbort` where this fails."""
+        return started(self._pipe(target, options))
 
     def pipeThrough(self, transform: Transform, _options: object = None) -> ReadableStream:  # noqa: N802
         """What comes out when everything is written to `transform`."""
         _ = self.pipeTo(transform.writable)
         return transform.readable
 
-    async def _pipe(self, target: Writable) -> None:
+    async def _pipe(self, target: Writable, options: object) -> None:
+        said = members_of(options, {})
         writer = target.getWriter()
         try:
-            async for chunk in self.chunks():
-                await writer.write(chunk)
-        except Exception as error:
-            await writer.abort(error)
-            raise
-        await writer.close()
+            self.lock()
+            try:
+                self.is_disturbed = True
+                async for chunk in self._chunks:
+                    await writer.write(chunk)
+            except Exception as error:
+                if not said("preventAbort"):
+                    await writer.abort(error)
+                raise
+            finally:
+                self.unlock()
+            if not said("preventClose"):
+                await writer.close()
+        finally:
+            writer.releaseLock()
 
     async def chunks(self) -> AsyncGenerator[Any, None]:
         """The chunks as they are, for the runtime; locks the stream."""

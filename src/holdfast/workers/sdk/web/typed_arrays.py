@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from holdfast.workers.sdk.arity import as_many
-from holdfast.workers.sdk.array_methods import ArrayMethods
+from holdfast.workers.sdk.array_methods import ArrayMethods, in_order
 from holdfast.workers.sdk.buffers import ArrayBuffer, BytesLike
 from holdfast.workers.sdk.errors import JsRangeError, JsTypeError
 
@@ -61,6 +61,11 @@ class TypedArray(array, ArrayMethods):  # type: ignore[type-arg]  # numbers of e
         """Have it everywhere between; this array."""
         for at in range(*slice(start, end).indices(len(self))):
             self[at] = number
+        return self
+
+    def sort(self, compare: Callable[[Any, Any], float] | None = None) -> Any:  # noqa: ANN401 - as above
+        """Put the numbers in order; this array."""
+        self[:] = array(self.code, in_order(self, compare))
         return self
 
     @property

@@ -1,13 +1,14 @@
 """WritableStream and TransformStream: a write ends when its chunk has been taken."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.web.pipes import TransformStream, WritableStream
-from holdfast.workers.sdk.web.streams import StreamController
+from holdfast.workers.sdk.web.streams import ReadableStream, StreamController
 
 
 async def test_a_write_ends_when_its_chunk_has_been_taken() -> None:
@@ -144,4 +145,64 @@ async def test_a_sink_gets_each_chunk_and_hears_of_the_end_and_of_failures() -> 
     await WritableStream.new(write=write, abort=end).getWriter().abort("why")
     async with asyncio.timeout(5):
         await ended.wait()
-    assert heard[3:] == ["Error: why"]
+    assert heard[3:] == ["why"]
+
+
+async def test_a_sink_that_fails_fails_whatever_is_written() -> None:
+    def fails(chunk: int, _controller: object) -> None:
+        if chunk:
+            raise ValueError("full")
+
+    writer = WritableStream.new({"write": fails}).getWriter()
+    ended = writer.closed
+    await writer.write(0)
+    waiting = [writer.write(1), writer.write(0)]
+    for one in (*waiting, writer.write(0), ended, writer.close()):
+        with pytest.raises(ValueError, match="full"):
+            await one
+    with pytest.raises(ValueError, match="full"):
+        await ReadableStream.from_([0, 1, 0]).pipeTo(WritableStream.new({"write": fails}))
+
+
+async def test_a_sink_may_say_that_it_has_failed_and_one_that_cannot_begin_has() -> None:
+    controllers: list[Any] = []
+    writer = WritableStream.new({"start": controllers.append}).getWriter()
+    await writer.write(1)
+    controllers[0].error("gone")
+    with pytest.raises(JsException, match="gone"):
+        await writer.write(2)
+
+    async def start() -> None:
+        raise ValueError("not to be begun")
+
+    with pytest.raises(ValueError, match="not to be begun"):
+        await WritableStream.new(start=start).getWriter().write(1)
+
+
+async def test_the_end_of_a_sink_is_awaited_and_so_is_what_it_does_when_it_is_broken_off() -> None:
+    heard: list[object] = []
+    writer = WritableStream.new(write=heard.append, close=lambda: heard.append("closed")).getWriter()
+    _ = writer.write(1)
+    await writer.close()
+    assert heard == [1, "closed"]
+    assert writer.desiredSize == 0
+    other = WritableStream.new(abort=heard.append)
+    await other.abort({"why": 5})
+    assert heard[2:] == [{"why": 5}]
+
+
+async def test_a_pipe_lets_go_of_both_streams_and_closes_what_it_may() -> None:
+    heard: list[object] = []
+    target = WritableStream.new(write=heard.append, close=lambda: heard.append("closed"), abort=heard.append)
+    source = ReadableStream.from_([1])
+    await source.pipeTo(target, {"preventClose": True})
+    assert (source.locked, target.locked) == (False, False)
+
+    async def failing() -> AsyncIterator[int]:
+        yield 2
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await ReadableStream(failing()).pipeTo(target, {"preventAbort": True})
+    await ReadableStream.from_([3]).pipeTo(target)
+    assert heard == [1, 2, 3, "closed"]
