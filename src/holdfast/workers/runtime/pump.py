@@ -12,8 +12,7 @@ Law 1: handlers begin in the order of `start`, each before the next one begins o
 Law 2: each runs in the context it was started with, and no other handler sees what it sets there.
 Law 3: `done` is called exactly once for each, outside of that context: with its result, or with what it raised, whatever that is. Of the
 context it sees `known` variables alone, and those only with an error: who reports it asks them whose it was.
-Law 4: while it is careful, handlers of events of sockets begin one at a time: the next when the one before has ended, or took too long, and the
-loop has come round: what ends the process, in a handler or left behind by it, does so before another can be taken for it. Others, which those may wait for, begin at once.
+Law 4: while it is careful, handlers of events of sockets begin one at a time (`caution.py`). Others, which those may wait for, begin at once.
 Law 5: what a handler asks of its task (to be cancelled, even by itself) comes to no other handler.
 """
 
@@ -27,6 +26,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Generato
 from contextvars import Context, ContextVar
 from typing import Any, Final
 
+from holdfast.workers.runtime.caution import Caution
 from holdfast.workers.runtime.turns import Turns, current_event
 
 _NO_EVENT = (0, 0)
@@ -127,11 +127,8 @@ class Pump:
         self._idle: _Idle | None = None
         self._is_on_hold = False
         self._suspended: set[asyncio.Task[None]] = set()
-        # What is held back while it is careful, until when it is; how long for one that has begun, which is that, and who comes round then.
-        self._held: deque[Started] | None = None
-        self._careful_until = self._wait_s = 0.0
-        self._watched: Started | None = None
-        self._impatience: asyncio.TimerHandle | None = None
+        # While it is careful.
+        self._caution: Caution[Started] | None = None
         # Carriers belong to nobody: no context of user code.
         self._context = Context()
 
@@ -149,11 +146,11 @@ class Pump:
     ) -> Started:
         """Have `function(*args)` run in `context` (nobody else's), and what it returns awaited if it can be."""
         started = Started(function, args, context, done)
-        if self._held is not None and current_event in context:
-            if not self._held and self._watched is None:
-                self._loop.call_soon(self._let_one_go)
-            self._held.append(started)
-            return started
+        if self._caution is not None and current_event in context:
+            if not self._caution.is_over:
+                self._caution.hold(started)
+                return started
+            self._caution = None
         self._waiting.append(started)
         if self._carrier is None and not self._is_on_hold:
             self._go_on()
@@ -176,39 +173,17 @@ class Pump:
 
     def be_careful(self, for_s: float, wait_s: float = 0.0) -> None:
         """Be so for as many seconds from now, and until nothing waits; a handler that takes longer than `wait_s` is not waited for."""
-        self._held = deque()
-        self._careful_until, self._wait_s = self._loop.time() + for_s, wait_s
+        self._caution = Caution(self._begin_one, for_s=for_s, wait_s=wait_s, context=self._context)
 
     def be_bold(self) -> None:
         """Be careful no longer: no handler that has begun is waited for."""
-        self._careful_until = 0.0
-        if self._watched is not None:
-            self._next()
+        if self._caution is not None:
+            self._caution.be_bold()
 
-    def _let_one_go(self) -> None:
-        held = self._held
-        if not held:
-            return
-        started = held.popleft()
+    def _begin_one(self, started: Started) -> None:
         self._waiting.append(started)
         if self._carrier is None:
             self._go_on()
-        if self._wait_s and self._loop.time() < self._careful_until:
-            self._watched = started
-            self._impatience = self._loop.call_later(self._wait_s, self._next, context=self._context)
-        else:
-            self._next()
-
-    def _next(self) -> None:
-        """The one that was let go last has ended, or is not waited for any more."""
-        self._watched = None
-        if self._impatience is not None:
-            self._impatience.cancel()
-            self._impatience = None
-        if self._held:
-            self._loop.call_soon(self._let_one_go, context=self._context)
-        elif self._loop.time() > self._careful_until:
-            self._held = None
 
     def _go_on(self) -> None:
         if self._idle is not None and not self._idle.called.done():
@@ -339,8 +314,8 @@ class Pump:
                 self._go_on()
 
     def _tell(self, started: Started, result: Any, error: BaseException | None) -> None:  # noqa: ANN401 - user code's
-        if started is self._watched:
-            self._next()
+        if self._caution is not None:
+            self._caution.ended(started)
         done = started._done  # noqa: SLF001
         # Whom it tells has it as what runs: neither is to keep the other, with what it is given and answers, until the collector comes round.
         del started._done  # noqa: SLF001
