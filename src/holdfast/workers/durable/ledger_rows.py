@@ -201,6 +201,15 @@ def rows_of(file: ObjectFile) -> list[tuple[int, int, bytes]]:
     return file.read(" SELECT 1, last, entries FROM _cf_OWED WHERE length(entries) > 0 ORDER BY last, slot").fetchall()
 
 
+def newest_in(file: ObjectFile) -> int:
+    """The number of the newest output that there was, 0 for none: edges know no higher one. Its row may have been emptied since. Raises StorageError."""
+    newest = 0
+    for table in _tables(file):
+        (last,) = file.read(f" SELECT max(last) FROM {table}").fetchone()  # noqa: S608  one of two names
+        newest = max(newest, last or 0)
+    return newest
+
+
 def _tables(file: ObjectFile) -> set[str]:
     if not file.exists:
         return set()

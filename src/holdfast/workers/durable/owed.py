@@ -21,7 +21,7 @@ import msgspec
 from holdfast.store.objects.errors import StorageError
 from holdfast.workers.channel.records import ToEdge
 from holdfast.workers.durable.ledger import Ledger
-from holdfast.workers.durable.ledger_rows import Mark, rows_of
+from holdfast.workers.durable.ledger_rows import Mark, newest_in, rows_of
 from holdfast.workers.durable.outbox import Entry, entries_in, was_taken
 from holdfast.workers.durable.services import Channels
 
@@ -81,10 +81,10 @@ class Names:
 class Left:
     """What one object's outbox has: for each socket, what its edge has not taken."""
 
-    def __init__(self, entries: list[Entry]) -> None:
-        """`entries` in the order of their numbers."""
+    def __init__(self, entries: list[Entry], newest: int) -> None:
+        """`entries` in the order of their numbers; `newest`: the highest that there was, also of what is not among them any more."""
         self._entries = [(entry, frozenset(entry.sids)) for entry in entries]
-        self._newest = entries[-1].number if entries else 0
+        self._newest = newest
 
     def send(self, sockets: Collection[Any], channels: Channels) -> int:
         """Send these sockets (`runtime.sockets.WebSocket`) what they are owed; how many outputs that were."""
@@ -136,6 +136,7 @@ class Owed:
             rows = rows_of(file)
             self._room -= sum(len(encoded) for _, _, encoded in rows)
             entries = entries_in(rows) if self._room >= 0 else []
+            newest = newest_in(file)
         except (StorageError, msgspec.DecodeError) as error:
             self._report("error", f"what {key[0]} {key[1]} had sent before its process ended cannot be read", error)
             return
@@ -145,7 +146,7 @@ class Owed:
             self._report(
                 "error", f"{key[0]} {key[1]}: more than {MAX_BYTES >> 20} MiB are owed by all objects together", None
             )
-        self._left[key] = Left(entries)
+        self._left[key] = Left(entries, newest)
         self._asleep.setdefault(key, self._channels.mark())
 
     def resumed(self, key: Key, sockets: Collection[Any]) -> None:

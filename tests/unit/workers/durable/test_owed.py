@@ -9,6 +9,7 @@ from holdfast.workers.channel.records import ToEdge
 from holdfast.workers.durable.ledger_rows import rows_of
 from holdfast.workers.durable.outbox import Entry, entries_in, wire_number
 from holdfast.workers.durable.owed import FILE_NAME, SPARE_LINES, Left, Names, Owed
+from tests.unit.workers.durable.ledger_scene import A, Scene, text
 from tests.unit.workers.durable.stage import Channels, Session
 
 KEY = ("Room", "ab" * 32)
@@ -57,7 +58,7 @@ def written_down(path: Path, channels: Channels, socket: Socket) -> Owed:
 
 def test_each_socket_gets_what_its_edge_has_not_taken_under_the_same_numbers() -> None:
     channels, first, second, third = Channels(), Socket(last=5), Socket(last=4), Socket(last=7)
-    assert Left(entries(first, second, third)).send([first, second, third], channels) == 3
+    assert Left(entries(first, second, third), 7).send([first, second, third], channels) == 3
     assert [(one[0], one[1]) for one in channels.many] == [([second.session], "hello")]
     assert channels.numbers == [wire_number(5)]
     assert (first.session.kept, first.session.closed) == ([b"state"], (4000, "bye"))
@@ -79,6 +80,30 @@ def test_what_was_written_down_is_found_by_the_next_process_and_sent_to_late_soc
     assert channels.many == []
     later.resumed(KEY, [socket])
     assert [(one[0], one[1]) for one in channels.many] == [([socket.session], "answer")]
+
+
+def test_what_an_edge_has_taken_is_not_sent_again_though_its_newest_output_is_in_the_file_no_more(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "object.sqlite"
+    first = Scene(path)
+    first.says("of the first process")
+    # The next one does not know yet who comes back, and empties what it wrote itself: links have it, and its handlers go on.
+    second = first.again(has_taken=True)
+    second.writes((A, 1))
+    second.commits(text("of the second process"))
+    second.writes((A, 2))
+    second.commits()
+    assert second.said == [["of the first process"]]
+    second.file.close()
+    channels, socket = Channels(), Socket()
+    socket.session.sid = A
+    later = owed(tmp_path, channels)
+    later.read(KEY, ObjectFile.open(path))
+    for last, sent in ((2, 0), (1, 0), (0, 1)):
+        socket.session.last_number = wire_number(last) if last else 0
+        later.resumed(KEY, [socket])
+        assert len(channels.many) == sent
 
 
 def test_a_name_stays_until_what_is_sent_again_has_left(tmp_path: Path) -> None:
