@@ -10,7 +10,7 @@ Law 3: sockets outlive a hibernation and a deploy; a reset closes all of them.
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from holdfast.workers.durable.broadcasts import Broadcast
 from holdfast.workers.durable.errors import NO_LONGER_ACTIVE, SOCKET_LOST, ObjectReset
@@ -143,12 +143,7 @@ class Actor:
                 self._waiting = self._waiting or []
                 self._waiting.append(event)
                 return
-            if (
-                isinstance(event, SocketEvent)
-                and self._services.begins is not None
-                and event.socket.session is not None
-            ):
-                self._services.begins(event.socket.session.sid, event.seq)
+            made = self._is_made_for(event)
             try:
                 instance = self._wake()
             except BaseException as error:  # noqa: BLE001  user code's constructor; the event tells who asked
@@ -156,6 +151,8 @@ class Actor:
                 if isinstance(event, SocketEvent):
                     self.lose(event.socket)
                 return
+            if not instance.gate.is_closed:
+                made()
         instance.deliver(event)
 
     @property
@@ -185,6 +182,12 @@ class Actor:
         self._registry.woke(self)
         instance.construct(DurableObjectState(self, instance, self._services.exports))
         return instance
+
+    def _is_made_for(self, event: Event) -> Callable[[], None]:
+        """Say so, while the constructor runs, and what it blocks: the event may be what the process dies of. What is returned ends that."""
+        wakes = self._services.wakes
+        session = event.socket.session if isinstance(event, SocketEvent) and wakes is not None else None
+        return _nothing if session is None or wakes is None else wakes(session.sid, cast("SocketEvent", event).seq)
 
     @property
     def is_needed(self) -> bool:
@@ -323,6 +326,10 @@ class Actor:
         waiting, self._waiting = self._waiting, None
         for event in waiting or ():
             self.deliver(event)
+
+
+def _nothing() -> None:
+    """Nobody is told."""
 
 
 def _at_once(action: Callable[[], None]) -> None:

@@ -149,8 +149,8 @@ class Services:
     # Set into the context of every handler: what the SDK and the ledger ask there.
     context: Callable[[Any], None] | None = None
     event_seen: Callable[[int, int], object] | None = None
-    # Told that an event has the loop, before user code makes the object for it.
-    begins: Callable[[int, int], object] | None = None
+    # Told that user code makes an object for an event; what it returns, when that has been done.
+    wakes: Callable[[int, int], Callable[[], None]] | None = None
     # Called in the context of each run of an alarm.
     run_seen: Callable[[], object] | None = None
     # Set whenever something has ended, while somebody waits for that.

@@ -228,7 +228,7 @@ class _Serving:
         self._objects.env = env
         self._objects.elsewhere = elsewhere(message, neighbours)
         self._objects.services.event_seen = see_event
-        self._objects.services.begins = turns.begin
+        self._objects.services.wakes = turns.lend
         self._objects.services.run_seen = console.see_run
         self._objects.services.context = _named
         egress.configure(message.egress_path, message.key)

@@ -47,6 +47,17 @@ class Turns:
         self._last = (sid, seq & 0xFFFF_FFFF)
         _TURN.pack_into(self._map, 0, self._number, *self._last, TURN_OF_EVENT)
 
+    def lend(self, sid: int, seq: int) -> Callable[[], None]:
+        """What comes about for an event, which has not begun, has the loop; call what is returned when it has let go of it."""
+        last = self._last
+        self.begin(sid, seq)
+
+        def back() -> None:
+            self._last = last
+            self.begin()
+
+        return back
+
     def rest(self) -> None:
         """The loop waits."""
         _TURN.pack_into(self._map, 0, self._number, *self._last, TURN_WAITS)

@@ -1,6 +1,7 @@
 """An object in memory or not: what makes an instance, what becomes of its sockets."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,14 +126,19 @@ async def test_an_end_that_has_ended_a_process_makes_no_object_and_has_no_handle
 async def test_who_has_the_loop_while_an_object_is_made_is_known(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Room) as scene:
         session = await scene.client(scene.stub())
-        begun: list[tuple[int, int]] = []
-        scene.objects.services.begins = lambda *event: begun.append(event)
+        begun: list[object] = []
+
+        def wakes(*event: int) -> Callable[[], None]:
+            begun.append(event)
+            return lambda: begun.append("made")
+
+        scene.objects.services.wakes = wakes
         session.says("awake")
         await until(lambda: session.acks == [1])
         await scene.sleep_all()
         session.says("asleep")
         await until(lambda: session.acks == [1, 2])
-        assert begun == [(session.sid, 2)]
+        assert begun == [(session.sid, 2), "made"]
 
 
 async def test_an_error_of_a_socket_is_told(tmp_path: Path) -> None:

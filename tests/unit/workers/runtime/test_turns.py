@@ -35,6 +35,16 @@ def test_the_host_reads_where_the_loop_is(file: Path) -> None:
     assert _turn(file) == (3, 7, 3, TURN_OF_ANOTHER)
 
 
+def test_what_comes_about_for_an_event_that_has_not_begun_is_its_own_as_long_as_it_takes(file: Path) -> None:
+    turns = Turns()
+    turns.use(str(file))
+    turns.begin(7, 3)
+    back = turns.lend(8, 1)
+    assert _turn(file) == (2, 8, 1, TURN_OF_EVENT)
+    back()
+    assert _turn(file) == (3, 7, 3, TURN_OF_ANOTHER)
+
+
 def test_waiting_is_a_rest_and_looking_is_not(file: Path) -> None:
     turns = Turns()
     turns.use(str(file))
