@@ -143,9 +143,12 @@ class _Pipe:
         return done
 
     def close(self) -> asyncio.Future[None]:
+        done = _future()
+        if self._error is not None:
+            self._tell(done)
+            return done
         self._is_closed = True
         self._changed.set()
-        done = _future()
         if self._waiting:
             self._waiting[-1][1].add_done_callback(lambda _: _resolve(done))
         else:

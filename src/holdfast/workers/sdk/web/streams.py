@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any, Protocol
 
+from holdfast.workers.sdk.arity import as_many
 from holdfast.workers.sdk.buffers import ArrayBuffer
 from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.proxied import Proxied
@@ -62,6 +63,11 @@ class ReadableStream(Proxied):
         self._chunks = aiter(chunks)
         self._on_cancel = on_cancel
         self._locked = False
+        self._is_abandoned = False
+        # What has broken it: whoever reads on gets it again.
+        self._failure: Exception | None = None
+        # Held while a chunk is awaited: reads take turns.
+        self._turn = asyncio.Lock()
         self.is_disturbed = False
 
     @classmethod
@@ -71,7 +77,13 @@ class ReadableStream(Proxied):
         controller = StreamController()
         if (start := member("start")) is not None:
             controller.follow(start(controller))
-        return cls(controller.drained(member("pull")), member("cancel"))
+        cancel = member("cancel")
+
+        def cancelled(reason: object) -> object:
+            controller.end()
+            return None if cancel is None else as_many(cancel, reason)
+
+        return cls(controller.drained(member("pull")), cancelled)
 
     @classmethod
     def from_(cls, chunks: Iterable[Any] | AsyncIterable[Any]) -> ReadableStream:
@@ -104,9 +116,25 @@ class ReadableStream(Proxied):
         self._locked = False
 
     async def next_chunk(self) -> Any:  # noqa: ANN401 - streams of user code carry anything
-        """The next chunk. StopAsyncIteration at the end."""
+        """The next chunk. StopAsyncIteration at the end, and once nobody reads on."""
         self.is_disturbed = True
-        return await anext(self._chunks)
+        async with self._turn:
+            chunk = None
+            if self._failure is not None:
+                raise self._failure
+            try:
+                if not self._is_abandoned:
+                    chunk = await anext(self._chunks)
+            except StopAsyncIteration:
+                raise
+            except Exception as error:
+                if not self._is_abandoned:
+                    self._failure = error
+                    raise
+            if self._is_abandoned:
+                await self._close()
+                raise StopAsyncIteration
+            return chunk
 
     def cancel(self, reason: object = None) -> asyncio.Future[None]:
         """Nobody will read on: whoever feeds it is told. TypeError while a reader has it."""
@@ -117,8 +145,13 @@ class ReadableStream(Proxied):
     async def abandon(self, reason: object = None) -> None:
         """The same, whoever has it."""
         self.is_disturbed = True
-        if self._on_cancel is not None:
+        was_abandoned, self._is_abandoned = self._is_abandoned, True
+        if self._on_cancel is not None and not was_abandoned:
             await settled(self._on_cancel(reason))
+        if not self._turn.locked():
+            await self._close()
+
+    async def _close(self) -> None:
         if isinstance(self._chunks, AsyncGenerator):
             await self._chunks.aclose()
 
@@ -242,6 +275,11 @@ class StreamController:
         chunks = list(self._queue)
         self._queue.clear()
         return chunks
+
+    def end(self) -> None:
+        """Nobody reads on."""
+        self._queue.clear()
+        self.close()
 
     async def drained(self, pull: Callable[..., object] | None) -> AsyncGenerator[Any, None]:
         """The chunks, asking `pull` for more where nothing is there."""

@@ -107,6 +107,53 @@ async def test_who_feeds_it_is_told_when_nobody_reads_on() -> None:
     assert told == ["enough", "me too"]
 
 
+async def test_reads_take_turns_and_are_over_when_nobody_reads_on() -> None:
+    controllers: list[StreamController] = []
+    told: list[object] = []
+    reader = ReadableStream.new({"start": controllers.append, "cancel": told.append}).getReader()
+    first, *others = [asyncio.ensure_future(reader.read()) for _ in range(3)]
+    await asyncio.wait({first, *others}, timeout=0)
+    controllers[0].enqueue("a")
+    assert await first == {"done": False, "value": "a"}
+    async with asyncio.timeout(5):
+        await reader.cancel("why")
+        await reader.cancel("again")
+        assert [(await read).done for read in (*others, reader.read())] == [True] * 3
+    assert told == ["why"]
+    with pytest.raises(JsTypeError, match="closed"):
+        controllers[0].enqueue("b")
+
+
+async def test_a_generator_that_waits_for_its_next_chunk_is_closed_when_that_is_there() -> None:
+    begun, go_on, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def chunks() -> AsyncIterator[int]:
+        try:
+            begun.set()
+            await go_on.wait()
+            yield 1
+        finally:
+            closed.set()
+
+    reader = ReadableStream(chunks()).getReader()
+    read = asyncio.ensure_future(reader.read())
+    async with asyncio.timeout(5):
+        await begun.wait()
+        await reader.cancel()
+        go_on.set()
+        assert (await read).done
+        await closed.wait()
+
+
+async def test_a_stream_that_is_broken_stays_so() -> None:
+    controllers: list[StreamController] = []
+    reader = ReadableStream.new(start=controllers.append).getReader()
+    controllers[0].error("gone")
+    for _ in range(2):
+        with pytest.raises(JsException, match="gone"):
+            await reader.read()
+
+
 async def test_nothing_can_be_enqueued_after_the_end() -> None:
     controller = StreamController()
     assert controller.desiredSize == 1
