@@ -9,6 +9,7 @@ from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.api import form
 from holdfast.api.faults import ApiFault
 from holdfast.api.form import read_form
 
@@ -29,9 +30,9 @@ def _encoded(**parts: Any) -> tuple[str, bytes]:
 
 def test_files_and_fields_are_read_as_texts() -> None:
     files: dict[str, Any] = {"file": ("zone.txt", b"a A 1.1.1.1\r\nb A 1.1.1.2\n  \n"), "bom": b"\xef\xbb\xbfx"}
-    form = _read(*_encoded(files=files, data={"proxied": "true", "ü": "ö"}))
-    assert form["file"] == "a A 1.1.1.1\r\nb A 1.1.1.2\n  \n"
-    assert (form["proxied"], form["bom"]) == ("true", "x")
+    found = _read(*_encoded(files=files, data={"proxied": "true", "ü": "ö"}))
+    assert found["file"] == "a A 1.1.1.1\r\nb A 1.1.1.2\n  \n"
+    assert (found["proxied"], found["bom"]) == ("true", "x")
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,18 @@ def test_what_is_no_form_is_refused(content_type: str, body: bytes) -> None:
     with pytest.raises(ApiFault, match="expected a form") as refused:
         _read(content_type, body)
     assert refused.value.status == 400
+
+
+def test_a_form_of_more_parts_than_anybody_sends_is_refused_before_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(form, "MAX_PARTS", 3)
+    part = b'--x\r\ncontent-disposition: form-data; name="%d"\r\n\r\na\r\n'
+    whole = [part % number for number in range(4)]
+    assert set(_read("multipart/form-data; boundary=x", b"".join((*whole[:3], b"--x--")))) == {"0", "1", "2"}
+    for body in (b"".join((*whole, b"--x--")), b"".join(whole * 9)):
+        with pytest.raises(ApiFault, match="of at most 3 parts"):
+            _read("multipart/form-data; boundary=x", body)
 
 
 def test_a_member_that_is_no_text_is_refused() -> None:
