@@ -89,6 +89,22 @@ def test_code_that_does_not_import_is_refused_with_its_traceback_and_what_serves
     asyncio.run(scenario())
 
 
+def test_code_that_ends_its_process_right_after_it_was_imported_is_refused_and_the_version_before_serves_again() -> (
+    None
+):
+    ends = f"import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n{ROOM}"
+
+    async def scenario(served: ServedWorker) -> None:
+        async with client(served) as socket:
+            before = await told(socket, "ends 1")
+            refused = await asyncio.to_thread(served.deploy, "ends", ends)
+            assert isinstance(refused, Refused)
+            assert (before, await told(socket, "ends 2")) == ("v0 ends 1", "v0 ends 2")
+
+    with worker_up() as served:
+        asyncio.run(scenario(served))
+
+
 def test_code_without_a_class_that_has_objects_is_refused_and_its_sockets_stay(served: ServedWorker) -> None:
     async def scenario() -> None:
         async with client(served) as socket:

@@ -11,6 +11,7 @@ Law 3: a process that ends without being asked to is started again (`back_off`),
 Law 4: every wait has a limit, and what exceeds it is ended by SIGKILL.
 Law 5: an event that is to blame for a process's end (`blame.py`) is not delivered again.
 Law 6: one replacement is under way at a time, and one waits. A later one takes the place of the one that waits.
+Law 7: an incoming process that ends after the current one was told to retire for it leaves nobody without one: the version before serves again.
 """
 
 from __future__ import annotations
@@ -312,7 +313,9 @@ class Script:
     def _take_place(self, now: float) -> list[Command]:
         """Nobody has the objects: the incoming one gets them, where it is there already."""
         process = self._incoming
-        if process is None or process.phase is not Phase.LOADED or not self._may_serve:
+        if process is None or process.phase is not Phase.LOADED:
+            return self._serve_again(now)
+        if not self._may_serve:
             return []
         self._incoming, self._current, self._restart_at = None, process, None
         self._version_before, self._version = self._version, process.version
@@ -320,6 +323,11 @@ class Script:
             # How often another version has failed says nothing about this one.
             self._back_off = BackOff()
         return self._serve(process, now)
+
+    def _serve_again(self, now: float) -> list[Command]:
+        """Nobody has the objects, and who was to take them is not there any more."""
+        is_wanted = self._version and not self._is_stopping
+        return self._spawn_current(now) if is_wanted and self._current is None and self._restart_at is None else []
 
     def _refused(self, process: Process, now: float) -> list[Command]:
         """The incoming process is none: the current one goes on."""
@@ -331,6 +339,7 @@ class Script:
             Note("worker_refused", "error", _with_trace(note, process)),
             *(Conclude(one, process.reason, process.traceback) for one in _tickets(refused)),
             *self._begin_next(now),
+            *self._serve_again(now),
         ]
 
     # --- Below: one process ---

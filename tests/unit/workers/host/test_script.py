@@ -101,6 +101,44 @@ def test_a_deployment_that_does_not_load_is_refused_and_the_one_before_goes_on(s
     assert (script.state, script.version, script.next_moment()) == ("serving", "v1", None)
 
 
+@pytest.mark.parametrize("is_first_gone", [True, False])
+@pytest.mark.parametrize("is_next_asked_for", [True, False])
+def test_a_deployment_that_ends_after_it_has_loaded_leaves_the_version_before_serving(
+    *, is_first_gone: bool, is_next_asked_for: bool
+) -> None:
+    script = serving()
+    script.deploy(7, "v2", 0.0)
+    if is_next_asked_for:
+        script.deploy(8, "v3", 0.0)
+    assert script.loaded(2, 1.0) == [Tell(1, RETIRE)]
+    next_one = [Spawn(3, "v3")] if is_next_asked_for else []
+    again = Spawn(4 if is_next_asked_for else 3, "v1")
+    refused = Conclude(7, "it ended with status 0")
+    if is_first_gone:
+        assert without_notes(script.exited(2, "status 0", None, 1.1)) == [refused, *next_one]
+        assert script.retired(1, 1.2) == [again]
+    else:
+        # It was told to serve, and has not said that it does.
+        script.retired(1, 1.1)
+        crashed = script.exited(2, "status 0", None, 1.2)
+        assert [one for one in crashed if isinstance(one, Spawn)] == (
+            [*next_one, again] if is_next_asked_for else [again]
+        )
+    assert script.loaded(again.number, 2.0) == [Tell(again.number, SERVE)]
+    script.serving_began(again.number, 2.1)
+    assert (script.state, script.version) == ("serving", "v1")
+
+
+def test_a_script_that_is_stopped_is_not_served_again() -> None:
+    script = serving()
+    script.deploy(7, "v2", 0.0)
+    script.loaded(2, 1.0)
+    script.exited(2, "status 0", None, 1.1)
+    script.stop(1.2)
+    assert script.retired(1, 1.3) == []
+    assert (script.exited(1, "status 0", None, 1.4), script.is_over) == ([], True)
+
+
 def test_a_process_that_dies_while_it_retires_delays_nothing() -> None:
     script = serving()
     script.deploy(7, "v2", 0.0)
