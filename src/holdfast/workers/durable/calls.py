@@ -18,21 +18,14 @@ from typing import Any, cast
 from holdfast.workers.durable import current
 from holdfast.workers.durable.actor import Actor
 from holdfast.workers.durable.current import CURRENT
-from holdfast.workers.durable.errors import (
-    NO_LONGER_ACTIVE,
-    QUEUED_TOO_LONG,
-    TOO_MANY_QUEUED,
-    ObjectError,
-    ObjectReset,
-    Overloaded,
-)
+from holdfast.workers.durable.errors import QUEUED_TOO_LONG, TOO_MANY_QUEUED, ObjectReset, Overloaded, marked
 from holdfast.workers.durable.events import Event, Progress, SocketEvent
 from holdfast.workers.durable.streaming import keep_at_home
-from holdfast.workers.durable.transfer import Reference, copied, copied_error
+from holdfast.workers.durable.transfer import Reference, copied, copied_error, text_of
 from holdfast.workers.sdk.bridge import no_response
 from holdfast.workers.sdk.context import Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort, fetch_arguments, fetch_of
-from holdfast.workers.sdk.errors import JsTypeError
+from holdfast.workers.sdk.errors import JsException, JsTypeError
 from holdfast.workers.sdk.response import FetchResponse
 from holdfast.workers.sdk.threads import wherever
 from holdfast.workers.sdk.web.response import Response as WebResponse
@@ -154,7 +147,7 @@ class Call(Event):
         told = None if error is None else self._error(error)
         host.emit(partial(self._leave, answer, told))
 
-    def _leave(self, answer: Any, error: BaseException | None) -> None:  # noqa: ANN401  as the object answered
+    def _leave(self, answer: Any, error: Exception | None) -> None:  # noqa: ANN401  as the object answered
         # It runs until its answer has left: an object that breaks before has not answered.
         self.host.ended(self)
         _settle(self.future, answer, error=error)
@@ -166,11 +159,14 @@ class Call(Event):
             self.lost(told)
         _settle(self.future, error=told)
 
-    def _error(self, error: BaseException) -> BaseException:
-        if isinstance(error, asyncio.CancelledError | DurableObjectAbort):
-            # The caller's own cancellation would look the same.
-            return ObjectReset(str(error) or NO_LONGER_ACTIVE, retryable=True)
-        return error if isinstance(error, Overloaded) else copied_error(error, _as_text)
+    def _error(self, error: BaseException) -> Exception:
+        if isinstance(error, DurableObjectAbort):
+            return ObjectReset(str(error), retryable=True)
+        told = error if isinstance(error, Overloaded) else copied_error(error, _as_text)
+        if isinstance(told, Exception):
+            return told
+        # A CancelledError: the caller's own cancellation would look the same. What ends a loop is to end no other than this call.
+        return cast("Exception", marked(JsException(text_of(told), name=type(told).__name__), remote=True))
 
 
 class Read(Call):
@@ -351,10 +347,10 @@ def _calls_in(events: Iterable[Event]) -> int:
     return sum(event.kind != SocketEvent.kind for event in events)
 
 
-def _settle(future: "asyncio.Future[Any]", result: Any = None, *, error: BaseException | None = None) -> None:  # noqa: ANN401
+def _settle(future: "asyncio.Future[Any]", result: Any = None, *, error: Exception | None = None) -> None:  # noqa: ANN401
     if future.done():
         return
     if error is None:
         future.set_result(result)
     else:
-        future.set_exception(error if isinstance(error, Exception) else ObjectError(str(error)))
+        future.set_exception(error)

@@ -21,6 +21,7 @@ from holdfast.workers.durable.namespace import Namespace
 from holdfast.workers.durable.services import ObjectClass
 from holdfast.workers.remote.calling import Caller, StubBroken, Way, lost
 from holdfast.workers.remote.conversations import Asking
+from holdfast.workers.sdk.cancellation import is_cancelled
 from holdfast.workers.sdk.context import running
 from holdfast.workers.sdk.errors import JsTypeError
 from holdfast.workers.sdk.fetching import through
@@ -88,7 +89,9 @@ class Remote:
             self._broken = broken.error
             _tell(future, broken.error)
         except asyncio.CancelledError as error:
-            # Of what makes the body of a request, for instance: nobody has this task to cancel it.
+            if is_cancelled(error):
+                raise
+            # Of what makes the body of a request, for instance.
             _tell(future, lost(repr(error)))
         except Exception as error:  # noqa: BLE001  whoever called is told
             _tell(future, error)

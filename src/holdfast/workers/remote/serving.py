@@ -27,6 +27,7 @@ from holdfast.workers.remote.messages import ALIVE, LENGTH_BYTES, MAX_FRAME_BYTE
 from holdfast.workers.runtime.http_server import Exchange
 from holdfast.workers.runtime.loading import DEFAULT, Script
 from holdfast.workers.sdk import in_place
+from holdfast.workers.sdk.cancellation import is_cancelled
 from holdfast.workers.sdk.context import ExecutionContext
 from holdfast.workers.sdk.entrypoints import fetch_arguments, fetch_of
 from holdfast.workers.sdk.errors import JsTypeError
@@ -133,9 +134,11 @@ class Serving:
                 return _done(await _settled(method_of(made, str(message["read"]))), session)
             name, args, kwargs = _parts(message)
             return _done(await in_place.called(partial(_method(made, name), *args, **kwargs)), session)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001  whoever called is told; what ends a loop, as SystemExit does, ends only the call
+        except (
+            BaseException
+        ) as error:  # whoever called is told; what ends a loop, as SystemExit does, ends only the call
+            if is_cancelled(error):
+                raise
             # `isinstance` would ask the error itself, which may refuse.
             if not issubclass(type(error), ObjectError):
                 self.report(error, f"{called.entrypoint or DEFAULT} (called by {called.caller})")

@@ -38,6 +38,7 @@ from holdfast.workers.runtime.http_server import Exchange, Gone
 from holdfast.workers.runtime.loading import DEFAULT, Script, user_trace
 from holdfast.workers.runtime.reception import Reception
 from holdfast.workers.sdk import bridge
+from holdfast.workers.sdk.cancellation import is_cancelled
 from holdfast.workers.sdk.context import ExecutionContext, Invocation, running
 from holdfast.workers.sdk.entrypoints import fetch_arguments, fetch_of
 from holdfast.workers.sdk.in_place import called
@@ -163,7 +164,7 @@ class Dispatcher:
             self._left(request)
             raise
         except BaseException as error:  # user code's, whatever it is
-            if _is_cancelled(error):
+            if is_cancelled(error):
                 self._left(request)
                 raise
             self.report(error, f"{exchange.method} {_url(exchange, context)}")
@@ -199,7 +200,7 @@ class Dispatcher:
             await exchange.answer(503, [mark("unbegun")], b"")
             return 503, _OK
         except BaseException as error:  # user code's, whatever it is
-            if _is_cancelled(error):
+            if is_cancelled(error):
                 raise
             if not isinstance(error, BadFrame):
                 self.report(error, f"{_entrypoint(context)} (called by {called.caller})")
@@ -315,12 +316,6 @@ def _url(exchange: Exchange, context: RequestContext) -> str:
         _, mark, query = target.partition("?")
         target = path + mark + query
     return f"{context.scheme}://{host}{target}"
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    """Whether we are cancelled; user code may raise the same by itself, and then it is an exception like any other."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def called_with(function: Callable[..., Any], *offered: object) -> Any:  # noqa: ANN401 - user code's

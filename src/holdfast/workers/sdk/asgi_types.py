@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
+from holdfast.workers.sdk.cancellation import is_cancelled
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -21,10 +21,7 @@ class ClientGone(OSError):
 
 def was_ended(raised: BaseException) -> bool:
     """Whether an application has raised this since it was ended: with its handler, or its object."""
-    if isinstance(raised, GeneratorExit | DurableObjectAbort):
-        return True
-    task = asyncio.current_task()
-    return isinstance(raised, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+    return isinstance(raised, GeneratorExit | DurableObjectAbort) or is_cancelled(raised)
 
 
 def failure_of(raised: BaseException) -> Exception:

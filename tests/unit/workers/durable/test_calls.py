@@ -14,7 +14,7 @@ from holdfast.workers.durable.errors import ObjectError
 from holdfast.workers.sdk import ffi, in_place
 from holdfast.workers.sdk.context import Env, Invocation, running
 from holdfast.workers.sdk.entrypoints import DurableObject
-from holdfast.workers.sdk.errors import DOMException, JsTypeError
+from holdfast.workers.sdk.errors import DOMException, JsException, JsTypeError
 from holdfast.workers.sdk.response import Response
 from holdfast.workers.sdk.web.response import Response as WebResponse
 from tests.unit.workers.durable.stage import Acceptor, Stage, stage, turn, until
@@ -204,8 +204,23 @@ async def test_whatever_a_function_of_no_object_raises_its_caller_is_told_and_th
     async def fails() -> None:
         raise error
 
-    with pytest.raises(ObjectError, match="mine"):
+    with pytest.raises(JsException, match="mine") as caught:
         await calls.RemoteFunction(fails, Context())()
+    assert (caught.value.name, vars(caught.value)["remote"]) == (type(error).__name__, True)
+
+
+async def test_a_method_that_awaits_what_was_cancelled_has_failed_and_is_not_to_be_tried_again(tmp_path: Path) -> None:
+    class Cancelling(DurableObject):
+        async def waits(self) -> None:
+            task = asyncio.create_task(asyncio.Event().wait())
+            task.cancel("enough")
+            await task
+
+    async with stage(tmp_path, Room=Cancelling) as scene:
+        with pytest.raises(JsException, match="enough") as caught:
+            await scene.stub().waits()
+        assert (caught.value.name, vars(caught.value)["remote"]) == ("CancelledError", True)
+        assert not hasattr(caught.value, "retryable")
 
 
 async def test_a_function_of_an_instance_that_is_gone_says_so(tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ class Default(WorkerEntrypoint):
         error.custom = 5  # type: ignore[attr-defined]
         raise error
 
+    async def cancels(self) -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        task.cancel("enough")
+        await task
+
     def gives_a_function(self) -> Any:
         return lambda: 1
 
@@ -212,6 +217,14 @@ async def test_a_call_is_for_the_request_that_is_being_answered(two: TwoScripts)
         running.set(None)
     assert two.contexts == [context, context]
     assert [call.cf for call in two.calls] == [{"country": "DE"}, {}]
+
+
+async def test_a_method_that_awaits_what_was_cancelled_has_failed_and_is_not_to_be_tried_again(two: TwoScripts) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(Exception, match="enough") as caught:
+            await two.service().cancels()
+    assert (type(caught.value).__name__, caught.value.remote) == ("CancelledError", True)  # type: ignore[attr-defined]
+    assert not hasattr(caught.value, "retryable")
 
 
 async def test_who_calls_is_told_where_what_sends_the_call_is_cancelled(two: TwoScripts) -> None:

@@ -1,12 +1,9 @@
 """What `send` raises when nobody is there, and how that is known again; and how else an application may end."""
 
-import asyncio
-
 import pytest
 
 from holdfast.workers.sdk.asgi_types import ClientGone, failure_of, says_client_has_gone, was_ended
 from holdfast.workers.sdk.entrypoints import DurableObjectAbort
-from tests.unit.workers.durable.stage import turn
 
 
 def chained(cause: Exception) -> Exception:
@@ -37,25 +34,6 @@ def test_what_is_no_exception_becomes_one_that_says_what_it_was() -> None:
     raised = SystemExit(3)
     told = failure_of(raised)
     assert (str(told), told.__cause__) == ("The application raised SystemExit(3)", raised)
-
-
-async def test_a_cancellation_ends_an_application_only_where_it_is_its_own_tasks() -> None:
-    seen: list[bool] = []
-
-    async def run() -> None:
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError as raised:
-            seen.append(was_ended(raised))
-            raise
-
-    assert not was_ended(asyncio.CancelledError())
-    task = asyncio.create_task(run())
-    await turn()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert seen == [True]
 
 
 @pytest.mark.parametrize(
