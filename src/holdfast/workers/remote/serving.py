@@ -134,11 +134,10 @@ class Serving:
                 return _done(await _settled(method_of(made, str(message["read"]))), session)
             name, args, kwargs = _parts(message)
             return _done(await in_place.called(partial(_method(made, name), *args, **kwargs)), session)
-        except (
-            BaseException
-        ) as error:  # whoever called is told; what ends a loop, as SystemExit does, ends only the call
+        except BaseException as error:
             if is_cancelled(error):
                 raise
+            # Whoever called is told; what ends a loop, as SystemExit does, ends only the call.
             # `isinstance` would ask the error itself, which may refuse.
             if not issubclass(type(error), ObjectError):
                 self.report(error, f"{called.entrypoint or DEFAULT} (called by {called.caller})")
