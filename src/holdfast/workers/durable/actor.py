@@ -2,7 +2,8 @@
 
 A hibernated object is just this: no user code, no file, a few hundred bytes and its sockets, put away as bytes (`runtime.asleep`).
 
-Law 1: there is never more than one instance, and no new one before the file of a broken one is out of use.
+Law 1: there is never more than one instance, and no new one before the file of a broken one is out of use. One that nothing is to be known of is
+forgotten; what comes to it all the same is for whoever stands for the object by then (`Registry.known`).
 Law 2: an event makes an instance where there is none. Where that fails, the event is told why; a socket's event takes its socket with it.
 Law 3: sockets outlive a hibernation and a deploy; a reset closes all of them.
 """
@@ -40,6 +41,7 @@ class Registry(Protocol):
     is_retiring: bool
     has_left: bool
 
+    def known(self, actor: "Actor") -> "Actor": ...
     def woke(self, actor: "Actor") -> None: ...
     def slept(self, actor: "Actor") -> None: ...
     def roused(self, actor: "Actor") -> None: ...
@@ -139,6 +141,9 @@ class Actor:
             if self._registry.has_left:
                 event.fail(ObjectReset(NO_LONGER_ACTIVE, retryable=True))
                 return
+            if (known := self._registry.known(self)) is not self:
+                known.deliver(event)
+                return
             if self._until is not None:
                 self._waiting = self._waiting or []
                 self._waiting.append(event)
@@ -198,7 +203,8 @@ class Actor:
 
     def message(self, ws: Any, data: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; str or bytes
         """A message came."""
-        self._happen(SocketEvent(ws, MESSAGE_NAMES, (ws, data), seq))
+        if ws in self.sockets:
+            self._happen(SocketEvent(ws, MESSAGE_NAMES, (ws, data), seq))
 
     def closed(self, ws: Any, code: int, reason: str, was_clean: bool, seq: int) -> None:  # noqa: ANN401  a WebSocket
         """It has closed; after the handler the object has it no more."""
@@ -216,7 +222,8 @@ class Actor:
 
     def failed(self, ws: Any, error: Any, seq: int) -> None:  # noqa: ANN401  a WebSocket; its error
         """Something that is no disconnect went wrong."""
-        self._happen(SocketEvent(ws, ERROR_NAMES, (ws, error), seq))
+        if ws in self.sockets:
+            self._happen(SocketEvent(ws, ERROR_NAMES, (ws, error), seq))
 
     def _happen(self, event: SocketEvent) -> None:
         if self._registry.is_retiring:

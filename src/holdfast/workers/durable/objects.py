@@ -268,6 +268,10 @@ class Objects:
             actor.id = id
         return actor
 
+    def known(self, actor: Actor) -> Actor:
+        """Who stands for the object of this one, which may have been forgotten: this one again, unless another does by now."""
+        return self._actors.setdefault((actor.kind.name, str(actor.id)), actor)
+
     def woke(self, actor: Actor) -> None:
         """It has an instance now."""
         self._live[actor] = None

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from holdfast.workers.durable import objects
@@ -232,6 +232,31 @@ async def test_a_retirement_waits_for_objects_that_are_leaving_already(tmp_path:
         assert await scene.stub().last() == "inactive"
 
 
+class Lingering(Echo):
+    """Takes its time to leave memory."""
+
+    async def preShutdown(self, info: Any) -> None:  # noqa: N802  the platform's name
+        EVENTS["began"].set()
+        await EVENTS["go on"].wait()
+
+    async def who(self) -> int:
+        return id(self)
+
+
+async def test_who_calls_while_an_object_leaves_memory_finds_the_one_instance_that_comes_next(tmp_path: Path) -> None:
+    events("began", "go on")
+    async with stage(tmp_path, Room=Lingering) as scene:
+        await scene.stub().who()
+        scene.objects.sweep(asyncio.get_running_loop().time() + 11)
+        await EVENTS["began"].wait()
+        waiting = asyncio.ensure_future(scene.stub().who())
+        await turn()
+        await turn()
+        EVENTS["go on"].set()
+        assert await waiting == await scene.stub().who()
+        assert (scene.objects.figures().live, scene.objects.figures().known) == (1, 1)
+
+
 class Anything(Writer):
     """Does what can be done to an object, and lets itself be called by others while it does."""
 
@@ -331,6 +356,8 @@ class Drive:
 
 @settings(max_examples=60)
 @given(st.lists(STEPS, max_size=25))
+# What comes on a socket of an object that was reset makes no second instance of it.
+@example([("connect", "a", ""), ("call", "a", "aborts"), ("call", "b", "relays"), ("say", "a", "write")])
 def test_whatever_happens_to_objects_everybody_is_told_and_nothing_is_left(steps: list[tuple[str, str, str]]) -> None:
     async def scene(directory: Path) -> None:
         async with stage(directory, Room=Anything) as built:

@@ -1,4 +1,4 @@
-"""Whose a CancelledError is."""
+"""Whose a CancelledError is: of who asked a task to end, or of user code that awaits what it has cancelled."""
 
 import asyncio
 
