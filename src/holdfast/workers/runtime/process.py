@@ -143,7 +143,7 @@ class Process:
             )
             self._serving = _Serving(self._host, self._turns, message, script, neighbours)
         except LoadError as error:
-            self._host.say(LoadFailed(error=str(error), traceback=error.trace))
+            self._host.say(LoadFailed(error=_told(str(error)), traceback=_told(error.trace)))
             return
         self._script = script
         self._hangs.cut = self._serving.cut
@@ -382,6 +382,11 @@ def _wanted(message: Load) -> list[str]:
 
 def _console(host: HostLink, level: LogLevel, message: str, ray: str, entrypoint: str) -> None:
     host.log(level, message, ray=ray, entrypoint=entrypoint)
+
+
+def _told(text: str) -> str:
+    """As it can be sent: what user code raises may have halves of surrogates in its text."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _named(instance: Instance) -> None:

@@ -72,7 +72,9 @@ def hide_tasks() -> None:
         asked = loop or asyncio.get_running_loop()
         if asked is not home:
             return all_tasks(asked)
-        me = asyncio.current_task(home)
+        # While modules are imported nobody asks whom it could be of, and the task is not theirs.
+        is_asked = CURRENT.get() is not None or running.get(None) is not None
+        me = asyncio.current_task(home) if is_asked else None
         return {task for task in all_tasks(home) if task is me or _is_of_who_asks(task)}
 
     asyncio.all_tasks = asyncio.tasks.all_tasks = own

@@ -55,6 +55,14 @@ def test_a_script_that_does_not_load_is_refused_and_can_be_retired(worker: Scrip
     assert process.retire() == 0
 
 
+def test_what_cannot_be_loaded_is_said_whatever_characters_its_text_has(worker: ScriptUnderTest) -> None:
+    worker.write("raise ValueError('half \\ud800')\n")
+    process = worker.start()
+    process.load()
+    assert process.hear(LoadFailed).error == "ValueError: half ?"
+    assert process.retire() == 0
+
+
 def test_a_class_that_the_next_version_will_have_must_be_exported(worker: ScriptUnderTest) -> None:
     process = worker.start()
     process.load(awaited=("Hall",))

@@ -126,7 +126,12 @@ async def test_all_tasks_of_another_loop_are_all(monkeypatch: pytest.MonkeyPatch
         return len(asyncio.all_tasks() & {task, asyncio.current_task()})
 
     assert await asyncio.to_thread(asyncio.run, count()) == 2
+    # Of nobody's request there are none: as while modules are imported.
+    assert asyncio.all_tasks() == set()
+    invocation = Invocation(env=None, wait_until=lambda _: None, request=RequestContext(ray=RAY, script="k"))
+    before = running.set(invocation)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    running.reset(before)
 
 
 def test_each_run_of_an_alarm_has_a_ray_of_its_own(worker: ScriptUnderTest) -> None:
