@@ -85,7 +85,7 @@ impl Autos {
     }
 }
 
-/// The pair that an AUTO record says; None where it is none. `Ok(None)` clears.
+/// The pair that an AUTO record says; None where it is none. `Some(None)` clears.
 #[must_use]
 pub fn read(payload: &[u8]) -> Option<Option<Pair>> {
     let (has, rest) = payload.split_first()?;

@@ -20,7 +20,7 @@ pub const VERSION: u8 = 1;
 pub mod from_edge {
     /// Who connects: the first record.
     pub const HELLO: u8 = 1;
-    /// A client got its 101.
+    /// A client waits for its 101 until the process has bound the session; or an upstream is there that it asked for.
     pub const OPENED: u8 = 2;
     /// A session that another connection, or another process, had before.
     pub const RESUMED: u8 = 3;

@@ -155,7 +155,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session whose peer has its 101, or has given one.
+    /// A session whose peer waits for its 101, or has given one.
     #[must_use]
     pub fn new(sid: u64, link: usize, ticket: Box<str>, way: Way, kit: Arc<Kit>) -> Self {
         Self {
