@@ -117,7 +117,7 @@ def test_nothing_of_the_environment_is_a_secret_of_who_started_it(
 # What who looks for it does find, or do: without harm to others, at least.
 NOT_PREVENTED = [
     pytest.param("return Response(str(len([m for m in sys.modules if m.startswith('holdfast')]) > 10))", "True", id="sys.modules"),
-    pytest.param("import gc\nreturn Response(str(len(gc.get_objects()) > 1000))", "True", id="gc"),
+    pytest.param("import gc\nreturn Response(str(len(gc.get_objects()) > 10))", "True", id="gc"),
     pytest.param("return Response(str(len(open(f'/proc/{os.getppid()}/environ').read()) >= 0))", "True", id="environ of its parent"),
     pytest.param("open('/proc/1/mem')\nreturn Response('opened')", None, id="memory of another process"),
 ]  # fmt: skip
