@@ -19,8 +19,6 @@ KILLS_BLAMED = 5
 FIRST_WAIT_S, STEP, MOST_WAIT_S = 0.1, 4, 10.0
 # Ends by somebody outside that count as one: they seldom are an event's.
 KILLS_COUNTED = 3
-
-
 # Precedent: what an edge sends ahead of one socket is 1,024 events; few of a script's end a process.
 MOST_BLAMED = 256
 
