@@ -131,7 +131,7 @@ def test_a_hostile_value_is_scanned_in_bounded_time() -> None:
     value = (
         bytes(b"ab '\"(unionselectfrom"[number * number % 20] for number in range(32_768)) + b"union x select x from"
     )
-    start = time.perf_counter()
+    start = time.thread_time()
     found = screen.scan([[value]])
-    assert time.perf_counter() - start < PATIENCE_S
+    assert time.thread_time() - start < PATIENCE_S
     assert 0 in found

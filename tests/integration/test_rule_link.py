@@ -1,7 +1,6 @@
 """What rules draw on, on a running edge: accounts, lists and managed rules are in force when they are said to be, alone."""
 
 import threading
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,8 @@ HOST = "chat.example.com"
 ACCOUNT_ID, LIST_ID = "a" * 32, "7" * 32
 CUSTOM, MANAGED = "http_request_firewall_custom", "http_request_firewall_managed"
 LIST_ITEMS = 100_000
+# An upgrade takes some milliseconds, and the list far longer; only a machine that stands still answers fewer meanwhile.
+LEAST_MEANWHILE = 5
 # Two rules of a Core Rule Set: one that scores, and the threshold.
 RELEASE = b"""
 SecRule ARGS "@contains attack" "id:942100,phase:2,block,t:none,msg:'An attack',tag:'paranoia-level/1',\\
@@ -185,27 +186,24 @@ def test_an_edge_that_starts_without_control_serves_by_all_of_it(parts: Bench) -
 def test_a_list_of_a_hundred_thousand_keeps_no_request_waiting(parts: Bench) -> None:
     start(parts, zone(a_ruleset("zone", CUSTOM, a_rule("ip.src in $bad"))))
     items = [f"10.{number // 65536}.{number // 256 % 256}.{number % 256}" for number in range(LIST_ITEMS - 1)]
-    slowest: list[float] = []
+    answers: list[int] = []
     done = threading.Event()
 
     def ask() -> None:
         while not done.is_set():
-            began = time.perf_counter()
-            assert status(parts) in {101, 403}
-            slowest.append(time.perf_counter() - began)
+            answers.append(status(parts))
 
     asking = threading.Thread(target=ask)
     asking.start()
-    began = time.perf_counter()
     try:
         publish(parts, lists=(a_list(*items, EDGE_IP),))
-        took_s = time.perf_counter() - began
     finally:
         done.set()
         asking.join()
     assert status(parts) == 403
-    assert slowest
-    # Read at a stretch, so many items take 200 ms and more; an upgrade takes a few, or on a busy machine its part of what that takes.
-    assert max(slowest) < max(1.0, took_s / 2)
+    # Until the list is in force, requests are answered as before; from then on by the list.
+    assert answers == sorted(answers)
+    assert answers.count(101) >= LEAST_MEANWHILE
+    assert set(answers) <= {101, 403}
     publish(parts, lists=(a_list(*items),))
     assert status(parts) == 101

@@ -3,7 +3,6 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -389,9 +388,7 @@ def test_an_edge_that_stops_waits_for_nothing_that_is_parked(directory: Path, or
     ):
         script.send(upgrade_of("http://o.test/echo"))
         assert script.read_answer().status == 101
-        begun = time.monotonic()
-        edge.edge.stop(grace_s=LIMIT_S)
-        assert time.monotonic() - begun < LIMIT_S / 2
+        edge.edge.stop(grace_s=3600)
         assert script.read_to_end() == b""
 
 

@@ -227,7 +227,7 @@ def test_a_signature_has_its_time() -> None:
     ],
 )
 def test_hostile_input_takes_linear_time(work: Callable[[], object]) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     with suppress(Undecided):
         work()
-    assert time.monotonic() - begun < LIMIT_S
+    assert time.thread_time() - begun < LIMIT_S

@@ -52,7 +52,7 @@ def test_a_pattern_says_what_its_groups_matched() -> None:
 )
 def test_a_hostile_pattern_is_refused_or_matches_soon(pattern: str) -> None:
     begin_rule()
-    begun = time.monotonic()
+    begun = time.thread_time()
     problem = ""
     try:
         Pattern(pattern).is_in("a" * 16_000)
@@ -61,7 +61,7 @@ def test_a_hostile_pattern_is_refused_or_matches_soon(pattern: str) -> None:
     except Undecided:
         problem = ""
     assert not problem or problem.startswith("Compiled regex exceeds size limit")
-    assert time.monotonic() - begun < LIMIT_S
+    assert time.thread_time() - begun < LIMIT_S
 
 
 # Of which patterns are made: each is one, and they are alike in both engines however they stand together.
@@ -204,7 +204,7 @@ def test_a_wrong_wildcard_is_refused(source: str, problem: str) -> None:
 
 
 def test_a_hostile_wildcard_takes_linear_time() -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     assert not Wildcard("*a" * 1900 + "b", strict=False).covers("a" * 16_000)
     assert not Wildcard("*" + "a" * 2000 + "b*c", strict=False).covers("a" * 16_000)
-    assert time.monotonic() - begun < LIMIT_S
+    assert time.thread_time() - begun < LIMIT_S
