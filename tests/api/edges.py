@@ -18,7 +18,7 @@ from tests.api.harness import Api
 from tests.unit.connections import OPENED, SECOND
 from tests.unit.edge.live_parts import FakeEdge, Parts
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 class ModelEdge(FakeEdge):

@@ -39,7 +39,7 @@ print(json.dumps([sorted(listed), client.user.tokens.verify.get()["status"], rec
 def run(*command: str | Path, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     assert BIN.exists(), f"there is no {BIN.relative_to(ROOT)}: `make test` installs it"
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), **more}
-    return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=100, check=False)
 
 
 class Cli4:

@@ -36,7 +36,7 @@ EXPECTED = {
 
 def test_zones_settings_records_rules_tokens_and_errors(installed: Installation) -> None:
     told = subprocess.run(
-        ["node", SCRIPT, installed.api, installed.token], capture_output=True, text=True, timeout=50, check=False
+        ["node", SCRIPT, installed.api, installed.token], capture_output=True, text=True, timeout=100, check=False
     )
     assert told.returncode == 0, told.stderr[-2000:]
     assert json.loads(told.stdout) == EXPECTED

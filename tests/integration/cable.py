@@ -13,7 +13,7 @@ from itertools import count
 from typing import Self
 
 _COUNTER = count()
-LIMIT_S = 20
+LIMIT_S = 30.0
 
 
 def missing() -> str:

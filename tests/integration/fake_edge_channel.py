@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 HEADER = struct.Struct("<IBBHQI")
 
 HELLO, OPENED, RESUMED, TEXT, BINARY, CLOSED, FAILED, BACKLOG, AUTO_ANSWERED, READY, ADOPT_FAILED = range(1, 12)

@@ -18,7 +18,7 @@ import msgspec
 from holdfast.model import worker_messages as messages
 from tests.integration.fake_edge_channel import FakeClient, FakeLoop
 
-LIMIT_S = 15.0
+LIMIT_S = 30.0
 T = TypeVar("T")
 
 

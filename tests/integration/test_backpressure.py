@@ -183,7 +183,7 @@ def test_a_flood_before_the_101_waits_outside(fresh: Edge, origin: Origin, token
                     sent += client.sock.send(frame[sent % len(frame) :])
             return sent
 
-        poll(steady(push, for_s=0.5), what="the client to stop", limit_s=20)
+        poll(steady(push, for_s=0.5), what="the client to stop", limit_s=30)
         assert sent < MOST_IN_KERNEL
         assert fresh.anonymous_bytes() - before < 1 << 20
         assert seen.after_head == b""

@@ -60,7 +60,7 @@ def ws_origin(pair: Pair | None) -> Iterator[str]:
         port = int(node.stdout.readline())
         yield f"{'https' if pair else 'http'}://127.0.0.1:{port}"
         node.stdin.close()
-        assert node.wait(10) == 0
+        assert node.wait(30) == 0
 
 
 ORIGINS = {"websockets": websockets_origin, "ws": ws_origin}
@@ -151,7 +151,7 @@ def test_wscat_converses(url: str, authority: Authority) -> None:
             os.write(mine, b"hello from wscat\n")
             read_until(mine, b"< hello from wscat")
             os.write(mine, b"\x04")  # Ctrl-D, which ends wscat
-            assert wscat.wait(10) == 0
+            assert wscat.wait(30) == 0
     finally:
         os.close(mine)
 
@@ -193,7 +193,7 @@ def test_a_wrong_101_is_502_to_a_client(fake: str) -> None:
 )
 def test_a_close_is_the_origins_own_to_a_client_or_says_that_it_went_without(fake: str, path: str, code: int) -> None:
     with connect(f"{fake}{path}", compression=None) as client, pytest.raises(ConnectionClosed):
-        list(client) or client.recv(timeout=10)
+        list(client) or client.recv(timeout=30)
     assert client.close_code == code
 
 

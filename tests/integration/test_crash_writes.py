@@ -132,7 +132,7 @@ def check(one: Victim, zone_id: str, ledger: Ledger) -> None:
     settings = {two["id"]: two["value"] for two in asked(one.run, one.token, f"/zones/{zone_id}/settings")}
     names = {record["name"] for record in records}
     assert ledger.faults(names, settings) == []
-    poll(lambda: status_of(one.run, max(names)) == 200, what="the edge", limit_s=20)
+    poll(lambda: status_of(one.run, max(names)) == 200, what="the edge", limit_s=30)
     for wanted, those in ((200, names), (530, ledger.gone)):
         poll(lambda: _all_are(one.run, wanted, those), what=f"{wanted} for all of {sorted(those)}")  # noqa: B023
 

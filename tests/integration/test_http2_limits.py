@@ -81,7 +81,7 @@ def test_an_edge_that_stops_closes_websockets_and_says_goodbye(small: Running, a
         assert client.goaway == NO_ERROR
         while client.read():
             pass
-        stopping.join(10)
+        stopping.join(30)
         assert not stopping.is_alive()
 
 

@@ -49,7 +49,7 @@ def test_nine_thousand_connections_in_one_process(start_edge: StartEdge, origin:
         assert clients.wait(30) == 0
     poll(lambda: len(closed_lines(edge.log_lines)) == COUNT + 1, what="a record for each", limit_s=30)
     poll(lambda: edge.open_descriptors() <= descriptors, what="the descriptors of the start", limit_s=30)
-    poll(lambda: edge.anonymous_bytes() - memory < MOST_BYTES_LEFT, what="nearly the memory of the start", limit_s=10)
+    poll(lambda: edge.anonymous_bytes() - memory < MOST_BYTES_LEFT, what="nearly the memory of the start", limit_s=30)
 
 
 def closed_lines(lines: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from tests.integration import wire
 from tests.integration.frames import TEXT, Frame, FrameReader, close
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE
+from tests.integration.waiting import LIMIT_S
 
 
 def ws(origin: Origin, path: str) -> str:
@@ -21,14 +22,14 @@ def ws(origin: Origin, path: str) -> str:
 def test_echo_returns_what_a_real_client_sends(origin: Origin, message: str | bytes) -> None:
     with connect(ws(origin, "/echo"), compression=None) as client:
         client.send(message)
-        assert client.recv(timeout=5) == message
-        assert client.ping().wait(5)
+        assert client.recv(timeout=LIMIT_S) == message
+        assert client.ping().wait(30)
 
 
 def test_frames_sent_with_the_101_are_read_by_a_real_client(origin: Origin) -> None:
     with connect(ws(origin, "/early"), compression=None) as client:
-        assert client.recv(timeout=5) == "first"
-        assert client.recv(timeout=5) == bytes(300)
+        assert client.recv(timeout=LIMIT_S) == "first"
+        assert client.recv(timeout=LIMIT_S) == bytes(300)
 
 
 def test_a_close_code_and_reason_reach_a_real_client(origin: Origin) -> None:
@@ -36,7 +37,7 @@ def test_a_close_code_and_reason_reach_a_real_client(origin: Origin) -> None:
         connect(ws(origin, "/close/4001?reason=because"), compression=None) as client,
         pytest.raises(ConnectionClosed) as end,
     ):
-        client.recv(timeout=5)
+        client.recv(timeout=LIMIT_S)
     assert end.value.rcvd is not None
     assert (end.value.rcvd.code, end.value.rcvd.reason) == (4001, "because")
 
@@ -73,7 +74,7 @@ def test_a_real_client_refuses_each_wrong_101(origin: Origin, path: str) -> None
     "path", ["/status/200", "/chunked", "/trailers", "/length?bytes=100000", "/until-close", "/103", "/old"]
 )
 def test_a_real_http_client_reads_each_good_answer(origin: Origin, path: str) -> None:
-    client = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=5)
+    client = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=LIMIT_S)
     try:
         client.request("GET", path)
         answer = client.getresponse()

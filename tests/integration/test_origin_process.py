@@ -37,7 +37,7 @@ class OriginProcess:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()
@@ -104,7 +104,7 @@ def test_the_edge_stops_in_time_though_its_origin_is_stopped(edge: Edge, process
         edge.process.send_signal(signal.SIGINT)
         assert client.read_close().close_code == 1001
         client.send_frame(close(1001))
-        assert edge.process.wait(10) == 0
+        assert edge.process.wait(30) == 0
 
 
 def test_a_killed_origin_ends_its_sockets_and_is_521_until_it_is_back(edge: Edge, process: OriginProcess) -> None:

@@ -264,7 +264,7 @@ def test_an_edge_executes_what_was_loaded(origin: Origin, tmp_path: Path) -> Non
         }
         path = f"/client/v4/zones/{zone_id}/rulesets/phases/{MANAGED}/entrypoint"
         body = {"rules": [rule]}
-        poll(lambda: run.ask("PUT", path, token=token, body=body)[0] == 200, what="the rules to be known", limit_s=10)
+        poll(lambda: run.ask("PUT", path, token=token, body=body)[0] == 200, what="the rules to be known", limit_s=30)
 
         def status_of(target: str) -> int:
             with wire.connect(run.plain) as client:
@@ -272,5 +272,5 @@ def test_an_edge_executes_what_was_loaded(origin: Origin, tmp_path: Path) -> Non
                 return client.read_answer().status
 
         # Control finds what a command wrote within a second, and the edge compiles it.
-        poll(lambda: status_of("/echo?id=1'%20or%20'1'='1") == 403, what="the rules to be in force", limit_s=20)
+        poll(lambda: status_of("/echo?id=1'%20or%20'1'='1") == 403, what="the rules to be in force", limit_s=30)
         assert status_of("/echo") == 101

@@ -85,13 +85,13 @@ def test_nothing_is_refused_lost_or_reordered_in_three_releases_in_a_row(origin:
             client.start()
         try:
             for _ in range(3):
-                assert opened.acquire(timeout=10)
+                assert opened.acquire(timeout=30)
                 released(tmp_path)
-            assert all(opened.acquire(timeout=10) for _ in range(20))
+            assert all(opened.acquire(timeout=30) for _ in range(20))
         finally:
             is_over.set()
             for client in clients:
-                client.join(20)
+                client.join(30)
         assert not failures
         assert len(set(started_edges(up))) == 4
 
@@ -129,7 +129,7 @@ def test_sighup_is_a_release(origin: Origin, tmp_path: Path) -> None:
     with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
         old = up.pid
         up.process.send_signal(signal.SIGHUP)
-        up.record(lambda record: record["event"] == "release_done", limit_s=20)
+        up.record(lambda record: record["event"] == "release_done", limit_s=30)
         assert newest_edge(up, number=2) != old
         poll(lambda: not lives(old), what="the end of the old edge")
 
@@ -153,7 +153,7 @@ def test_one_that_does_not_wait_returns_when_it_has_begun(origin: Origin, tmp_pa
         said = released(tmp_path, "--no-wait", "--python", interpreter(tmp_path, f"read _ < {gate}"))
         assert said == ["a new edge is being started"]
         gate.write_text("go\n")
-        up.record(lambda record: record["event"] == "release_done", limit_s=20)
+        up.record(lambda record: record["event"] == "release_done", limit_s=30)
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def test_an_edge_that_is_killed_while_its_successor_starts_is_back_before_it(ori
         with wire.websocket(up.plain, "/echo") as (client, _):
             assert echoes(client, "back")
             gate.write_text("go\n")
-            up.record(lambda record: record["event"] == "release_done", limit_s=20)
+            up.record(lambda record: record["event"] == "release_done", limit_s=30)
             assert echoes(client, "kept")
             assert newest_edge(up, number=3) not in {old, back}
 

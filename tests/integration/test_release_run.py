@@ -31,7 +31,7 @@ def newest_control(run: Run, *, number: int) -> int:
     def started() -> list[int]:
         return [one["pid"] for one in run.records("child_started") if one["child"] == CONTROL]
 
-    run.changes.until(lambda: len(started()) >= number, what=f"{number} controls", limit_s=20)
+    run.changes.until(lambda: len(started()) >= number, what=f"{number} controls", limit_s=30)
     return started()[number - 1]
 
 

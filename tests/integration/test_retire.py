@@ -251,10 +251,10 @@ def test_websockets_are_closed_evenly_over_the_window_the_oldest_first(
     assert {(said.close_code, said.close_reason) for _, _, said in told} == {(1012, f"{why}: connect again")}
     assert runs([number for _, number, _ in told]) <= threads
     moments = [at - began for at, _, _ in told]
-    late = [at - window_s * place / count for place, at in enumerate(moments)]
+    behind = [at - window_s * place / count for place, at in enumerate(moments)]
     # Never more ahead than one part of the window; and if a busy machine is behind with some, then not with half of them.
-    assert min(late) >= -window_s / count
-    assert statistics.median(late) <= 1.0
+    assert min(behind) >= -window_s / count
+    assert statistics.median(behind) <= 1.0
     ended = [line for line in lines if line["event"] == "websocket_closed"]
     assert {(line["closed_by"], line["why"], line["edge_close_code"]) for line in ended} == {("edge", why, 1012)}
 

@@ -65,7 +65,7 @@ def test_who_comes_while_nobody_serves_waits_and_is_not_refused(
     coming = threading.Thread(target=come)
     coming.start()
     with activated(origin, tmp_path, listener):
-        coming.join(20)
+        coming.join(30)
         assert waiting == [True]
 
 

@@ -16,7 +16,7 @@ from tests.integration.worker_up import ServedWorker, worker_up
 
 DAY_S = 86_400
 # How long a clock that was set may go unnoticed is 10 s.
-NOTICED_S = 25.0
+NOTICED_S = 40.0
 
 # Loaded by each interpreter that starts with its directory on PYTHONPATH, and so before anything of ours.
 JUMPING = """

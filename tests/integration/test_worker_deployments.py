@@ -127,7 +127,7 @@ def test_sockets_of_a_script_that_is_removed_end_with_it() -> None:
             await told(socket, "before")
             key = served.status().key
             assert await asyncio.to_thread(served.ask, Delete(key=key)) == Done()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await socket.wait_closed()
             assert socket.close_code == 1012
             assert str(socket.close_reason).startswith("worker_restarted: ")

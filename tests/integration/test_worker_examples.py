@@ -261,7 +261,7 @@ def test_a_rate_limiter_counts_an_ipv6_network_of_a_customer_as_one_client() -> 
     addresses = ["192.0.2.7", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::1", "2001:db8:1:3::1"]
     code = "import sys, worker; print(*map(worker.client_of, sys.argv[1:]))"
     ran = subprocess.run(
-        [sys.executable, "-B", "-c", code, *addresses], capture_output=True, text=True, timeout=50, check=True,
+        [sys.executable, "-B", "-c", code, *addresses], capture_output=True, text=True, timeout=100, check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([importing.USER_PATH, str(EXAMPLES / "rate_limiter")])},
     )  # fmt: skip
     assert ran.stdout.split() == ["192.0.2.7", "2001:db8:1:2::/64", "2001:db8:1:2::/64", "2001:db8:1:3::/64"]

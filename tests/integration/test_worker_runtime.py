@@ -307,7 +307,7 @@ def test_a_message_that_has_ended_a_process_is_not_given_to_the_next(worker: Scr
     with _ready(worker) as loop:
         state = _open(worker, loop, 7).payload[8:]
         loop.send(TEXT, 7, b"die", seq=1)
-        assert process.process.wait(15) != 0
+        assert process.process.wait(30) != 0
     turn = struct.unpack_from("<QQIB", (worker.directory / "run" / f"turn.{process.process.pid}").read_bytes())
     assert turn[1:] == (7, 1, 1)
     next_one = worker.start()
@@ -357,7 +357,7 @@ def test_an_answer_that_takes_longer_goes_on_while_the_next_process_takes_over(w
         slow.sendall(b"cd")
         with slow.makefile("rb") as stream:
             assert stream.read().endswith(b"\r\n\r\n4")
-    assert process.process.wait(15) == 0
+    assert process.process.wait(30) == 0
 
 
 def test_a_reset_object_closes_its_sockets(worker: ScriptUnderTest) -> None:

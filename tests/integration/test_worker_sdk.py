@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.integration.origin import Origin
 from tests.integration.worker_up import ServedWorker, worker_up
 
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 
 CODE = """
 import asyncio

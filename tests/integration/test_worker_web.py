@@ -16,7 +16,7 @@ import pytest
 from holdfast.model.worker_host_messages import Done, Refused
 from tests.integration.worker_up import ServedWorker, worker_up
 
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 CODE = """
 import js
 from js import HTMLRewriter, Object, caches, crypto

@@ -50,6 +50,6 @@ def test_a_datagram_that_leaves_this_machine_is_refused() -> None:
 def test_a_connection_within_this_machine_is_not_refused() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_connection(server.getsockname(), timeout=5) as stream,
+        socket.create_connection(server.getsockname(), timeout=30) as stream,
     ):
         assert stream.getpeername() == server.getsockname()

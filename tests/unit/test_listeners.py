@@ -43,7 +43,7 @@ def test_each_thread_gets_a_listening_socket_on_the_same_port(bound: list[BoundA
     for one in bound:
         assert len(one.descriptors) == 3
         assert {_port(descriptor) for descriptor in one.descriptors} == {one.address.port}
-        with socket.create_connection((one.address.ip, one.address.port), timeout=5):
+        with socket.create_connection((one.address.ip, one.address.port), timeout=30):
             pass
     assert plain.address.port != tls.address.port
 

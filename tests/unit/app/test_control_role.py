@@ -121,7 +121,7 @@ class Client(threading.Thread):
         connection.close()
 
     def done(self) -> "Client":
-        self.join(10)
+        self.join(30)
         return self
 
 
@@ -139,7 +139,7 @@ def test_it_serves_until_a_signal_and_takes_everything_down_in_order(
     assert (client.done().body, client.server) == ("GET /x 127.0.0.1 http", "")
     assert capsys.readouterr().out == "ready: here\ntoken: once\n"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((bound[0].address.ip, bound[0].address.port), timeout=5)
+        socket.create_connection((bound[0].address.ip, bound[0].address.port), timeout=30)
 
 
 def test_over_tls_with_the_pair_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +211,7 @@ def test_a_head_that_does_not_end_is_not_kept(bound: tuple[BoundAddress, ...]) -
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     assert serve(service, Config(), bound, Surroundings("holdfast control"), log=LOG) == 0
-    asking.join(10)
+    asking.join(30)
     assert long.status in {0, 400, 431}
 
 

@@ -34,7 +34,7 @@ class Client:
 
     def __init__(self, data: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.settimeout(5)
+        self.socket.settimeout(30)
         with reachable(data / "supervisor.sock") as name:
             self.socket.connect(name)
 

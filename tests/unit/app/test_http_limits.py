@@ -49,7 +49,7 @@ async def port() -> AsyncIterator[int]:
 
 async def until(what: Callable[[], bool]) -> None:
     """Return when this is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not what():
             await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.01)
 
@@ -62,7 +62,7 @@ async def talk(port: int, *pieces: bytes) -> tuple[bytes, float]:
         writer.write(piece)
         await writer.drain()
     try:
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), 30)
     except ConnectionResetError:
         answer = b""
     writer.close()
@@ -131,10 +131,10 @@ async def test_who_is_about_to_ask_when_control_stops_is_answered_and_goes_then(
     stopping = asyncio.create_task(server.shutdown())
     await until(lambda: not listener.is_serving())
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 30)
     assert answer.startswith(b"HTTP/1.1 200 ")
     writer.close()
-    await asyncio.wait_for(stopping, 10)
+    await asyncio.wait_for(stopping, 30)
     assert not server.server_state.connections
 
 

@@ -16,7 +16,7 @@ from holdfast.app import stream_limits
 from holdfast.app.http_limits import LimitedProtocol
 from holdfast.app.stream_limits import StreamProtocol
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 STREAM = "/client/v4/zones/0123/websocket_connections/stream"
 
 

@@ -63,7 +63,7 @@ def test_alone_either_signal_ends_it(number: signal.Signals) -> None:
     around.hold_signals()
     assert around.told(limit_s=0) is None
     send(number)
-    assert around.told(limit_s=5) == Stop()
+    assert around.told(limit_s=30) == Stop()
     assert not around.is_abandoned()
 
 
@@ -76,7 +76,7 @@ def test_supervised_no_signal_does_anything_and_the_supervisors_end_does(
         send(number)
         assert around.told(limit_s=0) is None
     ours.close()
-    assert around.told(limit_s=5) == Stop()
+    assert around.told(limit_s=30) == Stop()
     assert around.is_abandoned()
 
 
@@ -86,13 +86,13 @@ def test_supervised_a_word_is_heard_at_once_and_the_latest_counts(
     ours, around = supervised
     around.hold_signals()
     lifeline.tell(ours, Draining())
-    assert around.told(limit_s=5) == Draining()
+    assert around.told(limit_s=30) == Draining()
     lifeline.tell(ours, RETIRE)
     lifeline.tell(ours, Draining())
-    assert around.told(limit_s=5) == Draining()
+    assert around.told(limit_s=30) == Draining()
     lifeline.tell(ours, Stop())
     lifeline.tell(ours, RETIRE)
-    assert around.told(limit_s=5) == Stop()
+    assert around.told(limit_s=30) == Stop()
     assert not around.is_abandoned()
 
 

@@ -74,7 +74,7 @@ def _options(url: str, **more: Any) -> ConnectOptions:
 
 
 async def _conversation(options: ConnectOptions, lines: AsyncIterator[str], screen: Transcript) -> int:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         connection = await opened(options, on_control=screen.control)
         return await converse(connection, screen, lines)
 
@@ -260,7 +260,7 @@ def _served_in_thread(handler: Callable[[ThreadConnection], None] = _echo_in_thr
             yield ConnectOptions.parse({"target": f"ws://127.0.0.1:{port}/", "subprotocols": ["v1"], "data_dir": "/d"})
         finally:
             server.shutdown()
-            thread.join(timeout=10)
+            thread.join(timeout=30)
 
 
 @contextmanager

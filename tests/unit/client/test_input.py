@@ -15,7 +15,7 @@ from holdfast.client.input import piped_lines, typed_lines
 
 
 async def _all(lines: AsyncIterator[str]) -> list[str]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return [line async for line in lines]
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 @asynccontextmanager

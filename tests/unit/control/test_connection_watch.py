@@ -12,7 +12,7 @@ from holdfast.model.connection import Connection, ConnectionEvent
 from holdfast.model.connection_messages import ConnectionEvents, WatchConnections
 from tests.unit.connections import OPENED, a_connection
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 def everything(_: Connection) -> bool:

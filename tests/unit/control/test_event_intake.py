@@ -21,7 +21,7 @@ from tests.unit.store.test_security_events import ZONE, a_zone
 
 __all__ = ["database"]
 RUN, OTHER_RUN = "0" * 15 + "a", "0" * 15 + "b"
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 def batch(*numbers: int, run: str = RUN, zone: str = ZONE, **facts: Any) -> SecurityEvents:

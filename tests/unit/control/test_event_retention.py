@@ -23,7 +23,7 @@ from tests.unit.store.conftest import database
 from tests.unit.store.test_security_events import OTHER, ZONE, a_zone, add, stored
 
 __all__ = ["database"]
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 NOW = 1_700_000_000_000_000
 DAY = 86_400
 

@@ -42,7 +42,7 @@ from holdfast.store.database import Database
 from holdfast.store.upgrade import upgrade
 from tests.unit.connections import OPENED, a_connection
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 HELLO = Hello(version=VERSION, edge="e1", pid=1)
 
 

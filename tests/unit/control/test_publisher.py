@@ -63,7 +63,7 @@ class World:
 
         def wait_for_the_loop() -> None:
             loop.call_soon_threadsafe(is_checking.set)
-            assert may_end.wait(5), "the event loop stood still while a zone was checked"
+            assert may_end.wait(30), "the event loop stood still while a zone was checked"
 
         self.while_checking[name] = wait_for_the_loop
         return is_checking, may_end
@@ -199,7 +199,7 @@ async def test_a_zone_that_does_not_compile_keeps_its_last_good_version(world: W
 
 async def test_an_edge_that_is_slow_holds_a_writer_for_a_moment_only(world: World) -> None:
     world.publisher.subscribe(Edge(is_quick=False))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await world.publisher.on_change([await world.add("a.com")])
 
 
@@ -209,7 +209,7 @@ async def test_zones_are_checked_beside_the_event_loop_and_published_in_order(wo
     slow, quick = await world.add("slow.com"), await world.add("a.com")
     is_checking, may_end = world.hold_check_of("slow.com")
     first = asyncio.create_task(world.publisher.on_change([slow]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await is_checking.wait()
         second = asyncio.create_task(world.publisher.on_change([quick]))
         may_end.set()
@@ -223,7 +223,7 @@ async def test_what_was_being_checked_for_a_writer_who_went_away_is_found(world:
     zone_id = await world.add("slow.com")
     is_checking, may_end = world.hold_check_of("slow.com")
     writer = asyncio.create_task(world.publisher.on_change([zone_id]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await is_checking.wait()
         writer.cancel()
         await asyncio.wait([writer])
@@ -353,7 +353,7 @@ async def test_what_rules_draw_on_keeps_its_last_good_version(world: World) -> N
 
 
 async def test_a_mistake_about_one_document_ends_no_publishing(world: World) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         world.while_checking["list_7"] = [].pop
         await world.put_list(LIST_ID, "10.0.0.1")
         await world.add("a.com")
@@ -367,7 +367,7 @@ async def test_a_long_list_that_is_checked_keeps_no_zone_waiting(world: World) -
     zone_id = await world.add("a.com")
     is_checking, may_end = world.hold_check_of("list_7")
     slow = asyncio.create_task(world.publisher.on_change(lists=[LIST_ID]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await is_checking.wait()
         await world.publisher.on_change([zone_id])
         published = names(world.publisher.snapshot().zones), world.publisher.snapshot().lists

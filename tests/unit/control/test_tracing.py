@@ -37,7 +37,7 @@ class FakeTracer:
     ) -> list[Trace] | None:
         self.published.append(published)
         self.begun.set()
-        assert self.gate.wait(10)
+        assert self.gate.wait(30)
         if zone_id != "known":
             return None
         found: list[Trace] = []

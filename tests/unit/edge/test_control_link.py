@@ -20,7 +20,7 @@ from holdfast.model.control_link import VERSION, FrameReader, Hello, Message, We
 from tests.unit.connections import OPENED, a_closed_connection
 from tests.unit.edge.live_parts import Parts
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 class Watched:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from holdfast.edge.event_queue import MAX_OF_ONE, MAX_WAITING, EventQueue
 from tests.unit.edge.events import ZONE, an_event
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 def test_what_is_put_is_taken_in_order() -> None:

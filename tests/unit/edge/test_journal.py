@@ -15,7 +15,7 @@ from holdfast.edge.journal_format import Served, entry, replay
 from holdfast.edge.link_frames import RawDelta, body_of, raw_of
 from tests.unit.edge.origins import a_document, zone_id
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 class State:

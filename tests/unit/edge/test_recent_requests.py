@@ -11,7 +11,7 @@ from holdfast.model.event_messages import RecordedRequest
 from tests.unit.edge.events import a_forward, an_event
 from tests.unit.requests import a_request
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 def answer(zone: str = "z", status: int = 403) -> Respond:

@@ -15,7 +15,7 @@ from holdfast.model.request import Request
 from tests.unit.edge.events import ZONE, a_forward, an_event
 from tests.unit.requests import a_request
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 class Watched:

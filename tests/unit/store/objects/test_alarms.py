@@ -78,7 +78,7 @@ def test_any_thread_may_write(table: AlarmTable) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(30)
     assert [row.next_ms for row in table.due(100, 100)] == list(range(60))
 
 
@@ -94,7 +94,7 @@ def test_those_who_write_at_once_are_written_together(table: AlarmTable) -> None
             thread.start()
         poll(lambda: len(table._waiting) == 8, what="eight who wait")
     for thread in threads:
-        thread.join(20)
+        thread.join(30)
     assert statements.count("COMMIT") == 1
     assert len(table.due(100, 100)) == 8
 

@@ -179,7 +179,7 @@ def test_another_thread_may_commit_and_close(file: ObjectFile, path: Path) -> No
     for act in (file.commit, file.close):
         thread = threading.Thread(target=act)
         thread.start()
-        thread.join(10)
+        thread.join(30)
         assert not thread.is_alive()
     assert kept(path) == {"a": b"1"}
     assert not path.with_name(f"{path.name}-wal").exists()

@@ -75,7 +75,7 @@ async def _turns() -> None:
 
 async def _until(happened: Callable[[], bool]) -> None:
     """Let the loop come round until it has."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not happened():
             await asyncio.get_running_loop().run_in_executor(None, lambda: None)
 

@@ -63,7 +63,7 @@ async def test_who_has_not_come_back_in_time_has_ended(monkeypatch: pytest.Monke
     away = Away()
     session, hearer = _session(1, is_hibernatable=True)
     away.add(KEY, [session])
-    await asyncio.wait_for(hearer.has_ended.wait(), 5)
+    await asyncio.wait_for(hearer.has_ended.wait(), 30)
     assert (session.is_over, len(away), bool(away)) == (True, 0, False)
     assert hearer.end == [(1006, GONE, False, 0)]
 

@@ -20,7 +20,7 @@ from holdfast.workers.runtime.turns import Turns
 from holdfast.workers.sdk.entrypoints import DurableObject
 from holdfast.workers.sdk.response import Response
 
-LIMIT_S = 5.0
+LIMIT_S = 30.0
 NOW_MS = 1_700_000_000_000
 
 

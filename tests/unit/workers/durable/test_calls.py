@@ -432,7 +432,7 @@ async def test_the_socket_of_an_answer_that_nobody_has_ends_before_the_collector
                 asking.cancel()
                 del asking
                 await lobby.opens()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await closed.wait()
         finally:
             gc.enable()
@@ -454,7 +454,7 @@ class Patient(DurableObject):
         return found
 
     async def add(self, number: int) -> int:
-        await asyncio.wait_for(self.opened.wait(), 5)
+        await asyncio.wait_for(self.opened.wait(), 30)
         return int(await self.ctx.storage.get("n") or 0) + number
 
     async def section(self) -> None:

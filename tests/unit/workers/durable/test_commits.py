@@ -102,7 +102,7 @@ class SlowDisk:
         def commit(file: ObjectFile) -> None:
             self.commits += 1
             self.entered.set()
-            assert self.open.wait(10)
+            assert self.open.wait(30)
             if self.error is not None:
                 raise self.error
             real(file)

@@ -10,7 +10,7 @@ import pytest
 from holdfast.workers.durable.disk import Disk, Job
 from tests.unit.workers.durable.stage import until
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 @pytest.fixture

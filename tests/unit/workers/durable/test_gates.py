@@ -144,7 +144,7 @@ async def _moves(moves: list[tuple[str, int]]) -> None:
     while line.holds or line.sections:
         line.move("release")
         line.move("leave")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.gather(*line.tasks)
     assert line.seen == list(range(len(line.tasks)))
     assert (line.gate.is_closed, line.gate.waiting) == (False, 0)

@@ -69,7 +69,7 @@ def test_a_process_that_dies_gives_back_what_it_owned(tmp_path: Path) -> None:
         mine = LocalOwner(tmp_path)
         assert not mine.take("mine", "")
         other.kill()
-        other.wait(10)
+        other.wait(30)
     assert mine.take("mine", "")
     assert mine.epoch == 2
 

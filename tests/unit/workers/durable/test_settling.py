@@ -29,7 +29,7 @@ async def _in_a_task(storage: Any) -> int:
 
 
 async def _in_time(storage: Any) -> int:
-    return await asyncio.wait_for(_in_a_task(storage), 5)
+    return await asyncio.wait_for(_in_a_task(storage), 30)
 
 
 async def _in_a_group(storage: Any) -> int:

@@ -235,7 +235,7 @@ async def test_a_broadcast_reaches_sockets_whose_client_is_in_this_process(tmp_p
         answer.web_socket.accept()
         answer.web_socket.addEventListener("message", lambda event: heard.put_nowait(event.data))
         (await state_of(scene)).broadcast("here")
-        assert await asyncio.wait_for(heard.get(), 5) == "here"
+        assert await asyncio.wait_for(heard.get(), 30) == "here"
         answer.web_socket.close()
 
 

@@ -18,7 +18,7 @@ from holdfast.workers.host.beginning import Setting
 from holdfast.workers.host.hosting import Host
 
 STAND_IN = Path(__file__).parents[3] / "integration" / "stand_in_script.py"
-LIMIT_S = 20.0
+LIMIT_S = 30.0
 
 
 class Hosting:

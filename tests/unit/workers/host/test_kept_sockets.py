@@ -61,7 +61,7 @@ def test_a_client_waits_in_the_queue_while_no_host_is_there_and_the_next_one_has
             with closing(host(tmp_path, pair)) as second:
                 found = second.take()
                 assert sorted(found) == sorted(KEYS)
-                found[KEYS[3]].http.settimeout(5)
+                found[KEYS[3]].http.settimeout(30)
                 with found[KEYS[3]].http.accept()[0] as taken:
                     assert taken.recv(100) == b"a request"
             closed(found)

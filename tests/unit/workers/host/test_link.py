@@ -8,7 +8,7 @@ from collections.abc import Callable
 from holdfast.model.worker_messages import MAX_LOG_CHARACTERS, Loaded, ProcessMessage, Retire, Serve, line
 from holdfast.workers.host.link import Link, OutputPipe
 
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 
 class Ears:

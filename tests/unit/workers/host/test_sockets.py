@@ -36,7 +36,7 @@ def test_what_stood_there_before_is_replaced(tmp_path: Path) -> None:
     with sockets.bound(path), sockets.bound(path) as second:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
-            second.settimeout(5)
+            second.settimeout(30)
             second.accept()[0].close()
         assert [one.name for one in tmp_path.iterdir()] == ["s"]
 
@@ -49,12 +49,12 @@ def test_a_place_where_nothing_can_be_bound_is_a_sentence(tmp_path: Path) -> Non
 def test_a_successor_gets_the_very_sockets(tmp_path: Path) -> None:
     held = made(tmp_path)
     with sockets.bound(workers_host_socket(tmp_path)) as listener:
-        listener.settimeout(5)
+        listener.settimeout(30)
 
         def predecessor() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(30)
                 assert connection.recv(100) == b'{"type":"inherit"}\n'
                 sockets.hand_over(connection, held)
 
@@ -77,12 +77,12 @@ def test_a_successor_gets_the_very_sockets(tmp_path: Path) -> None:
 def test_a_predecessor_that_hands_over_nothing_is_none(tmp_path: Path, answer: bytes) -> None:
     (tmp_path / "workers").mkdir()
     with sockets.bound(workers_host_socket(tmp_path)) as listener:
-        listener.settimeout(5)
+        listener.settimeout(30)
 
         def predecessor() -> None:
             connection, _ = listener.accept()
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(30)
                 connection.recv(100)
                 connection.sendall(answer)
 

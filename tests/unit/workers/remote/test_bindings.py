@@ -220,7 +220,7 @@ async def test_a_call_is_for_the_request_that_is_being_answered(two: TwoScripts)
 
 
 async def test_a_method_that_awaits_what_was_cancelled_has_failed_and_is_not_to_be_tried_again(two: TwoScripts) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(Exception, match="enough") as caught:
             await two.service().cancels()
     assert (type(caught.value).__name__, caught.value.remote) == ("CancelledError", True)  # type: ignore[attr-defined]
@@ -232,7 +232,7 @@ async def test_who_calls_is_told_where_what_sends_the_call_is_cancelled(two: Two
         raise asyncio.CancelledError("mine")
 
     two.answers = [cancelled]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(ObjectError, match="Network connection lost") as caught:
             await two.service().plain(1)
     assert caught.value.retryable

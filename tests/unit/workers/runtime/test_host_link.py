@@ -25,7 +25,7 @@ from holdfast.workers.runtime.host_link import HostLink
 def ends() -> Iterator[tuple[HostLink, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.settimeout(5)
+        theirs.settimeout(30)
         yield HostLink(ours), theirs
 
 
@@ -43,9 +43,9 @@ async def test_what_the_host_says_is_heard_and_its_end_is_told_once(ends: Any) -
     said = line(Serve()) + line(Retire(limit_s=3))
     ends[1].sendall(said[:9])
     ends[1].sendall(said[9:])
-    assert [await asyncio.wait_for(heard.get(), 5) for _ in range(2)] == [Serve(), Retire(limit_s=3)]
+    assert [await asyncio.wait_for(heard.get(), 30) for _ in range(2)] == [Serve(), Retire(limit_s=3)]
     ends[1].close()
-    assert await asyncio.wait_for(heard.get(), 5) is None
+    assert await asyncio.wait_for(heard.get(), 30) is None
     ends[0].say(Serving())
     assert heard.empty()
 
@@ -54,7 +54,7 @@ async def test_a_host_that_says_nonsense_is_as_one_that_is_gone(ends: Any) -> No
     heard: asyncio.Queue[Any] = asyncio.Queue()
     ends[0].listen(heard.put_nowait)
     ends[1].sendall(b"nonsense\n")
-    assert await asyncio.wait_for(heard.get(), 5) is None
+    assert await asyncio.wait_for(heard.get(), 30) is None
 
 
 def test_a_line_of_the_log_is_cut_and_can_be_written(ends: Any) -> None:

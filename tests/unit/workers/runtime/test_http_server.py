@@ -31,7 +31,7 @@ class Stage:
             writer.write(request)
         writer.write_eof()
         try:
-            return await asyncio.wait_for(reader.read(), 5)
+            return await asyncio.wait_for(reader.read(), 30)
         finally:
             writer.close()
 
@@ -79,10 +79,10 @@ async def test_a_body_is_streamed_both_ways(stage: Any) -> None:
     chunked = b"POST / HTTP/1.1\r\nHost: e\r\nTransfer-Encoding: chunked\r\n\r\n"
     reader, writer = await made.open()
     writer.write(chunked + b"3\r\nabc\r\n")
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n3\r\nabc\r\n"), 5)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n3\r\nabc\r\n"), 30)
     assert b"transfer-encoding: chunked" in head.lower()
     writer.write(b"2\r\nde\r\n0\r\n\r\n")
-    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 5) == b"2\r\nde\r\n0\r\n\r\n"
+    assert await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 30) == b"2\r\nde\r\n0\r\n\r\n"
     writer.close()
 
 
@@ -190,7 +190,7 @@ async def test_a_body_that_nobody_reads_is_passed_over_if_it_is_short(stage: Any
     writer.write(post + body + _get("/2"))
     writer.write_eof()
     try:
-        answered = await asyncio.wait_for(reader.read(), 5)
+        answered = await asyncio.wait_for(reader.read(), 30)
     except ConnectionError:
         answered = b"HTTP/1.1 200"
     assert answered.count(b"HTTP/1.1 200") == answers
@@ -204,9 +204,9 @@ async def test_a_client_that_waits_for_a_100_gets_it_when_its_body_is_wanted(sta
     made = await stage(echo)
     reader, writer = await made.open()
     writer.write(b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30) == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(b"ab")
-    assert (await asyncio.wait_for(reader.readuntil(b"ab"), 5)).startswith(b"HTTP/1.1 200")
+    assert (await asyncio.wait_for(reader.readuntil(b"ab"), 30)).startswith(b"HTTP/1.1 200")
     writer.close()
 
 
@@ -252,16 +252,16 @@ async def test_a_body_cannot_be_read_behind_the_answer(stage: Any) -> None:
         if exchange.has_body:
             tasks.append(asyncio.create_task(read(exchange)))
         if exchange.target == "/now":
-            await asyncio.wait_for(waiting.wait(), 5)
+            await asyncio.wait_for(waiting.wait(), 30)
         await exchange.answer(200, [], b"")
 
     made = await stage(answer)
     for target in ("/now", "/later"):
         reader, writer = await made.open()
         writer.write(f"POST {target} HTTP/1.1\r\nHost: e\r\nContent-Length: 4\r\n\r\n".encode())
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         answered.set()
-        await asyncio.wait_for(tasks.pop(), 5)
+        await asyncio.wait_for(tasks.pop(), 30)
         writer.close()
     assert len(outcomes) == 2
     assert outcomes[1] == "the request has been answered"
@@ -280,12 +280,12 @@ async def test_retiring_lets_what_runs_end_and_closes_what_is_idle(stage: Any) -
     idle, idle_writer = await made.open()
     busy, busy_writer = await made.open()
     busy_writer.write(_get("/busy"))
-    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.wait_for(entered.wait(), 30)
     retiring = asyncio.create_task(made.server.retire(5))
-    assert await asyncio.wait_for(idle.read(), 5) == b""
+    assert await asyncio.wait_for(idle.read(), 30) == b""
     gate.set()
-    assert (await asyncio.wait_for(busy.read(), 5)).endswith(b"/busy")
-    await asyncio.wait_for(retiring, 5)
+    assert (await asyncio.wait_for(busy.read(), 30)).endswith(b"/busy")
+    await asyncio.wait_for(retiring, 30)
     for writer in (idle_writer, busy_writer):
         writer.close()
 
@@ -305,7 +305,7 @@ async def test_what_was_accepted_and_not_yet_read_is_answered(stage: Any) -> Non
         writer.write(_get(f"/{number}"))
     made.server.stop()
     for number, (reader, writer) in enumerate(ends):
-        answered = await asyncio.wait_for(reader.read(), 5)
+        answered = await asyncio.wait_for(reader.read(), 30)
         assert answered.endswith(f"/{number}".encode())
         assert b"connection: close" in answered
         writer.close()
@@ -329,16 +329,16 @@ async def test_who_retires_waits_for_answers_and_not_for_what_stays_open_behind_
     busy, busy_writer = await made.open()
     for reader, writer, target in ((kept, kept_writer, "/kept"), (busy, busy_writer, "/busy")):
         writer.write(_get(target))
-        await asyncio.wait_for(reader.readuntil(b"answer"), 5)
+        await asyncio.wait_for(reader.readuntil(b"answer"), 30)
     exchanges["/kept"].count_as_answered()
     made.server.stop()
     answered = asyncio.create_task(made.server.answered(60))
     bodies["/busy"].set()
-    assert b" and more" in await asyncio.wait_for(busy.read(), 5)
-    await asyncio.wait_for(answered, 5)
+    assert b" and more" in await asyncio.wait_for(busy.read(), 30)
+    await asyncio.wait_for(answered, 30)
     # It goes on all the same.
     bodies["/kept"].set()
-    assert b" and more" in await asyncio.wait_for(kept.read(), 5)
+    assert b" and more" in await asyncio.wait_for(kept.read(), 30)
     for writer in (kept_writer, busy_writer):
         writer.close()
 
@@ -353,9 +353,9 @@ async def test_what_does_not_end_within_the_limit_is_cut(stage: Any) -> None:
     made = await stage(answer)
     reader, writer = await made.open()
     writer.write(_get())
-    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.wait_for(entered.wait(), 30)
     await made.server.retire(0.01)
-    assert await asyncio.wait_for(_rest(reader), 5) == b""
+    assert await asyncio.wait_for(_rest(reader), 30) == b""
     writer.close()
     never.set()
 
@@ -375,7 +375,7 @@ async def test_a_request_whose_edge_has_gone_is_cancelled(stage: Any, monkeypatc
     made = await stage(answer)
     _, writer = await made.open()
     writer.write(_get())
-    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.wait_for(entered.wait(), 30)
     writer.close()
-    await asyncio.wait_for(cancelled.wait(), 5)
+    await asyncio.wait_for(cancelled.wait(), 30)
     never.set()

@@ -37,7 +37,7 @@ class Stage:
         return self.pump.start(function, args, context or copy_context(), self._done)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.done) < count:
                 self.changed.clear()
                 await self.changed.wait()
@@ -187,7 +187,7 @@ def test_the_order_of_beginning_is_the_order_of_start_whoever_suspends(suspends:
 
         for number, waits in enumerate(suspends):
             stage.start(lambda n=number, w=waits: handler(n, waits=w))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not stage.rests:
                 stage.changed.clear()
                 await stage.changed.wait()
@@ -245,7 +245,7 @@ async def test_each_handler_has_its_own_context_from_step_to_step() -> None:
 
     for number in (1, 2, 3):
         stage.start(handler, number)
-    await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: None), 5)
+    await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: None), 30)
     gate.set()
     await stage.until(3)
     assert stage.done == [(0, 1, 1), (0, 2, 2), (0, 3, 3)]
@@ -324,7 +324,7 @@ async def test_who_hears_of_an_error_can_ask_whose_it_was() -> None:
 
     for function in (fails, lambda: VALUE.set(8)):
         pump.start(function, (), copy_context(), lambda _result, _error: seen.append(VALUE.get()))
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 30)
     assert seen == [7, 0]
 
 

@@ -59,7 +59,7 @@ class Stage:
         return await told
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.done) < count:
                 self.changed.clear()
                 await self.changed.wait()

@@ -39,7 +39,7 @@ async def test_a_ticket_is_good_for_a_while(monkeypatch: pytest.MonkeyPatch) -> 
     heard = listening(server)
     client.use()
     ticket = reception.ticket(client)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while reception.expected:
             await turns(1)
     await turns()
@@ -88,7 +88,7 @@ async def test_what_a_process_before_has_closed_is_closing() -> None:
 
 async def test_who_waits_for_what_is_expected_waits_until_it_came_or_not_at_all() -> None:
     reception, (client, server) = Reception(), WebSocketPair.new()
-    await asyncio.wait_for(reception.settled(60), 5)
+    await asyncio.wait_for(reception.settled(60), 30)
     server.accept()
     client.use()
     ticket = reception.ticket(client)
@@ -97,4 +97,4 @@ async def test_who_waits_for_what_is_expected_waits_until_it_came_or_not_at_all(
     waiting = asyncio.create_task(reception.settled(60))
     await turns(1)
     reception.opened(_session(), ticket)
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 30)

@@ -31,7 +31,7 @@ async def background() -> AsyncIterator[list[Awaitable[Any]]]:
     running.set(Invocation(ENV, kept.append))
     yield kept
     if kept:
-        await asyncio.wait(kept, timeout=5)
+        await asyncio.wait(kept, timeout=30)
     await lifespans.shut_down(5)
 
 
@@ -158,7 +158,7 @@ async def test_what_is_no_exception_leaves_nobody_waiting_either(
             await send({"type": "http.response.body", "body": b"begun", "more_body": True})
         await ends()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(RuntimeError, match=told):
             await answer_of(app)
         with pytest.raises(RuntimeError, match=told):
@@ -239,7 +239,7 @@ async def test_what_an_application_streams_is_let_go_with_its_client(caplog: pyt
     body: Any = (await answer_of(app)).body
     assert await anext(body) == b"x"
     await body.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await closed.wait()
     assert not caplog.records
 
@@ -295,7 +295,7 @@ async def test_a_handler_that_is_cancelled_cancels_the_application() -> None:
     asking = asyncio.ensure_future(answer_of(app))
     await begun.wait()
     asking.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ended.wait()
 
 

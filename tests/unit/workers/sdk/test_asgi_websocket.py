@@ -26,7 +26,7 @@ async def background() -> AsyncIterator[None]:
     running.set(Invocation({}, kept.append))
     yield
     if kept:
-        await asyncio.wait(kept, timeout=5)
+        await asyncio.wait(kept, timeout=30)
     await lifespans.shut_down(5)
 
 
@@ -41,7 +41,7 @@ class Client:
         socket.accept()
 
     async def next(self) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.events.get()
 
 
@@ -187,7 +187,7 @@ async def test_what_is_no_exception_leaves_nobody_waiting_either() -> None:
             await send({"type": "websocket.accept"})
         raise asyncio.CancelledError
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(RuntimeError, match="raised CancelledError"):
             await handshake(app)
     client = Client((await handshake(app, "/late")).web_socket)

@@ -83,7 +83,7 @@ async def test_inside_an_object_background_work_is_a_task_of_its() -> None:
         wait_until(work())
     finally:
         current.CURRENT.reset(token)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
 
 

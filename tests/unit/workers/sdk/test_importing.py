@@ -73,7 +73,7 @@ def test_a_script_finds_every_name_of_the_original() -> None:
         ),
     ]
     ran = subprocess.run(
-        [sys.executable, "-c", LIST, json.dumps(modules)], capture_output=True, text=True, timeout=50, check=True
+        [sys.executable, "-c", LIST, json.dumps(modules)], capture_output=True, text=True, timeout=100, check=True
     )
     told = json.loads(ran.stdout)
     assert (told["first"], told["times"]) == (importing.USER_PATH, 1)
@@ -104,7 +104,7 @@ def test_what_scripts_import_is_names_only() -> None:
 
 def test_an_unknown_global_of_javascript_is_named() -> None:
     code = "from holdfast.workers.sdk import importing; importing.install(); import js; js.document"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert "js.document is not there" in ran.stderr
 
 
@@ -117,5 +117,5 @@ def test_what_few_scripts_use_is_imported_when_it_is_asked_for() -> None:
         "print([name for name in js.__all__ if not hasattr(js, name)])\n"
         "print(js.globalThis.self is js, js.WeakMap is js.Map, js.navigator.userAgent)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert ran.stdout == "[]\nTrue\n[]\nTrue True Cloudflare-Workers\n", ran.stderr

@@ -57,7 +57,7 @@ def test_only_who_asks_for_run_sync_pays_for_it() -> None:
         "from pyodide.ffi import run_sync\nprint('greenlet' in sys.modules, in_place.Wanted.on_stacks is None)\n"
         "try:\n    pyodide.ffi.nothing\nexcept AttributeError as error:\n    print(error)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert ran.stdout == "False None\nTrue False\nmodule 'pyodide.ffi' has no attribute 'nothing'\n", ran.stderr
 
 

@@ -35,7 +35,7 @@ async def future() -> "asyncio.Future[int]":
 async def test_plain_and_async_code_waits_in_place() -> None:
     async def handler(number: int) -> int:
         before = doubled(later(number))
-        await asyncio.wait_for(later(None), 5)
+        await asyncio.wait_for(later(None), 30)
         return before + doubled(later(1))
 
     assert await on_stacks(handler, (2,)) == 6

@@ -120,7 +120,7 @@ async def test_what_is_given_up_elsewhere_is_cancelled_at_home() -> None:
             await task
 
     await asyncio.to_thread(asyncio.run, main())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await ended.wait()
 
 

@@ -24,7 +24,7 @@ async def test_what_is_started_runs_on_and_its_error_is_nobodys_without_an_await
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, told: complaints.append(told))
     _ = started(fails())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
     assert await started(value()) == 5
     assert complaints == []

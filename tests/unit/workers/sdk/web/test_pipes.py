@@ -138,12 +138,12 @@ async def test_a_sink_gets_each_chunk_and_hears_of_the_end_and_of_failures() -> 
     writer = WritableStream.new(write=write, close=end, start=lambda _controller: heard.append("start")).getWriter()
     await writer.write(1)
     await writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ended.wait()
     assert heard == ["start", 1, "closed"]
     ended.clear()
     await WritableStream.new(write=write, abort=end).getWriter().abort("why")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await ended.wait()
     assert heard[3:] == ["why"]
 

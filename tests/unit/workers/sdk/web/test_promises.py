@@ -86,7 +86,7 @@ async def test_it_begins_when_it_is_made_and_ends_with_who_gives_it_up() -> None
             ended.set()
 
     promise = Promise.of(work())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await begun.wait()
         promise.cancel()
         await ended.wait()
@@ -96,5 +96,5 @@ async def test_what_is_cancelled_cancels_it() -> None:
     work = asyncio.get_running_loop().create_future()
     promise = Promise.of(work)
     work.cancel()
-    await asyncio.wait([promise], timeout=5)
+    await asyncio.wait([promise], timeout=30)
     assert promise.cancelled()

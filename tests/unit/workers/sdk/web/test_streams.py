@@ -115,7 +115,7 @@ async def test_reads_take_turns_and_are_over_when_nobody_reads_on() -> None:
     await asyncio.wait({first, *others}, timeout=0)
     controllers[0].enqueue("a")
     assert await first == {"done": False, "value": "a"}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reader.cancel("why")
         await reader.cancel("again")
         assert [(await read).done for read in (*others, reader.read())] == [True] * 3
@@ -137,7 +137,7 @@ async def test_a_generator_that_waits_for_its_next_chunk_is_closed_when_that_is_
 
     reader = ReadableStream(chunks()).getReader()
     read = asyncio.ensure_future(reader.read())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await begun.wait()
         await reader.cancel()
         go_on.set()
