@@ -40,6 +40,27 @@ async def test_how_many_were_closed_is_answered_and_audited(api: Api, monkeypatc
     assert (json.loads(came["oldValue"]), json.loads(asked["newValue"])) == ({"open": 7}, {"asked": "close"})
 
 
+@pytest.mark.parametrize(
+    ("query", "body", "said"),
+    [
+        ("?path=/chat", None, "path: expected no parameter, as this closes every WebSocket of the zone with 1001"),
+        ("?code=4000&reason=bye", None, "code: expected no parameter"),
+        ("?dry_run=true", None, "dry_run: expected no parameter"),
+        ("", {"ids": ["230b030023ae2822-LOC"]}, "expected no body, as this closes every WebSocket of the zone"),
+    ],
+)
+async def test_who_says_which_ones_does_not_close_them_all(
+    query: str, body: object, said: str, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone_id = await api.zone()
+    edges = Edges(api, Closing(closed=7, edges=2, silent=0), monkeypatch)
+    answer = await api.ask("DELETE", f"/zones/{zone_id}/websocket_connections{query}", json=body)
+    assert (answer.status_code, edges.asked) == (400, [])
+    message = answer.json()["errors"][0]["message"]
+    assert message.startswith(said)
+    assert "websocket_connections/close takes a filter" in message
+
+
 async def test_nothing_is_closed_that_cannot_be_written_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     zone_id = await api.zone()
     edges = Edges(api, Closing(closed=7, edges=2, silent=0), monkeypatch)

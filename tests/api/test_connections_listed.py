@@ -318,6 +318,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({}, 'expected one of "filter", "ids" and "all": true'),
     ({"filter": {}}, 'filter: expected a member that leaves some out; to close every WebSocket of the zone, say "all": true'),
     ({"filter": {"path": "", "min_age": 0}}, "filter: expected a member that leaves some out"),
+    ({"filter": {"path": "/", "min_idle": 0}}, "filter: expected a member that leaves some out"),
     ({"all": True, "ids": [connection_id(1)]}, "expected one of"),
     ({"all": False}, "expected one of"),
     ({"all": "yes"}, "all: "),

@@ -122,6 +122,7 @@ async def list_connections(
 @router.delete("", response_model=Envelope[ClosedView])
 async def close_connections(access: Annotated[Access, Depends(zone_access(WRITE))]) -> Response:
     """Close every WebSocket of the zone, on both legs, with 1001. 503 where an edge did not say that it did."""
+    await _nothing_said(access.request)
     zone = access.known_zone
     async with access.context.database.write() as connection:
         await access.record(connection, "delete", RESOURCE, zone.id, new={"asked": "close"})
@@ -249,8 +250,9 @@ def _meant(zone_id: str, body: CloseMany) -> ConnectionFilter:
     every = filter_of(zone_id, FilterMembers())
     if body.filter is None:
         return every
-    # An empty path, or an age of 0, leaves out nothing either.
-    if (meant := filter_of(zone_id, body.filter, at="/filter")) == every:
+    meant = filter_of(zone_id, body.filter, at="/filter")
+    # An empty path, or an age of 0, leaves out nothing either; nor does "/", with which all paths begin (RFC 9112 §3.2.1).
+    if meant in {every, filter_of(zone_id, FilterMembers(path="/"))}:
         message = (
             'filter: expected a member that leaves some out; to close every WebSocket of the zone, say "all": true'
         )
@@ -288,6 +290,17 @@ def _named(names: Sequence[str]) -> str:
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+async def _nothing_said(request: Request) -> None:
+    """Raise ApiFault for anything that is said beside "close them all": who says which ones, or how, does not mean all."""
+    closes_all = "this closes every WebSocket of the zone with 1001"
+    instead = "POST /zones/{zone_id}/websocket_connections/close takes a filter, a code and a reason"
+    for name in request.query_params:
+        shown = name[:60]
+        raise invalid(f"/{shown}", f"{shown}: expected no parameter, as {closes_all}; {instead}")
+    if (await request.body()).strip() not in {b"", b"{}"}:
+        raise invalid("", f"expected no body, as {closes_all}; {instead}")
 
 
 def _each_once(request: Request, *names: str) -> None:
