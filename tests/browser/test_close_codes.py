@@ -129,7 +129,7 @@ def test_a_browser_whose_origin_dies_sees_1014_and_that_it_ended(page: Page, tmp
 
 @pytest.mark.timeout(120)
 def test_a_browser_answers_pings_of_the_edge_without_being_asked_by_its_page(page: Page, tmp_path: Path) -> None:
-    asked = {"websocket_keepalive_interval": 1, "websocket_keepalive_misses": 1, "websocket_max_age": 5}
+    asked = {"websocket_keepalive_interval": 1, "websocket_keepalive_misses": 3, "websocket_max_age": 7}
     with place(tmp_path / "data", {**asked, "websocket_max_age_jitter": 0}) as here:
         page.goto(f"http://{HOST}:{here.run.plain[1]}/status/200")
         assert page.evaluate(OPEN, here.url) is True

@@ -24,7 +24,7 @@ Words = tuple[str, str]
 
 COUNT = 6
 # A side that leaves this unanswered is dead after two to three seconds.
-KEEPALIVE = {"websocket_keepalive_interval": 1, "websocket_keepalive_misses": 1}
+KEEPALIVE = {"websocket_keepalive_interval": 1, "websocket_keepalive_misses": 2}
 # How long an end may take that a limit of the edge brings about: a keepalive of a second, and a busy machine.
 END_LIMIT_S = 60.0
 

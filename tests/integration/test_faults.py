@@ -141,7 +141,7 @@ def test_a_timeout_closes_both_sides_with_its_reason_and_no_message_is_lost(
 
 def test_idle_connections_are_kept_alive_and_pings_of_the_edge_are_nobody_elses(zones: Zones) -> None:
     with scene(zones, KEEPALIVE) as here:
-        here.stay_open(3.5)
+        here.stay_open(4.5)
         said = here.talk()
         # Every ping of a client has its pong, and no pong of an edge's ping came through.
         assert all(one.pings == one.pongs > 0 for one in said.clients.values())
