@@ -15,6 +15,7 @@ from holdfast.app.words import CLOSING_LIMIT_S
 from holdfast.config.run import Config
 from holdfast.config.sources import DEFAULT, effective
 from holdfast.model.option import spelling_of
+from holdfast.sealing import KEY_VARIABLE
 from tests.meta.tree import ROOT
 
 UNITS = ROOT / "examples" / "systemd"
@@ -49,8 +50,17 @@ def of_the_pod() -> dict[str, str]:
     """The variables of the manifest, read as the lines that they are."""
     text = MANIFEST.read_text(encoding="utf-8")
     pairs = re.findall(r'- name: (HOLDFAST_\w+)\n +value: "?([^"\n]+)"?\n', text)
-    assert len(pairs) == text.count("name: HOLDFAST_")
+    assert len(pairs) + len(secrets_of_the_pod()) == text.count("name: HOLDFAST_")
     return dict(pairs)
+
+
+def secrets_of_the_pod() -> dict[str, str]:
+    """Those variables that come from the secret, and which of its keys each one is."""
+    text = MANIFEST.read_text(encoding="utf-8")
+    found = re.findall(
+        r"- name: (HOLDFAST_\w+)\n +valueFrom:\n +secretKeyRef:\n +name: holdfast\n +key: ([\w-]+)\n", text
+    )
+    return dict(found)
 
 
 def test_the_variables_are_options_and_their_values_can_be_used() -> None:
@@ -99,6 +109,22 @@ def test_a_pod_has_as_long_to_end_as_its_drain_may_take() -> None:
     asked = of_the_pod()
     drain = int(asked["HOLDFAST_RELEASE_DEADLINE"]) + int(asked["HOLDFAST_RELEASE_SPREAD"]) + CLOSING_LIMIT_S
     assert int(grace[1]) >= drain + int(slept[1]) + 10
+
+
+def test_while_a_pod_drains_another_one_takes_new_connections() -> None:
+    text = MANIFEST.read_text(encoding="utf-8")
+    replicas = re.search(r"replicas: (\d+)\n", text)
+    assert replicas
+    # A StatefulSet starts the next pod when the one before has ended, which takes as long as the drain.
+    assert int(replicas[1]) > 1
+    # So they share the database, and the key of what is sealed there.
+    database = spelling_of(next(field for field in dataclasses.fields(Config) if field.name == "database_url"))
+    assert set(secrets_of_the_pod()) == {database.environment, KEY_VARIABLE}
+    assert all(f"--from-literal={key}=" in text for key in secrets_of_the_pod().values())
+    # Pods have names of their own by the service that governs them, if it is one without an address.
+    governing = re.search(r"serviceName: (\S+)\n", text)
+    assert governing
+    assert f"kind: Service\nmetadata:\n  name: {governing[1]}\nspec:\n  clusterIP: None\n" in text
 
 
 def test_a_pod_is_ready_by_the_edge_alone_and_the_api_has_a_service_of_its_own() -> None:
