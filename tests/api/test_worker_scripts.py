@@ -129,6 +129,10 @@ async def test_what_an_upload_does_not_name_is_gone_but_for_what_it_keeps_and_in
     ) == {"TOKEN"}
     assert workers.versions[-1][0].sealed_secrets == {}
     assert await put() == set()
+    assert await put(bindings=plain) == {"A", "J", "TOKEN"}
+    # wrangler's `deploy` does not say what is to be kept, and deletes no secret.
+    assert await put() == {"TOKEN"}
+    assert await put(keep_bindings=["plain_text"]) == set()
     given = upload(bindings=[{"type": "inherit", "name": "GONE"}])
     answer = await worker_api.ask("PUT", f"{base(worker_api)}/chat?bindings_inherit=strict", **given)
     assert (answer.status_code, codes(answer)) == (400, [10057])

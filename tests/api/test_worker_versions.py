@@ -111,6 +111,17 @@ async def test_a_version_is_uploaded_and_deployed_later(worker_api: Api, workers
     assert [*version.sealed_secrets] == ["TOKEN"]
 
 
+async def test_a_version_has_the_secrets_of_the_one_before(worker_api: Api, workers: FakeWorkers) -> None:
+    api = worker_api
+    await api.result("PUT", base(api), **upload())
+    await api.result("PUT", f"{base(api)}/secrets", json={"name": "TOKEN", "text": "x", "type": "secret_text"})
+    # As wrangler's `deploy` sends it.
+    made = await api.result("POST", f"{base(api)}/versions?bindings_inherit=strict", **upload({"entry.py": b"x = 2"}))
+    assert [one["name"] for one in made["resources"]["bindings"]] == ["TOKEN"]
+    await api.result("POST", f"{base(api)}/deployments", json=of(made["id"]))
+    assert [*workers.versions[-1][0].sealed_secrets] == ["TOKEN"]
+
+
 @pytest.mark.parametrize(
     ("metadata", "status", "code"),
     [

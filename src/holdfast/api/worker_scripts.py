@@ -1,8 +1,8 @@
 """Scripts of Workers: uploaded, shown, removed.
 
 Law 1: an upload is answered when the new version serves, or with the reason why it does not; then the one before serves on.
-Law 2: what an upload does not name of bindings is gone with it, but for kinds that it says to keep (`keep_bindings`), and names that
-it inherits.
+Law 2: what an upload does not name of bindings is gone with it, but for kinds that it says to keep (`keep_bindings`; secrets where it
+does not say), and names that it inherits.
 Law 3: who removes a script removes what leads to it, and what its Durable Objects stored.
 
 Source: Cloudflare API v4, "Workers scripts"; codes and sentences as its clients know them.

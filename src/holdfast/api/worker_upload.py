@@ -45,6 +45,9 @@ TOO_LARGE_VARIABLE = 10054
 TOO_MANY_VARIABLES = 10055
 # For a name that is to be inherited and is nowhere.
 NO_BINDING = 10057
+# What stays of the version before where an upload does not say `keep_bindings`: wrangler's `deploy` does not, and its documentation
+# says that no deployment deletes a secret.
+KEPT_KINDS = ("secret_text",)
 # Names of parts under which clients put several files.
 _LISTS = frozenset({"", "files", "files[]"})
 # What clients send beside modules.
@@ -81,7 +84,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     main_module: str = ""
     body_part: str = ""
     bindings: tuple[dict[str, Any], ...] = ()
-    keep_bindings: tuple[str, ...] = ()
+    keep_bindings: tuple[str, ...] | None = None
     compatibility_date: str = ""
     compatibility_flags: tuple[str, ...] = ()
     limits: Limits = Limits()
@@ -164,7 +167,7 @@ async def read_upload(request: Request) -> Upload:
         main=metadata.main_module,
         files=files,
         bindings=bindings_of(metadata.bindings),
-        keep=metadata.keep_bindings,
+        keep=KEPT_KINDS if metadata.keep_bindings is None else metadata.keep_bindings,
         compatibility_date=metadata.compatibility_date,
         compatibility_flags=metadata.compatibility_flags,
         limits=limits_of(metadata.limits),

@@ -1,7 +1,7 @@
 """From an upload to the version that it asks for, now that it is known which one came before.
 
-Law: what an upload does not name of bindings is gone with it, but for kinds that it says to keep (`keep_bindings`), and names that
-it inherits.
+Law: what an upload does not name of bindings is gone with it, but for kinds that it says to keep (`keep_bindings`; secrets where it
+does not say), and names that it inherits.
 """
 
 from __future__ import annotations
