@@ -50,6 +50,8 @@ def test_one_header_is_one_text() -> None:
         (("a%20b=c%20d",), {"a b": ["c%20d"]}),
         (("app=x=y; %61pp=z",), {"app": ["x=y", "z"]}),
         (("bare; =1;; ;",), {"bare": [""], "": ["1"]}),
+        # An escape ends where its name does, and what it stands for parts no names.
+        (("a%; 61=b; %3B%=c; %zz=d", "%0A=e"), {"a%": [""], "61": ["b"], ";%": ["c"], "%zz": ["d"], "\n": ["e"]}),
         ((), {}),
     ],
 )
