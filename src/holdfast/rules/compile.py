@@ -19,7 +19,7 @@ from holdfast.rules.context import EvaluationContext
 from holdfast.rules.costs import counted_call, counted_comparison
 from holdfast.rules.function_bodies import to_string
 from holdfast.rules.functions import FUNCTIONS, Function
-from holdfast.rules.meter import Undecided, begin_rule
+from holdfast.rules.meter import Undecided, begin_rule, spend
 from holdfast.rules.parser import parse, parse_value, refused_if_too_deep
 from holdfast.rules.predicates import comparison_of, has_common_bits, list_predicate_of, predicate_of
 from holdfast.rules.scheme import FIELDS
@@ -48,6 +48,8 @@ from holdfast.rules.value_types import BOOL, BYTES, Value, ValueType
 
 # From this many values on, it is worth finding those that differ.
 MANY_VALUES = 64
+# Steps for an element that is put into a list of them, for each index after which it is.
+_SPREAD = 6
 
 Truth: TypeAlias = Callable[[EvaluationContext], bool]
 Truths: TypeAlias = Callable[[EvaluationContext], list[bool]]
@@ -221,7 +223,9 @@ def _call(node: Call) -> Read:
     if len(constant_tail) == len(node.args) - 1 and not function.takes_missing:
         tail = [prepared(function, place, argument) for place, argument in enumerate(constant_tail, 1)]
         tail += defaults(function, len(node.args))
-        return _call_of_one(function.body, counted_call(_argument(function, 0, node.args[0])), tail, each=node.each)
+        return _call_of_one(
+            function.body, counted_call(_argument(function, 0, node.args[0]), node.name), tail, each=node.each
+        )
     reads: list[Read] = []
     for place, argument in enumerate(node.args):
         # No comprehension: it is a frame more for each level of nesting.
@@ -347,6 +351,7 @@ def _spread(target: Read, indexes: Sequence[Index]) -> Read:
                 values = [item for one in values for item in (one.values() if isinstance(one, dict) else one)]
             else:
                 values = [item for one in values if (item := _element(one, index)) is not None]
+        spend(_SPREAD * len(indexes) * len(values))
         return values
 
     return spread
@@ -377,7 +382,7 @@ def _call_of_many(function: Function, reads: Sequence[Read], last: Sequence[obje
     """A call whose arguments are read anew for each request; those that are not mapped over, once for all elements."""
     body, takes_missing = function.body, function.takes_missing
     first, *others = reads
-    first = counted_call(first)
+    first = counted_call(first, function.name)
 
     def called(context: EvaluationContext) -> Any:  # noqa: ANN401
         head = first(context)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from holdfast.rules.arguments import defaults, prepared
 from holdfast.rules.compile import value_of
-from holdfast.rules.costs import count_call
+from holdfast.rules.costs import call_counter
 from holdfast.rules.function_bodies import concat, concat_of_there
 from holdfast.rules.functions import FUNCTIONS, Function
 from holdfast.rules.literals import bytes_of
@@ -205,7 +205,7 @@ def _composed(names: Names, call: Call, calls: int) -> str:
     function, first = FUNCTIONS[call.name], call.args[0]
     if call.name != _CONCAT:
         assert isinstance(first, Indexed), "whoever asks has looked"  # noqa: S101
-        return _called(names, function, call, _counted(names, value_code(names, first, calls + 1)))
+        return _called(names, function, call, _counted(names, call.name, value_code(names, first, calls + 1)))
     parts = []
     for place, part in enumerate(call.args):
         if isinstance(part, Literal):
@@ -213,14 +213,14 @@ def _composed(names: Names, call: Call, calls: int) -> str:
         else:
             assert isinstance(part, Indexed), "a text is no condition"  # noqa: S101
             parts.append(value_code(names, part, calls + 1))
-    parts[0] = _counted(names, parts[0])
+    parts[0] = _counted(names, call.name, parts[0])
     body = concat if all(part.is_sure for part in parts) else concat_of_there
     return f"{names.constant(body, what=body)}(({', '.join(part.code for part in parts)}))"
 
 
-def _counted(names: Names, first: Coded) -> Coded:
-    """The first argument, which counts for what it costs, as in the closure."""
-    return Coded(f"{names.constant(count_call, what=count_call)}({first.code})", first.is_sure)
+def _counted(names: Names, name: str, first: Coded) -> Coded:
+    """The first argument, which counts for what it costs to call the function of it, as in the closure."""
+    return Coded(f"{names.constant(call_counter(name), what=('count', name))}({first.code})", first.is_sure)
 
 
 def _called(names: Names, function: Function, call: Call, inner: Coded) -> str:

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from holdfast.rules.compile import compile_expression, compile_value
 from holdfast.rules.context import EvaluationContext
-from holdfast.rules.costs import MAX_UNCOUNTED_STEPS, worst_steps
+from holdfast.rules.costs import MAX_UNCOUNTED_STEPS, price_of, worst_steps
 from holdfast.rules.meter import Undecided
 from holdfast.rules.parser import parse
 from holdfast.rules.program import compile_program
-from holdfast.rules.syntax_tree import Indexed
+from holdfast.rules.syntax_tree import Comparison, Indexed
 from holdfast.rules.undecidable import Undecidable
 from tests.unit.requests import a_request
 
@@ -36,10 +36,57 @@ def worst(text: str) -> int:
         'any(lower(http.request.uri.args.values[*])[*] contains "<script")',
         " or ".join(f'http.request.uri.query contains "{n}"' for n in range(10)),
         'http.request.uri.query wildcard "*a*b*" and http.user_agent matches "a.*b"',
+        'any(url_decode(http.request.uri.args.values[*])[*] contains "<script")',
+        'any(http.request.uri.args.values[*] wildcard "*<script*")',
     ],
 )
 def test_what_people_write_is_cheap_for_any_request(text: str) -> None:
     assert worst(text) <= MAX_UNCOUNTED_STEPS
+
+
+LONG = "a" * 16_000
+HEADERS = "http.request.headers.values[*]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Compared from its beginning at each of the places, nearly as far as it goes.
+        " or ".join(f'http.request.uri.query contains "{"a" * (90 + n)}ba"' for n in range(8)),
+        " or ".join(f'http.request.uri.query strict wildcard "*{"a" * (90 + n)}ba*"' for n in range(8)),
+        f'any({VALUES} wildcard "*z*y*") or any({VALUES} wildcard "*y*z*")',
+        f'any(concat({VALUES}, "x")[*] eq "z")',
+        f'any(remove_bytes({VALUES}, "b")[*] eq "z")',
+    ],
+)
+def test_what_is_dear_for_a_request_that_is_made_for_it_is_counted(text: str) -> None:
+    assert worst(text) > MAX_UNCOUNTED_STEPS
+
+
+def test_few_values_cost_what_they_are_long() -> None:
+    request = a_request(headers=[("Host", "example.com"), ("X", "a" * 15_000), ("Y", "a" * 15_000)])
+    text = " or ".join(f'any({HEADERS} contains "{"a" * (90 + n)}b")' for n in range(20))
+    with pytest.raises(Undecided):
+        compile_expression(text).matches(EvaluationContext(request))
+    assert compile_expression(text).matches(asking(LONG)) is False
+
+
+@pytest.mark.parametrize(
+    ("sought", "sixteenths"),
+    [
+        ("", 32),
+        ("select", 32),
+        ("a" * 20, 32),
+        ("a" * 100, 150),
+        ("ab" * 50, 75),
+        ("b" + "a" * 99, 32),
+        ("xaaaa" * 40, 60),
+    ],
+)
+def test_a_text_that_repeats_itself_is_dear_to_search(sought: str, sixteenths: int) -> None:
+    root = parse(f'http.host contains "{sought}"').root
+    assert isinstance(root, Comparison)
+    assert price_of(root.relation).sixteenths == sixteenths
 
 
 DEAR = (
