@@ -86,6 +86,9 @@ def parse_request_text(text: str, *, client_ip: str = DEFAULT_CLIENT) -> GivenRe
         found = json.loads(text.lstrip("\ufeff"))
     except json.JSONDecodeError as error:
         raise RequestTextError(f"line {error.lineno}", f"expected JSON: {error.msg}") from None
+    except ValueError:
+        # The one other that it raises: Python reads no numbers of thousands of digits.
+        raise RequestTextError("", "expected JSON, got a number of too many digits") from None
     except RecursionError:
         raise RequestTextError("", "expected JSON, got what is nested too deeply") from None
     return request_from_object(found, client_ip=client_ip)
@@ -289,10 +292,14 @@ def _made(
 
 
 def _address(text: str) -> str:
+    """An address as the core writes a client's: IPv4 that came as IPv6 is IPv4, and there are no scopes."""
     try:
-        return str(ipaddress.ip_address(text))
+        found = ipaddress.ip_address(text)
     except ValueError:
         raise RequestTextError("/client_ip", f"expected an address, got {shown(text)}") from None
+    if getattr(found, "scope_id", None):
+        raise RequestTextError("/client_ip", f"expected an address without a scope, got {shown(text)}")
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _text(value: Mapping[str, Any], name: str, default: str) -> str:
@@ -318,6 +325,8 @@ def _headers_of(value: object) -> list[tuple[str, str]]:
         raise RequestTextError("/headers", f"expected an object of names and values, got {value!r:.60}")
     fields = []
     for name, held in value.items():
+        if TOKEN.fullmatch(name) is None:
+            raise RequestTextError(f"/headers/{name}", f"expected the name of a header field, got {shown(name)}")
         for one in held if isinstance(held, list) else [held]:
             if not isinstance(one, str):
                 raise RequestTextError(f"/headers/{name}", f"expected a text or an array of texts, got {one!r:.60}")

@@ -135,6 +135,7 @@ def test_the_host_is_the_fields_where_one_is_given_and_the_port_the_addresss() -
         ("GET / HTTP/1.1\nHost: a\nX: \ud800\n", "line 3"),
         ('{"url": \n}', "line 2"),
         ("{" * 100_000, "line 1"),
+        ('{"asn": ' + "9" * 5_000 + "}", ""),
         ("x" * 200_000, ""),
     ],
 )
@@ -164,10 +165,13 @@ def test_an_error_of_a_text_says_where(text: str, place: str) -> None:
         ({"headers": {"A": 1}}, "/headers/A"),
         ({"headers": {"A": ["1", None]}}, "/headers/A"),
         ({"headers": {"A B": "1"}}, "/headers/A B"),
+        ({"headers": {"A: 1": "2"}}, "/headers/A: 1"),
+        ({"headers": {"": "A: 1"}}, "/headers/"),
         ({"headers": {"A": "1\r\nB: 2"}}, "/headers/A"),
         ({"headers": {"A": "1" * 40_000}}, "/headers"),
         ({"protocol": "SPDY/3"}, "/protocol"),
         ({"client_ip": "here"}, "/client_ip"),
+        ({"client_ip": "fe80::1%eth0"}, "/client_ip"),
         ({"country": "NLD"}, "/country"),
         ({"asn": -1}, "/asn"),
         ({"asn": True}, "/asn"),
@@ -235,6 +239,14 @@ def test_a_final_dot_is_no_part_of_a_host(authority: str, host: str) -> None:
 def test_a_host_has_no_empty_labels(authority: str) -> None:
     with pytest.raises(RequestTextError, match="expected a host"):
         request_from_url(f"http://{authority}/")
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [("203.0.113.7", "203.0.113.7"), ("::ffff:203.0.113.7", "203.0.113.7"), ("2001:DB8:0::1", "2001:db8::1")],
+)
+def test_a_clients_address_is_written_as_the_core_writes_it(given: str, seen: str) -> None:
+    assert request_from_url("https://example.com/", client_ip=given).client_ip == seen
 
 
 def test_a_header_field_is_split_at_its_first_colon() -> None:
