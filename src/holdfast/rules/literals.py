@@ -20,7 +20,10 @@ MAX_RAW_HASHES = 255
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 _SPACES = " \r\n"
+_DIGITS = frozenset("0123456789")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+# The original reads the length of a network into eight bits.
+_MAX_LENGTH = 255
 _ADDRESS_CHARS = _HEX_DIGITS | frozenset(":./")
 _BAD_ADDRESS = "couldn't parse address in network: invalid IP address syntax"
 
@@ -256,14 +259,17 @@ def _network(text: str, start: int, end: int) -> tuple[Address, Address]:
 
 
 def _network_length(text: str, start: int, end: int) -> int:
-    digits = text[start:end]
-    if digits and digits.isascii() and digits.isdigit():
-        length = int(digits) if len(digits) <= 4096 else 256
-        if length <= 255:
-            return length
-        what = "number too large to fit in target type"
-    else:
-        what = "invalid digit found in string" if digits else "cannot parse integer from empty string"
+    length, what = 0, "" if start < end else "cannot parse integer from empty string"
+    # Digit by digit: the first thing wrong is what is complained of.
+    for digit in text[start:end]:
+        if digit not in _DIGITS:
+            what = "invalid digit found in string"
+            break
+        if (length := 10 * length + int(digit)) > _MAX_LENGTH:
+            what = "number too large to fit in target type"
+            break
+    if not what:
+        return length
     raise ParseError.at(text, start, end, f"couldn't parse length in network: {what}")
 
 

@@ -232,13 +232,12 @@ class Wildcard:
 
 
 def _pieces(source: str) -> tuple[str, ...]:
-    """The literal texts between the stars."""
-    pieces, at, after_star = [""], 0, False
+    """The literal texts between the stars. Escapes are complained of before stars, wherever they stand."""
+    pieces, at, after_star, is_double = [""], 0, False, False
     while at < len(source):
         char = source[at]
         if char == "*":
-            if after_star:
-                raise PatternError("wildcard contains a double star")
+            is_double |= after_star
             pieces.append("")
         elif char == "\\":
             char = source[at + 1 : at + 2]
@@ -252,4 +251,6 @@ def _pieces(source: str) -> tuple[str, ...]:
             pieces[-1] += char
         after_star = char == "*"
         at += 1
+    if is_double:
+        raise PatternError("wildcard contains a double star")
     return tuple(pieces)

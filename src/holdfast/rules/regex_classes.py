@@ -158,6 +158,8 @@ def _character(code: int, end: int) -> Primitive:
 def _unicode_class(pattern: str, start: int, later: list[RegexFault]) -> Primitive:
     """`\\pL` or `\\p{Greek}`: read, and refused: a class of characters is no class of bytes."""
     end = start + 3
+    if pattern.startswith("\\", start + 2):
+        raise RegexFault(start + 2, end, "invalid Unicode character class")
     if pattern.startswith("{", start + 2):
         end = pattern.find("}", start) + 1
     if end > len(pattern) or not end:
