@@ -47,6 +47,7 @@ SEARCH_LIMIT_S = 5.0
 _CURSOR = re.compile(rf"([0-9]{{1,18}}) ({ID_PATTERN})")
 _ID_OR_RAY = re.compile(r"[0-9A-Za-z-]{1,64}")
 _ID = re.compile(ID_PATTERN)
+_COUNTRY = re.compile(r"[A-Za-z]{2}|[Tt]1")
 _RAY = re.compile(r"[0-9A-Fa-f]{16}(?:-[0-9A-Za-z]{1,8})?")
 _LONGEST = 1024
 
@@ -149,7 +150,7 @@ class _Filter(BaseModel):
     query_contains: Long | None = Field(default=None, description="Within the query, in any case.")
     user_agent: Long | None = Field(default=None, description="Within the User-Agent, in any case.")
     is_upgrade: bool | None = Field(default=None, description="Whether it was a WebSocket handshake.")
-    edge_response_status: int | None = Field(default=None, ge=0, le=999)
+    edge_response_status: int | None = Field(default=None, ge=100, le=599)
 
 
 class EventFilter(_Filter):
@@ -281,7 +282,7 @@ def _query(access: Access, query: EventQuery, asked: _Filter) -> EventQuery:
         "rule_id": _id("rule_id", asked.rule_id),
         "ruleset_id": _id("ruleset_id", asked.ruleset_id),
         "ray": _ray(asked.ray),
-        "country": None if asked.country is None else asked.country.upper(),
+        "country": _country(asked.country),
         "asn": asked.asn,
         "method": asked.method,
         "host": None if asked.host is None else asked.host.lower().removesuffix("."),
@@ -295,7 +296,7 @@ def _query(access: Access, query: EventQuery, asked: _Filter) -> EventQuery:
         since=since,
         before=until,
         equal={name: value for name, value in equal.items() if value is not None},
-        path=asked.path or "",
+        path=_path_beginning(asked.path),
         containing={name: text for name, text in containing.items() if text},
         client=_network(asked.client_ip),
     )
@@ -319,6 +320,21 @@ def _ray(text: str | None) -> str | None:
     if not _RAY.fullmatch(text):
         raise invalid("/ray", f"ray: expected that of a request, such as 230b030023ae2822, got {text!r}")
     return bare_ray(text)
+
+
+def _country(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not _COUNTRY.fullmatch(text):
+        raise invalid("/country", f"country: expected two letters such as NL, or T1, got {text!r}")
+    return text.upper()
+
+
+def _path_beginning(text: str | None) -> str:
+    # The target of `OPTIONS *` is the one path without a slash.
+    if text and text[0] not in "/*":
+        raise invalid("/path", f"path: expected what a path begins with, and that is '/', got {text!r}")
+    return text or ""
 
 
 def _network(text: str | None) -> IpNetwork | None:
