@@ -33,9 +33,15 @@ def _complaint(detail: Mapping[str, Any], body: Any) -> Complaint:  # noqa: ANN4
     path = _path(place, body, is_missing=is_missing) if where == "body" else place
     name = ".".join(str(part) for part in path)[:_MAX_NAME_CHARS] or where
     given = "" if is_missing or _SECRETS.intersection(path) else f", got {_shown(detail.get('input'))}"
-    return Complaint(
-        INVALID_REQUEST, f"{name}: {detail['msg'][:1].lower()}{detail['msg'][1:]}{given}", pointer_to(path)
-    )
+    return Complaint(INVALID_REQUEST, f"{name}: {_reason(detail)}{given}", pointer_to(path))
+
+
+def _reason(detail: Mapping[str, Any]) -> str:
+    if detail["type"] == "too_long" and isinstance(detail["input"], str):
+        # Where a text is looked at before it is measured, pydantic speaks of its items.
+        return f"string should have at most {detail['ctx']['max_length']} characters"
+    message: str = detail["msg"]
+    return f"{message[:1].lower()}{message[1:]}"
 
 
 def _path(place: Sequence[str | int], body: Any, *, is_missing: bool) -> list[str | int]:  # noqa: ANN401  JSON

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from holdfast.api.complaints import complaints_of
 from holdfast.api.faults import MAX_COMPLAINTS
@@ -49,6 +50,21 @@ def test_what_came_is_said_where_it_is_short_and_plain(given: Any, said: str) ->
     assert complaint.message == f"a: input should be wrong, {said}"
     (secret,) = complaints_of([detail("body", "private_key", given=given)], {"private_key": given})
     assert secret.message == "private_key: input should be wrong"
+
+
+def test_a_text_that_is_too_long_is_measured_in_characters() -> None:
+    class Asked(BaseModel):
+        text: Annotated[str, AfterValidator(str.strip), Field(max_length=3)]
+        texts: Annotated[list[str], Field(max_length=1)]
+
+    body = {"text": "long", "texts": ["a", "b"]}
+    with pytest.raises(ValidationError) as error:
+        Asked.model_validate(body)
+    findings = [{**one, "loc": ("body", *one["loc"])} for one in error.value.errors()]
+    assert [one.message for one in complaints_of(findings, body)] == [
+        "text: string should have at most 3 characters, got 'long'",
+        "texts: list should have at most 1 item after validation, not 2, got an array of 2",
+    ]
 
 
 def test_complaints_are_few_and_each_comes_once() -> None:
