@@ -29,7 +29,7 @@ from holdfast.edge.managed_rulesets import always_there
 from holdfast.errors import SetupError, UnavailableError, reason_of
 from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
-from holdfast.model.data_dir import control_socket, edge_journal
+from holdfast.model.data_dir import control_socket, edge_journal, figures_file
 from holdfast.sealing import SealingKey, load_key, load_or_create_key
 from holdfast.store.database import Database, StoreUnavailable
 from holdfast.store.upgrade import upgrade
@@ -154,6 +154,7 @@ def _facts(config: Config, key: SealingKey, log: EventLog) -> ControlFacts:
     return ControlFacts(
         database_url=config.database.text,
         link_path=control_socket(config.data_dir),
+        figures_file=figures_file(config.data_dir),
         key=key,
         check=lambda document: check_document(document, key),
         managed=always_there,

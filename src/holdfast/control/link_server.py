@@ -19,6 +19,7 @@ from pathlib import Path
 
 from holdfast.api.context import Closing
 from holdfast.control.connection_watch import ConnectionWatch
+from holdfast.control.figures import Edge, Figures
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
 from holdfast.model import control_link
@@ -92,6 +93,11 @@ class EdgeSession:
         self.answers: dict[int, asyncio.Future[EdgeAnswer]] = {}
 
     @property
+    def identity(self) -> Edge:
+        """Which edge it is, also when it comes again."""
+        return (self.edge, self.pid)
+
+    @property
     def name(self) -> str:
         """What it is called where several are told apart."""
         return f"{self.edge} (process {self.pid}{', retired' if self.is_retired else ''})"
@@ -129,7 +135,7 @@ class LinkServer:
     """Takes edges in, publishes to them, and asks them.
 
     `living_edge` gives the process of the edge that lives on this data, connected or not, and None where none does.
-    `take_events` takes the security events that edges send; without it they keep them.
+    `take_events` takes the security events that edges send; without it they keep them. `figures` keeps what edges count.
     """
 
     def __init__(
@@ -140,12 +146,14 @@ class LinkServer:
         log: Log,
         living_edge: Callable[[], int | None] = lambda: None,
         take_events: TakeEvents = lambda *_: None,
+        figures: Figures | None = None,
     ) -> None:
         self._path = path
         self._publisher = publisher
         self._log = log
         self._living_edge = living_edge
         self._take_events = take_events
+        self._figures = figures or Figures()
         self._sessions: set[EdgeSession] = set()
         self.watch = ConnectionWatch(self._tell_what_is_watched)
         self._has_joined = asyncio.Event()
@@ -164,6 +172,7 @@ class LinkServer:
             raise SetupError(f"the path of the control socket is longer than {_MAX_PATH_BYTES} bytes: {self._path}")
         if _is_listening(self._path):
             raise SetupError(f"another control is running on this data directory ({self._path})")
+        self._figures.load()
         try:
             self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, self._path)
@@ -218,9 +227,9 @@ class LinkServer:
         return answers | await self._ask_all(question, of=lambda session: session.knows_connections)
 
     async def reports(self) -> list[Report]:
-        """The figures of every edge that gives them in time."""
-        answers = await self._ask_all(lambda number: AskReport(request_id=number))
-        return [answer for answer in answers.values() if isinstance(answer, Report)]
+        """The figures of all edges: the newest that each gave, in time or before, and what those counted that have gone."""
+        await self._ask_all(lambda number: AskReport(request_id=number))
+        return self._figures.reports(session.identity for session in self._sessions)
 
     async def recent_requests(self, zone_id: str, count: int) -> list[RecordedRequest]:
         """The last requests of a zone on all edges that answer in time, the newest first, at most `count`."""
@@ -309,6 +318,8 @@ class LinkServer:
         self._publisher.unsubscribe(session)
         self._sessions.discard(session)
         session.leave()
+        if session.identity not in {other.identity for other in self._sessions}:
+            self._figures.gone(session.identity, for_good=session.holds_nothing)
         if not session.holds_nothing:
             self.watch.edge_left()
         self._log("edge_disconnected", {"edge": session.edge, "pid": session.pid})
@@ -336,11 +347,7 @@ class LinkServer:
         elif isinstance(message, SecurityEvents):
             self._take_events(message, session.send)
         elif isinstance(message, EdgeAnswer):
-            if isinstance(message, QuestionRefused):
-                self._log("edge_refused_question", {"edge": session.edge, "reason": message.reason})
-            answer = session.answers.get(message.request_id)
-            if answer is not None and not answer.done():
-                answer.set_result(message)
+            self._take_answer(session, message)
         elif isinstance(message, ConnectionEvents):
             self.watch.take(message)
         elif isinstance(message, Retired):
@@ -351,6 +358,15 @@ class LinkServer:
             session.send(control_link.FullSnapshot(snapshot=self._publisher.snapshot()))
         else:
             raise LinkError(f"an edge does not send {type(message).__name__}")
+
+    def _take_answer(self, session: EdgeSession, message: EdgeAnswer) -> None:
+        if isinstance(message, QuestionRefused):
+            self._log("edge_refused_question", {"edge": session.edge, "reason": message.reason})
+        if isinstance(message, Report):
+            self._figures.take(session.identity, message)
+        answer = session.answers.get(message.request_id)
+        if answer is not None and not answer.done():
+            answer.set_result(message)
 
     def _note_retirement(self, session: EdgeSession, said: Retired) -> None:
         if not session.is_retired:

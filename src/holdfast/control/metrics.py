@@ -1,7 +1,7 @@
 """The figures of all edges as Prometheus reads them.
 
 Law 1: figures are asked for when somebody scrapes; between two scrapes nothing is done for them.
-Law 2: an edge that starts anew counts from zero, as Prometheus expects of counters.
+Law 2: a counter only grows, whichever edges come and go: what those that have gone counted is among the reports (`figures`).
 Law 3: labels come from tables, zones and status codes: what a client sends can add no time series, and no edge a word for
 an end that is not of the vocabulary (`close_reason`).
 """
@@ -65,6 +65,9 @@ _COUNTERS = {
         "Security events that no row stands for: of too many rules at once.",
     ),
 }
+
+# Those figures of the core that only grow.
+COUNTED = frozenset(_COUNTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -98,6 +98,10 @@ class Publisher:
         document = self._shelves["zone"].documents.get(zone_id)
         return zone_id if document is None else name_of(document)
 
+    def is_published(self, zone_id: str) -> bool:
+        """Whether there is such a zone."""
+        return zone_id in self._shelves["zone"].documents
+
     @property
     def refused(self) -> Mapping[str, Refused]:
         """What is not published in its newest version, by id."""

@@ -27,6 +27,7 @@ from holdfast.api.inert_rules import InertRule, inert_rules, lines_of
 from holdfast.control.audit_retention import keep_trimming
 from holdfast.control.event_intake import EventIntake
 from holdfast.control.event_retention import EventKeeping, EventLimits
+from holdfast.control.figures import Figures
 from holdfast.control.first_start import FirstStart, ensure_owner
 from holdfast.control.key_check import claim_key
 from holdfast.control.link_server import LinkServer
@@ -72,7 +73,7 @@ async def no_statuses() -> Sequence[ScriptStatus]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlFacts:
     """What control is made of. `link_path` is the Unix socket edges connect to; `check` raises ValueError for a zone that
-    no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last;
+    no edge could serve; `clock` is the time in microseconds; `journal` is the file of what the edge served last, `figures_file` that of what edges counted;
     `living_edge` gives the process of the edge that lives, connected or not, and None where none does; `event_limits` say how
     many security events are kept; `managed` gives the managed rulesets that are always there, by id; `tracer` tells what an edge
     would do with a request; `workers` runs scripts, and `script_statuses` tells how they are, or raises WorkersUnavailable."""
@@ -85,6 +86,7 @@ class ControlFacts:
     log: Log
     clock: Callable[[], Moment] = microseconds
     journal: Path | None = None
+    figures_file: Path | None = None
     living_edge: Callable[[], int | None] = lambda: None
     event_limits: EventLimits = field(default_factory=EventLimits)
     managed: Callable[[], Mapping[str, Any]] = dict
@@ -116,6 +118,7 @@ class Control:
             log=facts.log,
             living_edge=facts.living_edge,
             take_events=self._intake.offer,
+            figures=Figures(facts.figures_file, is_published=self.publisher.is_published),
         )
         self._managed_always_there = facts.managed
         # Which rules do nothing, and of which publication that is known.

@@ -152,7 +152,9 @@ class Conversation:
         if self._has_said_nothing or not self._is_retired() or (self._has_said_retired and not holds_nothing):
             return ()
         self._has_said_retired, self._has_said_nothing = True, holds_nothing
-        return (Retired(holds_nothing=holds_nothing),)
+        # Its last figures, which nobody has asked for.
+        last = (self._report(0),) if holds_nothing else ()
+        return (*last, Retired(holds_nothing=holds_nothing))
 
     def _welcomed(self, message: object) -> Answers:
         if not isinstance(message, Welcome):

@@ -37,6 +37,11 @@ def control_socket(data_dir: Path) -> Path:
     return data_dir / "control.sock"
 
 
+def figures_file(data_dir: Path) -> Path:
+    """What edges counted that have ended (`holdfast.control.figures`)."""
+    return data_dir / "figures.bin"
+
+
 def supervisor_socket(data_dir: Path) -> Path:
     """The Unix socket by which people ask a supervisor (`holdfast.app.front_desk`)."""
     return data_dir / "supervisor.sock"

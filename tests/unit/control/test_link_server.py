@@ -170,6 +170,17 @@ async def test_an_edge_that_goes_while_it_is_asked_is_left_out(world: World) -> 
     assert [report.statistics for report in await asked] == [{"requests": 5}]
 
 
+async def test_what_an_edge_counted_stays_when_it_ends(world: World) -> None:
+    ending, silent = await world.peer(1), await world.peer(2)
+    # Its last figures come by themselves.
+    ending.send(Report(request_id=0, revision=1, statistics={"requests": 5, "tunnels_open": 3}))
+    ending.send(Retired(holds_nothing=True))
+    ending.writer.close()
+    await world.until_logged("edge_disconnected")
+    silent.writer.close()
+    assert [report.statistics for report in await world.server.reports()] == [{"requests": 5}]
+
+
 async def closed_by(peer: Peer, count: int) -> None:
     """`peer` says that it told so many WebSockets to close."""
     question = await peer.next()

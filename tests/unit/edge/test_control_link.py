@@ -16,7 +16,7 @@ from holdfast.edge.control_link import ControlLink
 from holdfast.edge.live import LiveEdge
 from holdfast.model.connection import ConnectionEvent
 from holdfast.model.connection_messages import ConnectionEvents, Retired, WatchConnections
-from holdfast.model.control_link import VERSION, FrameReader, Hello, Message, Welcome, frame
+from holdfast.model.control_link import VERSION, FrameReader, Hello, Message, Report, Welcome, frame
 from tests.unit.connections import OPENED, a_closed_connection
 from tests.unit.edge.live_parts import Parts
 
@@ -148,7 +148,9 @@ def test_an_edge_that_ends_tells_what_has_happened_and_then_that_it_was_the_last
             # The core has stopped: it answers nothing.
             watched.edge.happened = []
             watched.link.stop()
-            assert messages(peer, 2) == [ConnectionEvents(events=(event,)), Retired(holds_nothing=True)]
+            happened, figures, retired = messages(peer, 3)
+            assert (happened, retired) == (ConnectionEvents(events=(event,)), Retired(holds_nothing=True))
+            assert isinstance(figures, Report)
     assert isinstance(hello, Hello)
 
 
