@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.model.worker_host_messages import Done
 from tests.integration.hostile import CODE, client, code_of, heard, logged
+from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMITS = """
@@ -333,6 +334,27 @@ def test_an_alarm_that_fails_and_one_that_loops_are_tried_again_and_harm_nobody(
                 assert await run(served, "another", "return 2") in {"2", "500"}
         crashed = served.command.record(lambda record: record["event"] == "worker_crashed")
         assert "limits.cpu_ms is 500" in crashed["reason"]
+
+    with worker_up(code=CODE, more=LIMITS) as served:
+        asyncio.run(scenario(served))
+
+
+# The second one is due while the first one keeps the loop.
+END_AT_ALARM = {"looping": (300, "while True: pass"), "exiting": (350, "os._exit(3)")}
+
+
+def test_alarms_of_two_objects_that_end_the_process_wait_between_their_tries_and_let_others_be_served() -> None:
+    async def scenario(served: ServedWorker) -> None:
+        calls = ["now = int(time.time() * 1000)"]
+        for name, (in_ms, ends) in END_AT_ALARM.items():
+            code = f"ctx.storage.kv.put('at alarm', {ends!r})\nawait ctx.storage.setAlarm(NOW + {in_ms})"
+            calls.append(f"await self.env.ROOM.getByName('{name}').call({code!r}.replace('NOW', str(now)))")
+        assert await run(served, "entry", "\n".join(calls)) == "None"
+        await asyncio.to_thread(poll, lambda: served.status().restarts > 0, what="an alarm that ends the process")
+        async with asyncio.timeout(2 * RECOVERY_S):
+            for name in END_AT_ALARM:
+                while await run(served, name, "ctx.storage.kv.put('at alarm', 'pass')\nreturn 1") != "1":
+                    assert await run(served, "another", "return 2") in {"2", "500"}
 
     with worker_up(code=CODE, more=LIMITS) as served:
         asyncio.run(scenario(served))

@@ -6,7 +6,8 @@ process before this one died, and has failed.
 
 Law 1: a mark is in the file before the handler's first step, and gone after its last.
 Law 2: marks are for the kernel, not for the disk: they outlive a process, not a power cut. Nothing depends on them but who waits a little.
-Law 3: one whose run reset its object is marked until the next run, and has failed likewise.
+Law 3: one whose run reset its object is marked until the next run, and has failed likewise. That it has failed is written down by that
+run: the mark stays until it has ended, for another alarm may end the process before it does, again and again.
 Law 4: whatever is in the file, it can be read; what is no mark is passed over.
 Law 5: whose object is being made for its alarm is marked with how often its process has died of that: it waits longer each time (`died_at_birth`).
 """
@@ -47,11 +48,12 @@ class AlarmMarks:
             self._write()
 
     def take(self, key: Key) -> bool:
-        """Whether this one ran when the process before this one died, or its run reset its object; asked again, it did not."""
+        """Whether this one ran when the process before this one died, or its run reset its object. It runs then, to have that written
+        down: asked again, it did not."""
         if key not in self._left:
             return False
         self._left.discard(key)
-        self._write()
+        self._running.add(key)
         return True
 
     def begin(self, key: Key) -> None:

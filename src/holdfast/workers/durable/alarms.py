@@ -123,8 +123,12 @@ class AlarmRun(Event):
         info = AlarmInfo(alarm.scheduled_ms, alarm.retry_count)
         if self._marks.take(self._key):
             return _died, ()
+        return self._first_step, (method, fitting(method, (info,)))
+
+    def _first_step(self, method: Callable[..., Any], args: tuple[Any, ...]) -> Any:  # noqa: ANN401  as `done`
+        """Whoever was only about to run when its process died has not failed."""
         self._marks.begin(self._key)
-        return method, fitting(method, (info,))
+        return method(*args)
 
     def done(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401  whatever user code returns
         """Write down how it ended, in the transaction of what the handler wrote."""

@@ -19,9 +19,24 @@ def test_who_runs_at_the_end_of_a_process_is_known_to_the_next_one_once(tmp_path
     dies.end(B)
     after = AlarmMarks(tmp_path)
     assert [after.take(key) for key in (A, B, A)] == [True, False, False]
+    after.end(A)
     # One that dies before it has asked for all leaves the rest to the next.
     third = AlarmMarks(tmp_path)
     assert [third.take(key) for key in (A, C)] == [False, True]
+
+
+def test_one_is_known_to_have_run_until_that_has_been_written_down(tmp_path: Path) -> None:
+    AlarmMarks(tmp_path).begin(A)
+    for _ in range(3):
+        # It dies of another one's run, before it has written down that the first one has failed.
+        dies = AlarmMarks(tmp_path)
+        assert dies.take(A)
+        dies.begin(B)
+    after = AlarmMarks(tmp_path)
+    assert [after.take(key) for key in (A, B)] == [True, True]
+    after.end(A)
+    after.end(B)
+    assert not AlarmMarks(tmp_path).take(A)
 
 
 def test_a_process_that_ends_as_it_should_leaves_no_marks(tmp_path: Path) -> None:

@@ -414,3 +414,20 @@ async def test_an_alarm_that_ended_its_process_has_failed_and_waits(tmp_path: Pa
         await passes(scene, 20 + 2600)
         assert Sleeper.heard == [(10, 1, True, "a")]
         assert (tmp_path / FILE_NAME).read_text() == ""
+
+
+async def test_one_that_was_only_about_to_run_when_its_process_ended_has_not_failed(tmp_path: Path) -> None:
+    marked: list[list[str]] = []
+
+    class Looking(Sleeper):
+        async def alarm(self, info: Any) -> None:
+            marked.append((tmp_path / FILE_NAME).read_text().splitlines())
+            await super().alarm(info)
+
+    async with stage(tmp_path, Room=Looking) as scene:
+        for name in "ab":
+            await scene.stub(name).set(10)
+        await passes(scene, 20)
+        # The other one waits behind the first.
+        assert len(marked[0]) == 1
+        assert len(Sleeper.heard) == 2
