@@ -1,5 +1,6 @@
 """The workers role: what it says of secrets, and how it begins and ends under a supervisor."""
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ def tmp_path() -> Iterator[Path]:
     """A directory whose path leaves room for sockets."""
     with TemporaryDirectory(prefix="hf") as directory:
         yield Path(directory)
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A role heeds no ending signal, and what a later test starts would not either."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
