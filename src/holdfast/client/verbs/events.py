@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Events of one answer of the API, at most.
 PAGE = 1000
 MAX_LIMIT = 100_000
+# Of a path in a table. `show` and `--json` have all of it.
+MAX_BRIEF_CHARS = 100
 # How often it is asked for more, how far each look goes back, and how many events are remembered as shown.
 FOLLOW_PAUSE_S = 1.0
 OVERLAP_S = 10.0
@@ -183,7 +185,11 @@ def top_events(options: EventTopOptions, api: Api, output: Output) -> None:
     query = options.query(dt.datetime.now(dt.UTC))
     result = as_object(api.get(zone.path("security", "events", "summary"), what=what, query=query), what=what)
     rows = [
-        (part.replace("_", " "), one.get("description") or one.get("value") or one.get("rule_id"), one.get("count"))
+        (
+            part.replace("_", " "),
+            _brief(one.get("description") or one.get("value") or one.get("rule_id")),
+            one.get("count"),
+        )
         for part, several in result.items()
         if isinstance(several, list)
         for one in as_objects(several, what=what)
@@ -234,12 +240,17 @@ def _row(one: JsonObject) -> tuple[object, ...]:
         one.get("client_ip"),
         one.get("method"),
         one.get("host"),
-        one.get("path"),
+        _brief(one.get("path")),
         one.get("edge_response_status"),
         one.get("description") or one.get("ref") or one.get("rule_id"),
         one.get("sample_interval"),
         one.get("ray"),
     )
+
+
+def _brief(value: object) -> object:
+    """A text for a row of a table: a client chooses how long its path is, and would make everybody's row as long."""
+    return f"{value[:MAX_BRIEF_CHARS]}…" if isinstance(value, str) and len(value) > MAX_BRIEF_CHARS else value
 
 
 def _point(when: dt.timedelta | dt.datetime | None, now: dt.datetime) -> dt.datetime | None:

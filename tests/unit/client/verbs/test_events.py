@@ -55,6 +55,18 @@ def test_events_are_listed_a_line_each() -> None:
     ]
 
 
+def test_a_path_that_a_client_made_long_makes_no_row_long() -> None:
+    path = f"/{'a' * 1_000}"
+    out, _ = run(fake(page([an_event(1, path=path), an_event(2)])), VERBS["list"], zone="example.com")
+    assert f"/{'a' * 99}… " in out
+    assert max(map(len, out.splitlines())) < 300
+    as_json, _ = run(fake(page([an_event(1, path=path)])), VERBS["list"], zone="example.com", as_json=True)
+    assert json.loads(as_json)[0]["path"] == path
+    summary = {"events": 1, "paths": [{"value": path, "count": 1}]}
+    counted, _ = run(FakeApi({"GET /zones": [ZONE], f"{EVENTS}/summary": summary}), VERBS["top"], zone="example.com")
+    assert max(map(len, counted.splitlines())) < 150
+
+
 def test_where_there_are_none_it_is_said() -> None:
     out, notices = run(fake(page([])), VERBS["list"], zone="example.com")
     assert (out, notices) == ("", "example.com has no such events\n")
