@@ -6,7 +6,9 @@ not go with it, as it does at the end of each release.
 Law 1: an edge counts by the last figures that it gave, connected or not, until it gives newer ones.
 Law 2: of an edge that has gone only what it counted is kept. One that may come back stands by itself, of MOST_GONE at most; others are
 summed up. Of zones that are not published any more nothing is kept.
-Law 3: all that is kept in a file, for the next control. One that cannot be read or written costs figures, and nothing else.
+Law 3: all that is in a file, written whenever an edge goes, for the next control: one that ends in order has let all of them go. After
+one that was killed, edges that live are not counted until they are back, a moment later.
+Law 4: a file that cannot be read or written costs figures, and nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from holdfast.control.metrics import COUNTED
 from holdfast.model.control_link import Report
 from holdfast.model.zone_statistics import ZoneStatistics
 
-# Edges that have gone, and might come back: after a restart of control, or of the machine's memory running out.
+# Edges that have gone, and might come back: to the next control, or after the connection to this one has failed.
 MOST_GONE = 16
 
 _Key = TypeVar("_Key", int, str, float, tuple[str, str, str])
