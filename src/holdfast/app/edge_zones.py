@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.config.spellings import SslMode
@@ -16,7 +17,7 @@ from holdfast.edge.ports import Ports
 from holdfast.edge.snapshot import Snapshot, compile_snapshot, empty_snapshot
 from holdfast.edge.worker_processes import Processes
 from holdfast.edge.worker_scripts import Script
-from holdfast.errors import SetupError, reason_of
+from holdfast.errors import CertificateError, SetupError
 from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import local_home
 from holdfast.model.local_worker import LocalWorker
@@ -127,16 +128,25 @@ def _static_snapshot(options: UpOptions, ports: Ports, worker: LocalWorker | Non
 
 def _snapshot_of_origin(options: UpOptions, origin: OriginUrl, ports: Ports) -> Snapshot:
     try:
-        ca_pem = options.origin_ca.read_bytes() if options.origin_ca else None
         return compile_snapshot(
             origin,
             # Of this process, not of the data directory: two edges in a row on one machine may share that.
             instance=secrets.token_hex(8),
             verify_origin=options.ssl is SslMode.STRICT,
-            origin_ca_pem=ca_pem,
+            origin_ca_pem=_authorities(options.origin_ca),
             ports=ports,
         )
-    except OSError as error:
-        raise SetupError(f"--origin-ca: cannot read {options.origin_ca}: {reason_of(error)}") from error
     except ValueError as error:
         raise SetupError(f"the origin {origin} cannot be used: {error}") from error
+
+
+def _authorities(file: Path | None) -> bytes | None:
+    if file is None:
+        return None
+    # Loaded here and not with this module: what reads certificates takes megabytes.
+    from holdfast.certificates.pair import read_authorities  # noqa: PLC0415
+
+    try:
+        return read_authorities(file)
+    except CertificateError as error:
+        raise SetupError(f"--origin-ca: {error}") from error

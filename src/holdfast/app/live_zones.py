@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from holdfast.app.data_lock import DataLock
 from holdfast.app.edge_zones import ports_of
 from holdfast.certificates.local_zones import LocalZoneCertificates
-from holdfast.certificates.pair import read_chain
+from holdfast.certificates.pair import read_authorities
 from holdfast.config.run import Config
 from holdfast.edge.control_link import ControlLink
 from holdfast.edge.journal import Journal
@@ -28,7 +28,7 @@ from holdfast.edge.policy import Policy
 from holdfast.edge.recording import Recorder
 from holdfast.edge.snapshot import Snapshot, empty_snapshot
 from holdfast.edge.worker_processes import Processes
-from holdfast.errors import CertificateError, SetupError, reason_of
+from holdfast.errors import CertificateError, SetupError
 from holdfast.event_log import EventLog, utc_now
 from holdfast.listeners import BoundAddress
 from holdfast.model.data_dir import control_socket, edge_journal, tls_dir
@@ -202,9 +202,7 @@ def _geoip(config: Config, log: EventLog) -> GeoIp | None:
 def check_origin_ca(file: Path) -> None:
     """Raise SetupError where the authorities in `file` cannot be read."""
     try:
-        read_chain(file.read_bytes(), str(file))
-    except OSError as error:
-        raise SetupError(f"origin_ca: cannot read {file}: {reason_of(error)}") from error
+        read_authorities(file)
     except CertificateError as error:
         raise SetupError(f"origin_ca: {error}") from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.x509.oid import NameOID
 
@@ -21,6 +22,10 @@ from holdfast.errors import CertificateError
 
 # A chain is a few KiB. Beyond this the file is something else, and reading it whole would be the harm.
 MAX_FILE_BYTES = 1024 * 1024
+
+# Keys that the core signs handshakes with: what aws-lc takes for rustls.
+_RSA_BITS = range(2048, 8193)
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,9 @@ def load_pair(cert_file: Path, key_file: Path, *, now: dt.datetime) -> Certifica
     """Read both files. `now` is in UTC. Raises CertificateError, with a sentence that names the file at fault."""
     chain_pem, key_pem = _read(cert_file), _read(key_file)
     chain = read_chain(chain_pem, str(cert_file))
-    check_match(chain, read_key(key_pem, str(key_file)), str(cert_file), str(key_file))
+    key = read_key(key_pem, str(key_file))
+    check_match(chain, key, str(cert_file), str(key_file))
+    _check_kind(key, str(key_file))
     leaf = chain[0]
     return CertificatePair(
         names=names_of(leaf),
@@ -51,6 +58,13 @@ def load_pair(cert_file: Path, key_file: Path, *, now: dt.datetime) -> Certifica
         not_after=leaf.not_valid_after_utc,
         warnings=_warnings(leaf, cert_file, now),
     )
+
+
+def read_authorities(file: Path) -> bytes:
+    """The certificates in `file`, by which others are verified, as PEM. Raises CertificateError, which names it."""
+    pem = _read(file)
+    read_chain(pem, str(file))
+    return pem
 
 
 def names_of(leaf: x509.Certificate) -> tuple[str, ...]:
@@ -106,6 +120,18 @@ def check_match(chain: list[x509.Certificate], key: PrivateKeyTypes, cert_where:
         raise CertificateError(
             f"the key in {key_where} is for certificate {places[0] + 1} of {cert_where}, which must come first there"
         )
+
+
+def _check_kind(key: PrivateKeyTypes, where: str) -> None:
+    if isinstance(key, rsa.RSAPrivateKey):
+        is_fit, what = key.key_size in _RSA_BITS, f"RSA of {key.key_size} bits"
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
+        is_fit, what = isinstance(key.curve, _CURVES), f"ECDSA on {key.curve.name}"
+    else:
+        is_fit, what = isinstance(key, ed25519.Ed25519PrivateKey), "of another kind"
+    if not is_fit:
+        kinds = "RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, or Ed25519"
+        raise CertificateError(f"the key in {where} is {what}, where one was expected that is {kinds}")
 
 
 def _read(file: Path) -> bytes:

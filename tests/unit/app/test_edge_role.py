@@ -177,6 +177,8 @@ def test_an_edge_that_was_started_is_stopped_whatever_is_raised(
             "cannot read no.pem",
         ),
         ({"origin_ca": "no.pem"}, SetupError, "--origin-ca: cannot read no.pem"),
+        ({"origin_ca": __file__}, SetupError, "--origin-ca: .*test_edge_role.py holds no PEM certificate"),
+        ({"origin_ca": "/dev/zero"}, SetupError, "--origin-ca: /dev/zero is over 1024 KiB"),
     ],
 )
 def test_what_is_wrong_is_found_before_anything_is_said_to_be_ready(

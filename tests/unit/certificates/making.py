@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
+_RSA_BITS = {"rsa": 2048, "rsa1024": 1024}
 
 
 def a_key(kind: str = "ec", number: int = 0) -> CertificateIssuerPrivateKeyTypes:
@@ -21,8 +22,10 @@ def a_key(kind: str = "ec", number: int = 0) -> CertificateIssuerPrivateKeyTypes
 
 @cache
 def _made(kind: str, _number: int) -> CertificateIssuerPrivateKeyTypes:
-    if kind == "rsa":
-        return rsa.generate_private_key(65537, 2048)
+    if kind in _RSA_BITS:
+        return rsa.generate_private_key(65537, _RSA_BITS[kind])
+    if kind == "secp256k1":
+        return ec.generate_private_key(ec.SECP256K1())
     return ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else ec.generate_private_key(ec.SECP256R1())
 
 

@@ -45,6 +45,12 @@ def test_a_pair_of_any_usual_kind_is_read(files: Files, kind: str) -> None:
     assert (pair.chain_pem, pair.key_pem) == (files.cert.read_bytes(), files.key.read_bytes())
 
 
+@pytest.mark.parametrize(("kind", "what"), [("rsa1024", "RSA of 1024 bits"), ("secp256k1", "ECDSA on secp256k1")])
+def test_a_key_that_the_core_does_not_sign_with_is_named(files: Files, kind: str, what: str) -> None:
+    files.write(cert_pem(a_key(kind)), key_pem(a_key(kind)))
+    assert files.refused().startswith(f"the key in {files.key} is {what}, where one was expected that is RSA of 2048")
+
+
 def test_an_older_form_of_key_is_read(files: Files) -> None:
     files.write(cert_pem(a_key()), key_pem(a_key(), is_traditional=True))
     assert b"BEGIN EC PRIVATE KEY" in load_pair(files.cert, files.key, now=NOW).key_pem
