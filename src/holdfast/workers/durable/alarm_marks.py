@@ -9,7 +9,8 @@ Law 2: marks are for the kernel, not for the disk: they outlive a process, not a
 Law 3: one whose run reset its object is marked until the next run, and has failed likewise. That it has failed is written down by that
 run: the mark stays until it has ended, for another alarm may end the process before it does, again and again.
 Law 4: whatever is in the file, it can be read; what is no mark is passed over.
-Law 5: whose object is being made for its alarm is marked with how often its process has died of that: it waits longer each time (`died_at_birth`).
+Law 5: how many processes in a row have ended while alarms ran is known too (`ends`), as a line of its own.
+Law 6: whose object is being made for its alarm is marked with how often its process has died of that: it waits longer each time (`died_at_birth`).
 """
 
 import os
@@ -28,9 +29,18 @@ class AlarmMarks:
     """See above. `close` forgets all: the process ends as it should."""
 
     def __init__(self, directory: Path) -> None:
-        self._descriptor = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._left, self._births = _read(os.pread(self._descriptor, MAX_BYTES, 0))
         self._running: set[Key] = set()
+        self._descriptor = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._left, self._births, before = _read(os.pread(self._descriptor, MAX_BYTES, 0))
+        self._ends = before + 1 if self._left else 0
+        if self._ends:
+            # One that ends before its alarms run counts for nothing, or they would never come to run.
+            self._write(with_ends=False)
+
+    @property
+    def ends(self) -> int:
+        """How many processes in a row, up to the one before this one, have ended while alarms ran."""
+        return self._ends
 
     @property
     def died_at_birth(self) -> Mapping[Key, int]:
@@ -81,24 +91,32 @@ class AlarmMarks:
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
-    def _write(self) -> None:
+    def _write(self, *, with_ends: bool = True) -> None:
         marks = [f"{name} {digits}\n" for name, digits in (*self._left, *self._running)]
         births = [f"{name} {digits} {times}\n" for (name, digits), times in self._births.items()]
-        text = "".join((*marks, *births)).encode()
+        ends = [f"{self._ends}\n"] if self._ends and marks and with_ends else []
+        text = "".join((*ends, *marks, *births)).encode()
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
 
-def _read(data: bytes) -> tuple[set[Key], dict[Key, int]]:
+def _read(data: bytes) -> tuple[set[Key], dict[Key, int], int]:
     lines = data.decode("utf-8", "replace").splitlines()
     marks: set[Key] = set()
     births: dict[Key, int] = {}
+    ends = 0
     for line in lines:
         match line.split(" "):
+            case [times] if _is_count(times):
+                ends = int(times)
             case [name, digits]:
                 marks.add((name, digits))
-            case [name, digits, times] if times.isascii() and times.isdigit() and len(times) < MAX_DIGITS:
+            case [name, digits, times] if _is_count(times):
                 births[name, digits] = int(times)
             case _:
                 continue
-    return marks, births
+    return marks, births, ends
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < MAX_DIGITS

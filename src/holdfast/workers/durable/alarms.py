@@ -13,6 +13,8 @@ Law 3: a run that ended its process, or reset its object, has failed (`alarm_mar
 the other.
 Law 4: a run that could not begin (an object that cannot be made, also where its process dies of it), or that the platform ended (storage that fails, new code), is tried again likewise, and not counted: the cause
 is not the handler's.
+Law 5: where several processes in a row have ended while alarms ran, the next one runs none for a while (`pause_s`): each alarm that ends its
+process takes one along, and what else the script does has its turn between them.
 Source: the product's documentation of alarms; workerd `alarm-scheduler.c++`, as measured.
 """
 
@@ -23,6 +25,7 @@ from contextvars import Context
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
+from holdfast.model.back_off import HEALTHY_AFTER_S
 from holdfast.store.objects.errors import StorageError
 from holdfast.workers.durable.alarm_marks import AlarmMarks, Key
 from holdfast.workers.durable.alarm_retries import Retries
@@ -37,6 +40,10 @@ FIRST_RETRY_MS = 2_000
 # Of retries that are not counted. Precedent: workerd's, 2 s doubled 9 times.
 MAX_RETRY_MS = FIRST_RETRY_MS << 9
 JITTER = 0.25
+# Ends of processes, while alarms ran, that have no pause after them; then the first one, which doubles. The longest lets the next restart come at once.
+ENDS_WITHOUT_PAUSE = 2
+FIRST_PAUSE_S = 1.0
+MOST_PAUSE_S = HEALTHY_AFTER_S + 2.0
 # Objects whose alarms run at once; the others wait for one of them to end.
 MAX_RUNNING = 256
 # How long a clock that was set may go unnoticed.
@@ -190,6 +197,12 @@ def backoff_ms(failures: int, chance: float) -> int:
     return least + int(least * JITTER * chance)
 
 
+def pause_s(ends: int) -> float:
+    """How long a process runs no alarms, when so many in a row before it have ended while alarms ran."""
+    further = ends - ENDS_WITHOUT_PAUSE
+    return min(FIRST_PAUSE_S * 2 ** min(further - 1, 10), MOST_PAUSE_S) if further > 0 else 0.0
+
+
 def longest_backoff_ms(retry_count: int) -> int:
     """How long the wait for the try `retry_count` (from 1 on) can have been."""
     return backoff_ms(max(retry_count - 1, 0), 1.0)
@@ -225,11 +238,15 @@ class Scheduler:
         self._failed: dict[Key, tuple[int, float]] = {}
         self._retries = Retries()
         self._timer: asyncio.TimerHandle | None = None
+        # When (monotonic) the first one may begin.
+        self._pause_until = 0.0
         self._is_stopped = False
         self._loop = asyncio.get_running_loop()
 
-    def start(self, died_at_birth: Mapping[Key, int] = MappingProxyType({})) -> None:
-        """Begin. `died_at_birth`: how often processes before this one have died of making these objects for their alarms."""
+    def start(self, died_at_birth: Mapping[Key, int] = MappingProxyType({}), *, in_s: float = 0.0) -> None:
+        """Begin, in so many seconds. `died_at_birth`: how often processes before this one have died of making these objects for their
+        alarms."""
+        self._pause_until = self._loop.time() + in_s
         for key, times in died_at_birth.items():
             wait_ms = backoff_ms(times - 1, random.random())  # noqa: S311  spread, not a secret
             self._failed[key] = (times, self._loop.time() + wait_ms / 1000)
@@ -252,6 +269,9 @@ class Scheduler:
     def look(self) -> None:
         """Begin what is due, and come back when the next one is."""
         if self._is_stopped:
+            return
+        if (pause := self._pause_until - self._loop.time()) > 0:
+            self._wait_s(pause)
             return
         try:
             self._begin_due()

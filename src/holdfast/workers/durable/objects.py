@@ -23,7 +23,7 @@ from holdfast.store.objects.alarms import FILE_NAME, AlarmTable
 from holdfast.store.objects.file import ObjectFile
 from holdfast.workers.durable.actor import Actor
 from holdfast.workers.durable.alarm_marks import AlarmMarks
-from holdfast.workers.durable.alarms import AlarmRun, Scheduler
+from holdfast.workers.durable.alarms import AlarmRun, Scheduler, pause_s
 from holdfast.workers.durable.crowding import Crowd
 from holdfast.workers.durable.disk import Disk
 from holdfast.workers.durable.files import Files, storage_of
@@ -150,7 +150,7 @@ class Objects:
         self._settled_at = asyncio.get_running_loop().time() + RESUMPTION_S
         self._send_again(objects_dir)
         self._scheduler = Scheduler(self._table, self._run_alarm, self.services.wall_ms, self.services.report)
-        self._scheduler.start(self._marks.died_at_birth)
+        self._scheduler.start(self._marks.died_at_birth, in_s=pause_s(self._marks.ends))
         self._crowd.begin()
 
     async def retire(self, limit_s: float) -> None:

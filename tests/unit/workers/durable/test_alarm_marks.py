@@ -66,6 +66,21 @@ def test_how_often_processes_died_of_making_an_object_is_known_until_one_makes_i
     assert AlarmMarks(tmp_path).died_at_birth == {}
 
 
+def test_how_many_processes_in_a_row_have_ended_while_alarms_ran_is_known(tmp_path: Path) -> None:
+    for ends in range(3):
+        marks = AlarmMarks(tmp_path)
+        assert marks.ends == ends
+        marks.take(A)
+        marks.begin(A)
+    # One that ends before it runs alarms counts for nothing, and what ran before is still known.
+    for ends in (3, 1, 1):
+        marks = AlarmMarks(tmp_path)
+        assert marks.ends == ends
+    assert marks.take(A)
+    marks.end(A)
+    assert AlarmMarks(tmp_path).ends == 0
+
+
 @pytest.mark.parametrize(
     "text", [b"", b"\xff\xfe", b"Room", b"Room a b\n", b"Room a 99999999999\n", b"Room a 1 2", b"\n\n"]
 )

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.workers.durable.alarm_marks import FILE_NAME
-from holdfast.workers.durable.alarms import MAX_RETRIES, MAX_RUNNING, RunDied, Scheduler, backoff_ms
+from holdfast.workers.durable.alarms import (
+    MAX_RETRIES,
+    MAX_RUNNING,
+    MOST_PAUSE_S,
+    RunDied,
+    Scheduler,
+    backoff_ms,
+    pause_s,
+)
 from holdfast.workers.durable.errors import StorageReset
 from tests.unit.workers.durable.stage import NOW_MS, Acceptor, Stage, stage, turn, until
 
@@ -116,6 +124,23 @@ async def test_what_processes_died_of_before_waits_the_longer_the_more_did_and_k
     clock.scheduler.start({("Room", "a"): 2})
     assert clock.begun == ["b"]
     assert 4.0 <= clock.waits_s <= 5.0
+    clock.scheduler.stop()
+
+
+@pytest.mark.usefixtures("passes_s")
+def test_the_pause_after_processes_that_ended_while_alarms_ran_begins_with_the_third_and_is_bounded() -> None:
+    assert [pause_s(ends) for ends in (0, 1, 2, 3, 4, 5, 99_999)] == [0, 0, 0, 1, 2, 4, MOST_PAUSE_S]
+
+
+async def test_in_a_pause_nothing_begins(passes_s: Callable[[float], None]) -> None:
+    clock = Clock(Table(Row("Room", "a", 0)))
+    clock.scheduler.start(in_s=4.0)
+    passes_s(3.9)
+    clock.scheduler.look()
+    assert clock.begun == []
+    passes_s(0.2)
+    clock.scheduler.look()
+    assert clock.begun == ["a"]
     clock.scheduler.stop()
 
 
@@ -431,3 +456,16 @@ async def test_one_that_was_only_about_to_run_when_its_process_ended_has_not_fai
         # The other one waits behind the first.
         assert len(marked[0]) == 1
         assert len(Sleeper.heard) == 2
+
+
+async def test_after_several_processes_that_ended_while_alarms_ran_the_next_one_runs_none_for_a_while(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, Room=Sleeper) as scene:
+        await scene.stub().set(10)
+        mark = f"Room {scene.stub().id}\n"
+    for ends, reports in ((7, 0), (1, 1)):
+        (tmp_path / FILE_NAME).write_text(f"{ends}\n{mark}")
+        async with stage(tmp_path, Room=Sleeper) as scene:
+            await passes(scene, 20)
+            assert len(scene.reports) == reports
