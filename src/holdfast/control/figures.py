@@ -4,8 +4,8 @@ Prometheus takes a counter that falls for one that began anew, and counts all th
 not go with it, as it does at the end of each release.
 
 Law 1: an edge counts by the last figures that it gave, connected or not, until it gives newer ones.
-Law 2: of an edge that has gone only what it counted is kept. One that may come back stands by itself, of MOST_GONE at most; others are
-summed up. Of zones that are not published any more nothing is kept.
+Law 2: of an edge that has gone only what it counted is kept. One that may come back stands by itself, of MOST_GONE at most, besides those that
+are connected; others are summed up. Of zones that are not published any more nothing is kept.
 Law 3: all that is in a file, written whenever an edge goes, for the next control: one that ends in order has let all of them go. After
 one that was killed, edges that live are not counted until they are back, a moment later.
 Law 4: a file that cannot be read or written costs figures, and nothing else.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -70,15 +70,17 @@ class Figures:
             self._ended = self._sum((self._ended, before))
         self._last[edge] = report
 
-    def gone(self, edge: Edge, *, for_good: bool) -> None:
-        """An edge is not connected any more; `for_good`: and has ended."""
+    def gone(self, edge: Edge, *, for_good: bool, will_give: Collection[Edge] = ()) -> None:
+        """An edge is not connected any more; `for_good`: and has ended. `will_give` are those that give their figures again: they are
+        connected, or will be to the next control."""
         report = self._last.pop(edge, None)
         if report is not None and not for_good:
             self._last[edge] = self._sum((report,))
         elif report is not None:
             self._ended = self._sum((self._ended, report))
-        while len(self._last) > MOST_GONE:
-            oldest = next(iter(self._last))
+        # Who gives all that he has counted again is not to be among the sum as well.
+        away = [one for one in self._last if one not in will_give]
+        for oldest in away[: max(0, len(away) - MOST_GONE)]:
             self._ended = self._sum((self._ended, self._last.pop(oldest)))
         self._save()
 

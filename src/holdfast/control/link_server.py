@@ -155,6 +155,8 @@ class LinkServer:
         self._take_events = take_events
         self._figures = figures or Figures()
         self._sessions: set[EdgeSession] = set()
+        # At the end: whom the next control will have.
+        self._coming_back: frozenset[Edge] = frozenset()
         self.watch = ConnectionWatch(self._tell_what_is_watched)
         self._has_joined = asyncio.Event()
         self._request_ids = itertools.count(1)
@@ -186,6 +188,7 @@ class LinkServer:
         """Let every edge go, and listen no more."""
         if self._server is not None:
             self._server.close()
+        self._coming_back = frozenset(session.identity for session in self.sessions)
         for session in self.sessions:
             session.leave()
         if self._serving:
@@ -318,8 +321,10 @@ class LinkServer:
         self._publisher.unsubscribe(session)
         self._sessions.discard(session)
         session.leave()
-        if session.identity not in {other.identity for other in self._sessions}:
-            self._figures.gone(session.identity, for_good=session.holds_nothing)
+        connected = {other.identity for other in self._sessions}
+        if session.identity not in connected:
+            will_give = connected | self._coming_back
+            self._figures.gone(session.identity, for_good=session.holds_nothing, will_give=will_give)
         if not session.holds_nothing:
             self.watch.edge_left()
         self._log("edge_disconnected", {"edge": session.edge, "pid": session.pid})

@@ -148,3 +148,14 @@ def test_of_a_zone_that_is_gone_nothing_is_kept() -> None:
     published.remove("y")
     [ended] = figures.reports([])
     assert {zone.zone for zone in ended.zones} == {zone for zone, *_ in ended.security_events} == {"z", ""}
+
+
+def test_edges_that_are_connected_are_not_counted_twice_however_many_there_are() -> None:
+    """A release after the other leaves more of them than may come back."""
+    figures, edges = Figures(), [("e", pid) for pid in range(2 * MOST_GONE)]
+    for edge in edges:
+        figures.take(edge, a_report(1))
+    figures.gone(edges[-1], for_good=True, will_give=edges[:-1])
+    for edge in edges[:-1]:
+        figures.take(edge, a_report(1))
+    assert counted(figures.reports(edges[:-1])) == all_of(len(edges), still_open=len(edges) - 1)

@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.api.context import Closing
 from holdfast.control import link_server
+from holdfast.control.figures import MOST_GONE, Figures
 from holdfast.control.link_server import LinkServer
 from holdfast.control.publisher import Publisher
 from holdfast.errors import SetupError
@@ -381,3 +382,23 @@ async def test_an_edge_that_comes_hears_what_is_watched_and_its_events_are_passe
         async with asyncio.timeout(LIMIT_S):
             assert await watcher.next() == (2, [event])
     assert await peer.next() == WatchConnections()
+
+
+async def test_all_that_were_connected_when_control_ended_count_once_to_the_next(world: World, tmp_path: Path) -> None:
+    edges = range(1, MOST_GONE + 4)
+
+    async def served() -> int:
+        """Have all edges connect, each with a request, to a control of its own; what that counts."""
+        figures = Figures(tmp_path / "figures.bin")
+        await world.server.stop()
+        world.server = LinkServer(world.path, world.publisher, log=world.write, figures=figures)
+        await world.server.start()
+        peers = [await world.peer(pid) for pid in edges]
+        asking = asyncio.create_task(world.server.reports())
+        for peer in peers:
+            question = await peer.next()
+            assert isinstance(question, AskReport)
+            peer.send(Report(request_id=question.request_id, revision=1, statistics={"requests": 1}))
+        return sum(report.statistics["requests"] for report in await asking)
+
+    assert [await served() for _ in range(2)] == [len(edges), len(edges)]
