@@ -1,6 +1,7 @@
 """The host's end of the link to one process, and the pipe in which that process's output comes: bytes and lines, without waiting.
 
-Law 1: nothing here blocks: what a process does not take waits here, and that is little (`Load`, and a word or two after it).
+Law 1: nothing here blocks: what a process does not take waits here, and that is little (`Load`, and a word or two after it). Nor does one that
+says something without end keep the host from the others: of each a little is heard in a turn.
 Law 2: the end of a link is told once: "" where the process closed it, else a sentence that says how it broke the protocol.
 """
 
@@ -21,6 +22,8 @@ from holdfast.model.worker_messages import (
 )
 
 _READ_BYTES = 256 * 1024
+# What is heard of a process that has ended, at most: more than a socket holds (net.core.wmem_max). Whoever it left its end to might write on.
+_READS_AT_THE_END = 64
 
 
 class Link:
@@ -50,23 +53,31 @@ class Link:
         if is_idle:
             self._write()
 
-    def read(self) -> None:
-        """Hear what has come."""
-        while self._is_open:
-            try:
-                data = self._socket.recv(_READ_BYTES)
-            except (BlockingIOError, InterruptedError):
+    def read(self) -> bool:
+        """Hear what has come, and no more of it than one call is for; whether there may be more."""
+        if not self._is_open:
+            return False
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._give_up("")
+            return False
+        try:
+            for message in self._reader.feed(data):
+                self._heard(message)
+        except WorkerLinkError as error:
+            self._give_up(f"it does not keep to the protocol: {error}")
+        return self._is_open
+
+    def read_to_the_end(self) -> None:
+        """Hear all that the process has said, which has ended."""
+        for _ in range(_READS_AT_THE_END):
+            if not self.read():
                 return
-            except OSError:
-                data = b""
-            if not data:
-                self._give_up("")
-                return
-            try:
-                for message in self._reader.feed(data):
-                    self._heard(message)
-            except WorkerLinkError as error:
-                self._give_up(f"it does not keep to the protocol: {error}")
 
     def close(self) -> None:
         """Let go of it."""

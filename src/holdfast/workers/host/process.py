@@ -127,7 +127,7 @@ class ScriptProcess:
         # Not reaped yet: the number of its group is still its own.
         self.kill()
         status = _reaped(self.pid) if self._process is None else self._process.wait()
-        self._link.read()
+        self._link.read_to_the_end()
         self._link.close()
         self._output.read()
         self._output.close()

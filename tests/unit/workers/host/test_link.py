@@ -118,3 +118,44 @@ def test_a_line_without_end_comes_in_parts() -> None:
         pipe.close()
 
     asyncio.run(scenario())
+
+
+def test_one_that_says_something_without_end_lets_others_have_their_turn() -> None:
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        said = line(Loaded())
+
+        def say_more(_: ProcessMessage) -> None:
+            heard.append(None)
+            # As a process would that is faster than its host; far more than one turn is for.
+            if len(heard) < 200_000:
+                theirs.sendall(said)
+
+        heard = list[None]()
+        link = Link(ours, say_more, lambda _: None)
+        theirs.sendall(said)
+        link.read()
+        assert len(heard) < 200_000
+        link.close()
+        theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_all_is_heard_of_one_that_has_ended() -> None:
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1024 * 1024)
+        theirs.setblocking(False)  # noqa: FBT003  socket's own signature
+        ears = Ears()
+        link = Link(ours, ears.hear, ears.end)
+        written, said = 0, line(Loaded())
+        try:
+            while True:
+                written += theirs.send(said * 1000)
+        except BlockingIOError:
+            theirs.close()
+        link.read_to_the_end()
+        assert (len(ears.said), ears.ended) == (written // len(said), [""])
+
+    asyncio.run(scenario())
