@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from holdfast.app.data_lock import DataLock
-from holdfast.app.descriptors import log_descriptor
+from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Stop
 from holdfast.config.run import Config
@@ -56,6 +56,8 @@ def serve_workers(
     Raises HoldfastError, a sentence, when it cannot start.
     """
     data_dir = (local_home(options.data_dir) if isinstance(options, UpOptions) else options.data_dir).absolute()
+    # Each script takes two listening sockets and what leads to its process.
+    raise_descriptor_limit()
     with (
         log_descriptor(options.log_file) as log_fd,
         closing(DataLock(data_dir, _ROLE)) as lock,

@@ -1,5 +1,6 @@
 """The workers role: what it says of secrets, and how it begins and ends under a supervisor."""
 
+import resource
 import signal
 import socket
 import threading
@@ -11,6 +12,7 @@ import pytest
 
 from holdfast.app import lifeline
 from holdfast.app.data_lock import data_lock
+from holdfast.app.descriptors import MAX_DESCRIPTORS
 from holdfast.app.lifeline import Lifeline, Prepared, Ready
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Stop
@@ -85,6 +87,19 @@ def test_a_successor_says_that_it_waits_and_serves_when_the_one_before_is_gone(
     thread.start()
     assert serve_workers(Config(data_dir=tmp_path), Surroundings("holdfast run", theirs, is_successor=True)) == 0
     thread.join()
+
+
+def test_it_may_have_as_many_files_as_scripts_need(tmp_path: Path, ends: tuple[socket.socket, Lifeline]) -> None:
+    ours, theirs = ends
+    _, hard = before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # What most shells, and systemd, give: too few for two hundred scripts.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    ours.close()
+    try:
+        assert serve_workers(Config(data_dir=tmp_path), Surroundings("holdfast run", theirs)) == 0
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= min(hard, MAX_DESCRIPTORS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_it_ends_with_its_supervisor(tmp_path: Path, ends: tuple[socket.socket, Lifeline]) -> None:

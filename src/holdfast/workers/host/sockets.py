@@ -64,7 +64,10 @@ def make_directories(data_dir: Path) -> None:
 def bound(path: Path) -> socket.socket:
     """A Unix socket that listens at `path`, where nothing else stands any more. Raises SetupError."""
     beside = path.with_name(f".{path.name}.new")
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:
+        raise SetupError(f"cannot listen on {path}: {reason_of(error)}") from error
     try:
         with suppress(FileNotFoundError):
             beside.unlink()
@@ -83,7 +86,10 @@ def bound(path: Path) -> socket.socket:
 def bound_for(data_dir: Path, key: str) -> ScriptSockets:
     """New sockets of a script, whose directory is there. Raises SetupError."""
     path = worker_http_socket(data_dir, key)
-    path.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"the directory {path.parent} cannot be used: {reason_of(error)}") from error
     http = bound(path)
     try:
         return ScriptSockets(http, bound(worker_channel_socket(data_dir, key)))

@@ -1,6 +1,7 @@
 """Listening sockets of scripts: bound for one user, handed from one host to the next."""
 
 import os
+import resource
 import socket
 import stat
 import threading
@@ -44,6 +45,23 @@ def test_what_stood_there_before_is_replaced(tmp_path: Path) -> None:
 def test_a_place_where_nothing_can_be_bound_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"cannot listen on .*/nowhere/s: no such file or directory"):
         sockets.bound(tmp_path / "nowhere" / "s")
+
+
+def test_a_directory_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    worker_dir(tmp_path, KEYS[0]).parent.mkdir()
+    worker_dir(tmp_path, KEYS[0]).touch()
+    with pytest.raises(SetupError, match=rf"the directory .*{KEYS[0]} cannot be used: file exists"):
+        sockets.bound_for(tmp_path, KEYS[0])
+
+
+def test_no_room_for_another_socket_is_a_sentence(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        with pytest.raises(SetupError, match=r"cannot listen on .*/s: too many open files"):
+            sockets.bound(tmp_path / "s")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_a_successor_gets_the_very_sockets(tmp_path: Path) -> None:
