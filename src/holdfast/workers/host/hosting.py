@@ -237,8 +237,8 @@ class Host:
 
     def _keep(self) -> None:
         self._is_to_be_kept = False
-        # Before and after that they are another host's to keep.
-        if self._kept is not None and self._may_serve and not self.is_inherited and not self._is_stopping:
+        # Before and after that they are another host's to keep. One that they were handed to may not get there.
+        if self._kept is not None and self._may_serve and not self._is_stopping:
             self._kept.put(self.sockets)
 
     def _changed(self) -> None:

@@ -1,13 +1,17 @@
 """The host of all scripts: starts, deployments one after the other, successors, and ends."""
 
 import asyncio
+import os
+from contextlib import closing
 from pathlib import Path
 
+from holdfast.app.kept_pair import kept_pair
 from holdfast.model.data_dir import worker_dir, worker_http_socket, workers_host_socket
 from holdfast.model.worker_host_messages import Done, Refused
 from holdfast.workers.host import sockets
 from holdfast.workers.host.desk import Desk
 from holdfast.workers.host.hosting import Host
+from holdfast.workers.host.kept_sockets import KeptSockets
 from tests.unit.workers.host.hosts import Hosting, hosting
 
 
@@ -93,5 +97,27 @@ def test_a_restart_is_another_process_of_the_same_version(tmp_path: Path) -> Non
             before = one.status.pid
             assert await one.host.restart(one.key) == Done()
             assert (one.status.serving, one.status.pid == before) == ("v1", False)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_handed_to_a_successor_that_does_not_get_there_is_kept_on(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with kept_pair() as pair, closing(KeptSockets(tmp_path, [os.dup(end) for end in pair])) as kept:
+            one = Hosting(tmp_path)
+            one.host = Host(one.setting, kept=kept)
+            one.host.begin(kept.take())
+            desk = Desk(one.host)
+            await desk.open(sockets.bound(workers_host_socket(tmp_path)))
+            # A successor asks, and ends.
+            assert await asyncio.to_thread(sockets.inherited, tmp_path) == {}
+            await one.deploy("v1")
+            with closing(KeptSockets(tmp_path, [os.dup(end) for end in pair])) as next_one:
+                found = next_one.take()
+            assert list(found) == [one.key]
+            for each in found.values():
+                each.close()
+            await desk.close()
+            await one.host.stop()
 
     asyncio.run(scenario())
