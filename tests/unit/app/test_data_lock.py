@@ -1,6 +1,7 @@
 """One role for each data directory."""
 
 import os
+import resource
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -40,6 +41,18 @@ def test_who_holds_a_lock_is_known_and_that_nobody_does(tmp_path: Path) -> None:
     assert holder_of(tmp_path, "edge") is None
     with data_lock(tmp_path, "edge"):
         assert holder_of(tmp_path, "edge") == os.getpid()
+
+
+def test_on_a_full_disk_a_lock_is_held_all_the_same(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "edge.lock").write_text("1\n")
+    # As on a full disk, no file can grow.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with data_lock(tmp_path, "edge"):
+            assert holder_of(tmp_path, "edge") == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_lock_that_is_let_go_can_be_taken_by_another(tmp_path: Path) -> None:
