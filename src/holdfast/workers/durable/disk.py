@@ -8,7 +8,8 @@ thread, or at once where it has ended.
 Law 2: what has ended when the loop comes to it is told in one turn (`around`).
 Law 3: there are as many threads as jobs that wait for the disk at the same time, up to a limit; beyond it they wait in order. An
 object has one commit under way, so no more wait than there are objects.
-Law 4: what is submitted after `shutdown` is done at once, by who submits it: nothing is left open.
+Law 4: what is submitted after `shutdown`, or where the machine has no room for a first thread, is done at once, by who submits it: nothing is
+left open, and nobody waits for what never comes.
 """
 
 from __future__ import annotations
@@ -96,7 +97,13 @@ class Disk:
         self._submitted += 1
         if len(self._threads) < self._limit and self._submitted - sum(self._done) > len(self._threads):
             self._begin_thread()
-        self._jobs.put(job)
+        if self._threads:
+            self._jobs.put(job)
+        else:
+            self._submitted -= 1
+            job.run()
+            self._ended.append(job)
+            asyncio.get_running_loop().call_soon(self._tell_in_turn, context=Context())
         return job
 
     def shutdown(self) -> None:
@@ -114,16 +121,25 @@ class Disk:
         self._tell()
 
     def _begin_thread(self) -> None:
+        """Begin another, if there is room for it."""
         if self._loop is None:
-            self._number = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            try:
+                self._number = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            except OSError:
+                return
             self._loop = asyncio.get_running_loop()
             # In a context of nobody's.
             Context().run(self._loop.add_reader, self._number, self._look)
         self._done.append(0)
         # A disk that hangs is not to keep the process from ending.
         thread = threading.Thread(target=self._work, args=(len(self._threads),), name="commit", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # The system gives no more of them, to this process or to all.
+            self._done.pop()
+            return
         self._threads.append(thread)
-        thread.start()
 
     def _work(self, number: int) -> None:
         while (job := self._jobs.get()) is not None:
@@ -141,6 +157,9 @@ class Disk:
         os.eventfd_read(self._number)
         # Before what has ended is taken: what ends from now on raises it again.
         self._is_raised = False
+        self._tell_in_turn()
+
+    def _tell_in_turn(self) -> None:
         if self._around is None:
             self._tell()
         else:

@@ -1,6 +1,8 @@
 """Jobs that wait for the disk, in threads, and how the loop hears of their ends."""
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -141,4 +143,46 @@ async def test_who_fails_to_be_told_by_the_thread_does_not_end_it() -> None:
     await until(lambda: told)
     assert done == [1]
     assert isinstance(failing.error, OSError)
+    disk.shutdown()
+
+
+def _no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def _no_number(*_: int) -> int:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "refusal"), [(threading.Thread, "start", _no_thread), (os, "eventfd", _no_number)]
+)
+async def test_where_no_thread_can_be_begun_it_is_done_all_the_same_and_told_later(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, where: object, name: str, refusal: Callable[..., object]
+) -> None:
+    done, told = list[int](), list[Job]()
+    with monkeypatch.context() as full:
+        full.setattr(where, name, refusal)
+        job = disk.submit(lambda: done.append(1), told.append)
+        assert (done, told) == ([1], [])
+        await until(lambda: told == [job])
+    # There is room again.
+    second = disk.submit(lambda: done.append(2), told.append)
+    await until(lambda: told == [job, second])
+    assert len(disk._threads) == 1
+    disk.shutdown()
+
+
+async def test_where_no_further_thread_can_be_begun_those_there_are_do_it(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, done = threading.Event(), list[int]()
+    first = disk.submit(lambda: go.wait(LIMIT_S))
+    monkeypatch.setattr(threading.Thread, "start", _no_thread)
+    second = disk.submit(lambda: done.append(1))
+    assert not done
+    go.set()
+    first.wait()
+    second.wait()
+    assert (done, len(disk._threads)) == ([1], 1)
     disk.shutdown()
