@@ -177,9 +177,7 @@ class LinkServer:
         self._figures.load()
         try:
             self._path.unlink(missing_ok=True)
-            self._server = await asyncio.start_unix_server(self._serve, self._path)
-            # Whoever can reach the socket can read every zone.
-            self._path.chmod(0o600)
+            self._server = await asyncio.start_unix_server(self._serve, sock=_bound(self._path))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise SetupError(f"cannot listen on {self._path}: {reason}") from error
@@ -403,6 +401,19 @@ async def _first(reader: asyncio.StreamReader, frames: FrameReader, waiting: lis
     if not isinstance(hello, Hello):
         raise LinkError(f"the first message of an edge is Hello, and not {type(hello).__name__}")
     return hello
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket there, for its owner from its first moment: whoever can reach it can read every zone. Raises OSError."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        # Before `bind`: on Linux the file's mode is the socket's (unix(7)).
+        os.fchmod(listener.fileno(), 0o600)
+        listener.bind(os.fspath(path))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _is_listening(path: Path) -> bool:

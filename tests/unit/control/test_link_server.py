@@ -1,6 +1,8 @@
 """Control's end of the control link, met by edges of all kinds: quick, silent, hostile, gone."""
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -402,3 +404,18 @@ async def test_all_that_were_connected_when_control_ended_count_once_to_the_next
         return sum(report.statistics["requests"] for report in await asking)
 
     assert [await served() for _ in range(2)] == [len(edges), len(edges)]
+
+
+async def test_the_socket_is_its_owners_alone_from_its_first_moment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.server.stop()
+    # Whatever comes after its first moment comes too late.
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    before = os.umask(0)
+    try:
+        await world.server.start()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(world.path.stat().st_mode) == 0o600
+    await world.peer()
