@@ -106,7 +106,7 @@ class Load(_Message, frozen=True, kw_only=True, tag="load"):
     `namespaces`: class name -> the name that its objects are kept under, where that is another (a class that was renamed, or came from
     another script). `moved`: name of a class that is not here any more -> what ids of its objects are made with; bindings may name it.
     `awaited`: classes that the code must export besides.
-    `turn_file`: 64 bytes to map, shared with the host (`Turn`). `is_dev`: somebody edits the code while it runs.
+    `turn_file`: 64 bytes to map, which the host reads (`Turn`). `is_dev`: somebody edits the code while it runs.
     """
 
     key: str

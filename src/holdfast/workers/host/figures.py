@@ -5,7 +5,6 @@ Law: a process that is gone has no figures: None, never an error.
 
 from __future__ import annotations
 
-import mmap
 import os
 import resource
 import struct
@@ -47,27 +46,30 @@ def is_at_work(pid: int) -> bool:
 
 
 class TurnFile:
-    """The file in which a process marks what it is at, mapped."""
+    """The file in which a process marks what it is at. It has it mapped, and we do not: it may cut it at any moment, and who reads a map then gets
+    SIGBUS."""
 
     def __init__(self, path: Path) -> None:
         """Make it. Raises OSError."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.ftruncate(descriptor, TURN_FILE_BYTES)
-            self._map = mmap.mmap(descriptor, TURN_FILE_BYTES, access=mmap.ACCESS_READ)
-            self._descriptor = descriptor
         except BaseException:
             os.close(descriptor)
             raise
+        self._descriptor = descriptor
 
     def turn(self) -> Turn | None:
-        """What it is at. None where the process has cut the file, which reading the map would answer with SIGBUS."""
-        if os.fstat(self._descriptor).st_size < TURN_FILE_BYTES:
+        """What it is at. None where the process has cut the file."""
+        try:
+            read = os.pread(self._descriptor, TURN_FILE_BYTES, 0)
+        except OSError:
             return None
-        number, sid, seq, has_it = _TURN.unpack_from(self._map)
+        if len(read) < TURN_FILE_BYTES:
+            return None
+        number, sid, seq, has_it = _TURN.unpack_from(read)
         return Turn(number=number, sid=sid, seq=seq, is_running=has_it != TURN_WAITS, is_past=has_it != TURN_OF_EVENT)
 
     def close(self) -> None:
         """Let go of it."""
-        self._map.close()
         os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Tell the host whether user code has the loop: a few bytes of a file that both have mapped (`model.worker_messages.Turn`).
+"""Tell the host whether user code has the loop: a few bytes of a file that is mapped here (`model.worker_messages.Turn`).
 
 The host counts the processor time of a process whose turn goes on and on, and ends it.
 

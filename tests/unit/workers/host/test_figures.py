@@ -66,3 +66,30 @@ def test_the_file_is_made_and_not_found(tmp_path: Path) -> None:
     (tmp_path / "turn").touch()
     with pytest.raises(FileExistsError):
         TurnFile(tmp_path / "turn")
+
+
+# A process that cuts its file all the time, and one that looks at it all the time.
+CUTTING = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+print(flush=True)
+while os.getppid() == int(sys.argv[2]):
+    os.ftruncate(file, 0)
+    os.ftruncate(file, 64)
+"""
+LOOKING = """
+import os, subprocess, sys
+from pathlib import Path
+from holdfast.workers.host.figures import TurnFile
+path = Path(sys.argv[1])
+file = TurnFile(path)
+with subprocess.Popen([sys.executable, "-c", sys.argv[2], path, str(os.getpid())], stdout=-1) as cutting:
+    cutting.stdout.readline()
+    turns = [file.turn() for _ in range(100_000)]
+    cutting.kill()
+"""
+
+
+def test_a_process_that_cuts_its_file_while_it_is_read_harms_nobody(tmp_path: Path) -> None:
+    looked = subprocess.run([sys.executable, "-c", LOOKING, tmp_path / "turn", CUTTING], check=False, timeout=60)
+    assert looked.returncode == 0
