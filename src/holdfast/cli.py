@@ -46,6 +46,7 @@ from holdfast.config.spellings import path_of
 from holdfast.config.up import UpOptions
 from holdfast.config.waf import LoadOptions, RemoveOptions, ShowOptions
 from holdfast.errors import HoldfastError, SetupError, reason_of
+from holdfast.standard_output import write_lines
 
 if TYPE_CHECKING:
     from holdfast.config.worker_dev import WorkerDevOptions
@@ -145,9 +146,9 @@ def _config_show(found: Effective, *, as_json: bool) -> int:
     if as_json:
         import json  # noqa: PLC0415
 
-        sys.stdout.write(f"{json.dumps(shown(found), indent=2, ensure_ascii=False)}\n")
+        write_lines([json.dumps(shown(found), indent=2, ensure_ascii=False)])
     else:
-        sys.stdout.writelines(f"{line}\n" for line in as_lines(shown(found)))
+        write_lines(as_lines(shown(found)))
     _warn(found, "holdfast config show")
     return 0
 
@@ -158,7 +159,7 @@ def _config_check(found: Effective) -> int:
     _warn(found, "holdfast config check")
     for warning in check_files(found.config):
         _say("holdfast config check", warning, 0)
-    sys.stdout.write("The configuration can be used.\n")
+    write_lines(["The configuration can be used."])
     return 0
 
 
@@ -286,7 +287,7 @@ def _waf_group() -> typer.Typer:
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        sys.stdout.write(f"holdfast {__version__}\n")
+        write_lines([f"holdfast {__version__}"])
         raise typer.Exit
 
 

@@ -48,6 +48,10 @@ class UnavailableError(HoldfastError):
     """Something we need is away, and may come back by itself: a database server. Trying again is the answer."""
 
 
+class OutputError(HoldfastError):
+    """Standard output takes nothing: a full disk, mostly."""
+
+
 class ListenError(SetupError):
     """An address that cannot be listened on."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from holdfast.app.desk_messages import (
 from holdfast.app.front_desk import reachable
 from holdfast.errors import SetupError, UnavailableError, UsageError, reason_of
 from holdfast.model.data_dir import supervisor_socket
+from holdfast.standard_output import write_lines
 
 # How long a supervisor may take to say that it has understood. It does nothing that takes long.
 TAKEN_LIMIT_S = 10.0
@@ -65,7 +65,7 @@ def ask(data_dir: Path, question: Question, *, waits: bool) -> int:
                 case Taken(limit_s=limit_s):
                     deadline = time.monotonic() + limit_s + _SLACK_S
                 case Progress(line=line):
-                    _print(line)
+                    write_lines([line], lost="how it goes could not be written, and it goes on")
                     if not waits:
                         return 0
                 case Done(sentence=""):
@@ -111,8 +111,3 @@ def _received(connection: socket.socket, deadline: float) -> bytes:
     if not packet:
         raise UnavailableError("the supervisor has ended before it was done")
     return packet
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()

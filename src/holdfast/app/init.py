@@ -7,11 +7,13 @@ unless a new token is asked for: whoever may write the database could make one a
 from __future__ import annotations
 
 import json
-import sys
 
 from holdfast.app.control_service import first_start_lines, init
 from holdfast.config.init import InitOptions
 from holdfast.errors import SetupError
+from holdfast.standard_output import write_lines
+
+_LOST = "the installation is made, but its token could not be printed, and --new-token makes another"
 
 
 def run_init(options: InitOptions) -> int:
@@ -22,8 +24,6 @@ def run_init(options: InitOptions) -> int:
         raise SetupError(
             f"there is an installation in {where} already; its first token is not shown again (--new-token makes another)"
         )
-    if options.as_json:
-        sys.stdout.write(f"{json.dumps({'account_id': first.account_id, 'token': first.token})}\n")
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in first_start_lines(first))
+    as_json = [json.dumps({"account_id": first.account_id, "token": first.token})]
+    write_lines(as_json if options.as_json else first_start_lines(first), lost=_LOST)
     return 0

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -33,6 +32,7 @@ from holdfast.rules.managed_ruleset import ManagedRuleset, OverrideError, Overri
 from holdfast.rules.seclang.errors import SecLangError
 from holdfast.rules.seclang.owasp import MAX_PARANOIA_LEVEL, OWASP_RULESET_ID, OwaspRuleset, owasp_ruleset, release_of
 from holdfast.rules.seclang.reader import SETUP_FILES, read
+from holdfast.standard_output import write_lines
 from holdfast.store import audit, identities, managed, rulesets
 from holdfast.store.audit import by_installation
 from holdfast.store.database import Database, StoreUnavailable
@@ -47,6 +47,8 @@ MAX_FILES = 500
 MAX_NAMED = 10
 # Where Debian's package keeps what an administrator may change; its rules lie elsewhere, beside this file.
 _DEBIAN_MARK, _DEBIAN_SETUP = "owasp-crs.load", Path("/etc/modsecurity/crs")
+_LOST = "it is done, but what there is to say of it could not be written"
+_LOADED = "OWASP Core Rule Set {release}: {rules} rules on the head of a request, {first} of them at paranoia level 1"
 _NEXT = """To run it, execute it in the phase http_request_firewall_managed of an account or a zone:
   {rule}"""
 
@@ -72,15 +74,16 @@ def run_load_crs(options: LoadOptions) -> int:
 
     outdated = _with_database(options.config, put)
     first = sum(rule.enabled for rule in ruleset.rules)
-    sys.stdout.write(
-        f"OWASP Core Rule Set {release}: {len(ruleset.rules)} rules on the head of a request, {first} of them at paranoia "
-        f"level 1\nLoaded into {options.config.database}; edges have it within some seconds.\n"
-        f"{_NEXT.format(rule=_execute_rule())}\n"
-    )
+    said = [
+        _LOADED.format(release=release, rules=len(ruleset.rules), first=first),
+        f"Loaded into {options.config.database}; edges have it within some seconds.",
+        _NEXT.format(rule=_execute_rule()),
+    ]
     if outdated:
-        sys.stdout.write(
-            f"Overrides of {_named(outdated)} name rules or categories that this release does not have: those do nothing.\n"
+        said.append(
+            f"Overrides of {_named(outdated)} name rules or categories that this release does not have: those do nothing."
         )
+    write_lines(said, lost=_LOST)
     return 0
 
 
@@ -97,12 +100,12 @@ def run_show(options: ShowOptions) -> int:
     except ValueError as error:
         raise SetupError(f"what was loaded cannot be used by this version: {error}") from error
     if options.as_json:
-        sys.stdout.write(f"{json.dumps([_shown(one) for one in shown], indent=2, ensure_ascii=False)}\n")
+        write_lines([json.dumps([_shown(one) for one in shown], indent=2, ensure_ascii=False)])
         return 0
-    for one in shown:
-        sys.stdout.write(f"{one.id}  {one.name} {one.version}: {len(one.rules)} rules\n")
+    said = [f"{one.id}  {one.name} {one.version}: {len(one.rules)} rules" for one in shown]
     if not documents:
-        sys.stdout.write("The OWASP Core Rule Set has not been loaded: holdfast waf load-crs DIR\n")
+        said.append("The OWASP Core Rule Set has not been loaded: holdfast waf load-crs DIR")
+    write_lines(said)
     return 0
 
 
@@ -125,9 +128,10 @@ def run_remove_crs(options: RemoveOptions) -> int:
     is_removed, executors = _with_database(options.config, remove)
     if not is_removed:
         raise UsageError("remove-crs", None, "an OWASP Core Rule Set that was loaded")
-    sys.stdout.write("The OWASP Core Rule Set is removed.\n")
+    said = ["The OWASP Core Rule Set is removed."]
     if executors:
-        sys.stdout.write(f"Rules that execute it do nothing from now on, those of {_named(executors)}.\n")
+        said.append(f"Rules that execute it do nothing from now on, those of {_named(executors)}.")
+    write_lines(said, lost=_LOST)
     return 0
 
 

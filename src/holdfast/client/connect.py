@@ -31,8 +31,9 @@ from holdfast.client.options import ConnectOptions
 from holdfast.client.printable import preview, printable
 from holdfast.client.refusal import refused
 from holdfast.client.screen import PipeScreen, Screen, TerminalScreen
-from holdfast.errors import ConnectError, UsageError
+from holdfast.errors import ConnectError, OutputError, UsageError
 from holdfast.model.data_dir import local_ca_file
+from holdfast.standard_output import give_up_stdout
 
 # Longest wait for the 101. The edge waits 125 s for its origin before it answers 524, and that answer is worth seeing.
 OPEN_TIMEOUT_S = 130
@@ -54,7 +55,8 @@ _PEACEFUL_CODES = frozenset({1000, 1001, 1005})
 def run_connect(options: ConnectOptions) -> int:
     """Hold the conversation. The exit status: 0 if it was closed in peace, 1 if not.
 
-    Raises ConnectError, a sentence, when there is no WebSocket; UsageError for a --cacert that cannot be used.
+    Raises ConnectError, a sentence, when there is no WebSocket; UsageError for a --cacert that cannot be used; OutputError
+    where what arrives cannot be written.
     """
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     try:
@@ -64,9 +66,12 @@ def run_connect(options: ConnectOptions) -> int:
         screen = PipeScreen(sys.stdout, sys.stderr, is_terminal=sys.stdout.isatty())
         return asyncio.run(_converse(options, screen, piped_lines(sys.stdin.fileno()), is_terminal=False))
     except BrokenPipeError:
-        # Whoever read our output has left, as `head` does. Python would complain again when it flushes at its end.
-        sys.stdout = None
+        # Whoever read our output has left, as `head` does.
+        give_up_stdout()
         return 1
+    except OutputError:
+        give_up_stdout()
+        raise
 
 
 async def _converse(options: ConnectOptions, screen: Screen, lines: AsyncIterator[str], *, is_terminal: bool) -> int:

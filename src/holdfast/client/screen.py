@@ -15,6 +15,7 @@ from prompt_toolkit import print_formatted_text
 from prompt_toolkit.formatted_text import FormattedText
 
 from holdfast.client.printable import preview, printable
+from holdfast.errors import OutputError, reason_of
 
 Message = str | bytes
 
@@ -73,12 +74,18 @@ class PipeScreen:
         """Not shown: whoever wrote it knows."""
 
     def received(self, message: Message) -> None:
+        """Raises OutputError where `output` takes nothing, BrokenPipeError where nobody reads it any more."""
         if isinstance(message, bytes):
             text = f"(binary) {preview(message)}"
         else:
             text = printable(message) if self._is_terminal else message
-        self._output.write(f"{text}\n")
-        self._output.flush()
+        try:
+            self._output.write(f"{text}\n")
+            self._output.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"what arrived could not be written: {reason_of(error)}") from error
 
     def control(self, text: str) -> None:
         """Not shown: it is no message."""

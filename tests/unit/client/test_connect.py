@@ -1,6 +1,7 @@
 """A conversation with a real server on loopback: what is sent, what is shown, how it ends."""
 
 import asyncio
+import errno
 import io
 import os
 import ssl
@@ -25,7 +26,7 @@ from websockets.sync.server import serve as serve_in_thread
 from holdfast.client.connect import _tls_context, converse, opened, run_connect
 from holdfast.client.options import ConnectOptions
 from holdfast.client.screen import Message
-from holdfast.errors import ConnectError, UsageError
+from holdfast.errors import ConnectError, OutputError, UsageError
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -296,6 +297,24 @@ def test_a_reader_that_leaves_ends_it_without_a_complaint(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdout", _ClosedPipe())
     with _served_in_thread() as options, _piped(monkeypatch, b"one\n"):
         assert run_connect(options) == 1
+
+
+class _Full(io.StringIO):
+    """An output on a disk without room."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_below_stdout_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", _Full())
+    with (
+        _served_in_thread() as options,
+        _piped(monkeypatch, b"one\n"),
+        pytest.raises(OutputError, match="what arrived could not be written: no space left on device"),
+    ):
+        run_connect(options)
+    assert sys.stdout is None
 
 
 class _Terminal(io.StringIO):

@@ -20,15 +20,12 @@ import typer
 
 from holdfast.client.api.options import FROM_ENVIRONMENT, ApiOptions
 from holdfast.client.verbs.output import Output
-from holdfast.errors import HoldfastError
+from holdfast.errors import OutputError
 from holdfast.model.option import Given, Spelling, spelling_of
+from holdfast.standard_output import give_up_stdout
 
 if TYPE_CHECKING:
     from holdfast.client.api.connection import Api
-
-
-class OutputError(HoldfastError):
-    """Standard output takes nothing: a full disk, mostly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +103,11 @@ def run_with_output(options: ApiOptions, work: Callable[[Output], int]) -> int:
         return work(output)
     except BrokenPipeError:
         # As `head` does.
-        _give_up_stdout()
+        give_up_stdout()
         return 1
     except OSError as error:
         # What the network has to say is a sentence already; this is the disk below stdout.
-        _give_up_stdout()
+        give_up_stdout()
         reason = error.strerror or str(error)
         raise OutputError(f"what was asked is done, but what came of it could not be written: {reason}") from error
 
@@ -121,11 +118,6 @@ class _Closed(io.StringIO):
     def write(self, _: str) -> int:
         """Raise OSError: who asked must not believe that there was nothing to say."""
         raise OSError(errno.EBADF, "standard output is closed")
-
-
-def _give_up_stdout() -> None:
-    # Python would complain again when it flushes at its end.
-    sys.stdout = None
 
 
 def _parameter(name: str, spelling: Spelling, *, is_needed: bool) -> inspect.Parameter:

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from holdfast.client.api import connection
 from holdfast.client.api.connection import Api
 from holdfast.client.api.options import ApiOptions
-from holdfast.client.verbs.group import OutputError, Verb, group_of
+from holdfast.client.verbs.group import Verb, group_of
 from holdfast.client.verbs.groups import GROUPS, app_of
 from holdfast.client.verbs.output import Output
 from holdfast.client.verbs.zone import VERBS
-from holdfast.errors import HoldfastError, UsageError
+from holdfast.errors import HoldfastError, OutputError, UsageError
 from holdfast.model.option import spelled, spelling_of
 from tests.unit.client.verbs.fake_api import ZONE, FakeApi
 
