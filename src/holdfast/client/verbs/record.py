@@ -173,9 +173,11 @@ def add_record(options: RecordAddOptions, api: Api, output: Output) -> None:
 def edit_record(options: RecordEditOptions, api: Api, output: Output) -> None:
     """Change what was given and leave the rest."""
     body = options.given()
-    # Here --type finds the record, or says what it becomes together with a new content.
+    # --type finds the record; together with a new content it also says what the record becomes.
+    kind = options.type
     if options.content is not None:
-        body |= {"content": options.content, "type": options.type or type_of(options.content)}
+        kind = options.type or type_of(options.content)
+        body |= {"content": options.content, "type": kind}
     else:
         body.pop("type", None)
     if not body and options.name is None:
@@ -183,7 +185,7 @@ def edit_record(options: RecordEditOptions, api: Api, output: Output) -> None:
     zone = find_zone(api, options.zone)
     if options.name is not None:
         body["name"] = full_name(options.name, zone.name)
-    old = _find(api, zone, options.record, options.type if options.content is None else None)
+    old = _find(api, zone, options.record, kind, may_become=options.content is not None)
     what = f"edit the record {_named(old)}"
     path = zone.path("dns_records", id_of(old, what=what))
     record = as_object(api.send("PATCH", path, what=what, body=body), what=what)
@@ -204,14 +206,16 @@ def _records(api: Api, zone: Zone, query: dict[str, str]) -> list[JsonObject]:
     return api.everything(zone.path("dns_records"), what=what, query=query, per_page=RECORDS_A_PAGE)
 
 
-def _find(api: Api, zone: Zone, named: str, kind: str | None) -> JsonObject:
-    """The record with this id, or the only one with this name (and type). Raises UsageError."""
+def _find(api: Api, zone: Zone, named: str, kind: str | None, *, may_become: bool = False) -> JsonObject:
+    """The record with this id, or the only one with this name and type; with `may_become`, one of another type is as good
+    where none has it. Raises UsageError."""
     if is_id(named):
         what = f"find the record {named}"
         return as_object(api.get(zone.path("dns_records", named), what=what), what=what)
     name = full_name(named, zone.name)
-    found = _records(api, zone, {"name": name, **({"type": kind} if kind else {})})
-    found = [one for one in found if text_of(one, "name").lower() == name]
+    found = [one for one in _records(api, zone, {"name": name}) if text_of(one, "name").lower() == name]
+    if kind:
+        found = [one for one in found if text_of(one, "type") == kind] or (found if may_become else [])
     if not found:
         raise UsageError("RECORD", named, f"the name or id of a record of {zone.name} (`holdfast record list`)")
     return the_only(found, "RECORD", named, what=f"find the record {name}", told=_told)

@@ -98,6 +98,16 @@ def test_edit_sends_what_was_given_and_nothing_else(given: dict[str, Given], bod
     assert out.splitlines()[1].startswith("now: ")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"content": "10.0.0.6"}, {"content": "10.0.0.6", "type": "A"}, {"ttl": "60", "type": "A"}],
+)
+def test_edit_finds_of_several_records_the_one_of_the_type_that_is_meant(given: dict[str, Given]) -> None:
+    fake = _fake(RECORD, OTHER | {"type": "AAAA", "content": "2001:db8::1"})
+    run(fake, VERBS["edit"], zone="example.com", record="ws", **given)
+    assert [asked for asked, _ in fake.written()] == [f"PATCH {ONE}"]
+
+
 def test_edit_without_a_change_asks_nothing() -> None:
     fake = _fake(RECORD)
     with pytest.raises(UsageError, match="something to change"):
