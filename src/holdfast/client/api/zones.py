@@ -67,16 +67,16 @@ def zone_of(result: JsonObject, *, what: str) -> Zone:
     return Zone(id_of(result, what=what), printable(text_of(result, "name"), limit=MAX_CHARS), result)
 
 
-def find_account(api: Api, named: str) -> str:
-    """The id of the account with this id or name. Raises UsageError where the token sees none."""
+def find_account(api: Api, named: str, *, field: str = "--account") -> str:
+    """The id of the account with this id or name, as `field` has it. Raises UsageError where the token sees none."""
     what = f"find the account {printable(named, limit=100)}"
     if is_id(named):
         return named
     accounts = api.everything("/accounts", what=what, per_page=_ACCOUNTS_A_PAGE)
     accounts = [account for account in accounts if text_of(account, "name") == named]
     if not accounts:
-        raise UsageError("--account", named, "the name or id of an account that this token may see")
-    return id_of(the_only(accounts, "--account", named, what=what), what=what)
+        raise UsageError(field, named, "the name or id of an account that this token may see")
+    return id_of(the_only(accounts, field, named, what=what), what=what)
 
 
 def the_only(

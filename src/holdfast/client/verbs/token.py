@@ -221,7 +221,7 @@ def remove_token(options: TokenOptions, api: Api, output: Output) -> None:
 def _base(options: TokenListOptions, api: Api) -> str:
     if options.of_account is None:
         return "/user/tokens"
-    return path_of("accounts", find_account(api, options.of_account), "tokens")
+    return path_of("accounts", find_account(api, options.of_account, field="--of-account"), "tokens")
 
 
 def _tokens(api: Api, base: str) -> list[JsonObject]:

@@ -93,6 +93,13 @@ def test_a_token_of_an_account_is_made_below_it() -> None:
     assert fake.written()[0][0] == f"POST /accounts/{ACCOUNT_ID}/tokens"
 
 
+def test_the_owner_of_tokens_is_told_by_its_own_option_where_it_is_none() -> None:
+    fake = _fake()
+    fake.answers = {**fake.answers, "GET /accounts": []}
+    with pytest.raises(UsageError, match="--of-account: expected the name or id of an account"):
+        run(fake, VERBS["list"], of_account="nope")
+
+
 def test_a_token_whose_value_is_not_told_is_said_to_be_there() -> None:
     fake = _fake()
     fake.answers = {**fake.answers, "POST /user/tokens": TOKEN}
