@@ -329,6 +329,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"all": True, "code": 70000}, "code: expected one that a server may send"),
     ({"all": True, "reason": "ä" * 62}, "reason: expected at most 123 bytes of UTF-8, got 124"),
     ({"filter": {"client_ip": "nowhere"}}, "client_ip: expected an address or a network"),
+    ({"filter": {"path": "chat"}}, "path: expected what a path begins with, and that is '/', got 'chat'"),
     ({"filter": {"min_age": -1}}, "filter.min_age: "),
     ({"filter": {"min_age": True}}, "filter.min_age: "),
     ({"filter": {"min_age": "3"}}, "filter.min_age: "),
@@ -355,6 +356,7 @@ WRONG_QUERIES = [
     ({"min_idle": "inf"}, "/min_idle"), ({"min_age": "nan"}, "/min_age"), ({"order": "size"}, "/order"),
     ({"direction": "up"}, "/direction"), ({"per_page": 1001}, "/per_page"), ({"page": 0}, "/page"),
     ({"host": ["a", "b"]}, "/host"), ({"page": [1, 1]}, "/page"), ({"per_page": [5, 6]}, "/per_page"), ({"path": "x" * 1025}, "/path"),
+    ({"path": "chat"}, "/path"),
 ]  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def filter_of(zone_id: str, asked: FilterMembers, *, ids: tuple[str, ...] = (), 
     return ConnectionFilter(
         zone_id=zone_id,
         host=None if asked.host is None else asked.host.lower().removesuffix("."),
-        path_prefix=asked.path or "",
+        path_prefix=_path_beginning(asked.path, at),
         client=_client(asked.client_ip, at),
         ids=ids,
         min_age_s=getattr(asked, "min_age", None) or 0.0,
@@ -239,6 +239,12 @@ def _ms(microseconds: int) -> int:
 
 def _rtt(microseconds: int | None) -> float | None:
     return None if microseconds is None else microseconds / 1000
+
+
+def _path_beginning(text: str | None, at: str) -> str:
+    if text and not text.startswith("/"):
+        raise invalid(f"{at}/path", f"path: expected what a path begins with, and that is '/', got {text!r}")
+    return text or ""
 
 
 def _client(text: str | None, at: str) -> str:
