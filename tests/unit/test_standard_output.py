@@ -56,6 +56,6 @@ def test_a_reader_that_has_left_ends_a_command_without_a_word(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "stdout", _Fails(BrokenPipeError(errno.EPIPE, "Broken pipe")))
-    with pytest.raises(SystemExit, match="^1$"):
+    with pytest.raises(SystemExit, match=r"^1$"):
         cli.run(["--version"])
     assert capsys.readouterr().err == ""
