@@ -16,7 +16,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from holdfast import removal
 from holdfast.api.context import DeployRefused, Tailing, WorkersUnavailable
 from holdfast.control import worker_objects
 from holdfast.errors import reason_of
@@ -318,4 +318,4 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def _remove(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
+    removal.remove(directory)

@@ -14,12 +14,12 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
 
+from holdfast import removal
 from holdfast.model.data_dir import (
     worker_active_file,
     worker_dir,
@@ -69,10 +69,8 @@ def forget(data_dir: Path, key: str, living: Collection[str]) -> bool:
             directory.rename(directory.with_name(f"{_REMOVED}{secrets.token_hex(4)}"))
         except OSError:
             left.append(one)
-    for directory in _removed(worker_objects_dir(data_dir, key)):
-        shutil.rmtree(directory, ignore_errors=True)
-        if directory.exists():
-            left.append(directory.name)
+    found = _removed(worker_objects_dir(data_dir, key))
+    left += [directory.name for directory in found if not removal.remove(directory)]
     if not left:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from holdfast.workers.host import versions
 from holdfast.workers.host.process import PROGRAM, Surroundings
 from holdfast.workers.host.sockets import ScriptSockets
 
-_RUN, _OBJECTS_MODE = "run", 0o700
+_OBJECTS_MODE = 0o700
 
 # Gives the secrets of a version, in plain text, by name. Raises HoldfastError.
 Unseal = Callable[[ScriptVersion], Mapping[str, str]]
@@ -44,7 +44,7 @@ def surroundings_of(number: int, version: ScriptVersion, sockets: ScriptSockets,
         program=setting.program,
         descriptors=(sockets.http.fileno(), sockets.channel.fileno()),
         # Of this host: another may have processes of the same script, with the same numbers.
-        run_dir=directory / _RUN / f"{os.getpid()}-{number}",
+        run_dir=directory / versions.RUN / f"{os.getpid()}-{number}",
         limits=version.limits,
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,8 +17,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Protocol
 
+from holdfast import removal
 from holdfast import spare as spare_processes
 from holdfast.model.worker_messages import STACK_NAME, VARIABLE, HostMessage, ProcessMessage, Turn, WorkerLimits
 from holdfast.workers.host.figures import TurnFile
@@ -32,6 +33,8 @@ PROGRAM = (sys.executable, "-P", "-m", "holdfast.workers.host.launch")
 _TURN_NAME = "turn"
 # Of what it left of its stack, so much is read. faulthandler(3) writes 100 frames at most.
 MAX_STACK_BYTES = 16 * 1024
+# Of what it left in its directory, so much is removed at once: some milliseconds, in which other scripts wait.
+MOST_AT_ONCE = 1_000
 
 
 class Listener(Protocol):
@@ -65,16 +68,16 @@ class Surroundings:
 
 
 class ScriptProcess:
-    """A running process. It is over once `exited` was called; its directory is gone then."""
+    """A running process. It is over once `exited` was called; its directory is gone then, or, where it has left much in it, soon after."""
 
     def __init__(self, number: int, around: Surroundings, listener: Listener) -> None:
         """Start it. Raises OSError where the machine has no room for it."""
         self._number, self._listener, self._run_dir = number, listener, around.run_dir
         self._loop = asyncio.get_running_loop()
         with ExitStack() as undo:
-            shutil.rmtree(around.run_dir, ignore_errors=True)
+            removal.remove(around.run_dir)
             around.run_dir.mkdir(parents=True, mode=0o700)
-            undo.callback(shutil.rmtree, around.run_dir, ignore_errors=True)
+            undo.callback(removal.remove, around.run_dir)
             self._turn_file = TurnFile(self.turn_path)
             undo.callback(self._turn_file.close)
             ours, childs = socket.socketpair()
@@ -134,8 +137,14 @@ class ScriptProcess:
         turn = self._turn_file.turn()
         self._turn_file.close()
         self.stack = _read(self._run_dir / STACK_NAME)
-        shutil.rmtree(self._run_dir, ignore_errors=True)
+        if not removal.remove(self._run_dir, most=MOST_AT_ONCE):
+            self._remove_later()
         self._listener.exited(self._number, _how(status), turn)
+
+    def _remove_later(self) -> None:
+        # The next host does it (`versions.clear`) where there is no room for a thread.
+        with suppress(RuntimeError):
+            Thread(target=removal.remove, args=(self._run_dir,), name="clear", daemon=True).start()
 
     def _heard(self, message: ProcessMessage) -> None:
         self._listener.heard(self._number, message)

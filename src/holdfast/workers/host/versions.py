@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast import removal
 from holdfast.errors import SetupError, reason_of
 from holdfast.model.data_dir import (
     worker_active_file,
@@ -26,6 +27,8 @@ from holdfast.model.data_dir import (
 from holdfast.model.worker_script import ScriptVersion
 
 DESCRIPTION = "script.json"
+# Where processes have directories of their own, which begin with the number of their host.
+RUN = "run"
 CODE = "code"
 # How the directory of a script that was removed is called until it is gone.
 _REMOVED = ".removed-"
@@ -124,6 +127,12 @@ def remove(data_dir: Path, key: str) -> None:
 
 
 def clear(data_dir: Path) -> None:
-    """Give back the room of scripts that were removed, whoever did it; takes as long as there are files. What cannot be removed stays."""
+    """Give back the room of scripts that were removed, whoever did it, and what processes had for themselves whose host was killed; takes as long as
+    there are files. What cannot be removed stays."""
     for directory in workers_dir(data_dir).glob(f"{_REMOVED}*"):
-        shutil.rmtree(directory, ignore_errors=True)
+        removal.remove(directory)
+    for directory in workers_dir(data_dir).glob(f"*/{RUN}/*-*"):
+        host = directory.name.partition("-")[0]
+        # One that lives may be another than that was; then it is removed after that.
+        if not Path("/proc", host).exists():
+            removal.remove(directory)

@@ -1,8 +1,46 @@
-"""What a script's process is started with."""
+"""What a script's process is started with, and what is left of it."""
 
+import asyncio
+import sys
 from pathlib import Path
 
-from holdfast.workers.host.process import PROGRAM, environment
+import pytest
+
+from holdfast.model.worker_messages import ProcessMessage, Turn, WorkerLimits
+from holdfast.workers.host.process import MOST_AT_ONCE, PROGRAM, ScriptProcess, Surroundings, environment
+from tests.unit.workers.durable.stage import until
+
+LIMIT_S = 30.0
+# Directories within each other, more than Python calls functions so; and more files than are removed at once.
+DEEP = "import os\nfor _ in range(3000): os.mkdir('x'); os.chdir('x')"
+MANY = f"for number in range({3 * MOST_AT_ONCE}): open(str(number), 'w').close()"
+
+
+class Ends:
+    """Hears of a process, and waits for its end."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.get_running_loop().create_future()
+
+    def heard(self, number: int, message: ProcessMessage) -> None: ...
+
+    def printed(self, number: int, text: str) -> None: ...
+
+    def link_ended(self, number: int, sentence: str) -> None: ...
+
+    def exited(self, number: int, how: str, turn: Turn | None) -> None:
+        self.over.set_result((number, how))
+
+
+@pytest.mark.parametrize("code", [DEEP, MANY])
+async def test_whatever_it_leaves_its_end_is_told_and_its_directory_goes(tmp_path: Path, code: str) -> None:
+    ends = Ends()
+    around = Surroundings(
+        program=(sys.executable, "-c", code), descriptors=(), run_dir=tmp_path / "run" / "1", limits=WorkerLimits()
+    )
+    ScriptProcess(1, around, ends)
+    assert await asyncio.wait_for(ends.over, LIMIT_S) == (1, "status 0")
+    await until(lambda: not around.run_dir.exists())
 
 
 def test_a_script_sees_nothing_of_the_hosts_environment_but_what_everybody_may() -> None:

@@ -1,5 +1,8 @@
 """What lies on the disk of scripts, read and written."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -83,6 +86,17 @@ def test_a_script_is_removed_with_all_that_it_has(tmp_path: Path) -> None:
     write(tmp_path, b"a new one of the same name")
     versions.clear(tmp_path)
     assert [one.name for one in (tmp_path / "workers").iterdir()] == [KEY]
+
+
+def test_what_processes_had_whose_host_was_killed_is_removed_and_of_a_living_one_nothing(tmp_path: Path) -> None:
+    run = tmp_path / "workers" / KEY / "run"
+    with subprocess.Popen([sys.executable, "-c", ""]) as host:
+        host.wait()
+    for name in (f"{host.pid}-1", f"{os.getpid()}-1"):
+        (run / name).mkdir(parents=True)
+        (run / name / "file").touch()
+    versions.clear(tmp_path)
+    assert [one.name for one in run.iterdir()] == [f"{os.getpid()}-1"]
 
 
 @pytest.mark.parametrize(
