@@ -145,7 +145,10 @@ class _ControlService:
 
 
 def _unavailable(config: Config, error: StoreUnavailable) -> UnavailableError | SetupError:
-    kind = UnavailableError if config.database.sqlite_file is None else SetupError
+    # A server comes back, and so does a file that was good: a disk is full only until somebody makes room. Until then edges
+    # serve what they served last. A file from which nothing was served yet is named wrongly, more likely than not.
+    may_come_back = config.database.sqlite_file is None or edge_journal(config.data_dir).exists()
+    kind = UnavailableError if may_come_back else SetupError
     return kind(f"database_url: {config.database}: {error}")
 
 

@@ -14,6 +14,7 @@ from holdfast.control.first_start import FirstStart
 from holdfast.control.service import Control
 from holdfast.errors import SetupError, UnavailableError
 from holdfast.event_log import EventLog
+from holdfast.model.data_dir import edge_journal
 from holdfast.model.zone_document import ZoneDocument
 from holdfast.sealing import SealingKey
 from holdfast.store.database import StoreUnavailable
@@ -57,16 +58,20 @@ def test_the_facts_are_those_of_the_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "error"),
+    ("url", "was_served", "error"),
     [
-        ("postgresql+asyncpg://me:secret@127.0.0.1/n", UnavailableError),
-        ("sqlite+aiosqlite:///x.db", SetupError),
+        ("postgresql+asyncpg://me:secret@127.0.0.1/n", False, UnavailableError),
+        ("sqlite+aiosqlite:///x.db", True, UnavailableError),
+        ("sqlite+aiosqlite:///x.db", False, SetupError),
     ],
 )
-async def test_a_server_that_is_away_may_come_back_and_a_file_will_not(
-    url: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+async def test_a_server_that_is_away_may_come_back_and_a_file_only_where_it_was_served_from(
+    url: str, was_served: bool, error: type[Exception], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    if was_served:
+        edge_journal(tmp_path).parent.mkdir()
+        edge_journal(tmp_path).touch()
 
     async def away(_: object) -> None:
         raise StoreUnavailable("the database cannot be reached")
