@@ -37,6 +37,7 @@ from holdfast.model.data_dir import (
 )
 from holdfast.model.worker_host_messages import (
     DEPLOY_LIMIT_S,
+    MAX_ANSWER_BYTES,
     Answer,
     Delete,
     Deploy,
@@ -210,7 +211,7 @@ class _Tail:
 
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
-        self._lines: LineReader[Answer] = LineReader(Answer)
+        self._lines: LineReader[Answer] = LineReader(Answer, max_line_bytes=MAX_ANSWER_BYTES)
         self._waiting: list[Answer] = []
 
     async def answer(self) -> Answer | None:

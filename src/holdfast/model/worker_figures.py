@@ -3,17 +3,20 @@
 Law 1: a figure is a name and a whole number. A name of GAUGES is a size now; every other counts, and never goes down.
 Law 2: what counts is added up over the processes of a script, one after the other and beside each other; sizes are those of the process that
 serves.
-Law 3: names come from tables of ours, never from what somebody sends; a script shows MAX_CLASSES classes, and the others as one.
+Law 3: names come from tables of ours, and what a process says of others is bounded; a script shows MAX_CLASSES classes, and the others as one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 
 # How long handlers and requests take, in seconds: the upper ends of the buckets; above the last one is what is left.
 BOUNDS_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 MAX_CLASSES = 64
+# Figures of one script, and of one class, and characters of a name: more than there are of ours, whatever a process says.
+MAX_FIGURES, MAX_CLASS_FIGURES, MAX_NAME_CHARACTERS = 256, 64, 256
 OTHER_CLASS = "(other)"
 
 # Sizes now, of a process and of a class.
@@ -64,6 +67,11 @@ def counted(figures: Figures) -> dict[str, int]:
     return {name: value for name, value in figures.items() if name not in GAUGES}
 
 
+def known(figures: Figures, most: int) -> dict[str, int]:
+    """So many of them, those with names that are none too long."""
+    return dict(islice(((name, value) for name, value in figures.items() if len(name) <= MAX_NAME_CHARACTERS), most))
+
+
 def added(several: Iterable[Figures]) -> dict[str, int]:
     """The sum, name by name."""
     total: dict[str, int] = {}
@@ -84,10 +92,11 @@ def added_by_class(several: Iterable[Mapping[str, Figures]]) -> dict[str, dict[s
 
 def bounded(classes: Mapping[str, Figures]) -> dict[str, dict[str, int]]:
     """MAX_CLASSES of the classes, and the others as one."""
-    names = sorted(classes)
+    names = sorted(name for name in classes if name != OTHER_CLASS)
     found = {name: dict(classes[name]) for name in names[:MAX_CLASSES]}
-    if len(names) > MAX_CLASSES:
-        found[OTHER_CLASS] = added(classes[name] for name in names[MAX_CLASSES:])
+    others = [*names[MAX_CLASSES:], *([OTHER_CLASS] if OTHER_CLASS in classes else [])]
+    if others:
+        found[OTHER_CLASS] = added(classes[name] for name in others)
     return found
 
 

@@ -17,6 +17,8 @@ import msgspec
 from holdfast.model.worker_messages import BusyObject, Log
 
 MAX_QUESTION_BYTES = 4096
+# The figures of a thousand scripts (`workers.host.hosting.MAX_SCRIPTS`), 5 KB each or 60 KB where they have many classes.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
 # Lines that the host keeps of each script, for whoever begins to read.
 KEPT_LINES = 200
 # How long a deployment takes at most: loading, the retirement of the one before, serving.

@@ -250,11 +250,11 @@ _T = TypeVar("_T")
 _ENCODER = msgspec.json.Encoder()
 
 
-def line(message: msgspec.Struct) -> bytes:
+def line(message: msgspec.Struct, *, max_line_bytes: int = MAX_LINE_BYTES) -> bytes:
     """`message` as it goes over the link. Raises WorkerLinkError where it is longer than a line may be."""
     encoded = _ENCODER.encode(message)
-    if len(encoded) >= MAX_LINE_BYTES:
-        raise WorkerLinkError(f"a message of {len(encoded)} bytes is longer than a line may be ({MAX_LINE_BYTES})")
+    if len(encoded) >= max_line_bytes:
+        raise WorkerLinkError(f"a message of {len(encoded)} bytes is longer than a line may be ({max_line_bytes})")
     return encoded + b"\n"
 
 

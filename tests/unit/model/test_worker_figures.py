@@ -68,3 +68,11 @@ def test_what_is_gone_is_forgotten() -> None:
     rising.read(("here", "a"), 5)
     rising.retain({"here"})
     assert (rising.read(("gone", "a"), 1), rising.read(("here", "a"), 1)) == (1, 6)
+
+
+def test_others_stay_others() -> None:
+    classes = {f"Room{number:02}": {"woken": 1} for number in range(MAX_CLASSES + 3)}
+    once = bounded(classes)
+    assert once[OTHER_CLASS] == {"woken": 3}
+    assert bounded(once) == once
+    assert bounded({**once, "Z": {"woken": 4}})[OTHER_CLASS] == {"woken": 7}

@@ -17,6 +17,7 @@ from contextlib import suppress
 from holdfast.model.worker_host_messages import (
     DEPLOY_LIMIT_S,
     KEPT_LINES,
+    MAX_ANSWER_BYTES,
     MAX_QUESTION_BYTES,
     Answer,
     Delete,
@@ -85,7 +86,7 @@ class Desk:
             case Inherit():
                 await self._hand_over(writer)
             case _:
-                writer.write(line(await self._answered(question)))
+                writer.write(line(await self._answered(question), max_line_bytes=MAX_ANSWER_BYTES))
                 await writer.drain()
 
     async def _answered(self, question: Deploy | Restart | Delete | Reschedule | ListScripts) -> Answer:

@@ -33,7 +33,7 @@ from holdfast.model.worker_script import ScriptVersion
 from holdfast.workers.host import figures, versions
 from holdfast.workers.host.beginning import Setting, load_of, surroundings_of
 from holdfast.workers.host.commands import Activate, Command, Conclude, Kill, Note, Spawn, Tell
-from holdfast.workers.host.ledger import Ledger
+from holdfast.workers.host.ledger import Ledger, heard
 from holdfast.workers.host.log_book import LogBook
 from holdfast.workers.host.process import ScriptProcess
 from holdfast.workers.host.running import Running
@@ -196,7 +196,7 @@ class HostedScript:
                 self.log.write(msgspec.structs.replace(message, version=self._version_of(number)), now)
             case Counters():
                 if number in self._running:
-                    self._running[number].counters = message
+                    self._running[number].counters = heard(message)
 
     def printed(self, number: int, text: str) -> None:
         """As `process.Listener` says."""

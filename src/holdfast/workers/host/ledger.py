@@ -3,6 +3,7 @@
 Law 1: what counts never goes down while the host lives: the last that a process said is kept when it ends. What it counted after that, in
 COUNTERS_EVERY_S, is lost with a process that did not retire.
 Law 2: sizes are those of the process that serves; where none does there are none.
+Law 3: what is kept is bounded, whatever processes say.
 """
 
 from __future__ import annotations
@@ -10,8 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from holdfast.model.worker_figures import GAUGES, added, added_by_class, bounded, counted
-from holdfast.model.worker_messages import Counters
+from holdfast.model.worker_figures import (
+    GAUGES,
+    MAX_CLASS_FIGURES,
+    MAX_CLASSES,
+    MAX_FIGURES,
+    MAX_NAME_CHARACTERS,
+    added,
+    added_by_class,
+    bounded,
+    counted,
+    known,
+)
+from holdfast.model.worker_messages import MAX_BUSIEST, BusyObject, Counters
 
 
 class Ledger:
@@ -29,8 +41,8 @@ class Ledger:
 
     def ended(self, counters: Counters, cpu_ms: int) -> None:
         """A process has ended; what it said last, and the processor time that it had."""
-        self._past = added((self._past, counted(counters.counters), {"cpu_ms": cpu_ms}))
-        self._past_classes = _counted_by_class((self._past_classes, counters.classes))
+        self._past = known(added(({"cpu_ms": cpu_ms}, self._past, counted(counters.counters))), MAX_FIGURES)
+        self._past_classes = bounded(_counted_by_class((self._past_classes, counters.classes)))
 
     def totals(self, living: Iterable[tuple[Counters, int]]) -> dict[str, int]:
         """All that counts, with that of processes which live: what each said last, and its processor time in milliseconds."""
@@ -43,6 +55,24 @@ class Ledger:
         for name, figures in serving.classes.items():
             found.setdefault(name, {}).update({key: value for key, value in figures.items() if key in GAUGES})
         return bounded(found)
+
+
+def heard(counters: Counters) -> Counters:
+    """What a process says, as far as it is what ours say: user code may say anything in its name."""
+    return Counters(
+        counters=known(counters.counters, MAX_FIGURES),
+        objects=known(counters.objects, MAX_CLASSES),
+        classes={
+            name: known(figures, MAX_CLASS_FIGURES)
+            for name, figures in bounded(counters.classes).items()
+            if len(name) <= MAX_NAME_CHARACTERS
+        },
+        busiest=tuple(one for one in counters.busiest[:MAX_BUSIEST] if _is_short(one)),
+    )
+
+
+def _is_short(one: BusyObject) -> bool:
+    return max(len(one.class_name), len(one.id), len(one.name) // 16) <= MAX_NAME_CHARACTERS
 
 
 def _counted_by_class(several: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:

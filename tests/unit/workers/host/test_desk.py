@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.control.worker_hosting import WorkerHosting
 from holdfast.model.data_dir import workers_host_socket
 from holdfast.model.worker_host_messages import (
     Answer,
@@ -19,11 +20,13 @@ from holdfast.model.worker_host_messages import (
     Refused,
     Restart,
     Scripts,
+    ScriptStatus,
     Tail,
 )
 from holdfast.model.worker_messages import LineReader, line
 from holdfast.workers.host import sockets
 from holdfast.workers.host.desk import Desk
+from holdfast.workers.host.hosting import MAX_SCRIPTS
 from tests.unit.workers.host.hosts import LIMIT_S, Hosting, hosting
 
 
@@ -120,5 +123,27 @@ def test_what_is_no_question_ends_the_conversation(tmp_path: Path, said: bytes) 
             asker.writer.write(said)
             assert isinstance(await asker.hear(), Refused)
             assert await asker.hear() is None
+
+    asyncio.run(scenario())
+
+
+def test_the_figures_of_as_many_scripts_as_there_may_be_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = {f"a_figure_of_a_script_{number}": 10**9 + number for number in range(60)}
+    every = Scripts(
+        scripts=tuple(
+            ScriptStatus(
+                key=f"{number:012x}", name="n", account="a", version="v", serving="v", state="serving", counters=figures,
+                totals=figures, classes={"Room": figures},
+            )
+            for number in range(MAX_SCRIPTS)
+        )
+    )  # fmt: skip
+
+    async def scenario() -> None:
+        async with asking(tmp_path) as (one, _):
+            monkeypatch.setattr(one.host, "scripts", lambda: every)
+            assert await WorkerHosting(tmp_path).statuses() == every.scripts
 
     asyncio.run(scenario())
