@@ -165,6 +165,10 @@ class Session:
                 frame({"answered": number, "failed": record_of(ObjectError("The function is not there any more."))})
             )
             return
+        if self._answering >= MAX_ASKED:
+            # Who asks keeps to it as well, but for user code in its name.
+            self._say(frame({"answered": number, "failed": record_of(Overloaded(TOO_MANY_QUEUED))}))
+            return
         self._answering += 1
         given: list[Any] = self.found(args, message)
         named: dict[str, Any] = self.found(kwargs, message)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.workers.durable.errors import ObjectError
+from holdfast.workers.durable.errors import ObjectError, Overloaded
 from holdfast.workers.remote import functions
 from holdfast.workers.remote.functions import FarFunction, Session, replaced
 from holdfast.workers.remote.messages import Frames
@@ -175,3 +175,24 @@ def test_leaves_of_shared_and_circular_containers_are_seen_once() -> None:
     value["d"] = value
     assert replaced(value, lambda part: part + 1 if isinstance(part, int) else part) is value
     assert (shared, value["b"] is shared, value["c"]) == ([2], True, {2, 3})
+
+
+async def test_no_more_calls_run_at_once_than_may_though_the_other_side_asks(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, running = asyncio.Event(), list[int]()
+
+    async def wait(number: int) -> int:
+        running.append(number)
+        await go.wait()
+        return number
+
+    far = ends.carried(wait)
+    calls = [far(number) for number in range(4)]
+    monkeypatch.setattr(functions, "MAX_ASKED", 2)
+    await until(lambda: len(running) == 2)
+    for late in calls[2:]:
+        with pytest.raises(Overloaded):
+            await late
+    go.set()
+    assert [await call for call in calls[:2]] == [0, 1]
