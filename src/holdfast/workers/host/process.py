@@ -136,7 +136,7 @@ class ScriptProcess:
         self._output.close()
         turn = self._turn_file.turn()
         self._turn_file.close()
-        self.stack = _read(self._run_dir / STACK_NAME)
+        self.stack = left_in(self._run_dir / STACK_NAME)
         if not removal.remove(self._run_dir, most=MOST_AT_ONCE):
             self._remove_later()
         self._listener.exited(self._number, _how(status), turn)
@@ -174,14 +174,18 @@ def _forked(around: Surroundings, link: int, output: int) -> int | None:
     return spare.pid if is_taken else None
 
 
-def _read(path: Path) -> str:
+def left_in(path: Path) -> str:
     """What the process left there, which may have made it anything."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            return (file.read(MAX_STACK_BYTES) or b"").decode("utf-8", "replace").strip()
     except OSError:
         return ""
+    try:
+        return os.read(descriptor, MAX_STACK_BYTES).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _reaped(pid: int) -> int:

@@ -1,13 +1,14 @@
 """What a script's process is started with, and what is left of it."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from holdfast.model.worker_messages import ProcessMessage, Turn, WorkerLimits
-from holdfast.workers.host.process import MOST_AT_ONCE, PROGRAM, ScriptProcess, Surroundings, environment
+from holdfast.workers.host.process import MOST_AT_ONCE, PROGRAM, ScriptProcess, Surroundings, environment, left_in
 from tests.unit.workers.durable.stage import until
 
 LIMIT_S = 30.0
@@ -64,3 +65,14 @@ def test_a_script_sees_nothing_of_the_hosts_environment_but_what_everybody_may()
 
 def test_the_working_directory_is_not_on_its_path() -> None:
     assert PROGRAM[1:] == ("-P", "-m", "holdfast.workers.host.launch")
+
+
+def test_whatever_it_left_in_the_place_of_its_stack_costs_no_descriptor(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_text(" at worker.py \n", encoding="utf-8")
+    before = os.listdir("/proc/self/fd")  # noqa: PTH208
+    told = [left_in(tmp_path / name) for name in ("directory", "fifo", "link", "nothing", "file")]
+    assert told == ["", "", "", "", "at worker.py"]
+    assert len(os.listdir("/proc/self/fd")) == len(before)  # noqa: PTH208
