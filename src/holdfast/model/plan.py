@@ -1,7 +1,7 @@
 """The plans a zone can be on: a table, and nothing else.
 
-A plan carries a guideline for concurrent connections, and never a limit: what it says is how much is usual, not what is
-allowed. Names and legacy ids are Cloudflare's, so that scripts know them; prices are zero, since nobody is charged.
+No plan says anything of connections; how many rules each has room for is in `rule_quota`. Names and legacy ids are
+Cloudflare's, so that scripts know them; prices are zero, since nobody is charged.
 """
 
 from __future__ import annotations
