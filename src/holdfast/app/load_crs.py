@@ -127,7 +127,7 @@ def run_remove_crs(options: RemoveOptions) -> int:
 
     is_removed, executors = _with_database(options.config, remove)
     if not is_removed:
-        raise UsageError("remove-crs", None, "an OWASP Core Rule Set that was loaded")
+        raise SetupError("there is nothing to remove: no OWASP Core Rule Set has been loaded")
     said = ["The OWASP Core Rule Set is removed."]
     if executors:
         said.append(f"Rules that execute it do nothing from now on, those of {_named(executors)}.")

@@ -81,7 +81,7 @@ def test_a_release_is_loaded_seen_replaced_and_removed(
     assert [one["rules"] for one in json.loads(capsys.readouterr().out)][-1] == 6
     assert run_remove_crs(RemoveOptions(data_dir=data)) == 0
     assert stored(data) == []
-    with pytest.raises(UsageError, match="expected an OWASP Core Rule Set that was loaded"):
+    with pytest.raises(SetupError, match="no OWASP Core Rule Set has been loaded"):
         run_remove_crs(RemoveOptions(data_dir=data))
     noted = [(one.action, one.actor_kind, one.uri, one.old_value, one.new_value) for one in entries(data)]
     what = {"id": OWASP_RULESET_ID, "release": "3.3.4"}
