@@ -2,7 +2,7 @@
 
 Law 1: a line is one `write`, so it is never mixed with another writer's (O_APPEND; pipes up to PIPE_BUF).
 Law 2: a log that cannot be written stops nothing. Where its reader is behind, records are dropped, and counted: the
-next one that can be written says how many.
+next one that can be written says how many. One that is too long to be written at once is waited for LONG_LIMIT_S, and then left as it is, and counted.
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ import contextlib
 import datetime as dt
 import os
 import select
+import stat
+import time
 from collections.abc import Callable, Mapping
 
 import msgspec
+
+# A reader that is there takes what is longer than a pipe's atom in a moment.
+LONG_LIMIT_S = 0.1
 
 
 def utc_now() -> dt.datetime:
@@ -28,6 +33,8 @@ class EventLog:
         self._descriptor = descriptor
         self._clock = clock
         self._dropped = 0
+        # Whether the last line that was written has no end.
+        self._is_torn = False
 
     def write(self, event: str, fields: Mapping[str, str | int]) -> None:
         """Append one record: `event`, the time (RFC 3339, UTC, milliseconds), and `fields`."""
@@ -37,13 +44,27 @@ class EventLog:
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             self.write("records_dropped", {"count": dropped})
-        time = self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = msgspec.json.encode({"event": event, "time": time, **fields}) + b"\n"
+        now = self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = msgspec.json.encode({"event": event, "time": now, **fields}) + b"\n"
+        if self._is_torn:
+            line, self._is_torn = b"\n" + line, False
         with contextlib.suppress(OSError):
-            os.write(self._descriptor, line)
+            if len(line) <= select.PIPE_BUF or stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+                os.write(self._descriptor, line)
+            else:
+                self._write_in_parts(line)
 
-    def _takes_a_line(self) -> bool:
+    def _write_in_parts(self, line: bytes) -> None:
+        until = time.monotonic() + LONG_LIMIT_S
+        for start in range(0, len(line), select.PIPE_BUF):
+            if not self._takes_a_line(limit_s=max(until - time.monotonic(), 0.0)):
+                self._is_torn = True
+                self._dropped += 1
+                return
+            os.write(self._descriptor, line[start : start + select.PIPE_BUF])
+
+    def _takes_a_line(self, *, limit_s: float = 0.0) -> bool:
         """Whether a write would not wait: a pipe is ready when it has room for PIPE_BUF bytes, a file always (poll(2))."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        return bool(poll.poll(0))
+        return bool(poll.poll(limit_s * 1000))

@@ -4,11 +4,13 @@ import datetime as dt
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from holdfast import event_log
 from holdfast.event_log import EventLog, utc_now
 
 NOON = dt.datetime(2026, 3, 1, 12, 0, 0, 5000, tzinfo=dt.UTC)
@@ -63,6 +65,34 @@ def test_a_reader_that_is_behind_delays_nobody_and_is_told_what_it_missed() -> N
     assert [(one["event"], one.get("count")) for one in records] == [("records_dropped", 2), ("three", None)]
     os.close(reader)
     os.close(writer)
+
+
+def test_a_long_record_that_nobody_takes_delays_nobody_and_the_next_one_is_a_line() -> None:
+    reader, writer = os.pipe()
+    log, long = EventLog(writer, clock=lambda: NOON), "x" * 100_000
+    # More than a pipe holds.
+    log.write("one", {"reason": long})
+    taken = os.read(reader, 1 << 20)
+    assert 0 < len(taken) < len(long)
+    log.write("two", {})
+    rest, *lines = (taken + os.read(reader, 1 << 20)).splitlines()
+    assert rest.startswith(b'{"event":"one"')
+    records = [json.loads(line) for line in lines]
+    assert [(one["event"], one.get("count")) for one in records] == [("records_dropped", 1), ("two", None)]
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_long_record_reaches_a_reader_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As long as a busy machine may take.
+    monkeypatch.setattr(event_log, "LONG_LIMIT_S", 30.0)
+    reader, writer = os.pipe()
+    long = "x" * 300_000
+    with os.fdopen(reader, "rb") as reading, ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(reading.readline)
+        EventLog(writer, clock=lambda: NOON).write("one", {"reason": long})
+        os.close(writer)
+        assert json.loads(taken.result(30))["reason"] == long
 
 
 def test_the_clock_is_in_utc() -> None:
