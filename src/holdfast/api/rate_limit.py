@@ -2,6 +2,7 @@
 
 Law 1: whoever breaks a limit gets 429 for every call until the block ends, and is told when.
 Law 2: memory is bounded: who has been quiet is forgotten, the longest first; users apart from addresses.
+Law 3: times are those of the wall clock. Where that was set back, who asks begins anew: a window must not last for as long as it was wrong.
 
 Source: Cloudflare, "Rate limits": 1,200 requests in 5 minutes a user, then blocked for 5 minutes; 200 a second an address.
 An address is let in again with the next second: behind one address there may be many.
@@ -89,7 +90,12 @@ class RateLimit:
 
 def _counted(windows: OrderedDict[str, _Window], key: str, now: Moment, *, length: Moment) -> _Window:
     window = windows.get(key)
-    if window is None or (now >= window.since + length and window.blocked_until <= now):
+    if (
+        window is None
+        or (now >= window.since + length and window.blocked_until <= now)
+        # Law 3
+        or now < window.since
+    ):
         window = windows[key] = _Window(now)
     window.count += 1
     windows.move_to_end(key)

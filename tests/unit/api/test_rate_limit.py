@@ -62,3 +62,22 @@ def test_one_request_counts_once_however_often_it_is_told_of() -> None:
     limit.count(one, "user/a")
     with pytest.raises(ApiFault):
         limit.count(request(), "user/a")
+
+
+def test_a_clock_that_was_set_back_blocks_nobody_for_as_long_as_it_was_wrong() -> None:
+    now = 1_700_000_000_000_000
+    limit = RateLimit(Limits(requests_per_5_minutes=3, requests_per_second_and_address=2), lambda: now)
+    for _ in range(2):
+        limit.count_address("192.0.2.1")
+        limit.count(request(), "user/a")
+    now -= 3_600_000_000
+    for _ in range(10):
+        # No more than may be.
+        now += 100_000_001
+        limit.count_address("192.0.2.1")
+        limit.count(request(), "user/a")
+    for _ in range(2):
+        limit.count_address("192.0.2.2")
+    with pytest.raises(ApiFault) as refused:
+        limit.count_address("192.0.2.2")
+    assert refused.value.headers == {"Retry-After": "1"}
