@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import uvicorn
 
+from holdfast.app.api_certificate import ApiCertificate
 from holdfast.app.http_limits import LimitedProtocol
 from holdfast.app.stream_limits import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_LIMIT_S, StreamProtocol
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Draining, Stop
-from holdfast.certificates.pair import load_pair
 from holdfast.config.run import Config
 from holdfast.errors import SetupError
-from holdfast.event_log import EventLog, utc_now
+from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress
 
 if TYPE_CHECKING:
@@ -64,12 +64,13 @@ def serve(
 
     For the main thread of a process of its own. Raises HoldfastError, a sentence, when it cannot start.
     """
+    certificate = None
     if config.control_cert and config.control_key:
-        # What uvicorn would raise of a wrong file names neither the file nor what is wrong.
-        load_pair(config.control_cert, config.control_key, now=utc_now())
+        # First of all: what uvicorn would raise of a wrong file names neither the file nor what is wrong.
+        certificate = ApiCertificate(config.control_cert, config.control_key, log)
     sockets = [_listener(descriptor) for one in bound for descriptor in one.descriptors]
     try:
-        asyncio.run(_serve(service, _Server(_settings(service, config)), sockets, around, log))
+        asyncio.run(_serve(service, _Server(_settings(service, config), certificate), sockets, around, log))
     finally:
         for one in sockets:
             one.close()
@@ -94,6 +95,10 @@ class _Server(uvicorn.Server):
 
     on_started: Callable[[], None] = staticmethod(lambda: None)
 
+    def __init__(self, settings: uvicorn.Config, certificate: ApiCertificate | None = None) -> None:
+        super().__init__(settings)
+        self._certificate = certificate
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are `_serve`'s."""
@@ -101,11 +106,24 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept. Raises SetupError where uvicorn would end the process."""
+        if self._certificate is not None and self.config.ssl is not None:
+            self._certificate.renew(self.config.ssl)
         try:
             await super().startup(sockets)
         except SystemExit:
             raise SetupError("the server of the API cannot start; the log says why") from None
         self.on_started()
+
+    async def main_loop(self) -> None:
+        """Serve until it is told to end, and show certificates that are replaced meanwhile."""
+        if self._certificate is None:
+            await super().main_loop()
+            return
+        watching = asyncio.create_task(self._certificate.keep_watching())
+        try:
+            await super().main_loop()
+        finally:
+            watching.cancel()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nobody more, and serve all who are accepted: another control may listen already, and a client cannot tell."""

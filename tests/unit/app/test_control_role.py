@@ -158,6 +158,49 @@ def test_over_tls_with_the_pair_that_was_named(tmp_path: Path, capsys: pytest.Ca
     assert ready_line(bound[0]) == f"ready: https://{bound[0].address} (API)"
 
 
+class Renewer(threading.Thread):
+    """Replaces the pair of the API, looks until it is shown, and then asks, which ends the server."""
+
+    def __init__(self, one: BoundAddress, cert: Path, key: Path) -> None:
+        super().__init__(daemon=True)
+        self._client = Client(one, tls=ssl._create_unverified_context())
+        self._address = (one.address.ip, one.address.port)
+        self._cert, self._key = cert, key
+        self.shown: list[str] = []
+
+    def run(self) -> None:
+        self._look()
+        fresh = cert_pem(a_key(number=1))
+        self._cert.write_bytes(fresh)
+        self._key.write_bytes(key_pem(a_key(number=1)))
+        for _ in range(3_000):
+            self._look()
+            if self.shown[-1].split() == fresh.decode().split():
+                break
+            threading.Event().wait(0.02)
+        self._client.run()
+
+    def _look(self) -> None:
+        self.shown.append(ssl.get_server_certificate(self._address, timeout=30))
+
+
+def test_a_pair_that_is_replaced_is_shown_to_new_connections(tmp_path: Path) -> None:
+    cert, key = tmp_path / "c.pem", tmp_path / "c.key"
+    cert.write_bytes(cert_pem(a_key()))
+    key.write_bytes(key_pem(a_key()))
+    service = FakeService()
+    service.on_request = told_to_end_by(signal.SIGTERM)
+    bound = bind_all([], ANY, sockets_each=1)
+    renewer = Renewer(bound[0], cert, key)
+    renewer.start()
+    config = Config(control_cert=cert, control_key=key)
+    assert serve(service, config, bound, Surroundings("holdfast control"), log=LOG) == 0
+    renewer.join(30)
+    first, last = renewer.shown[0], renewer.shown[-1]
+    assert first != last
+    assert last.split() == cert.read_text().split()
+
+
 def test_a_pair_that_cannot_be_used_is_one_sentence(bound: tuple[BoundAddress, ...]) -> None:
     service = FakeService()
     config = Config(control_cert=Path("no.pem"), control_key=Path("no.key"))
