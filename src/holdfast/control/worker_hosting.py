@@ -241,8 +241,9 @@ class _Tail:
 
 
 def stage(data_dir: Path, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
-    """Write a version's directory: whole, or not at all. One that is there already, to be served again, gets what is known of its script now:
-    which classes it has is the script's. Raises OSError; ValueError for a name that is no path of a module."""
+    """Write a version's directory: whole and on the disk, or not at all, for what is there is not written again. One that is there already,
+    to be served again, gets what is known of its script now: which classes it has is the script's. Raises OSError; ValueError for a name that is
+    no path of a module."""
     directory = worker_version_dir(data_dir, version.key, version.version)
     if directory.exists():
         beside = directory / f".{DESCRIPTION}-{secrets.token_hex(4)}"
@@ -261,7 +262,11 @@ def stage(data_dir: Path, version: ScriptVersion, files: Mapping[str, bytes]) ->
             file.parent.mkdir(parents=True, exist_ok=True)
             _write(file, content)
         _write(beside / DESCRIPTION, msgspec.json.encode(version))
+        # After all is written: the disk takes it at a stretch, and waits for little.
+        for one in (*beside.rglob("*"), beside):
+            _sync(one)
         beside.rename(directory)
+        _sync(directory.parent)
     finally:
         _remove(beside)
 
@@ -316,6 +321,14 @@ def _write(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
+
+
+def _sync(one: Path) -> None:
+    descriptor = os.open(one, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_a_version_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> N
     assert there.stat().st_mode & 0o077 == 0
     assert {one.stat().st_mode & 0o077 for one in there.rglob("*") if one.is_file()} == {0}
     assert [one.name for one in there.parent.iterdir()] == ["v1"]
+
+
+def test_a_version_is_on_the_disk_before_it_is_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, directory(tmp_path).exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    stage(tmp_path, version(), FILES)
+    there = directory(tmp_path)
+    before = {inode for inode, is_in_place in synced if not is_in_place}
+    assert before >= {one.stat().st_ino for one in (there, *there.rglob("*"))}
+    assert (there.parent.stat().st_ino, True) in synced
 
 
 def test_a_version_that_is_there_keeps_its_code_and_learns_what_its_script_is_now(tmp_path: Path) -> None:
