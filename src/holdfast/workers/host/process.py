@@ -92,13 +92,14 @@ class ScriptProcess:
             finally:
                 childs.close()
                 os.close(writing)
+            undo.callback(self._end_unheard, pid)
+            self._pidfd = os.pidfd_open(pid)
             undo.pop_all()
         self.pid = pid
         # Once it is over: where its code stood, if it was asked and could not tell by itself.
         self.stack = ""
         self._link = Link(ours, self._heard, self._link_ended)
         self._output = OutputPipe(reading, self._printed)
-        self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._reap)
 
     @property
@@ -140,6 +141,14 @@ class ScriptProcess:
         if not removal.remove(self._run_dir, most=MOST_AT_ONCE):
             self._remove_later()
         self._listener.exited(self._number, _how(status), turn)
+
+    def _end_unheard(self, pid: int) -> None:
+        """End a process of which nobody has heard, and wait for it."""
+        os.kill(pid, signal.SIGKILL)
+        if self._process is None:
+            _reaped(pid)
+        else:
+            self._process.wait()
 
     def _remove_later(self) -> None:
         # The next host does it (`versions.clear`) where there is no room for a thread.

@@ -1,6 +1,7 @@
 """What a script's process is started with, and what is left of it."""
 
 import asyncio
+import errno
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,11 @@ class Ends:
         self.over.set_result((number, how))
 
 
+def descriptors() -> list[str]:
+    """What this process has open."""
+    return sorted(one.name for one in Path("/proc/self/fd").iterdir())
+
+
 @pytest.mark.parametrize("code", [DEEP, MANY])
 async def test_whatever_it_leaves_its_end_is_told_and_its_directory_goes(tmp_path: Path, code: str) -> None:
     ends = Ends()
@@ -42,6 +48,28 @@ async def test_whatever_it_leaves_its_end_is_told_and_its_directory_goes(tmp_pat
     ScriptProcess(1, around, ends)
     assert await asyncio.wait_for(ends.over, LIMIT_S) == (1, "status 0")
     await until(lambda: not around.run_dir.exists())
+
+
+async def test_a_process_whose_end_nobody_could_hear_of_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def full(pid: int) -> int:
+        started.append(pid)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    around = Surroundings(
+        program=(sys.executable, "-c", "input()"), descriptors=(), run_dir=tmp_path / "1", limits=WorkerLimits()
+    )
+    before = descriptors()
+    with pytest.raises(OSError, match="Too many open files"):
+        ScriptProcess(1, around, Ends())
+    assert descriptors() == before
+    assert not around.run_dir.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
 
 
 def test_a_script_sees_nothing_of_the_hosts_environment_but_what_everybody_may() -> None:
