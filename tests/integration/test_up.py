@@ -139,26 +139,38 @@ def test_without_a_certificate_a_local_one_is_made_and_kept(origin: Origin, tmp_
 def test_nobody_has_to_read_the_ready_lines(redirection: str, origin: Origin, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:  # the lines that would tell a port are what is lost
         address = free.getsockname()
-    up: list[str | Path] = [COMMAND, "up", origin.url, "--data", tmp_path, "--listen", f"127.0.0.1:{address[1]}"]
+    up: list[str | Path] = [
+        COMMAND,
+        "up",
+        origin.url,
+        "--data",
+        tmp_path / "data",
+        "--listen",
+        f"127.0.0.1:{address[1]}",
+    ]
     reader, writer = os.pipe()
     os.close(reader)  # where stdout is not redirected, its reader has left, as `| true` does
-    process = subprocess.Popen(
-        ["sh", "-c", f'exec "$@" {redirection}', "sh", *up], stdout=writer, stderr=subprocess.PIPE, text=True
-    )
+    is_heard, errors = "2>" not in redirection, tmp_path / "errors"
+    with errors.open("wb") as stderr:
+        process = subprocess.Popen(["sh", "-c", f'exec "$@" {redirection}', "sh", *up], stdout=writer, stderr=stderr)
     os.close(writer)
     try:
         poll(lambda: process.poll() is not None or not refuses(address), what="serving", limit_s=START_LIMIT_S)
+        poll(
+            lambda: not is_heard or b"cannot be written" in errors.read_bytes(), what="what is said of the ready lines"
+        )
         with wire.websocket(address, "/echo") as (client, _):
             client.send_frame(Frame(TEXT, b"unheard"))
             assert client.read_message() == b"unheard"
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=STOP_LIMIT_S)
+        process.wait(STOP_LIMIT_S)
     finally:
         process.kill()
         process.wait(STOP_LIMIT_S)
+    said = errors.read_text()
     assert process.returncode == 0, said
     told = [line for line in said.splitlines() if records.parse(line) is None]
-    assert len(told) == ("2>" not in redirection), said
+    assert len(told) == is_heard, said
     assert all("ready lines cannot be written" in line for line in told)
 
 
@@ -328,7 +340,8 @@ def test_an_address_that_is_none_is_one_sentence(flag: str, address: str, tmp_pa
 def test_a_port_in_use_is_one_sentence(flag: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        check_one_sentence([GOOD, "--data", tmp_path, flag, f"127.0.0.1:{port}"], str(port), "in use")
+        beside = LISTEN if flag == "--tls-listen" else ()
+        check_one_sentence([GOOD, "--data", tmp_path, *beside, flag, f"127.0.0.1:{port}"], str(port), "in use")
 
 
 def test_the_default_address_is_port_8080_of_this_machine(tmp_path: Path) -> None:
@@ -349,7 +362,9 @@ def test_an_address_of_another_machine_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_missing_key_file_is_one_sentence(tmp_path: Path, leaf: Pair) -> None:
     missing = tmp_path / "nothing.pem"
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", leaf.cert, "--key", missing], str(missing))
+    check_one_sentence(
+        [GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", leaf.cert, "--key", missing], str(missing)
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
@@ -357,27 +372,31 @@ def test_a_key_file_without_permission_is_one_sentence(tmp_path: Path, leaf: Pai
     key = tmp_path / "key.pem"
     key.write_bytes(leaf.key.read_bytes())
     key.chmod(0)
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", leaf.cert, "--key", key], str(key))
+    check_one_sentence([GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", leaf.cert, "--key", key], str(key))
 
 
 def test_a_key_that_is_a_directory_is_one_sentence(tmp_path: Path, leaf: Pair) -> None:
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", leaf.cert, "--key", tmp_path], str(tmp_path))
+    check_one_sentence(
+        [GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", leaf.cert, "--key", tmp_path], str(tmp_path)
+    )
 
 
 def test_a_key_of_another_certificate_is_one_sentence(tmp_path: Path, leaf: Pair, authority: Authority) -> None:
     other = authority.issue("example.test")
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", leaf.cert, "--key", other.key], str(other.key))
+    check_one_sentence(
+        [GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", leaf.cert, "--key", other.key], str(other.key)
+    )
 
 
 def test_files_that_are_not_pem_are_one_sentence(tmp_path: Path, leaf: Pair) -> None:
     junk = tmp_path / "junk.pem"
     junk.write_bytes(b"\x00\xffnot PEM")
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", junk, "--key", leaf.key], str(junk))
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", leaf.cert, "--key", junk], str(junk))
+    check_one_sentence([GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", junk, "--key", leaf.key], str(junk))
+    check_one_sentence([GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", leaf.cert, "--key", junk], str(junk))
 
 
 def test_a_certificate_without_a_key_is_one_sentence(tmp_path: Path, leaf: Pair) -> None:
-    check_one_sentence([GOOD, "--data", tmp_path, *TLS_LISTEN, "--cert", leaf.cert], "--key")
+    check_one_sentence([GOOD, "--data", tmp_path, *LISTEN, *TLS_LISTEN, "--cert", leaf.cert], "--key")
 
 
 @pytest.mark.parametrize("threads", ["0", "-1", "x", "65", "1.5"])
