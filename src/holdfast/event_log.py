@@ -3,6 +3,7 @@
 Law 1: a line is one `write`, so it is never mixed with another writer's (O_APPEND; pipes up to PIPE_BUF).
 Law 2: a log that cannot be written stops nothing. Where its reader is behind, records are dropped, and counted: the
 next one that can be written says how many. One that is too long to be written at once is waited for LONG_LIMIT_S, and then left as it is, and counted.
+Law 3: a line has nothing that a terminal obeys or that hides what is written, as those of the core (`registry.rs`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import re
 import select
 import stat
 import time
@@ -19,6 +21,9 @@ import msgspec
 
 # A reader that is there takes what is longer than a pipe's atom in a moment.
 LONG_LIMIT_S = 0.1
+# JSON itself has C0 escaped, and nothing else: terminals obey C1 as well (ECMA-48 §5.3), and what has no shape reorders a line
+# (UAX #9) or ends it. All of them are of the basic plane: four digits.
+_UNPLAIN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def utc_now() -> dt.datetime:
@@ -45,7 +50,7 @@ class EventLog:
             dropped, self._dropped = self._dropped, 0
             self.write("records_dropped", {"count": dropped})
         now = self._clock().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = msgspec.json.encode({"event": event, "time": now, **fields}) + b"\n"
+        line = _plain(msgspec.json.encode({"event": event, "time": now, **fields})) + b"\n"
         if self._is_torn:
             line, self._is_torn = b"\n" + line, False
         with contextlib.suppress(OSError):
@@ -68,3 +73,9 @@ class EventLog:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         return bool(poll.poll(limit_s * 1000))
+
+
+def _plain(line: bytes) -> bytes:
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _UNPLAIN.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()

@@ -37,6 +37,15 @@ def test_a_record_is_one_line_with_its_time(descriptor: int, tmp_path: Path) -> 
     assert json.loads(second) == {"event": "certificate_loaded", "time": "2026-03-01T12:00:00.005Z"}
 
 
+def test_a_record_has_nothing_that_a_terminal_obeys_or_that_reorders_it(descriptor: int, tmp_path: Path) -> None:
+    hostile = "\x1b[31m\x7f\x9b2J\x85\u202e\u2028\u200b\ufeff grün 🌊"
+    EventLog(descriptor).write("worker_log", {"message": hostile})
+    line = (tmp_path / "log").read_text(encoding="utf-8")
+    assert all(char.isprintable() for char in line.removesuffix("\n")), line
+    assert "grün 🌊" in line
+    assert json.loads(line)["message"] == hostile
+
+
 def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     reader, writer = os.pipe()
     os.close(reader)
