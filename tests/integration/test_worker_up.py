@@ -1,5 +1,7 @@
 """A Worker of the command line: the times at which it runs by itself, and what is recorded of it."""
 
+import httpx
+
 from tests.integration.worker_up import ROOM, worker_up
 
 RUNNING = """
@@ -53,3 +55,25 @@ def test_a_run_of_a_worker_that_is_edited_may_be_asked_for() -> None:
         assert served.get("/__scheduled").text == "Ran scheduled event"
     with worker_up(code=RUNNING) as served:
         assert served.get("/__scheduled").text != "Ran scheduled event"
+
+
+PRINTING = """
+from workers import DurableObject, Response, WorkerEntrypoint
+
+class Room(DurableObject):
+    pass
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        print(await request.text())
+        return Response("ok")
+"""
+
+
+def test_what_a_client_has_a_worker_print_is_no_word_to_the_terminal_and_no_line_of_ours() -> None:
+    with worker_up("--watch", code=PRINTING) as served:
+        hostile = "\x1b[2J\x9b31m\u202ered\n[error] forged\rover"
+        posted = httpx.post(f"http://{served.address}/", content=hostile.encode(), timeout=30, trust_env=False)
+        assert posted.text == "ok"
+        served.printed("[log] \\x1b[2J\\x9b31m\\u202ered")
+        served.printed("  [error] forged\\rover")

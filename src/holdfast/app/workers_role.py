@@ -22,6 +22,7 @@ from holdfast.app.data_lock import DataLock
 from holdfast.app.descriptors import log_descriptor, raise_descriptor_limit
 from holdfast.app.surroundings import Surroundings
 from holdfast.app.words import Stop
+from holdfast.client.printable import printable_lines
 from holdfast.config.run import Config
 from holdfast.config.up import UpOptions
 from holdfast.errors import SetupError
@@ -183,7 +184,8 @@ class _Role:
     def _print(self, log: Log, worker: LocalWorker) -> None:
         if self._setting.is_dev:
             whose = f"{worker.name}: " if self._worker is not None and self._worker.beside else ""
-            _say(f"[{log.level}] {whose}{log.message}")
+            # Scripts print what clients send: lines of theirs are set off from ours, and do nothing to the terminal.
+            _say(printable_lines(f"[{log.level}] {whose}{log.message.rstrip()}").replace("\n", "\n  "))
         elif log.kind not in {"host", "request"}:  # what the host says is recorded already, and requests are counted
             where = {"ray_id": log.ray, "entrypoint": log.entrypoint}
             said = {"worker": worker.name, "level": log.level, "message": log.message}
