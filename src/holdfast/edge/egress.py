@@ -5,7 +5,8 @@ Law 1: a request for the zone that the Worker answers for goes straight to that 
 What has no origin, but the Worker itself, a custom domain or an address of `holdfast up`, is answered by that.
 Law 2: a request for another zone of this edge is a request like any other: every phase is asked, and a Worker there may answer.
 Workers that lead to Workers are counted, and there is an end (`model.worker_egress.MAX_DEPTH`).
-Law 3: everything else is dialled, over TLS that is verified. What the edge says of a client (`CF-Connecting-IP` and its like) does not
+Law 3: everything else is dialled, over TLS that is verified, but for addresses that nobody is at or a cloud has for its machine's
+secrets (`model.origin_address`), which a name does not lead to either. What the edge says of a client (`CF-Connecting-IP` and its like) does not
 leave this installation.
 Law 4: a call by a binding is none of these, whatever host it names (`worker_calls.py`).
 Law 5: whatever a process sends, there is an answer; nothing raises.
@@ -30,6 +31,7 @@ from holdfast.edge.view import NO_TARGET, NO_ZONE, PlaceOf, View
 from holdfast.edge.worker_calls import decide_call
 from holdfast.edge.zone import CompiledZone
 from holdfast.edge.zone_headers import zone_headers
+from holdfast.model.origin_address import is_nowhere, parse_address
 from holdfast.model.request import Request
 from holdfast.model.worker_egress import EGRESS_FIELD, Egress, read_egress
 from holdfast.model.zone_document import CATCH_ALL
@@ -164,6 +166,9 @@ def _to_host(asked: _Asked, view: View) -> Decision:
     request, processes = asked.request, view.snapshot.processes
     if processes is None:
         return refuse(request, status=500, code=1101, reason="This edge runs no Workers.", now=view.now)
+    if (address := parse_address(request.host.strip("[]"))) is not None and is_nowhere(address):
+        reason = f"The host cannot be dialled: no origin can be at {address}."
+        return refuse(request, status=530, code=1016, reason=reason, now=view.now)
     try:
         origin = processes.host(request.scheme, request.host, request.edge_port)
     except ValueError as error:

@@ -265,6 +265,19 @@ def test_a_host_that_cannot_be_dialled_is_refused(snapshot: Snapshot) -> None:
     assert refused(decide(request, snapshot, now=1.0)) == (530, 1016)
 
 
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "[::ffff:a9fe:a9fe]", "[64:ff9b::a9fe:a9fe]", "0.0.0.0"]
+)
+def test_an_address_where_no_origin_can_be_is_dialled_for_no_worker(snapshot: Snapshot, host: str) -> None:
+    assert refused(decide(an_egress(f"http://{host}/"), snapshot, now=1.0)) == (530, 1016)
+    assert refused(decide(an_egress(f"https://{host}:8443/"), snapshot, now=1.0)) == (530, 1016)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1", "[fd00::1]"])
+def test_an_address_of_a_network_of_ours_is_dialled(snapshot: Snapshot, host: str) -> None:
+    forwarded(an_egress(f"http://{host}:8443/"), snapshot)
+
+
 def test_an_edge_without_processes_refuses() -> None:
     snapshot = empty_snapshot(instance="00ff", ports=PORTS)
     assert refused(decide(an_egress("http://x.test/"), snapshot, now=1.0)) == (500, 1101)
