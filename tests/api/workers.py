@@ -1,7 +1,12 @@
-"""Somebody who runs scripts, for tests: remembers what it is asked for, and refuses what a test says."""
+"""Somebody who runs scripts, for tests: remembers what it is asked for, and refuses what a test says.
+
+Law: a turn is one's own, as with the host. Control brings what the database says to it while a test already deploys.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -21,6 +26,7 @@ class FakeWorkers:
         self.refusal: DeployRefused | WorkersUnavailable | None = None
         self.lines: list[Log | int] = []
         self.turns: list[str] = []
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.objects: dict[str, list[str]] = {}
         self.doomed: list[tuple[str, list[str]]] = []
         self.forgotten: list[tuple[str, list[str]]] = []
@@ -30,9 +36,10 @@ class FakeWorkers:
 
     @asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[object]:
-        """Remember whose."""
+        """Remember whose, and let nobody else in."""
         self.turns.append(key)
-        yield None
+        async with self._locks[key]:
+            yield None
 
     async def deploy(self, version: ScriptVersion, files: Mapping[str, bytes]) -> None:
         """Remember it, or refuse."""

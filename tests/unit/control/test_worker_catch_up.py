@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from holdfast.api.context import DeployRefused, WorkersUnavailable
+from holdfast.api.worker_found import Before, described
 from holdfast.control.pacing import Pacing
 from holdfast.control.worker_catch_up import catch_up, keep_catching_up
 from holdfast.model.worker_migrations import DurableClass
@@ -61,6 +63,23 @@ async def test_objects_of_a_class_that_came_from_another_script_are_moved_before
     assert workers.adopted == [(OTHER.key, "chat-Room")]
     # And what could not be removed when its class was deleted, is now; not what has yet to be fetched from beside another script.
     assert workers.forgotten == [(OTHER.key, ["other-Gone"])]
+
+
+async def test_who_deploys_a_script_is_waited_for(database: Database) -> None:
+    workers = FakeWorkers()
+    async with workers.turn(SCRIPT.key):
+        # As a deployment does it, which is run before it is written down.
+        await workers.deploy(described(Before(SCRIPT, version(3))), {"entry.py": b"new"})
+        catching_up = asyncio.create_task(catch_up(database, workers, no_log, set()))
+        async with asyncio.timeout(30):
+            while workers.turns.count(SCRIPT.key) < 2:
+                await asyncio.wait([asyncio.create_task(asyncio.to_thread(lambda: None))])
+        after = msgspec.structs.replace(SCRIPT, version_id="3" * 32, next_number=4)
+        async with database.write() as connection:
+            await worker_scripts.insert_version(connection, version(3), packed({"entry.py": b"new"}))
+            await worker_scripts.update(connection, after)
+    assert await catching_up
+    assert [one.version for one, _ in workers.versions if one.name == "chat"] == ["3" * 32]
 
 
 async def test_a_version_that_does_not_run_is_logged_once(database: Database) -> None:
