@@ -118,6 +118,22 @@ async def test_bad_values_are_refused_where_they_stand(api: Api) -> None:
     assert await _names(api, zone) == []
 
 
+@pytest.mark.parametrize("kind", ["SRV", "CAA", "HTTPS"])
+async def test_a_record_with_data_for_its_content_is_refused_for_its_type(api: Api, kind: str) -> None:
+    zone = await api.zone()
+    given = {"type": kind, "name": "x", "data": {"port": 1}}
+    for path, body, pointer in (
+        ("dns_records", given, "/type"),
+        ("dns_records/batch", {"posts": [given]}, "/posts/0/type"),
+    ):
+        answer = await api.ask("POST", f"/zones/{zone}/{path}", json=body)
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["code"], error["source"]["pointer"]) == (400, 1004, pointer)
+        assert error["message"].startswith("This edge takes A, AAAA and CNAME records")
+    answer = await api.ask("POST", f"/zones/{zone}/dns_records", json={"type": "A", "name": "x"})
+    assert answer.json()["errors"][0]["message"] == "content: field required"
+
+
 async def test_a_body_that_is_no_record_is_refused(api: Api) -> None:
     zone = await api.zone()
     surrogate, nul = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from holdfast.api.envelope import View
 from holdfast.api.faults import ApiFault, Complaint
@@ -76,6 +76,14 @@ class RecordWrite(RecordEdit):
     name: Text = Field(max_length=1000, description="`@`, `www`, `*`, or a full name in the zone.")
     type: Text = Field(max_length=40, description="A, AAAA or CNAME.")
     content: Text = Field(max_length=10_000, description="An address, or a host name.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_content(cls, given: Any) -> Any:  # noqa: ANN401  JSON
+        # Records of several other types (SRV, CAA ...) have `data` for it: what is wrong with them is their type.
+        if isinstance(given, dict) and "data" in given and given.get("content") is None:
+            return {**given, "content": ""}
+        return given
 
     def whole(self) -> RecordFields:
         """What the record would be, not parsed yet."""
