@@ -9,7 +9,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -196,13 +196,47 @@ impl Names {
     }
 }
 
-/// Whether no origin can be at this address: unspecified, multicast, reserved, or of one link only, where clouds keep the
-/// secrets of a machine (RFC 6890). A record that somebody else writes must not lead the edge there.
+/// What a cloud's machines ask for their secrets, where it is not of one link only (`holdfast.model.origin_address`).
+const SECRETS_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+const SECRETS_V6: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
+
+/// Whether no origin can be at this address: unspecified, multicast, reserved, of one link only (RFC 6890), or where clouds
+/// keep the secrets of a machine. A record that somebody else writes must not lead the edge there.
 fn is_nowhere(ip: &IpAddr) -> bool {
     match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.octets()[0] == 0 || ip.is_link_local() || ip.octets()[0] >= 224,
-        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast(),
+        IpAddr::V4(ip) => is_nowhere_v4(ip),
+        IpAddr::V6(ip) => {
+            ip.is_unspecified()
+                || ip.is_unicast_link_local()
+                || ip.is_multicast()
+                || matches!(ip.segments(), [0xfd00, 0x0ec2, 0, 0, ..])
+                || SECRETS_V6.contains(&ip)
+                || v4_within(ip).is_some_and(is_nowhere_v4)
+        }
     }
+}
+
+fn is_nowhere_v4(ip: Ipv4Addr) -> bool {
+    ip.octets()[0] == 0 || ip.is_link_local() || ip.octets()[0] >= 224 || SECRETS_V4.contains(&ip)
+}
+
+/// The IPv4 address that this one stands for: as it was written once (RFC 4291 §2.5.5.1), to a translator (RFC 6052 §2.1), by
+/// way of 6to4 (RFC 3056 §2).
+fn v4_within(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [high, low] = match ip.segments() {
+        [0, 0, 0, 0, 0, 0, high, low] if !ip.is_loopback() => [high, low],
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => [high, low],
+        _ => return None,
+    };
+    Some(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)))
 }
 
 #[cfg(test)]

@@ -228,6 +228,12 @@ fn a_name_leads_to_no_address_that_no_origin_can_have() {
         "fe80::1",
         "ff02::1",
         "::ffff:169.254.169.254",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "100.100.100.200",
+        "64:ff9b::169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "::169.254.169.254",
     ] {
         let (_server, names) = with("a.test", address(ip, 60));
         let fault = run(names.resolve("a.test")).unwrap_err();
@@ -242,7 +248,22 @@ fn a_name_leads_to_no_address_that_no_origin_can_have() {
 
 #[test]
 fn the_addresses_of_a_name_that_an_origin_can_have_are_used() {
-    let both = ["169.254.169.254", "192.0.2.1"].map(|ip| ip.parse().unwrap());
+    let both = ["169.254.169.254", "192.0.2.1", "fd00:ec2::254"].map(|ip| ip.parse().unwrap());
     let (_server, names) = with("a.test", Says::Addresses(both.to_vec(), 60));
     assert_eq!(run(names.resolve("a.test")).unwrap(), list(&["192.0.2.1"]));
+}
+
+#[test]
+fn an_origin_may_be_beside_what_none_can_have() {
+    for ip in [
+        "::1",
+        "127.0.0.1",
+        "fd00::1",
+        "fd20:ce::253",
+        "100.100.100.201",
+        "64:ff9b::c000:201",
+        "2002:c000:201::1",
+    ] {
+        assert!(!is_nowhere(&ip.parse().unwrap()), "{ip}");
+    }
 }
