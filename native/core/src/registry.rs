@@ -2,8 +2,10 @@
 //!
 //! Law 1: writing never delays a tunnel: a bounded queue, one thread, and lines that do not fit are counted, not waited for.
 //! Law 2: a line is one JSON object with an `event` and a `time`.
-//! Law 3: no query string and no header value of a client is logged: both carry secrets.
+//! Law 3: a line has nothing that a terminal obeys or that hides what is written: such characters are escaped, whoever sent them.
+//! Law 4: no query string and no header value of a client is logged: both carry secrets.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -93,6 +95,35 @@ impl Line {
     }
 }
 
+/// JSON whose strings are as plain as they look: JSON itself demands that of C0 alone, while terminals obey C1 as well (ECMA-48
+/// §5.3), and characters without a shape reorder a line (UAX #9) or end it.
+fn plain(json: Vec<u8>) -> Vec<u8> {
+    if json.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+        return json;
+    }
+    // What serde_json wrote is UTF-8.
+    let Ok(text) = std::str::from_utf8(&json) else {
+        return json;
+    };
+    let mut out = String::with_capacity(text.len() + 16);
+    for char in text.chars() {
+        if is_unplain(char) {
+            // All of them are of the basic plane: four digits.
+            let _ = write!(out, "\\u{:04x}", u32::from(char));
+        } else {
+            out.push(char);
+        }
+    }
+    out.into_bytes()
+}
+
+fn is_unplain(char: char) -> bool {
+    matches!(
+        char,
+        '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
 fn timestamp(at: SystemTime) -> String {
     humantime::format_rfc3339_millis(at).to_string()
 }
@@ -155,7 +186,7 @@ fn write_lines(lines: &Receiver<Line>, mut out: impl Write, statistics: &LogStat
         let mut count = 0;
         let mut next = Some(first);
         while let Some(line) = next.take() {
-            if let Ok(json) = line.to_json() {
+            if let Ok(json) = line.to_json().map(plain) {
                 buffer.extend(json);
                 buffer.push(b'\n');
             }

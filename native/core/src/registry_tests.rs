@@ -167,3 +167,22 @@ fn lines_are_written_whole_and_in_pieces_that_a_pipe_takes_as_one() {
     assert_eq!(whole_lines(b"", 8).count(), 0);
     assert_eq!(whole_lines(b"no end", 3).collect::<Vec<_>>(), [b"no end"]);
 }
+
+#[test]
+fn a_line_has_nothing_that_a_terminal_obeys_or_that_reorders_it() {
+    let hostile = "\u{1b}[31m\u{7f}\u{9b}2J\u{85}\u{202e}\u{2028}\u{200b}\u{feff} grün 🌊";
+    let line = Line::Notice {
+        message: hostile.into(),
+    };
+    let json = String::from_utf8(plain(line.to_json().unwrap())).unwrap();
+    assert!(
+        !json.chars().any(|char| char.is_control() || is_unplain(char)),
+        "{json}"
+    );
+    assert!(
+        json.contains(r"\u009b2J\u0085\u202e\u2028\u200b\ufeff grün 🌊"),
+        "{json}"
+    );
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read["message"], hostile);
+}
