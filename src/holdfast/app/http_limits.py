@@ -6,6 +6,7 @@ Law 3: one address takes no more than its part of the places there are. Whoever 
 keeps it.
 Law 4: when control stops, a client that is about to ask still gets its answer, for LINGER_S, and with it the end of its connection.
 Law 5: a handshake of a WebSocket is one where there is a WebSocket; elsewhere it is the ordinary request that it also is.
+Law 6: a request whose length is said twice is the last one of its connection: what follows may be another's body (RFC 9112 §6.1).
 
 uvicorn limits only the silence between two requests of one connection (`timeout_keep_alive`), so a thousand connections
 that send nothing would take every place there is, for good; its `limit_concurrency` refuses those who are connected, too; and when it
@@ -120,8 +121,13 @@ class LimitedProtocol(H11Protocol):
         return self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
 
     def _end_with_the_answer(self) -> None:
-        if self._is_ending and self._is_asked():
+        # A handshake that another protocol has been given is none of ours.
+        is_ours = self._is_asked() and self.transport.get_protocol() is self
+        if is_ours and (self._is_ending or self._has_two_lengths()):
             self.cycle.keep_alive = False
+
+    def _has_two_lengths(self) -> bool:
+        return {b"content-length", b"transfer-encoding"} <= {name for name, _ in self.headers}
 
     def _end_unasked(self) -> None:
         if not self._is_asked() and not self.transport.is_closing():

@@ -110,6 +110,13 @@ async def test_each_request_of_a_connection_has_its_own_time(port: int) -> None:
     assert answer.count(b"HTTP/1.1 200 ") == 2
 
 
+@pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"])
+async def test_nothing_is_a_request_behind_one_whose_length_is_said_twice(port: int, before: bytes) -> None:
+    both = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    answer, _ = await talk(port, before + both + b"GET / HTTP/1.1\r\nHost: smuggled\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 200 ") == (2 if before else 1)
+
+
 @pytest.mark.parametrize("has_asked_before", [False, True])
 async def test_who_is_about_to_ask_when_control_stops_is_answered_and_goes_then(has_asked_before: bool) -> None:
     config = uvicorn.Config(application, interface="asgi3", http=LimitedProtocol, log_config=None, lifespan="off")
