@@ -8,7 +8,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +36,25 @@ class Run(Command):
         wanted = [role for role in roles if verb in {"run", role}]
         edges = ["--listen", listen, "--threads", "1"] if verb != CONTROL else []
         controls = ["--control-listen", control_listen] if verb != EDGE else []
+        listeners = sum(argument in {"--listen", "--tls-listen"} for argument in (*edges, *arguments))
+        counts = {role: listeners if role == EDGE else 1 for role in wanted}
         super().__init__(
             [verb, "--data", data, *edges, *controls, *arguments],
-            ready=lambda lines: all(_address(lines, is_api=role == CONTROL) for role in wanted),
+            ready=lambda lines: all(
+                len(_addresses(lines, is_api=role == CONTROL)) >= count for role, count in counts.items()
+            ),
             environment=environment,
         )
 
     @property
     def plain(self) -> Address:
         """Where the edge serves."""
-        address = _address(self.ready_lines, is_api=False)
-        assert address is not None, self.ready_lines
-        return address
+        return _addresses(self.ready_lines, is_api=False)[0]
 
     @property
     def api(self) -> Address:
         """Where the API is served."""
-        address = _address(self.ready_lines, is_api=True)
-        assert address is not None, self.ready_lines
-        return address
+        return _addresses(self.ready_lines, is_api=True)[0]
 
     @property
     def token(self) -> str:
@@ -97,8 +97,6 @@ class Run(Command):
             connection.close()
 
 
-def _address(lines: list[str] | tuple[str, ...] | Any, *, is_api: bool) -> Address | None:
-    for line in lines:
-        if (match := READY.match(line)) and bool(match["api"]) == is_api:
-            return match["host"], int(match["port"])
-    return None
+def _addresses(lines: Sequence[str], *, is_api: bool) -> list[Address]:
+    matches = filter(None, map(READY.match, lines))
+    return [(match["host"], int(match["port"])) for match in matches if bool(match["api"]) == is_api]
