@@ -95,22 +95,26 @@ def cookie(headers: ArrayMap) -> str:
 def cookie_map(headers: ArrayMap) -> ArrayMap:
     """Cookies by name, the names percent-decoded, the values as they came."""
     groups: ArrayMap = {}
-    names: list[str] = []
-    held: list[str] = []
-    for part in cookie(headers).split(";"):
+    pairs: list[tuple[str, str]] = []
+    text = cookie(headers)
+    for part in text.split(";"):
         name, equals, value = part.strip(" \t").partition("=")
         if name or equals:
-            names.append(name)
-            held.append(value)
-    # All at once: a client can send thousands. No name has what stands between them, for a character is a byte.
-    if "%" in (joined := _BETWEEN_NAMES.join(names)):
-        names = decoded(joined).split(_BETWEEN_NAMES)
-    for name, value in zip(names, held, strict=True):
+            pairs.append((name, value))
+    for name, value in _with_names_decoded(pairs) if "%" in text else pairs:
         if name in groups:
             groups[name].append(value)
         else:
             groups[name] = [value]
     return groups
+
+
+def _with_names_decoded(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    # All at once: a client can send thousands. No name has what stands between them, for a character is a byte.
+    joined = _BETWEEN_NAMES.join(map(_first, pairs))
+    if "%" not in joined:
+        return pairs
+    return list(zip(decoded(joined).split(_BETWEEN_NAMES), map(_second, pairs), strict=True))
 
 
 def host(request: Request) -> str:
