@@ -1,6 +1,6 @@
 """Records of the Python side in the edge's log: one JSON object a line, as the core writes them.
 
-Law 1: a line is one `write`, so it is never mixed with another writer's (O_APPEND; pipes up to PIPE_BUF).
+Law 1: a line is one `write`, so it is never mixed with another writer's (O_APPEND); to a pipe, one that is longer than PIPE_BUF is several.
 Law 2: a log that cannot be written stops nothing. Where its reader is behind, records are dropped, and counted: the
 next one that can be written says how many. One that is too long to be written at once is waited for LONG_LIMIT_S, and then left as it is, and counted.
 Law 3: a line has nothing that a terminal obeys or that hides what is written, as those of the core (`registry.rs`).
