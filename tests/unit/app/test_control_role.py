@@ -6,7 +6,7 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from holdfast.event_log import EventLog
 from holdfast.listeners import BoundAddress, bind_all
 from holdfast.model.listen_address import ListenAddress
 from tests.unit.certificates.making import a_key, cert_pem, key_pem
+
+pytestmark = pytest.mark.usefixtures("signals")
 
 ANY = [ListenAddress("127.0.0.1", 0)]
 LOG = EventLog(2)
@@ -68,14 +70,6 @@ class FakeService:
         self.did.append("stop")
         if self.is_hanging_at_stop:
             await asyncio.Event().wait()
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -142,10 +136,16 @@ def test_it_serves_until_a_signal_and_takes_everything_down_in_order(
         socket.create_connection((bound[0].address.ip, bound[0].address.port), timeout=30)
 
 
-def test_over_tls_with_the_pair_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cert, key = tmp_path / "c.pem", tmp_path / "c.key"
+def a_pair(directory: Path) -> tuple[Path, Path]:
+    """The files of a certificate and its key."""
+    cert, key = directory / "c.pem", directory / "c.key"
     cert.write_bytes(cert_pem(a_key()))
     key.write_bytes(key_pem(a_key()))
+    return cert, key
+
+
+def test_over_tls_with_the_pair_that_was_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cert, key = a_pair(tmp_path)
     service = FakeService()
     service.on_request = told_to_end_by(signal.SIGTERM)
     bound = bind_all([], ANY, sockets_each=1)
@@ -185,9 +185,7 @@ class Renewer(threading.Thread):
 
 
 def test_a_pair_that_is_replaced_is_shown_to_new_connections(tmp_path: Path) -> None:
-    cert, key = tmp_path / "c.pem", tmp_path / "c.key"
-    cert.write_bytes(cert_pem(a_key()))
-    key.write_bytes(key_pem(a_key()))
+    cert, key = a_pair(tmp_path)
     service = FakeService()
     service.on_request = told_to_end_by(signal.SIGTERM)
     bound = bind_all([], ANY, sockets_each=1)

@@ -1,7 +1,6 @@
 """The workers role: what it says of secrets, and how it begins and ends under a supervisor."""
 
 import resource
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,21 +19,14 @@ from holdfast.app.workers_role import serve_workers
 from holdfast.config.run import Config
 from holdfast.model.data_dir import workers_host_socket
 
+pytestmark = pytest.mark.usefixtures("signals")
+
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """A directory whose path leaves room for sockets."""
     with TemporaryDirectory(prefix="hf") as directory:
         yield Path(directory)
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """A role heeds no ending signal, and what a later test starts would not either."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
