@@ -19,7 +19,7 @@ from holdfast.model.fault import Fault
 from holdfast.model.request import Request
 from tests.integration import wire
 from tests.integration.in_process import ask, fine, nobody, origin_that, running
-from tests.integration.waiting import LIMIT_S
+from tests.integration.waiting import LIMIT_S, poll
 
 # The length of the queue before the policy, and the most that is taken from it at once (policy.rs).
 QUEUED, BATCH = 1024, 64
@@ -134,6 +134,8 @@ def test_requests_beyond_the_queue_are_refused_at_once_and_the_others_decided() 
 
     with running(decide) as edge, ExitStack() as stack:
         clients = [stack.enter_context(wire.connect(edge.address)) for _ in range(QUEUED + BATCH + 1)]
+        # Nobody is let in while half of the queue is taken.
+        poll(lambda: edge.edge.statistics()["connections_accepted"] == len(clients), what="every connection")
         for client in clients:
             client.send(wire.request("GET", "/", "Connection: close"))
         # More than the queue and a batch hold can only be refused, while the policy still decides about its first: whoever
