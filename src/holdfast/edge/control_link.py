@@ -177,10 +177,13 @@ class ControlLink:
         limit_s: float | None = WELCOME_LIMIT_S
         while data := self._read(connection, conversation, limit_s):
             for body in reader.bodies(data):
-                _send(connection, conversation.hear(body))
+                answers = conversation.hear(body)
+                if conversation.is_welcome:
+                    # Before control is told of what came with its welcome.
+                    self._is_connected.set()
+                _send(connection, answers)
             if conversation.is_welcome and limit_s is not None:
                 limit_s = None
-                self._is_connected.set()
                 self._log("control_connected", {"revision": self._live.revision})
 
     def _read(self, connection: socket.socket, conversation: Conversation, limit_s: float | None) -> bytes:

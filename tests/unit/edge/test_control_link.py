@@ -16,7 +16,18 @@ from holdfast.edge.control_link import ControlLink
 from holdfast.edge.live import LiveEdge
 from holdfast.model.connection import ConnectionEvent
 from holdfast.model.connection_messages import ConnectionEvents, Retired, WatchConnections
-from holdfast.model.control_link import VERSION, FrameReader, Hello, Message, Report, Welcome, frame
+from holdfast.model.control_link import (
+    VERSION,
+    Applied,
+    FrameReader,
+    FullSnapshot,
+    Hello,
+    Message,
+    Report,
+    Welcome,
+    frame,
+)
+from holdfast.model.zone_document import SnapshotDocument
 from tests.unit.connections import OPENED, a_closed_connection
 from tests.unit.edge.live_parts import Parts
 
@@ -194,3 +205,30 @@ def test_what_may_be_done_beforehand_is_done_while_there_is_no_news_and_until_it
             watched.link.stop()
     assert left == [0]
     assert [event for event, _ in watched.log] == ["control_connected"]
+
+
+def test_an_edge_is_connected_before_it_answers_what_came_with_its_welcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    apply_full = LiveEdge.apply_full
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        listener.settimeout(LIMIT_S)
+        listener.bind(str(tmp_path / "control.sock"))
+        listener.listen()
+        watched = Watched(tmp_path / "control.sock")
+
+        def applying(live: LiveEdge, snapshot: Any) -> Any:
+            seen.append(watched.link.is_connected)
+            return apply_full(live, snapshot)
+
+        monkeypatch.setattr(LiveEdge, "apply_full", applying)
+        watched.link.start()
+        with closing(listener.accept()[0]) as peer:
+            peer.settimeout(LIMIT_S)
+            assert isinstance(messages(peer, 1)[0], Hello)
+            everything = FullSnapshot(snapshot=SnapshotDocument(source="the tests", revision=1, zones=()))
+            peer.sendall(frame(Welcome(version=VERSION)) + frame(everything))
+            assert messages(peer, 1) == [Applied(revision=1)]
+            watched.link.stop()
+    assert seen == [True]
