@@ -22,8 +22,8 @@ from holdfast.store.schema import INSTALLATION, METADATA
 BINARIES = Path("/usr/lib/postgresql")
 # The server refuses to be root; this is whom Debian's package makes for it.
 OWNER = "postgres"
-# How long the server may take to start and to stop. The machine may be busy with other tests.
-LIMIT_S = 30.0
+# How long the server may take to start and to stop, and a program to make a database. The machine may be busy with other tests.
+LIMIT_S = 100.0
 TEMPLATE = "template_holdfast"
 _UPGRADE = """
 import asyncio, sys
@@ -60,8 +60,12 @@ class Cluster:
         except BaseException:
             shutil.rmtree(self._directory, ignore_errors=True)
             raise
-        self._sql(f"CREATE DATABASE {TEMPLATE}", database="postgres")
-        _upgrade(self.url(TEMPLATE))
+        try:
+            self._sql(f"CREATE DATABASE {TEMPLATE}", database="postgres")
+            _upgrade(self.url(TEMPLATE))
+        except BaseException:
+            self.close()
+            raise
 
     def _initialise(self) -> None:
         if self._as:
