@@ -75,8 +75,12 @@ class Log(EventLog):
 def announce(lines):
     print(*lines, sep="\\n", flush=True)
 
+def stop_limit_s(name):
+    # Of those that do not end by themselves a short one is over soon; the others have as long as a busy machine takes.
+    return 0.2 if name in ("deaf", "lets go") else 60
+
 specs = [
-    ChildSpec(limits=ChildLimits(name=name, start_limit_s=30, stop_limit_s=0.2, keeps_clients=name == "edge"),
+    ChildSpec(limits=ChildLimits(name=name, start_limit_s=60, stop_limit_s=stop_limit_s(name), keeps_clients=name == "edge"),
               argv=lambda python, name=name: (
                   "/nonexistent/python" if name == "nowhere" else python or sys.executable, "-c", {CHILD!r}, name
               ),
@@ -93,6 +97,8 @@ sys.exit(status)
 """
 
 
+# Longest wait for what should happen at once. The machine may be busy with other tests.
+LIMIT_S = 60.0
 # Releases in which a hang-up must have been heard: some seconds of them.
 MOST_ASKED = 100
 
@@ -118,7 +124,7 @@ class Supervisor:
 
     def ended(self) -> tuple[int, list[str], list[dict[str, Any]]]:
         """(exit status, what it said since, its records)."""
-        out, _ = self.process.communicate(timeout=30)
+        out, _ = self.process.communicate(timeout=LIMIT_S)
         records = [json.loads(line) for line in self.log.read_text().splitlines()]
         return self.process.returncode, out.splitlines(), records
 
@@ -214,9 +220,13 @@ def test_a_release_that_is_asked_for_is_made_and_leaves_no_descriptor_behind(
     for _ in range(6):
         assert run_release(tmp_path, python=None, waits=True) == 0
     assert "keeps 0 connections" in capsys.readouterr().out
-    assert not set(children_of(pid)) & set(before)
-    # Of an edge and a control that have not been reaped, two each at most.
-    assert len(list(Path(f"/proc/{pid}/fd").iterdir())) - open_before <= 4
+    # Those that were told to end before a release was done may end and be reaped a moment after it.
+    poll(lambda: not set(children_of(pid)) & set(before), what="the end of the first ones", limit_s=LIMIT_S)
+    poll(
+        lambda: len(list(Path(f"/proc/{pid}/fd").iterdir())) <= open_before,
+        what="as few descriptors as before",
+        limit_s=LIMIT_S,
+    )
     supervisor.process.send_signal(signal.SIGTERM)
     status, _, records = supervisor.ended()
     assert (status, sum(one["event"] == "release_done" for one in records)) == (0, 6)
@@ -240,7 +250,7 @@ def test_a_hang_up_is_a_release(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path, "edge", "control")
     assert {supervisor.line(), supervisor.line()} == {"ready: edge", "ready: control"}
     supervisor.process.send_signal(signal.SIGHUP)
-    poll(lambda: '"release_done"' in supervisor.log.read_text(), what="the release", limit_s=30)
+    poll(lambda: '"release_done"' in supervisor.log.read_text(), what="the release", limit_s=LIMIT_S)
     supervisor.process.send_signal(signal.SIGTERM)
     status, _, records = supervisor.ended()
     assert (status, sum(one["event"] == "release_done" for one in records)) == (0, 1)
@@ -272,7 +282,7 @@ os.execv(sys.executable, [sys.executable, "-c", *sys.argv[1:]])
         assert run_release(tmp_path, python=None, waits=True) == 0
     if ignored:
         assert run_drain(tmp_path, waits=True) == 0
-    assert process.wait(30) == 0
+    assert process.wait(LIMIT_S) == 0
     assert log.read_text().count('"event":"release_done"') == (asked + 1 if ignored else 0)
     for descriptor in (said, saying):
         os.close(descriptor)
@@ -310,7 +320,7 @@ def test_a_second_supervisor_on_a_directory_says_that_it_cannot_be_asked_and_run
 def test_a_service_manager_hears_what_is_done(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(30)
+        manager.settimeout(LIMIT_S)
         supervisor = Supervisor(tmp_path, "edge", environment={"NOTIFY_SOCKET": str(tmp_path / "notify")})
         pid = supervisor.process.pid
         assert manager.recv(4096).decode() == f"READY=1\nSTATUS=Serving\nMAINPID={pid}"
