@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,113 +11,182 @@ import uvicorn
 
 from holdfast.app import http_limits
 from holdfast.app.http_limits import LimitedProtocol
+from tests.unit.loop_clock import LoopClock
 
-LIMIT_S = 0.2
+# So long that none of it passes by itself.
+LIMIT_S = 1000.0
 
 
 class Impatient(LimitedProtocol):
-    """The same with short limits."""
+    """The same with limits of the tests' own, and it says how much it was sent."""
 
     limits = {h11.IDLE: LIMIT_S, h11.SEND_BODY: LIMIT_S}  # noqa: RUF012  as its base has it
+    received = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.received += len(data)
+
+
+class Server:
+    """It, with its clock. What is asked for `/slow` is answered when `may_answer` is set, once."""
+
+    def __init__(self) -> None:
+        self.clock = LoopClock(asyncio.get_running_loop())
+        self.state = uvicorn.server.ServerState()
+        self.may_answer = asyncio.Event()
+        self.asked = 0
+        self.port = 0
+
+    async def application(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Reads the body, and takes its time to answer where it is asked to."""
+        while (await receive()).get("more_body"):
+            pass
+        self.asked += 1
+        if scope["path"] == "/slow":
+            await self.may_answer.wait()
+            self.may_answer.clear()
+        await application(scope, receive, send)
+
+    @property
+    def only(self) -> Impatient:
+        """The one connection that there is."""
+        [found] = self.state.connections
+        assert isinstance(found, Impatient)
+        return found
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Reads the body, and takes its time to answer where it is asked to."""
-    while (await receive()).get("more_body"):
-        pass
-    if scope["path"] == "/slow":
-        await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=3 * LIMIT_S)
+    """Answers."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(application, interface="asgi3", http=Impatient, log_config=None, lifespan="off")
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    config = uvicorn.Config(made.application, interface="asgi3", http=Impatient, log_config=None, lifespan="off")
     config.load()
-    state = uvicorn.server.ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Impatient(config=config, server_state=state, app_state={}, _loop=loop), "127.0.0.1", 0
+    listener = await loop.create_server(
+        lambda: Impatient(config=config, server_state=made.state, app_state={}, _loop=loop), "127.0.0.1", 0
     )
-    yield int(server.sockets[0].getsockname()[1])
-    server.close()
-    assert not state.connections
-    await asyncio.gather(*state.tasks, return_exceptions=True)
+    made.port = int(listener.sockets[0].getsockname()[1])
+    yield made
+    listener.close()
+    assert not made.state.connections
+    await asyncio.gather(*made.state.tasks, return_exceptions=True)
 
 
-async def until(what: Callable[[], bool]) -> None:
+async def until(what: Callable[[], object]) -> None:
     """Return when this is so."""
     async with asyncio.timeout(30):
         while not what():
             await asyncio.wait([asyncio.create_task(asyncio.Event().wait())], timeout=0.01)
 
 
-async def talk(port: int, *pieces: bytes) -> tuple[bytes, float]:
-    """All that comes back for these pieces until the server ends the connection, and how long that took."""
-    began = time.monotonic()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for piece in pieces:
-        writer.write(piece)
-        await writer.drain()
-    try:
-        answer = await asyncio.wait_for(reader.read(), 30)
-    except ConnectionResetError:
-        answer = b""
-    writer.close()
-    return answer, time.monotonic() - began
+async def some_turns() -> None:
+    """Let the loop do what is due, and what follows from it."""
+    for _ in range(20):
+        await asyncio.to_thread(bool)
+
+
+class Talk:
+    """A client that says `pieces`, and then waits for the end of its connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writer = writer
+        self.ended = asyncio.create_task(reader.read())
+
+    @classmethod
+    async def with_server(cls, server: Server, *pieces: bytes) -> "Talk":
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await until(lambda: server.state.connections)
+        for piece in pieces:
+            writer.write(piece)
+        return cls(reader, writer)
+
+    async def answers(self) -> bytes:
+        """All that has come when the connection has ended."""
+        try:
+            answer = await asyncio.wait_for(self.ended, 30)
+        except ConnectionResetError:
+            answer = b""
+        self.writer.close()
+        return answer
 
 
 @pytest.mark.parametrize(
-    "pieces",
+    ("pieces", "owed"),
     [
-        (),
-        (b"GET / HT",),
-        (b"GET / HTTP/1.1\r\nHost: h\r\n",),
-        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf",),
+        ((), h11.IDLE),
+        ((b"GET / HT",), h11.IDLE),
+        ((b"GET / HTTP/1.1\r\nHost: h\r\n",), h11.IDLE),
+        ((b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf",), h11.SEND_BODY),
     ],
 )
-async def test_a_client_that_owes_the_rest_of_a_request_is_cut(port: int, pieces: tuple[bytes, ...]) -> None:
-    answer, took_s = await talk(port, *pieces)
-    assert answer == b""
-    assert took_s >= LIMIT_S
+async def test_a_client_that_owes_the_rest_of_a_request_is_cut(
+    server: Server, pieces: tuple[bytes, ...], owed: type
+) -> None:
+    talk = await Talk.with_server(server, *pieces)
+    await until(lambda: server.only.received == len(b"".join(pieces)))
+    assert server.only.conn.their_state is owed
+    server.clock.passes(0.8 * LIMIT_S)
+    await some_turns()
+    assert not talk.ended.done()
+    server.clock.passes(0.3 * LIMIT_S)
+    assert await talk.answers() == b""
 
 
-async def test_a_client_that_drips_bytes_has_no_more_time(port: int) -> None:
-    began = time.monotonic()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    ended = asyncio.create_task(reader.read())
-    for byte in b"GET / HTTP/1.1\r\nX: " + b"x" * 1_000:
-        writer.write(bytes([byte]))
-        if (await asyncio.wait([ended], timeout=0.02))[0]:
-            break
-    assert ended.done()
-    assert isinstance(ended.exception(), ConnectionResetError) or ended.result() == b""
-    assert time.monotonic() - began >= LIMIT_S
-    writer.close()
+async def test_a_client_that_drips_bytes_has_no_more_time(server: Server) -> None:
+    talk = await Talk.with_server(server, b"GET / HTTP/1.1\r\nX: ")
+    for _ in range(8):
+        before = server.only.received
+        talk.writer.write(b"x")
+        await until(lambda before=before: server.only.received > before)  # type: ignore[misc]
+        server.clock.passes(0.1 * LIMIT_S)
+        await some_turns()
+        assert not talk.ended.done()
+    server.clock.passes(0.3 * LIMIT_S)
+    assert await talk.answers() == b""
 
 
-async def test_a_client_that_waits_for_its_answer_is_not_cut(port: int) -> None:
-    answer, _ = await talk(port, b"GET /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+async def test_a_client_that_waits_for_its_answer_is_not_cut(server: Server) -> None:
+    talk = await Talk.with_server(server, b"GET /slow HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    await until(lambda: server.asked == 1)
+    server.clock.passes(3 * LIMIT_S)
+    await some_turns()
+    server.may_answer.set()
+    answer = await talk.answers()
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"ok")
 
 
-async def test_each_request_of_a_connection_has_its_own_time(port: int) -> None:
+async def test_each_request_of_a_connection_has_its_own_time(server: Server) -> None:
     request = b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"
-    answer, _ = await talk(port, request, request)
-    assert answer.count(b"HTTP/1.1 200 ") == 2
+    talk = await Talk.with_server(server, request, request)
+    for number in (1, 2):
+        await until(lambda number=number: server.asked == number)  # type: ignore[misc]
+        server.clock.passes(3 * LIMIT_S)
+        await some_turns()
+        server.may_answer.set()
+    await until(lambda: server.only.conn.their_state is h11.IDLE)
+    server.clock.passes(1.1 * LIMIT_S)
+    assert (await talk.answers()).count(b"HTTP/1.1 200 ") == 2
 
 
 @pytest.mark.parametrize("before", [b"", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"])
-async def test_nothing_is_a_request_behind_one_whose_length_is_said_twice(port: int, before: bytes) -> None:
+async def test_nothing_is_a_request_behind_one_whose_length_is_said_twice(server: Server, before: bytes) -> None:
     both = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-    answer, _ = await talk(port, before + both + b"GET / HTTP/1.1\r\nHost: smuggled\r\n\r\n")
-    assert answer.count(b"HTTP/1.1 200 ") == (2 if before else 1)
+    talk = await Talk.with_server(server, before + both + b"GET / HTTP/1.1\r\nHost: smuggled\r\n\r\n")
+    assert (await talk.answers()).count(b"HTTP/1.1 200 ") == (2 if before else 1)
 
 
 @pytest.mark.parametrize("has_asked_before", [False, True])
-async def test_who_is_about_to_ask_when_control_stops_is_answered_and_goes_then(has_asked_before: bool) -> None:
+async def test_who_is_about_to_ask_when_control_stops_is_answered_and_goes_then(
+    has_asked_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_limits, "LINGER_S", 60.0)
     config = uvicorn.Config(application, interface="asgi3", http=LimitedProtocol, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     config.load()
@@ -148,7 +216,7 @@ async def test_who_is_about_to_ask_when_control_stops_is_answered_and_goes_then(
 async def test_who_asks_nothing_when_control_stops_keeps_it_no_longer_than_a_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_limits, "LINGER_S", LIMIT_S)
+    monkeypatch.setattr(http_limits, "LINGER_S", 0.01)
     config = uvicorn.Config(application, interface="asgi3", http=LimitedProtocol, log_config=None, lifespan="off")
     config.load()
     state = uvicorn.server.ServerState()
