@@ -118,7 +118,7 @@ def test_the_kernel_tells_a_child_at_once(
     try:
         Lifeline(childs).signal_when_told()
         happens(ours)
-        assert signal.sigtimedwait([signal.SIGIO], 5) is not None
+        assert signal.sigtimedwait([signal.SIGIO], 30) is not None
     finally:
         signal.sigtimedwait([signal.SIGIO], 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -36,7 +36,7 @@ def family(child: str) -> Iterator[tuple[int, int]]:
         assert parent.stdout is not None
         yield parent.pid, int(parent.stdout.readline())
     finally:
-        parent.communicate(b"\n", timeout=10)
+        parent.communicate(b"\n", timeout=30)
 
 
 def test_the_tree_has_the_child_of_a_process() -> None:

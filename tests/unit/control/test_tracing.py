@@ -85,7 +85,7 @@ async def test_who_would_wait_too_long_is_told_so(monkeypatch: pytest.MonkeyPatc
     tracer.gate.clear()
     asked = over(tracer)
     first = asyncio.create_task(asked.traces("known", GIVEN))
-    assert await asyncio.to_thread(tracer.begun.wait, 10)
+    assert await asyncio.to_thread(tracer.begun.wait, 30)
     with pytest.raises(TracingBusy):
         await asked.traces("known", GIVEN)
     tracer.gate.set()

@@ -56,7 +56,7 @@ def test_waiting_is_a_rest_and_looking_is_not(file: Path) -> None:
         assert selector.select(0) == []
         assert rests == []
         theirs.send(b"a")
-        assert len(selector.select(5)) == 1
+        assert len(selector.select(30)) == 1
         assert len(rests) == 1
     assert _turn(file) == (2, 0, 0, TURN_OF_ANOTHER)
 

@@ -114,7 +114,7 @@ async def test_what_is_given_up_elsewhere_is_cancelled_at_home() -> None:
 
     async def main() -> None:
         task = asyncio.ensure_future(long())
-        assert await asyncio.to_thread(begun.wait, 20)
+        assert await asyncio.to_thread(begun.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
