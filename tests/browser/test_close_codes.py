@@ -19,7 +19,7 @@ from tests.integration.command import run_to_end
 from tests.integration.origin import Origin as FakeOrigin
 from tests.integration.origin_paths import PATHS
 from tests.integration.run import Run
-from tests.integration.waiting import LIMIT_S
+from tests.integration.waiting import LIMIT_S, PATIENT
 from tests.integration.zones_of_run import UNLIMITED, Zones, origin_ip
 
 HOST = "example.test"
@@ -105,7 +105,7 @@ def test_websockets_sees_why_the_edge_ended_its_connection(
     word: str, code: int, settings: dict[str, int], end: Callable[[Place], None], tmp_path: Path
 ) -> None:
     with place(tmp_path / "data", settings, *TERMS) as here:
-        with connect(here.url, sock=socket.create_connection(here.run.plain), proxy=None) as client:
+        with connect(here.url, sock=socket.create_connection(here.run.plain), proxy=None, **PATIENT) as client:
             client.send("one")
             assert client.recv(timeout=LIMIT_S) == "one"
             end(here)

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from holdfast.model.data_dir import local_home, workers_host_socket
 from holdfast.model.worker_host_messages import Answer, Logged, Tail
 from holdfast.model.worker_messages import LineReader, Log, line
-from tests.integration.waiting import LIMIT_S
+from tests.integration.waiting import LIMIT_S, PATIENT
 from tests.integration.worker_up import ServedWorker
 
 CODE = """
@@ -65,7 +65,9 @@ class Default(WorkerEntrypoint):
 @asynccontextmanager
 async def client(served: ServedWorker, name: str) -> AsyncIterator[ClientConnection]:
     """A socket of the object of this name."""
-    async with connect(f"ws://{served.address}/{name}", ping_interval=None, max_size=None, max_queue=None) as one:
+    async with connect(
+        f"ws://{served.address}/{name}", ping_interval=None, max_size=None, max_queue=None, **PATIENT
+    ) as one:
         yield one
 
 

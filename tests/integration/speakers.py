@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import ServedWorker
 
 LIMIT_S = 60.0
@@ -18,7 +18,7 @@ STALL_S = 5.0
 
 @asynccontextmanager
 async def client(served: ServedWorker, path: str = "/a") -> AsyncIterator[ClientConnection]:
-    async with connect(f"ws://{served.address}{path}", ping_interval=None, max_queue=None) as socket:
+    async with connect(f"ws://{served.address}{path}", ping_interval=None, max_queue=None, **PATIENT) as socket:
         yield socket
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 60.0
@@ -92,7 +92,7 @@ async def heard(socket: ClientConnection) -> str:
 
 def test_what_is_handled_while_the_edge_takes_nothing_happens_once_though_the_process_is_killed() -> None:
     async def scenario(served: ServedWorker) -> list[int]:
-        async with connect(f"ws://{served.address}/", ping_interval=None, max_queue=None) as socket:
+        async with connect(f"ws://{served.address}/", ping_interval=None, max_queue=None, **PATIENT) as socket:
             for number in range(MESSAGES):
                 await socket.send(f"{number} {ANSWER_BYTES}")
             await begun(served, MESSAGES)
@@ -111,7 +111,7 @@ def test_what_is_handled_while_the_edge_takes_nothing_happens_once_though_the_pr
 
 def test_a_long_answer_after_a_write_outlives_its_process() -> None:
     async def scenario(served: ServedWorker) -> None:
-        async with connect(f"ws://{served.address}/", ping_interval=None, max_size=None) as socket:
+        async with connect(f"ws://{served.address}/", ping_interval=None, max_size=None, **PATIENT) as socket:
             await socket.send(f"0 {LONG_BYTES}")
             assert len(await heard(socket)) == LONG_BYTES + 2
             await socket.send(f"1 {LONG_BYTES}")

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from holdfast.workers.sdk import importing
 from tests.integration.frames import CLOSE, FrameReader
 from tests.integration.origin import Origin
+from tests.integration.waiting import PATIENT
 from tests.integration.worker_examples import EXAMPLES, LIMIT_S, ServedExample, client, example_up, heard, told, until
 
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/worker.py"))
@@ -344,7 +345,7 @@ def test_a_proxy_closes_a_client_that_does_not_read_before_it_fills_memory(
     async def scenario() -> None:
         # A GiB in what the origin sends as fast as it is taken; the client takes a message, and then nothing.
         path = f"/flood?bytes={1 << 30}&{token}"
-        async with connect(proxy.url(path), ping_interval=None, max_queue=1, compression=None) as socket:
+        async with connect(proxy.url(path), ping_interval=None, max_queue=1, compression=None, **PATIENT) as socket:
             seen = await asyncio.to_thread(origin.find, token)
             await asyncio.to_thread(seen.until, lambda one: closed_with(one.after_head), what="a Close of the Worker")
             assert closed_with(seen.after_head) == 1013

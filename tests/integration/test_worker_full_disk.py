@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.integration.waiting import PATIENT
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 60.0
@@ -88,7 +89,7 @@ def filled(disk: Path) -> Iterator[None]:
 async def written(served: ServedWorker, first: int, how: str, *, most: int) -> tuple[list[int], str]:
     """Have rows written, one after the other, until the socket is closed: the numbers that were answered, and how it was closed."""
     answered: list[int] = []
-    async with connect(f"ws://{served.address}/", ping_interval=None) as socket, asyncio.timeout(LIMIT_S):
+    async with connect(f"ws://{served.address}/", ping_interval=None, **PATIENT) as socket, asyncio.timeout(LIMIT_S):
         with suppress(ConnectionClosed):
             for number in range(first, first + most):
                 await socket.send(f'[{number}, "{how}"]')

@@ -13,7 +13,7 @@ from holdfast.model.worker_host_messages import Done
 from tests.integration.command import children_of
 from tests.integration.releasing import released
 from tests.integration.speakers import client, told
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 60.0
@@ -55,7 +55,7 @@ def posted(served: ServedWorker, body: str) -> str:
 
 
 async def opened(served: ServedWorker) -> str:
-    async with connect(f"ws://{served.address}/", open_timeout=LIMIT_S, ping_interval=None) as socket:
+    async with connect(f"ws://{served.address}/", ping_interval=None, **PATIENT) as socket:
         return await told(socket, "new")
 
 

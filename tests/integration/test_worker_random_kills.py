@@ -13,6 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.integration.test_worker_transactions import CODE, LIMIT_S, WAYS, check_books
+from tests.integration.waiting import PATIENT
 from tests.integration.worker_up import ServedWorker, worker_up
 
 # How often the process is killed while clients of all ways are at work.
@@ -32,7 +33,7 @@ class Mover:
 
     async def move(self, is_over: asyncio.Event) -> None:
         """Until it is over, and the last answer is there."""
-        async with connect(f"ws://{self._served.address}/{self.way}", ping_interval=None) as socket:
+        async with connect(f"ws://{self._served.address}/{self.way}", ping_interval=None, **PATIENT) as socket:
             while not is_over.is_set():
                 while self.asked - len(self.done) < WINDOW:
                     await self._ask(socket)

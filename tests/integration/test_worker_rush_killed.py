@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 60.0
@@ -93,9 +93,7 @@ class Rush:
         return len(self.open) + self.refused.total()
 
     async def _open(self, name: str) -> None:
-        opening = connect(
-            f"ws://{self._served.address}/{name}", ping_interval=None, open_timeout=LIMIT_S, compression=None
-        )
+        opening = connect(f"ws://{self._served.address}/{name}", ping_interval=None, compression=None, **PATIENT)
         try:
             self.open[name] = await self._stack.enter_async_context(opening)
         except InvalidStatus as refused:

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.integration.origin import Origin
+from tests.integration.waiting import PATIENT
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 30.0
@@ -125,7 +126,7 @@ def served() -> Iterator[ServedWorker]:
 @asynccontextmanager
 async def client(served: ServedWorker, path: str, *protocols: str) -> AsyncIterator[ClientConnection]:
     names = list(protocols) or None
-    async with connect(f"ws://{served.address}{path}", subprotocols=names, ping_interval=None) as socket:  # type: ignore[arg-type]  # plain text will do
+    async with connect(f"ws://{served.address}{path}", subprotocols=names, ping_interval=None, **PATIENT) as socket:  # type: ignore[arg-type]  # plain text will do
         yield socket
 
 

@@ -15,7 +15,7 @@ from holdfast.edge.worker_calls import TOO_DEEP
 from holdfast.model.data_dir import local_home, worker_caller_file, worker_key, workers_egress_socket
 from holdfast.model.worker_egress import BoundCall, Called, Egress, RequestContext, field_of
 from holdfast.workers.durable.ids import IdSpace
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_pair import STORE_CODE, WorkerPair, worker_pair
 
 LIMIT_S = 30.0
@@ -62,7 +62,7 @@ def test_objects_of_the_other_script_are_the_same_objects(pair: WorkerPair) -> N
 def test_a_websocket_lives_in_the_object_that_accepted_it_and_outlives_both_deployments(
     pair: WorkerPair, path: str
 ) -> None:
-    with connect(f"ws://{pair.address}{path}", proxy=None) as client:
+    with connect(f"ws://{pair.address}{path}", proxy=None, **PATIENT) as client:
         client.send("one")
         first = client.recv(timeout=LIMIT_S)
         pair.deploy("store", "v1")

@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.integration.waiting import PATIENT
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 30.0
@@ -128,7 +129,7 @@ def served() -> Iterator[ServedWorker]:
 
 @asynccontextmanager
 async def client(served: ServedWorker, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
-    options = {"ping_interval": None, "max_size": None, **options}
+    options = {"ping_interval": None, "max_size": None, **PATIENT, **options}
     async with connect(f"ws://{served.address}/{path}", **options) as socket:
         yield socket
 
@@ -178,7 +179,7 @@ async def test_text_and_bytes_of_every_size_come_back(served: ServedWorker, path
 @pytest.mark.parametrize("path", ["room", "standard"])
 async def test_a_message_that_is_too_big_is_told_to_both_sides(served: ServedWorker, path: str) -> None:
     # Not closed by us: it was in the middle of a message when the other side did.
-    socket = await connect(f"ws://{served.address}/{path}", ping_interval=None, compression=None)
+    socket = await connect(f"ws://{served.address}/{path}", ping_interval=None, compression=None, **PATIENT)
     await socket.send(b"y" * (MAX_MESSAGE_BYTES + 1))
     assert (await ended(socket))[0] == 1009
     await told(served, [1009, "a message has more than 33554432 bytes", False, 3])

@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.integration.command import children_of
 from tests.integration.hostile import logged
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import ServedWorker, worker_up
 
 MIB = 1024 * 1024
@@ -172,7 +172,7 @@ def test_a_client_that_does_not_read_a_flood_is_closed_and_its_neighbours_are_he
     before = served.status().pid
 
     async def neighbour() -> None:
-        async with connect(f"ws://{served.address}/flooded", ping_interval=None) as one:
+        async with connect(f"ws://{served.address}/flooded", ping_interval=None, **PATIENT) as one:
             for number in range(50):
                 await one.send(f"{number}")
                 async with asyncio.timeout(LIMIT_S):
@@ -205,7 +205,7 @@ async def test_the_longest_message_goes_through_python_and_a_longer_one_does_not
     url = f"ws://{served.address}/long"
     async with (
         asyncio.timeout(2 * LIMIT_S),
-        connect(url, ping_interval=None, max_size=None, compression=compression) as one,
+        connect(url, ping_interval=None, max_size=None, compression=compression, **PATIENT) as one,
     ):
         await one.send(text)
         assert await one.recv() == text

@@ -10,6 +10,7 @@ import json
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.integration.waiting import PATIENT
 from tests.integration.worker_up import ServedWorker, worker_up
 
 LIMIT_S = 60.0
@@ -113,7 +114,7 @@ def check_books(served: ServedWorker, way: str) -> list[str]:
 
 async def die_halfway(served: ServedWorker, way: str) -> None:
     """Move, by a handler that ends its process; then by one that does not."""
-    async with connect(f"ws://{served.address}/{way}", ping_interval=None) as socket:
+    async with connect(f"ws://{served.address}/{way}", ping_interval=None, **PATIENT) as socket:
         await socket.send(json.dumps([f"{way} dies", 5, ACCOUNTS // 2]))
         await socket.send(json.dumps([f"{way} lives", 5, None]))
         async with asyncio.timeout(LIMIT_S):

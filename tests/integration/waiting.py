@@ -7,7 +7,7 @@ Law 2: a wait that reaches its limit raises AssertionError with the last thing s
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypedDict, TypeVar
 
 T = TypeVar("T")
 
@@ -15,6 +15,17 @@ T = TypeVar("T")
 LIMIT_S = 30.0
 # How often /proc is read while waiting for a number of another process to change.
 POLL_S = 0.02
+
+
+class Patience(TypedDict):
+    """Limits of a client of `websockets`."""
+
+    open_timeout: float
+    close_timeout: float
+
+
+# For clients whose edge, or whose Worker's next process, may be slow to have its turn: by themselves they wait 10 s.
+PATIENT: Final[Patience] = {"open_timeout": 2 * LIMIT_S, "close_timeout": 2 * LIMIT_S}
 
 
 class Changes:

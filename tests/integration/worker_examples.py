@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from holdfast.app.local_project import placed
 from holdfast.model.worker_host_messages import Answer, Deploy, ListScripts, Scripts, ScriptStatus
 from tests.integration.command import Command
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import READY, asked
 
 # The machine may be busy with other tests.
@@ -75,7 +75,7 @@ def example_up(name: str, *arguments: str, is_copied: bool = False) -> Iterator[
 @asynccontextmanager
 async def client(served: ServedExample, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
     """A WebSocket of an example."""
-    async with connect(served.url(path), ping_interval=None, max_queue=None, **options) as socket:
+    async with connect(served.url(path), ping_interval=None, max_queue=None, **PATIENT, **options) as socket:
         yield socket
 
 
