@@ -3,8 +3,10 @@
 import asyncio
 import os
 import signal
+import struct
 from pathlib import Path
 
+from holdfast.model.worker_messages import TURN_FORMAT, TURN_WAITS
 from tests.integration.speakers import client, heard, told
 from tests.integration.waiting import poll
 from tests.integration.worker_up import ServedWorker, worker_up
@@ -21,6 +23,9 @@ class Room(DurableObject):
         return Response(None, status=101, web_socket=client)
 
     async def webSocketMessage(self, ws, message):
+        if message == "spin":
+            # In the directory of this process.
+            open("spins", "w").close()
         while message == "spin":
             pass
         if message == "wait":
@@ -32,32 +37,26 @@ class Default(WorkerEntrypoint):
     async def fetch(self, request):
         return await self.env.ROOM.getByName("lobby").fetch(request)
 """
-# Of processor time: what no process takes that has just started to serve and has nothing to do.
-BUSY_TICKS = 40
 
 
-def fields_of(pid: int) -> list[str]:
-    """What is told of a process from its state on (proc(5))."""
-    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+def own(pid: int, name: str) -> Path:
+    """A file of the directory that a script's process runs in."""
+    return Path(f"/proc/{pid}/cwd", name)
 
 
-def ticks(pid: int) -> int:
-    """Processor time of a process so far."""
-    fields = fields_of(pid)
-    return int(fields[11]) + int(fields[12])
+def waits(pid: int) -> bool:
+    """Whether the loop of a script's process has said that it waits."""
+    return bool(struct.unpack_from(TURN_FORMAT, own(pid, "turn").read_bytes())[-1] == TURN_WAITS)
 
 
 async def killed(served: ServedWorker, *, busy: bool) -> None:
     """Kill the process, once it computes if it is to be `busy`, and once its loop waits if not, and wait for the next one."""
     before = await asyncio.to_thread(served.status)
     if busy:
-        began = ticks(before.pid)
-        await asyncio.to_thread(
-            poll, lambda: ticks(before.pid) > began + BUSY_TICKS, what="a handler that computes", limit_s=30.0
-        )
+        await asyncio.to_thread(poll, own(before.pid, "spins").exists, what="a handler that computes")
     else:
         # What its client has heard leaves before the turn ends.
-        await asyncio.to_thread(poll, lambda: fields_of(before.pid)[0] == "S", what="a loop that waits")
+        await asyncio.to_thread(poll, lambda: waits(before.pid), what="a loop that waits")
     os.kill(before.pid, signal.SIGKILL)
     await asyncio.to_thread(served.until_restarted, before)
 
