@@ -30,7 +30,7 @@ from tests.integration.fake_edge_channel import (
     FakeLoop,
     Record,
 )
-from tests.integration.runtime_process import RuntimeProcess, ScriptUnderTest, script
+from tests.integration.runtime_process import LIMIT_S, RuntimeProcess, ScriptUnderTest, script
 
 ROOMS = (DurableObjectBinding(name="ROOM", class_name="Room"),)
 
@@ -345,11 +345,12 @@ def test_a_client_that_was_told_of_a_socket_is_waited_for(worker: ScriptUnderTes
 def test_an_answer_that_takes_longer_goes_on_while_the_next_process_takes_over(worker: ScriptUnderTest) -> None:
     process = _serving(worker)
     with socket.socket(socket.AF_UNIX) as slow:
-        slow.settimeout(10)
+        slow.settimeout(LIMIT_S)
         slow.connect(str(worker.client.path))
         slow.sendall(b"POST /upload HTTP/1.1\r\nHost: example.com\r\nContent-Length: 4\r\n\r\nab")
         assert worker.client.ask("/").status == 200
-        process.say(Retire(limit_s=5))
+        # The next one has that long to start.
+        process.say(Retire(limit_s=5, linger_s=LIMIT_S))
         process.hear(Retired)
         _serving(worker)
         assert worker.client.ask("/").status == 200
