@@ -5,7 +5,9 @@ import { WebSocket as ReconnectingWebSocket } from "partysocket";
 import WebSocket from "ws";
 
 const say = (what) => console.log(JSON.stringify(what));
-const socket = new ReconnectingWebSocket(process.argv[2], [], { WebSocket, minReconnectionDelay: 10, maxReconnectionDelay: 50 });
+// By itself it gives up a connection that has not opened within 4 s, and tries another.
+const limits = { minReconnectionDelay: 10, maxReconnectionDelay: 50, connectionTimeout: 30_000 };
+const socket = new ReconnectingWebSocket(process.argv[2], [], { WebSocket, ...limits });
 socket.binaryType = "arraybuffer";
 socket.addEventListener("open", () => say(["open"]));
 socket.addEventListener("message", ({ data }) => say(["message", data]));

@@ -87,8 +87,9 @@ def test_partysocket_comes_back_from_new_code_by_the_standard_api_and_stays_by_t
         assert served.deploy("new", f"{CODE}\n# another version") == Done()
         stays.send("still here")
         stays.until(["message", "still here"])
+        back.until(["close", 1012, RESTARTED, True], ["open"])
         back.send("here again")
-        back.until(["close", 1012, RESTARTED, True], ["open"], ["message", "here again"])
+        back.until(["message", "here again"])
 
 
 def test_partysocket_does_not_notice_that_the_process_of_its_object_has_died(served: ServedWorker) -> None:
