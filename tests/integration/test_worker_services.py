@@ -231,4 +231,7 @@ def test_a_process_reaches_nothing_but_what_its_script_has_bindings_for(pair: Wo
 
 
 def test_a_start_says_what_is_bound_and_not_served(pair: WorkerPair) -> None:
-    assert any("names the Worker 'gone', which is not served here" in text for text in pair.command.log_lines)
+    pair.command.changes.until(
+        lambda: any("names the Worker 'gone', which is not served here" in text for text in pair.command.log_lines),
+        what="what is bound and not served",
+    )
