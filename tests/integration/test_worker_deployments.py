@@ -5,6 +5,7 @@ That deployments lose no message is told in `test_workers_survive.py`.
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -44,13 +45,15 @@ def test_an_answer_that_takes_its_time_is_given_by_the_version_that_was_asked() 
         asyncio.run(scenario(served))
 
 
-def test_a_request_that_outlives_its_version_wakes_no_object_in_it() -> None:
+def test_a_request_that_outlives_its_version_wakes_no_object_in_it(tmp_path: Path) -> None:
     """The object is the next version's, whose requests are answered, and who calls it from the one before reaches it there."""
+    gate = tmp_path / "gate"
     late = ROOM.replace(
         "return await self.env.ROOM",
         "late = self.env.ROOM.getByName('lobby')\n"
         "        if request.url.endswith('/late'):\n"
-        "            print('begun')\n            await asyncio.sleep(4)\n"
+        "            print('begun')\n"
+        f"            while not os.path.exists('{gate}'):\n                await asyncio.sleep(0.05)\n"
         "        if request.url.endswith(('/late', '/note')):\n            return Response(await late.note(VERSION))\n"
         "        return await self.env.ROOM",
     )
@@ -68,6 +71,8 @@ def test_a_request_that_outlives_its_version_wakes_no_object_in_it() -> None:
         while not asked.done():
             answer = await asyncio.to_thread(served.get, "/note")
             assert (answer.status_code, answer.text) == (200, "v1")
+            # It goes on once the next version has answered.
+            gate.touch()
         assert (await asked).text == "v1"
         assert said(served, "v0") == ["v0"]
 
