@@ -15,6 +15,8 @@ from tests.integration.worker_up import ServedWorker, worker_up
 LIMIT_S = 30.0
 # Longest message in both directions. Precedent: the original's.
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+# What a close handler is told of a client that has gone without a word.
+VANISHED: list[object] = [1006, "WebSocket disconnected without sending Close frame.", False, 3]
 
 CODE = """
 import asyncio, threading
@@ -161,11 +163,17 @@ async def open_late(served: ServedWorker) -> None:
         raise AssertionError("it was opened")
 
 
-async def told(served: ServedWorker, expected: list[object]) -> None:
-    """Wait until a close handler was told this: code, reason, whether clean, and the state it saw."""
+async def closes(served: ServedWorker, expected: list[object]) -> int:
+    """How often a close handler was told this: code, reason, whether clean, and the state it saw."""
+    return int((await asyncio.to_thread(lambda: served.get("/closes").json())).count(expected))
+
+
+async def told(served: ServedWorker, expected: list[object], *, before: int = 0) -> None:
+    """Wait until a close handler was told this once more than `before`."""
     async with asyncio.timeout(LIMIT_S):
-        while expected not in await asyncio.to_thread(lambda: served.get("/closes").json()):
+        while await closes(served, expected) <= before:
             pass
+    assert await closes(served, expected) == before + 1
 
 
 @pytest.mark.parametrize("path", ["room", "standard", "standard-object"])
@@ -180,9 +188,11 @@ async def test_text_and_bytes_of_every_size_come_back(served: ServedWorker, path
 async def test_a_message_that_is_too_big_is_told_to_both_sides(served: ServedWorker, path: str) -> None:
     # Not closed by us: it was in the middle of a message when the other side did.
     socket = await connect(f"ws://{served.address}/{path}", ping_interval=None, compression=None, **PATIENT)
+    too_big: list[object] = [1009, "a message has more than 33554432 bytes", False, 3]
+    before = await closes(served, too_big)
     await socket.send(b"y" * (MAX_MESSAGE_BYTES + 1))
     assert (await ended(socket))[0] == 1009
-    await told(served, [1009, "a message has more than 33554432 bytes", False, 3])
+    await told(served, too_big, before=before)
 
 
 @pytest.mark.parametrize("path", ["room", "standard"])
@@ -208,9 +218,10 @@ async def test_who_closes_behind_its_messages_gets_the_answers_to_all_of_them(se
 
 @pytest.mark.parametrize("path", ["room", "standard"])
 async def test_a_client_that_vanishes_is_told_as_such(served: ServedWorker, path: str) -> None:
+    before = await closes(served, VANISHED)
     async with client(served, path) as socket:
         socket.transport.abort()
-    await told(served, [1006, "WebSocket disconnected without sending Close frame.", False, 3])
+    await told(served, VANISHED, before=before)
 
 
 async def test_user_code_closes_and_is_told_the_echo(served: ServedWorker) -> None:
@@ -275,26 +286,28 @@ async def test_a_worker_may_refuse_or_fail(served: ServedWorker, path: str, stat
 
 
 async def test_an_object_is_told_that_its_socket_went_to_nobody(served: ServedWorker) -> None:
-    gone = [1006, "WebSocket disconnected without sending Close frame.", False, 3]
-    before = served.get("/closes").json().count(gone)
+    before = await closes(served, VANISHED)
     with pytest.raises(InvalidStatus):
         async with client(served, "dropped"):
             pass
     await shows(served, "open", 0)
-    assert served.get("/closes").json().count(gone) == before + 1
+    await told(served, VANISHED, before=before)
 
 
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_an_object_is_told_of_a_client_that_left_before_its_101(served: ServedWorker, *, is_known: bool) -> None:
     """`is_known`: the script has been told when it answers."""
-    left = served.get("/left").json()
+    left, before = served.get("/left").json(), await closes(served, VANISHED)
     opening = asyncio.create_task(open_late(served))
     await shows(served, "open", 1)
     opening.cancel()
     if is_known:
-        await shows(served, "left", left + 1)
+        async with asyncio.timeout(LIMIT_S):
+            while await asyncio.to_thread(lambda: served.get("/left").json()) <= left:
+                pass
     await asyncio.to_thread(served.get, "/answer")
     await shows(served, "open", 0)
+    await told(served, VANISHED, before=before)
 
 
 async def test_a_client_that_takes_nothing_is_closed_and_harms_nobody(served: ServedWorker) -> None:
