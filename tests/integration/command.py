@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -119,6 +120,9 @@ class Command:
         for line in pipe:
             into.append(line.rstrip("\n"))
             self.changes.announce()
+        # Its pipes end before it does, and what is looked for may be its end.
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_LIMIT_S)
         self.changes.announce()
 
 

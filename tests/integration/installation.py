@@ -116,6 +116,9 @@ class Installation:
         for line in pipe:
             into.append(line.rstrip("\n"))
             self.changes.announce()
+        # Its pipes end before it does, and what is looked for may be its end.
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(STOP_LIMIT_S)
         self.changes.announce()
 
 
