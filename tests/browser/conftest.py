@@ -26,6 +26,10 @@ FLAGS = [
 ]
 
 
+# For whatever a page waits for, and for Chromium's start. The machine may be busy with other tests.
+LIMIT_MS = 60_000
+
+
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
     """A page of a Chromium with a profile of its own, which takes the test authority's certificates for good.
@@ -44,7 +48,8 @@ def chromium(profile: Path, *flags: str) -> Iterator[Page]:
     assert program is not None, "this test needs Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=program, args=[*FLAGS, *flags], ignore_https_errors=True
+            profile, executable_path=program, args=[*FLAGS, *flags], ignore_https_errors=True, timeout=LIMIT_MS
         )
+        context.set_default_timeout(LIMIT_MS)
         yield context.new_page()
         context.close()

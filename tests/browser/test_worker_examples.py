@@ -8,11 +8,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, Request, expect
 
+from tests.browser.conftest import LIMIT_MS
 from tests.integration.origin import Origin
 from tests.integration.worker_examples import ServedExample, example_up
 
-# The machine may be busy with other tests.
-LIMIT_MS = 20_000
 expect.set_options(timeout=LIMIT_MS)
 
 
@@ -27,7 +26,6 @@ def windows(page: Page, served: ServedExample, path: str = "/") -> Iterator[tupl
 
     other = page.context.new_page()
     for one in (page, other):
-        one.set_default_timeout(LIMIT_MS)
         one.on("pageerror", lambda error: faults.append(str(error)))
         one.on("request", requested)
         one.goto(f"http://{served.address}{path}")
