@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from holdfast.model.worker_host_messages import Done
 from tests.integration.releasing import released
 from tests.integration.speakers import WINDOW, client, heard, said, spoken, told, until_said
 from tests.integration.waiting import poll
-from tests.integration.worker_up import ServedWorker, worker_up
+from tests.integration.worker_up import ROOM, ServedWorker, worker_up
 
 # How often a process is killed while it is at work.
 KILLS = 8
@@ -30,13 +31,16 @@ def served() -> Iterator[ServedWorker]:
 
 
 def test_deployments_in_a_row_under_load_lose_no_socket_and_no_message(served: ServedWorker) -> None:
-    versions = [f"d{number}" for number in range(10)]
+    versions, names = [f"d{number}" for number in range(10)], ("deploy-a", "deploy-b", "deploy-c")
 
     def deploy() -> None:
         for version in versions:
             assert served.deploy(version) == Done()
+            # Everybody hears this version before the next one takes its place.
+            for name in names:
+                until_said(served, f"{name} ", len(said(served, f"{name} ")))
 
-    speakers = asyncio.run(spoken(served, deploy, names=("deploy-a", "deploy-b", "deploy-c")))
+    speakers = asyncio.run(spoken(served, deploy, names=names))
     for one in speakers:
         assert one.unanswered == []
         # Each deployment is there when it is said to be, and none comes back.
@@ -160,14 +164,17 @@ def test_a_host_that_is_killed_costs_no_socket_and_no_request() -> None:
                 # Nobody listens for the Worker now: the request waits for the next host.
                 answers = await asyncio.gather(*(asyncio.to_thread(served.get, "/version") for _ in range(4)))
                 assert [one.text for one in answers] == ["v0"] * 4
-                poll(partial(is_replaced, served, host), what="the next host", limit_s=30.0)
+                poll(partial(is_replaced, served, host), what="the next host")
                 assert await told(kept, f"host kept {number}") == f"v0 host kept {number}"
 
     with worker_up() as served:
         asyncio.run(scenario(served))
 
 
-def test_a_host_that_is_killed_serves_what_was_deployed_and_not_what_the_command_began_with() -> None:
+def test_a_host_that_is_killed_serves_what_was_deployed_and_not_what_the_command_began_with(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    endless = f"import time\nopen('{begun}', 'w').close()\ntime.sleep(3600)\n{ROOM}"
+
     async def scenario(served: ServedWorker) -> None:
         async with client(served) as kept:
             assert await told(kept, "late 1") == "v0 late 1"
@@ -176,10 +183,11 @@ def test_a_host_that_is_killed_serves_what_was_deployed_and_not_what_the_command
                 assert await asyncio.to_thread(served.deploy, f"late{number}") == Done()
             newest = f"late{KEPT_VERSIONS + 2}"
             host = served.started("workers")
-            deploying = asyncio.create_task(asyncio.to_thread(served.deploy, "never"))
+            deploying = asyncio.create_task(asyncio.to_thread(served.deploy, "never", endless))
+            await asyncio.to_thread(poll, begun.exists, what="the version that is loaded")
             os.kill(host, signal.SIGKILL)
             await asyncio.wait([deploying])
-            poll(partial(is_replaced, served, host), what="the next host", limit_s=30.0)
+            poll(partial(is_replaced, served, host), what="the next host")
             assert deploying.exception() is not None
             assert await told(kept, "late 2") == f"{newest} late 2"
             await asyncio.to_thread(released, served.data)
