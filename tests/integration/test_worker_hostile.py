@@ -17,7 +17,7 @@ LIMITS = """
 cpu_ms = 500
 memory_mb = 220
 """
-RECOVERY_S = 30.0
+RECOVERY_S = 50.0
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,8 @@ def test_a_handler_that_ends_its_process_later_is_found_among_others_and_none_of
     with worker_up(code=CODE, more=LIMITS) as served:
         asyncio.run(scenario(served))
         logged(served, "it ended with status 8")
-        assert served.status().restarts <= 4
+        # Two where nobody else came to have the loop in between, which the next process waits the longer for (0.1 s, 0.4 s, 1.6 s …).
+        assert served.status().restarts <= 6
 
 
 # What a process gets over without anybody noticing.
