@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.command import Command, children_of
+from tests.integration.waiting import LIMIT_S
 from tests.integration.wire import Address
 
 READY = re.compile(r"^ready: (?P<scheme>wss?|https?)://(?P<host>[^:]+):(?P<port>\d+)(?P<api> \(API\))?$")
@@ -85,7 +86,7 @@ class Run(Command):
 
     def ask(self, method: str, path: str, *, token: str = "", body: object = None) -> tuple[int, Any]:
         """Ask the API: (status, answer)."""
-        connection = http.client.HTTPConnection(*self.api, timeout=10)
+        connection = http.client.HTTPConnection(*self.api, timeout=LIMIT_S)
         try:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)

@@ -40,7 +40,7 @@ def said(served: ServedWorker, prefix: str) -> list[str]:
 
 def until_said(served: ServedWorker, prefix: str, count: int) -> None:
     """Wait until the object has written down more than so many of them."""
-    poll(lambda: len(said(served, prefix)) > count, what=f"more than {count} that begin with {prefix}", limit_s=30.0)
+    poll(lambda: len(said(served, prefix)) > count, what=f"more than {count} that begin with {prefix}", limit_s=LIMIT_S)
 
 
 class Speaker:

@@ -18,8 +18,8 @@ from tests.integration.command import Command
 from tests.integration.waiting import PATIENT, poll
 from tests.integration.worker_up import READY, asked
 
-# The machine may be busy with other tests.
-LIMIT_S = 30.0
+# The machine may be busy with other tests, while a process of an example starts anew.
+LIMIT_S = 60.0
 EXAMPLES = Path(__file__).parents[2] / "examples" / "workers"
 
 
@@ -37,7 +37,7 @@ class ServedExample:
     @property
     def process(self) -> int:
         """The process that runs the Worker's code, as soon as there is one: to a process 0 no signal may be sent."""
-        return poll(lambda: self.status.pid, what="a process of the Worker")
+        return poll(lambda: self.status.pid, what="a process of the Worker", limit_s=LIMIT_S)
 
     @property
     def status(self) -> ScriptStatus:
@@ -53,7 +53,7 @@ class ServedExample:
 
     def get(self, path: str) -> httpx.Response:
         """An ordinary request."""
-        return httpx.get(f"http://{self.address}{path}", timeout=30, trust_env=False)
+        return httpx.get(f"http://{self.address}{path}", timeout=LIMIT_S, trust_env=False)
 
 
 @contextmanager

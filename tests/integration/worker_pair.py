@@ -13,7 +13,7 @@ from holdfast.app.local_project import placed
 from holdfast.model.worker_host_messages import Answer, Deploy, Done, ListScripts, Scripts, ScriptStatus
 from tests.integration.command import Command
 from tests.integration.waiting import poll
-from tests.integration.worker_up import asked
+from tests.integration.worker_up import ANSWER_LIMIT_S, asked
 
 READY = re.compile(r"^ready: ws://(?P<address>[^ ]+) -> Worker (?P<name>\S+)")
 
@@ -284,7 +284,7 @@ class WorkerPair:
             now = self.status(name)
             return now.state == "serving" and now.pid != before.pid
 
-        poll(look, what="another process that serves", limit_s=30.0)
+        poll(look, what="another process that serves", limit_s=ANSWER_LIMIT_S)
 
     @property
     def address(self) -> str:
@@ -295,7 +295,7 @@ class WorkerPair:
     def get(self, path: str, **more: Any) -> httpx.Response:
         """An ordinary request."""
         return httpx.request(
-            more.pop("method", "GET"), f"http://{self.address}{path}", timeout=60, trust_env=False, **more
+            more.pop("method", "GET"), f"http://{self.address}{path}", timeout=ANSWER_LIMIT_S, trust_env=False, **more
         )
 
 

@@ -128,7 +128,7 @@ class WorkerUp:
 
         self.until(is_another, what="another process that serves")
 
-    def until(self, is_so: Callable[[ScriptStatus], bool], *, what: str, limit_s: float = 30.0) -> None:
+    def until(self, is_so: Callable[[ScriptStatus], bool], *, what: str, limit_s: float = ANSWER_LIMIT_S) -> None:
         """Wait until the script is as that says; its host is asked, which notifies nobody."""
         poll(lambda: is_so(self.status()), what=what, limit_s=limit_s)
 
@@ -155,7 +155,7 @@ class ServedWorker(WorkerUp):
             return sum(text.startswith(beginning) for text in list(self.command.log_lines)) >= times
 
         self.command.changes.until(
-            look, what=f"{times} lines {beginning!r}; last {self.command.log_lines[-3:]}", limit_s=30.0
+            look, what=f"{times} lines {beginning!r}; last {self.command.log_lines[-3:]}", limit_s=ANSWER_LIMIT_S
         )
 
     def started(self, role: str) -> int:
@@ -165,7 +165,7 @@ class ServedWorker(WorkerUp):
 
     def get(self, path: str) -> httpx.Response:
         """An ordinary request."""
-        return httpx.get(f"http://{self.address}{path}", timeout=30, trust_env=False)
+        return httpx.get(f"http://{self.address}{path}", timeout=ANSWER_LIMIT_S, trust_env=False)
 
 
 @contextmanager
