@@ -19,8 +19,8 @@ from websockets.utils import accept_key
 
 Address = tuple[str, int]
 
-# Longest wait for what must come, and the wait after which silence is believed.
-LIMIT_S, SILENCE_S = 20.0, 0.7
+# Longest wait for what must come, and the wait after which silence is believed, by who has the machine for himself.
+LIMIT_S, SILENCE_S = 60.0, 0.7
 # A longer message is told by its size.
 SHOWN_BYTES = 60
 ANSWER_FIELDS = ("upgrade", "sec-websocket-protocol", "sec-websocket-extensions")
@@ -58,11 +58,20 @@ def shown_close(data: bytes) -> str:
 
 
 class Conversation:
-    """One connection and its first answer (`head`). All waits have a limit."""
+    """One connection and its first answer (`head`). All waits have a limit. `patience`: how many times longer than said it waits
+    for what may not come."""
 
     def __init__(
-        self, address: Address, path: str, fields: Mapping[str, str], *, method: str = "GET", body: bytes = b""
+        self,
+        address: Address,
+        path: str,
+        fields: Mapping[str, str],
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        patience: float = 1.0,
     ) -> None:
+        self._patience = patience
         self._socket = socket.create_connection(address, timeout=LIMIT_S)
         self._received = bytearray()
         self._key = fields.get("Sec-WebSocket-Key", "")
@@ -95,7 +104,7 @@ class Conversation:
     def hear(self, wait_s: float = LIMIT_S) -> str:
         """The next message or control frame, `end`, or `silence`. A Close is not answered."""
         try:
-            opcode, data = self._message(time.monotonic() + wait_s)
+            opcode, data = self._message(time.monotonic() + (wait_s if wait_s == LIMIT_S else wait_s * self._patience))
         except TimeoutError:
             return "silence"
         except (EOFError, ConnectionError):

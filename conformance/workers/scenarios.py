@@ -45,6 +45,11 @@ SCENARIOS: dict[str, Scenario] = {
 SLOW = ("asleep", "doomed", "kept awake", "remembered", "woken", "last words", "retried alarm")
 
 
-def transcript(address: Address, names: Sequence[str]) -> dict[str, list[str]]:
-    """What each of these scenarios says of this server."""
-    return {name: SCENARIOS[name](Side(address, name.replace(" ", "-").replace(",", ""))) for name in names}
+def transcript(address: Address, names: Sequence[str], *, patience: float = 1.0) -> dict[str, list[str]]:
+    """What each of these scenarios says of this server. `patience`: how many times longer than alone on a machine it is waited for what may
+    not come."""
+
+    def side(name: str) -> Side:
+        return Side(address, name.replace(" ", "-").replace(",", ""), patience=patience)
+
+    return {name: SCENARIOS[name](side(name)) for name in names}

@@ -114,7 +114,7 @@ def tags(side: Side) -> list[str]:
 def interleaved(side: Side) -> list[str]:
     """Two handlers of one object, and one that lets nobody else run."""
     with side.socket("a") as one, side.socket("b") as two:
-        one.say("!slow 300")
+        one.say("!slow 1500")
         lines = [f"meanwhile on another: {two.ask('hello')}"]
         one.say("hello")
         lines += [f"meanwhile on the same: {one.hear()}", one.hear()]

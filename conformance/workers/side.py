@@ -17,14 +17,15 @@ Scenario = Callable[["Side"], list[str]]
 
 
 class Side:
-    """One server, and the object of the scenario that asks it."""
+    """One server, and the object of the scenario that asks it. `patience` is that of its conversations."""
 
-    def __init__(self, address: Address, name: str) -> None:
-        self.address, self.name = address, name
+    def __init__(self, address: Address, name: str, *, patience: float = 1.0) -> None:
+        self.address, self.name, self._patience = address, name, patience
 
     def socket(self, what: str = "one", *, where: str = "hibernatable", **fields: str | None) -> Conversation:
         """A WebSocket of the scenario's object, in one of the APIs (`where`: hibernatable, standard, plain)."""
-        return Conversation(self.address, f"/{where}/{self.name}/{quote(what)}", upgrade_fields(**fields))
+        path = f"/{where}/{self.name}/{quote(what)}"
+        return Conversation(self.address, path, upgrade_fields(**fields), patience=self._patience)
 
     def request(self, path: str, fields: Mapping[str, str], method: str = "GET", body: bytes = b"") -> str:
         """How a request is answered that may be no right upgrade."""
@@ -42,7 +43,7 @@ class Side:
 
     def log(self, count: int, *, where: str = "probe", limit_s: float = 3) -> list[str]:
         """What user code wrote down, when it is `count` lines or nothing more has come in time."""
-        until = time.monotonic() + limit_s
+        until = time.monotonic() + limit_s * self._patience
         while len(lines := self.probe("log", where=where)) < count and time.monotonic() < until:
             time.sleep(0.02)
         return [f"log {line}" for line in lines]
