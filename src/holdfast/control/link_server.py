@@ -194,10 +194,10 @@ class LinkServer:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def is_edge_missing(self) -> bool:
-        """Whether an edge lives that is not connected."""
+    def missing_edge(self) -> int | None:
+        """The process of the edge that lives and is not connected; None where there is none."""
         living = self._living_edge()
-        return living is not None and all(session.pid != living for session in self._sessions)
+        return None if any(session.pid == living for session in self._sessions) else living
 
     async def until_all_serve(self, limit_s: float) -> None:
         """Return when the edge that lives is connected, and all serve by what is published; after `limit_s` in any case."""
@@ -252,7 +252,7 @@ class LinkServer:
             await asyncio.wait_for(self._until_joined(), JOIN_LIMIT_S)
 
     async def _until_joined(self) -> None:
-        while self.is_edge_missing():
+        while self.missing_edge() is not None:
             self._has_joined.clear()
             await self._has_joined.wait()
 

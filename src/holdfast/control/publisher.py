@@ -7,7 +7,7 @@ Law 4: a certificate that becomes valid or expires is news of its zone, found in
 Law 5: documents are read and checked kind by kind, in a thread, one publication after the other: whatever one says, control
 goes on answering, and a long list keeps no zone waiting.
 Law 6: whoever wrote waits for the edges, APPLY_LIMIT_S at most, or longer for what takes them long: then the write is in force
-when its answer arrives.
+when its answer arrives. An edge that was too late is waited for no longer than BEHIND_LIMIT_S until it has caught up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -30,7 +29,10 @@ from holdfast.model.zone_document import KINDS, Document, Kind, SnapshotDocument
 from holdfast.store import certificates, installation
 from holdfast.store.database import Database, StorageFault, StoreUnavailable
 
-APPLY_LIMIT_S = 0.25
+# An edge takes milliseconds; on a machine that has much else to do, that may be seconds.
+APPLY_LIMIT_S = 5.0
+# An edge that stands still must not hold each write up for that long.
+BEHIND_LIMIT_S = 0.25
 POLL_S = 1.0
 
 Log = Callable[[str, Mapping[str, str | int]], None]
@@ -47,7 +49,10 @@ def wall_clock() -> Moment:
 
 
 class Subscriber(Protocol):
-    """An edge that takes what is published."""
+    """An edge that takes what is published, and serves by `revision`."""
+
+    @property
+    def revision(self) -> int: ...
 
     def send(self, message: Delta | FullSnapshot) -> None:
         """Pass it on, without waiting."""
@@ -68,6 +73,8 @@ class Publisher:
         self._log = log
         self._shelves: dict[Kind, Shelf] = {kind: Shelf(kind) for kind in KINDS}
         self._subscribers: set[Subscriber] = set()
+        # What edges were waited for, and did not take in time.
+        self._missed: dict[Subscriber, int] = {}
         self._publishing: dict[Kind, asyncio.Lock] = {kind: asyncio.Lock() for kind in KINDS}
         self._polled = 0
         self.source = secrets.token_hex(16)
@@ -133,6 +140,7 @@ class Publisher:
     def unsubscribe(self, subscriber: Subscriber) -> None:
         """Send it nothing more."""
         self._subscribers.discard(subscriber)
+        self._missed.pop(subscriber, None)
 
     async def on_change(
         self,
@@ -151,10 +159,15 @@ class Publisher:
         except StoreUnavailable as error:
             self._log("publish_failed", {"reason": str(error)})
             return
-        waiting = [subscriber.applied(revision) for subscriber in self._subscribers]
-        if waiting:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*waiting), limit_s)
+        await asyncio.gather(*(self._until_served(one, revision, limit_s) for one in self._subscribers))
+
+    async def _until_served(self, subscriber: Subscriber, revision: int, limit_s: float) -> None:
+        is_behind = subscriber.revision < self._missed.get(subscriber, 0)
+        try:
+            await asyncio.wait_for(subscriber.applied(revision), min(limit_s, BEHIND_LIMIT_S) if is_behind else limit_s)
+        except TimeoutError:
+            if subscriber in self._subscribers:
+                self._missed[subscriber] = revision
 
     async def poll(self) -> None:
         """Find and publish what others wrote, and what time changed. Raises StoreUnavailable."""

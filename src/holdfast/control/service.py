@@ -35,7 +35,7 @@ from holdfast.control.live_connections import LiveConnections
 from holdfast.control.metrics import OwnFigures, exposition
 from holdfast.control.not_through_edges import NotThroughEdges
 from holdfast.control.pacing import Pacing
-from holdfast.control.publisher import APPLY_LIMIT_S, Check, Publisher
+from holdfast.control.publisher import APPLY_LIMIT_S, BEHIND_LIMIT_S, Check, Publisher
 from holdfast.control.tracing import Tracer, Tracing
 from holdfast.control.worker_catch_up import keep_catching_up
 from holdfast.control.worker_metrics import WorkerMetrics
@@ -49,8 +49,9 @@ from holdfast.store.upgrade import upgrade
 
 # How long what is done in the background may take to end.
 STOP_LIMIT_S = 1.0
-# How long the edge of an earlier control has to come back. It looks for us every 50 ms.
-EDGE_LIMIT_S = 1.0
+# How long the edge of an earlier control has to come back. It looks for us every 50 ms; on a machine that has much else to do,
+# that may be seconds.
+EDGE_LIMIT_S = 5.0
 # How long whoever changed what takes long waits for the edges. Reading and compiling the 100,000 items of a list takes each side
 # half a second, and so do a thousand rules, or a managed ruleset that an edge executes for the first time.
 LONG_LIMIT_S = 10.0
@@ -143,6 +144,8 @@ class Control:
         self.application.add_middleware(NotThroughEdges)
         # Whether this installation takes no new clients any more.
         self.is_draining = False
+        # The process of the edge that was waited for, and did not come.
+        self._given_up: int | None = None
         self._pacing = Pacing()
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -162,6 +165,7 @@ class Control:
         await self.links.start()
         await self._warm_up()
         await self.links.until_all_serve(EDGE_LIMIT_S)
+        self._given_up = self.links.missing_edge()
         self._spawn(self.publisher.keep_polling(self._pacing))
         self._spawn(self._keep_noting_uses())
         # Before somebody asks for them: it takes a while, once.
@@ -210,8 +214,11 @@ class Control:
         await self.publisher.on_change(managed=ids)
 
     async def _until_edges_are_there(self) -> None:
-        if self.links.is_edge_missing():
-            await self.links.until_all_serve(APPLY_LIMIT_S)
+        """Wait for the edge that lives and is not connected, for a moment only where that has been too long before."""
+        missing = self.links.missing_edge()
+        if missing is not None:
+            await self.links.until_all_serve(BEHIND_LIMIT_S if missing == self._given_up else APPLY_LIMIT_S)
+            self._given_up = self.links.missing_edge()
 
     async def _warm_up(self) -> None:
         """Have FastAPI build its routes, which it does at the first request: a tenth of a second nobody should wait for."""

@@ -241,7 +241,7 @@ async def test_to_wait_for_all_is_to_wait_for_the_edge_that_lives_and_what_it_se
     waiting = asyncio.create_task(world.server.until_all_serve(LIMIT_S))
     await world.peer(1)
     peer = await world.peer(9)
-    assert not world.server.is_edge_missing()
+    assert world.server.missing_edge() is None
     assert not waiting.done()
     peer.send(Applied(revision=world.publisher.revision))
     world.peers[0].send(Applied(revision=world.publisher.revision))
@@ -255,7 +255,7 @@ async def test_the_wait_for_an_edge_that_does_not_come_has_an_end_and_without_on
     world.living = 9
     async with asyncio.timeout(LIMIT_S):
         await world.server.until_all_serve(0.01)
-    assert world.server.is_edge_missing()
+    assert world.server.missing_edge() == 9
     world.living = None
     async with asyncio.timeout(LIMIT_S):
         await world.server.until_all_serve(10 * LIMIT_S)

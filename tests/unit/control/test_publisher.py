@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.sql import Executable
 
+from holdfast.control import publisher
 from holdfast.control.first_start import ensure_owner
 from holdfast.control.publisher import Publisher
 from holdfast.control.shelves import Refused, name_of
@@ -28,6 +29,7 @@ class Edge:
 
     def __init__(self, *, is_quick: bool = True) -> None:
         self.sent: list[Delta | FullSnapshot] = []
+        self.revision = 0
         self._is_quick = is_quick
 
     def send(self, message: Delta | FullSnapshot) -> None:
@@ -200,7 +202,27 @@ async def test_a_zone_that_does_not_compile_keeps_its_last_good_version(world: W
 async def test_an_edge_that_is_slow_holds_a_writer_for_a_moment_only(world: World) -> None:
     world.publisher.subscribe(Edge(is_quick=False))
     async with asyncio.timeout(30):
-        await world.publisher.on_change([await world.add("a.com")])
+        await world.publisher.on_change([await world.add("a.com")], limit_s=0.01)
+
+
+async def test_an_edge_that_was_too_late_holds_nobody_up_until_it_has_caught_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "BEHIND_LIMIT_S", 0.01)
+    edge = Edge(is_quick=False)
+    world.publisher.subscribe(edge)
+    zone_id = await world.add("a.com")
+    async with asyncio.timeout(30):
+        await world.publisher.on_change([zone_id], limit_s=0.01)
+        await world.touch(zone_id)
+        await world.publisher.on_change([zone_id], limit_s=3600)
+    edge.revision = world.publisher.revision
+    await world.touch(zone_id)
+    writing = asyncio.create_task(world.publisher.on_change([zone_id], limit_s=3600))
+    assert await asyncio.wait({writing}, timeout=0.3) == (set(), {writing})
+    writing.cancel()
+    await asyncio.wait({writing})
+    world.publisher.unsubscribe(edge)
 
 
 async def test_zones_are_checked_beside_the_event_loop_and_published_in_order(world: World) -> None:

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from holdfast.api.context import Limits
 from holdfast.control import service
+from holdfast.control.link_server import LinkServer
 from holdfast.control.pacing import Pacing
-from holdfast.control.publisher import APPLY_LIMIT_S
+from holdfast.control.publisher import APPLY_LIMIT_S, BEHIND_LIMIT_S
 from holdfast.control.service import Control, ControlFacts
 from holdfast.control.shelves import Refused
 from holdfast.errors import SetupError
@@ -100,7 +101,27 @@ async def test_an_edge_that_lives_and_does_not_come_back_keeps_nobody_from_the_a
     running = Control(facts(tmp_path, living_edge=lambda: 9))
     async with asyncio.timeout(LIMIT_S):
         await running.start()
-        assert running.links.is_edge_missing()
+        assert running.links.missing_edge() == 9
+    await running.stop()
+
+
+async def test_an_edge_that_lives_and_is_not_connected_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living: list[int] = []
+    limits: list[float] = []
+
+    async def until_all_serve(_: object, limit_s: float) -> None:
+        limits.append(limit_s)
+
+    monkeypatch.setattr(LinkServer, "until_all_serve", until_all_serve)
+    running = Control(facts(tmp_path, living_edge=lambda: living[-1] if living else None))
+    await running.start()
+    change = running.application.state.context.on_change
+    for pid in (None, 9, 9, 10, 10):
+        living += [pid] if pid else []
+        await change(["1" * 32])
+    assert limits == [service.EDGE_LIMIT_S, APPLY_LIMIT_S, BEHIND_LIMIT_S, APPLY_LIMIT_S, BEHIND_LIMIT_S]
     await running.stop()
 
 
