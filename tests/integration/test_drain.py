@@ -15,7 +15,9 @@ from tests.integration.frames import close
 from tests.integration.origin import Origin
 from tests.integration.releasing import echoes, interpreter, leave, newest_edge, released
 from tests.integration.run import CONTROL, EDGE, WORKERS, Run
-from tests.integration.waiting import poll
+from tests.integration.test_control_returns import zone_with_record
+from tests.integration.test_crash_serving import HOST
+from tests.integration.waiting import LIMIT_S, poll
 
 LISTEN = ("--listen", "127.0.0.1:0", "--threads", "2")
 PATIENT = ("--release-deadline", "120", "--release-spread", "1")
@@ -24,7 +26,7 @@ PATIENT = ("--release-deadline", "120", "--release-spread", "1")
 def refuses(address: wire.Address) -> bool:
     """Whether nobody listens there any more."""
     try:
-        socket.create_connection(address, timeout=30).close()
+        socket.create_connection(address, timeout=LIMIT_S).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -41,8 +43,9 @@ def test_sigterm_keeps_who_is_there_refuses_who_comes_and_ends_with_the_last(
     ):
         assert echoes(kept, "before")
         (os.killpg if to_the_group else os.kill)(up.process.pid, signal.SIGTERM)
-        poll(lambda: refuses(up.plain), what="no more accepting")
+        # Before anybody knocks, who would be counted as well.
         assert up.record(lambda record: record["event"] == "edge_retiring")["connections"] == 1
+        poll(lambda: refuses(up.plain), what="no more accepting")
         assert echoes(kept, "after")
         leave(kept)
         assert up.ended() == 0
@@ -106,7 +109,7 @@ def test_whoever_asks_for_a_drain_waits_for_its_end(origin: Origin, tmp_path: Pa
             assert asking.stdout is not None
             assert asking.stdout.readline() == "it is ending already\n"
             leave(client)
-            _, err = asking.communicate(timeout=20)
+            _, err = asking.communicate(timeout=LIMIT_S)
             assert (asking.returncode, err) == (0, "")
         assert up.ended() == 0
 
@@ -137,6 +140,8 @@ def test_a_drain_gives_up_a_release_that_is_under_way(origin: Origin, tmp_path: 
     with Edge(origin.url, tmp_path, *LISTEN, *PATIENT) as up:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
+        # Also for reading: to write waits for nobody who might have ended.
+        opened = os.open(gate, os.O_RDWR)
         with subprocess.Popen(
             [PROGRAM, "release", "--data", tmp_path, "--python", interpreter(tmp_path, f"read _ < {gate}")],
             stdout=subprocess.PIPE,
@@ -146,10 +151,11 @@ def test_a_drain_gives_up_a_release_that_is_under_way(origin: Origin, tmp_path: 
             assert asking.stdout is not None
             assert asking.stdout.readline() == "a new edge is being started\n"
             up.process.send_signal(signal.SIGTERM)
-            _, err = asking.communicate(timeout=20)
+            _, err = asking.communicate(timeout=LIMIT_S)
             assert (asking.returncode, err) == (1, "holdfast release: it was given up: everything is ending\n")
-        gate.write_text("go\n")
+        os.write(opened, b"go\n")
         assert up.ended() == 0
+        os.close(opened)
 
 
 def test_control_serves_while_the_edge_drains_and_says_that_it_is_not_ready(tmp_path: Path, origin: Origin) -> None:
@@ -157,22 +163,21 @@ def test_control_serves_while_the_edge_drains_and_says_that_it_is_not_ready(tmp_
         token = run.token
         run.record(lambda record: record["event"] == "control_connected")
         assert run.ask("GET", "/readyz")[0] == 200
-        with wire.connect(run.plain) as client:
-            client.send(b"GET / HTTP/1.1\r\n")  # a request that has begun keeps the edge
-            run.child(EDGE)
+        zone_with_record(run, origin)
+        with wire.websocket(run.plain, "/echo", name=HOST) as (client, _):
             run.process.send_signal(signal.SIGTERM)
             run.record(lambda record: record["event"] == "edge_retiring")
-            status, said = poll(lambda: _not_ready(run), what="not ready")
-            assert (status, said.splitlines()[0]) == (503, "draining: no new clients are taken")
+            poll(lambda: _says_that_it_drains(run), what="not ready")
             assert run.ask("GET", "/client/v4/zones", token=token)[0] == 200
             os.kill(run.child(CONTROL), signal.SIGKILL)
             run.child(CONTROL, restarts=1)
-            assert poll(lambda: _not_ready(run), what="not ready")[1].startswith("draining: ")
+            poll(lambda: _says_that_it_drains(run), what="not ready")
+            leave(client)
         assert run.ended() == 0
         run.kill()
         assert [one["child"] for one in run.records("child_exited")] == [CONTROL, EDGE, CONTROL, WORKERS]
 
 
-def _not_ready(run: Run) -> tuple[int, str] | None:
+def _says_that_it_drains(run: Run) -> bool:
     status, said = run.ask("GET", "/readyz")
-    return (status, said) if status != 200 else None
+    return (status, said.splitlines()[0]) == (503, "draining: no new clients are taken")
