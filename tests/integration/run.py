@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.integration.command import Command, children_of
+from tests.integration.command import START_LIMIT_S, Command, children_of
 from tests.integration.waiting import LIMIT_S
 from tests.integration.wire import Address
 
@@ -72,7 +72,7 @@ class Run(Command):
         def is_it(record: dict[str, Any]) -> bool:
             return record["event"] == "child_started" and (record["child"], record["restarts"]) == (name, restarts)
 
-        pid: int = self.record(is_it, limit_s=30)["pid"]
+        pid: int = self.record(is_it, limit_s=START_LIMIT_S)["pid"]
         return pid
 
     def signal(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:

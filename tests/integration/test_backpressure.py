@@ -15,7 +15,7 @@ from tests.integration.edge import Edge
 from tests.integration.frames import BINARY, TEXT, Frame, close
 from tests.integration.kernel_buffers import MOST_IN_KERNEL
 from tests.integration.origin import Origin
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 READERS = 100
 FLOOD_BYTES = 1 << 30
@@ -187,7 +187,7 @@ def test_a_flood_before_the_101_waits_outside(fresh: Edge, origin: Origin, token
         assert sent < MOST_IN_KERNEL
         assert fresh.anonymous_bytes() - before < 1 << 20
         assert seen.after_head == b""
-        client.sock.settimeout(10)
+        client.sock.settimeout(LIMIT_S)
         seen.release()
         assert client.read_answer().status == 101
         received(origin, token, sent)

@@ -13,6 +13,7 @@ from tests.integration.frames import CLOSE
 from tests.integration.installation import Installation
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE
+from tests.integration.waiting import LIMIT_S
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,8 @@ def test_a_failed_addition_leaves_no_zone(installed: Installation) -> None:
 
 def test_a_list_over_pages_is_whole(installed: Installation) -> None:
     names = {f"page-{number}.example" for number in range(52)}
-    with httpx.Client(headers={"Authorization": f"Bearer {installed.token}"}, trust_env=False) as client:
+    headers = {"Authorization": f"Bearer {installed.token}"}
+    with httpx.Client(headers=headers, timeout=LIMIT_S, trust_env=False) as client:
         for name in names:
             client.post(f"{installed.api}/zones", json={"name": name}).raise_for_status()
     listed = {one["name"] for one in json.loads(installed.did("zone", "list", "--name", "page-", "--json"))}

@@ -14,7 +14,7 @@ from tests.integration.conftest import StartEdge
 from tests.integration.edge import Edge
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE, chunk
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 
 def dump(body: bytes) -> dict[str, object]:
@@ -242,7 +242,7 @@ def test_an_upload_waits_for_an_origin_that_does_not_read(edge: Edge, origin: Or
         sent = send_until_full(client, chunk, most)
         assert sent < most, "nothing stopped the client"
         assert edge.anonymous_bytes() - before < 8 * 1024 * 1024
-        client.sock.settimeout(10)
+        client.sock.settimeout(LIMIT_S)
         seen.release()
         chunks = sent // len(chunk) + 1
         client.sock.sendall(chunk[sent % len(chunk) :] + b"0\r\n\r\n")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.certificates import Authority
 from tests.integration.edge import Edge
+from tests.integration.waiting import LIMIT_S
 
 HERE = Path(__file__).parent
 
@@ -27,7 +28,7 @@ def test_curl_is_served(edge: Edge, authority: Authority, tmp_path: Path, method
         ],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=LIMIT_S,
         check=True,
     ).stdout
     answer, _, summary = said.rpartition("\n")
@@ -37,7 +38,7 @@ def test_curl_is_served(edge: Edge, authority: Authority, tmp_path: Path, method
 
 def test_node_asks_and_opens_a_websocket_on_one_connection(edge: Edge, authority: Authority) -> None:
     command = ["node", str(HERE / "http2_converse.mjs"), str(edge.tls[1]), str(authority.file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
     assert hashlib.sha256(bytes([7]) * 300_000).hexdigest() in said.pop("upload")
