@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.integration import records
 from tests.integration.numbered_run import Clients, Origin, Verdict, verdict
-from tests.integration.waiting import LIMIT_S
+from tests.integration.waiting import LIMIT_S, poll
 from tests.integration.wire import Address
 from tests.integration.zones_of_run import Zones, origin_ip
 
@@ -23,9 +23,10 @@ NO_CLOSE: Seen = (None, "")
 Words = tuple[str, str]
 
 COUNT = 6
-# A side that leaves this unanswered is dead after two to three seconds.
-KEEPALIVE = {"websocket_keepalive_interval": 1, "websocket_keepalive_misses": 2}
-# How long an end may take that a limit of the edge brings about: a keepalive of a second, and a busy machine.
+# A side that leaves this unanswered is dead after four to five seconds: a busy machine keeps nobody for so long from the answer.
+KEEPALIVE = {"websocket_keepalive_interval": 1, "websocket_keepalive_misses": 4}
+DEAD_AFTER_S = 5.0
+# How long an end may take that a limit of the edge brings about: a keepalive, and a busy machine.
 END_LIMIT_S = 60.0
 
 
@@ -55,6 +56,10 @@ class Scene:
         """Wait until every client has seen the end."""
         told = self.clients.ask("closed", END_LIMIT_S, limit_s=END_LIMIT_S + LIMIT_S)
         assert told == {"open": 0}
+
+    def origin_ended(self) -> None:
+        """Wait until the origin has seen the end of every connection: a record may be written before it has read that far."""
+        poll(lambda: self.verdict().seen("origin").total() == COUNT, what="the ends at the origin", limit_s=END_LIMIT_S)
 
     def stay_open(self, seconds: float) -> None:
         """Let so much time pass, in which no client may see an end."""

@@ -43,7 +43,7 @@ UNANSWERED_AT_MOST = 4
 OPENING_AT_ONCE = 100
 # Longest a new connection may take to be open: longer than the edge's own limits.
 OPEN_LIMIT_S = 30.0
-SETTLE_LIMIT_S = 25.0
+SETTLE_LIMIT_S = 60.0
 MESSAGES_OF_A_NEWCOMER = 10
 STAYS_EVERY = 10
 # How often what is due is sent.

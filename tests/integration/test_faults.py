@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.integration.faults import COUNT, KEEPALIVE, NO_CLOSE, Seen, Words, scene, words
+from tests.integration.faults import COUNT, DEAD_AFTER_S, KEEPALIVE, NO_CLOSE, Seen, Words, scene, words
 from tests.integration.relay import Relay
 from tests.integration.run import Run
-from tests.integration.waiting import LIMIT_S
+from tests.integration.waiting import LIMIT_S, poll
 from tests.integration.zones_of_run import UNLIMITED, Zones
 
 
@@ -53,14 +53,14 @@ CASES = [
     case("client", "reset-mid-frame", {NO_CLOSE, (1001, "transport_error")}, "transport_error"),
     case("client", "close-mid-message", (1000, "enough"), "close_frame"),
     case("client", "silence", (1001, "client_unresponsive"), "client_unresponsive", by="edge", **KEEPALIVE),
-    case("client", "stall-mid-frame", NO_CLOSE, "read_stalled", by="edge", websocket_read_stall_timeout=1),
+    case("client", "stall-mid-frame", NO_CLOSE, "read_stalled", by="edge", websocket_read_stall_timeout=3),
     case("origin", "half-close", (1014, "end_of_stream"), "end_of_stream"),
     case("origin", "end", (1014, "end_of_stream"), "end_of_stream"),
     case("origin", "reset", (1014, "transport_error"), "transport_error"),
     case("origin", "reset-mid-frame", {NO_CLOSE, (1014, "transport_error")}, "transport_error"),
     case("origin", "close-mid-message", (1000, "enough"), "close_frame"),
     case("origin", "silence", (1001, "origin_unresponsive"), "origin_unresponsive", by="edge", **KEEPALIVE),
-    case("origin", "stall-mid-frame", NO_CLOSE, "read_stalled", by="edge", websocket_read_stall_timeout=1),
+    case("origin", "stall-mid-frame", NO_CLOSE, "read_stalled", by="edge", websocket_read_stall_timeout=3),
 ]
 
 
@@ -74,6 +74,8 @@ def test_what_one_side_does_is_seen_by_the_other_and_told_in_the_record(one: Cas
         assert {record.connection_close_source for record in ended} == one.sources
         if other == "clients":
             here.clients_ended()
+        else:
+            here.origin_ended()
         said = here.verdict()
         assert said.faults == []
         assert set(said.seen(other)) <= one.seen
@@ -96,6 +98,7 @@ def test_a_process_that_is_stopped_is_found_dead_and_the_other_side_told(who: st
         assert {record.detail for record in ended} == {who}
         assert {record.connection_close_reason for record in ended} == {"timedOut"}
         here.clients_ended()
+        here.origin_ended()
         said = here.verdict()
         assert said.faults == []
         assert said.seen("origin" if who == "client" else "clients") == {(1001, f"{who}_unresponsive"): COUNT}
@@ -119,21 +122,32 @@ def test_clients_that_are_killed_leave_their_origin_with_1001(zones: Zones) -> N
         here.clients.signal(signal.SIGKILL)
         (word,) = {record.why for record in here.ended()}
         assert word in {"end_of_stream", "transport_error"}
+
+        def seen() -> Counter[Seen]:
+            told = here.origin.ask("report")["connections"].values()
+            return Counter(
+                (one["code"], one["reason"].partition(":")[0]) for one in told if one["ended"] or one["code"]
+            )
+
+        # The records may be written before the origin has read that far.
+        poll(lambda: seen().total() == COUNT, what="the ends at the origin")
+        assert seen() == {(1001, word): COUNT}
         told = here.origin.ask("report")
-        seen = Counter((one["code"], one["reason"].partition(":")[0]) for one in told["connections"].values())
-        assert seen == {(1001, word): COUNT}
         assert not any(told["tally"].values())
 
 
 @pytest.mark.parametrize(
-    ("setting", "word"), [("websocket_idle_timeout", "idle_timeout"), ("websocket_max_age", "max_age")]
+    ("setting", "seconds", "word"),
+    # Both run while the clients open and talk.
+    [("websocket_idle_timeout", 4, "idle_timeout"), ("websocket_max_age", 12, "max_age")],
 )
 def test_a_timeout_closes_both_sides_with_its_reason_and_no_message_is_lost(
-    setting: str, word: str, zones: Zones
+    setting: str, seconds: int, word: str, zones: Zones
 ) -> None:
-    with scene(zones, {setting: 2, "websocket_max_age_jitter": 0}) as here:
+    with scene(zones, {setting: seconds, "websocket_max_age_jitter": 0}) as here:
         assert words(here.ended()) == {("edge", word): COUNT}
         here.clients_ended()
+        here.origin_ended()
         said = here.verdict()
         assert (said.faults, said.lost_at_the_end()) == ([], {})
         assert said.seen("clients") == said.seen("origin") == {(1001, word): COUNT}
@@ -141,7 +155,7 @@ def test_a_timeout_closes_both_sides_with_its_reason_and_no_message_is_lost(
 
 def test_idle_connections_are_kept_alive_and_pings_of_the_edge_are_nobody_elses(zones: Zones) -> None:
     with scene(zones, KEEPALIVE) as here:
-        here.stay_open(4.5)
+        here.stay_open(DEAD_AFTER_S + 1.5)
         said = here.talk()
         # Every ping of a client has its pong, and no pong of an edge's ping came through.
         assert all(one.pings == one.pongs > 0 for one in said.clients.values())

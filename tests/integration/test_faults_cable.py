@@ -49,6 +49,7 @@ def test_clients_behind_a_pulled_cable_are_found_dead_and_their_origin_told(how:
         finally:
             mend(place.clients, how)
         assert words(ended) == {("edge", "client_unresponsive"): COUNT}
+        here.origin_ended()
         said = here.verdict()
         assert said.faults == []
         assert said.seen("origin") == {(1001, "client_unresponsive"): COUNT}
