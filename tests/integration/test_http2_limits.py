@@ -16,7 +16,7 @@ from tests.integration.frames import CLOSE, TEXT, Frame, close
 from tests.integration.http2 import connected
 from tests.integration.in_process import Running, fine, nobody, of, running
 from tests.integration.origin import Origin
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 NO_ERROR = 0
 # RFC 9113 §6.8, with no stream of the peer's and no error.
@@ -70,7 +70,7 @@ def test_figures_count_what_comes_over_streams(small: Running, authority: Author
 def test_an_edge_that_stops_closes_websockets_and_says_goodbye(small: Running, authority: Authority) -> None:
     with connected(small.address, authority.trusting()) as client:
         sockets = [client.open_websocket("/echo") for _ in range(3)]
-        stopping = threading.Thread(target=small.edge.stop, kwargs={"grace_s": 5})
+        stopping = threading.Thread(target=small.edge.stop, kwargs={"grace_s": LIMIT_S})
         stopping.start()
         for socket in sockets:
             frame = socket.frame()
@@ -81,7 +81,7 @@ def test_an_edge_that_stops_closes_websockets_and_says_goodbye(small: Running, a
         assert client.goaway == NO_ERROR
         while client.read():
             pass
-        stopping.join(30)
+        stopping.join(2 * LIMIT_S)
         assert not stopping.is_alive()
 
 

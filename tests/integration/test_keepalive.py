@@ -23,6 +23,8 @@ from tests.integration.waiting import LIMIT_S, poll
 from tests.integration.wire import Wire
 
 INTERVAL_S = 0.5
+# So many missed answers are a dead peer, where one is: three seconds, in which a busy machine has the others answer.
+FEW = 6
 # More than a busy machine keeps a client from its answers.
 MANY = 60
 
@@ -68,7 +70,7 @@ def test_a_leg_with_tls_is_asked_alike(
     origin: Origin, authority: Authority, leaf: Pair, version: ssl.TLSVersion
 ) -> None:
     certificate = Certificate(names=["example.test"], chain_pem=leaf.cert.read_bytes(), key_pem=leaf.key.read_bytes())
-    policy = tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=2)
+    policy = tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)
     with running(policy, is_tls=True, certificates=[certificate]) as edge:
         with wire.websocket(edge.address, "/echo", tls=authority.trusting(version=version)) as (client, _):
             client.send_frame(Frame(PONG, read_ping(client).payload))
@@ -102,13 +104,13 @@ def test_pings_and_pongs_of_the_peers_pass_untouched(origin: Origin) -> None:
 
 
 def test_a_client_that_does_not_answer_is_dead_and_the_origin_is_told(origin: Origin, token: str) -> None:
-    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=2)) as edge:
+    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)) as edge:
         with wire.websocket(edge.address, f"/echo?{token}") as (client, _):
             # It reads, and never answers.
             pings = 0
             while (frame := client.read_frame()).opcode != CLOSE:
                 pings += frame.opcode == PING
-            assert pings == 2
+            assert pings == FEW
             assert (frame.close_code, frame.close_reason) == (1001, "client_unresponsive: the client does not answer")
             assert client.read_to_end() == b""
         origin.find(token).until(lambda seen: seen.ended, what="the end of the origin's connection")
@@ -119,7 +121,7 @@ def test_a_client_that_does_not_answer_is_dead_and_the_origin_is_told(origin: Or
 
 
 def test_an_origin_that_does_not_answer_is_dead_and_the_client_is_told(origin: Origin) -> None:
-    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=2)) as edge:
+    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)) as edge:
         with wire.websocket(edge.address, "/stall") as (client, _):
             while (frame := client.read_frame()).opcode != CLOSE:
                 client.send_frame(Frame(PONG, frame.payload))
@@ -162,7 +164,7 @@ def stopped_client() -> Iterator[Any]:
 
 
 def test_a_client_that_is_stopped_is_dead_and_reads_why_when_it_goes_on(origin: Origin, stopped_client: Any) -> None:
-    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=2)) as edge:
+    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)) as edge:
         process = stopped_client(edge.address[1], wire.upgrade("/echo"))
         poll(lambda: edge.edge.statistics()["tunnels_open"] == 0, what="the end of the tunnel")
         assert closed(edge.stop())["why"] == "client_unresponsive"
@@ -173,7 +175,7 @@ def test_a_client_that_is_stopped_is_dead_and_reads_why_when_it_goes_on(origin: 
 
 def test_a_stalled_reader_is_not_taken_for_a_dead_writer(origin: Origin, token: str) -> None:
     """The origin floods, the client does not read: the edge does not read the origin, whose silence is no fault of its."""
-    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=2)) as edge:
+    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)) as edge:
         with wire.websocket(edge.address, f"/flood?bytes={64 << 20}&{token}") as (client, _):
             poll(lambda: edge.edge.statistics()["tunnels_open"] == 0, what="the end of the tunnel")
             client.read_to_end()
@@ -182,11 +184,11 @@ def test_a_stalled_reader_is_not_taken_for_a_dead_writer(origin: Origin, token: 
 
 
 async def test_a_client_of_others_answers_by_itself_and_stays(origin: Origin) -> None:
-    with running(tunnelling(origin, keepalive_interval_s=0.2, keepalive_misses=5)) as edge:
+    with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)) as edge:
         uri = f"ws://127.0.0.1:{edge.address[1]}/echo"
         async with connect_async(uri, compression=None, ping_interval=None) as client:
             quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_later(2.0, quiet.set_result, None)
+            asyncio.get_running_loop().call_later(2 * FEW * INTERVAL_S, quiet.set_result, None)
             await quiet
             await client.send("still here")
             assert await client.recv() == "still here"
