@@ -81,7 +81,7 @@ class World:
     @contextmanager
     def stream(self, query: str = "", **options: Any) -> Iterator["Stream"]:
         """The stream of the zone, once edges have heard that somebody watches."""
-        given: dict[str, Any] = {"additional_headers": self.headers, "proxy": None, **options}
+        given: dict[str, Any] = {"additional_headers": self.headers, "proxy": None, "open_timeout": LIMIT_S, **options}
         url = f"ws{base_of(self.run).removeprefix('http')}{self.path}/stream{query}"
         with connect(url, **given) as connection:
             yield Stream(connection)
@@ -92,29 +92,33 @@ class Stream:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        # Those that were opened to see whether this one is told of them: their ends may come late.
+        self._probes: set[str] = set()
 
     def next(self) -> tuple[str, dict[str, Any]]:
-        """The next event: its type and its connection."""
-        message = json.loads(self.connection.recv(timeout=LIMIT_S))
-        return message["type"], message.get("connection", message)
+        """The next event that is not of a probe: its type and its connection."""
+        while True:
+            kind, connection = self._any(LIMIT_S)
+            if connection.get("id") not in self._probes:
+                return kind, connection
 
     def hears_of(self, world: World) -> None:
         """Return when edges tell this one of what happens: they hear of it a moment after the handshake."""
 
         def is_told() -> bool:
-            with world.client("/echo?probe"):
-                pass
+            with world.client("/echo?probe") as (_, name):
+                self._probes.add(name)
             try:
-                return bool(json.loads(self.connection.recv(timeout=0.5))["type"] == "opened")
+                return self._any(limit_s=0.5)[0] == "opened"
             except TimeoutError:
                 return False
 
         poll(is_told, what="the first event")
-        while True:
-            try:
-                self.connection.recv(timeout=1.0)
-            except TimeoutError:
-                return
+        poll(lambda: self._probes.isdisjoint(world.ids()), what="the end of all probes")
+
+    def _any(self, limit_s: float) -> tuple[str, dict[str, Any]]:
+        message = json.loads(self.connection.recv(timeout=limit_s))
+        return message["type"], message.get("connection", message)
 
     def end(self) -> tuple[int, str]:
         """Code and reason of the server's Close."""
