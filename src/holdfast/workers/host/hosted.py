@@ -42,7 +42,7 @@ from holdfast.workers.host.script import Script
 from holdfast.workers.host.sockets import ScriptSockets
 
 # How long a process whose code has the loop may take to tell where it stands; a log line, or a stack by the kernel's leave.
-TELL_S = 0.3
+TELL_S = 1.0
 # What a watch says of events that do not let the loop go.
 _OF_TIME = frozenset({"cpu", "blocked"})
 

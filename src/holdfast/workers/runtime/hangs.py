@@ -22,7 +22,7 @@ from holdfast.workers.runtime.host_link import HostLink
 from holdfast.workers.runtime.loading import user_stack
 
 # How long the host may take to take it: it waits little longer itself.
-TELL_S = 0.2
+TELL_S = 0.8
 NOT_LOADED = "RuntimeError: the Worker was not loaded in time: its module had not come to its end, and was ended here"
 TOO_LONG = "RuntimeError: the Worker exceeded its time: its event did not let the loop go, and was ended here"
 
@@ -48,6 +48,8 @@ class Hangs:
     def _end(self, frame: FrameType | None) -> None:
         try:
             ray, entrypoint = console.who()
+            # Code that prints without an end has filled what waits for the host.
+            self._host.make_room()
             console.let_go()
             text = f"{user_stack(frame, self.root)}\n{NOT_LOADED if self.cut is None else TOO_LONG}"
             self._host.log("error", text, ray=ray, entrypoint=entrypoint, kind="exception", fields={"where": "time"})

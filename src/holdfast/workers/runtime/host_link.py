@@ -1,7 +1,7 @@
 """The process's end of its link with the host: lines in, lines out.
 
 Law 1: nothing here waits: what the host does not take is kept, up to MAX_WAITING_BYTES; log lines beyond that are counted and left out, and
-the next one that is kept says how many.
+the next one that is kept says how many. For who has little time for its last words, less is kept (`make_room`).
 Law 2: the end of the link is told once, as None.
 """
 
@@ -118,6 +118,17 @@ class HostLink:
                 fields=fields or {},
             )
         )
+
+    def make_room(self) -> None:
+        """Leave out what waits behind CHUNK_BYTES, and say how much that was: what is said next is to get to the host soon."""
+        if end := self._out.find(b"\n", CHUNK_BYTES) + 1:
+            count = self._out.count(b"\n", end)
+            del self._out[end:]
+            self._left_out += count
+            self.lines_left_out += count
+        if self._left_out:
+            count, self._left_out = self._left_out, 0
+            self.log("warn", f"({count} lines before this one were left out)")
 
     def finish(self, limit_s: float) -> None:
         """Block until the host has taken everything or the limit is over; for when the loop is gone."""

@@ -20,8 +20,12 @@ def endless(how):
     print("begun now")
     while how == "loop":
         pass
-    while how == "print":
-        print("again")
+    if how == "print":
+        for _ in range(600):  # more than waits for a host that does not take it
+            print("x" * 10_000)
+        open(__file__ + ".printed", "w").close()
+        while True:
+            print("again")
     if how == "sleep":
         time.sleep(1000)
     # The signal comes when this has computed for a while.
@@ -48,6 +52,8 @@ def test_the_log_says_where_it_stood_by_ray_and_entrypoint_and_how_its_request_e
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(worker.client.ask, f"/{how}")
         process.hear(Log, containing="begun now")
+        if how == "print":
+            poll((worker.directory / "code" / "main.py.printed").exists, what="much that is printed")
         process.process.send_signal(signal.SIGPROF)
         told = process.hear(Log, containing="exceeded its time")
         assert (told.level, told.kind, told.ray, told.entrypoint) == (
@@ -98,7 +104,7 @@ def test_code_that_lets_no_signal_in_leaves_its_stack_in_a_file(worker: ScriptUn
         asked = threads.submit(worker.client.ask, "/library")
         process.hear(Log, containing="begun now")
         left = worker.directory / STACK_NAME
-        poll(left.read_bytes, what="a stack")
+        poll(lambda: b"in endless" in left.read_bytes(), what="a stack")
         process.kill()
         assert asked.exception(LIMIT_S) is not None
     assert "in endless" in left.read_text()

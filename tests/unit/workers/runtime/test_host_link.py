@@ -87,6 +87,32 @@ async def test_lines_that_a_slow_host_does_not_take_are_counted(ends: Any, monke
     ]
 
 
+async def test_last_words_have_little_before_them_and_what_was_left_out_for_them_is_told(ends: Any) -> None:
+    ends[0].listen(lambda _: None)
+    for number in range(1000):
+        ends[0].log("log", f"{number} " + "x" * 10_000)
+    ends[0].make_room()
+    assert ends[0].waiting_bytes < 2 * host_link.CHUNK_BYTES
+    ends[0].log("error", "the last")
+    finishing = asyncio.get_running_loop().run_in_executor(None, ends[0].finish, 30)
+    messages: list[Any] = []
+    reader = process_messages()
+    while not messages or messages[-1].message != "the last":
+        messages += await asyncio.to_thread(_read, ends[1], 1, reader)
+    await finishing
+    *kept, told, _ = messages
+    assert [one.message.partition(" ")[0] for one in kept] == [str(number) for number in range(len(kept))]
+    left_out = 1000 - len(kept)
+    assert (told.message, ends[0].lines_left_out) == (f"({left_out} lines before this one were left out)", left_out)
+
+
+def test_room_is_made_where_there_is_some_already(ends: Any) -> None:
+    ends[0].log("log", "before")
+    ends[0].make_room()
+    ends[0].log("log", "after")
+    assert [one.message for one in _read(ends[1], 2)] == ["before", "after"]
+
+
 def test_the_last_words_are_said_when_there_is_no_loop(ends: Any) -> None:
     ends[0].log("log", "before")
     ends[0].say(Retired())
