@@ -93,13 +93,16 @@ async def test_those_that_wait_and_those_that_come_are_taken_until_it_is_stopped
     assert (len(stage.taken), stage.short.asked, stage.reports) == (2, asked, [])
 
 
-async def test_without_a_descriptor_it_waits_and_does_not_ask_in_each_turn_of_the_loop(stage: Stage) -> None:
+async def test_without_a_descriptor_it_waits_and_does_not_ask_in_each_turn_of_the_loop(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acceptor, "PAUSE_S", 600.0)
     stage.short.error = errno.EMFILE
     stage.connect()
     accepting = stage.accept()
     await _turns()
     assert stage.short.asked == 1
-    assert stage.reports == ["a link could not be accepted: Too many open files; it is tried again each 1 s"]
+    assert stage.reports == ["a link could not be accepted: Too many open files; it is tried again each 600 s"]
     accepting.stop()
 
 

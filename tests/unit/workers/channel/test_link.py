@@ -189,6 +189,7 @@ class Heard:
 async def test_a_socket_that_is_sent_far_more_than_its_edge_takes_is_closed_alone(
     most: str, ends: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(links, "FAREWELL_S", 60.0)
     monkeypatch.setattr(links, "MAX_SOCKET_BYTES", 1 << 20)
     if most == "MAX_WAITING_BYTES":
         monkeypatch.setattr(links, "MAX_WAITING_BYTES", 2 << 20)
@@ -233,7 +234,8 @@ async def test_a_socket_that_is_sent_far_more_than_its_edge_takes_is_closed_alon
         assert len(messages) < sent
 
 
-async def test_it_leaves_behind_everything_it_has_to_say(ends: Any) -> None:
+async def test_it_leaves_behind_everything_it_has_to_say(ends: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "FAREWELL_S", 60.0)
     hub = FakeHub()
     link = Link(ends[0], hub, GREETING)
     session = Session(7, link)

@@ -183,7 +183,10 @@ async def test_a_fault_of_ours_is_reported_and_ends_one_connection(stage: Any) -
 @pytest.mark.parametrize(
     ("body", "answers"), [(b"x" * 1000, 2), (b"x" * (http_server.MAX_DRAIN_BYTES + 2 * http_server.CHUNK_BYTES), 1)]
 )
-async def test_a_body_that_nobody_reads_is_passed_over_if_it_is_short(stage: Any, body: bytes, answers: int) -> None:
+async def test_a_body_that_nobody_reads_is_passed_over_if_it_is_short(
+    stage: Any, body: bytes, answers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "DRAIN_S", 60.0)
     made = await stage(_target)
     post = b"POST / HTTP/1.1\r\nHost: e\r\nContent-Length: %d\r\n\r\n" % len(body)
     reader, writer = await made.open()
@@ -281,7 +284,7 @@ async def test_retiring_lets_what_runs_end_and_closes_what_is_idle(stage: Any) -
     busy, busy_writer = await made.open()
     busy_writer.write(_get("/busy"))
     await asyncio.wait_for(entered.wait(), 30)
-    retiring = asyncio.create_task(made.server.retire(5))
+    retiring = asyncio.create_task(made.server.retire(60))
     assert await asyncio.wait_for(idle.read(), 30) == b""
     gate.set()
     assert (await asyncio.wait_for(busy.read(), 30)).endswith(b"/busy")
