@@ -1,7 +1,7 @@
 """A stand-in for a script's process, for tests of the host alone: it keeps to the link, and does what its code says in words.
 
-The entry module is lines of `word` or `word argument`. While it loads: `refuse SENTENCE`, `exit STATUS`, `print TEXT`, `log TEXT`, `hang` (with an argument, it says
-that where it is asked), `flood COUNT`, `garbage`, `environment`. When it serves: `spin` (an event that never lets the loop go; with
+The entry module is lines of `word` or `word argument`. While it loads: `refuse SENTENCE`, `exit STATUS`, `print TEXT`, `log TEXT`, `hang` (says so; with
+an argument, it says that where it is asked), `flood COUNT`, `garbage`, `environment`. When it serves: `spin` (an event that never lets the loop go; with
 an argument, that is its stack, and it hears no signal), `hog MIB`, `die`, `stubborn` (does not
 retire). It answers each connection on its HTTP socket with its version, one line, while it holds the lock of its objects.
 """
@@ -74,6 +74,7 @@ class Script:
                     "fields": {"where": "time"},
                 }
                 signal.signal(signal.SIGPROF, lambda *_: self.say("log", **told))
+                self.log("it hangs")
                 threading.Event().wait()
             case "environment":
                 descriptors = sorted(int(one.name) for one in Path("/proc/self/fd").iterdir())

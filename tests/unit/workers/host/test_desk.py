@@ -141,6 +141,9 @@ def test_the_figures_of_as_many_scripts_as_there_may_be_are_told(
         )
     )  # fmt: skip
 
+    # However long a busy machine takes to write and to read them, one after the other in one process.
+    monkeypatch.setattr("holdfast.control.worker_hosting.FIGURES_LIMIT_S", 60.0)
+
     async def scenario() -> None:
         async with asking(tmp_path) as (one, _):
             monkeypatch.setattr(one.host, "scripts", lambda: every)

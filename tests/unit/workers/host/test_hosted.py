@@ -10,7 +10,10 @@ import pytest
 
 from holdfast.model.worker_host_messages import Done, Refused
 from holdfast.model.worker_messages import WorkerLimits
-from tests.unit.workers.host.hosts import hosting
+from holdfast.workers.host.phases import LOAD_LIMIT_S
+from holdfast.workers.host.script import Script
+from tests.unit.loop_clock import LoopClock
+from tests.unit.workers.host.hosts import LIMIT_S, hosting
 
 
 def test_a_process_is_given_what_it_needs_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +78,25 @@ def test_what_does_not_load_is_refused_and_the_one_before_goes_on(
 def test_what_is_not_loaded_in_time_is_refused_with_where_it_stood(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told, stood = asyncio.Event(), Script.stood
+
+    def standing(script: Script, number: int, where: str) -> None:
+        stood(script, number, where)
+        told.set()
+
+    monkeypatch.setattr(Script, "stood", standing)
+    monkeypatch.setattr("holdfast.workers.host.hosted.TELL_S", 2 * LIMIT_S)
+
     async def scenario() -> None:
         async with hosting(tmp_path) as one:
             await one.deploy("v1")
-            monkeypatch.setattr("holdfast.workers.host.script.LOAD_LIMIT_S", 2.0)
-            refused = await one.deploy("v2", "hang in-endless")
-            assert refused == Refused(error="it was not loaded within 30 s", traceback="in-endless")
+            clock = LoopClock(asyncio.get_running_loop())
+            deploying = asyncio.create_task(one.deploy("v2", "hang in-endless"))
+            await one.until(lambda: "it hangs" in one.logged(), "code that hangs")
+            clock.passes(LOAD_LIMIT_S)
+            await asyncio.wait_for(told.wait(), LIMIT_S)
+            clock.passes(2 * LIMIT_S)
+            assert await deploying == Refused(error="it was not loaded within 30 s", traceback="in-endless")
             assert (await one.ask(), "in-endless" in one.logged()) == ("v1", False)
 
     asyncio.run(scenario())
