@@ -4,13 +4,14 @@ import asyncio
 import errno
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from holdfast.model.worker_messages import ProcessMessage, Turn, WorkerLimits
 from holdfast.workers.host.process import MOST_AT_ONCE, PROGRAM, ScriptProcess, Surroundings, environment, left_in
-from tests.unit.workers.durable.stage import until
+from tests.integration.waiting import poll
 
 LIMIT_S = 30.0
 # Directories within each other, more than Python calls functions so; and more files than are removed at once.
@@ -39,6 +40,10 @@ def descriptors() -> list[str]:
     return sorted(one.name for one in Path("/proc/self/fd").iterdir())
 
 
+def _name_of(thread: threading.Thread) -> str:
+    return thread.name
+
+
 @pytest.mark.parametrize("code", [DEEP, MANY])
 async def test_whatever_it_leaves_its_end_is_told_and_its_directory_goes(tmp_path: Path, code: str) -> None:
     ends = Ends()
@@ -47,7 +52,8 @@ async def test_whatever_it_leaves_its_end_is_told_and_its_directory_goes(tmp_pat
     )
     ScriptProcess(1, around, ends)
     assert await asyncio.wait_for(ends.over, LIMIT_S) == (1, "status 0")
-    await until(lambda: not around.run_dir.exists())
+    await asyncio.to_thread(poll, lambda: not around.run_dir.exists(), what="a directory that goes")
+    await asyncio.to_thread(poll, lambda: "clear" not in map(_name_of, threading.enumerate()), what="who removed it")
 
 
 async def test_a_process_whose_end_nobody_could_hear_of_is_none(
