@@ -20,6 +20,7 @@ from holdfast.workers.durable.alarms import (
     pause_s,
 )
 from holdfast.workers.durable.errors import StorageReset
+from tests.unit.loop_clock import LoopClock
 from tests.unit.workers.durable.stage import NOW_MS, Acceptor, Stage, stage, turn, until
 
 
@@ -89,16 +90,9 @@ class Clock:
 
 
 @pytest.fixture
-async def passes_s(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+async def passes_s() -> Callable[[float], None]:
     """Lets seconds pass on the clock that nobody sets."""
-    loop, passed = asyncio.get_running_loop(), [0.0]
-    began = loop.time()
-    monkeypatch.setattr(loop, "time", lambda: began + passed[0])
-
-    def passes(seconds: float) -> None:
-        passed[0] += seconds
-
-    return passes
+    return LoopClock(asyncio.get_running_loop(), stands_still=True).passes
 
 
 @given(st.integers(0, 20), st.floats(0, 1, exclude_max=True))
@@ -360,6 +354,7 @@ async def test_a_failed_alarm_is_tried_again_and_in_the_end_given_up(tmp_path: P
         assert await scene.stub().when() is None
 
 
+@pytest.mark.usefixtures("passes_s")
 async def test_what_a_failed_alarm_wrote_is_kept_and_its_time_is_shown_meanwhile(tmp_path: Path) -> None:
     Sleeper.failures = 1
     async with stage(tmp_path, Room=Sleeper) as scene:
@@ -426,6 +421,7 @@ async def test_an_alarm_whose_object_the_platform_ends_has_not_failed(tmp_path: 
         assert [retry for _, retry, _, _ in Sleeper.heard] == [0, 0]
 
 
+@pytest.mark.usefixtures("passes_s")
 async def test_an_alarm_that_ended_its_process_has_failed_and_waits(tmp_path: Path) -> None:
     async with stage(tmp_path, Room=Sleeper) as scene:
         await scene.stub().set(10)
@@ -458,6 +454,7 @@ async def test_one_that_was_only_about_to_run_when_its_process_ended_has_not_fai
         assert len(Sleeper.heard) == 2
 
 
+@pytest.mark.usefixtures("passes_s")
 async def test_after_several_processes_that_ended_while_alarms_ran_the_next_one_runs_none_for_a_while(
     tmp_path: Path,
 ) -> None:

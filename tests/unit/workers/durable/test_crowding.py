@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.workers.durable.crowding import FILE_KIB, HIBERNATE_S, Crowd, patience_s, room
 from holdfast.workers.sdk.entrypoints import DurableObject
+from tests.unit.loop_clock import LoopClock
 from tests.unit.workers.durable.stage import stage, until
 
 
@@ -60,6 +61,8 @@ async def test_of_many_idle_objects_those_with_a_file_leave_early(
 
 
 async def test_a_rush_is_looked_at_while_it_lasts(tmp_path: Path) -> None:
+    # The next look does not come while it is looked at.
+    LoopClock(asyncio.get_running_loop(), stands_still=True)
     async with stage(tmp_path, Room=Room) as scene:
         scene.objects._crowd.room = 5
         started = scene.objects._crowd.next
@@ -72,20 +75,18 @@ async def test_a_rush_is_looked_at_while_it_lasts(tmp_path: Path) -> None:
         # More that come do not put it off.
         for number in range(6, 18):
             await scene.stub(f"{number}").write()
-        assert scene.objects._crowd.next is sooner or sooner.when() <= asyncio.get_running_loop().time()
+        assert scene.objects._crowd.next is sooner
 
 
-async def test_a_look_that_is_late_is_not_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks, loop, now = list[float](), asyncio.get_running_loop(), [0.0]
+async def test_a_look_that_is_late_is_not_put_off() -> None:
+    looks, clock = list[float](), LoopClock(asyncio.get_running_loop(), stands_still=True)
     live: dict[Any, None] = {}
     crowd = Crowd(live, 64, look=lambda: looks.append(1), report=lambda *_: None)
     crowd.begin()
     due = crowd.next
     assert due is not None
-    began = loop.time()
-    monkeypatch.setattr(loop, "time", lambda: began + now[0])
     for _ in range(5):
-        now[0] += 10.0
+        clock.passes(10.0)
         for _ in range(2 * crowd.room):
             live[object()] = None
             crowd.woke()
