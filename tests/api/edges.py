@@ -56,7 +56,9 @@ class ModelEdge(FakeEdge):
 
     def _happened(self, *connections: Connection) -> None:
         if self.is_watched and self.is_watched[-1]:
-            self.happened += [ConnectionEvent(at=self.now, connection=one) for one in connections]
+            # Made first: the link's thread may take what has happened so far meanwhile.
+            events = [ConnectionEvent(at=self.now, connection=one) for one in connections]
+            self.happened += events
 
     def _meant(self, meant: ConnectionFilter) -> list[Connection]:
         return [one for one in self.open if self._is_meant(meant, one)]
