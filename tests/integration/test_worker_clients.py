@@ -18,7 +18,7 @@ from tests.integration.waiting import Changes
 from tests.integration.worker_up import ServedWorker, worker_up
 
 HERE = Path(__file__).parent
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 RESTARTED = "worker_restarted: the script's process has ended"
 
 
