@@ -210,15 +210,16 @@ async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 @pytest.mark.parametrize("port_is_open", [True, False])
 def test_a_real_connection_that_is_refused_or_cut_is_told_apart(port_is_open: bool) -> None:
     async def cut() -> str:
-        server = await asyncio.start_server(_hang_up, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        if not port_is_open:
-            server.close()
-            await server.wait_closed()
-        try:
-            return await asyncio.to_thread(_said, port)
-        finally:
-            server.close()
+        # Where nobody listens on it, it is nobody else's either.
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            port = bound.getsockname()[1]
+            server = await asyncio.start_server(_hang_up, sock=bound) if port_is_open else None
+            try:
+                return await asyncio.to_thread(_said, port)
+            finally:
+                if server is not None:
+                    server.close()
 
     said = asyncio.run(cut())
     assert ("is `holdfast run` running?" in said) is not port_is_open
