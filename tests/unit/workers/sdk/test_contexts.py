@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from holdfast.workers.durable.state import DurableObjectState
 from holdfast.workers.sdk import importing
 from holdfast.workers.sdk.contexts import DurableObjectContext
@@ -107,6 +109,8 @@ def test_the_state_of_an_object_has_every_name_with_the_same_parameters() -> Non
         assert list(inspect.signature(declared).parameters) == list(real), name
 
 
+# Two runs of a type checker that knows nothing yet.
+@pytest.mark.timeout(400)
 def test_strict_mypy_passes_user_code_and_finds_its_faults(tmp_path: Path) -> None:
     (tmp_path / "typed.py").write_text(TYPED)
     (tmp_path / "untyped.py").write_text(UNTYPED)
@@ -117,7 +121,7 @@ def test_strict_mypy_passes_user_code_and_finds_its_faults(tmp_path: Path) -> No
         ran = subprocess.run(
             [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--no-error-summary", "--python-version", "3.11",
              "--cache-dir", str(tmp_path / "cache"), *options],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False,
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert not ran.stderr
         return ran.stdout.splitlines()
