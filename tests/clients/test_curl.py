@@ -14,10 +14,10 @@ def curl(installed: Installation, path: str, *arguments: str, token: str | None 
     """The status and the answer, which is JSON."""
     bearer = f"Authorization: Bearer {token or installed.token}"
     told = subprocess.run(
-        ["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code}", f"{installed.api}{path}", *arguments, "-H", bearer],
+        ["curl", "-sS", "--max-time", "60", "-w", "\n%{http_code}", f"{installed.api}{path}", *arguments, "-H", bearer],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=90,
         check=True,
     )
     body, _, status = told.stdout.rpartition("\n")

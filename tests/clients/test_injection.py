@@ -168,7 +168,7 @@ class Asker:
 
     def __init__(self, installed: Installation) -> None:
         host, _, port = installed.api.removeprefix("http://").partition("/")[0].partition(":")
-        self._connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        self._connection = http.client.HTTPConnection(host, int(port), timeout=60)
         self._headers = {"Authorization": f"Bearer {installed.token}", "User-Agent": "test' OR 1=1 --"}
 
     def __call__(self, method: str, path: str, body: object = None) -> tuple[int, Any]:

@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 from tests.clients.conftest import UNLIMITED, given
 from tests.integration.installation import Installation
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 CODE = """
 # /// script
 # [tool.wrangler]

@@ -25,7 +25,7 @@ from tests.integration.edge import COMMAND
 from tests.integration.installation import Installation, environment
 from tests.integration.origin import Origin
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 HOST = "chat.example.com"
 ENTRY = """
 from js import WebSocketPair

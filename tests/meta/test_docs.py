@@ -136,7 +136,7 @@ def help_of_the_command(command: str) -> Help | None:
     """What `holdfast COMMAND --help` lists; None if there is no such command."""
     asked = [sys.executable, "-m", "holdfast", *command.split(), "--help"]
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
-    told = subprocess.run(asked, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=30)
+    told = subprocess.run(asked, cwd=ROOT, env=environment, check=False, capture_output=True, text=True, timeout=60)
     return parsed_help(told.stdout) if told.returncode == 0 else None
 
 

@@ -43,7 +43,7 @@ def told(tmp_path: Path, commands: dict[str, str], *arguments: str) -> tuple[int
         check=False,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     return done.returncode, done.stderr
 

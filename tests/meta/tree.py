@@ -18,7 +18,7 @@ def files(*suffixes: str, under: str = "") -> tuple[Path, ...]:
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=30,
+        timeout=60,
     )
     paths = (ROOT / name for name in listed.stdout.decode().split("\0") if name)
     return tuple(sorted({path for path in paths if path.is_file() and (not suffixes or path.suffix in suffixes)}))

@@ -136,7 +136,7 @@ def test_groups_are_listed_and_only_the_one_that_is_asked_for_is_loaded(capsys: 
         "sys.exit(any(name.startswith(('holdfast.client.verbs.zone', 'httpx', 'sqlalchemy', 'holdfast._native'))"
         " for name in sys.modules))"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert told.returncode == 0, told.stderr
     for group in ("config", "zone", "setting", "record", "token", "cert"):
         assert f"\n  {group} " in told.stdout
@@ -148,7 +148,7 @@ def test_a_supervisor_is_small() -> None:
         "print([name for name in sys.modules if name.split('.')[0] in"
         " {'fastapi', 'sqlalchemy', 'uvicorn', 'asyncio', 'cryptography', 'httpx'} or name == 'holdfast._native'])"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert told.stdout == "[]\n"
 
 
@@ -158,7 +158,7 @@ def test_an_edge_without_rules_loads_nothing_that_reads_rules() -> None:
         "print([name for name in sys.modules if name in {'re2', 'holdfast.rules.compile', 'holdfast.rules.patterns',"
         " 'holdfast.rules.lists', 'holdfast.rules.managed', 'holdfast.edge.firewall.rulesets', 'holdfast.limits.counters'}])"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert told.stdout == "[]\n"
 
 
@@ -263,7 +263,7 @@ def test_any_arguments_end_in_a_status(arguments: list[str]) -> None:
 
 def test_the_package_runs_as_a_module() -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "holdfast", "up"], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-m", "holdfast", "up"], capture_output=True, text=True, check=False, timeout=60
     )
     assert (finished.returncode, finished.stdout) == (2, "")
     assert finished.stderr.startswith("holdfast up: ORIGIN: expected the URL of an origin")

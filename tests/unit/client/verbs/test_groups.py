@@ -29,5 +29,5 @@ def test_making_the_groups_costs_no_http_client() -> None:
         "import sys; from holdfast.client.verbs.groups import GROUPS, app_of; [app_of(g) for g in GROUPS];"
         " print('httpx' in sys.modules, 'rich.table' in sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert told.stdout.split() == ["False", "False"]

@@ -37,7 +37,7 @@ os.read(reading, 1)
 
 
 def test_limits_are_hard_and_an_allocation_beyond_them_fails() -> None:
-    said = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, check=True, text=True, timeout=30)
+    said = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, check=True, text=True, timeout=60)
     numbers, refused = said.stdout.splitlines()
     core, core_hard, data, data_hard, files, files_hard = (int(number) for number in numbers.split())
     assert core == core_hard == 0
@@ -48,7 +48,7 @@ def test_limits_are_hard_and_an_allocation_beyond_them_fails() -> None:
 
 def test_a_process_ends_with_its_host() -> None:
     host = HOST.format(parent="os.getppid()")
-    said = subprocess.run([sys.executable, "-c", host], capture_output=True, check=True, text=True, timeout=30)
+    said = subprocess.run([sys.executable, "-c", host], capture_output=True, check=True, text=True, timeout=60)
     try:
         pidfd = os.pidfd_open(int(said.stdout))
     except ProcessLookupError:
@@ -63,5 +63,5 @@ def test_a_process_ends_with_its_host() -> None:
 
 def test_a_process_whose_host_is_gone_already_ends_at_once() -> None:
     code = "from holdfast.workers.host import launch; launch.end_with(1); print('it lives')"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True, timeout=30)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True, timeout=60)
     assert (said.returncode, said.stdout) == (-signal.SIGKILL, "")

@@ -99,7 +99,7 @@ def test_a_process_without_a_host_says_so(worker: ScriptUnderTest) -> None:
     import sys
 
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "holdfast.workers.runtime"], env={}, capture_output=True, timeout=30, check=False
+        [sys.executable, "-P", "-m", "holdfast.workers.runtime"], env={}, capture_output=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert b"HOLDFAST_WORKER_FD: expected the number of a descriptor, got ''" in done.stderr
