@@ -41,16 +41,20 @@ def check_json(answer: wire.Answer, body: bytes, status: int, code: int | None =
 
 
 @contextmanager
-def unused_port() -> Iterator[int]:
-    """A port that refuses: bound, so that nobody else takes it, and not listening."""
+def refusing() -> Iterator[socket.socket]:
+    """A socket whose port refuses: bound, so that nobody else takes it, and not listening yet."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        yield sock.getsockname()[1]
+        yield sock
+
+
+def url_of(server: socket.socket) -> str:
+    return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 def test_a_refused_connection_is_521(start_edge: StartEdge) -> None:
-    with unused_port() as port:
-        edge = start_edge(f"http://127.0.0.1:{port}")
+    with refusing() as server:
+        edge = start_edge(url_of(server))
         check_json(*ask(edge, wire.upgrade("/echo")), 521)
         check_json(*ask(edge, wire.request("GET", "/", "Accept: application/json")), 521)
 
@@ -149,11 +153,11 @@ def test_head_of_an_error_has_no_body(edge: Edge) -> None:
 
 
 def test_an_origin_that_comes_back_is_used_again(start_edge: StartEdge) -> None:
-    with unused_port() as port:
-        edge = start_edge(f"http://127.0.0.1:{port}")
+    with refusing() as server:
+        edge = start_edge(url_of(server))
         assert ask(edge, wire.upgrade("/echo"))[0].status == 521
-    with socket.create_server(("127.0.0.1", port)) as server:
-        server.settimeout(10)
+        server.listen()
+        server.settimeout(LIMIT_S)
         with wire.connect(edge.plain) as client:
             client.send(wire.request("GET", "/"))
             taken, _ = server.accept()
@@ -179,9 +183,9 @@ def test_an_origin_that_never_accepts_is_522(start_edge: StartEdge) -> None:
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)  # noqa: FBT003  # socket's own signature
             filler.connect_ex(listener.getsockname())
-        edge = start_edge(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        edge = start_edge(url_of(listener))
         with wire.connect(edge.plain) as client:
-            client.sock.settimeout(30)
+            client.sock.settimeout(2 * LIMIT_S)
             answer, body = client.request(wire.upgrade("/echo"))
     check_json(answer, body, 522)
     assert answer.value("Retry-After")

@@ -1,6 +1,7 @@
 """An origin that is stopped, killed and started again (SIGSTOP, SIGKILL), as a process of its own."""
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from tests.integration import wire
 from tests.integration.conftest import StartEdge
 from tests.integration.edge import Edge
 from tests.integration.frames import BINARY, TEXT, Frame, close
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 class OriginProcess:
     """The fake origin in another process. `process` is what signals go to."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.origin_process", str(port)],
             cwd=ROOT,
@@ -48,7 +49,7 @@ class OriginProcess:
 
 
 @contextmanager
-def running(port: int = 0) -> Iterator[OriginProcess]:
+def running(port: int) -> Iterator[OriginProcess]:
     origin = OriginProcess(port)
     try:
         yield origin
@@ -57,8 +58,18 @@ def running(port: int = 0) -> Iterator[OriginProcess]:
 
 
 @pytest.fixture
-def process() -> Iterator[OriginProcess]:
-    with running() as origin:
+def port() -> Iterator[int]:
+    """A port that refuses while no origin has it: bound and not listening, so that nobody else is given it meanwhile."""
+    with socket.socket() as kept:
+        # Who sets the same, as an origin does, may listen there.
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
+
+
+@pytest.fixture
+def process(port: int) -> Iterator[OriginProcess]:
+    with running(port) as origin:
         yield origin
 
 
@@ -91,7 +102,7 @@ def test_an_upgrade_waits_for_a_stopped_origin(edge: Edge, process: OriginProces
         client.sock.settimeout(0.5)
         with pytest.raises(TimeoutError):
             client.read_answer()
-        client.sock.settimeout(10)
+        client.sock.settimeout(LIMIT_S)
         process.signal(signal.SIGCONT)
         assert client.read_answer().status == 101
         assert client.read_message() == b"early"
