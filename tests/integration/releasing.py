@@ -6,8 +6,9 @@ Law: an interpreter is a script around this Python: what it starts is the same H
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from tests.integration.command import Command, run_to_end
+from tests.integration.command import START_LIMIT_S, Command, run_to_end
 from tests.integration.frames import TEXT, Frame, close
 from tests.integration.wire import Wire
 
@@ -22,6 +23,17 @@ def released(data: Path, *arguments: str | Path) -> list[str]:
     ended = release(data, *arguments)
     assert ended.returncode == 0, ended
     return ended.stdout.splitlines()
+
+
+def done(command: Command, event: str, *, times: int = 1) -> list[dict[str, Any]]:
+    """The records of an event that there must be so often, no less and no more, waiting for them: a release is answered
+    before its records are read."""
+    command.changes.until(
+        lambda: len(command.records(event)) >= times, what=f"{times} records of {event}", limit_s=START_LIMIT_S
+    )
+    found = command.records(event)
+    assert len(found) == times, found
+    return found
 
 
 def started_edges(command: Command) -> list[int]:
