@@ -20,21 +20,21 @@ def ws(origin: Origin, path: str) -> str:
 
 @pytest.mark.parametrize("message", ["", "hello", "x" * 126, "y" * 70_000, b"\x00\xff" * 40_000])
 def test_echo_returns_what_a_real_client_sends(origin: Origin, message: str | bytes) -> None:
-    with connect(ws(origin, "/echo"), compression=None) as client:
+    with connect(ws(origin, "/echo"), compression=None, open_timeout=LIMIT_S) as client:
         client.send(message)
         assert client.recv(timeout=LIMIT_S) == message
         assert client.ping().wait(30)
 
 
 def test_frames_sent_with_the_101_are_read_by_a_real_client(origin: Origin) -> None:
-    with connect(ws(origin, "/early"), compression=None) as client:
+    with connect(ws(origin, "/early"), compression=None, open_timeout=LIMIT_S) as client:
         assert client.recv(timeout=LIMIT_S) == "first"
         assert client.recv(timeout=LIMIT_S) == bytes(300)
 
 
 def test_a_close_code_and_reason_reach_a_real_client(origin: Origin) -> None:
     with (
-        connect(ws(origin, "/close/4001?reason=because"), compression=None) as client,
+        connect(ws(origin, "/close/4001?reason=because"), compression=None, open_timeout=LIMIT_S) as client,
         pytest.raises(ConnectionClosed) as end,
     ):
         client.recv(timeout=LIMIT_S)
@@ -44,7 +44,7 @@ def test_a_close_code_and_reason_reach_a_real_client(origin: Origin) -> None:
 
 @pytest.mark.parametrize("path", ["/reset", "/half-frame", "/fin-after"])
 def test_an_abnormal_end_is_1006_to_a_real_client(origin: Origin, path: str) -> None:
-    with connect(ws(origin, path), compression=None) as client:
+    with connect(ws(origin, path), compression=None, open_timeout=LIMIT_S) as client:
         if path == "/reset":
             client.send("what it waits for")
         with pytest.raises(ConnectionClosed) as end:
@@ -66,7 +66,10 @@ def test_an_abnormal_end_is_1006_to_a_real_client(origin: Origin, path: str) -> 
     ],
 )
 def test_a_real_client_refuses_each_wrong_101(origin: Origin, path: str) -> None:
-    with pytest.raises((InvalidHandshake, InvalidUpgrade)), connect(ws(origin, path), compression=None):
+    with (
+        pytest.raises((InvalidHandshake, InvalidUpgrade)),
+        connect(ws(origin, path), compression=None, open_timeout=LIMIT_S),
+    ):
         pass
 
 

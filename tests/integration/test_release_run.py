@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 
 from tests.integration import wire
-from tests.integration.command import lives
+from tests.integration.command import START_LIMIT_S, lives
 from tests.integration.origin import Origin
 from tests.integration.releasing import echoes, interpreter, leave, newest_edge, release, released
 from tests.integration.run import CONTROL, EDGE, Run
 from tests.integration.test_crash_serving import HOST, add_record, upgraded
-from tests.integration.test_crash_writes import ZONE, add_zone, base_of
+from tests.integration.test_crash_writes import UNLIMITED, ZONE, add_zone, base_of
 from tests.integration.waiting import LIMIT_S, poll
 
 PATIENT = ("--release-deadline", "120", "--release-spread", "1")
@@ -31,7 +31,7 @@ def newest_control(run: Run, *, number: int) -> int:
     def started() -> list[int]:
         return [one["pid"] for one in run.records("child_started") if one["child"] == CONTROL]
 
-    run.changes.until(lambda: len(started()) >= number, what=f"{number} controls", limit_s=30)
+    run.changes.until(lambda: len(started()) >= number, what=f"{number} controls", limit_s=START_LIMIT_S)
     return started()[number - 1]
 
 
@@ -60,7 +60,7 @@ def test_zones_are_served_throughout_and_writes_are_in_force_on_the_new_edge(tmp
 
 
 def test_no_request_to_the_api_fails_while_control_is_replaced(tmp_path: Path) -> None:
-    with Run(tmp_path, *PATIENT) as run:
+    with Run(tmp_path, *PATIENT, environment=UNLIMITED) as run:
         token = run.token
         answers: list[int | str] = []
         more = threading.Semaphore(0)
@@ -70,7 +70,7 @@ def test_no_request_to_the_api_fails_while_control_is_replaced(tmp_path: Path) -
             while not is_over.is_set():
                 try:
                     headers = {"Authorization": f"Bearer {token}"}
-                    answer = httpx.get(f"{base_of(run)}/zones", headers=headers, timeout=20, trust_env=False)
+                    answer = httpx.get(f"{base_of(run)}/zones", headers=headers, timeout=LIMIT_S, trust_env=False)
                     answers.append(answer.status_code)
                 except httpx.HTTPError as error:
                     answers.append(repr(error))
@@ -84,7 +84,7 @@ def test_no_request_to_the_api_fails_while_control_is_replaced(tmp_path: Path) -
             assert all(more.acquire(timeout=LIMIT_S) for _ in range(5))
         finally:
             is_over.set()
-            asking.join(30)
+            asking.join(LIMIT_S)
         assert set(answers) == {200}
 
 
@@ -117,7 +117,7 @@ def test_a_retired_edge_meets_the_new_control_and_does_what_the_api_asks(tmp_pat
             old = run.child(EDGE)
             released(tmp_path)
             poll(
-                lambda: sum(record["pid"] == old for record in run.records("edge_connected")) == 2,
+                lambda: sum(record["pid"] == old for record in run.records("edge_connected")) >= 2,
                 what="the old edge at the new control",
             )
             # What is asked of a zone's connections is asked of those of earlier releases too.

@@ -20,6 +20,7 @@ from holdfast.rules.managed import HOLDFAST_RULESET_ID
 from tests.integration import wire
 from tests.integration.certificates import Authority
 from tests.integration.frames import BINARY, TEXT, Frame
+from tests.integration.waiting import LIMIT_S
 from tests.integration.zone_parts import ORIGIN_IP, Bench, bench
 from tests.unit.edge.firewall.rules import a_limit, a_rule, a_ruleset, an_access_rule
 from tests.unit.edge.origins import a_document, a_record
@@ -288,16 +289,18 @@ def test_nothing_in_the_tunnel_is_inspected(parts: Bench, recorded: Recorded) ->
     refused = len(recorded.events)
     with (
         socket.create_connection(parts.plain) as connection,
-        connect(f"ws://{HOST}:{parts.plain[1]}/echo", sock=connection, compression=None) as client,
+        connect(
+            f"ws://{HOST}:{parts.plain[1]}/echo", sock=connection, compression=None, open_timeout=LIMIT_S
+        ) as client,
     ):
         for text in HATED:
             client.send(text)
-            assert client.recv() == text
+            assert client.recv(timeout=LIMIT_S) == text
             client.send(text.encode())
-            assert client.recv() == text.encode()
+            assert client.recv(timeout=LIMIT_S) == text.encode()
         everything = "\r\n".join(HATED) * 200
         client.send(everything)
-        assert client.recv() == everything
+        assert client.recv(timeout=LIMIT_S) == everything
     assert len(recorded.events) == refused, "nothing was recorded of it either"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration import wire
-from tests.integration.command import children_of, lives, open_descriptors, run_to_end
+from tests.integration.command import START_LIMIT_S, children_of, lives, open_descriptors, run_to_end
 from tests.integration.edge import Edge
 from tests.integration.frames import TEXT, Frame, close
 from tests.integration.origin import Origin
@@ -87,7 +87,7 @@ def test_a_database_server_that_is_away_does_not_keep_the_edge_from_serving(tmp_
         with Run(tmp_path, environment={"HOLDFAST_DATABASE_URL": url}, roles=(EDGE,)) as run:
             record = run.record(
                 lambda one: one["event"] == "child_exited" and one["child"] == CONTROL and one["restart_in_ms"] > 0,
-                limit_s=30,
+                limit_s=2 * START_LIMIT_S,
             )
             assert record["status"] == 1
             assert "database" in record["reason"]
@@ -126,7 +126,8 @@ def test_an_edge_that_is_killed_is_back_and_no_connection_is_refused_meanwhile(o
                 assert upgraded.acquire(timeout=30)
                 os.kill(pids[-1], signal.SIGKILL)
                 started = up.record(
-                    lambda record: record["event"] == "child_started" and record["restarts"] == len(pids), limit_s=20
+                    lambda record: record["event"] == "child_started" and record["restarts"] == len(pids),
+                    limit_s=START_LIMIT_S,
                 )
                 pids.append(started["pid"])
             # After the last death as many as were in flight, and more.
@@ -147,7 +148,7 @@ def test_control_that_is_killed_is_back_and_open_connections_never_notice(origin
         assert run.exit_of(control)["signal"] == "SIGKILL"
         assert run.child(CONTROL, restarts=1) != control
         assert run.ask("GET", "/client/v4/zones", token=token)[0] == 200
-        poll(lambda: len(run.records("control_connected")) == 2, what="the edge's link to the new control")
+        poll(lambda: len(run.records("control_connected")) >= 2, what="the edge's link to the new control")
         assert lives(edge)
         assert not any(record["child"] == EDGE for record in run.records("child_exited"))
 
@@ -193,7 +194,7 @@ def test_a_restart_leaves_no_descriptor_and_no_zombie_behind(tmp_path: Path) -> 
         for restarts in range(3):
             os.kill(run.child(EDGE, restarts=restarts), signal.SIGKILL)
         edge = run.child(EDGE, restarts=3)
-        assert open_descriptors(supervisor) == before
+        poll(lambda: open_descriptors(supervisor) == before, what=f"{before} descriptors, as before")
         assert sorted(children_of(supervisor)) == sorted([run.child(CONTROL), run.child(WORKERS), edge])
 
 

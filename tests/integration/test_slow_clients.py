@@ -8,6 +8,7 @@ import pytest
 from tests.integration import wire
 from tests.integration.edge import Edge
 from tests.integration.origin import Origin
+from tests.integration.waiting import LIMIT_S
 
 HEAD_LIMIT_S = 10.0
 
@@ -21,8 +22,8 @@ def test_a_head_that_is_not_complete_in_ten_seconds_is_408(
 ) -> None:
     """A byte now and then must not prolong it."""
     with wire.connect(edge.plain) as client:
-        client.send(start % token.encode())
         began = time.monotonic()
+        client.send(start % token.encode())
         client.sock.settimeout(2.5)
         while not client.held:
             assert time.monotonic() - began < 4 * HEAD_LIMIT_S, "no answer"
@@ -30,7 +31,7 @@ def test_a_head_that_is_not_complete_in_ten_seconds_is_408(
                 client.read_some()
             except TimeoutError:
                 client.send(b"a")
-        client.sock.settimeout(10)
+        client.sock.settimeout(LIMIT_S)
         answer = client.read_answer()
         assert answer.status == 408
         assert "close" in answer.value("Connection").lower()

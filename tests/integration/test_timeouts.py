@@ -12,8 +12,8 @@ from tests.integration.origin import Origin
 from tests.integration.waiting import LIMIT_S, poll
 
 SHORT_S = 0.4
-# Where something is to be in time: a busy machine may take a second longer than it should.
-PATIENT_S = 2.0
+# Where something is to be in time: a busy machine may take seconds longer than it should.
+PATIENT_S = 8.0
 
 
 def closed(lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -49,12 +49,13 @@ def test_both_sides_are_told_at_the_end_of_their_time(
     assert record["duration_ms"] >= 1000 * SHORT_S * 0.9 - 1
 
 
+@pytest.mark.slow
 def test_what_passes_puts_the_idle_timeout_off(origin: Origin) -> None:
     with (
         running(tunnelling(origin, idle_timeout_s=PATIENT_S)) as edge,
         wire.websocket(edge.address, "/echo") as (client, _),
     ):
-        for _ in range(6):
+        for _ in range(5):
             client.sock.settimeout(PATIENT_S / 4)
             with pytest.raises(TimeoutError):
                 client.read_frame()
@@ -64,7 +65,9 @@ def test_what_passes_puts_the_idle_timeout_off(origin: Origin) -> None:
 
 
 def test_pings_of_the_edge_do_not_put_the_idle_timeout_off(origin: Origin) -> None:
-    with running(tunnelling(origin, idle_timeout_s=2 * SHORT_S, keepalive_interval_s=SHORT_S / 4)) as edge:
+    with running(
+        tunnelling(origin, idle_timeout_s=2 * SHORT_S, keepalive_interval_s=SHORT_S / 4, keepalive_misses=100)
+    ) as edge:
         with wire.websocket(edge.address, "/echo") as (client, _):
             while (frame := client.read_frame()).opcode != 0x8:
                 client.send_frame(Frame(0xA, frame.payload))
@@ -89,13 +92,14 @@ def test_half_a_frame_that_is_not_continued_ends_its_sender_s_tunnel(origin: Ori
     assert (record["why"], record["detail"]) == ("read_stalled", "client")
 
 
+@pytest.mark.slow
 def test_a_frame_that_goes_on_slowly_is_not_stalled(origin: Origin) -> None:
     message = Frame(BINARY, bytes(8)).from_client().encode()
     with (
         running(tunnelling(origin, read_stall_timeout_s=PATIENT_S)) as edge,
         wire.websocket(edge.address, "/echo") as (client, _),
     ):
-        client.sock.settimeout(PATIENT_S / 8)
+        client.sock.settimeout(PATIENT_S / 12)
         for at in range(len(message)):
             client.send(message[at : at + 1])
             if at < len(message) - 1:

@@ -18,7 +18,7 @@ from tests.integration.edge import Edge
 from tests.integration.frames import BINARY, TEXT, Frame, FrameReader, close
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PATHS
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 
@@ -42,7 +42,7 @@ def many(origin: Origin, names: list[Pair], tmp_path_factory: pytest.TempPathFac
 
 
 def handshake(address: wire.Address, context: ssl.SSLContext, name: str | None) -> ssl.SSLSocket:
-    sock = socket.create_connection(address, timeout=10)
+    sock = socket.create_connection(address, timeout=LIMIT_S)
     try:
         return context.wrap_socket(sock, server_hostname=name)
     except BaseException:
@@ -114,7 +114,7 @@ def test_a_session_is_resumed(many: Edge, authority: Authority, version: ssl.TLS
         session = client.sock.session
     assert session is not None
     for _ in range(8):
-        sock = socket.create_connection(many.tls, timeout=10)
+        sock = socket.create_connection(many.tls, timeout=LIMIT_S)
         with closing(context.wrap_socket(sock, server_hostname="first.test", session=session)) as resumed:
             assert resumed.session_reused
             resumed.sendall(wire.request("GET", "/status/200", "Connection: close"))
@@ -141,7 +141,7 @@ def test_openssl_s_client_connects_and_verifies(edge: Edge, authority: Authority
         ],
         input=wire.request("GET", "/status/200", "Connection: close"),
         capture_output=True,
-        timeout=20,
+        timeout=2 * LIMIT_S,
         check=False,
     )
     assert b"HTTP/1.1 200" in said.stdout, said.stderr
@@ -202,17 +202,17 @@ def test_a_client_that_leaves_before_its_hello_is_whole_is_let_go_at_once(edge: 
     with wire.connect(edge.tls) as client:
         client.send(first)
         client.end()
-        client.sock.settimeout(30)
+        client.sock.settimeout(LIMIT_S)
         client.read_to_end()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
 def test_a_handshake_that_does_not_come_is_given_up(edge: Edge, first: bytes) -> None:
-    """The limit is 10 s; the client waits 15 at most."""
     with wire.connect(edge.tls) as client:
         client.send(first)
-        client.sock.settimeout(15)
+        # Three times as long as the edge does at most.
+        client.sock.settimeout(LIMIT_S)
         assert not client.read_to_end().startswith(b"HTTP")
 
 

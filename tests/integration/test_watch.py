@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.command import PROGRAM
+from tests.integration.command import PROGRAM, START_LIMIT_S
 from tests.integration.waiting import LIMIT_S
 
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -74,7 +74,7 @@ class Watched:
     def until(self, text: bytes, *, count: int = 1) -> None:
         """Return when `text` has been shown so many times."""
         while self.shown.count(text) < count:
-            ready, _, _ = select.select([self._far], [], [], LIMIT_S)
+            ready, _, _ = select.select([self._far], [], [], START_LIMIT_S)
             assert ready, f"{text!r} is not shown: {self.shown[-2000:]!r}"
             self.shown += os.read(self._far, 65_536)
 
