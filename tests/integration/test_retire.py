@@ -259,6 +259,16 @@ def test_websockets_are_closed_evenly_over_the_window_the_oldest_first(
     assert {(line["closed_by"], line["why"], line["edge_close_code"]) for line in ended} == {("edge", why, 1012)}
 
 
+def test_a_stop_waits_for_no_client_that_asks_for_nothing() -> None:
+    with running(fine) as edge, wire.connect(edge.address) as idle, wire.connect(edge.address) as silent:
+        assert idle.request(wire.request("GET", "/"))[0].status == 200
+        stopping = threading.Thread(target=edge.edge.stop, kwargs={"grace_s": 86_400}, daemon=True)
+        stopping.start()
+        assert [idle.read_to_end(), silent.read_to_end()] == [b"", b""]
+        stopping.join(LIMIT_S)
+        assert not stopping.is_alive()
+
+
 def test_a_stop_during_the_window_closes_the_rest_at_once(origin: FakeOrigin) -> None:
     with running(to(origin)) as edge, clients_of(edge, 5) as clients:
         edge.edge.close_evenly(why="drain", reason="bye", window_s=86_400)
