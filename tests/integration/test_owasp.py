@@ -37,6 +37,8 @@ DEBIAN = Path("/usr/share/modsecurity-crs")
 MANAGED = "http_request_firewall_managed"
 # A rule must cost no more than this on an idle machine, 5 ms; a busy one takes its time. What is not bounded takes seconds.
 COST_LIMIT_S = 0.1
+# Reading and compiling all of the rules takes seconds, on an idle machine.
+RULES_LIMIT_S = 60.0
 _KEY = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 
 
@@ -240,12 +242,22 @@ def test_no_request_makes_a_rule_slow(files: dict[str, bytes], ruleset: OwaspRul
         "many headers": lambda: asked("/", *((f"X-{n}", part * 20) for n in range(240))),
     }[place]()
     engine = ruleset.engine(4)
-    variables = RequestVariables(EvaluationContext(request))
-    for step in engine.candidates(variables):
-        state: Transaction = engine.begin(variables, {})
-        begun = time.thread_time()
-        step.evaluate(state)
-        assert time.thread_time() - begun < COST_LIMIT_S, step.rule.id
+    known = RequestVariables(EvaluationContext(request))
+    for step in engine.candidates(known):
+        # What costs much does so each time. A collection of garbage, or a cold cache, does not.
+        costs = (
+            cost_s(engine, step, known if is_first else RequestVariables(EvaluationContext(request)))
+            for is_first in (True, False, False)
+        )
+        assert any(cost < COST_LIMIT_S for cost in costs), step.rule.id
+
+
+def cost_s(engine: Engine, step: Step, variables: RequestVariables) -> float:
+    """What a rule costs, of this thread's time."""
+    state = engine.begin(variables, {})
+    begun = time.thread_time()
+    step.evaluate(state)
+    return time.thread_time() - begun
 
 
 def test_an_edge_executes_what_was_loaded(origin: Origin, tmp_path: Path) -> None:
@@ -264,7 +276,11 @@ def test_an_edge_executes_what_was_loaded(origin: Origin, tmp_path: Path) -> Non
         }
         path = f"/client/v4/zones/{zone_id}/rulesets/phases/{MANAGED}/entrypoint"
         body = {"rules": [rule]}
-        poll(lambda: run.ask("PUT", path, token=token, body=body)[0] == 200, what="the rules to be known", limit_s=30)
+        poll(
+            lambda: run.ask("PUT", path, token=token, body=body)[0] == 200,
+            what="the rules to be known",
+            limit_s=RULES_LIMIT_S,
+        )
 
         def status_of(target: str) -> int:
             with wire.connect(run.plain) as client:
@@ -272,5 +288,9 @@ def test_an_edge_executes_what_was_loaded(origin: Origin, tmp_path: Path) -> Non
                 return client.read_answer().status
 
         # Control finds what a command wrote within a second, and the edge compiles it.
-        poll(lambda: status_of("/echo?id=1'%20or%20'1'='1") == 403, what="the rules to be in force", limit_s=30)
+        poll(
+            lambda: status_of("/echo?id=1'%20or%20'1'='1") == 403,
+            what="the rules to be in force",
+            limit_s=RULES_LIMIT_S,
+        )
         assert status_of("/echo") == 101

@@ -5,6 +5,7 @@ Law: the zone's switch for WebSockets is off, so that each upgrade is refused an
 
 import re
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.integration.run import CONTROL, Run
 from tests.integration.test_control_returns import API, restart_control, zone_with_record
 from tests.integration.test_crash_serving import HOST
 from tests.integration.test_crash_writes import UNLIMITED, ZONE, asked, base_of
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 
 KILLS = 3
 # Below the burst of one kind: none of them stands for another.
@@ -86,7 +87,7 @@ def test_a_rule_that_blocks_and_one_that_logs_are_named_by_their_events(origin: 
         status, made = run.ask("PUT", entrypoint, token=one.token, body={"rules": rules})
         assert status == 200, made
         ray = one.refuse("/bad?x=1")
-        poll(one.events, what="events")
+        poll(lambda: len(one.events()) == 2, what="both events")
         logged, blocked = asked(run, one.token, f"/zones/{one.zone_id}/security/events/{ray}")
         assert (logged["action"], logged["description"], logged["edge_response_status"]) == ("log", "Everything", None)
         assert (blocked["action"], blocked["description"], blocked["source"]) == (
@@ -119,12 +120,13 @@ def test_a_control_that_is_killed_loses_no_event_and_doubles_none(refusing: Refu
 
 @contextmanager
 def client_from(address: str, edge: wire.Address) -> Iterator[wire.Wire]:
-    with closing(socket.create_connection(edge, timeout=10, source_address=(address, 0))) as connection:
+    with closing(socket.create_connection(edge, timeout=LIMIT_S, source_address=(address, 0))) as connection:
         yield wire.Wire(connection)
 
 
 @pytest.mark.timeout(180)
 def test_a_flood_from_a_thousand_addresses_is_counted_whole_and_kept_in_few_rows(refusing: Refusing) -> None:
+    began = time.monotonic()
     addresses = [f"127.1.{number // 250}.{number % 250 + 1}" for number in range(1000)]
     for address in addresses:
         with client_from(address, refusing.run.plain) as client:
@@ -132,16 +134,16 @@ def test_a_flood_from_a_thousand_addresses_is_counted_whole_and_kept_in_few_rows
                 answer, _ = client.request(wire.upgrade(f"/{number}", host=HOST))
                 assert answer.status == 403
     label = r'holdfast_security_events_total\{action="refuse",source="websockets",zone="[^"]+"\}'
-    assert refusing.metric(label) == 2000
+    # An edge that is busy may answer too late to be in the figures.
+    poll(lambda: refusing.metric(label) == 2000, what="a figure of all")
 
     def is_whole() -> bool:
         return bool(sum(event["sample_interval"] for event in refusing.events()) == 2000)
 
     poll(is_whole, what="a count of all")
     rows = refusing.events()
-    # What came in the seconds that all of this took.
-    assert len(rows) < 2 * RATES.kind.burst
-    assert any(event["sample_interval"] > 10 for event in rows)
+    # Those of the burst, and what came in the seconds that all of this took.
+    assert len(rows) <= RATES.kind.burst + RATES.kind.per_s * (time.monotonic() - began) + 1
     path = f"/zones/{refusing.zone_id}/security/events/summary"
     summary = asked(refusing.run, refusing.token, path)
     assert (summary["events"], summary["rows"]) == (2000, len(rows))

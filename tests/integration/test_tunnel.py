@@ -1,6 +1,7 @@
 """An open WebSocket: how it ends, in every way either side can end it, and what its record says (RFC 6455 §5, §7)."""
 
 import re
+import statistics
 from datetime import datetime, timedelta
 
 import pytest
@@ -60,14 +61,18 @@ def test_everything_comes_back_and_the_record_counts_it(edge: Edge, origin: Orig
 
 
 def test_start_end_and_duration_agree(edge: Edge) -> None:
-    with wire.websocket(edge.plain, "/echo") as (client, answer):
-        client.send_frame(close(1000))
-        client.read_close()
-    record = edge.closed(answer.ray)
-    start, end = (datetime.fromisoformat(moment) for moment in (record.start, record.end))
-    assert start.utcoffset() == end.utcoffset() == timedelta(0)
-    assert abs((end - start) / timedelta(milliseconds=1) - record.duration_ms) <= 2
-    assert re.fullmatch(r"[0-9a-f]{16}-[A-Z]{3}", record.ray_id)
+    apart_ms = []
+    for _ in range(9):
+        with wire.websocket(edge.plain, "/echo") as (client, answer):
+            client.send_frame(close(1000))
+            client.read_close()
+        record = edge.closed(answer.ray)
+        start, end = (datetime.fromisoformat(moment) for moment in (record.start, record.end))
+        assert start.utcoffset() == end.utcoffset() == timedelta(0)
+        apart_ms.append(abs((end - start) / timedelta(milliseconds=1) - record.duration_ms))
+        assert re.fullmatch(r"[0-9a-f]{16}-[A-Z]{3}", record.ray_id)
+    # They are of two clocks. On a busy machine an edge may stand still between two looks, but not each time.
+    assert statistics.median(apart_ms) <= 2
 
 
 def test_there_is_one_record_for_one_connection(edge: Edge) -> None:
