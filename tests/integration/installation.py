@@ -55,7 +55,7 @@ class Installation:
             self.token = self._said(_TOKEN)["token"]
             self.plain, self.tls = self._address(_PLAIN), self._address(_TLS)
             self.api = f"{self._said(_API)['url']}/client/v4"
-        except AssertionError:
+        except BaseException:
             self._end()
             raise
 
@@ -63,11 +63,13 @@ class Installation:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            status = self.process.wait(STOP_LIMIT_S)
-            assert kind is not None or status == 0, f"status {status} after SIGINT: {self.log_lines[-5:]}"
-        self._end()
+        try:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGINT)
+                status = self.process.wait(STOP_LIMIT_S)
+                assert kind is not None or status == 0, f"status {status} after SIGINT: {self.log_lines[-5:]}"
+        finally:
+            self._end()
 
     def run(self, *arguments: str, token: str | None = None, api: str | None = None) -> Ended:
         """`holdfast` with these arguments, to its end."""
