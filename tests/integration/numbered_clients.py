@@ -7,7 +7,8 @@ Each line on standard input is a command, and is answered by one JSON object on 
 
     open COUNT [ATONCE]  connect that many, a hundred at once if not said; done when each is open or has failed
     load RATE ARRIVALS   from now on RATE messages a second over all that are open, and ARRIVALS new connections a second,
-                         each of which says ten messages and closes with 1000; every tenth stays
+                         each of which says ten messages and closes with 1000; every tenth stays. None comes while a
+                         hundred of them are still to be open
     phase NAME           latencies from now on count as of this phase
     settle               stop both, and wait for what is under way; `unanswered` is what did not come back, pongs too
     act WHAT             every open connection does it once: half-close, reset, reset-mid-frame, stall-mid-frame,
@@ -313,6 +314,9 @@ class Swarm:
         self._newcomers_due += passed * self._arrivals
         while self._newcomers_due >= 1:
             self._newcomers_due -= 1
+            if len(self._tasks) >= OPENING_AT_ONCE:
+                # A machine that is behind would be so for ever longer.
+                continue
             stays = self._next % STAYS_EVERY == 0
             task = self.loop.create_task(self._connect(farewell_after=0 if stays else MESSAGES_OF_A_NEWCOMER))
             self._tasks.add(task)

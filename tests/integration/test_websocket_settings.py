@@ -15,7 +15,7 @@ from tests.integration.certificates import Authority, Pair
 from tests.integration.frames import TEXT, Frame, close
 from tests.integration.installation import Installation
 from tests.integration.origin import Origin
-from tests.integration.waiting import poll
+from tests.integration.waiting import LIMIT_S, poll
 from tests.integration.zone_parts import ORIGIN_IP, Bench, ZoneEdge, bench
 from tests.unit.edge.origins import a_document, a_record
 
@@ -112,7 +112,8 @@ def test_a_setting_that_is_patched_holds_for_the_next_connection(tmp_path: Path,
         said = installed.did("setting", "set", "example.com", "websocket_allowed_origins", "https://example.com")
         assert said == 'example.com: websocket_allowed_origins: [] -> ["https://example.com"]\n'
         assert status() == 403
-        zones = httpx.get(f"{installed.api}/zones", headers={"Authorization": f"Bearer {installed.token}"}).json()
+        headers = {"Authorization": f"Bearer {installed.token}"}
+        zones = httpx.get(f"{installed.api}/zones", headers=headers, timeout=LIMIT_S).json()
         several = {
             "items": [
                 {"id": "websocket_allowed_origins", "value": []},
@@ -120,7 +121,7 @@ def test_a_setting_that_is_patched_holds_for_the_next_connection(tmp_path: Path,
             ]
         }
         path = f"{installed.api}/zones/{zones['result'][0]['id']}/settings"
-        done = httpx.patch(path, json=several, headers={"Authorization": f"Bearer {installed.token}"})
+        done = httpx.patch(path, json=several, headers=headers, timeout=LIMIT_S)
         assert done.status_code == 200, done.text
         assert status() == 101
         assert installed.did("setting", "get", "example.com", "websocket_keepalive_interval") == "10\n"
