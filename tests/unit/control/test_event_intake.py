@@ -58,6 +58,8 @@ class Answered:
 async def answered(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Answered]:
     monkeypatch.setattr(event_intake, "PAUSE_S", 0.001)
     monkeypatch.setattr(event_intake, "RETRY_S", 0.001)
+    # What waits is written at the end, however busy the disk is.
+    monkeypatch.setattr(event_intake, "STOP_LIMIT_S", LIMIT_S)
     async with database.write() as connection:
         await zones.insert(connection, a_zone())
     made = Answered(database)

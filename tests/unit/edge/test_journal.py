@@ -46,6 +46,13 @@ class State:
         self.journal.append(body_of(delta))
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy disk has its time, and what has failed is tried again when the journal is stopped."""
+    for limit in ("_STOP_LIMIT_S", "_FIRST_RETRY_S", "_LAST_RETRY_S"):
+        monkeypatch.setattr(journal_module, limit, 60.0)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "edge" / "snapshot.bin"
@@ -196,12 +203,12 @@ def test_a_draft_that_cannot_be_finished_is_not_left_behind(
     def full_disk(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full_disk)
-    state = start()
-    state.journal.start(state.now)
-    assert state.warned.wait(LIMIT_S)
-    assert list(file.parent.iterdir()) == []
-    monkeypatch.undo()
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", full_disk)
+        state = start()
+        state.journal.start(state.now)
+        assert state.warned.wait(LIMIT_S)
+        assert list(file.parent.iterdir()) == []
     state.journal.stop()
     assert [path.name for path in file.parent.iterdir()] == ["snapshot.bin"]
 
