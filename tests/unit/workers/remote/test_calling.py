@@ -28,6 +28,7 @@ class Default(WorkerEntrypoint):
 @pytest.fixture
 async def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(calling, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(calling, "UNBOUND_S", 60.0)
     async with two_scripts(monkeypatch, tmp_path, Default=Default) as both:
         yield both
 
