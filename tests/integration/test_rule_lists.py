@@ -9,6 +9,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.origin import Origin
 from tests.integration.run import CONTROL, Run
 from tests.integration.test_crash_serving import HOST, add_record
@@ -63,6 +65,7 @@ def test_an_item_is_in_force_when_its_operation_is_completed(origin: Origin, tmp
             lists.write("PUT", items(0, 3))
 
 
+@pytest.mark.timeout(300)
 def test_a_change_that_control_does_not_survive_is_whole_or_not_there(origin: Origin, tmp_path: Path) -> None:
     with Run(tmp_path) as run:
         lists = Lists(run, origin)
