@@ -232,7 +232,12 @@ impl Tunnel {
         self.cause
             .get_or_insert_with(|| Cause::new(from.into(), Why::EndOfStream).into());
         if self.legs[from as usize].walker.close().is_none() && self.session != Some(from.peer()) {
-            let close = left_alone(from, Why::EndOfStream, "ended without a Close");
+            let mut close = left_alone(from, Why::EndOfStream, "ended without a Close");
+            if self.owes_close(from) {
+                // It could not be told that its peer had ended: it is not to blame for a frame that was cut.
+                close = left_alone(from.peer(), Why::EndOfStream, "ended within a frame");
+                close.code = PROTOCOL_ERROR;
+            }
             self.owe_close(from.peer(), close, now, &mut scratch.out);
         }
         let has_taken_all = self.leg(from).write_ended();

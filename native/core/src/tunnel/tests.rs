@@ -273,6 +273,27 @@ fn whoever_is_left_gets_a_close_and_may_still_speak() {
 }
 
 #[test]
+fn an_origin_that_ends_because_its_client_did_within_a_frame_is_not_blamed() {
+    let stage = Stage::new();
+    let (mut client, mut origin) = stage.open(|_| {});
+    client.write_all(b"\x81\x85\0\0\0\0he").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(rest(&mut origin), b"\x81\x85\0\0\0\0he");
+    drop(origin);
+    let (_, code, reason) = rest_and_close(&mut client);
+    assert_eq!(code, Some(1002));
+    assert_eq!(
+        reason,
+        "end_of_stream: the connection to the client ended within a frame"
+    );
+    let record = stage.record();
+    assert_eq!(
+        (&record["closed_by"], &record["why"], &record["edge_close_code"]),
+        (&"client".into(), &"end_of_stream".into(), &1002.into())
+    );
+}
+
+#[test]
 fn a_reset_origin_gives_the_client_what_came_before_and_a_close() {
     let stage = Stage::new();
     let (mut client, mut origin) = stage.open(|_| {});
