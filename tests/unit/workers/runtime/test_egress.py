@@ -24,7 +24,10 @@ SCRIPT = "abcdef012345"
 
 
 @pytest.fixture
-async def edge() -> AsyncIterator[FakeEdge]:
+async def edge(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeEdge]:
+    # Nothing idles for that long by itself, and everything is connected in time.
+    monkeypatch.setattr(module, "MAX_IDLE_S", 60.0)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT_S", 60.0)
     async with fake_edge() as running:
         yield running
 
