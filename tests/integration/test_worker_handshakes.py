@@ -60,6 +60,11 @@ def asking(
             yield edge, process, process.expect(channel.OPENED).sid, answered
 
 
+def until_unlinked(edge: Running) -> None:
+    """Wait until the edge has seen the end of its process's channel: until then it would ask that one."""
+    poll(lambda: edge.edge.statistics()["session_channels_open"] == 0, what="the end of the channel to be seen")
+
+
 def ends(process: Channel, _sid: int) -> None:
     process.close()
 
@@ -139,11 +144,13 @@ def test_over_http2_a_websocket_that_is_not_taken_is_an_answer_too(directory: Pa
             with accepted(listener) as process:
                 fails(process, process.expect(channel.OPENED).sid)
                 assert refused.status() == GONE[0]
+            until_unlinked(edge)
         gone = connection.websocket("/")
         with accepted(listener) as process:
             sid = process.expect(channel.OPENED).sid
             gone.reset()
             assert process.expect(channel.CLOSED).sid == sid
+        until_unlinked(edge)
         with taking(listener) as taken:
             client = connection.open_websocket("/")
             client.send(Frame(TEXT, b"hello"))
