@@ -3,6 +3,8 @@
 import threading
 from collections import Counter
 
+import pytest
+
 from tests.integration import wire
 from tests.integration.frames import TEXT, Frame
 from tests.integration.origin import Origin
@@ -70,6 +72,7 @@ class Opener:
         self._thread.join(LIMIT_S)
 
 
+@pytest.mark.timeout(300)
 def test_releases_refuse_nobody_who_comes_by_way_of_a_worker(origin: Origin) -> None:
     changes = Changes()
     with worker_up(code=CODE) as served:
