@@ -21,7 +21,7 @@ from tests.integration.conftest import LISTEN, TLS_LISTEN
 from tests.integration.edge import Edge
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE
-from tests.integration.waiting import LIMIT_S
+from tests.integration.waiting import LIMIT_S, PATIENT
 
 HERE = Path(__file__).parent
 MODULES = HERE.parent.parent / "node_modules"
@@ -98,6 +98,7 @@ def test_python_websockets_converses(url: str, authority: Authority, compression
             compression=compression,
             max_size=None,
             subprotocols=["first", "second"],  # type: ignore[list-item]
+            **PATIENT,
         ) as client:
             extensions = [extension.name for extension in client.protocol.extensions]
             assert extensions == (["permessage-deflate"] if compression else [])
@@ -175,14 +176,14 @@ def fake(origin: Origin, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 def test_a_refusal_of_the_origin_is_its_own_to_a_client(fake: str) -> None:
-    with pytest.raises(InvalidStatus) as refused, connect(f"{fake}/status/401"):
+    with pytest.raises(InvalidStatus) as refused, connect(f"{fake}/status/401", **PATIENT):
         pass
     assert refused.value.response.status_code == 401
     assert refused.value.response.body == PAGE
 
 
 def test_a_wrong_101_is_502_to_a_client(fake: str) -> None:
-    with pytest.raises(InvalidStatus) as refused, connect(f"{fake}/bad-accept"):
+    with pytest.raises(InvalidStatus) as refused, connect(f"{fake}/bad-accept", **PATIENT):
         pass
     assert refused.value.response.status_code == 502
     assert refused.value.response.headers["cf-error-type"] == "502"
@@ -192,18 +193,18 @@ def test_a_wrong_101_is_502_to_a_client(fake: str) -> None:
     ("path", "code"), [("/close/1001?reason=moving", 1001), ("/close/4999", 4999), ("/fin-after", 1014)]
 )
 def test_a_close_is_the_origins_own_to_a_client_or_says_that_it_went_without(fake: str, path: str, code: int) -> None:
-    with connect(f"{fake}{path}", compression=None) as client, pytest.raises(ConnectionClosed):
+    with connect(f"{fake}{path}", compression=None, **PATIENT) as client, pytest.raises(ConnectionClosed):
         list(client) or client.recv(timeout=30)
     assert client.close_code == code
 
 
 async def test_a_hundred_clients_converse_at_once(fake: str) -> None:
     async def converse(number: int) -> None:
-        async with connect_async(f"{fake}/echo", compression=None) as client:
+        async with connect_async(f"{fake}/echo", compression=None, **PATIENT) as client:
             for round_ in range(20):
                 message = f"{number}-{round_}-" + "x" * (number * 10)
                 await client.send(message)
                 assert await client.recv() == message
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(3 * LIMIT_S):
         await asyncio.gather(*(converse(number) for number in range(100)))

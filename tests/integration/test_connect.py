@@ -3,13 +3,13 @@
 import subprocess
 
 from tests.integration.certificates import Authority
-from tests.integration.edge import COMMAND, Edge
+from tests.integration.edge import COMMAND, START_LIMIT_S, Edge
 
 
 def connect(*arguments: object, said: str = "") -> subprocess.CompletedProcess[str]:
     """Run `holdfast connect`, with its standard input a pipe."""
     command = [str(COMMAND), "connect", *map(str, arguments)]
-    return subprocess.run(command, input=said, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, input=said, capture_output=True, text=True, timeout=START_LIMIT_S, check=False)
 
 
 def test_lines_are_sent_and_replies_shown(edge: Edge) -> None:

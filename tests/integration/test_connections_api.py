@@ -26,7 +26,7 @@ from tests.integration.run import EDGE, Run
 from tests.integration.test_control_returns import zone_with_record
 from tests.integration.test_crash_serving import HOST
 from tests.integration.test_crash_writes import UNLIMITED, base_of
-from tests.integration.waiting import LIMIT_S, poll
+from tests.integration.waiting import LIMIT_S, PATIENT, poll
 from tests.integration.wire import Wire
 
 
@@ -81,7 +81,7 @@ class World:
     @contextmanager
     def stream(self, query: str = "", **options: Any) -> Iterator["Stream"]:
         """The stream of the zone, once edges have heard that somebody watches."""
-        given: dict[str, Any] = {"additional_headers": self.headers, "proxy": None, "open_timeout": LIMIT_S, **options}
+        given: dict[str, Any] = {"additional_headers": self.headers, "proxy": None, **PATIENT, **options}
         url = f"ws{base_of(self.run).removeprefix('http')}{self.path}/stream{query}"
         with connect(url, **given) as connection:
             yield Stream(connection)

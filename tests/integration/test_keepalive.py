@@ -19,7 +19,7 @@ from tests.integration.certificates import Authority, Pair
 from tests.integration.frames import CLOSE, PING, PONG, TEXT, Frame, close
 from tests.integration.in_process import running, tunnelling
 from tests.integration.origin import Origin
-from tests.integration.waiting import LIMIT_S, poll
+from tests.integration.waiting import LIMIT_S, PATIENT, poll
 from tests.integration.wire import Wire
 
 INTERVAL_S = 0.5
@@ -186,7 +186,7 @@ def test_a_stalled_reader_is_not_taken_for_a_dead_writer(origin: Origin, token: 
 async def test_a_client_of_others_answers_by_itself_and_stays(origin: Origin) -> None:
     with running(tunnelling(origin, keepalive_interval_s=INTERVAL_S, keepalive_misses=FEW)) as edge:
         uri = f"ws://127.0.0.1:{edge.address[1]}/echo"
-        async with connect_async(uri, compression=None, ping_interval=None) as client:
+        async with connect_async(uri, compression=None, ping_interval=None, **PATIENT) as client:
             quiet: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             asyncio.get_running_loop().call_later(2 * FEW * INTERVAL_S, quiet.set_result, None)
             await quiet

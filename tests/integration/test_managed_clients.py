@@ -28,6 +28,7 @@ from holdfast.rules.seclang import OWASP_RULESET_ID
 from tests.integration.certificates import Authority
 from tests.integration.test_clients import MODULES, read_until
 from tests.integration.test_rules import Recorded
+from tests.integration.waiting import LIMIT_S, PATIENT
 from tests.integration.zone_parts import ORIGIN_IP, SOURCE, Bench, bench
 from tests.unit.edge.firewall.rules import a_rule, a_ruleset
 from tests.unit.edge.origins import a_document, a_record
@@ -91,14 +92,15 @@ def publish(parts: Bench) -> None:
     "path", ["/echo", "/echo?room=lobby&token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.SflKxwRJSMeKKF2Q"]
 )
 def test_python_websockets_is_no_event(url: str, recorded: Recorded, path: str) -> None:
-    with connect(f"{url}{path}", additional_headers={"Cookie": "session=abc; _ga=GA1.2.1.2"}) as client:
+    with connect(f"{url}{path}", additional_headers={"Cookie": "session=abc; _ga=GA1.2.1.2"}, **PATIENT) as client:
         client.send("hello")
         assert client.recv(timeout=30) == "hello"
     assert recorded.said() == []
 
 
 async def test_python_websockets_on_asyncio_is_no_event(url: str, recorded: Recorded) -> None:
-    async with asyncio.timeout(30), connect_async(f"{url}/echo", origin=url.replace("ws", "http", 1)) as client:  # type: ignore[arg-type]  # a NewType of str
+    own = url.replace("ws", "http", 1)
+    async with asyncio.timeout(LIMIT_S), connect_async(f"{url}/echo", origin=own, **PATIENT) as client:  # type: ignore[arg-type]  # a NewType of str
         await client.send("hello")
         assert await client.recv() == "hello"
     assert recorded.said() == []
@@ -150,7 +152,7 @@ def test_a_client_that_is_not_honest_is_one(url: str, recorded: Recorded) -> Non
     with (
         socket.create_connection(("127.0.0.1", port)) as connection,
         pytest.raises(InvalidStatus) as refused,
-        connect(f"{url}/echo?q=1'%20union%20select%201,2--", sock=connection),
+        connect(f"{url}/echo?q=1'%20union%20select%201,2--", sock=connection, **PATIENT),
     ):
         pass
     assert refused.value.response.status_code == 403

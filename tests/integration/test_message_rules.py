@@ -21,7 +21,7 @@ from tests.integration.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, Fr
 from tests.integration.in_process import Running, of, running
 from tests.integration.origin import Origin as FakeOrigin
 from tests.integration.test_clients import ORIGINS
-from tests.integration.waiting import poll
+from tests.integration.waiting import PATIENT, poll
 from tests.integration.wire import Wire
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ def edge(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 def conversation(edge: Running, compression: str | None) -> ClientConnection:
     url = f"ws://127.0.0.1:{edge.address[1]}/"
-    return connect(url, compression=compression, max_size=None, subprotocols=["second"])  # type: ignore[list-item]
+    return connect(url, compression=compression, max_size=None, subprotocols=["second"], **PATIENT)  # type: ignore[list-item]
 
 
 def refusal(client: ClientConnection) -> tuple[int, str]:
@@ -311,7 +311,6 @@ def test_the_limit_of_the_zone_is_that_of_what_is_inflated(origin: FakeOrigin) -
                     assert answered(client)[0] == 1009
 
 
-@pytest.mark.timeout(60)
 def test_messages_that_are_begun_have_so_much_memory_together_and_who_finds_none_is_told_to_come_later(
     origin: FakeOrigin,
 ) -> None:
