@@ -24,6 +24,8 @@ from tests.integration.waiting import LIMIT_S, Changes
 
 # Bytes remembered of one request. Beyond it only the count goes on, so that a large upload does not fill the tests' memory.
 KEEP_BYTES = 16 * 1024 * 1024
+# More than asyncio needs from the kernel's news of a connection to a request head.
+_TURNS = 20
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
@@ -232,6 +234,17 @@ class Origin:
     def received_anywhere(self, needle: bytes) -> bool:
         """Whether these bytes arrived on any connection."""
         return any(needle in seen.received for seen in list(self.connections))
+
+    def settle(self) -> None:
+        """Return when all is read that had been sent to it: to accept, to read and to note it takes some turns of the loop."""
+
+        async def take_turns() -> None:
+            for _ in range(_TURNS):
+                turn = self._loop.create_future()
+                self._loop.call_soon(turn.set_result, None)
+                await turn
+
+        asyncio.run_coroutine_threadsafe(take_turns(), self._loop).result(LIMIT_S)
 
     @staticmethod
     def _has(seen: Seen, token: str) -> bool:
