@@ -75,7 +75,9 @@ class Writer(threading.Thread):
 
     def until_started(self, count: int) -> None:
         """Return when the writer has begun that many writes: in the midst of one, as like as not."""
-        self.changes.until(lambda: self.started >= count, what=f"{count} writes of {self.name}", limit_s=40)
+        self.changes.until(
+            lambda: self.started >= count, what=f"{count} writes of {self.name}", limit_s=2 * ANSWER_LIMIT_S
+        )
 
     def run(self) -> None:
         steps = itertools.cycle((self._add, self._add_two, self._set, self._add, self._remove, self._set))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.databases import Cluster
 from tests.integration import wire
+from tests.integration.command import START_LIMIT_S
 from tests.integration.ledger import Ledger
 from tests.integration.origin import Origin
 from tests.integration.run import CONTROL, EDGE, Run
@@ -129,14 +130,14 @@ def test_a_database_that_is_lost_takes_no_zone_off_the_edge_and_is_taken_again_w
         exits = run.changes.until(
             lambda: [one for one in run.records("child_exited") if "put the database back" in one.get("reason", "")],
             what="control's reason",
-            limit_s=30,
+            limit_s=START_LIMIT_S,
         )
         assert exits[0]["status"] == 1
         assert upgraded(run) == 101
         assert not any((data / name).exists() for name in DATABASE_FILES)
         for file in away.iterdir():
             shutil.move(file, data / file.name)
-        run.changes.until(lambda: len(run.records("control_connected")) == 2, what="control", limit_s=30)
+        run.changes.until(lambda: len(run.records("control_connected")) == 2, what="control", limit_s=START_LIMIT_S)
         add_record(run, token, zone_id, f"late.{ZONE}")
         assert status_of(run, f"late.{ZONE}") == 200
 
@@ -223,7 +224,7 @@ def test_a_postgresql_that_is_stopped_and_started_under_load_costs_no_write_and_
                 writers[1].changes.until(
                     lambda: ledger.acknowledged >= enough,  # noqa: B023
                     what=f"writes after stop {number}",
-                    limit_s=30,
+                    limit_s=START_LIMIT_S,
                 )
         assert not one.run.records("api_failed")
         check(one, zone_id, ledger)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.integration import wire
+from tests.integration.command import START_LIMIT_S
 from tests.integration.ledger import Ledger, Writer
 from tests.integration.origin import Origin
 from tests.integration.origin_paths import PAGE
@@ -46,7 +47,7 @@ def asked(run: Run, token: str, path: str) -> Any:
         assert answer.status_code in {200, 503}, answer.text
         return [answer.json()["result"]] if answer.status_code == 200 else None
 
-    return poll(look, what=f"an answer to {path}", limit_s=30)[0]
+    return poll(look, what=f"an answer to {path}", limit_s=START_LIMIT_S)[0]
 
 
 def add_zone(run: Run, token: str, origin: Origin) -> str:
@@ -132,9 +133,10 @@ def check(one: Victim, zone_id: str, ledger: Ledger) -> None:
     settings = {two["id"]: two["value"] for two in asked(one.run, one.token, f"/zones/{zone_id}/settings")}
     names = {record["name"] for record in records}
     assert ledger.faults(names, settings) == []
-    poll(lambda: status_of(one.run, max(names)) == 200, what="the edge", limit_s=30)
+    poll(lambda: status_of(one.run, max(names)) == 200, what="the edge", limit_s=START_LIMIT_S)
     for wanted, those in ((200, names), (530, ledger.gone)):
-        poll(lambda: _all_are(one.run, wanted, those), what=f"{wanted} for all of {sorted(those)}")  # noqa: B023
+        what = f"{wanted} for all of {sorted(those)}"
+        poll(lambda: _all_are(one.run, wanted, those), what=what, limit_s=START_LIMIT_S)  # noqa: B023
 
 
 def _all_are(run: Run, wanted: int, names: set[str]) -> bool:
@@ -159,6 +161,8 @@ def test_what_was_acknowledged_is_there_after_kills(who: str, seed: int, origin:
                     each.base = base_of(one.run)
             enough = ledger.acknowledged + 10
             one.settle()
-            writers[0].changes.until(lambda: ledger.acknowledged >= enough, what="writes after the last kill")
+            writers[0].changes.until(
+                lambda: ledger.acknowledged >= enough, what="writes after the last kill", limit_s=START_LIMIT_S
+            )
         check(one, zone_id, ledger)
         assert ledger.acknowledged > 10
