@@ -21,6 +21,8 @@ from tests.integration.test_crash_writes import ZONE, add_zone, base_of, check, 
 from tests.integration.waiting import LIMIT_S, poll
 
 HOST = f"chat.{ZONE}"
+# Between two upgrades of a client, so that the next control has the processors too.
+BETWEEN_S = 0.01
 DATABASE_FILES = ("holdfast.db", "holdfast.db-wal", "holdfast.db-shm")
 
 
@@ -71,7 +73,7 @@ def test_not_one_upgrade_fails_while_control_dies_again_and_again(origin: Origin
         is_over = threading.Event()
 
         def keep_upgrading() -> None:
-            while not is_over.is_set():
+            while not is_over.wait(BETWEEN_S):
                 try:
                     answers.append(upgraded(run))
                 except (OSError, wire.EndedError):
