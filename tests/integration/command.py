@@ -105,14 +105,19 @@ class Command:
 
     def records(self, event: str) -> list[dict[str, Any]]:
         """All records of this event so far."""
-        parsed = (records.parse(line) for line in list(self.log_lines))
+        # The others are left unread: there may be thousands, and this be asked again with each line.
+        parsed = (records.parse(line) for line in list(self.log_lines) if event in line)
         return [record for record in parsed if record is not None and record["event"] == event]
 
     def record(self, wanted: Callable[[dict[str, Any]], bool], *, limit_s: float = LIMIT_S) -> dict[str, Any]:
-        """The first JSON record in the log that is wanted, waiting for it."""
+        """The first JSON record in the log that is wanted, waiting for it. Each is asked about once."""
+        seen = 0
 
         def look() -> dict[str, Any] | None:
-            parsed = (records.parse(line) for line in list(self.log_lines))
+            nonlocal seen
+            lines = self.log_lines[seen:]
+            seen += len(lines)
+            parsed = map(records.parse, lines)
             return next((record for record in parsed if record is not None and wanted(record)), None)
 
         found = self.changes.until(look, what=f"a record; last lines {self.log_lines[-3:]}", limit_s=limit_s)
