@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.integration import wire
 from tests.integration.command import START_LIMIT_S, lives
@@ -16,6 +17,8 @@ from tests.integration.waiting import LIMIT_S, poll
 
 PATIENT = ("--release-deadline", "120", "--release-spread", "1")
 LATER = f"later.{ZONE}"
+# Each starts two installations, or replaces all of one.
+pytestmark = pytest.mark.timeout(300)
 
 
 def upgraded_to(run: Run, host: str) -> int:
