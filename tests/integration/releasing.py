@@ -15,7 +15,8 @@ from tests.integration.wire import Wire
 
 def release(data: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """`holdfast release` to its end."""
-    return run_to_end(["release", "--data", data, *arguments])
+    # It starts every role anew, one after the other.
+    return run_to_end(["release", "--data", data, *arguments], limit_s=2 * START_LIMIT_S)
 
 
 def released(data: Path, *arguments: str | Path) -> list[str]:

@@ -22,8 +22,8 @@ from tests.integration.zones_of_run import UNLIMITED, Zones, origin_ip
 COUNT = 200
 RATE, ARRIVALS = 600, 40
 RELEASES = 3
-# How long a release may take on a busy machine: two interpreters start, one after the other.
-RELEASE_LIMIT_S = 60.0
+# How long a release may take on a busy machine: up to four interpreters start, one after the other.
+RELEASE_LIMIT_S = 120.0
 DEADLINE_S, SPREAD_S = 1, 4
 # Without the first, the command listens on its own port, plainly.
 LISTENERS = ("--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0")
@@ -88,7 +88,7 @@ def of_run(data: Path, *arguments: str) -> Iterator[Place]:
 PLACES = pytest.mark.parametrize("place_of", [of_up, of_up_with_tls, of_run], ids=["up", "up-tls", "run"])
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @PLACES
 def test_releases_in_a_row_under_load_cost_no_connection_no_message_and_no_connect(
     place_of: PlaceOf, tmp_path: Path
@@ -110,7 +110,7 @@ def test_releases_in_a_row_under_load_cost_no_connection_no_message_and_no_conne
         assert all(one.pings == one.pongs for one in said.clients.values())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @PLACES
 @pytest.mark.parametrize("how", ["release", "drain"])
 def test_at_the_deadline_everybody_gets_1012_with_a_reason_evenly_over_the_window(
