@@ -313,6 +313,8 @@ async def test_an_object_is_told_of_a_client_that_left_before_its_101(served: Se
 async def test_a_client_that_takes_nothing_is_closed_and_harms_nobody(served: ServedWorker) -> None:
     async with client(served, "room") as other, client(served, "room", max_queue=1, compression=None) as slow:
         await slow.send("flood")
+        # It has begun. From here on this client takes nothing until all of it has been sent.
+        assert await heard(slow) == "x" * 1000
         await other.send("still there")
         assert await heard(other) == "still there"
         assert (await ended(slow))[0] == 1013
