@@ -7,6 +7,7 @@ Law 2: an output is in the file, in its order, from its commit until the links h
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -126,5 +127,6 @@ class Lives(RuleBasedStateMachine):
         assert [data for data in kept if data in self.owed] == self.owed
 
 
-TestLives = Lives.TestCase
+# What makes thousands of files takes a busy machine minutes.
+TestLives = pytest.mark.timeout(600)(Lives.TestCase)
 TestLives.settings = settings(max_examples=60, stateful_step_count=40)

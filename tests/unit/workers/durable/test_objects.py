@@ -354,6 +354,7 @@ class Drive:
             assert session.aborted or (session.acks or [0])[-1] == session.seq
 
 
+@pytest.mark.timeout(600)
 @settings(max_examples=60)
 @given(st.lists(STEPS, max_size=25))
 # What comes on a socket of an object that was reset makes no second instance of it.
