@@ -276,7 +276,11 @@ frames = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(frames, max_size=12), st.binary(max_size=20))
 def test_no_sequence_of_frames_does_harm(bare: Edge, authority: Authority, sent: list[bytes], rest: bytes) -> None:
     with raw(bare, authority) as client:

@@ -82,7 +82,11 @@ def test_messages_of_any_size_come_back_as_they_were(client: Http2) -> None:
         assert socket.frame().payload == payload
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.lists(st.tuples(st.sampled_from([TEXT, BINARY]), st.integers(0, 70_000)), min_size=1, max_size=6),
     st.lists(st.integers(1, 20_000), min_size=1, max_size=20),
