@@ -25,11 +25,13 @@ def served() -> Iterator[ServedWorker]:
         yield one
 
 
-def test_an_answer_that_takes_its_time_is_given_by_the_version_that_was_asked() -> None:
+def test_an_answer_that_takes_its_time_is_given_by_the_version_that_was_asked(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
     slow = (
-        "import asyncio\nfrom workers import DurableObject, Response, WorkerEntrypoint\nclass Room(DurableObject): pass\n"
+        "import asyncio, os\nfrom workers import DurableObject, Response, WorkerEntrypoint\nclass Room(DurableObject): pass\n"
         "class Default(WorkerEntrypoint):\n    async def fetch(self, request):\n"
-        "        if request.url.endswith('/slow'):\n            print('begun')\n            await asyncio.sleep(6)\n"
+        "        if request.url.endswith('/slow'):\n            print('begun')\n"
+        f"            while not os.path.exists('{gate}'):\n                await asyncio.sleep(0.05)\n"
         "        return Response('@VERSION@')\n"
     )
 
@@ -39,6 +41,7 @@ def test_an_answer_that_takes_its_time_is_given_by_the_version_that_was_asked() 
         for number in (1, 2):
             assert isinstance(await asyncio.to_thread(served.deploy, f"v{number}", slow), Done)
             assert (await asyncio.to_thread(served.get, "/")).text == f"v{number}"
+        gate.touch()
         assert (await asked).text == "v0"
 
     with worker_up(code=slow) as served:
