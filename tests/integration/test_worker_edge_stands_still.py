@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -20,7 +21,7 @@ MESSAGES, ANSWER_BYTES = 200, 20_000
 LONG_BYTES = 5 * 1024 * 1024
 
 CODE = """
-import asyncio
+import asyncio, os
 from js import WebSocketPair
 from workers import DurableObject, Response, WorkerEntrypoint
 
@@ -40,8 +41,10 @@ class Room(DurableObject):
     async def webSocketMessage(self, ws, message):
         number, length = map(int, message.split())
         self.begun += 1
-        # Meanwhile the edge has come to stand still; each has a commit of its own.
-        await asyncio.sleep(1 + number * 0.005)
+        while not os.path.exists("@GATE@"):
+            await asyncio.sleep(0.05)
+        # Each has a commit of its own.
+        await asyncio.sleep(number * 0.005)
         self.ctx.storage.sql.exec("INSERT INTO said VALUES (?)", number)
         ws.send(f"{number} {'x' * length}")
 
@@ -78,9 +81,10 @@ async def begun(served: ServedWorker, count: int) -> None:
             pass
 
 
-async def killed_in_silence(served: ServedWorker, numbers: list[int]) -> None:
-    """Kill the object's process when all these are written down, the edge standing still since before."""
+async def killed_in_silence(served: ServedWorker, gate: Path, numbers: list[int]) -> None:
+    """Let the handlers go on while the edge stands still, and kill the object's process when all these are written down."""
     with standing_still(served.started("edge")):
+        await asyncio.to_thread(gate.touch)
         await asyncio.to_thread(poll, lambda: sorted(said(served)) == numbers, what="all handlers", limit_s=LIMIT_S)
         os.kill(served.status().pid, signal.SIGKILL)
 
@@ -90,36 +94,44 @@ async def heard(socket: ClientConnection) -> str:
         return str(await socket.recv())
 
 
-def test_what_is_handled_while_the_edge_takes_nothing_happens_once_though_the_process_is_killed() -> None:
+def test_what_is_handled_while_the_edge_takes_nothing_happens_once_though_the_process_is_killed(
+    tmp_path: Path,
+) -> None:
+    gate = tmp_path / "gate"
+
     async def scenario(served: ServedWorker) -> list[int]:
         async with connect(f"ws://{served.address}/", ping_interval=None, max_queue=None, **PATIENT) as socket:
             for number in range(MESSAGES):
                 await socket.send(f"{number} {ANSWER_BYTES}")
             await begun(served, MESSAGES)
-            await killed_in_silence(served, list(range(MESSAGES)))
+            await killed_in_silence(served, gate, list(range(MESSAGES)))
             answers = [await heard(socket) for _ in range(MESSAGES)]
             # Behind it nothing comes twice.
             await socket.send(f"{MESSAGES} {ANSWER_BYTES}")
             answers.append(await heard(socket))
             return [int(answer.partition(" ")[0]) for answer in answers]
 
-    with worker_up(code=CODE) as served:
+    with worker_up(code=CODE.replace("@GATE@", str(gate))) as served:
         answers = asyncio.run(scenario(served))
         assert sorted(said(served)) == list(range(MESSAGES + 1))
         assert answers == said(served)
 
 
-def test_a_long_answer_after_a_write_outlives_its_process() -> None:
+def test_a_long_answer_after_a_write_outlives_its_process(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+
     async def scenario(served: ServedWorker) -> None:
         async with connect(f"ws://{served.address}/", ping_interval=None, max_size=None, **PATIENT) as socket:
+            gate.touch()
             await socket.send(f"0 {LONG_BYTES}")
             assert len(await heard(socket)) == LONG_BYTES + 2
+            gate.unlink()
             await socket.send(f"1 {LONG_BYTES}")
             await begun(served, 2)
-            await killed_in_silence(served, [0, 1])
+            await killed_in_silence(served, gate, [0, 1])
             text = await heard(socket)
             assert (text[:2], len(text)) == ("1 ", LONG_BYTES + 2)
 
-    with worker_up(code=CODE) as served:
+    with worker_up(code=CODE.replace("@GATE@", str(gate))) as served:
         asyncio.run(scenario(served))
         assert said(served) == [0, 1]
